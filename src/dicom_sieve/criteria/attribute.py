@@ -1,0 +1,104 @@
+"""The attributes that a criterion can name, by the DICOM dictionary.
+
+The VR of a tag is the dictionary's, never an object's own claim. The header of an object ends before group 5200, so
+attributes behind it cannot be named.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from pydicom.datadict import DicomDictionary, RepeatersDictionary, dictionary_VR, keyword_for_tag, tag_for_keyword
+
+from dicom_sieve.criteria.values import ValueRepresentation
+
+FIRST_GROUP_BEHIND_HEADER = 0x5200
+"""The header is every top-level data element before this group."""
+
+FIRST_GROUP_OF_DATA_SET = 0x0004
+"""Groups 0000 (command) and 0002 (file meta information) are no part of a data set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A standard attribute with one of the supported VRs.
+
+    Attributes:
+        tag: Group and element as one number, ``0x00080020``.
+        keyword: The dictionary's keyword, ``StudyDate``; empty for the few retired attributes that have none.
+        vr: The dictionary's VR.
+    """
+
+    tag: int
+    keyword: str
+    vr: ValueRepresentation
+
+    @property
+    def hex_tag(self) -> str:
+        """The tag as the ledger writes it: eight upper-case hex digits, ``00080020``."""
+        return f"{self.tag:08X}"
+
+    def __str__(self) -> str:
+        """As ``StudyDate (0008,0020)``."""
+        return f"{self.keyword} {format_tag(self.tag)}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedTag:
+    """Why no criterion can name a tag, in words."""
+
+    reason: str
+
+
+def format_tag(tag: int) -> str:
+    """Write a tag as PS3 does, ``(0008,0020)``."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def find_attribute(tag: int) -> Attribute | UnsupportedTag:
+    """Look a tag up in the DICOM dictionary.
+
+    Args:
+        tag: Group and element as one number, 0 to ``0xFFFFFFFF``.
+
+    Source:
+        DICOM PS3.6, chapter 6 (dictionary); PS3.5, section 7.8 (private tags have an odd group).
+    """
+    group = tag >> 16
+    if group % 2:
+        return UnsupportedTag(f"{format_tag(tag)} is a private tag: it has no VR in the DICOM dictionary")
+    try:
+        vr = dictionary_VR(tag)
+    except KeyError:
+        return UnsupportedTag(f"{format_tag(tag)} is not in the DICOM dictionary")
+    name = f"{keyword_for_tag(tag)} {format_tag(tag)}".strip()
+    accepted = ", ".join(f"{known.value} ({known.title})" for known in sorted(ValueRepresentation, key=_by_title))
+    if vr not in set(ValueRepresentation):
+        return UnsupportedTag(f"{name} has the VR {vr}; accepted: {accepted}")
+    if not FIRST_GROUP_OF_DATA_SET <= group < FIRST_GROUP_BEHIND_HEADER:
+        return UnsupportedTag(f"{name} is not in the header: accepted are groups 0004 to 51FF")
+    return Attribute(tag, keyword_for_tag(tag), ValueRepresentation(vr))
+
+
+def find_keyword(keyword: str) -> int | None:
+    """Give the tag of a keyword (``StudyDate``), or None where the dictionary has no such keyword."""
+    return tag_for_keyword(keyword)
+
+
+@cache
+def header_tags() -> frozenset[int]:
+    """Give every tag that a criterion can name, repeating groups written out."""
+    tags = set(DicomDictionary)
+    for mask in RepeatersDictionary:
+        tags.update(_written_out(mask))
+    return frozenset(tag for tag in tags if isinstance(find_attribute(tag), Attribute))
+
+
+def _written_out(mask: str) -> set[int]:
+    """Write out a dictionary mask such as ``50xx0020`` (PS3.5 7.6: repeating groups are even)."""
+    places = mask.count("x")
+    tags = {int(mask.replace("x" * places, f"{number:0{places}X}"), 16) for number in range(16**places)}
+    return {tag for tag in tags if not (tag >> 16) % 2}
+
+
+def _by_title(vr: ValueRepresentation) -> str:
+    return vr.title

@@ -1,0 +1,239 @@
+"""A criterion: the model of the contract, and what it compiles to.
+
+`Criterion` holds what was asked, as JSON had it; its JSON Schema refuses what a schema can refuse. `compile_criteria`
+does the rest: it looks the tags up, reads the references, and either gives criteria that cannot be wrong any more or
+raises one error with every problem in it.
+"""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dicom_sieve.criteria.attribute import Attribute, UnsupportedTag, find_attribute
+from dicom_sieve.criteria.values import (
+    Age,
+    ValueRepresentation,
+    normalise_code,
+    parse_age,
+    parse_iso_date,
+)
+from dicom_sieve.errors import InvalidRequestError, MalformedValueError
+
+
+class Operation(StrEnum):
+    """How an attribute's value is compared with the reference."""
+
+    EQUALS = "EQUALS"
+    GREATER = "GREATER"
+    LESS = "LESS"
+    IN = "IN"
+
+
+OPERATIONS: dict[ValueRepresentation, tuple[Operation, ...]] = {
+    ValueRepresentation.DA: (Operation.EQUALS, Operation.IN, Operation.GREATER, Operation.LESS),
+    ValueRepresentation.AS: (Operation.EQUALS, Operation.IN, Operation.GREATER, Operation.LESS),
+    ValueRepresentation.CS: (Operation.EQUALS, Operation.IN),
+}
+"""Which operations are defined for which VR."""
+
+HexDigits = Annotated[str, Field(pattern="^[0-9A-Fa-f]{4}$", examples=["0008"])]
+Reference = Annotated[str, Field(min_length=1, max_length=64)]
+
+_LIST_GOES_WITH_IN = {
+    "if": {"properties": {"operation": {"const": Operation.IN.value}}, "required": ["operation"]},
+    "then": {"properties": {"reference": {"type": "array"}}},
+    "else": {"properties": {"reference": {"type": "string"}}},
+}
+
+
+class Criterion(BaseModel):
+    """One test on one DICOM attribute; an instance passes a run when it meets every criterion of it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_extra=_LIST_GOES_WITH_IN,  # type: ignore[arg-type]
+    )
+
+    dicom_tag: Annotated[
+        tuple[HexDigits, HexDigits],
+        Field(
+            title="DICOM tag",
+            description="Group and element of the attribute, four hex digits each: 0008 and 0060 for Modality.",
+            json_schema_extra={"position": 0},
+            examples=[["0008", "0060"]],
+        ),
+    ]
+    operation: Annotated[
+        Operation,
+        Field(
+            title="Operation",
+            description="EQUALS one reference, IN a list of them; GREATER (later, older), LESS (earlier, younger).",
+            json_schema_extra={"position": 1},
+        ),
+    ]
+    reference: Annotated[
+        Reference | Annotated[list[Reference], Field(min_length=1, max_length=1000)],
+        Field(
+            title="Reference",
+            description="What to compare with: a date as 2022-01-31, an age as 018M or 045Y, a code as CT. "
+            "A list for IN, one text else.",
+            json_schema_extra={"position": 2},
+        ),
+    ]
+
+    @property
+    def tag(self) -> int:
+        """Group and element as one number."""
+        return int("".join(self.dicom_tag), 16)
+
+    def as_given(self) -> dict[str, Any]:
+        """Give the criterion as the contract's JSON, for the ledger and the manifest."""
+        return self.model_dump(mode="json")
+
+
+Comparable = datetime.date | Age | str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCriterion:
+    """A criterion that is known to make sense.
+
+    Attributes:
+        attribute: What is looked at.
+        operation: How it is compared; defined for the attribute's VR.
+        references: What it is compared with, read by its VR; exactly one unless the operation is IN.
+        texts: The references as they were given, trimmed; for words.
+    """
+
+    attribute: Attribute
+    operation: Operation
+    references: tuple[Comparable, ...]
+    texts: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Say what is asked, as ``StudyDate (0008,0020) is later than 2022-01-01``."""
+        return f"{self.attribute} {_RELATION[self.attribute.vr, self.operation]} {_enumerate(self.texts)}"
+
+
+_RELATION = {
+    (ValueRepresentation.DA, Operation.EQUALS): "is",
+    (ValueRepresentation.DA, Operation.IN): "is one of",
+    (ValueRepresentation.DA, Operation.GREATER): "is later than",
+    (ValueRepresentation.DA, Operation.LESS): "is earlier than",
+    (ValueRepresentation.AS, Operation.EQUALS): "is exactly",
+    (ValueRepresentation.AS, Operation.IN): "is exactly one of",
+    (ValueRepresentation.AS, Operation.GREATER): "is older than",
+    (ValueRepresentation.AS, Operation.LESS): "is younger than",
+    (ValueRepresentation.CS, Operation.EQUALS): "is",
+    (ValueRepresentation.CS, Operation.IN): "is one of",
+}
+
+
+def compile_criteria(criteria: Sequence[Criterion]) -> tuple[CompiledCriterion, ...]:
+    """Compile criteria, or say everything that is wrong with them.
+
+    Args:
+        criteria: One or more, in the order in which findings will be given.
+
+    Returns:
+        One a criterion, in the same order.
+
+    Raises:
+        InvalidRequestError: One problem a line, each naming its field. An empty sequence is a problem: it would
+            silently keep everything.
+    """
+    if not criteria:
+        raise InvalidRequestError(("criteria: empty, which would keep everything; accepted: one criterion or more",))
+    compiled: list[CompiledCriterion] = []
+    problems: list[str] = []
+    for index, criterion in enumerate(criteria):
+        one = _compile(criterion, f"criteria[{index}]")
+        if isinstance(one, CompiledCriterion):
+            compiled.append(one)
+        else:
+            problems.extend(one)
+    if problems:
+        raise InvalidRequestError(tuple(problems))
+    return tuple(compiled)
+
+
+def criteria_digest(criteria: Sequence[Criterion]) -> str:
+    """Identify what is asked: SHA-256 over the criteria in canonical JSON, as hex.
+
+    Two sets of criteria that differ in the case of hex digits alone have the same digest.
+    """
+    canonical = [{**one.as_given(), "dicom_tag": [part.upper() for part in one.dicom_tag]} for one in criteria]
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _compile(criterion: Criterion, field: str) -> CompiledCriterion | list[str]:
+    attribute = find_attribute(criterion.tag)
+    if isinstance(attribute, UnsupportedTag):
+        return [f"{field}.dicom_tag: {attribute.reason}"]
+    problems = []
+    accepted = OPERATIONS[attribute.vr]
+    if criterion.operation not in accepted:
+        problems.append(
+            f"{field}: {attribute} is a {attribute.vr.title} ({attribute.vr}): operation {criterion.operation} "
+            f"is not defined for it; accepted: {', '.join(accepted)}"
+        )
+    references, unreadable = _read_references(criterion, attribute.vr, f"{field}.reference")
+    problems.extend(unreadable)
+    return problems or CompiledCriterion(attribute, criterion.operation, tuple(references.values()), tuple(references))
+
+
+def _read_references(
+    criterion: Criterion, vr: ValueRepresentation, field: str
+) -> tuple[dict[str, Comparable], list[str]]:
+    if isinstance(criterion.reference, list) != (criterion.operation is Operation.IN):
+        observed, accepted = ("a list", "one text") if isinstance(criterion.reference, list) else ("one text", "a list")
+        return {}, [f"{field}: {observed} with operation {criterion.operation}; accepted: {accepted}"]
+    single = isinstance(criterion.reference, str)
+    references: dict[str, Comparable] = {}
+    problems = []
+    for index, text in enumerate([criterion.reference] if single else criterion.reference):
+        place = field if single else f"{field}[{index}]"
+        try:
+            references[_words(text, vr)] = _read_reference(text, vr)
+        except MalformedValueError:
+            problems.append(f"{place}: {text!r} {_NO_REFERENCE[vr]}")
+    return references, problems
+
+
+_NO_REFERENCE = {
+    ValueRepresentation.DA: "is not a date; accepted: ISO 8601, as 2022-01-01",
+    ValueRepresentation.AS: "is not an age; accepted: three digits and D, W, M or Y, as 018M",
+    ValueRepresentation.CS: "is not a code; accepted: a text without backslashes and control characters, as CT",
+}
+
+
+def _read_reference(text: str, vr: ValueRepresentation) -> Comparable:
+    match vr:
+        case ValueRepresentation.DA:
+            return parse_iso_date(text)
+        case ValueRepresentation.AS:
+            return parse_age(text)
+        case ValueRepresentation.CS:
+            code = normalise_code(text)
+            if not code or "\\" in code or not code.isprintable():
+                raise MalformedValueError(vr)
+            return code
+
+
+def _words(text: str, vr: ValueRepresentation) -> str:
+    return text.strip() if vr is ValueRepresentation.DA else normalise_code(text)
+
+
+def _enumerate(texts: Sequence[str]) -> str:
+    if len(texts) == 1:
+        return texts[0]
+    return f"{', '.join(texts[:-1])} or {texts[-1]}"

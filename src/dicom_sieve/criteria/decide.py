@@ -1,0 +1,152 @@
+"""How a header is judged: one finding per criterion, one verdict. Pure, and worked out once per distinct value."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dicom_sieve.criteria.criterion import Comparable, Operation, CompiledCriterion
+from dicom_sieve.criteria.values import (
+    ValueRepresentation,
+    is_conforming_code,
+    normalise_code,
+    parse_age,
+    parse_date,
+    trim,
+)
+from dicom_sieve.errors import MalformedValueError
+
+
+class Finding(StrEnum):
+    """What one criterion found on one instance."""
+
+    MET = "MET"
+    NOT_MET = "NOT_MET"
+    ABSENT = "ABSENT"
+    EMPTY = "EMPTY"
+    MALFORMED = "MALFORMED"
+
+    def describe(self) -> str:
+        """Say it in a sentence."""
+        return _FINDING_SENTENCES[self]
+
+
+_FINDING_SENTENCES = {
+    Finding.MET: "A value meets the criterion.",
+    Finding.NOT_MET: "No value meets the criterion.",
+    Finding.ABSENT: "The instance has no such attribute.",
+    Finding.EMPTY: "The instance has the attribute, without a value.",
+    Finding.MALFORMED: "No value conforms to the attribute's VR, and none meets the criterion.",
+}
+
+
+class Verdict(StrEnum):
+    """What becomes of an instance."""
+
+    PASSED = "PASSED"
+    DISCARDED = "DISCARDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The judgement on one header.
+
+    Attributes:
+        verdict: PASSED when every finding is MET.
+        findings: One per criterion, in their order; none where the header could not be judged.
+    """
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+
+UNJUDGED = Decision(Verdict.DISCARDED, ())
+"""The decision on an object whose header has a defect: its reason is the defect, not a finding."""
+
+
+@dataclass(slots=True)
+class Decider:
+    """Judges headers by a fixed set of criteria and remembers what it found for each distinct value.
+
+    Attributes:
+        criteria: In the order of the findings.
+    """
+
+    criteria: tuple[CompiledCriterion, ...]
+    _known: tuple[dict[tuple[str, ...] | None, Finding], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._known = tuple({} for _ in self.criteria)
+
+    def decide(self, attributes: Mapping[str, Sequence[str]]) -> Decision:
+        """Judge one header.
+
+        Args:
+            attributes: Tag (eight upper-case hex digits) to raw values, as `dicom_sieve.headers.Header` holds them. An
+                attribute that the object does not have is not in it.
+        """
+        findings = tuple(
+            self._find(criterion, known, attributes.get(criterion.attribute.hex_tag))
+            for criterion, known in zip(self.criteria, self._known, strict=True)
+        )
+        passed = all(finding is Finding.MET for finding in findings)
+        return Decision(Verdict.PASSED if passed else Verdict.DISCARDED, findings)
+
+    @staticmethod
+    def _find(criterion: CompiledCriterion, known: dict[tuple[str, ...] | None, Finding], raw: Sequence[str] | None) -> Finding:
+        values = None if raw is None else tuple(raw)
+        finding = known.get(values)
+        if finding is None:
+            finding = known[values] = find(criterion, values)
+        return finding
+
+
+def find(criterion: CompiledCriterion, values: Sequence[str] | None) -> Finding:
+    """Apply one criterion to the values of one attribute.
+
+    A multi-valued attribute meets a criterion when any one value does, as in DICOM query matching (PS3.4 C.2.2.2).
+
+    Args:
+        criterion: What is asked.
+        values: The raw values, or None where the object has no such attribute.
+    """
+    if values is None:
+        return Finding.ABSENT
+    present = [value for value in values if trim(value)]
+    if not present:
+        return Finding.EMPTY
+    read = [_read(value, criterion.attribute.vr) for value in present]
+    meets = _MEETS[criterion.operation]
+    if any(value is not None and meets(value, criterion.references) for value, _ in read):
+        return Finding.MET
+    return Finding.NOT_MET if any(conforms for _, conforms in read) else Finding.MALFORMED
+
+
+def _read(text: str, vr: ValueRepresentation) -> tuple[Comparable | None, bool]:
+    """Read one value: what to compare (None: nothing can be), and whether it conforms to its VR."""
+    if vr is ValueRepresentation.CS:
+        code = normalise_code(text)
+        return code, is_conforming_code(code)
+    try:
+        return (parse_date(text) if vr is ValueRepresentation.DA else parse_age(text)), True
+    except MalformedValueError:
+        return None, False
+
+
+def _equals(value: Comparable, references: tuple[Comparable, ...]) -> bool:
+    return value in references
+
+
+def _greater(value: Comparable, references: tuple[Comparable, ...]) -> bool:
+    return bool(value > references[0])  # type: ignore[operator]  # a compiled criterion holds one type
+
+
+def _less(value: Comparable, references: tuple[Comparable, ...]) -> bool:
+    return bool(value < references[0])  # type: ignore[operator]  # a compiled criterion holds one type
+
+
+_MEETS: dict[Operation, Callable[[Comparable, tuple[Comparable, ...]], bool]] = {
+    Operation.EQUALS: _equals,
+    Operation.IN: _equals,
+    Operation.GREATER: _greater,
+    Operation.LESS: _less,
+}

@@ -1,0 +1,147 @@
+"""Everything that stops a run, in words: which thing, what was observed, what is accepted.
+
+No message holds a patient's value or a credential. All errors survive pickling (workers may be other processes):
+every field goes to ``super().__init__``, the text is made in ``__str__``.
+"""
+
+
+class DicomSieveError(Exception):
+    """The base of every error that this package raises on purpose."""
+
+
+class MalformedValueError(DicomSieveError, ValueError):
+    """A value that does not conform to its VR. The message does not repeat it: it may be patient data."""
+
+    def __init__(self, vr: str) -> None:
+        super().__init__(str(vr))
+
+    def __str__(self) -> str:
+        return f"the value does not conform to VR {self.args[0]}"
+
+
+class InvalidRequestError(DicomSieveError, ValueError):
+    """A request that cannot be run: every problem found, at once.
+
+    Args:
+        problems: One line each, beginning with the field: ``criteria[0].reference: …``.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class SettingsError(DicomSieveError):
+    """A setting that is not accepted.
+
+    Args:
+        problems: One line each, beginning with the name of the environment variable.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.args[0])
+
+
+class StoreError(DicomSieveError):
+    """A location that cannot be listed, or an object store that does not answer.
+
+    Args:
+        action: What was tried: ``list``.
+        location: Where, without credentials.
+        observed: What the store answered, in words.
+        advice: What to do about it.
+    """
+
+    def __init__(self, action: str, location: str, observed: str, advice: str = "") -> None:
+        super().__init__(action, location, observed, advice)
+
+    def __str__(self) -> str:
+        action, location, observed, advice = self.args
+        return f"cannot {action} {location}: {observed}" + (f"; {advice}" if advice else "")
+
+
+class ListingOrderError(DicomSieveError):
+    """A store that does not list keys in the order of their UTF-8 bytes, so that snapshots cannot be compared."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.args[0]} lists its keys out of order; expected: the order of their UTF-8 bytes, "
+            "as S3 general purpose buckets list"
+        )
+
+
+class NothingReadableError(DicomSieveError):
+    """Credentials that may list a location but may not read one object of it."""
+
+    def __init__(self, location: str, refused: int) -> None:
+        super().__init__(location, refused)
+
+    def __str__(self) -> str:
+        location, refused = self.args
+        return (
+            f"{location}: not one object can be read ({refused:,} refused): these credentials may list but not read; "
+            "needed: s3:GetObject on the location"
+        )
+
+
+class IncompleteRunError(DicomSieveError):
+    """Objects that could not be read after all attempts. All else is in the ledger, and the next run reads only them."""
+
+    def __init__(self, run_id: str, unread: int, listed: int) -> None:
+        super().__init__(run_id, unread, listed)
+
+    def __str__(self) -> str:
+        run_id, unread, listed = self.args
+        return (
+            f"run {run_id} is INCOMPLETE: {unread:,} of {listed:,} objects could not be read after all attempts; "
+            f"they are named by 'dicom-sieve show {run_id}'. Start another run: it reads only what is missing"
+        )
+
+
+class AlreadyPublishedError(DicomSieveError):
+    """A manifest is written once. Something is already there."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(uri)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} exists already and is never overwritten; a new run publishes under its own id"
+
+
+class LedgerError(DicomSieveError):
+    """A ledger that cannot be used as it is, with what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class UnknownRunError(DicomSieveError, LookupError):
+    """A run that the ledger does not hold."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+
+    def __str__(self) -> str:
+        return f"no run {self.args[0]!r} in this ledger; 'dicom-sieve runs' lists them"
+
+
+class SpentCredentialsError(DicomSieveError):
+    """A run started again whose credentials were removed when it first started."""
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(parameter)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.args[0]}.credentials were removed from this run when it first started: trigger a new run, "
+            "or pass a reference to an AwsCredentials block, which can be started again"
+        )

@@ -1,0 +1,21 @@
+"""From bytes to a header: the one entry."""
+
+from dicom_sieve.headers.header import Defect, Instance, defective
+from dicom_sieve.headers.reference import read_with_pydicom
+from dicom_sieve.headers.window import NeedMore, Window
+
+
+def scan(window: Window, *, inflated_limit: int) -> Instance | NeedMore:
+    """Read the header of one object from what has been read of it.
+
+    Args:
+        window: The read parts of the object.
+        inflated_limit: How many bytes a deflated data set may be inflated to.
+
+    Returns:
+        The instance, with a defect in its header where it cannot be judged; or the offset of the first missing byte.
+        More bytes never change an instance that was given once.
+    """
+    if window.size == 0:
+        return defective(Defect.EMPTY_OBJECT)
+    return read_with_pydicom(window, inflated_limit=inflated_limit)
