@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Install the programs that the tests against real servers start: Ceph's object
+# gateway with its monitor and its storage daemon, a browser, and DCMTK.
+#
+# Debian packages, from whatever mirror apt is configured with. Does nothing
+# when all of them are present. Starts no server: see ceph_rgw.py beside it.
+#
+# Example:
+#   scripts/install_real_servers.sh && python scripts/ceph_rgw.py run
+set -euo pipefail
+
+packages=(radosgw ceph-mon ceph-osd ceph-common chromium dcmtk)
+attempts=3
+
+is_installed() {
+    [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+}
+
+as_root() {
+    if [[ "$(id -u)" -eq 0 ]]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+apt() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet "$@"
+}
+
+missing=()
+for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+done
+
+if [[ ${#missing[@]} -eq 0 ]]; then
+    echo "all present: ${packages[*]}"
+    exit 0
+fi
+
+for ((attempt = 1; attempt <= attempts; attempt++)); do
+    if apt update && apt install --yes --no-install-recommends "${missing[@]}"; then
+        echo "installed: ${missing[*]}"
+        exit 0
+    fi
+    echo "attempt ${attempt} of ${attempts} failed" >&2
+    if ((attempt < attempts)); then
+        sleep $((attempt * 5))
+    fi
+done
+
+echo "could not install: ${missing[*]}" >&2
+exit 1
