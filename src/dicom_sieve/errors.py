@@ -94,7 +94,7 @@ class NothingReadableError(DicomSieveError):
 
 
 class IncompleteRunError(DicomSieveError):
-    """Objects that could not be read after all attempts. All else is in the ledger, and the next run reads only them."""
+    """Objects that could not be read after all attempts. All else is in the ledger; the next run reads only them."""
 
     def __init__(self, run_id: str, unread: int, listed: int) -> None:
         super().__init__(run_id, unread, listed)

@@ -7,7 +7,8 @@ attributes behind it cannot be named.
 from dataclasses import dataclass
 from functools import cache
 
-from pydicom.datadict import DicomDictionary, RepeatersDictionary, dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from dicom_sieve.criteria.values import ValueRepresentation
 
@@ -71,7 +72,7 @@ def find_attribute(tag: int) -> Attribute | UnsupportedTag:
     except KeyError:
         return UnsupportedTag(f"{format_tag(tag)} is not in the DICOM dictionary")
     name = f"{keyword_for_tag(tag)} {format_tag(tag)}".strip()
-    accepted = ", ".join(f"{known.value} ({known.title})" for known in sorted(ValueRepresentation, key=_by_title))
+    accepted = ", ".join(f"{known.value} ({known.long_name})" for known in sorted(ValueRepresentation, key=_by_name))
     if vr not in set(ValueRepresentation):
         return UnsupportedTag(f"{name} has the VR {vr}; accepted: {accepted}")
     if not FIRST_GROUP_OF_DATA_SET <= group < FIRST_GROUP_BEHIND_HEADER:
@@ -100,5 +101,5 @@ def _written_out(mask: str) -> set[int]:
     return {tag for tag in tags if not (tag >> 16) % 2}
 
 
-def _by_title(vr: ValueRepresentation) -> str:
-    return vr.title
+def _by_name(vr: ValueRepresentation) -> str:
+    return vr.long_name

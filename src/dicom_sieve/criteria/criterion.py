@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from dicom_sieve.criteria.attribute import Attribute, UnsupportedTag, find_attribute
 from dicom_sieve.criteria.values import (
@@ -45,7 +45,7 @@ OPERATIONS: dict[ValueRepresentation, tuple[Operation, ...]] = {
 HexDigits = Annotated[str, Field(pattern="^[0-9A-Fa-f]{4}$", examples=["0008"])]
 Reference = Annotated[str, Field(min_length=1, max_length=64)]
 
-_LIST_GOES_WITH_IN = {
+_LIST_GOES_WITH_IN: dict[str, JsonValue] = {
     "if": {"properties": {"operation": {"const": Operation.IN.value}}, "required": ["operation"]},
     "then": {"properties": {"reference": {"type": "array"}}},
     "else": {"properties": {"reference": {"type": "string"}}},
@@ -59,7 +59,7 @@ class Criterion(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        json_schema_extra=_LIST_GOES_WITH_IN,  # type: ignore[arg-type]
+        json_schema_extra=_LIST_GOES_WITH_IN,
     )
 
     dicom_tag: Annotated[
@@ -183,7 +183,7 @@ def _compile(criterion: Criterion, field: str) -> CompiledCriterion | list[str]:
     accepted = OPERATIONS[attribute.vr]
     if criterion.operation not in accepted:
         problems.append(
-            f"{field}: {attribute} is a {attribute.vr.title} ({attribute.vr}): operation {criterion.operation} "
+            f"{field}: {attribute} is a {attribute.vr.long_name} ({attribute.vr}): operation {criterion.operation} "
             f"is not defined for it; accepted: {', '.join(accepted)}"
         )
     references, unreadable = _read_references(criterion, attribute.vr, f"{field}.reference")
@@ -197,11 +197,11 @@ def _read_references(
     if isinstance(criterion.reference, list) != (criterion.operation is Operation.IN):
         observed, accepted = ("a list", "one text") if isinstance(criterion.reference, list) else ("one text", "a list")
         return {}, [f"{field}: {observed} with operation {criterion.operation}; accepted: {accepted}"]
-    single = isinstance(criterion.reference, str)
+    texts = [criterion.reference] if isinstance(criterion.reference, str) else criterion.reference
     references: dict[str, Comparable] = {}
     problems = []
-    for index, text in enumerate([criterion.reference] if single else criterion.reference):
-        place = field if single else f"{field}[{index}]"
+    for index, text in enumerate(texts):
+        place = f"{field}[{index}]" if criterion.operation is Operation.IN else field
         try:
             references[_words(text, vr)] = _read_reference(text, vr)
         except MalformedValueError:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dicom_sieve.criteria.criterion import Comparable, Operation, CompiledCriterion
+from dicom_sieve.criteria.criterion import Comparable, CompiledCriterion, Operation
 from dicom_sieve.criteria.values import (
     ValueRepresentation,
     is_conforming_code,
@@ -92,7 +92,9 @@ class Decider:
         return Decision(Verdict.PASSED if passed else Verdict.DISCARDED, findings)
 
     @staticmethod
-    def _find(criterion: CompiledCriterion, known: dict[tuple[str, ...] | None, Finding], raw: Sequence[str] | None) -> Finding:
+    def _find(
+        criterion: CompiledCriterion, known: dict[tuple[str, ...] | None, Finding], raw: Sequence[str] | None
+    ) -> Finding:
         values = None if raw is None else tuple(raw)
         finding = known.get(values)
         if finding is None:

@@ -31,7 +31,7 @@ class ValueRepresentation(StrEnum):
     DA = "DA"
 
     @property
-    def title(self) -> str:
+    def long_name(self) -> str:
         """The name that PS3.5 gives it."""
         return {"AS": "Age String", "CS": "Code String", "DA": "Date"}[self.value]
 

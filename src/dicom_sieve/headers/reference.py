@@ -47,6 +47,7 @@ _UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_I
 _WELL_FORMED_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _FIRST_GROUPS = {group.to_bytes(2, order) for group in (0x0000, 0x0002, 0x0004, 0x0008) for order in ("little", "big")}
 
+
 class DamagedError(Exception):
     """The bytes contradict themselves, or end where they may not. Never leaves `dicom_sieve.headers`."""
 

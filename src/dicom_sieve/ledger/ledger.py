@@ -1,0 +1,158 @@
+"""The ledger as its readers see it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from dicom_sieve.criteria import Verdict
+from dicom_sieve.errors import UnknownRunError
+from dicom_sieve.ledger import database
+from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
+from dicom_sieve.ledger.tables import instance_decision, location, run, series_decision, snapshot
+from dicom_sieve.ledger.trace import TracedObject, trace
+from dicom_sieve.objects import Location
+
+SELECTIONS = ("WHOLE", "PARTIAL", "NONE")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """One run, to read what it decided.
+
+    Attributes:
+        row: The run itself.
+    """
+
+    engine: sa.Engine
+    row: RunRow
+
+    def instances(self, *, verdict: str | None = None) -> Rows[InstanceRow]:
+        """Give every object of the run's snapshot in the order of keys, or those of one verdict."""
+        query = sa.select(instance_decision).where(instance_decision.c.run_id == self.row.id)
+        if verdict is not None:
+            query = query.where(instance_decision.c.verdict == verdict)
+        return Rows(self.engine, query.order_by(instance_decision.c.object_key), make_instance)
+
+    def passed(self) -> Rows[InstanceRow]:
+        """Give the instances that met all criteria."""
+        return self.instances(verdict=Verdict.PASSED)
+
+    def discarded(self) -> Rows[InstanceRow]:
+        """Give the instances that did not, and the objects that could not be judged."""
+        return self.instances(verdict=Verdict.DISCARDED)
+
+    def unread(self) -> Rows[InstanceRow]:
+        """Give the objects without a verdict: those that an incomplete run could not read."""
+        query = sa.select(instance_decision).where(
+            instance_decision.c.run_id == self.row.id, instance_decision.c.verdict.is_(None)
+        )
+        return Rows(self.engine, query.order_by(instance_decision.c.object_key), make_instance)
+
+    def series(self, *, selection: str | None = None) -> Rows[SeriesRow]:
+        """Give the run's series, or those of one selection: ``WHOLE``, ``PARTIAL`` or ``NONE``."""
+        if selection is not None and selection not in SELECTIONS:
+            raise ValueError(f"selection {selection!r} is not known; accepted: {', '.join(SELECTIONS)}")
+        query = sa.select(series_decision).where(series_decision.c.run_id == self.row.id)
+        if selection is not None:
+            query = query.where(series_decision.c.selection == selection)
+        return Rows(self.engine, query.order_by(series_decision.c.series_instance_uid), make_series)
+
+
+class Ledger:
+    """The SQL record of everything.
+
+    Args:
+        engine: Of a database that is a ledger; `open_ledger` makes sure of it.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+    @property
+    def address(self) -> str:
+        """Where the ledger is, without credentials."""
+        return database.describe(self.engine)
+
+    def runs(self) -> list[RunRow]:
+        """Give every run, the newest first."""
+        return list(Rows(self.engine, _runs().order_by(run.c.number.desc()), make_run))
+
+    def run(self, run_id: str) -> RecordedRun:
+        """Give one run by its id, or by the beginning of its id where only one begins so.
+
+        Raises:
+            UnknownRunError: There is none, or there are several.
+        """
+        exact = list(Rows(self.engine, _runs().where(run.c.id == run_id), make_run))
+        matching = exact or list(
+            Rows(self.engine, _runs().where(run.c.id.startswith(run_id, autoescape=True)).limit(2), make_run)
+        )
+        if not run_id or len(matching) != 1:
+            raise UnknownRunError(run_id)
+        return RecordedRun(self.engine, matching[0])
+
+    def trace(self, key_or_uid: str) -> list[TracedObject]:
+        """Give everything known of an object by its key, an instance, a series or a study by its UID."""
+        return trace(self.engine, key_or_uid)
+
+    def lock(self, place: Location, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
+        """Keep other runs from writing what this one writes; see `database.lock`."""
+        return database.lock(self.engine, place, on_wait)
+
+
+def open_ledger(url: str | None = None) -> Ledger:
+    """Open the ledger.
+
+    Args:
+        url: ``sqlite:///path/to/ledger.db`` or ``postgresql://user:password@host/database``; None takes the setting
+            ``DICOM_SIEVE_DATABASE_URL``. An empty database becomes a ledger.
+
+    Raises:
+        LedgerError: It cannot be reached, or is of another version.
+    """
+    if url is None:
+        from dicom_sieve.settings import load_settings  # noqa: PLC0415 - only where no URL is given
+
+        url = load_settings().database_url.get_secret_value()
+    engine = database.connect(url)
+    database.prepare(engine)
+    return Ledger(engine)
+
+
+def _runs() -> sa.Select[Any]:
+    return sa.select(
+        run.c.number,
+        run.c.id,
+        run.c.state,
+        location.c.endpoint,
+        location.c.bucket,
+        location.c.prefix,
+        snapshot.c.listed_at,
+        run.c.criteria,
+        run.c.criteria_digest,
+        run.c.counts,
+        run.c.started_at,
+        run.c.finished_at,
+        run.c.software_version,
+        run.c.manifest_uri,
+        run.c.manifest_digest,
+        run.c.failure,
+    ).select_from(
+        run.join(location, location.c.id == run.c.location_id).outerjoin(snapshot, snapshot.c.id == run.c.snapshot_id)
+    )

@@ -1,0 +1,1 @@
+"""How the ledger comes from one version to the next (Alembic)."""

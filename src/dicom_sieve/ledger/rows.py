@@ -1,0 +1,169 @@
+"""What the ledger's readers get: typed rows, and the same as Arrow tables."""
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+BATCH_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRow:
+    """One object of a run's snapshot, as view ``instance_decision`` has it.
+
+    Attributes:
+        run_id: Under which run.
+        bucket: Where it lies.
+        object_key: Its key.
+        etag: Of the bytes that were judged.
+        sop_instance_uid: None where unknown.
+        series_instance_uid: None where unknown.
+        study_instance_uid: None where unknown.
+        verdict: ``PASSED``, ``DISCARDED``, or None where the run could not read it.
+        findings: One a criterion, in their order; empty where the header could not be judged.
+        defect: Why it could not be judged, or None.
+    """
+
+    run_id: str
+    bucket: str
+    object_key: str
+    etag: str
+    sop_instance_uid: str | None
+    series_instance_uid: str | None
+    study_instance_uid: str | None
+    verdict: str | None
+    findings: tuple[str, ...]
+    defect: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """One series of a run, as view ``series_decision`` has it.
+
+    Attributes:
+        run_id: Under which run.
+        series_instance_uid: Which series.
+        study_instance_uid: Of which study; None where unknown.
+        instances: Objects of it that were judged.
+        passed: Of these, passed.
+        discarded: Of these, discarded.
+        duplicates: Objects beyond the first of their SOP Instance UID.
+        selection: ``WHOLE`` (all passed), ``PARTIAL`` or ``NONE``.
+    """
+
+    run_id: str
+    series_instance_uid: str
+    study_instance_uid: str | None
+    instances: int
+    passed: int
+    discarded: int
+    duplicates: int
+    selection: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run.
+
+    Attributes:
+        number: The order in which runs began in this ledger.
+        id: The flow run's id.
+        state: ``RUNNING``, ``COMPLETED``, ``INCOMPLETE`` or ``FAILED``.
+        endpoint: Of the location.
+        bucket: Of the location.
+        prefix: Of the location.
+        listed_at: When the snapshot was complete; None before.
+        criteria: As given.
+        criteria_digest: Identifies what was asked.
+        counts: Objects by verdict and reason, series by selection; None before the end.
+        started_at: When it began.
+        finished_at: When it ended; None before.
+        software_version: Of what ran it.
+        manifest_uri: Where it was published; None where it was not.
+        manifest_digest: The manifest's digest, likewise.
+        failure: Why it failed, in words; None where it did not.
+    """
+
+    number: int
+    id: str
+    state: str
+    endpoint: str
+    bucket: str
+    prefix: str
+    listed_at: datetime.datetime | None
+    criteria: Sequence[Mapping[str, Any]]
+    criteria_digest: str
+    counts: Mapping[str, Any] | None
+    started_at: datetime.datetime
+    finished_at: datetime.datetime | None
+    software_version: str
+    manifest_uri: str | None
+    manifest_digest: str | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Rows(Generic[T]):
+    """The rows of one query: asked for when iterated, streamed, and anew each time.
+
+    Attributes:
+        engine: The ledger's.
+        query: What is asked.
+        make: Turns a row of the database into a typed one.
+    """
+
+    engine: sa.Engine
+    query: sa.Select[Any]
+    make: Callable[[sa.Row[Any]], T]
+
+    def __iter__(self) -> Iterator[T]:
+        with self.engine.connect().execution_options(yield_per=BATCH_ROWS) as connection:
+            for row in connection.execute(self.query):
+                yield self.make(row)
+
+    def to_arrow(self) -> "pa.Table":
+        """Give all rows as one Arrow table; its columns are those of the view."""
+        import pyarrow as pa  # noqa: PLC0415 - heavy, and few commands need it
+
+        schema = pa.schema([(column.name, _arrow_type(column)) for column in self.query.selected_columns])
+        with self.engine.connect().execution_options(yield_per=BATCH_ROWS) as connection:
+            batches = [
+                pa.RecordBatch.from_pylist([dict(row) for row in rows], schema=schema)
+                for rows in connection.execute(self.query).mappings().partitions()
+            ]
+        return pa.Table.from_batches(batches, schema=schema)
+
+
+def make_instance(row: sa.Row[Any]) -> InstanceRow:
+    """Make an `InstanceRow` of a row of the view."""
+    fields = row._asdict()
+    return InstanceRow(**{**fields, "findings": tuple(fields["findings"] or ())})
+
+
+def make_series(row: sa.Row[Any]) -> SeriesRow:
+    """Make a `SeriesRow` of a row of the view."""
+    return SeriesRow(**row._asdict())
+
+
+def make_run(row: sa.Row[Any]) -> RunRow:
+    """Make a `RunRow`."""
+    return RunRow(**row._asdict())
+
+
+def _arrow_type(column: sa.ColumnElement[Any]) -> "pa.DataType":
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    match column.type:
+        case sa.JSON():
+            return pa.list_(pa.string())
+        case sa.Integer():
+            return pa.int64()
+        case _:
+            return pa.string()

@@ -1,0 +1,170 @@
+"""Snapshots and objects: what a location held when it was listed."""
+
+import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.headers import Defect
+from dicom_sieve.ledger.tables import SnapshotState, header, location, object_, snapshot
+from dicom_sieve.objects import Location, ObjectInfo
+
+PAGE_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownObject:
+    """An object that the last snapshot left open.
+
+    Attributes:
+        id: Of its row.
+        key: Its key.
+        etag: Its entity tag.
+        size: In bytes.
+        is_settled: Whether its header is known for good, so that these bytes need not be read again.
+    """
+
+    id: int
+    key: str
+    etag: str
+    size: int
+    is_settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotCounts:
+    """How many objects a snapshot holds, and how it differs from the one before.
+
+    Attributes:
+        listed: Objects in it.
+        bytes: Their size altogether.
+        added: New or changed objects, and those that must be read again.
+        removed: Objects that were in the one before and are not, or not as they were.
+    """
+
+    listed: int = 0
+    bytes: int = 0
+    added: int = 0
+    removed: int = 0
+
+    def as_json(self) -> dict[str, int]:
+        """Give them by name."""
+        return {"listed": self.listed, "bytes": self.bytes, "added": self.added, "removed": self.removed}
+
+
+def find_or_add_location(connection: sa.Connection, place: Location) -> int:
+    """Give the id of a location, which is recorded when it is new."""
+    values = {"endpoint": place.endpoint, "bucket": place.bucket, "prefix": place.prefix}
+    query = sa.select(location.c.id).filter_by(**values)
+    found = connection.scalar(query)
+    if found is None:
+        connection.execute(insert_once(connection, location), [values])
+        found = connection.execute(query).scalar_one()
+    return int(found)
+
+
+def open_snapshot(connection: sa.Connection, location_id: int, started_at: datetime.datetime) -> int:
+    """Begin a snapshot and give its id, which is greater than that of every one before."""
+    values = {"location_id": location_id, "state": SnapshotState.LISTING, "started_at": started_at}
+    return new_key(connection.execute(sa.insert(snapshot).values(values)))
+
+
+def known_objects(engine: sa.Engine, location_id: int) -> Iterator[KnownObject]:
+    """Give the open objects of a location in the order of their keys, a page at a time.
+
+    The pages are separate queries, so rows behind the one given last may be written meanwhile.
+    """
+    lasting = header.c.defect.is_(None) | header.c.defect.not_in([one for one in Defect if not one.is_lasting])
+    query = (
+        sa.select(
+            object_.c.id,
+            object_.c.key,
+            object_.c.etag,
+            object_.c.size,
+            sa.and_(header.c.id.is_not(None), lasting).label("is_settled"),
+        )
+        .select_from(object_.outerjoin(header))
+        .where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
+        .order_by(object_.c.key)
+        .limit(PAGE_ROWS)
+    )
+    page: Sequence[sa.Row[tuple[int, str, str, int, bool]]] = ()
+    while True:
+        following = query.where(object_.c.key > page[-1].key) if page else query
+        with engine.connect() as connection:
+            page = connection.execute(following).all()
+        for row in page:
+            yield KnownObject(row.id, row.key, row.etag, row.size, bool(row.is_settled))
+        if len(page) < PAGE_ROWS:
+            return
+
+
+def record_changes(
+    connection: sa.Connection,
+    snapshot_id: int,
+    location_id: int,
+    *,
+    removed: Iterable[int],
+    added: Iterable[ObjectInfo],
+) -> None:
+    """Close the rows of objects that are gone or changed, then open rows for new ones; within one transaction."""
+    closing = [{"row": row, "removed": snapshot_id} for row in removed]
+    if closing:
+        connection.execute(
+            sa.update(object_).where(object_.c.id == sa.bindparam("row")).values(removed_in=sa.bindparam("removed")),
+            closing,
+        )
+    opening = [
+        {
+            "location_id": location_id,
+            "key": one.key,
+            "etag": one.etag,
+            "size": one.size,
+            "last_modified": one.last_modified,
+            "added_in": snapshot_id,
+        }
+        for one in added
+    ]
+    if opening:
+        connection.execute(sa.insert(object_), opening)
+
+
+def close_snapshot(
+    connection: sa.Connection, snapshot_id: int, listed_at: datetime.datetime, counts: SnapshotCounts
+) -> None:
+    """Say that the listing is complete."""
+    connection.execute(
+        sa.update(snapshot)
+        .where(snapshot.c.id == snapshot_id)
+        .values(state=SnapshotState.COMPLETE, listed_at=listed_at, counts=counts.as_json())
+    )
+
+
+def is_in_snapshot(snapshot_id: int, location_id: int) -> sa.ColumnElement[bool]:
+    """Tell which object rows a snapshot holds."""
+    return sa.and_(
+        object_.c.location_id == location_id,
+        object_.c.added_in <= snapshot_id,
+        object_.c.removed_in.is_(None) | (object_.c.removed_in > snapshot_id),
+    )
+
+
+def insert_once(connection: sa.Connection, table: sa.Table) -> sa.Insert:
+    """Give an INSERT that leaves a row alone that is there already."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgresql_insert  # noqa: PLC0415
+
+        return postgresql_insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert  # noqa: PLC0415
+
+    return sqlite_insert(table).on_conflict_do_nothing()
+
+
+def new_key(result: sa.CursorResult[Any]) -> int:
+    """Give the key that the database made for one inserted row."""
+    key = result.inserted_primary_key
+    if key is None:
+        raise LookupError("the database gave no key for the row")
+    return int(key[0])

@@ -1,0 +1,242 @@
+"""The ledger's tables, as SQLAlchemy Core sees them. What they are made of is in the migrations; a test compares them.
+
+Instances are traced by object rows, which are never changed once they have a header: an object that must be read again
+gets a new row in a new snapshot, so that what an old run judged can be asked for ever.
+"""
+
+import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Json = sa.JSON()
+QueryableJson = sa.JSON().with_variant(JSONB(), "postgresql")
+Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Keys compare by their UTF-8 bytes, the order in which S3 lists."""
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime.datetime]):
+    """A moment with time zone; SQLite, which has no such type, holds it in UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime.datetime | None, dialect: sa.Dialect) -> datetime.datetime | None:
+        """Turn a moment to UTC."""
+        del dialect
+        return None if value is None else value.astimezone(datetime.UTC)
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime.datetime | None:
+        """Give the moment in UTC."""
+        del dialect
+        if value is None:
+            return None
+        moment: datetime.datetime = value
+        return moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
+
+
+class SnapshotState(StrEnum):
+    """How far a listing came."""
+
+    LISTING = "LISTING"
+    COMPLETE = "COMPLETE"
+
+
+class RunState(StrEnum):
+    """How a run stands. All but RUNNING are final."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    INCOMPLETE = "INCOMPLETE"
+    FAILED = "FAILED"
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+location = sa.Table(
+    "location",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("bucket", sa.Text, nullable=False),
+    sa.Column("prefix", sa.Text, nullable=False),
+    sa.UniqueConstraint("endpoint", "bucket", "prefix"),
+)
+
+snapshot = sa.Table(
+    "snapshot",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id"), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("listed_at", UtcDateTime),
+    sa.Column("counts", Json),
+)
+
+header = sa.Table(
+    "header",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("study_instance_uid", sa.Text),
+    sa.Column("series_instance_uid", sa.Text),
+    sa.Column("sop_class_uid", sa.Text),
+    sa.Column("attributes", QueryableJson, nullable=False),
+    sa.Column("defect", sa.Text),
+    sa.Index("header_series_instance_uid", "series_instance_uid"),
+    sa.Index("header_study_instance_uid", "study_instance_uid"),
+)
+
+object_ = sa.Table(
+    "object",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id"), nullable=False),
+    sa.Column("key", Key, nullable=False),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("last_modified", UtcDateTime, nullable=False),
+    sa.Column("header_id", BigKey, sa.ForeignKey("header.id")),
+    sa.Column("sop_instance_uid", sa.Text),
+    sa.Column("added_in", BigKey, sa.ForeignKey("snapshot.id"), nullable=False),
+    sa.Column("removed_in", BigKey, sa.ForeignKey("snapshot.id")),
+    sa.Index("object_key", "key"),
+    sa.Index("object_header_id", "header_id"),
+    sa.Index("object_sop_instance_uid", "sop_instance_uid"),
+)
+_is_open = object_.c.removed_in.is_(None)
+_is_unread = sa.and_(_is_open, object_.c.header_id.is_(None))
+sa.Index(
+    "object_open",
+    object_.c.location_id,
+    object_.c.key,
+    unique=True,
+    sqlite_where=_is_open,
+    postgresql_where=_is_open,
+)
+sa.Index("object_unread", object_.c.location_id, object_.c.id, sqlite_where=_is_unread, postgresql_where=_is_unread)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("number", BigKey, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id"), nullable=False),
+    sa.Column("snapshot_id", BigKey, sa.ForeignKey("snapshot.id")),
+    sa.Column("criteria", Json, nullable=False),
+    sa.Column("criteria_digest", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("counts", Json),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Column("software_version", sa.Text, nullable=False),
+    sa.Column("manifest_uri", sa.Text),
+    sa.Column("manifest_digest", sa.Text),
+    sa.Column("failure", sa.Text),
+)
+
+decision = sa.Table(
+    "decision",
+    metadata,
+    sa.Column("run_number", BigKey, sa.ForeignKey("run.number"), primary_key=True),
+    sa.Column("header_id", BigKey, sa.ForeignKey("header.id"), primary_key=True),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("findings", QueryableJson, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+computation = sa.Table(
+    "computation",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("run_number", BigKey, sa.ForeignKey("run.number"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("parameters", Json, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Index("computation_run_number", "run_number"),
+)
+
+computation_input = sa.Table(
+    "computation_input",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("computation_id", BigKey, sa.ForeignKey("computation.id"), nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("object_id", BigKey, sa.ForeignKey("object.id")),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("failure", sa.Text),
+    sa.Index("computation_input_computation_id", "computation_id", "series_instance_uid"),
+    sa.Index("computation_input_series_instance_uid", "series_instance_uid"),
+)
+
+computation_output = sa.Table(
+    "computation_output",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("computation_id", BigKey, sa.ForeignKey("computation.id"), nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("sop_instance_uid", sa.Text),
+    sa.Column("recorded_at", UtcDateTime, nullable=False),
+    sa.Index("computation_output_computation_id", "computation_id", "series_instance_uid"),
+    sa.Index("computation_output_sop_instance_uid", "sop_instance_uid"),
+)
+
+# The views, for reading through SQLAlchemy: types as the ledger's users see them.
+
+instance_decision = sa.table(
+    "instance_decision",
+    sa.column("run_id", sa.Text),
+    sa.column("bucket", sa.Text),
+    sa.column("object_key", Key),
+    sa.column("etag", sa.Text),
+    sa.column("sop_instance_uid", sa.Text),
+    sa.column("series_instance_uid", sa.Text),
+    sa.column("study_instance_uid", sa.Text),
+    sa.column("verdict", sa.Text),
+    sa.column("findings", QueryableJson),
+    sa.column("defect", sa.Text),
+)
+
+series_decision = sa.table(
+    "series_decision",
+    sa.column("run_id", sa.Text),
+    sa.column("series_instance_uid", sa.Text),
+    sa.column("study_instance_uid", sa.Text),
+    sa.column("instances", sa.BigInteger),
+    sa.column("passed", sa.BigInteger),
+    sa.column("discarded", sa.BigInteger),
+    sa.column("duplicates", sa.BigInteger),
+    sa.column("selection", sa.Text),
+)
+
+series_computation = sa.table(
+    "series_computation",
+    sa.column("run_id", sa.Text),
+    sa.column("series_instance_uid", sa.Text),
+    sa.column("computation_id", BigKey),
+    sa.column("name", sa.Text),
+    sa.column("version", sa.Text),
+    sa.column("state", sa.Text),
+    sa.column("failure", sa.Text),
+    sa.column("output_uri", sa.Text),
+    sa.column("output_digest", sa.Text),
+    sa.column("output_sop_instance_uid", sa.Text),
+    sa.column("started_at", UtcDateTime),
+    sa.column("finished_at", UtcDateTime),
+)

@@ -1,0 +1,48 @@
+"""Where objects lie, and what identifies them. Values alone: how to reach them is in `dicom_sieve.stores`."""
+
+import datetime
+from dataclasses import dataclass
+
+DIRECTORY_ENDPOINT = "file:"
+"""Stands where a location's endpoint would, when the location is a directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where objects lie. It identifies, and never holds credentials.
+
+    Attributes:
+        endpoint: URL of the S3 endpoint without a trailing slash; ``file:`` for a directory.
+        bucket: Name of the bucket; the absolute path of a directory.
+        prefix: What keys begin with; may be empty.
+    """
+
+    endpoint: str
+    bucket: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        if self.endpoint == DIRECTORY_ENDPOINT:
+            return self.bucket
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def uri(self, key: str) -> str:
+        """Give the address of one object."""
+        return f"{'' if self.endpoint == DIRECTORY_ENDPOINT else 's3://'}{self.bucket}/{key}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """An object as a listing shows it; key and etag identify its bytes.
+
+    Attributes:
+        key: The key; for a directory the path relative to it, with ``/``.
+        etag: The entity tag, without quotation marks.
+        size: In bytes.
+        last_modified: With time zone.
+    """
+
+    key: str
+    etag: str
+    size: int
+    last_modified: datetime.datetime

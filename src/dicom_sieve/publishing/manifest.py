@@ -1,0 +1,133 @@
+"""The manifest of a run: parts first, ``manifest.json`` last, each written once.
+
+Where there is no ``manifest.json`` the run was not published, whatever parts lie there.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.criteria import Verdict
+from dicom_sieve.errors import AlreadyPublishedError
+from dicom_sieve.ledger import Ledger, RecordedRun
+from dicom_sieve.ledger.runs import Manifest, instances_to_publish
+from dicom_sieve.ledger.tables import series_decision
+from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts
+from dicom_sieve.stores.interface import Writes
+
+FORMAT = "dicom-sieve manifest"
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+def publish(
+    ledger: Ledger,
+    *,
+    run_id: str,
+    snapshot_id: int,
+    location_id: int,
+    counts: Mapping[str, Any],
+    output: Writes,
+    advance: Callable[[int], None],
+) -> Manifest:
+    """Publish what a run decided under ``<prefix>/<run id>/``.
+
+    Args:
+        ledger: Where the decisions are.
+        run_id: Of which run.
+        snapshot_id: The run's.
+        location_id: The run's.
+        counts: The run's.
+        output: Where to.
+        advance: Told how many instances were written.
+
+    Raises:
+        AlreadyPublishedError: Something was published under this run's id.
+        StoreError: The output cannot be written.
+    """
+    folder = "/".join(part for part in (output.location.prefix.rstrip("/"), run_id) if part)
+    manifest_key = f"{folder}/{MANIFEST}"
+    if output.exists(manifest_key):
+        raise AlreadyPublishedError(output.location.uri(manifest_key))
+    recorded = ledger.run(run_id)
+    with TemporaryDirectory(prefix="dicom-sieve-") as name:
+        directory = Path(name)
+        parts: list[Part] = []
+        for part in _parts(
+            ledger,
+            recorded,
+            snapshot_id=snapshot_id,
+            location_id=location_id,
+            directory=directory,
+            advance=advance,
+        ):
+            output.write_once(f"{folder}/{part.path}", part.file)
+            part.file.unlink()
+            parts.append(part)
+        content = describe_run(recorded, parts, counts)
+        file = directory / MANIFEST
+        file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        output.write_once(manifest_key, file)
+    return Manifest(output.location.uri(manifest_key), str(content["digest"]))
+
+
+def digest_manifest(content: Mapping[str, Any]) -> str:
+    """Give the digest of a manifest: SHA-256 over its canonical JSON without the member ``digest``, as hex.
+
+    Canonical: members sorted by name, no white space, all but ASCII escaped.
+    """
+    without = {name: value for name, value in content.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(without, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def describe_run(recorded: RecordedRun, parts: list[Part], counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what the run was, what it judged, and which parts hold the result."""
+    row = recorded.row
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "run_id": row.id,
+        "location": {"endpoint": row.endpoint, "bucket": row.bucket, "prefix": row.prefix},
+        "snapshot_listed_at": row.listed_at and row.listed_at.isoformat(),
+        "criteria": row.criteria,
+        "criteria_digest": row.criteria_digest,
+        "counts": counts,
+        "software": {"name": "dicom-sieve", "version": row.software_version},
+        "parts": [part.as_json() for part in parts],
+    }
+    return {**content, "digest": digest_manifest(content)}
+
+
+def _parts(
+    ledger: Ledger,
+    recorded: RecordedRun,
+    *,
+    snapshot_id: int,
+    location_id: int,
+    directory: Path,
+    advance: Callable[[int], None],
+) -> Iterator[Part]:
+    for verdict in Verdict:
+        yield from write_parts(
+            ledger.engine,
+            instances_to_publish(recorded.row.number, snapshot_id, location_id, verdict),
+            schema=INSTANCES,
+            path=f"instances/verdict={verdict}/part-{{:05}}.parquet",
+            directory=directory,
+            advance=advance,
+        )
+    columns = [series_decision.c[name] for name in SERIES.names]
+    query = sa.select(*columns).where(series_decision.c.run_id == recorded.row.id)
+    yield from write_parts(
+        ledger.engine,
+        query.order_by(series_decision.c.series_instance_uid),
+        schema=SERIES,
+        path="series.parquet",
+        directory=directory,
+        advance=lambda _: None,
+    )

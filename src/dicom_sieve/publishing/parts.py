@@ -1,0 +1,108 @@
+"""The manifest's Parquet parts, written to local files a batch at a time."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+BATCH_ROWS = 20_000
+PART_ROWS = 1_000_000
+
+INSTANCES = pa.schema(
+    [
+        ("bucket", pa.string()),
+        ("key", pa.string()),
+        ("etag", pa.string()),
+        ("size", pa.int64()),
+        ("study_instance_uid", pa.string()),
+        ("series_instance_uid", pa.string()),
+        ("sop_class_uid", pa.string()),
+        ("sop_instance_uid", pa.string()),
+        ("findings", pa.list_(pa.string())),
+        ("defect", pa.string()),
+    ]
+)
+"""Columns of ``instances/verdict=…/*.parquet``; the verdict is in the path, as Hive partitions have it."""
+
+SERIES = pa.schema(
+    [
+        ("series_instance_uid", pa.string()),
+        ("study_instance_uid", pa.string()),
+        ("instances", pa.int64()),
+        ("passed", pa.int64()),
+        ("discarded", pa.int64()),
+        ("duplicates", pa.int64()),
+        ("selection", pa.string()),
+    ]
+)
+"""Columns of ``series.parquet``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a manifest.
+
+    Attributes:
+        path: Relative to the manifest.
+        rows: How many.
+        bytes: Its size.
+        sha256: Of its bytes, as hex.
+        file: Where it lies before it is written to the store.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    file: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as the manifest has it."""
+        return {"path": self.path, "rows": self.rows, "bytes": self.bytes, "sha256": self.sha256}
+
+
+def write_parts(
+    engine: sa.Engine,
+    query: sa.Select[Any],
+    *,
+    schema: pa.Schema,
+    path: str,
+    directory: Path,
+    advance: Callable[[int], None],
+) -> Iterator[Part]:
+    """Write a query's rows into as many parts as they need; one part, without rows, where there are none.
+
+    Args:
+        engine: The ledger's.
+        query: Its columns are the schema's.
+        schema: Of the parts.
+        path: Of a part, with a place for its number from 0; without one, all rows go into one part.
+        directory: Where the local files go.
+        advance: Told how many rows were written.
+    """
+    is_numbered = path.format(0) != path.format(1)
+    with engine.connect().execution_options(yield_per=BATCH_ROWS) as connection:
+        batches = connection.execute(query).mappings().partitions()
+        number, batch = 0, next(batches, None)
+        while number == 0 or batch is not None:
+            file = directory / path.format(number).replace("/", "-")
+            rows = 0
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                while batch is not None and (rows < PART_ROWS or not is_numbered):
+                    writer.write_batch(pa.RecordBatch.from_pylist([dict(row) for row in batch], schema=schema))
+                    rows += len(batch)
+                    advance(len(batch))
+                    batch = next(batches, None)
+            yield Part(path.format(number), rows, file.stat().st_size, digest_of(file), file)
+            number += 1
+
+
+def digest_of(file: Path) -> str:
+    """Give the SHA-256 of a file's bytes, as hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,21 @@
+"""The way through: snapshot, index, decide, publish. Plain Python that runs without Prefect."""
+
+from dicom_sieve.screening.index import Limits, Shard, ShardResult, index_shard
+from dicom_sieve.screening.observer import Observer, Silent
+from dicom_sieve.screening.screen import Outcome, Screening, screen
+from dicom_sieve.screening.shards import RunsShards, in_threads, one_by_one
+
+__all__ = [
+    "Limits",
+    "Observer",
+    "Outcome",
+    "RunsShards",
+    "Screening",
+    "Shard",
+    "ShardResult",
+    "Silent",
+    "in_threads",
+    "index_shard",
+    "one_by_one",
+    "screen",
+]

@@ -1,0 +1,147 @@
+"""Read the headers of a shard's objects: a few ranged reads each, many at a time."""
+
+import asyncio
+from dataclasses import dataclass
+
+from dicom_sieve.headers import Defect, Instance, NeedMore, Window, defective, scan
+from dicom_sieve.ledger.indexing import IndexedObject, UnreadObject
+from dicom_sieve.objects import ObjectInfo
+from dicom_sieve.stores.interface import (
+    ObjectChangedError,
+    ObjectGoneError,
+    ReadRefusedError,
+    Reads,
+    TransportError,
+)
+
+CHANGES_FOLLOWED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is read.
+
+    Attributes:
+        reads_in_flight: Requests of one shard that are under way at the same time.
+        first_read_bytes: Of an object's first read; each further one doubles.
+        header_limit_bytes: Read of one object at most.
+        inflated_limit_bytes: What a deflated header may inflate to.
+    """
+
+    reads_in_flight: int = 32
+    first_read_bytes: int = 8 * 1024
+    header_limit_bytes: int = 16 * 1024 * 1024
+    inflated_limit_bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The objects that one task indexes.
+
+    Attributes:
+        number: In the order in which the run made them, from 1.
+        objects: One or more.
+    """
+
+    number: int
+    objects: tuple[UnreadObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """What a shard brought. Every object of the shard is in one of the two.
+
+    Attributes:
+        number: The shard's.
+        indexed: Objects whose header is known.
+        unread: Rows of objects that could not be read, with what the last attempt ended in.
+        reads: How many ranges were read.
+        bytes_read: How many bytes.
+    """
+
+    number: int
+    indexed: tuple[IndexedObject, ...]
+    unread: tuple[tuple[int, str], ...]
+    reads: int
+    bytes_read: int
+
+
+@dataclass(slots=True)
+class _Meter:
+    reads: int = 0
+    bytes_read: int = 0
+
+
+def index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
+    """Read the headers of a shard's objects.
+
+    It may run in another process and more than once: it changes nothing and gives the same again.
+
+    Args:
+        store: Where the objects lie.
+        shard: Which objects.
+        limits: How much is read.
+    """
+    return asyncio.run(_index_shard(store, shard, limits))
+
+
+async def _index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
+    meter = _Meter()
+    slots = asyncio.Semaphore(limits.reads_in_flight)
+
+    async def index(unread: UnreadObject) -> IndexedObject | tuple[int, str]:
+        async with slots:
+            try:
+                info, instance = await _read_as_it_is_now(store, unread.info, limits, meter)
+            except TransportError as error:
+                return unread.id, str(error.args[0])
+        return IndexedObject(unread.id, info, instance)
+
+    outcomes = await asyncio.gather(*map(index, shard.objects))
+    return ShardResult(
+        shard.number,
+        tuple(one for one in outcomes if isinstance(one, IndexedObject)),
+        tuple(one for one in outcomes if isinstance(one, tuple)),
+        meter.reads,
+        meter.bytes_read,
+    )
+
+
+async def _read_as_it_is_now(
+    store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter
+) -> tuple[ObjectInfo, Instance]:
+    """Read a header; an object that changes meanwhile is looked up and read again, as what it is now."""
+    for _ in range(CHANGES_FOLLOWED):
+        try:
+            return info, await _read(store, info, limits, meter)
+        except ObjectGoneError:
+            return info, defective(Defect.GONE)
+        except ReadRefusedError:
+            return info, defective(Defect.UNREADABLE)
+        except ObjectChangedError:
+            try:
+                info = await store.stat(info.key)
+            except ObjectGoneError:
+                return info, defective(Defect.GONE)
+            except ReadRefusedError:
+                return info, defective(Defect.UNREADABLE)
+    raise TransportError("it changed again and again while it was read")
+
+
+async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter) -> Instance:
+    """Read on until the header is whole, each time from the first byte that is missing, twice as much."""
+    window = Window(info.size)
+    length = limits.first_read_bytes
+    answer = scan(window, inflated_limit=limits.inflated_limit_bytes) if not info.size else NeedMore(0)
+    while isinstance(answer, NeedMore):
+        room = limits.header_limit_bytes - window.held
+        if room <= 0:
+            return defective(Defect.TOO_LARGE)
+        end = min(answer.offset + min(length, room), info.size)
+        data = await store.read(info, start=answer.offset, end=end)
+        meter.reads += 1
+        meter.bytes_read += len(data)
+        window.add(answer.offset, data)
+        answer = scan(window, inflated_limit=limits.inflated_limit_bytes)
+        length *= 2
+    return answer

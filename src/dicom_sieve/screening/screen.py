@@ -1,0 +1,267 @@
+"""The way through: snapshot, index, decide, publish; recorded in the ledger from the first to the last step."""
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Criterion, Decider, compile_criteria, criteria_digest
+from dicom_sieve.errors import DicomSieveError, IncompleteRunError, NothingReadableError
+from dicom_sieve.headers import Defect
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
+from dicom_sieve.ledger.runs import (
+    Manifest,
+    begin_run,
+    bind_snapshot,
+    count_results,
+    finish_run,
+    headers_of_snapshot,
+    record_decisions,
+)
+from dicom_sieve.ledger.snapshots import SnapshotCounts, find_or_add_location
+from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.publishing import publish
+from dicom_sieve.screening.index import Limits, Shard, index_shard
+from dicom_sieve.screening.observer import Observer, Silent
+from dicom_sieve.screening.shards import RunsShards, one_by_one
+from dicom_sieve.screening.snapshot import take_snapshot
+from dicom_sieve.stores.interface import Store, Writes
+from dicom_sieve.version import __version__
+
+
+def now() -> datetime.datetime:
+    """Give the time, with its zone."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What a run is to do, and by what means.
+
+    Attributes:
+        execution_id: What the run is called: the flow run's id.
+        store: Where the objects lie.
+        criteria: What is asked, as given; checked before anything is listed.
+        output: Where to publish, or None: then nothing is written to any store.
+        limits: How much is read.
+        shard_objects: Objects of one shard, at most.
+        run_shards: How shards are run.
+        observer: Who watches.
+        clock: Tells the time.
+    """
+
+    execution_id: str
+    store: Store
+    criteria: Sequence[Criterion]
+    output: Writes | None = None
+    limits: Limits = field(default_factory=Limits)
+    shard_objects: int = 1_000
+    run_shards: RunsShards = one_by_one
+    observer: Observer = field(default_factory=Silent)
+    clock: Callable[[], datetime.datetime] = now
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run that completed.
+
+    Attributes:
+        run_id: In the ledger.
+        counts: Objects by verdict and reason, series by selection; see `dicom_sieve.ledger.runs.count_results`.
+        manifest: Where it was published, or None.
+    """
+
+    run_id: str
+    counts: Mapping[str, Any]
+    manifest: Manifest | None
+
+    def describe(self) -> str:
+        """Say it in a sentence."""
+        passed, listed, whole = self.counts["passed"], self.counts["listed"], self.counts["series"].get("WHOLE", 0)
+        return f"{passed:,} of {listed:,} instances passed in {whole:,} whole series"
+
+
+def screen(screening: Screening, ledger: Ledger) -> Outcome:
+    """Screen a location by criteria.
+
+    Args:
+        screening: What is to be done.
+        ledger: Where all of it is recorded.
+
+    Returns:
+        What came of it; every object of the location has a verdict and a reason.
+
+    Raises:
+        InvalidRequestError: The criteria make no sense; nothing was asked of the store.
+        StoreError: The location cannot be listed, or the output cannot be written.
+        NothingReadableError: The credentials may list, but not read.
+        IncompleteRunError: Some objects could not be read. What could is decided and recorded.
+    """
+    compiled = compile_criteria(screening.criteria)
+    place = screening.store.location
+    with ledger.lock(place, lambda: screening.observer.note("waiting for another run on the same ledger to end")):
+        with ledger.engine.begin() as connection:
+            location_id = find_or_add_location(connection, place)
+            number, run_id = begin_run(
+                connection,
+                execution_id=screening.execution_id,
+                location_id=location_id,
+                criteria=[one.as_given() for one in screening.criteria],
+                criteria_digest=criteria_digest(screening.criteria),
+                started_at=screening.clock(),
+                software_version=__version__,
+            )
+        run = _Run(screening, ledger, compiled, location_id, number, run_id)
+        try:
+            return run.execute()
+        except BaseException as error:
+            run.fail(error)
+            raise
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run under way."""
+
+    screening: Screening
+    ledger: Ledger
+    criteria: tuple[CompiledCriterion, ...]
+    location_id: int
+    number: int
+    id: str
+    is_finished: bool = False
+
+    def execute(self) -> Outcome:
+        snapshot_id, listed = take_snapshot(
+            self.screening.store,
+            self.ledger,
+            self.location_id,
+            clock=self.screening.clock,
+            observer=self.screening.observer,
+        )
+        with self.ledger.engine.begin() as connection:
+            bind_snapshot(connection, self.number, snapshot_id)
+        indexed = self._index()
+        self._decide(snapshot_id)
+        with self.ledger.engine.connect() as connection:
+            results = count_results(connection, self.number, snapshot_id, self.location_id)
+        counts = {**results, **_effort(listed, indexed)}
+        self._refuse_nothing_readable(counts)
+        if counts["unread"]:
+            self._finish(RunState.INCOMPLETE, counts)
+            raise IncompleteRunError(self.id, counts["unread"], counts["listed"])
+        manifest = self._publish(snapshot_id, counts)
+        self._finish(RunState.COMPLETED, counts, manifest=manifest)
+        return Outcome(self.id, counts, manifest)
+
+    def fail(self, error: BaseException) -> None:
+        """Record why the run ended; the text of an error that is not ours may hold anything and is left out."""
+        if not self.is_finished:
+            text = str(error) if isinstance(error, DicomSieveError) else f"unexpected {type(error).__name__}"
+            self._finish(RunState.FAILED, failure=text)
+
+    def _index(self) -> "_Indexed":
+        """Read what has no header yet. The only place that writes headers: workers return rows."""
+        observer = self.screening.observer
+        observer.begin("index", count_unread(self.ledger.engine, self.location_id))
+        shards = _shards(unread_objects(self.ledger.engine, self.location_id), self.screening.shard_objects)
+        index = partial(_index, store=self.screening.store, limits=self.screening.limits)
+        indexed = _Indexed()
+        for result in self.screening.run_shards(index, shards):
+            with self.ledger.engine.begin() as connection:
+                record_headers(connection, result.indexed)
+            indexed.add(len(result.indexed), result.reads, result.bytes_read)
+            observer.advance(len(result.indexed) + len(result.unread))
+        return indexed
+
+    def _decide(self, snapshot_id: int) -> None:
+        decider = Decider(self.criteria)
+        observer = self.screening.observer
+        observer.begin("decide", None)
+        for page in headers_of_snapshot(self.ledger.engine, snapshot_id, self.location_id):
+            decisions = [(one.id, UNJUDGED if one.defect else decider.decide(one.attributes)) for one in page]
+            with self.ledger.engine.begin() as connection:
+                record_decisions(connection, self.number, decisions)
+            observer.advance(len(page))
+
+    def _refuse_nothing_readable(self, counts: Mapping[str, Any]) -> None:
+        """A location of which nothing can be read tells of the credentials, not of the objects."""
+        defects = counts["defects"]
+        refused = defects.get(Defect.UNREADABLE, 0)
+        never_read = refused + defects.get(Defect.GONE, 0) + defects.get(Defect.EMPTY_OBJECT, 0)
+        if refused and never_read == counts["listed"] - counts["unread"]:
+            raise NothingReadableError(str(self.screening.store.location), refused)
+
+    def _publish(self, snapshot_id: int, counts: Mapping[str, Any]) -> Manifest | None:
+        if self.screening.output is None:
+            return None
+        self.screening.observer.begin("publish", counts["listed"])
+        return publish(
+            self.ledger,
+            run_id=self.id,
+            snapshot_id=snapshot_id,
+            location_id=self.location_id,
+            counts=counts,
+            output=self.screening.output,
+            advance=self.screening.observer.advance,
+        )
+
+    def _finish(
+        self,
+        state: RunState,
+        counts: Mapping[str, Any] | None = None,
+        *,
+        manifest: Manifest | None = None,
+        failure: str | None = None,
+    ) -> None:
+        with self.ledger.engine.begin() as connection:
+            finish_run(
+                connection,
+                self.number,
+                state=state,
+                finished_at=self.screening.clock(),
+                counts=counts,
+                manifest=manifest,
+                failure=failure,
+            )
+        self.is_finished = True
+
+
+@dataclass(slots=True)
+class _Indexed:
+    """What indexing took: objects, reads and bytes."""
+
+    objects: int = 0
+    reads: int = 0
+    bytes_read: int = 0
+
+    def add(self, objects: int, reads: int, bytes_read: int) -> None:
+        self.objects += objects
+        self.reads += reads
+        self.bytes_read += bytes_read
+
+
+def _index(shard: Shard, *, store: Store, limits: Limits) -> Any:
+    return index_shard(store, shard, limits)
+
+
+def _effort(listed: SnapshotCounts, indexed: _Indexed) -> dict[str, int]:
+    """Say what the run did to know what it knows; all else in the counts is the same however it came about."""
+    return {
+        "added": listed.added,
+        "removed": listed.removed,
+        "indexed": indexed.objects,
+        "reads": indexed.reads,
+        "bytes_read": indexed.bytes_read,
+    }
+
+
+def _shards(objects: Iterable[UnreadObject], size: int) -> Iterator[Shard]:
+    remaining = iter(objects)
+    number = 1
+    while chunk := tuple(islice(remaining, size)):
+        yield Shard(number, chunk)
+        number += 1

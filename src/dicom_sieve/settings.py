@@ -1,0 +1,63 @@
+"""The settings of a deployment, from the environment: prefix ``DICOM_SIEVE_``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dicom_sieve.errors import SettingsError
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def _default_database() -> SecretStr:
+    return SecretStr(f"sqlite:///{Path.home() / '.dicom-sieve' / 'ledger.db'}")
+
+
+class Settings(BaseSettings):
+    """What engineers own: where the ledger is, and how much is read at a time."""
+
+    model_config = SettingsConfigDict(env_prefix="DICOM_SIEVE_", extra="ignore", hide_input_in_errors=True)
+
+    database_url: Annotated[
+        SecretStr,
+        Field(
+            default_factory=_default_database,
+            description="The ledger: sqlite:///path or postgresql://user:password@host/database.",
+        ),
+    ]
+    shard_objects: Annotated[int, Field(ge=1, le=100_000, description="Objects that one task indexes, at most.")] = (
+        1_000
+    )
+    shards_in_flight: Annotated[int, Field(ge=1, le=1_000, description="Shards that are indexed at the same time.")] = 4
+    reads_in_flight: Annotated[
+        int, Field(ge=1, le=1_000, description="Requests that one shard has under way at the same time.")
+    ] = 32
+    first_read_bytes: Annotated[
+        int, Field(ge=1 * KIB, le=16 * MIB, description="Bytes of the first read of an object.")
+    ] = 8 * KIB
+    header_limit_bytes: Annotated[
+        int,
+        Field(ge=64 * KIB, le=1024 * MIB, description="Bytes read of one object at most; more is TOO_LARGE."),
+    ] = 16 * MIB
+    inflated_limit_bytes: Annotated[
+        int,
+        Field(
+            ge=64 * KIB, le=1024 * MIB, description="Bytes that a deflated header may inflate to; more is TOO_LARGE."
+        ),
+    ] = 16 * MIB
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: Every setting that is not accepted; the message does not repeat its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = (f"DICOM_SIEVE_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        raise SettingsError(tuple(problems)) from None

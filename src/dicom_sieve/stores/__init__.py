@@ -1,0 +1,21 @@
+"""Where objects lie. The only home of S3 clients."""
+
+from dicom_sieve.stores.credentials import DefaultChain, GivesSession, StaticCredentials
+from dicom_sieve.stores.directory import DirectoryStore
+from dicom_sieve.stores.interface import Lists, Reads, Store, Writes
+from dicom_sieve.stores.s3 import S3Store
+from dicom_sieve.stores.s3_clients import S3Access, check_endpoint
+
+__all__ = [
+    "DefaultChain",
+    "DirectoryStore",
+    "GivesSession",
+    "Lists",
+    "Reads",
+    "S3Access",
+    "S3Store",
+    "StaticCredentials",
+    "Store",
+    "Writes",
+    "check_endpoint",
+]

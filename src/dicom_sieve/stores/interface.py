@@ -1,0 +1,128 @@
+"""What the rest of the program asks of a place where objects lie: one Protocol a capability."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.objects import Location, ObjectInfo
+
+
+class ObjectChangedError(DicomSieveError):
+    """The object is no longer the one that was listed."""
+
+    def __init__(self) -> None:
+        super().__init__("the object has changed since it was listed")
+
+
+class ObjectGoneError(DicomSieveError):
+    """There is no such object any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the object is gone")
+
+
+class ReadRefusedError(DicomSieveError):
+    """The store will not give this object: access denied, or archived."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+
+    def __str__(self) -> str:
+        return f"the store refuses the object: {self.args[0]}"
+
+
+class TransportError(DicomSieveError):
+    """The store did not answer, or not with what was asked for, in all attempts. Never a verdict.
+
+    Args:
+        cause: A code or an exception's name; never a response's text.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+
+    def __str__(self) -> str:
+        return f"the object could not be read: {self.args[0]}"
+
+
+class Lists(Protocol):
+    """A place that can be listed."""
+
+    @property
+    def location(self) -> Location:
+        """Where it is."""
+        ...
+
+    def list(self) -> Iterator[ObjectInfo]:
+        """Give every object, in the order of the keys' UTF-8 bytes.
+
+        Raises:
+            StoreError: The place cannot be listed.
+        """
+        ...
+
+
+class Reads(Protocol):
+    """A place whose objects can be read in parts."""
+
+    async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:
+        """Read bytes of an object, if it is still the one that was listed.
+
+        One call is one request, repeated while it fails, and counts as one with its whole body: the answer is exactly
+        the bytes asked for, of exactly that etag.
+
+        Args:
+            listed: The object, with the etag that its bytes must have.
+            start: Offset of the first byte; within the object.
+            end: Offset behind the last byte (exclusive); at most the object's size.
+
+        Raises:
+            ObjectChangedError: The object has another etag now.
+            ObjectGoneError: There is no such object any more.
+            ReadRefusedError: The store will not give it.
+            TransportError: All attempts failed.
+        """
+        ...
+
+    async def stat(self, key: str) -> ObjectInfo:
+        """Look one object up as it is now.
+
+        Raises:
+            ObjectGoneError: There is no such object.
+            ReadRefusedError: The store will not tell.
+            TransportError: All attempts failed.
+        """
+        ...
+
+
+class Writes(Protocol):
+    """A place where something can be written once."""
+
+    @property
+    def location(self) -> Location:
+        """Where it is."""
+        ...
+
+    def write_once(self, key: str, body: Path) -> None:
+        """Write a local file as an object, unless there is one already.
+
+        A repetition after a lost answer finds the same bytes there and is content.
+
+        Raises:
+            AlreadyPublishedError: There is an object of that key with other bytes.
+            StoreError: It cannot be written.
+        """
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Tell whether there is an object of that key.
+
+        Raises:
+            StoreError: The store does not tell.
+        """
+        ...
+
+
+class Store(Lists, Reads, Writes, Protocol):
+    """A place that can do everything."""
