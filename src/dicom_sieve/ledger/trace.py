@@ -91,7 +91,8 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
     objects: dict[int, TracedObject] = {}
     for row in connection.execute(_objects().where(condition).order_by(object_.c.key, object_.c.id)):
         fields = row._asdict()
-        objects[fields.pop("id")] = TracedObject(**fields)
+        row_id = fields.pop("id")
+        objects[row_id] = TracedObject(**fields)
     if objects:
         for row in connection.execute(_decisions().where(condition).order_by(run.c.number)):
             judged = TracedDecision(row.run_id, row.started_at, row.criteria, row.verdict, tuple(row.findings or ()))

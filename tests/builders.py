@@ -1,0 +1,44 @@
+"""Make DICOM objects in memory, as small as a test can use."""
+
+import io
+from typing import Any
+
+import pydicom
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+
+def make_instance(
+    *,
+    pixel_bytes: int = 0,
+    transfer_syntax: str = ExplicitVRLittleEndian,
+    series_instance_uid: str | None = "1.2.3.4",
+    **attributes: Any,
+) -> bytes:
+    """Make one DICOM object (PS3.10) with the attributes given by keyword.
+
+    Args:
+        pixel_bytes: Size of its Pixel Data; 0 leaves the attribute out.
+        transfer_syntax: Its transfer syntax UID.
+        series_instance_uid: None leaves the attribute out.
+        attributes: By keyword, as pydicom takes them.
+    """
+    dataset = Dataset()
+    dataset.SOPClassUID = CTImageStorage
+    dataset.SOPInstanceUID = attributes.pop("SOPInstanceUID", generate_uid())
+    dataset.StudyInstanceUID = "1.2.3"
+    if series_instance_uid is not None:
+        dataset.SeriesInstanceUID = series_instance_uid
+    with pydicom.config.disable_value_validation():
+        for keyword, value in attributes.items():
+            setattr(dataset, keyword, value)
+    if pixel_bytes:
+        dataset.add_new(0x7FE00010, "OW", bytes(pixel_bytes))
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = transfer_syntax
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    stream = io.BytesIO()
+    with pydicom.config.disable_value_validation():
+        FileDataset("", dataset, file_meta=meta, preamble=bytes(128)).save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

