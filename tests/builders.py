@@ -5,7 +5,7 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 
 def make_instance(
@@ -35,7 +35,7 @@ def make_instance(
     if pixel_bytes:
         dataset.add_new(0x7FE00010, "OW", bytes(pixel_bytes))
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID = transfer_syntax
+    meta.TransferSyntaxUID = UID(transfer_syntax)
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     stream = io.BytesIO()

