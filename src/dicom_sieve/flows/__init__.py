@@ -1,0 +1,1 @@
+"""Prefect's coat around the screening. The only home of Prefect."""

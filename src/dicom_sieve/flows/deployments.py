@@ -1,0 +1,32 @@
+"""Serving the flow: the deployment that consumers call."""
+
+from prefect import serve
+from prefect.deployments.runner import RunnerDeployment
+from prefect.types.entrypoint import EntrypointType
+
+from dicom_sieve.flows.clean import DEPLOYMENT, clean_dicom
+from dicom_sieve.version import __version__
+
+
+def deployment() -> RunnerDeployment:
+    """Describe the deployment ``clean-dicom/default``."""
+    made = clean_dicom.to_deployment(
+        name=DEPLOYMENT,
+        description=clean_dicom.description,
+        version=__version__,
+        tags=["dicom-sieve"],
+        enforce_parameter_schema=True,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    if not isinstance(made, RunnerDeployment):
+        raise TypeError("serve from where no event loop runs")
+    return made
+
+
+def serve_deployments(runs_in_flight: int) -> None:
+    """Serve until stopped, against the server that ``PREFECT_API_URL`` names.
+
+    Args:
+        runs_in_flight: Runs at the same time; further ones wait.
+    """
+    serve(deployment(), limit=runs_in_flight, print_starting_message=False)

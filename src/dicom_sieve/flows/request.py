@@ -1,0 +1,100 @@
+"""From the parameters of a flow run to a screening, or to everything that is wrong with them at once."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from prefect.blocks.core import Block
+from prefect_aws import AwsCredentials
+from pydantic import ValidationError
+
+from dicom_sieve.criteria import Criterion
+from dicom_sieve.criteria.reading import describe_validation, read_criteria
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.flows.parameters import RawParameters, S3Parameters
+from dicom_sieve.stores import DefaultChain, GivesSession, S3Access, S3Store, StaticCredentials, check_endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a flow run was asked to do.
+
+    Attributes:
+        store: Where the objects lie.
+        criteria: What is asked.
+        output: Where to publish, or None.
+    """
+
+    store: S3Store
+    criteria: tuple[Criterion, ...]
+    output: S3Store | None
+
+
+def read_request(parameters: RawParameters) -> Request:
+    """Read the parameters of a run.
+
+    Raises:
+        InvalidRequestError: Every problem, one line each; no line quotes credentials.
+    """
+    problems: list[str] = []
+    store = _read_location(parameters.get("input_s3_parameters"), "input_s3_parameters", problems)
+    output = None
+    if parameters.get("output_s3_parameters") is not None:
+        output = _read_location(parameters["output_s3_parameters"], "output_s3_parameters", problems)
+    criteria, wrong = read_criteria(parameters.get("criteria"))
+    problems.extend(wrong)
+    if problems or store is None:
+        raise InvalidRequestError(tuple(problems))
+    return Request(store, criteria, output)
+
+
+def _read_location(given: Any, field: str, problems: list[str]) -> S3Store | None:
+    given = _as_mapping(given)
+    if given is None:
+        problems.append(f"{field}: missing; accepted: bucket, region, and optionally endpoint, credentials, prefix")
+        return None
+    credentials = _read_credentials(given.pop("credentials", None), f"{field}.credentials", problems)
+    try:
+        location = S3Parameters.model_validate(given)
+    except ValidationError as error:
+        problems.extend(describe_validation(error, field, S3Parameters))
+        return None
+    if location.endpoint and (wrong := check_endpoint(location.endpoint)):
+        problems.append(f"{field}.endpoint: {wrong}")
+    if credentials is None:
+        return None
+    endpoint = (location.endpoint or "").rstrip("/") or None
+    return S3Store(S3Access(location.bucket, location.region, endpoint, credentials), location.prefix)
+
+
+def _as_mapping(given: Any) -> dict[str, Any] | None:
+    if isinstance(given, S3Parameters):  # called from Python rather than over REST
+        return {name: getattr(given, name) for name in S3Parameters.model_fields}
+    return dict(given) if isinstance(given, dict) else None
+
+
+def _read_credentials(given: Any, field: str, problems: list[str]) -> GivesSession | None:
+    if given is None or given == "":
+        return DefaultChain()
+    if isinstance(given, AwsCredentials):
+        return cast("GivesSession", given)
+    if isinstance(given, str):
+        keys = StaticCredentials.parse(given)
+        if keys is None:
+            problems.append(f"{field}: no colon between two parts; accepted: key_id:access_key")
+        return keys
+    if isinstance(given, dict) and set(given) == {"$ref"}:
+        return _load_block(given["$ref"], field, problems)
+    problems.append(f'{field}: not accepted; accepted: key_id:access_key, or a block as {{"$ref": "<block id>"}}')
+    return None
+
+
+def _load_block(reference: Any, field: str, problems: list[str]) -> GivesSession | None:
+    try:
+        block = Block.load_from_ref(reference)
+    except Exception as error:  # Prefect raises several kinds for what is not there; none is worth quoting
+        problems.append(f"{field}: the block cannot be loaded ({type(error).__name__}); accepted: id of a block")
+        return None
+    if not isinstance(block, AwsCredentials):
+        problems.append(f"{field}: a block of type {type(block).__name__}; accepted: AwsCredentials")
+        return None
+    return cast("GivesSession", block)
