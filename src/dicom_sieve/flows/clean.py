@@ -94,7 +94,7 @@ def in_tasks(most: int) -> RunsShards:
         return index_shard_task.submit(shard.number, partial(index, shard))
 
     def run(index: Callable[[Shard], ShardResult], shards: Iterable[Shard], /) -> Iterator[ShardResult]:
-        return in_flight(partial(submit, index), PrefectFuture.result, shards, most)
+        return in_flight(partial(submit, index), lambda future: future.result(), shards, most)
 
     return run
 
