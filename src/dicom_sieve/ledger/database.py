@@ -7,8 +7,11 @@ location. Both locks end with the process that holds them.
 import fcntl
 import hashlib
 import os
+import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,10 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.objects import Location
 
 _MIGRATION_LOCK = 0x6469636F  # any number that only this program uses
+_OPENING = threading.Lock()
+"""Alembic keeps its state in a module, and SQLite's locks are the process's: one thread at a time opens a ledger."""
 BUSY_SECONDS = 60
+PAUSE_SECONDS = 0.01
 
 
 def connect(url: str) -> sa.Engine:
@@ -37,11 +43,11 @@ def connect(url: str) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # ValueError: its port is no number
         raise LedgerError(_UNKNOWN_URL) from None
     if parsed.get_backend_name() == "postgresql":
         return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), hide_parameters=True, pool_pre_ping=True)
-    if parsed.get_backend_name() != "sqlite":
+    if parsed.drivername != "sqlite":
         raise LedgerError(_UNKNOWN_URL)
     if parsed.database and parsed.database != ":memory:":
         path = Path(parsed.database).expanduser().absolute()
@@ -68,11 +74,12 @@ def prepare(engine: sa.Engine) -> None:
     Raises:
         LedgerError: The database cannot be reached, or holds a ledger of another version.
     """
-    try:
-        with engine.connect() as connection:
-            found, needed = _revision(connection), _newest_revision(connection)
-    except sa.exc.OperationalError:
-        raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
+    with _OPENING:
+        try:
+            with engine.connect() as connection:
+                found, needed = _revision(connection), _newest_revision(connection)
+        except sa.exc.DBAPIError:
+            raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
     if found is None:
         upgrade(engine)
     elif found != needed:
@@ -84,7 +91,7 @@ def prepare(engine: sa.Engine) -> None:
 
 def upgrade(engine: sa.Engine) -> None:
     """Bring the ledger to the version of this software. Two processes that try at once do it once."""
-    with engine.connect() as connection, _alembic(connection) as config:
+    with _OPENING, engine.connect() as connection, _alembic(connection) as config:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         else:
@@ -98,7 +105,7 @@ def describe(engine: sa.Engine) -> str:
     url = engine.url
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
-    return url.set(username=None, password=None, query={}).render_as_string()
+    return sa.URL.create("postgresql", host=url.host, port=url.port, database=url.database).render_as_string()
 
 
 def lock(engine: sa.Engine, place: Location, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
@@ -153,16 +160,34 @@ def _make_private(path: Path) -> None:
     """Make the file so that only its owner reads it: the ledger holds patients' values."""
     try:
         if not path.parent.exists():
-            path.parent.mkdir(parents=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        # Only a new file is opened: closing another would take SQLite's locks on it from this process (POSIX fcntl).
+        with _OPENING, suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
         raise LedgerError(f"the ledger {path} cannot be opened: {os.strerror(error.errno or 0)}") from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     with closing(connection.cursor()) as cursor:
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        _turn_to_wal(cursor)
+        # Without recursive triggers a REPLACE deletes rows unseen by the triggers that refuse it.
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "recursive_triggers = ON"):
             cursor.execute(f"PRAGMA {pragma}")
+
+
+def _turn_to_wal(cursor: Any) -> None:
+    """Turn the log on; SQLite does not wait by itself where two connections do so at the same time."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
 
 
 def _revision(connection: sa.Connection) -> str | None:

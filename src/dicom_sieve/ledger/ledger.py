@@ -131,7 +131,11 @@ def open_ledger(url: str | None = None) -> Ledger:
 
         url = load_settings().database_url.get_secret_value()
     engine = database.connect(url)
-    database.prepare(engine)
+    try:
+        database.prepare(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return Ledger(engine)
 
 

@@ -1,0 +1,53 @@
+"""Short ways to screen a simulated store, and to ask the ledger what came of it."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve import Ledger
+from dicom_sieve.criteria import Criterion
+from dicom_sieve.screening import Outcome, Screening, screen
+from dicom_sieve.stores import Store
+from tests.builders import make_instance
+
+MODALITY = ("0008", "0060")
+
+
+def one_of(*codes: str) -> list[Criterion]:
+    """Criteria that ask for a modality."""
+    return [Criterion.model_validate({"dicom_tag": MODALITY, "operation": "IN", "reference": list(codes)})]
+
+
+def ct(series: str = "1.2.3.4", uid: str = "1.2.3.4.1", **attributes: Any) -> bytes:
+    """Make an instance that `one_of("CT")` lets pass."""
+    return make_instance(series_instance_uid=series, SOPInstanceUID=uid, Modality="CT", **attributes)
+
+
+def mr(series: str = "1.2.3.5", uid: str = "1.2.3.5.1", **attributes: Any) -> bytes:
+    """Make an instance that `one_of("CT")` discards."""
+    return make_instance(series_instance_uid=series, SOPInstanceUID=uid, Modality="MR", **attributes)
+
+
+def screen_ct(store: Store, ledger: Ledger, execution_id: str, **means: Any) -> Outcome:
+    """Screen for CT."""
+    return screen(Screening(execution_id, store, one_of("CT"), **means), ledger)
+
+
+def verdicts(ledger: Ledger, run_id: str) -> dict[str, tuple[str | None, str | None]]:
+    """Give verdict and defect by key, in plain SQL; every key once."""
+    rows = sql(ledger, "SELECT object_key, verdict, defect FROM instance_decision WHERE run_id = :id", id=run_id)
+    found = {key: (verdict, defect) for key, verdict, defect in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def sql(ledger: Ledger, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    """Ask the ledger in plain SQL."""
+    with ledger.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(statement), values)]
+
+
+def state_of(ledger: Ledger, run_id: str) -> tuple[str, str | None]:
+    """Give a run's state and why it failed."""
+    row = ledger.run(run_id).row
+    return row.state, row.failure
