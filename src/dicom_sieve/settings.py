@@ -28,6 +28,9 @@ class Settings(BaseSettings):
             description="The ledger: sqlite:///path or postgresql://user:password@host/database.",
         ),
     ]
+    runs_in_flight: Annotated[
+        int, Field(ge=1, le=100, description="Runs that one serving process executes at the same time.")
+    ] = 2
     shard_objects: Annotated[int, Field(ge=1, le=100_000, description="Objects that one task indexes, at most.")] = (
         1_000
     )

@@ -19,7 +19,7 @@ from dicom_sieve.flows.request import read_request
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.screening import Limits, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening.shards import in_flight
-from dicom_sieve.settings import Settings, load_settings
+from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.s3_clients import silence_wire_logs
 
 FLOW = "clean-dicom"
@@ -60,7 +60,7 @@ def clean_dicom(
             store=request.store,
             criteria=request.criteria,
             output=request.output,
-            limits=limits_from(settings),
+            limits=Limits.from_settings(settings),
             shard_objects=settings.shard_objects,
             run_shards=in_tasks(settings.shards_in_flight),
             observer=PrefectObserver(logger),
@@ -97,13 +97,3 @@ def in_tasks(most: int) -> RunsShards:
         return in_flight(partial(submit, index), lambda future: future.result(), shards, most)
 
     return run
-
-
-def limits_from(settings: Settings) -> Limits:
-    """Take from the settings how much is read."""
-    return Limits(
-        reads_in_flight=settings.reads_in_flight,
-        first_read_bytes=settings.first_read_bytes,
-        header_limit_bytes=settings.header_limit_bytes,
-        inflated_limit_bytes=settings.inflated_limit_bytes,
-    )

@@ -1,11 +1,13 @@
 """Read the headers of a shard's objects: a few ranged reads each, many at a time."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
 from dicom_sieve.headers import Defect, Instance, NeedMore, Window, defective, scan
 from dicom_sieve.ledger.indexing import IndexedObject, UnreadObject
 from dicom_sieve.objects import ObjectInfo
+from dicom_sieve.settings import Settings
 from dicom_sieve.stores.interface import (
     ObjectChangedError,
     ObjectGoneError,
@@ -32,6 +34,11 @@ class Limits:
     first_read_bytes: int = 8 * 1024
     header_limit_bytes: int = 16 * 1024 * 1024
     inflated_limit_bytes: int = 16 * 1024 * 1024
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Take them from the settings of the same names."""
+        return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)

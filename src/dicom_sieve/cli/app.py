@@ -1,0 +1,239 @@
+"""The commands. Each opens what it needs, calls one function, and prints."""
+
+import dataclasses
+import datetime
+import json
+import os
+import sys
+import uuid
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dicom_sieve.cli import text
+from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
+from dicom_sieve.cli.main import FAILED
+from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.ledger import open_ledger
+from dicom_sieve.version import __version__
+
+app = typer.Typer(
+    name="dicom-sieve",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Screen a bucket of DICOM by criteria, know why every instance was kept or discarded, "
+    "and compute only on what passed.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+class Selection(StrEnum):
+    """Which series."""
+
+    WHOLE = "WHOLE"
+    PARTIAL = "PARTIAL"
+    NONE = "NONE"
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        text.show_lines(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command(epilog="Example: dicom-sieve check criteria.json")
+def check(
+    file: Annotated[Path, typer.Argument(help="Criteria as JSON; a keyword may stand for a tag.")],
+    as_json: AsJson = False,
+) -> None:
+    """Validate criteria and read them back as sentences."""
+    criteria = read_criteria_file(file)
+    sentences = [one.describe() for one in compile_criteria(criteria)]
+    if as_json:
+        _print_json([{**one.as_given(), "describe": said} for one, said in zip(criteria, sentences, strict=True)])
+    else:
+        text.show_lines(*describe_all(sentences).splitlines())
+
+
+@app.command(
+    epilog="Examples: dicom-sieve screen s3://challenge-tech --criteria criteria.json --endpoint http://localhost:9000"
+    " | dicom-sieve screen ./images --criteria criteria.json"
+)
+def screen(
+    *,
+    uri: Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory.")],
+    criteria: Annotated[Path, typer.Option(help="Criteria as JSON; a keyword may stand for a tag.")],
+    endpoint: Annotated[
+        str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it AWS itself.")
+    ] = None,
+    region: Annotated[
+        str, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="For signing.")
+    ] = "us-east-1",
+    output: Annotated[
+        str | None, typer.Option(help="Where to publish the manifest: s3://bucket/prefix, or a directory.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Screen a location without a Prefect server.
+
+    Credentials come from AWS's default chain: environment, profile, role.
+    """
+    from dicom_sieve.cli.places import open_input, open_output  # noqa: PLC0415 - S3 clients are slow to import
+    from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
+    from dicom_sieve.screening import Limits, Screening, in_threads  # noqa: PLC0415
+    from dicom_sieve.screening import screen as run_screening  # noqa: PLC0415
+    from dicom_sieve.settings import load_settings  # noqa: PLC0415
+
+    asked = read_criteria_file(criteria)
+    settings = load_settings()
+    with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
+        outcome = run_screening(
+            Screening(
+                execution_id=str(uuid.uuid4()),
+                store=open_input(uri, endpoint, region),
+                criteria=asked,
+                output=open_output(output, endpoint, region),
+                limits=Limits.from_settings(settings),
+                shard_objects=settings.shard_objects,
+                run_shards=in_threads(settings.shards_in_flight),
+                observer=observer,
+            ),
+            ledger,
+        )
+        address = ledger.address
+    if as_json:
+        manifest = outcome.manifest and dataclasses.asdict(outcome.manifest)
+        _print_json({"run_id": outcome.run_id, "counts": outcome.counts, "manifest": manifest, "ledger": address})
+        return
+    text.show_counts(outcome.counts, compile_criteria(asked))
+    text.show_lines("", outcome.describe(), f"run        {outcome.run_id}", f"ledger     {address}")
+    if outcome.manifest:
+        text.show_lines(f"manifest   {outcome.manifest.uri}")
+
+
+@app.command(epilog="Example: dicom-sieve runs --json | jq '.[0].id'")
+def runs(as_json: AsJson = False) -> None:
+    """List the ledger's runs, the newest first."""
+    with open_ledger() as ledger:
+        rows = ledger.runs()
+    if as_json:
+        _print_json([dataclasses.asdict(row) for row in rows])
+    elif rows:
+        text.show_runs(rows)
+    else:
+        text.show_lines("no runs yet; 'dicom-sieve screen URI --criteria FILE.json' makes one")
+
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the beginning of it.")]
+
+
+@app.command(epilog="Example: dicom-sieve show 1f3a")
+def show(run: Run, as_json: AsJson = False) -> None:
+    """Show one run: criteria in words, verdicts by reason, objects that it could not read."""
+    with open_ledger() as ledger:
+        recorded = ledger.run(run)
+        unread = [row.object_key for row in recorded.unread()] if recorded.row.counts else []
+        if as_json:
+            _print_json({**dataclasses.asdict(recorded.row), "unread": unread})
+        else:
+            text.show_run(recorded.row, unread)
+
+
+@app.command(epilog="Example: dicom-sieve series 1f3a --selection WHOLE")
+def series(
+    run: Run,
+    selection: Annotated[Selection | None, typer.Option(help="Only these: all, some, or none passed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List a run's series and how much of each passed."""
+    with open_ledger() as ledger:
+        rows = ledger.run(run).series(selection=selection)
+        if as_json:
+            _print_json([dataclasses.asdict(row) for row in rows])
+        else:
+            text.show_series(rows)
+
+
+@app.command(epilog="Example: dicom-sieve trace 1.2.276.0.7230010.3.1.4.2323910823.3528.1597261298.712.dcm")
+def trace(
+    key_or_uid: Annotated[
+        str, typer.Argument(metavar="KEY-OR-UID", help="A key, or the UID of an instance, a series or a study.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Tell everything known: where, when seen, values that criteria named, each run's findings in words, verdict."""
+    with open_ledger() as ledger:
+        objects = ledger.trace(key_or_uid)
+    if as_json:
+        _print_json([{**dataclasses.asdict(one), "named_values": text.named_values(one)} for one in objects])
+    for number, one in enumerate(objects if not as_json else ()):
+        text.show_lines(*[""] * bool(number))
+        text.show_trace(one)
+    if not objects:
+        text.show_lines(*[] if as_json else [f"nothing is known of {key_or_uid}"])
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Example: dicom-sieve up --port 4200")
+def up(
+    host: Annotated[str, typer.Option(help="Where Prefect's server listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 4200,
+) -> None:
+    """Start a Prefect server and serve the deployments, until stopped."""
+    from dicom_sieve.cli.servers import run_server_and_deployments  # noqa: PLC0415 - needed here alone
+
+    run_server_and_deployments(host, port)
+
+
+@app.command(epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve serve")
+def serve() -> None:
+    """Serve the deployments against the Prefect server that PREFECT_API_URL names, until stopped."""
+    from dicom_sieve.flows.deployments import serve_deployments  # noqa: PLC0415 - Prefect is slow to import
+    from dicom_sieve.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    with open_ledger(settings.database_url.get_secret_value()) as ledger:
+        text.show_lines(f"ledger {ledger.address}; serving clean-dicom/default")
+    sys.stdout.flush()
+    serve_deployments(settings.runs_in_flight)
+
+
+ledger_app = typer.Typer(no_args_is_help=True, help="Look after the ledger itself.")
+app.add_typer(ledger_app, name="ledger")
+
+
+@ledger_app.command(epilog="Example: dicom-sieve ledger upgrade")
+def upgrade() -> None:
+    """Bring the ledger to the version of this software."""
+    from dicom_sieve.ledger import database  # noqa: PLC0415 - needed here alone
+    from dicom_sieve.settings import load_settings  # noqa: PLC0415
+
+    engine = database.connect(load_settings().database_url.get_secret_value())
+    database.upgrade(engine)
+    text.show_lines(f"ledger {database.describe(engine)} is up to date")
+    engine.dispose()
+
+
+def _print_json(content: Any) -> None:
+    """Print JSON in ASCII alone: keys and values come from outside."""
+    sys.stdout.write(json.dumps(content, indent=2, default=_plain) + os.linesep)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    raise TypeError(f"no JSON for {type(value).__name__}")

@@ -1,0 +1,33 @@
+"""From a URI on the command line to a store."""
+
+from pathlib import Path
+
+import typer
+
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.stores import DefaultChain, DirectoryStore, S3Access, S3Store, Store, check_endpoint
+
+SCHEME = "s3://"
+
+
+def open_input(uri: str, endpoint: str | None, region: str) -> Store:
+    """Open what is to be screened: ``s3://bucket/prefix``, or a directory that is there."""
+    if not uri.startswith(SCHEME) and not Path(uri).is_dir():
+        raise typer.BadParameter(f"{uri} is neither s3://bucket/prefix nor a directory", param_hint="URI")
+    return _open(uri, endpoint, region, "URI")
+
+
+def open_output(uri: str | None, endpoint: str | None, region: str) -> Store | None:
+    """Open where to publish: ``s3://bucket/prefix``, or a directory that will be made; None where nothing is asked."""
+    return None if uri is None else _open(uri, endpoint, region, "--output")
+
+
+def _open(uri: str, endpoint: str | None, region: str, name: str) -> Store:
+    if not uri.startswith(SCHEME):
+        return DirectoryStore(Path(uri).resolve())
+    bucket, _, prefix = uri.removeprefix(SCHEME).partition("/")
+    if not bucket:
+        raise typer.BadParameter(f"{uri} names no bucket; accepted: s3://bucket/prefix", param_hint=name)
+    if endpoint and (wrong := check_endpoint(endpoint)):
+        raise InvalidRequestError((f"--endpoint: {wrong}",))
+    return S3Store(S3Access(bucket, region, (endpoint or "").rstrip("/") or None, DefaultChain()), prefix)

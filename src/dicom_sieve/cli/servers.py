@@ -1,0 +1,108 @@
+"""``dicom-sieve up``: a Prefect server and the served deployments as two child processes of one foreground command."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from dicom_sieve.cli import text
+from dicom_sieve.errors import DicomSieveError
+
+SECONDS_TO_START = 120
+SECONDS_TO_STOP = 15
+
+
+class ServerError(DicomSieveError):
+    """A server that did not start, or ended by itself."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+def run_server_and_deployments(host: str, port: int) -> None:
+    """Run both until one ends or this process is told to stop; then stop both.
+
+    Raises:
+        ServerError: The port is taken, or one of them ended by itself.
+    """
+    url = f"http://{host}:{port}"
+    environment = server_environment(url)
+    _refuse_taken_port(host, port)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    server = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
+    with child([*server, "--log-level", "WARNING"], environment) as prefect:
+        _wait_until_healthy(url, prefect)
+        with child([sys.executable, "-m", "dicom_sieve", "serve"], environment) as deployments:
+            text.show_lines(f"Prefect    {url}", f"API        {url}/api", "stop with Ctrl-C")
+            sys.stdout.flush()
+            while prefect.poll() is None and deployments.poll() is None:
+                time.sleep(0.5)
+            ended = "Prefect's server" if prefect.poll() is not None else "serving the deployments"
+            raise ServerError(f"{ended} ended by itself")
+
+
+def server_environment(url: str) -> dict[str, str]:
+    """Give the environment of both processes: Prefect's data beside the ledger unless said otherwise, no telemetry."""
+    return {
+        "PREFECT_HOME": str(Path.home() / ".dicom-sieve" / "prefect"),
+        **os.environ,
+        "PREFECT_API_URL": f"{url}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }
+
+
+@contextmanager
+def child(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process and whatever it starts, and stop all of it by its process group."""
+    process = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - made here
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            try:
+                process.wait(SECONDS_TO_STOP)
+            except subprocess.TimeoutExpired:
+                continue
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # children that outlived it
+    except ProcessLookupError:
+        return
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+
+
+def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/api/health", timeout=5):  # noqa: S310 - http, by construction
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise ServerError(f"Prefect's server did not answer at {url} within {SECONDS_TO_START} s")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

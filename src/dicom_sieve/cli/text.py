@@ -1,0 +1,200 @@
+"""What people read: tables and sentences made of the ledger's rows.
+
+Everything from outside (keys, values, names) is shown inert: no markup, no control characters, no terminal sequences.
+"""
+
+import datetime
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dicom_sieve.criteria import CompiledCriterion, Criterion, Finding, compile_criteria
+from dicom_sieve.criteria.attribute import format_tag
+from dicom_sieve.headers import Defect
+from dicom_sieve.ledger import RunRow, SeriesRow, TracedObject
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+def inert(text: object) -> str:
+    """Write control, format and unassigned characters as escapes."""
+    return "".join(
+        one if not unicodedata.category(one).startswith("C") else one.encode("unicode_escape").decode()
+        for one in str(text)
+    )
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; as wide as its cells, so that it can be piped."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(inert(cell)) for cell in row))
+    wide = Console(width=max(console.width, 10_000), highlight=False) if not console.is_terminal else console
+    wide.print(table)
+
+
+def show_lines(*lines: str) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        console.print(Text(inert(line)))
+
+
+def moment(value: datetime.datetime | None) -> str:
+    """Write a time in UTC, to the second."""
+    return "-" if value is None else value.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def place(row: RunRow) -> str:
+    """Write a run's location."""
+    return f"{row.bucket}/{row.prefix}".rstrip("/")
+
+
+def compiled(row_criteria: Sequence[Mapping[str, Any]]) -> tuple[CompiledCriterion, ...]:
+    """Compile the criteria that the ledger holds of a run."""
+    return compile_criteria([Criterion.model_validate(one) for one in row_criteria])
+
+
+def show_runs(rows: Sequence[RunRow]) -> None:
+    """Print the runs as a table."""
+    counts = [row.counts or {} for row in rows]
+    show_table(
+        ("run", "state", "location", "started", "listed", "passed", "discarded"),
+        [
+            (
+                row.id,
+                row.state,
+                place(row),
+                moment(row.started_at),
+                *(_number(count, name) for name in ("listed", "passed", "discarded")),
+            )
+            for row, count in zip(rows, counts, strict=True)
+        ],
+        right=("listed", "passed", "discarded"),
+    )
+
+
+def show_run(row: RunRow, unread: Iterable[str]) -> None:
+    """Print everything of one run, the keys of objects it could not read included."""
+    show_lines(
+        f"run        {row.id}",
+        f"state      {row.state}" + (f": {row.failure}" if row.failure else ""),
+        f"location   {place(row)} at {row.endpoint}, listed {moment(row.listed_at)}",
+        f"time       {moment(row.started_at)} to {moment(row.finished_at)}, dicom-sieve {row.software_version}",
+    )
+    if row.manifest_uri:
+        show_lines(f"manifest   {row.manifest_uri}", f"digest     {row.manifest_digest}")
+    criteria = compiled(row.criteria)
+    show_lines("", *(f"criterion {number}: {one.describe()}" for number, one in enumerate(criteria, 1)))
+    if row.counts:
+        show_lines("")
+        show_counts(row.counts, criteria)
+    keys = list(unread)
+    if keys:
+        show_lines("", "not read:", *(f"  {key}" for key in keys))
+
+
+def show_counts(counts: Mapping[str, Any], criteria: Sequence[CompiledCriterion]) -> None:
+    """Print verdicts by reason, and series by selection."""
+    show_table(
+        ("objects", "count"),
+        [
+            (name, f"{counts[name]:,}")
+            for name in ("listed", "passed", "discarded", "unread")
+            if counts[name] or name != "unread"
+        ],
+        right=("count",),
+    )
+    reasons = [
+        (f"criterion {number}: {criterion.describe()}", name, findings[name])
+        for number, (criterion, findings) in enumerate(zip(criteria, counts["findings"], strict=False), 1)
+        for name in Finding
+        if name is not Finding.MET and name in findings
+    ]
+    reasons += [(Defect(name).describe(), name, count) for name, count in counts["defects"].items()]
+    if reasons:
+        show_lines("")
+        show_table(
+            ("reason to discard", "", "objects"),
+            [(reason, name, f"{count:,}") for reason, name, count in reasons],
+            right=("objects",),
+        )
+    show_lines("")
+    show_table(
+        ("series", "count"),
+        [(name.lower(), f"{counts['series'].get(name, 0):,}") for name in ("WHOLE", "PARTIAL", "NONE")],
+        right=("count",),
+    )
+
+
+def show_series(rows: Iterable[SeriesRow]) -> None:
+    """Print series as a table."""
+    show_table(
+        ("series", "study", "instances", "passed", "discarded", "duplicates", "selection"),
+        [
+            (
+                row.series_instance_uid,
+                row.study_instance_uid or "-",
+                row.instances,
+                row.passed,
+                row.discarded,
+                row.duplicates,
+                row.selection,
+            )
+            for row in rows
+        ],
+        right=("instances", "passed", "discarded", "duplicates"),
+    )
+
+
+def show_trace(one: TracedObject) -> None:
+    """Print everything known of one object, in words."""
+    gone = f"; gone by {moment(one.gone_at)}" if one.gone_at else ""
+    show_lines(
+        f"object     {one.bucket}/{one.key} at {one.endpoint}",
+        f"bytes      {one.size:,}, etag {one.etag}, modified {moment(one.last_modified)}",
+        f"seen       {moment(one.seen_at)}{gone}",
+    )
+    for name, uid in (
+        ("instance", one.sop_instance_uid),
+        ("series", one.series_instance_uid),
+        ("study", one.study_instance_uid),
+        ("SOP class", one.sop_class_uid),
+    ):
+        if uid:
+            show_lines(f"{name:<10} {uid}")
+    if one.attributes is None:
+        show_lines("header     not read")
+    if one.defect:
+        show_lines(f"defect     {one.defect}: {Defect(one.defect).describe()}")
+    for judged in one.decisions:
+        show_lines("", f"run {judged.run_id} of {moment(judged.started_at)}: {judged.verdict or 'not judged'}")
+        for criterion, finding in zip(compiled(judged.criteria), judged.findings, strict=False):
+            values = (one.attributes or {}).get(criterion.attribute.hex_tag)
+            show_lines(f"  {criterion.describe()}: {finding}, value {_values(values)}")
+
+
+def named_values(one: TracedObject) -> dict[str, list[str] | None]:
+    """Give the values of the attributes that any criterion named, by keyword."""
+    values: dict[str, list[str] | None] = {}
+    for judged in one.decisions:
+        for criterion in compiled(judged.criteria):
+            attribute = criterion.attribute
+            raw = (one.attributes or {}).get(attribute.hex_tag)
+            values[attribute.keyword or format_tag(attribute.tag)] = None if raw is None else list(raw)
+    return values
+
+
+def _values(values: Sequence[str] | None) -> str:
+    if values is None:
+        return "absent"
+    return " \\ ".join(repr(value) for value in values) or "empty"
+
+
+def _number(counts: Mapping[str, Any], name: str) -> str:
+    return f"{counts[name]:,}" if name in counts else "-"
