@@ -36,7 +36,10 @@ def run_server_and_deployments(host: str, port: int) -> None:
     url = f"http://{host}:{port}"
     environment = server_environment(url)
     _refuse_taken_port(host, port)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Only for its owner: Prefect keeps parameters there, and before a run starts its credentials are among them.
+    for directory in (Path.home() / ".dicom-sieve", Path(environment["PREFECT_HOME"])):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     server = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
     with child([*server, "--log-level", "WARNING"], environment) as prefect:
@@ -101,6 +104,8 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
+    if server.poll() is not None:
+        raise ServerError("Prefect's server ended before it answered; see above")
     raise ServerError(f"Prefect's server did not answer at {url} within {SECONDS_TO_START} s")
 
 
