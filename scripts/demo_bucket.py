@@ -1,0 +1,78 @@
+"""What the demo's bucket holds: real DICOM from the pydicom wheel, series made around it, and what buckets collect."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSeries:
+    """A series made of copies of one real slice.
+
+    Attributes:
+        name: Folder of its objects.
+        slices: How many.
+        modality: (0008,0060).
+        study_date: (0008,0020).
+        without_date: How many of its slices have an empty Study Date.
+    """
+
+    name: str
+    slices: int
+    modality: str
+    study_date: str
+    without_date: int = 0
+
+
+SERIES = (
+    MadeSeries("ct-chest-2023", 60, "CT", "20230314"),
+    MadeSeries("ct-abdomen-2022", 40, "CT", "20220702"),
+    MadeSeries("mr-brain-2024", 48, "MR", "20240105"),
+    MadeSeries("ct-chest-2019", 30, "CT", "20191120"),
+    MadeSeries("us-heart-2023", 20, "US", "20230601"),
+    MadeSeries("ct-head-2023", 36, "CT", "20230918", without_date=5),
+)
+
+
+def objects() -> Iterator[tuple[str, bytes]]:
+    """Give every object of the demo's bucket as key and bytes."""
+    for series in SERIES:
+        yield from _slices(series)
+    folder = Path(pydicom.__file__).parent / "data" / "test_files"
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            yield f"pydicom/{file.relative_to(folder).as_posix()}", file.read_bytes()
+    whole = Path(_real("CT_small.dcm")).read_bytes()
+    yield "odd/cut-short.dcm", whole[:700]
+    yield "odd/empty.dcm", b""
+    yield "odd/folder/", b""
+    yield "odd/report.txt", b"Not DICOM at all.\n"
+    yield "odd//two slashes + a plus #1.dcm", whole
+
+
+def _slices(series: MadeSeries) -> Iterator[tuple[str, bytes]]:
+    dataset = pydicom.dcmread(_real("CT_small.dcm"))
+    dataset.Modality = series.modality
+    dataset.StudyInstanceUID = generate_uid(entropy_srcs=["study", series.name])
+    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=["series", series.name])
+    for number in range(1, series.slices + 1):
+        dataset.SOPInstanceUID = generate_uid(entropy_srcs=[series.name, str(number)])
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.StudyDate = "" if number <= series.without_date else series.study_date
+        dataset.InstanceNumber = number
+        dataset.ImagePositionPatient = [0, 0, number]
+        stream = io.BytesIO()
+        dataset.save_as(stream)
+        yield f"{series.name}/{dataset.SOPInstanceUID}.dcm", stream.getvalue()
+
+
+def _real(name: str) -> str:
+    path = get_testdata_file(name, download=False)
+    if not isinstance(path, str):
+        raise FileNotFoundError(name)
+    return path
