@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger.indexing import UnreadObject
@@ -46,11 +47,11 @@ class SimulatedStore:
         self.faults: dict[str, int] = {}
         self.failing_reads: set[int] = set()
         self.refused: set[str] = set()
-        self.on_list: Callable[[], None] = lambda: None
-        self.on_listed: Callable[[], None] = lambda: None
-        self.on_read: Callable[[str], None] = lambda _: None
-        self.on_write: Callable[[str], None] = lambda _: None
-        self.order: Callable[[str], object] = str.encode
+        self.on_list: Callable[[], object] = lambda: None
+        self.on_listed: Callable[[], object] = lambda: None
+        self.on_read: Callable[[str], object] = lambda _: None
+        self.on_write: Callable[[str], object] = lambda _: None
+        self.order: Callable[[str], Any] = str.encode
         self._objects: dict[str, tuple[ObjectInfo, bytes]] = {}
         self._clock = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
         self._guard = threading.Lock()
@@ -91,7 +92,7 @@ class SimulatedStore:
         self.on_list()
         yield from [
             self._objects[key][0]
-            for key in sorted(self._objects, key=self.order)  # type: ignore[arg-type]  # any order, for tests
+            for key in sorted(self._objects, key=self.order)
             if key.startswith(self.location.prefix)
         ]
         self.on_listed()

@@ -12,6 +12,7 @@ from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import UnknownRunError
 from dicom_sieve.ledger import database
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
+from dicom_sieve.ledger.runs import begins_with
 from dicom_sieve.ledger.tables import instance_decision, location, run, series_decision, snapshot
 from dicom_sieve.ledger.trace import TracedObject, trace
 from dicom_sieve.objects import Location
@@ -100,9 +101,7 @@ class Ledger:
             UnknownRunError: There is none, or there are several.
         """
         exact = list(Rows(self.engine, _runs().where(run.c.id == run_id), make_run))
-        matching = exact or list(
-            Rows(self.engine, _runs().where(run.c.id.startswith(run_id, autoescape=True)).limit(2), make_run)
-        )
+        matching = exact or list(Rows(self.engine, _runs().where(begins_with(run.c.id, run_id)).limit(2), make_run))
         if not run_id or len(matching) != 1:
             raise UnknownRunError(run_id)
         return RecordedRun(self.engine, matching[0])

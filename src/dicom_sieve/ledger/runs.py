@@ -69,11 +69,8 @@ def begin_run(
     Returns:
         Number and id of the run.
     """
-    attempts = connection.scalar(
-        sa.select(sa.func.count())
-        .select_from(run)
-        .where((run.c.id == execution_id) | run.c.id.startswith(f"{execution_id}.", autoescape=True))
-    )
+    is_attempt = (run.c.id == execution_id) | begins_with(run.c.id, f"{execution_id}.")
+    attempts = connection.scalar(sa.select(sa.func.count()).select_from(run).where(is_attempt))
     run_id = f"{execution_id}.{attempts + 1}" if attempts else execution_id
     values = {
         "id": run_id,
@@ -85,6 +82,20 @@ def begin_run(
         "software_version": software_version,
     }
     return new_key(connection.execute(sa.insert(run).values(values))), run_id
+
+
+def fail_abandoned(connection: sa.Connection, location_id: int, finished_at: datetime.datetime) -> None:
+    """Record the end of runs whose process ended before they did: only who holds the location's lock can tell."""
+    connection.execute(
+        sa.update(run)
+        .where(run.c.location_id == location_id, run.c.state == RunState.RUNNING)
+        .values(state=RunState.FAILED, finished_at=finished_at, failure="its process ended before the run did")
+    )
+
+
+def begins_with(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
+    """Compare a text's beginning, alike on both databases: SQLite's LIKE does not mind case."""
+    return sa.func.substr(column, 1, len(prefix)) == prefix
 
 
 def bind_snapshot(connection: sa.Connection, run_number: int, snapshot_id: int) -> None:
@@ -150,6 +161,19 @@ def record_decisions(connection: sa.Connection, run_number: int, decisions: Sequ
             for row, one in decisions
         ],
     )
+
+
+def count_refused(connection: sa.Connection, snapshot_id: int, location_id: int) -> int:
+    """Count a snapshot's objects that the store refused, where it gave not one; 0 where it gave any."""
+    objects = (
+        sa.select(object_.c.id)
+        .join(header, header.c.id == object_.c.header_id)
+        .where(is_in_snapshot(snapshot_id, location_id))
+    )
+    needs_no_read = header.c.defect.in_([Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT])
+    given = objects.where(header.c.defect.is_(None) | ~needs_no_read).exists()
+    refused = objects.where(header.c.defect == Defect.UNREADABLE).subquery()
+    return connection.scalar(sa.select(sa.func.count()).select_from(refused).where(~given)) or 0
 
 
 def count_results(connection: sa.Connection, run_number: int, snapshot_id: int, location_id: int) -> dict[str, Any]:

@@ -9,14 +9,15 @@ from typing import Any
 
 from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Criterion, Decider, compile_criteria, criteria_digest
 from dicom_sieve.errors import DicomSieveError, IncompleteRunError, NothingReadableError
-from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.ledger.runs import (
     Manifest,
     begin_run,
     bind_snapshot,
+    count_refused,
     count_results,
+    fail_abandoned,
     finish_run,
     headers_of_snapshot,
     record_decisions,
@@ -105,6 +106,7 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
     with ledger.lock(place, lambda: screening.observer.note("waiting for another run on the same ledger to end")):
         with ledger.engine.begin() as connection:
             location_id = find_or_add_location(connection, place)
+            fail_abandoned(connection, location_id, screening.clock())
             number, run_id = begin_run(
                 connection,
                 execution_id=screening.execution_id,
@@ -145,11 +147,11 @@ class _Run:
         with self.ledger.engine.begin() as connection:
             bind_snapshot(connection, self.number, snapshot_id)
         indexed = self._index()
+        self._refuse_nothing_readable(snapshot_id)
         self._decide(snapshot_id)
         with self.ledger.engine.connect() as connection:
             results = count_results(connection, self.number, snapshot_id, self.location_id)
         counts = {**results, **_effort(listed, indexed)}
-        self._refuse_nothing_readable(counts)
         if counts["unread"]:
             self._finish(RunState.INCOMPLETE, counts)
             raise IncompleteRunError(self.id, counts["unread"], counts["listed"])
@@ -187,12 +189,11 @@ class _Run:
                 record_decisions(connection, self.number, decisions)
             observer.advance(len(page))
 
-    def _refuse_nothing_readable(self, counts: Mapping[str, Any]) -> None:
-        """A location of which nothing can be read tells of the credentials, not of the objects."""
-        defects = counts["defects"]
-        refused = defects.get(Defect.UNREADABLE, 0)
-        never_read = refused + defects.get(Defect.GONE, 0) + defects.get(Defect.EMPTY_OBJECT, 0)
-        if refused and never_read == counts["listed"] - counts["unread"]:
+    def _refuse_nothing_readable(self, snapshot_id: int) -> None:
+        """A location of which nothing can be read tells of the credentials, not of the objects: no verdict."""
+        with self.ledger.engine.connect() as connection:
+            refused = count_refused(connection, snapshot_id, self.location_id)
+        if refused:
             raise NothingReadableError(str(self.screening.store.location), refused)
 
     def _publish(self, snapshot_id: int, counts: Mapping[str, Any]) -> Manifest | None:
