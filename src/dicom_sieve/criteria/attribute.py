@@ -89,8 +89,9 @@ def find_keyword(keyword: str) -> int | None:
 def header_tags() -> frozenset[int]:
     """Give every tag that a criterion can name, repeating groups written out."""
     tags = set(DicomDictionary)
-    for mask in RepeatersDictionary:
-        tags.update(_written_out(mask))
+    for mask, (vr, *_) in RepeatersDictionary.items():
+        if vr in set(ValueRepresentation):
+            tags.update(_written_out(mask))
     return frozenset(tag for tag in tags if isinstance(find_attribute(tag), Attribute))
 
 

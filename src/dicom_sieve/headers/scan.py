@@ -1,7 +1,7 @@
 """From bytes to a header: the one entry."""
 
 from dicom_sieve.headers.header import Defect, Instance, defective
-from dicom_sieve.headers.reference import read_with_pydicom
+from dicom_sieve.headers.reference import read_header
 from dicom_sieve.headers.window import NeedMore, Window
 
 
@@ -18,4 +18,4 @@ def scan(window: Window, *, inflated_limit: int) -> Instance | NeedMore:
     """
     if window.size == 0:
         return defective(Defect.EMPTY_OBJECT)
-    return read_with_pydicom(window, inflated_limit=inflated_limit)
+    return read_header(window, inflated_limit=inflated_limit)

@@ -21,7 +21,15 @@ class NeedMore:
 
 
 class MissingBytesError(Exception):
-    """Raised inside a reader that asked for bytes outside the window. Never leaves `dicom_sieve.headers`."""
+    """Raised inside a reader that asked for bytes outside the window. Never leaves `dicom_sieve.headers`.
+
+    Attributes:
+        offset: The first byte that is missing, in bytes from the object's start.
+    """
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
 
 
 class Window(io.RawIOBase):
@@ -29,18 +37,11 @@ class Window(io.RawIOBase):
 
     Args:
         size: The object's size in bytes.
-
-    Attributes:
-        missing: The first byte that a reader missed, once one did: readers may swallow the exception, so the
-            window remembers.
-        last_read: How many bytes the last read gave.
     """
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
-        self.missing: int | None = None
-        self.last_read = 0
         self._starts: list[int] = []
         self._parts: list[bytes] = []
         self._position = 0
@@ -80,10 +81,6 @@ class Window(io.RawIOBase):
         place = bisect_right(self._starts, start) - 1
         return self._parts[place][start - self._starts[place] :] if place >= 0 else b""
 
-    def rewind(self) -> None:
-        """Make the window ready for another reader."""
-        self._position, self.missing, self.last_read = 0, None, 0
-
     def readable(self) -> bool:
         """Say that it can be read."""
         return True
@@ -113,20 +110,14 @@ class Window(io.RawIOBase):
         wanted = self.size if count is None or count < 0 else self._position + count
         end = min(wanted, self.size)
         if end <= self._position:
-            self.last_read = 0
             return b""
         place = bisect_right(self._starts, self._position) - 1
         if place >= 0:
             start, part = self._starts[place], self._parts[place]
             if end <= start + len(part):
                 data = part[self._position - start : end - start]
-                self._position, self.last_read = end, len(data)
+                self._position = end
                 return data
             if self._position < start + len(part):
-                raise self._miss(start + len(part))
-        raise self._miss(self._position)
-
-    def _miss(self, offset: int) -> MissingBytesError:
-        if self.missing is None:
-            self.missing = offset
-        return MissingBytesError()
+                raise MissingBytesError(start + len(part))
+        raise MissingBytesError(self._position)

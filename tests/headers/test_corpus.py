@@ -1,0 +1,147 @@
+"""Every real file of the corpus, compared with two other readers: plain pydicom on the whole file, and dcmtk."""
+
+import re
+import subprocess
+import warnings
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.datadict import dictionary_VR
+from pydicom.multival import MultiValue
+
+from tests.conftest import find_program, not_present
+from tests.corpus import FILES
+from tests.headers.raw import scan_whole
+
+DEFECTS = {
+    "FileInfo.txt": "NOT_DICOM",
+    "README": "NOT_DICOM",
+    "README.txt": "NOT_DICOM",
+    "crayons.icc": "NOT_DICOM",
+    "rtplan.dump": "NOT_DICOM",
+    "rtstruct.dump": "NOT_DICOM",
+    "test1.json": "NOT_DICOM",
+    "test_PN.json": "NOT_DICOM",
+    "zipMR.gz": "NOT_DICOM",
+    "no_meta.dcm": "NOT_DICOM",  # a stray space comes before its first element
+    "rtplan_truncated.dcm": "CORRUPT",
+    "DICOMDIR": "NO_SERIES",
+    "DICOMDIR-bigEnd": "NO_SERIES",
+    "DICOMDIR-empty.dcm": "NO_SERIES",
+    "DICOMDIR-implicit": "NO_SERIES",
+    "DICOMDIR-nooffset": "NO_SERIES",
+    "DICOMDIR-nopatient": "NO_SERIES",
+    "DICOMDIR-reordered": "NO_SERIES",
+    "JPEGLSNearLossless_08.dcm": "NO_SERIES",
+    "JPEGLSNearLossless_16.dcm": "NO_SERIES",
+    "SC_rgb_jls_lossy_line.dcm": "NO_SERIES",
+    "SC_rgb_jls_lossy_sample.dcm": "NO_SERIES",
+    "UN_sequence.dcm": "NO_SERIES",
+    "chrSQEncoding.dcm": "NO_SERIES",
+    "chrSQEncoding1.dcm": "NO_SERIES",
+    "empty_charset_LEI.dcm": "NO_SERIES",
+    "meta_missing_tsyntax.dcm": "NO_SERIES",
+    "nested_priv_SQ.dcm": "NO_SERIES",
+    "no_meta_group_length.dcm": "NO_SERIES",
+    "priv_SQ.dcm": "NO_SERIES",
+}
+UIDS = {"study": 0x0020000D, "series": 0x0020000E, "sop_class": 0x00080016, "sop_instance": 0x00080018}
+BEHIND_HEADER = 0x52000000
+
+READABLE = {name: path for name, path in FILES.items() if DEFECTS.get(path.name, "NO_SERIES") == "NO_SERIES"}
+
+each_file = pytest.mark.parametrize("path", FILES.values(), ids=FILES.keys())
+Values = dict[int, tuple[str, ...]]
+
+
+def read_with_pydicom(path: Path) -> Values:
+    """Values of the attributes that count and of UIDs, as pydicom reads them from the whole file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = pydicom.dcmread(path, force=True)
+        tags = [tag for tag in dataset.keys() if tag < BEHIND_HEADER and is_wanted(tag)]  # noqa: SIM118  # keys only
+        return {int(tag): values_of(dataset[tag].value) for tag in tags}
+
+
+def is_wanted(tag: int) -> bool:
+    if tag in UIDS.values():
+        return True
+    try:
+        return dictionary_VR(tag) in {"DA", "CS", "AS"}
+    except KeyError:
+        return False
+
+
+def values_of(value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, MultiValue) else [value or ""]
+    texts = tuple(str(one).strip(" \0") for one in values)
+    return () if texts == ("",) else texts
+
+
+def read_with_us(path: Path) -> Values:
+    instance = scan_whole(path.read_bytes())
+    header = instance.header
+    found: Values = {int(tag, 16): tuple(v.strip(" \0") for v in texts) for tag, texts in header.attributes.items()}
+    uids = {
+        "study": header.study_instance_uid,
+        "series": header.series_instance_uid,
+        "sop_class": header.sop_class_uid,
+        "sop_instance": instance.sop_instance_uid,
+    }
+    return found | {UIDS[name]: (uid,) for name, uid in uids.items() if uid is not None}
+
+
+@each_file
+def test_every_file_has_the_defect_that_it_should_have(path: Path) -> None:
+    defect = scan_whole(path.read_bytes()).header.defect
+
+    assert (None if defect is None else defect.value) == DEFECTS.get(path.name)
+
+
+@pytest.mark.parametrize("path", READABLE.values(), ids=READABLE.keys())
+def test_every_readable_file_says_what_pydicom_says(path: Path) -> None:
+    expected = read_with_pydicom(path)
+    empty_uids = {tag for tag in UIDS.values() if expected.get(tag) == ()}  # an empty UID counts as none
+
+    assert read_with_us(path) == {tag: texts for tag, texts in expected.items() if tag not in empty_uids}
+
+
+DUMPED = re.compile(
+    r"\((?P<group>[0-9a-f]{4}),(?P<element>[0-9a-f]{4})\) "
+    r"(.. \[(?P<text>.*)\]|UN (?P<bytes>[0-9a-f]{2}(\\[0-9a-f]{2})*)|.. \(no value available\)) +# "
+)
+
+
+def dump(program: str, path: Path) -> Values | None:
+    """Values as dcmtk prints them; None where it refuses the file."""
+    command = [program, "--quiet", "--print-all", "--load-short", "--no-uid-names", str(path)]
+    answer = subprocess.run(command, capture_output=True, check=False, timeout=20)
+    if answer.returncode:
+        return None
+    values: Values = {}
+    for line in answer.stdout.decode("latin-1").splitlines():
+        match = DUMPED.match(line)
+        tag = int(match["group"] + match["element"], 16) if match else 0
+        if match and 0x00080000 <= tag < BEHIND_HEADER and is_wanted(tag):
+            unknown = bytes.fromhex((match["bytes"] or "").replace("\\", "")).decode("latin-1")
+            text = (match["text"] or unknown).strip(" \0")
+            values[tag] = tuple(part.strip() for part in text.split("\\")) if text else ()
+    return values
+
+
+@pytest.mark.dcmtk
+def test_every_file_that_dcmtk_reads_says_what_dcmtk_says() -> None:
+    program = find_program("dcmdump")
+    if program is None:
+        not_present("dcmtk", "no dcmdump")
+        return
+    compared = 0
+    for name, path in READABLE.items():
+        theirs = dump(program, path)
+        if theirs:
+            ours = read_with_us(path)
+            assert ours == {tag: texts for tag, texts in theirs.items() if texts or tag not in UIDS.values()}, name
+            compared += 1
+
+    assert compared > 120
