@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from moto.server import ThreadedMotoServer
@@ -20,6 +21,9 @@ from scripts import ceph_rgw
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
+
+hypothesis.settings.register_profile("plain", deadline=None, database=None)  # machines may be slow, and leave nothing
+hypothesis.settings.load_profile("plain")
 
 REQUIRED = os.environ.get("DICOM_SIEVE_REQUIRE_REAL") == "1"
 _missing: dict[str, str] = {}
