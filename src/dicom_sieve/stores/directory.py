@@ -1,14 +1,16 @@
 """A directory as an object store: for a laptop, for tests, and for data that was never in S3."""
 
 import datetime
+import errno
+import filecmp
 import os
 import re
+import shutil
 import stat
+import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, ObjectInfo
@@ -20,6 +22,7 @@ from dicom_sieve.stores.interface import (
 )
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+_LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class DirectoryStore:
     r"""The regular files under a directory; a key is the path relative to it.
 
     Links to files and directories are followed (a directory that contains itself is entered once); what is no regular
-    file is no object. Bytes of a name that are not UTF-8 are written ``\xff`` in its key.
+    file is no object. Bytes of a name that are not UTF-8 are written ``\xff`` in its key, and the two characters ``\x``
+    of a name ``\x5cx``: different names have different keys.
 
     Attributes:
         root: The directory; absolute.
@@ -50,16 +54,25 @@ class DirectoryStore:
         """
         for key, path in self._walk(os.fsencode(self.root), b"", frozenset()):
             if key.startswith(self.prefix):
-                with suppress(FileNotFoundError):  # deleted while listing: then it is not in the snapshot
-                    yield _info(key, path.stat())
+                try:
+                    info = _info(key, path.stat())
+                except OSError as error:
+                    if error.errno in _LEADS_NOWHERE:  # deleted while listing, or never there: not in the snapshot
+                        continue
+                    raise _store_error("list", path, error) from None
+                yield info
 
     async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:
         """Read bytes of a file, if it is still the one that was listed; see `Reads.read`."""
         try:
-            with self._path(listed.key).open("rb", buffering=0) as file:
-                data = os.pread(file.fileno(), end - start, start)
+            # Without O_NONBLOCK, a pipe that took the file's place would be waited for.
+            descriptor = os.open(self._path(listed.key), os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                data = os.pread(descriptor, end - start, start)
                 # Looked at after reading: a file that changed meanwhile has changed.
-                etag = _etag(os.fstat(file.fileno()))
+                etag = _etag(os.fstat(descriptor))
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise _read_error(error) from None
         if etag != listed.etag:
@@ -77,29 +90,30 @@ class DirectoryStore:
 
     def exists(self, key: str) -> bool:
         """Tell whether there is a file of that key."""
-        return self._path(key).exists()
+        path = self._path(key)
+        try:
+            return path.is_file()
+        except OSError as error:
+            raise _store_error("look into", path, error) from None
 
     def write_once(self, key: str, body: Path) -> None:
         """Write a file, unless there is one already; see `Writes.write_once`."""
         target = self._path(key)
-        content = body.read_bytes()
+        part = target.with_name(f".{uuid.uuid4().hex}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".part") as part:
-                part.write(content)
-                part.flush()
-                os.fsync(part.fileno())
-                os.link(part.name, target)  # atomic, and refuses where something is
-        except FileExistsError:
-            if target.read_bytes() != content:
-                raise AlreadyPublishedError(str(target)) from None
+            try:
+                _copy(body, part)
+                os.link(part, target)  # atomic, and refuses where something is
+            except FileExistsError:
+                if not target.is_file() or not filecmp.cmp(target, body, shallow=False):
+                    raise AlreadyPublishedError(str(target)) from None
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
-            raise StoreError("write", str(target), os.strerror(error.errno or 0)) from None
+            raise _store_error("write", target, error) from None
 
     def _path(self, key: str) -> Path:
-        path = self.root / key
-        if os.path.lexists(path) or "\\x" not in key:
-            return path
         return self.root / os.fsdecode(_ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), key.encode()))
 
     def _walk(self, directory: bytes, key: bytes, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, Path]]:
@@ -110,24 +124,38 @@ class DirectoryStore:
                 return
             with os.scandir(directory) as entries:
                 # A directory sorts as its name and "/", so that the keys under it come in the order of their bytes.
-                named = sorted((_key_part(entry), entry) for entry in entries)
+                named = sorted((_key_part(entry), entry.path) for entry in entries)
         except OSError as error:
-            raise StoreError("list", os.fsdecode(directory), os.strerror(error.errno or 0)) from None
-        for name, entry in named:
+            if key and error.errno in _LEADS_NOWHERE:  # deleted while listing
+                return
+            raise _store_error("list", Path(os.fsdecode(directory)), error) from None
+        for name, path in named:
             if name.endswith(b"/"):
-                yield from self._walk(entry.path, key + name, above | {identity})
-            elif entry.is_file():
-                yield (key + name).decode(), Path(os.fsdecode(entry.path))
+                yield from self._walk(path, key + name, above | {identity})
+            else:
+                yield (key + name).decode(), Path(os.fsdecode(path))
 
 
 def _key_part(entry: os.DirEntry[bytes]) -> bytes:
-    name = entry.name.decode("utf-8", "backslashreplace").encode()
-    return name + b"/" if entry.is_dir() else name
+    name = entry.name.replace(rb"\x", rb"\x5cx").decode("utf-8", "backslashreplace").encode()
+    try:
+        return name + b"/" if entry.is_dir() else name
+    except OSError as error:
+        if error.errno not in _LEADS_NOWHERE:
+            raise
+        return name
+
+
+def _copy(body: Path, part: Path) -> None:
+    with body.open("rb") as source, part.open("xb") as target:
+        shutil.copyfileobj(source, target)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
     if not stat.S_ISREG(status.st_mode):
-        raise FileNotFoundError(key)
+        raise FileNotFoundError(errno.ENOENT, "no regular file")
     modified = datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC)
     return ObjectInfo(key, _etag(status), status.st_size, modified)
 
@@ -138,10 +166,16 @@ def _etag(status: os.stat_result) -> str:
 
 
 def _read_error(error: OSError) -> ObjectGoneError | ReadRefusedError | TransportError:
-    match error:
-        case FileNotFoundError() | NotADirectoryError() | IsADirectoryError():
-            return ObjectGoneError()
-        case PermissionError():
-            return ReadRefusedError("AccessDenied")
-        case _:
-            return TransportError(os.strerror(error.errno or 0))
+    if error.errno in _LEADS_NOWHERE | {errno.EISDIR, errno.ESPIPE}:
+        return ObjectGoneError()
+    if isinstance(error, PermissionError):
+        return ReadRefusedError("AccessDenied")
+    return TransportError(_words(error))
+
+
+def _store_error(action: str, path: Path, error: OSError) -> StoreError:
+    return StoreError(action, str(path), _words(error))
+
+
+def _words(error: OSError) -> str:
+    return os.strerror(error.errno or errno.EIO)

@@ -1,16 +1,19 @@
 """How the two S3 clients are made (ADR 5): boto3 sees every key, obstore reads many objects for little CPU."""
 
 import logging
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.config import Config
+from botocore.utils import is_valid_uri
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as ObstoreS3
 
-from dicom_sieve.stores.credentials import GivesSession, StaticCredentials
+from dicom_sieve.stores.credentials import GivesSession
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,6 +23,18 @@ AWS_ENDPOINT = "https://s3.amazonaws.com"
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
+
+_STAND_IN_REGION = "us-east-1"
+
+_ECHO_THAT_IS_NO_XML = re.compile(
+    rb"<(Prefix|StartAfter|ContinuationToken|NextContinuationToken)>"
+    rb"[^<]*(?:&#x(?:0[0-8bcef]|1[0-9a-f]);|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf])[^<]*</\1>",
+    re.IGNORECASE,
+)
+"""Where Ceph repeats a key as it is in a page of a listing, with characters that no XML may hold (XML 1.0, 2.2).
+
+The keys that are listed come URL-encoded: without these elements the page is sound and whole.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +56,34 @@ class S3Access:
 
 def check_endpoint(endpoint: str) -> str | None:
     """Tell what is wrong with an endpoint, or None; the answer never quotes it, as it might hold credentials."""
+    if "@" in endpoint:
+        return "holds credentials; accepted: https://host:port, credentials have a field of their own"
     try:
         parts = urlsplit(endpoint)
         port_is_valid = parts.port is None or parts.port > 0
     except ValueError:
         return "is no URL; accepted: https://host or https://host:port"
-    if parts.username is not None or parts.password is not None:
-        return "holds credentials; accepted: https://host:port, credentials have a field of their own"
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_valid:
         return "is no http or https URL; accepted: https://host or https://host:port"
-    if parts.query or parts.fragment:
+    if "?" in endpoint or "#" in endpoint:
         return "has a query or fragment; accepted: https://host or https://host:port"
+    if not is_valid_uri(endpoint):
+        return "has a host name that is none; accepted: letters a to z, digits, hyphens and dots, or an IP address"
     return None
 
 
-def make_boto3_client(access: S3Access, *, connections: int) -> "S3Client":
-    """Open a boto3 client: for listing, for odd keys, for writing, and for a clear answer when a read fails."""
+def make_boto3_client(access: S3Access, *, connections: int, attempts: int) -> "S3Client":
+    """Open a boto3 client: for listing, for odd keys, for writing, and for a clear answer when a read fails.
+
+    Args:
+        access: The bucket.
+        connections: Kept open at most.
+        attempts: How often one request is made at most.
+    """
     silence_wire_logs()
     session = access.credentials.get_boto3_session()
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 5},
+    config = Config(  # type: ignore[call-arg]  # the stubs lack ignore_configured_endpoint_urls
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         max_pool_connections=connections,
@@ -68,23 +91,34 @@ def make_boto3_client(access: S3Access, *, connections: int) -> "S3Client":
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={"addressing_style": "path" if access.endpoint else "auto"},
+        # No endpoint is AWS itself, whatever the environment says: a location names where its objects lie.
+        ignore_configured_endpoint_urls=True,
     )
-    return session.client("s3", endpoint_url=access.endpoint, region_name=access.region, config=config)
-
-
-def make_obstore_client(access: S3Access) -> ObstoreS3:
-    """Open an obstore client: for reading keys that it takes, without retries of its own."""
-    options: dict[str, Any] = {}
-    if isinstance(access.credentials, StaticCredentials):
-        options["access_key_id"] = access.credentials.key_id
-        options["secret_access_key"] = access.credentials.access_key
-    else:
-        options["credential_provider"] = Boto3CredentialProvider(access.credentials.get_boto3_session())
+    # With an endpoint, a region is only signed with, and servers have any string for one; botocore takes host labels.
+    region = _STAND_IN_REGION if access.endpoint else access.region
+    client = session.client("s3", endpoint_url=access.endpoint, region_name=region, config=config)
     if access.endpoint:
-        options["endpoint"] = access.endpoint
+        client.meta.events.register("before-sign.s3", partial(_sign_for, access.region))
+    client.meta.events.register("before-parse.s3.ListObjectsV2", _leave_out_what_is_no_xml)
+    return client
+
+
+def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3:
+    """Open an obstore client: for reading keys that it takes, without retries of its own.
+
+    Every option that obstore would else take from the environment is given.
+
+    Args:
+        access: The bucket.
+        endpoint: URL, for AWS too.
+    """
     return ObstoreS3(
         access.bucket,
         region=access.region,
+        endpoint=endpoint,
+        # Also for plain keys: beside those given as options, obstore sends a session token of the environment.
+        credential_provider=Boto3CredentialProvider(access.credentials.get_boto3_session()),
+        skip_signature=False,
         virtual_hosted_style_request=False,
         client_options={
             "allow_http": True,
@@ -92,8 +126,17 @@ def make_obstore_client(access: S3Access) -> ObstoreS3:
             "timeout": timedelta(seconds=READ_SECONDS),
         },
         retry_config={"max_retries": 0},
-        **options,
     )
+
+
+def _sign_for(region: str, request: Any, **_: object) -> None:
+    request.context.setdefault("signing", {})["region"] = region
+
+
+def _leave_out_what_is_no_xml(response_dict: dict[str, Any], **_: object) -> None:
+    body, found = _ECHO_THAT_IS_NO_XML.subn(b"", response_dict["body"])
+    if found:  # botocore takes a page that is no XML for an error, and has just made its status 500
+        response_dict.update(body=body, status_code=200)
 
 
 def silence_wire_logs() -> None:

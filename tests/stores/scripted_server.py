@@ -1,0 +1,108 @@
+"""An HTTP server that answers by a script: real sockets, so that real clients meet what a test wants them to meet."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        status: Of HTTP; 0 closes the connection without an answer.
+        body: What is sent.
+        headers: Beside Content-Length.
+        announced: Content-Length, if it is to lie.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    announced: int | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+
+    @property
+    def is_obstore(self) -> bool:
+        return self.headers["user-agent"].startswith("object_store/")
+
+    @property
+    def signed_for(self) -> str:
+        """The credential scope: key id, date, region, service."""
+        return self.headers["authorization"].partition("Credential=")[2].partition(", ")[0]
+
+
+class ScriptedServer:
+    """Gives the answers in their order, the last one for ever, and remembers the requests."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.requests: list[Request] = []
+        self._answers: list[Answer] = [Answer(500)]
+        self._lock = threading.Lock()
+
+    def will_answer(self, *answers: Answer) -> None:
+        self._answers = list(answers)
+
+    def take(self, request: Request) -> Answer:
+        with self._lock:
+            self.requests.append(request)
+            return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+    def store(self, bucket: str = "bucket", region: str = "eu-west", prefix: str = "") -> S3Store:
+        return S3Store(S3Access(bucket, region, self.endpoint, StaticCredentials("key-id", "access-key")), prefix)
+
+
+def error(status: int, code: str) -> Answer:
+    """Make an error as S3 gives it."""
+    return Answer(status, f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>said</Message></Error>".encode())
+
+
+@contextmanager
+def serve() -> Iterator[ScriptedServer]:
+    """Run a scripted server on a free port of this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer = script.take(Request(self.command, self.path, headers))
+            self.close_connection = True
+            if answer.status:
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                length = len(answer.body) if answer.announced is None else answer.announced
+                self.send_header("Content-Length", str(length))
+                self.send_header("Connection", "close")
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(answer.body)
+
+        do_GET = do_HEAD = do_PUT = answer  # noqa: N815 - names that http.server calls
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    script = ScriptedServer(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield script
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
