@@ -39,6 +39,8 @@ def make_instance(
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     stream = io.BytesIO()
+    syntax = meta.TransferSyntaxUID
+    made = FileDataset("", dataset, bytes(128), meta, syntax.is_implicit_VR, syntax.is_little_endian)
     with pydicom.config.disable_value_validation():
-        FileDataset("", dataset, file_meta=meta, preamble=bytes(128)).save_as(stream, enforce_file_format=True)
+        made.save_as(stream, enforce_file_format=True)
     return stream.getvalue()
