@@ -14,7 +14,7 @@ import typer
 
 from dicom_sieve.cli import text
 from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
-from dicom_sieve.cli.main import FAILED
+from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.version import __version__
@@ -184,8 +184,7 @@ def trace(
         text.show_lines(*[""] * bool(number))
         text.show_trace(one)
     if not objects:
-        text.show_lines(*[] if as_json else [f"nothing is known of {key_or_uid}"])
-        raise typer.Exit(FAILED)
+        leave(f"nothing is known of {text.inert(key_or_uid)}", FAILED)
 
 
 @app.command(epilog="Example: dicom-sieve up --port 4200")

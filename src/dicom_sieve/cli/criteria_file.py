@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from dicom_sieve.criteria import Criterion
-from dicom_sieve.criteria.attribute import find_keyword
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 
@@ -25,14 +24,9 @@ def read_criteria_file(path: Path) -> tuple[Criterion, ...]:
         raise InvalidRequestError((f"{path}: is not UTF-8 text; accepted: JSON",)) from None
     except json.JSONDecodeError as error:
         raise InvalidRequestError((f"{path}:{error.lineno}:{error.colno}: is not JSON: {error.msg}",)) from None
-    problems: list[str] = []
-    if isinstance(given, list):
-        given = [_with_tag(one, f"criteria[{index}]", problems) for index, one in enumerate(given)]
-        given = [one for one in given if one is not None] if problems else given
-    criteria, wrong = read_criteria(given) if given or not problems else ((), ())
-    problems.extend(wrong)
+    criteria, problems = read_criteria(given, keywords_allowed=True)
     if problems:
-        raise InvalidRequestError(tuple(problems))
+        raise InvalidRequestError(problems)
     return criteria
 
 
@@ -42,21 +36,6 @@ def _find_list(given: Any) -> Any:
         if isinstance(given, dict) and member in given:
             given = given[member]
     return given
-
-
-def _with_tag(given: Any, field: str, problems: list[str]) -> Any:
-    """Put the tag where a keyword stands."""
-    if not isinstance(given, dict) or not isinstance(given.get("dicom_tag"), str):
-        return given
-    keyword = given["dicom_tag"].strip()
-    tag = find_keyword(keyword)
-    if tag is None:
-        problems.append(
-            f"{field}.dicom_tag: {keyword!r} is no keyword of the DICOM dictionary; "
-            'accepted: a keyword as "StudyDate", or a tag as ["0008", "0020"]'
-        )
-        return None
-    return {**given, "dicom_tag": [f"{tag >> 16:04X}", f"{tag & 0xFFFF:04X}"]}
 
 
 def describe_all(criteria: Sequence[str]) -> str:

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from dicom_sieve.criteria.attribute import find_keyword
 from dicom_sieve.criteria.criterion import Criterion, compile_criteria
 from dicom_sieve.errors import InvalidRequestError
 
 
-def read_criteria(given: object) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
+def read_criteria(given: object, *, keywords_allowed: bool = False) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
     """Read criteria from parsed JSON.
 
     Args:
         given: What stands where a list of criteria should.
+        keywords_allowed: Whether a keyword may stand for a tag: ``"dicom_tag": "StudyDate"``.
 
     Returns:
         The criteria that make sense, and one line a problem; usable only when there is no problem.
@@ -25,15 +27,31 @@ def read_criteria(given: object) -> tuple[tuple[Criterion, ...], tuple[str, ...]
     criteria: list[Criterion] = []
     problems: list[str] = []
     for index, one in enumerate(given):
-        field = f"criteria[{index}]"
-        try:
-            criterion = one if isinstance(one, Criterion) else Criterion.model_validate(one)
-        except ValidationError as error:
-            problems.extend(describe_validation(error, field, Criterion))
-            continue
-        criteria.append(criterion)
-        problems.extend(_problems_of([criterion], field))
+        read = _read_one(one, f"criteria[{index}]", keywords_allowed)
+        if isinstance(read, Criterion):
+            criteria.append(read)
+        else:
+            problems.extend(read)
     return tuple(criteria), tuple(problems)
+
+
+def _read_one(given: object, field: str, keywords_allowed: bool) -> Criterion | Sequence[str]:
+    """Read one criterion, or tell its problems."""
+    if isinstance(given, Criterion):
+        return _problems_of([given], field) or given
+    if keywords_allowed and isinstance(given, dict) and isinstance(given.get("dicom_tag"), str):
+        tag = find_keyword(given["dicom_tag"].strip())
+        if tag is None:
+            return [f"{field}.dicom_tag: {given['dicom_tag']!r} {_NO_KEYWORD}"]
+        given = {**given, "dicom_tag": [f"{tag >> 16:04X}", f"{tag & 0xFFFF:04X}"]}
+    try:
+        criterion = Criterion.model_validate(given)
+    except ValidationError as error:
+        return describe_validation(error, field, Criterion)
+    return _problems_of([criterion], field) or criterion
+
+
+_NO_KEYWORD = 'is no keyword of the DICOM dictionary; accepted: a keyword as "StudyDate", or a tag as ["0008", "0020"]'
 
 
 def describe_validation(error: ValidationError, field: str, model: type[BaseModel]) -> list[str]:

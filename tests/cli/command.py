@@ -1,0 +1,33 @@
+"""Run the command as a shell would, in this process: starting another one takes longer than most commands."""
+
+import io
+import os
+import subprocess
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from unittest.mock import patch
+
+from dicom_sieve.cli import main
+
+
+def environment_of(home: Path, **more: str) -> dict[str, str]:
+    """Give an environment with a home of its own and no settings but those given."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DICOM_SIEVE_", "AWS_"))}
+    return {**clean, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "100", **more}
+
+
+def run_command(*arguments: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``dicom-sieve`` and give what it printed and its exit code."""
+    output, errors = io.StringIO(), io.StringIO()
+    code: object = 0
+    with (
+        patch.dict(os.environ, environment_of(home, **environment), clear=True),
+        patch("sys.argv", ["dicom-sieve", *arguments]),
+        redirect_stdout(output),
+        redirect_stderr(errors),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    return subprocess.CompletedProcess(arguments, int(str(code)), output.getvalue(), errors.getvalue())
