@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -109,6 +110,16 @@ class RunRow:
     failure: str | None
 
 
+@contextmanager
+def stream(engine: sa.Engine, query: sa.Select[Any], batch_rows: int) -> Iterator[sa.CursorResult[Any]]:
+    """Ask for rows of which only a batch at a time is in memory, and let go of them whenever the reader stops."""
+    with (
+        engine.connect().execution_options(yield_per=batch_rows) as connection,
+        connection.execute(query) as result,
+    ):
+        yield result
+
+
 @dataclass(frozen=True)
 class Rows(Generic[T]):
     """The rows of one query: asked for when iterated, streamed, and anew each time.
@@ -124,8 +135,8 @@ class Rows(Generic[T]):
     make: Callable[[sa.Row[Any]], T]
 
     def __iter__(self) -> Iterator[T]:
-        with self.engine.connect().execution_options(yield_per=BATCH_ROWS) as connection:
-            for row in connection.execute(self.query):
+        with stream(self.engine, self.query, BATCH_ROWS) as result:
+            for row in result:
                 yield self.make(row)
 
     def to_arrow(self) -> "pa.Table":
@@ -133,10 +144,10 @@ class Rows(Generic[T]):
         import pyarrow as pa  # noqa: PLC0415 - heavy, and few commands need it
 
         schema = pa.schema([(column.name, _arrow_type(column)) for column in self.query.selected_columns])
-        with self.engine.connect().execution_options(yield_per=BATCH_ROWS) as connection:
+        with stream(self.engine, self.query, BATCH_ROWS) as result:
             batches = [
                 pa.RecordBatch.from_pylist([dict(row) for row in rows], schema=schema)
-                for rows in connection.execute(self.query).mappings().partitions()
+                for rows in result.mappings().partitions()
             ]
         return pa.Table.from_batches(batches, schema=schema)
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.rows import stream
+
 BATCH_ROWS = 20_000
 PART_ROWS = 1_000_000
 
@@ -86,8 +88,8 @@ def write_parts(
         advance: Told how many rows were written.
     """
     is_numbered = path.format(0) != path.format(1)
-    with engine.connect().execution_options(yield_per=BATCH_ROWS) as connection:
-        batches = connection.execute(query).mappings().partitions()
+    with stream(engine, query, BATCH_ROWS) as result:
+        batches = result.mappings().partitions()
         number, batch = 0, next(batches, None)
         while number == 0 or batch is not None:
             file = directory / path.format(number).replace("/", "-")

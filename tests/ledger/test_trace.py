@@ -1,0 +1,95 @@
+"""Everything known of one object: over its lives, and over the runs that judged it."""
+
+import pytest
+
+from dicom_sieve import Ledger
+from dicom_sieve.errors import IncompleteRunError
+from dicom_sieve.ledger import TracedObject
+from dicom_sieve.screening import Screening, screen
+from tests.screening.screenings import ct, mr, one_of, screen_ct
+from tests.simulated_store import SimulatedStore
+
+Judged = list[tuple[str, str | None, tuple[str, ...]]]
+
+
+def judged(traced: TracedObject) -> Judged:
+    return [(one.run_id, one.verdict, one.findings) for one in traced.decisions]
+
+
+@pytest.fixture
+def traced(ledger: Ledger) -> Ledger:
+    """Three runs: key "1" is a CT, then an MR, then gone; "2" stays; "3" is never read."""
+    store = SimulatedStore({"1": ct("1.5.1", "1.6.1"), "2": ct("1.5.1", "1.6.2"), "3": ct("1.5.3", "1.6.3")})
+    store.faults = {"3": -1}
+    with pytest.raises(IncompleteRunError):
+        screen_ct(store, ledger, "a")
+    store.delete("3")
+    store.put("1", mr("1.5.2", "1.6.9", StudyInstanceUID="1.4.2"))
+    screen(Screening("b", store, one_of("MR")), ledger)
+    store.delete("1")
+    screen_ct(store, ledger, "c")
+    return ledger
+
+
+class TestTrace:
+    def test_by_key_gives_every_life_of_it(self, traced: Ledger) -> None:
+        first, second = traced.trace("1")
+
+        assert (first.sop_instance_uid, first.series_instance_uid) == ("1.6.1", "1.5.1")
+        assert (second.sop_instance_uid, second.series_instance_uid) == ("1.6.9", "1.5.2")
+        assert first.etag != second.etag
+        assert first.seen_at < second.seen_at
+        assert first.gone_at == second.seen_at
+        assert second.gone_at is not None
+        assert judged(first) == [("a", "PASSED", ("MET",))]
+        assert judged(second) == [("b", "PASSED", ("MET",))]
+        assert second.decisions[0].criteria == [{"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["MR"]}]
+
+    def test_of_what_stays_gives_every_run(self, traced: Ledger) -> None:
+        [one] = traced.trace("2")
+
+        assert one.gone_at is None
+        assert judged(one) == [
+            ("a", "PASSED", ("MET",)),
+            ("b", "DISCARDED", ("NOT_MET",)),
+            ("c", "PASSED", ("MET",)),
+        ]
+        assert one.attributes is not None
+        assert one.attributes["00080060"] == ["CT"]
+        assert (one.endpoint, one.bucket, one.key) == ("https://simulated", "challenge-tech", "2")
+
+    def test_of_what_was_never_read_says_so(self, traced: Ledger) -> None:
+        [one] = traced.trace("3")
+
+        assert (one.attributes, one.defect, one.sop_instance_uid) == (None, None, None)
+        assert judged(one) == [("a", None, ())]
+
+    @pytest.mark.parametrize(
+        ("uid", "keys"),
+        [
+            ("1.6.2", ["2"]),
+            ("1.6.9", ["1"]),
+            ("1.5.1", ["1", "2"]),
+            ("1.5.2", ["1"]),
+            ("1.2.3", ["1", "2"]),
+            ("1.4.2", ["1"]),
+            ("1.6.3", []),
+            ("1.6", []),
+            ("", []),
+        ],
+    )
+    def test_by_uid_of_instance_series_and_study(self, traced: Ledger, uid: str, keys: list[str]) -> None:
+        assert [one.key for one in traced.trace(uid)] == keys
+
+    def test_a_key_that_looks_like_a_uid_is_a_key(self, ledger: Ledger) -> None:
+        screen_ct(SimulatedStore({"1.6.1": mr(uid="1.6.2"), "x": ct(uid="1.6.1")}), ledger, "a")
+
+        assert [one.key for one in ledger.trace("1.6.1")] == ["1.6.1"]
+
+    def test_of_an_object_that_could_not_be_judged_has_the_defect(self, ledger: Ledger) -> None:
+        screen_ct(SimulatedStore({"text": b"no DICOM"}), ledger, "a")
+
+        [one] = ledger.trace("text")
+
+        assert (one.defect, one.attributes) == ("NOT_DICOM", {})
+        assert judged(one) == [("a", "DISCARDED", ())]

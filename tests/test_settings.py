@@ -1,0 +1,57 @@
+"""The settings: each bad one named, none of them quoted."""
+
+from pathlib import Path
+
+import pytest
+
+from dicom_sieve.errors import SettingsError
+from dicom_sieve.settings import load_settings
+
+
+def test_without_any_the_ledger_lies_in_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+
+    settings = load_settings()
+
+    assert settings.database_url.get_secret_value() == "sqlite:////home/someone/.dicom-sieve/ledger.db"
+    assert (settings.shard_objects, settings.reads_in_flight) == (1_000, 32)
+
+
+def test_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DICOM_SIEVE_SHARD_OBJECTS", "7")
+    monkeypatch.setenv("DICOM_SIEVE_DATABASE_URL", f"sqlite:///{tmp_path}/l.db")
+
+    settings = load_settings()
+
+    assert settings.shard_objects == 7
+    assert str(tmp_path) not in repr(settings)
+
+
+@pytest.mark.parametrize("value", ["many-secret", "", "0", "-1", "1.5", "100000000000"])
+def test_a_bad_one_is_named_and_not_quoted(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DICOM_SIEVE_SHARD_OBJECTS", value)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    text = str(caught.value)
+    assert text.startswith("DICOM_SIEVE_SHARD_OBJECTS: ")
+    assert "secret" not in text
+    assert "\n" not in text
+
+
+def test_all_bad_ones_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SHARDS_IN_FLIGHT", "FIRST_READ_BYTES", "HEADER_LIMIT_BYTES"):
+        monkeypatch.setenv(f"DICOM_SIEVE_{name}", "s3cr3t")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "DICOM_SIEVE_SHARDS_IN_FLIGHT",
+        "DICOM_SIEVE_FIRST_READ_BYTES",
+        "DICOM_SIEVE_HEADER_LIMIT_BYTES",
+    ]
+    assert "s3cr3t" not in str(caught.value)
+    assert caught.value.__cause__ is None
