@@ -1,0 +1,191 @@
+"""The documents say what the code does: commands, settings, operations, findings, defects, views, manifest, links."""
+
+import json
+import re
+import shlex
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from typer.main import get_command
+
+from dicom_sieve import open_ledger
+from dicom_sieve.cli.app import app
+from dicom_sieve.criteria import Criterion, Finding, Operation, ValueRepresentation, compile_criteria
+from dicom_sieve.criteria.criterion import OPERATIONS
+from dicom_sieve.headers import Defect
+from dicom_sieve.ledger import tables
+from dicom_sieve.publishing.parts import INSTANCES, SERIES
+from dicom_sieve.screening import Screening, screen
+from dicom_sieve.settings import Settings
+from dicom_sieve.stores import DirectoryStore
+from tests.builders import make_instance
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(text: str, heading: str) -> str:
+    """Give what stands under a heading, up to the next one."""
+    found = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"no heading {heading!r}"
+    return found[1]
+
+
+def table(text: str) -> list[list[str]]:
+    """Give the rows of the first table, without its head; back-ticks taken off."""
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip().replace("`", "") for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def code_blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+class TestCommands:
+    def test_every_command_in_the_documents_exists_with_its_options(self) -> None:
+        group = get_command(app)
+        lines = [
+            line.split("#")[0]
+            for document in DOCUMENTS
+            for block in code_blocks(document.read_text(), "console")
+            for line in block.splitlines()
+            if "dicom-sieve " in line
+        ]
+        assert len(lines) >= 6
+        for line in lines:
+            words = shlex.split(line[line.index("dicom-sieve ") :])[1:]
+            command = group.commands[words[0]]  # type: ignore[attr-defined]
+            options = {name for parameter in command.params for name in parameter.opts}
+            assert {word for word in words if word.startswith("--")} <= options, line
+
+    def test_every_make_target_in_the_documents_exists(self) -> None:
+        targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+        named = {name for document in DOCUMENTS for name in re.findall(r"\bmake ([a-z]+)\b", document.read_text())}
+        assert {"demo", "test"} <= named & targets
+        assert {name for name in named if f"`make {name}`" in read("README.md")} <= targets
+        for block in code_blocks(read("README.md") + read("CONTRIBUTING.md"), "console"):
+            assert set(re.findall(r"^make ([a-z]+)", block, re.MULTILINE)) <= targets
+
+    def test_ci_runs_the_commands_of_the_readme(self) -> None:
+        ci = read(".ci/run")
+        assert "make test" in ci
+        assert "make demo" in ci
+
+
+class TestSettings:
+    def test_the_table_of_settings_is_the_code_s(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", "/home/somebody")
+        rows = table(section(read("docs/operations.md"), "Settings"))
+        settings = Settings()
+        expected = {}
+        for name in Settings.model_fields:
+            value = getattr(settings, name)
+            text = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+            expected[f"DICOM_SIEVE_{name.upper()}"] = text.replace("/home/somebody", "~")
+        assert {row[0]: row[1] for row in rows} == expected
+
+    def test_no_other_setting_is_named_anywhere(self) -> None:
+        known = {f"DICOM_SIEVE_{name.upper()}" for name in Settings.model_fields}
+        for document in DOCUMENTS:
+            assert set(re.findall(r"DICOM_SIEVE_[A-Z_]+", document.read_text())) <= known, document
+
+
+class TestCriteria:
+    def test_the_table_of_operations_is_the_code_s(self) -> None:
+        rows = table(section(read("docs/criteria.md"), "Which attributes"))
+        assert {row[0]: tuple(row[1].split(", ")) for row in rows} == {
+            f"{vr} ({vr.long_name})": tuple(str(one) for one in OPERATIONS[vr]) for vr in ValueRepresentation
+        }
+
+    @pytest.mark.parametrize(("heading", "words"), [("Findings", Finding), ("Defects", Defect)])
+    def test_findings_and_defects_have_the_code_s_sentences(
+        self, heading: str, words: type[Finding] | type[Defect]
+    ) -> None:
+        rows = table(section(read("docs/criteria.md"), heading))
+        assert [tuple(row) for row in rows] == [(one.value, one.describe()) for one in words]
+
+    def test_the_example_reads_back_as_the_document_says(self) -> None:
+        document = read("docs/criteria.md")
+        criteria = [Criterion.model_validate(one) for one in json.loads(code_blocks(document, "json")[0])]
+        said = code_blocks(document, "text")[0]
+        assert [one.describe() for one in compile_criteria(criteria)] == [
+            line.removeprefix("An instance passes when ").removeprefix("and ").rstrip(",.")
+            for line in said.splitlines()
+        ]
+
+    def test_every_example_of_a_request_is_the_contract_s(self) -> None:
+        request = json.loads(code_blocks(read("docs/operations.md"), "json")[0])["parameters"]
+        assert list(request) == ["input_s3_parameters", "criteria", "output_s3_parameters"]
+        assert compile_criteria([Criterion.model_validate(one) for one in request["criteria"]])
+
+
+class TestLedger:
+    @pytest.mark.parametrize(
+        "view",
+        [tables.instance_decision, tables.series_decision, tables.series_computation],
+        ids=lambda view: view.name,
+    )
+    def test_the_columns_of_a_view_are_the_database_s(self, view: sa.TableClause, tmp_path: Path) -> None:
+        documented = [row[0] for row in table(section(read("docs/ledger.md"), view.name))]
+        with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+            columns = [column["name"] for column in sa.inspect(ledger.engine).get_columns(view.name)]
+        assert documented == columns == list(view.c.keys())
+
+    def test_run_states_are_the_code_s(self) -> None:
+        assert [row[0] for row in table(section(read("docs/ledger.md"), "Run states"))] == list(tables.RunState)
+
+    def test_the_manifest_s_columns_are_the_code_s(self) -> None:
+        rows = table(section(read("docs/ledger.md"), "The manifest"))
+        assert rows[0][1].split(", ") == INSTANCES.names
+        assert rows[2][1].split(", ") == SERIES.names
+
+    def test_the_sql_examples_run(self, tmp_path: Path) -> None:
+        open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}").close()
+        [examples] = [block for block in code_blocks(read("docs/ledger.md"), "sql") if "instance_decision" in block]
+        connection = sqlite3.connect(tmp_path / "ledger.db")
+        for statement in examples.split(";"):
+            connection.execute(statement, {"run": "x"} if ":run" in statement else {})
+        connection.close()
+
+
+class TestPython:
+    @pytest.mark.parametrize("name", ["README.md", "docs/ledger.md"])
+    def test_the_example_runs(self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        images = tmp_path / "images"
+        images.mkdir()
+        (images / "1.dcm").write_bytes(make_instance(Modality="CT"))
+        url = f"sqlite:///{tmp_path / 'ledger.db'}"
+        criteria = [Criterion(dicom_tag=("0008", "0060"), operation=Operation.EQUALS, reference="CT")]
+        with open_ledger(url) as ledger:
+            screen(Screening("1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b", DirectoryStore(images), criteria), ledger)
+        monkeypatch.setenv("DICOM_SIEVE_DATABASE_URL", url)
+        names: dict[str, Any] = {}
+
+        exec(code_blocks(read(name), "python")[0], names)
+
+        assert names["run"].row.id if "run" in names else names["series"].instances == 1
+
+
+class TestLinks:
+    @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_every_link_within_the_project_leads_somewhere(self, document: Path) -> None:
+        for target in re.findall(r"\]\(([^)]+)\)", document.read_text()):
+            if not target.startswith("http"):
+                assert (document.parent / target.split("#")[0]).exists(), target
+
+    def test_every_decision_is_listed(self) -> None:
+        listed = set(re.findall(r"adr/(\d{4}-[a-z0-9-]+\.md)", read("docs/architecture.md")))
+        assert listed == {path.name for path in (ROOT / "docs" / "adr").glob("*.md")}
+
+    def test_the_layout_in_the_architecture_is_the_tree_s(self) -> None:
+        block = next(one for one in code_blocks(read("docs/architecture.md"), "text") if "src/dicom_sieve/" in one)
+        folders = set(re.findall(r"^  ([a-z]+)/", block, re.MULTILINE))
+        source = ROOT / "src" / "dicom_sieve"
+        assert folders == {path.name for path in source.iterdir() if path.is_dir() and path.name != "__pycache__"}
