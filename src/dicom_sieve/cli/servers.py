@@ -42,15 +42,15 @@ def run_server_and_deployments(host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     server = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
-    with child([*server, "--log-level", "WARNING"], environment) as prefect:
-        _wait_until_healthy(url, prefect)
-        with child([sys.executable, "-m", "dicom_sieve", "serve"], environment) as deployments:
-            text.show_lines(f"Prefect    {url}", f"API        {url}/api", "stop with Ctrl-C")
-            sys.stdout.flush()
-            while prefect.poll() is None and deployments.poll() is None:
-                time.sleep(0.5)
-            ended = "Prefect's server" if prefect.poll() is not None else "serving the deployments"
-            raise ServerError(f"{ended} ended by itself")
+    try:
+        with child([*server, "--log-level", "WARNING"], environment) as prefect:
+            _wait_until_healthy(url, prefect)
+            with child([sys.executable, "-m", "dicom_sieve", "serve"], environment) as deployments:
+                text.show_lines(f"Prefect    {url}", f"API        {url}/api", "stop with Ctrl-C")
+                sys.stdout.flush()
+                _wait_for_end(prefect, deployments)
+    except KeyboardInterrupt:
+        text.show_lines("stopped")
 
 
 def server_environment(url: str) -> dict[str, str]:
@@ -73,8 +73,15 @@ def child(command: list[str], environment: dict[str, str]) -> Iterator[subproces
         _stop(process)
 
 
+def _wait_for_end(prefect: "subprocess.Popen[bytes]", deployments: "subprocess.Popen[bytes]") -> None:
+    while prefect.poll() is None and deployments.poll() is None:
+        time.sleep(0.5)
+    ended = "Prefect's server" if prefect.poll() is not None else "serving the deployments"
+    raise ServerError(f"{ended} ended by itself")
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             os.killpg(process.pid, number)
             try:

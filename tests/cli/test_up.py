@@ -1,0 +1,99 @@
+"""``dicom-sieve up``: one foreground command that serves, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import environment_of, run_command
+
+SECONDS_TO_START = 120
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def up(tmp_path: Path, free_port: int) -> Iterator["subprocess.Popen[str]"]:
+    with (tmp_path / "up.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dicom_sieve", "up", "--port", str(free_port)],
+            env=environment_of(tmp_path),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        yield process
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+
+
+def get(url: str) -> dict[str, object]:
+    end = time.monotonic() + SECONDS_TO_START
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                content: dict[str, object] = json.load(answer)
+                return content
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.3)
+
+
+def processes_that_name(text: str) -> list[str]:
+    """Give the command lines of all processes that have a text in them."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it ended while we looked
+            continue
+        if text in line:
+            lines.append(line)
+    return lines
+
+
+def test_serves_the_deployment_keeps_its_data_private_and_leaves_no_process(
+    up: "subprocess.Popen[str]", free_port: int, tmp_path: Path
+) -> None:
+    deployment = get(f"http://127.0.0.1:{free_port}/api/deployments/name/clean-dicom/default")
+    assert deployment["name"] == "default"
+    assert deployment["enforce_parameter_schema"] is True
+    assert (tmp_path / ".dicom-sieve").stat().st_mode & 0o077 == 0
+    assert (tmp_path / ".dicom-sieve" / "prefect").stat().st_mode & 0o077 == 0
+
+    os.kill(up.pid, signal.SIGINT)
+
+    assert up.wait(60) == 0
+    assert processes_that_name(f"--port {free_port}") == []
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"http://127.0.0.1:{free_port}/api/health", timeout=5)
+
+
+def test_says_so_when_the_port_is_taken(tmp_path: Path, free_port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port))
+        taken.listen()
+
+        done = run_command("up", "--port", str(free_port), home=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"dicom-sieve: cannot listen on 127.0.0.1:{free_port}: Address already in use; choose another with --port\n"
+    )
