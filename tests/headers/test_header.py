@@ -1,0 +1,61 @@
+import pickle
+import re
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicom_sieve.headers import Defect, Header, Instance, defective
+
+tags = st.sampled_from(["00080020", "00080060", "00101010"])
+attributes = st.dictionaries(tags, st.lists(st.text(max_size=3), max_size=3).map(tuple))
+uids = st.none() | st.sampled_from(["", "1.2", "1.3"])
+headers = st.builds(Header, uids, uids, uids, attributes, st.none() | st.sampled_from(Defect))
+
+
+class TestADigest:
+    @given(one=headers, other=headers)
+    def test_is_the_same_of_equal_headers_alone(self, one: Header, other: Header) -> None:
+        assert (one.digest == other.digest) == (one == other)
+
+    @given(values=attributes)
+    def test_does_not_depend_on_the_order_of_attributes(self, values: Mapping[str, tuple[str, ...]]) -> None:
+        backwards = dict(list(values.items())[::-1])
+
+        assert Header(attributes=values).digest == Header(attributes=backwards).digest
+
+    def test_tells_an_absent_value_from_an_empty_one(self) -> None:
+        contents: list[dict[str, tuple[str, ...]]] = [{}, {"00080060": ()}, {"00080060": ("",)}, {"00080060": ("", "")}]
+
+        assert len({Header(attributes=content).digest for content in contents}) == 4
+
+    def test_is_a_sha_256(self) -> None:
+        assert re.fullmatch("[0-9a-f]{64}", Header().digest)
+
+    def test_stays_as_it_is_because_ledgers_hold_it(self) -> None:
+        header = Header("1.2", "1.3", "1.4", {"00080060": ("CT", "MR")})
+
+        assert header.digest == "ebdf7d49a1c3614e1de4239671b814567b83489586714bff24b8b48ef9520585"
+
+
+def test_an_instance_survives_pickling() -> None:
+    instance = Instance(Header("1", "2", "3", {"00080060": ("CT",)}), "4")
+
+    assert pickle.loads(pickle.dumps(instance)) == instance
+
+
+def test_a_defective_instance_holds_nothing_else() -> None:
+    assert defective(Defect.GONE) == Instance(Header(defect=Defect.GONE), None)
+
+
+@pytest.mark.parametrize("defect", Defect)
+def test_every_defect_describes_itself(defect: Defect) -> None:
+    assert re.fullmatch(r"The (object|store)[^.]*\.", defect.describe())
+
+
+def test_the_defects_are_a_closed_set_of_which_two_may_pass() -> None:
+    lasting = {"NOT_DICOM", "EMPTY_OBJECT", "CORRUPT", "TOO_LARGE", "NO_SERIES"}
+
+    assert {defect.value for defect in Defect if defect.is_lasting} == lasting
+    assert {defect.value for defect in Defect if not defect.is_lasting} == {"UNREADABLE", "GONE"}

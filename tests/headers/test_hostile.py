@@ -1,0 +1,141 @@
+"""Bytes made to crash, hang or bloat a reader, and thousands that are merely broken."""
+
+import random
+import struct
+import time
+import tracemalloc
+
+import pytest
+
+from dicom_sieve.headers import Defect, Instance, NeedMore, Window, scan
+from tests.corpus import FILES, read_file
+from tests.headers.raw import (
+    MODALITY,
+    UNDEFINED,
+    deflated,
+    delimiter,
+    element,
+    meta,
+    scan_whole,
+    series,
+)
+
+MIB = 1 << 20
+BOUND = MIB // 4
+LENGTHS = [0, 1, 0xFFFE, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFE, UNDEFINED]
+
+
+def repeated(piece: bytes) -> bytes:
+    """DICOM, so that it is believed, and then one piece for ever."""
+    return series() + piece * (BOUND // len(piece) + 1)
+
+
+BOMBS = {
+    "zeros in a value": series() + element(MODALITY, "UN", bytes(2 * MIB)),
+    "backslashes in a value": series() + element(MODALITY, "UN", b"\\" * 2 * MIB),
+    "empty elements": repeated(element(0x00080050, "SH")),
+    "repeated attributes": repeated(element(MODALITY, "CS", b"A\\B\\C\\D ")),
+    "character sets": repeated(element(0x00080005, "CS", b"QQ")),
+    "items": series() + element(0x00081115, "SQ", delimiter(0xE000) * (BOUND // 8), length=UNDEFINED),
+    "nested sequences": repeated(element(0x00081115, "SQ", length=UNDEFINED) + delimiter(0xE000, UNDEFINED)),
+    "implicit elements": repeated(struct.pack("<HHL", 0x0008, 0x0050, 0)),
+}
+
+
+class TestDeflateBombs:
+    @pytest.mark.parametrize("data_set", BOMBS.values(), ids=BOMBS.keys())
+    def test_cost_no_more_than_what_may_come_out(self, data_set: bytes) -> None:
+        data = deflated(data_set)
+        window = Window(len(data))
+        window.add(0, data)
+        scan(window, inflated_limit=1024)
+
+        tracemalloc.start()
+        began = time.process_time()
+        answer = scan(window, inflated_limit=BOUND)
+        seconds = time.process_time() - began
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+        assert isinstance(answer, Instance)
+        assert answer.header.defect is Defect.TOO_LARGE
+        assert peak < 8 * BOUND
+        assert seconds < 10
+
+    def test_behind_the_header_cost_nothing(self) -> None:
+        data = deflated(series() + element(0x7FE00010, "OW", bytes(64 * MIB)))
+
+        assert scan_whole(data).header.series_instance_uid == "1.2.3.4"
+
+
+class TestLengths:
+    @pytest.mark.parametrize("length", LENGTHS)
+    @pytest.mark.parametrize("vr", ["UN", "SQ", "OB", None])
+    @pytest.mark.parametrize("tag", [0x00020010, 0x00080005, MODALITY, 0x00081115, 0x0020000E, 0x00091001])
+    def test_of_any_element_are_only_believed_within_the_object(self, tag: int, vr: str | None, length: int) -> None:
+        window = Window(1 << 45)
+        data = meta() + series() + element(tag, vr, b"", length=length)
+        window.add(0, data)
+
+        tracemalloc.start()
+        answer = scan(window, inflated_limit=MIB)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+        assert isinstance(answer, (Instance, NeedMore))
+        assert peak < MIB
+
+
+SEEDS = [
+    data
+    for path in FILES.values()
+    if len(data := path.read_bytes()) < 16_000 and path.suffix in {"", ".dcm"} and b"DICM" in data
+] + [read_file("ExplVR_LitEndNoMeta.dcm"), read_file("ExplVR_BigEndNoMeta.dcm")]
+
+
+def mutate(data: bytes, chance: random.Random) -> bytes:
+    """Break an object in a few places, mostly where its header is."""
+    broken = bytearray(data)
+    for _ in range(chance.randint(1, 6)):
+        place = chance.randrange(min(len(broken), chance.choice([200, 600, 3000])) or 1)
+        match chance.randrange(7):
+            case 0:
+                broken[place : place + 1] = bytes([chance.randrange(256)])
+            case 1:
+                del broken[place : place + chance.randint(1, 40)]
+            case 2:
+                broken[place:place] = chance.randbytes(chance.randint(1, 20))
+            case 3:
+                broken[place : place + 4] = struct.pack("<L", chance.choice(LENGTHS))
+            case 4:
+                broken[place:place] = delimiter(chance.choice([0xE000, 0xE00D, 0xE0DD]), chance.choice(LENGTHS))
+            case 5:
+                other = chance.randrange(min(len(broken), 3000) or 1)
+                broken[place:place] = broken[other : other + chance.randint(8, 200)]
+            case _:
+                del broken[max(place, 140) :]
+    return bytes(broken)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_broken_objects_are_judged_and_the_same_however_they_are_read(seed: int) -> None:
+    chance = random.Random(seed)
+    for number in range(250):
+        data = mutate(chance.choice(SEEDS), chance)
+        began = time.process_time()
+        whole = scan_whole(data)
+        assert time.process_time() - began < 1, number
+        assert read_on(data, chance.choice([64, 500, 3000])) == whole, number
+
+
+def read_on(data: bytes, length: int) -> Instance:
+    """Scan an object as it is indexed: each read begins at the first byte that is missing, and is twice as long."""
+    window = Window(len(data))
+    answer = scan(window, inflated_limit=MIB) if not data else NeedMore(0)
+    while isinstance(answer, NeedMore):
+        before = window.held
+        window.add(answer.offset, data[answer.offset : answer.offset + length])
+        assert window.held > before
+        answer = scan(window, inflated_limit=MIB)
+        length *= 2
+    return answer
