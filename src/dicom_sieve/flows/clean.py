@@ -2,73 +2,90 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from dicom_sieve.criteria import compile_criteria
-from dicom_sieve.errors import LedgerError
+from dicom_sieve.errors import DicomSieveError, LedgerError
 from dicom_sieve.flows.observer import PrefectObserver, show_outcome
-from dicom_sieve.flows.parameters import Criteria, S3Parameters
-from dicom_sieve.flows.redaction import only_our_words, redact_stored
+from dicom_sieve.flows.parameters import RawParameters
+from dicom_sieve.flows.redaction import only_our_words, redact_crashed, redact_stored, refuse_spent
 from dicom_sieve.flows.request import read_request
 from dicom_sieve.ledger import open_ledger
-from dicom_sieve.screening import Limits, RunsShards, Screening, Shard, ShardResult, screen
+from dicom_sieve.screening import Limits, Outcome, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening.shards import in_flight
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.s3_clients import silence_wire_logs
 
 FLOW = "clean-dicom"
 DEPLOYMENT = "default"
+DESCRIPTION = "Screen a bucket of DICOM: every instance is kept or discarded, and the ledger says why."
 
 
-@flow(name=FLOW, validate_parameters=False, persist_result=False)  # its task runner: threads
+@flow(
+    name=FLOW,
+    description=DESCRIPTION,
+    validate_parameters=False,
+    persist_result=False,
+    on_crashed=[redact_crashed],
+)
 def clean_dicom(
-    input_s3_parameters: S3Parameters,
-    criteria: Criteria,
-    output_s3_parameters: S3Parameters | None = None,
+    input_s3_parameters: Any = None,
+    criteria: Any = None,
+    output_s3_parameters: Any = None,
 ) -> State[None]:
-    """Screen a bucket of DICOM: every instance is kept or discarded, and the ledger says why.
+    """Do what a request asks, as a flow run.
 
-    Parameters are read inside, not by Prefect, whose refusal would log them with the credentials.
-
-    Args:
-        input_s3_parameters: Where the objects lie.
-        criteria: What an instance must meet to pass; all of them.
-        output_s3_parameters: Where to publish the manifest. Empty: nothing is written to S3.
+    Its parameters are `dicom_sieve.flows.parameters.Parameters`, read inside: were one required or checked here, then
+    Prefect would refuse it, and its refusal would log all of them with the credentials.
     """
     silence_wire_logs()
     logger = get_run_logger()
-    given = {
-        "input_s3_parameters": input_s3_parameters,
-        "criteria": criteria,
-        "output_s3_parameters": output_s3_parameters,
-    }
-    with only_our_words(logger):
-        context = FlowRunContext.get()
-        if context is None or context.flow_run is None:
-            raise LedgerError("the flow has no flow run; call dicom_sieve.screening.screen where there is no Prefect")
-        redact_stored(context.flow_run.id, given)
-        request = read_request(given)
-        settings = load_settings()
-        screening = Screening(
-            execution_id=str(context.flow_run.id),
-            store=request.store,
-            criteria=request.criteria,
-            output=request.output,
-            limits=Limits.from_settings(settings),
-            shard_objects=settings.shard_objects,
-            run_shards=in_tasks(settings.shards_in_flight),
-            observer=PrefectObserver(logger),
-        )
-        with open_ledger(settings.database_url.get_secret_value()) as ledger:
-            outcome = screen(screening, ledger)
-        show_outcome(outcome, compile_criteria(request.criteria))
+    try:
+        with only_our_words(logger):
+            outcome = _screen(
+                {
+                    "input_s3_parameters": input_s3_parameters,
+                    "criteria": criteria,
+                    "output_s3_parameters": output_s3_parameters,
+                },
+                PrefectObserver(logger),
+            )
+    except DicomSieveError as error:
+        # Returned rather than raised: what to do stands in the words, and nothing in a traceback.
+        logger.error("%s", error)  # noqa: TRY400
+        return Failed(message=str(error))
     return Completed(message=outcome.describe())
+
+
+def _screen(given: RawParameters, observer: PrefectObserver) -> Outcome:
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise LedgerError("the flow has no flow run; call dicom_sieve.screening.screen where there is no Prefect")
+    redact_stored(context.flow_run.id, context.flow_run.parameters)
+    refuse_spent(given)
+    request = read_request(given)
+    settings = load_settings()
+    screening = Screening(
+        execution_id=str(context.flow_run.id),
+        store=request.store,
+        criteria=request.criteria,
+        output=request.output,
+        limits=Limits.from_settings(settings),
+        shard_objects=settings.shard_objects,
+        run_shards=in_tasks(settings.shards_in_flight),
+        observer=observer,
+    )
+    with open_ledger(settings.database_url.get_secret_value()) as ledger:
+        outcome = screen(screening, ledger)
+    show_outcome(outcome, compile_criteria(request.criteria))
+    return outcome
 
 
 @task(name="index-shard", task_run_name="shard-{number}", cache_policy=NO_CACHE, persist_result=False)

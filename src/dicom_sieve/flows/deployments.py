@@ -3,9 +3,21 @@
 from prefect import serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.types.entrypoint import EntrypointType
+from prefect.utilities.callables import ParameterSchema
 
 from dicom_sieve.flows.clean import DEPLOYMENT, clean_dicom
+from dicom_sieve.flows.parameters import Parameters
 from dicom_sieve.version import __version__
+
+
+class ContractSchema(ParameterSchema, extra="allow"):
+    """The contract as JSON Schema, in Prefect's form; unlike Prefect's own it refuses parameters that are not known."""
+
+
+def contract_schema() -> ContractSchema:
+    """Give what a request is held to before it becomes a run, and what the form is made of."""
+    schema = Parameters.model_json_schema(ref_template="#/definitions/{model}")
+    return ContractSchema(**{**schema, "definitions": schema.pop("$defs")})
 
 
 def deployment() -> RunnerDeployment:
@@ -20,6 +32,8 @@ def deployment() -> RunnerDeployment:
     )
     if not isinstance(made, RunnerDeployment):
         raise TypeError("serve from where no event loop runs")
+    # From the signature Prefect would make a schema without titles, in which nothing is required.
+    made._parameter_openapi_schema = contract_schema()
     return made
 
 

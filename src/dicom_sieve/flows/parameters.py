@@ -6,15 +6,25 @@ No pattern is put on credentials: a refusal quotes what it refuses. Their shape 
 from typing import Annotated, Any
 
 from prefect_aws import AwsCredentials
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from dicom_sieve.criteria import Criterion
+
+_REFERENCE_TO_BLOCK = {
+    "title": "AWS Credentials",
+    "description": "A block that Prefect keeps.",
+    "type": "object",
+    "block_type_slug": AwsCredentials.get_block_type_slug(),
+    "minProperties": 1,
+    "propertyNames": {"const": "$ref"},
+}
+"""What JSON gives for a block: ``{"$ref": "<block id>"}``. The form offers the blocks there are."""
 
 
 class S3Parameters(BaseModel):
     """A location in an object store, and how to reach it."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(title="Location", extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
     bucket: Annotated[
         str,
@@ -38,7 +48,7 @@ class S3Parameters(BaseModel):
         ),
     ]
     endpoint: Annotated[
-        str | None,
+        Annotated[str, Field(title="URL")] | None,
         Field(
             title="Endpoint",
             description="URL of the S3 server, as https://localhost:9000. Empty: AWS itself.",
@@ -46,7 +56,7 @@ class S3Parameters(BaseModel):
         ),
     ] = None
     credentials: Annotated[
-        str | AwsCredentials | None,
+        Annotated[str, Field(title="Keys")] | Annotated[AwsCredentials, WithJsonSchema(_REFERENCE_TO_BLOCK)] | None,
         Field(
             repr=False,
             title="Credentials",
@@ -56,14 +66,33 @@ class S3Parameters(BaseModel):
     ] = None
 
 
-Criteria = Annotated[
-    list[Criterion],
-    Field(
-        min_length=1,
-        title="Criteria",
-        description="An instance passes when it meets all of them.",
-    ),
-]
+class Parameters(BaseModel):
+    """What a run is started with."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    input_s3_parameters: Annotated[
+        S3Parameters,
+        Field(title="Input", description="Where the objects lie.", json_schema_extra={"position": 0}),
+    ]
+    criteria: Annotated[
+        list[Criterion],
+        Field(
+            min_length=1,
+            title="Criteria",
+            description="An instance passes when it meets all of them.",
+            json_schema_extra={"position": 1},
+        ),
+    ]
+    output_s3_parameters: Annotated[
+        S3Parameters | None,
+        Field(
+            title="Output",
+            description="Where to publish the manifest. None: nothing is written to S3.",
+            json_schema_extra={"position": 2},
+        ),
+    ] = None
+
 
 RawParameters = dict[str, Any]
 """Parameters as they came, before anything is known of them."""

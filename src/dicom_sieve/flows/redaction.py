@@ -13,12 +13,14 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
 
 from dicom_sieve.errors import DicomSieveError, SpentCredentialsError
 from dicom_sieve.flows.parameters import RawParameters
 
 REDACTED = "***"
 LOCATIONS = ("input_s3_parameters", "output_s3_parameters")
+KEPT = ("bucket", "prefix", "region")
 
 
 class UnexpectedError(DicomSieveError):
@@ -32,23 +34,37 @@ class UnexpectedError(DicomSieveError):
 
 
 def redact(parameters: RawParameters) -> RawParameters:
-    """Give the parameters with every credential in clear replaced; references to blocks stay."""
-    return {name: _redact_location(value) if name in LOCATIONS else value for name, value in parameters.items()}
+    """Give the parameters with whatever may be a credential in clear replaced; references to blocks stay.
+
+    A request may be of any shape: what is not known is replaced, too.
+    """
+    kept = {name: _redact_location(parameters[name]) for name in LOCATIONS if name in parameters}
+    return {name: kept.get(name, value if name == "criteria" else REDACTED) for name, value in parameters.items()}
 
 
 def redact_stored(flow_run_id: UUID, parameters: RawParameters) -> None:
-    """Replace credentials in the parameters that Prefect stores of a run.
-
-    Raises:
-        SpentCredentialsError: They were replaced already: the run was started a second time.
-    """
-    for name in LOCATIONS:
-        if _credentials_of(parameters.get(name)) == REDACTED:
-            raise SpentCredentialsError(name)
+    """Replace credentials in the parameters that Prefect stores of a run."""
     redacted = redact(parameters)
     if redacted != parameters:
         with get_client(sync_client=True) as client:
             client.update_flow_run(flow_run_id, parameters=redacted).raise_for_status()
+
+
+def redact_crashed(flow: object, flow_run: FlowRun, state: object) -> None:
+    """Do so after a crash: it may have come before the flow's first line."""
+    redact_stored(flow_run.id, flow_run.parameters)
+
+
+def refuse_spent(parameters: RawParameters) -> None:
+    """Refuse parameters whose credentials were replaced: their run was started a second time.
+
+    Raises:
+        SpentCredentialsError: Names the parameter.
+    """
+    for name in LOCATIONS:
+        location = parameters.get(name)
+        if location == REDACTED or (isinstance(location, dict) and location.get("credentials") == REDACTED):
+            raise SpentCredentialsError(name)
 
 
 @contextmanager
@@ -69,13 +85,15 @@ def _frames(error: Exception) -> traceback.StackSummary:
     return traceback.extract_tb(error.__traceback__)
 
 
-def _redact_location(value: Any) -> Any:
-    credentials = _credentials_of(value)
-    is_reference = isinstance(credentials, dict) and set(credentials) == {"$ref"}
-    if credentials is None or is_reference:
-        return value
-    return {**value, "credentials": REDACTED}
+def _redact_location(location: Any) -> Any:
+    if isinstance(location, dict):
+        return {name: value if _is_kept(name, value) else REDACTED for name, value in location.items()}
+    return None if location is None else REDACTED
 
 
-def _credentials_of(value: Any) -> Any:
-    return value.get("credentials") if isinstance(value, dict) else None
+def _is_kept(name: str, value: Any) -> bool:
+    if value is None or value == "":
+        return True
+    if name == "credentials":
+        return isinstance(value, dict) and set(value) == {"$ref"}
+    return isinstance(value, str) and (name in KEPT or (name == "endpoint" and "@" not in value))

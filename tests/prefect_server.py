@@ -1,0 +1,165 @@
+"""A real Prefect server and processes that serve the deployment, with all that they print kept in files."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+SECONDS_TO_START = 90
+SECONDS_TO_END = 120
+T = TypeVar("T")
+END_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+SERVE = "from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(3)"
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A running server.
+
+    Attributes:
+        home: Its directory: database, and what its clients keep.
+        url: Of its API.
+        api: A client of it.
+        environment: Of every process that belongs to it.
+    """
+
+    home: Path
+    url: str
+    api: httpx.Client
+    environment: Mapping[str, str]
+
+    def deployment(self, name: str = "default") -> dict[str, Any]:
+        """Give the deployment as the server has it."""
+        return dict(self.api.get(f"/deployments/name/clean-dicom/{name}").raise_for_status().json())
+
+    def post(self, parameters: Mapping[str, Any], name: str = "default", **more: Any) -> httpx.Response:
+        """Trigger a run as the consumer does."""
+        path = f"/deployments/{self.deployment(name)['id']}/create_flow_run"
+        return self.api.post(path, json={"parameters": parameters, **more})
+
+    def start(self, parameters: Mapping[str, Any], name: str = "default", **more: Any) -> str:
+        """Trigger a run, and give its id."""
+        answer = self.post(parameters, name, **more)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def flow_run(self, run_id: str) -> dict[str, Any]:
+        """Give a run as the server has it."""
+        return dict(self.api.get(f"/flow_runs/{run_id}").raise_for_status().json())
+
+    def state(self, run_id: str) -> tuple[str, str]:
+        """Wait for a run's end, and give its state's name and message."""
+
+        def ended() -> dict[str, Any] | None:
+            state: dict[str, Any] = self.flow_run(run_id)["state"]
+            return state if state["type"] in END_STATES else None
+
+        state = wait_for(ended, f"the end of run {run_id}", SECONDS_TO_END)
+        return state["name"], state["message"] or ""
+
+    def all_of(self, path: str, **body: Any) -> list[dict[str, Any]]:
+        """Give everything that a filter endpoint has, page after page."""
+        found: list[dict[str, Any]] = []
+        while page := self.api.post(path, json={**body, "offset": len(found), "limit": 200}).raise_for_status().json():
+            found.extend(page)
+        return found
+
+    def rows(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Give every row of every table of the server's database."""
+        with sqlite3.connect(f"file:{self.home / 'prefect.db'}?mode=ro", uri=True) as database:
+            names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for name in names:
+                for row in database.execute(f'SELECT * FROM "{name}"'):
+                    yield name, row
+        database.close()
+
+    @contextmanager
+    def serving(self, code: str, log: str, name: str = "default", **environment: str) -> Iterator[Path]:
+        """Serve a deployment in a process of its own; gives what it prints."""
+        file = self.home / log
+        with running([sys.executable, "-c", code], {**self.environment, **environment}, file) as process:
+            wait_for(lambda: self._serves(process, file, name), f"the deployment {name}", SECONDS_TO_START)
+            yield file
+
+    def _serves(self, process: subprocess.Popen[bytes], log: Path, name: str) -> bool:
+        assert process.poll() is None, log.read_text()
+        return self.api.get(f"/deployments/name/clean-dicom/{name}").status_code == 200
+
+
+@contextmanager
+def prefect_server(home: Path) -> Iterator[PrefectServer]:
+    """Start a server on a free port, and stop it in the end; its log is ``server.log`` in its home."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "AWS_"))}
+    environment = {
+        **outside,
+        "HOME": str(home),
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": url,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+        "PREFECT_SERVER_LOGGING_LEVEL": "DEBUG",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    log = home / "server.log"
+    with running(command, environment, log) as process, httpx.Client(base_url=url, timeout=30) as api:
+        wait_for(lambda: _answers(process, log, api), "Prefect's server", SECONDS_TO_START)
+        yield PrefectServer(home, url, api, environment)
+
+
+@contextmanager
+def running(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process with its children in a group of their own, and stop all of them, however it ends."""
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            command, env=dict(environment), stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def _answers(process: subprocess.Popen[bytes], log: Path, api: httpx.Client) -> bool:
+    assert process.poll() is None, log.read_text()
+    try:
+        return api.get("/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def wait_for(look: Callable[[], T | None], what: str, seconds: float) -> T:
+    """Look again and again until there is something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise TimeoutError(f"waited {seconds} s for {what}")
