@@ -42,7 +42,7 @@ OPERATIONS: dict[ValueRepresentation, tuple[Operation, ...]] = {
 }
 """Which operations are defined for which VR."""
 
-HexDigits = Annotated[str, Field(pattern="^[0-9A-Fa-f]{4}$", examples=["0008"])]
+HexDigits = Annotated[str, Field(pattern="^[0-9A-Fa-f]{4}$", max_length=4, examples=["0008"])]
 Reference = Annotated[str, Field(min_length=1, max_length=64)]
 
 _LIST_GOES_WITH_IN: dict[str, JsonValue] = {

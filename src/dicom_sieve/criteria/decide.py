@@ -63,9 +63,14 @@ UNJUDGED = Decision(Verdict.DISCARDED, ())
 """The decision on an object whose header has a defect: its reason is the defect, not a finding."""
 
 
+MOST_REMEMBERED = 65_536
+LONGEST_REMEMBERED = 256
+"""Distinct values per criterion, and characters of each: more of them would be no gain, and have no end."""
+
+
 @dataclass(slots=True)
 class Decider:
-    """Judges headers by a fixed set of criteria and remembers what it found for each distinct value.
+    """Judges headers by a fixed set of criteria and remembers what it found for distinct values.
 
     Attributes:
         criteria: In the order of the findings.
@@ -98,7 +103,9 @@ class Decider:
         values = None if raw is None else tuple(raw)
         finding = known.get(values)
         if finding is None:
-            finding = known[values] = find(criterion, values)
+            finding = find(criterion, values)
+            if len(known) < MOST_REMEMBERED and len("\\".join(values or ())) <= LONGEST_REMEMBERED:
+                known[values] = finding
         return finding
 
 

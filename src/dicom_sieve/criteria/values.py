@@ -6,6 +6,7 @@ returns something comparable or raises `MalformedValueError`, which never repeat
 
 import datetime
 import re
+import string
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +14,9 @@ from dicom_sieve.errors import MalformedValueError
 
 PADDING = " \0"
 """Characters without meaning at either end of a value: spaces (PS3.5 6.2), and the NULs that many writers pad with."""
+
+_TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
+"""Only ASCII has case here: upper-casing others makes them ASCII, or longer (a sharp s becomes SS)."""
 
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})|([0-9]{4})\.([0-9]{2})\.([0-9]{2})")
 _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
@@ -110,9 +114,7 @@ def parse_age(text: str) -> Age:
         >>> parse_age("018M") < parse_age("002Y")
         True
     """
-    # Upper-casing may turn other letters into ASCII ones, so the text has to be ASCII before.
-    trimmed = trim(text)
-    match = _AGE.fullmatch(trimmed.upper()) if trimmed.isascii() else None
+    match = _AGE.fullmatch(trim(text).translate(_TO_UPPER))
     if match is None:
         raise MalformedValueError(ValueRepresentation.AS)
     return Age(int(match[1]) * SECONDS_OF_UNIT[match[2]])
@@ -128,7 +130,7 @@ def normalise_code(text: str) -> str:
         >>> normalise_code("ct ")
         'CT'
     """
-    return trim(text).upper()
+    return trim(text).translate(_TO_UPPER)
 
 
 def is_conforming_code(code: str) -> bool:

@@ -11,15 +11,15 @@ from dicom_sieve.objects import Location, ObjectInfo
 class ObjectChangedError(DicomSieveError):
     """The object is no longer the one that was listed."""
 
-    def __init__(self) -> None:
-        super().__init__("the object has changed since it was listed")
+    def __str__(self) -> str:
+        return "the object has changed since it was listed"
 
 
 class ObjectGoneError(DicomSieveError):
     """There is no such object any more."""
 
-    def __init__(self) -> None:
-        super().__init__("the object is gone")
+    def __str__(self) -> str:
+        return "the object is gone"
 
 
 class ReadRefusedError(DicomSieveError):

@@ -1,0 +1,81 @@
+"""What JSON Schema can say is refused by it, before a run exists."""
+
+import jsonschema
+import pydantic
+import pytest
+
+from dicom_sieve.criteria import Criterion, compile_criteria
+from dicom_sieve.errors import InvalidRequestError
+
+JSON = dict[str, object]
+GOOD: JSON = {"dicom_tag": ["0008", "0060"], "operation": "EQUALS", "reference": "CT"}
+VALID: list[JSON] = [
+    GOOD,
+    GOOD | {"dicom_tag": ["300e", "0002"]},
+    GOOD | {"dicom_tag": ["300E", "0002"]},
+    GOOD | {"operation": "IN", "reference": ["CT", "MR"]},
+    GOOD | {"operation": "GREATER"},  # that a code has no order is for later
+    GOOD | {"operation": "LESS", "reference": "no date"},
+    GOOD | {"reference": "A" * 64},
+    GOOD | {"operation": "IN", "reference": ["A"] * 1000},
+]
+REFUSED_BY_SCHEMA: list[JSON] = [
+    {},
+    *({name: value for name, value in GOOD.items() if name != missing} for missing in GOOD),
+    GOOD | {"note": "mine"},
+    GOOD | {"operation": "equals"},
+    GOOD | {"operation": "NOT"},
+    GOOD | {"operation": None},
+    GOOD | {"dicom_tag": "00080060"},
+    GOOD | {"dicom_tag": ["0008"]},
+    GOOD | {"dicom_tag": ["0008", "0060", "0070"]},
+    GOOD | {"dicom_tag": ["008", "0060"]},
+    GOOD | {"dicom_tag": ["00008", "0060"]},
+    GOOD | {"dicom_tag": ["0x08", "0060"]},
+    GOOD | {"dicom_tag": ["000G", "0060"]},
+    GOOD | {"dicom_tag": ["0008", "0060\n"]},
+    GOOD | {"dicom_tag": [8, 96]},
+    GOOD | {"reference": ""},
+    GOOD | {"reference": "A" * 65},
+    GOOD | {"reference": 5},
+    GOOD | {"reference": None},
+    GOOD | {"operation": "IN", "reference": []},
+    GOOD | {"operation": "IN", "reference": ["A"] * 1001},
+    GOOD | {"operation": "IN", "reference": ["CT", 5]},
+    GOOD | {"operation": "IN", "reference": [""]},
+]
+LISTS_ASTRAY: list[JSON] = [
+    GOOD | {"operation": "IN"},
+    *(GOOD | {"operation": operation, "reference": ["CT"]} for operation in ("EQUALS", "GREATER", "LESS")),
+]
+validator = jsonschema.Draft202012Validator(Criterion.model_json_schema())
+
+
+class TestTheSchema:
+    def test_is_one(self) -> None:
+        jsonschema.Draft202012Validator.check_schema(Criterion.model_json_schema())
+
+    @pytest.mark.parametrize("document", VALID)
+    def test_accepts(self, document: JSON) -> None:
+        validator.validate(document)
+        assert Criterion.model_validate(document).as_given() == document
+
+    @pytest.mark.parametrize("document", REFUSED_BY_SCHEMA)
+    def test_refuses_what_the_model_refuses(self, document: JSON) -> None:
+        assert not validator.is_valid(document)
+        with pytest.raises(pydantic.ValidationError) as caught:
+            Criterion.model_validate(document)
+        assert "input_value" not in str(caught.value)
+
+    @pytest.mark.parametrize("document", LISTS_ASTRAY)
+    def test_refuses_lists_without_in_and_in_without_a_list(self, document: JSON) -> None:
+        assert not validator.is_valid(document)
+        with pytest.raises(InvalidRequestError, match="with operation"):
+            compile_criteria([Criterion.model_validate(document)])
+
+    def test_shows_its_fields_in_order_with_titles_and_a_line_each(self) -> None:
+        fields = Criterion.model_json_schema()["properties"]
+
+        assert [field["position"] for field in fields.values()] == [0, 1, 2]
+        assert [field.get("title", "") for field in fields.values()][::2] == ["DICOM tag", "Reference"]
+        assert all(field["description"].endswith(".") for field in fields.values())

@@ -1,0 +1,78 @@
+"""The words of every error, and that they survive the way from another process."""
+
+import inspect
+import pickle
+
+import pytest
+
+from dicom_sieve import errors
+from dicom_sieve.criteria.values import ValueRepresentation
+from dicom_sieve.stores import interface
+
+WORDS = {
+    errors.MalformedValueError(ValueRepresentation.DA): "the value does not conform to VR DA",
+    errors.InvalidRequestError(("criteria: empty", "bucket: missing")): "criteria: empty\nbucket: missing",
+    errors.SettingsError(("DICOM_SIEVE_X: too small", "DICOM_SIEVE_Y: too large")): (
+        "DICOM_SIEVE_X: too small\nDICOM_SIEVE_Y: too large"
+    ),
+    errors.StoreError("list", "s3://b/", "no such bucket"): "cannot list s3://b/: no such bucket",
+    errors.StoreError("write", "s3://b/k", "access denied", "grant s3:PutObject"): (
+        "cannot write s3://b/k: access denied; grant s3:PutObject"
+    ),
+    errors.ListingOrderError("s3://b/"): (
+        "s3://b/ lists its keys out of order; expected: the order of their UTF-8 bytes, "
+        "as S3 general purpose buckets list"
+    ),
+    errors.NothingReadableError("s3://b/", 1234): (
+        "s3://b/: not one object can be read (1,234 refused): these credentials may list but not read; "
+        "needed: s3:GetObject on the location"
+    ),
+    errors.IncompleteRunError("r1", 3, 12345): (
+        "run r1 is INCOMPLETE: 3 of 12,345 objects could not be read after all attempts; "
+        "they are named by 'dicom-sieve show r1'. Start another run: it reads only what is missing"
+    ),
+    errors.AlreadyPublishedError("s3://b/manifest.json"): (
+        "s3://b/manifest.json exists already and is never overwritten; a new run publishes under its own id"
+    ),
+    errors.LedgerError("the ledger is of a later version"): "the ledger is of a later version",
+    errors.UnknownRunError("r1"): "no run 'r1' in this ledger; 'dicom-sieve runs' lists them",
+    errors.SpentCredentialsError("input_s3_parameters"): (
+        "input_s3_parameters.credentials were removed from this run when it first started: trigger a new run, "
+        "or pass a reference to an AwsCredentials block, which can be started again"
+    ),
+    interface.ObjectChangedError(): "the object has changed since it was listed",
+    interface.ObjectGoneError(): "the object is gone",
+    interface.ReadRefusedError("AccessDenied"): "the store refuses the object: AccessDenied",
+    interface.TransportError("SlowDown"): "the object could not be read: SlowDown",
+}
+each_error = pytest.mark.parametrize("error", WORDS, ids=lambda error: type(error).__name__)
+
+
+@each_error
+def test_says_these_words(error: errors.DicomSieveError) -> None:
+    assert str(error) == WORDS[error]
+
+
+@each_error
+def test_survives_pickling(error: errors.DicomSieveError) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert type(copy) is type(error)
+    assert (str(copy), copy.args, vars(copy)) == (str(error), error.args, vars(error))
+
+
+def test_no_error_is_left_out() -> None:
+    classes = {
+        one
+        for module in (errors, interface)
+        for _, one in inspect.getmembers(module, inspect.isclass)
+        if issubclass(one, errors.DicomSieveError)
+    }
+
+    assert classes - {errors.DicomSieveError} == {type(error) for error in WORDS}
+
+
+def test_bad_values_are_value_errors_and_unknown_runs_lookup_errors() -> None:
+    assert issubclass(errors.MalformedValueError, ValueError)
+    assert issubclass(errors.InvalidRequestError, ValueError)
+    assert issubclass(errors.UnknownRunError, LookupError)
