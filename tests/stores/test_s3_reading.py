@@ -53,6 +53,7 @@ class TestRanges:
         with pytest.raises(ValueError, match="a range within the object"):
             read(store, only_object(store), start, end)
 
+    @pytest.mark.real_s3
     def test_of_an_object_in_parts_have_its_etag(self, rgw_server: S3Server) -> None:
         bucket, client = rgw_server.make_bucket(), rgw_server.client()
         upload = client.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
