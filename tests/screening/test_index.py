@@ -196,3 +196,12 @@ def long_header(size: int) -> bytes:
     ]
     last = bytes.fromhex("40005202") + b"CS" + (10).to_bytes(2, "little") + b"COMPLETED "
     return start + b"".join(filler)[: max(0, size - len(start)) // 40 * 40] + last
+
+
+def test_what_a_shard_brought_shows_no_patient_value() -> None:
+    store = SimulatedStore({"named-after-a-patient": make_instance(PatientAge="018M", Modality="CT")})
+
+    shown = repr(index(store)) + repr(store.shard())
+
+    assert "018M" not in shown
+    assert "patient" not in shown

@@ -145,11 +145,16 @@ class Rows(Generic[T]):
 
         schema = pa.schema([(column.name, _arrow_type(column)) for column in self.query.selected_columns])
         with stream(self.engine, self.query, BATCH_ROWS) as result:
-            batches = [
-                pa.RecordBatch.from_pylist([dict(row) for row in rows], schema=schema)
-                for rows in result.mappings().partitions()
-            ]
+            batches = [to_batch(rows, schema) for rows in result.partitions()]
         return pa.Table.from_batches(batches, schema=schema)
+
+
+def to_batch(rows: Sequence[sa.Row[Any]], schema: "pa.Schema") -> "pa.RecordBatch":
+    """Turn one or more rows into an Arrow batch, column by column; they have the schema's columns in its order."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    columns = zip(*rows, strict=True)
+    return pa.record_batch([pa.array(one, of.type) for one, of in zip(columns, schema, strict=True)], schema=schema)
 
 
 def make_instance(row: sa.Row[Any]) -> InstanceRow:

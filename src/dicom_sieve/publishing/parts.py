@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.rows import stream
+from dicom_sieve.ledger.rows import stream, to_batch
 
 BATCH_ROWS = 20_000
 PART_ROWS = 1_000_000
@@ -89,14 +89,14 @@ def write_parts(
     """
     is_numbered = path.format(0) != path.format(1)
     with stream(engine, query, BATCH_ROWS) as result:
-        batches = result.mappings().partitions()
+        batches = result.partitions()
         number, batch = 0, next(batches, None)
         while number == 0 or batch is not None:
             file = directory / path.format(number).replace("/", "-")
             rows = 0
             with pq.ParquetWriter(file, schema, compression="zstd") as writer:
                 while batch is not None and (rows < PART_ROWS or not is_numbered):
-                    writer.write_batch(pa.RecordBatch.from_pylist([dict(row) for row in batch], schema=schema))
+                    writer.write_batch(to_batch(batch, schema))
                     rows += len(batch)
                     advance(len(batch))
                     batch = next(batches, None)

@@ -1,7 +1,7 @@
 """Read the headers of a shard's objects: a few ranged reads each, many at a time."""
 
 import asyncio
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Self
 
 from dicom_sieve.headers import Defect, Instance, NeedMore, Window, defective, scan
@@ -51,7 +51,7 @@ class Shard:
     """
 
     number: int
-    objects: tuple[UnreadObject, ...]
+    objects: tuple[UnreadObject, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,9 @@ class ShardResult:
     """
 
     number: int
-    indexed: tuple[IndexedObject, ...]
-    unread: tuple[tuple[int, str], ...]
+    # Not shown: they hold patients' values, and whoever shows a task's result would wait for a long text.
+    indexed: tuple[IndexedObject, ...] = field(repr=False)
+    unread: tuple[tuple[int, str], ...] = field(repr=False)
     reads: int
     bytes_read: int
 
