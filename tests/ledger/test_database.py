@@ -18,6 +18,8 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database import connect, describe
 from dicom_sieve.ledger.tables import metadata
 from tests.ledger.openers import open_at_the_same_time
+from tests.screening.screenings import ct, screen_ct, sql
+from tests.simulated_store import SimulatedStore
 
 SECRET = "s3cr3t"  # as a person might choose it
 
@@ -190,3 +192,14 @@ def locks_of_this_process(path: Path) -> list[str]:
     inode = f":{path.stat().st_ino}"
     lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
     return [" ".join(line.split()[1:]) for line in lines if inode in line and f" {os.getpid()} " in line]
+
+
+@pytest.mark.real_postgres
+def test_postgresql_knows_after_a_run_how_much_there_is(postgres_url: str) -> None:
+    # Without it, a first large run joins every object with every decision.
+    store = SimulatedStore({str(number): ct(f"1.5.{number + 1}") for number in range(30)})
+    with open_ledger(postgres_url) as ledger:
+        screen_ct(store, ledger, "a")
+
+        query = "SELECT relname, reltuples FROM pg_class WHERE relname IN ('object', 'header', 'decision')"
+        assert dict(sql(ledger, query)) == {"object": 30, "header": 30, "decision": 30}

@@ -100,6 +100,16 @@ def upgrade(engine: sa.Engine) -> None:
         connection.commit()
 
 
+def count_anew(engine: sa.Engine) -> None:
+    """Let PostgreSQL look at what was just written: else it plans for the tables as they were, perhaps empty.
+
+    SQLite plans by its indexes and needs no such look.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            connection.execute(sa.text("ANALYZE object, header, decision"))
+
+
 def describe(engine: sa.Engine) -> str:
     """Say where the ledger is, without credentials."""
     url = engine.url

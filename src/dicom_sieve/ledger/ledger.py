@@ -110,6 +110,10 @@ class Ledger:
         """Give everything known of an object by its key, an instance, a series or a study by its UID."""
         return trace(self.engine, key_or_uid)
 
+    def count_anew(self) -> None:
+        """Make queries fast on what was just written; see `database.count_anew`."""
+        database.count_anew(self.engine)
+
     def lock(self, place: Location, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
         """Keep other runs from writing what this one writes; see `database.lock`."""
         return database.lock(self.engine, place, on_wait)

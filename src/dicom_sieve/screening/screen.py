@@ -147,8 +147,10 @@ class _Run:
         with self.ledger.engine.begin() as connection:
             bind_snapshot(connection, self.number, snapshot_id)
         indexed = self._index()
+        self.ledger.count_anew()
         self._refuse_nothing_readable(snapshot_id)
         self._decide(snapshot_id)
+        self.ledger.count_anew()
         with self.ledger.engine.connect() as connection:
             results = count_results(connection, self.number, snapshot_id, self.location_id)
         counts = {**results, **_effort(listed, indexed)}
