@@ -138,7 +138,7 @@ def _is_day(text: str) -> bool:
     return True
 
 
-def _slice(series: str, number: int, **attributes: str) -> bytes:
+def _slice(series: str, number: int, **attributes: Any) -> bytes:
     return make_instance(series_instance_uid=series, SOPInstanceUID=f"{series}.{number}", **attributes)
 
 

@@ -1,0 +1,108 @@
+"""Credentials come as text, as a block or by the default chain; a text lasts for one start of a run."""
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_aws import AwsCredentials
+from pydantic import SecretStr
+
+from dicom_sieve import Ledger
+from dicom_sieve.stores import StaticCredentials
+from tests.flows import planted
+from tests.flows.s3_proxy import S3Proxy
+from tests.prefect_server import PrefectServer, wait_for
+
+RETRY = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the Prefect UI"}
+BLOCK = StaticCredentials("AKIAPLANTEDBLOCK", "planted/block+key")
+
+
+@pytest.fixture(scope="module")
+def block_id(prefect: PrefectServer) -> str:
+    """An AwsCredentials block, as someone saves it once."""
+    with temporary_settings({PREFECT_API_URL: prefect.url}):
+        block = AwsCredentials(
+            aws_access_key_id=BLOCK.key_id, aws_secret_access_key=SecretStr(BLOCK.access_key), region_name="eu-west"
+        )
+        return str(block.save(f"block-{uuid.uuid4().hex[:8]}"))
+
+
+@pytest.fixture(scope="module")
+def runs(prefect: PrefectServer, proxy: S3Proxy, moto_bucket: str, block_id: str) -> dict[str, str]:
+    """A run with each kind of credentials, by kind; ended."""
+    given: dict[str, Any] = {"text": planted.CREDENTIALS, "block": {"$ref": block_id}, "chain": None, "empty": ""}
+    prefixes = dict(zip(given, ("one", "two", "three", "none"), strict=True))  # by which their requests are known
+    place = planted.location(proxy.endpoint, moto_bucket)
+    ids = {
+        kind: prefect.start(
+            {"input_s3_parameters": {**place, "credentials": one, "prefix": prefixes[kind]}, "criteria": planted.IS_CT}
+        )
+        for kind, one in given.items()
+    }
+    for run in ids.values():
+        assert prefect.state(run)[0] == "Completed"
+    return ids
+
+
+class TestEachKind:
+    @pytest.mark.usefixtures("runs")
+    def test_signs_with_its_own_key(self, proxy: S3Proxy) -> None:
+        listings = (one for one in proxy.requests if "list-type=2" in one.path)
+        signed = {(_text(r"prefix=(\w+)", one.path), _text(r"Credential=(\w+)", one.authorization)) for one in listings}
+
+        assert signed == {
+            ("one", planted.KEYS.key_id),
+            ("two", BLOCK.key_id),
+            ("three", planted.CHAIN.key_id),
+            ("none", planted.CHAIN.key_id),
+        }
+
+    def test_is_stored_without_what_is_secret(
+        self, prefect: PrefectServer, runs: dict[str, str], block_id: str
+    ) -> None:
+        stored = {
+            kind: prefect.flow_run(run)["parameters"]["input_s3_parameters"]["credentials"]
+            for kind, run in runs.items()
+        }
+
+        assert stored == {"text": "***", "block": {"$ref": block_id}, "chain": None, "empty": ""}
+
+
+class TestStartingARunAgain:
+    def test_fails_at_once_where_its_credentials_were_a_text(
+        self, prefect: PrefectServer, runs: dict[str, str]
+    ) -> None:
+        state = _start_again(prefect, runs["text"])
+
+        assert state == (
+            "Failed",
+            (
+                "input_s3_parameters.credentials were removed from this run when it first started: trigger a new run, "
+                "or pass a reference to an AwsCredentials block, which can be started again"
+            ),
+        )
+
+    def test_completes_with_a_block_as_a_run_of_its_own(
+        self, prefect: PrefectServer, served_ledger: Ledger, runs: dict[str, str]
+    ) -> None:
+        state, _ = _start_again(prefect, runs["block"])
+
+        assert state == "Completed"
+        assert served_ledger.run(f"{runs['block']}.2").row.state == "COMPLETED"
+
+
+def _start_again(prefect: PrefectServer, run: str) -> tuple[str, str]:
+    """Do what the button "Retry" of Prefect's UI does, and wait for the end."""
+    count = prefect.flow_run(run)["run_count"]
+    answer = prefect.api.post(f"/flow_runs/{run}/set_state", json={"state": RETRY, "force": True}).raise_for_status()
+    assert answer.json()["status"] == "ACCEPT"
+    wait_for(lambda: prefect.flow_run(run)["run_count"] > count, "the run to start again", 60)
+    return prefect.state(run)
+
+
+def _text(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    assert found is not None
+    return found[1]

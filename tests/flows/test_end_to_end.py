@@ -1,0 +1,120 @@
+"""The contract's JSON over REST: every object of the bucket has its verdict, in the ledger and in the manifest."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import sqlalchemy as sa
+
+from tests.conftest import S3Server
+from tests.flows.conftest import SHARD_OBJECTS, ledger_url
+from tests.prefect_server import PrefectServer, wait_for
+from tests.real.bucket import CRITERIA, Expected, expected, fill
+
+ON_POSTGRESQL = """
+from prefect import serve
+from dicom_sieve.flows.deployments import deployment
+served = deployment()
+served.name = "on-postgresql"
+serve(served, print_starting_message=False)
+"""
+
+
+@pytest.mark.timeout(240)
+def test_a_consumer_screens_a_bucket_on_moto_into_sqlite(
+    prefect: PrefectServer, moto_server: S3Server, tmp_path: Path
+) -> None:
+    run = _screen_over_rest(prefect, moto_server, "default", ledger_url(prefect.home), tmp_path)
+
+    tasks = wait_for(lambda: _task_runs(prefect, run), "the tasks to be recorded", 30)
+    assert len(tasks) == -(-len(expected()) // SHARD_OBJECTS)
+    assert {task["state_type"] for task in tasks} == {"COMPLETED"}
+    shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
+    assert {one["key"] for one in shown} == {"headers-read", "verdicts"}
+    assert "StudyDate (0008,0020) is later than 2003-01-01: NOT_MET" in str(shown)
+
+
+@pytest.mark.real_s3
+@pytest.mark.real_postgres
+@pytest.mark.timeout(240)
+def test_a_consumer_screens_a_bucket_on_ceph_into_postgresql(
+    prefect: PrefectServer, rgw_server: S3Server, postgres_url: str, tmp_path: Path
+) -> None:
+    settings = {"DICOM_SIEVE_DATABASE_URL": postgres_url}
+    with prefect.serving(ON_POSTGRESQL, "serve-postgresql.log", "on-postgresql", **settings):
+        _screen_over_rest(prefect, rgw_server, "on-postgresql", postgres_url, tmp_path)
+
+    with _engine(postgres_url) as engine:
+        assert "flow_run" not in sa.inspect(engine).get_table_names()
+
+
+def _screen_over_rest(prefect: PrefectServer, server: S3Server, deployment: str, ledger: str, scratch: Path) -> str:
+    bucket, results = server.make_bucket(), server.make_bucket()
+    fill(server.client(), bucket)
+    access = {
+        "endpoint": server.endpoint,
+        "credentials": f"{server.credentials.key_id}:{server.credentials.access_key}",
+        "region": "eu-west",
+    }
+
+    run = prefect.start(
+        {
+            "input_s3_parameters": {**access, "bucket": bucket},
+            "criteria": CRITERIA,
+            "output_s3_parameters": {**access, "bucket": results, "prefix": "screened"},
+        },
+        deployment,
+    )
+    state, message = prefect.state(run)
+
+    passed = sum(one.verdict == "PASSED" for one in expected().values())
+    assert (state, message.partition(" in ")[0]) == ("Completed", f"{passed} of {len(expected())} instances passed")
+    assert _recorded(ledger, run) == expected()
+    assert _published(server, results, f"screened/{run}", scratch) == expected()
+    return run
+
+
+def _recorded(ledger: str, run: str) -> dict[str, Expected]:
+    query = sa.text("SELECT object_key, verdict, findings, defect FROM instance_decision WHERE run_id = :run")
+    with _engine(ledger) as engine, engine.connect() as connection:
+        rows = connection.execute(query, {"run": run}).all()
+    assert len(rows) == len({row.object_key for row in rows})
+    return {row.object_key: Expected(row.verdict, tuple(_list(row.findings)), row.defect) for row in rows}
+
+
+def _list(findings: Any) -> list[str]:
+    """SQLite gives JSON as text, PostgreSQL as what it means."""
+    return list(json.loads(findings) if isinstance(findings, str) else findings)
+
+
+def _published(server: S3Server, bucket: str, folder: str, scratch: Path) -> dict[str, Expected]:
+    """Fetch the manifest's parts as anyone would, and read them with DuckDB."""
+    client = server.client()
+    manifest = json.loads(client.get_object(Bucket=bucket, Key=f"{folder}/manifest.json")["Body"].read())
+    for part in manifest["parts"]:
+        file = scratch / part["path"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(client.get_object(Bucket=bucket, Key=f"{folder}/{part['path']}")["Body"].read())
+    parts = f"{scratch}/instances/*/*.parquet"
+    with duckdb.connect() as reader:
+        rows = reader.execute("SELECT key, verdict, findings, defect FROM read_parquet(?)", [parts]).fetchall()
+    assert len(rows) == len({row[0] for row in rows})
+    return {key: Expected(verdict, tuple(findings), defect) for key, verdict, findings, defect in rows}
+
+
+def _task_runs(prefect: PrefectServer, run: str) -> list[dict[str, Any]] | None:
+    found = prefect.all_of("/task_runs/filter", flow_runs={"id": {"any_": [run]}})
+    return found if found and all(task["state_type"] == "COMPLETED" for task in found) else None
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -1,0 +1,182 @@
+"""A bad request is refused as early as can be: by the REST call, or by the flow before anything is asked of S3."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.flows import planted
+from tests.flows.s3_proxy import S3Proxy
+from tests.prefect_server import PrefectServer
+
+MODALITY = ["0008", "0060"]
+IS_CT = planted.IS_CT[0]
+
+
+def criterion(**changes: Any) -> dict[str, Any]:
+    return {"criteria": [{**IS_CT, **changes}]}
+
+
+def without(given: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key != name}
+
+
+INPUT = planted.location("http://127.0.0.1:9", "challenge-tech")
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no input": ({"input_s3_parameters": None}, "input_s3_parameters"),
+    "no bucket": ({"input_s3_parameters": without(INPUT, "bucket")}, "bucket"),
+    "an empty bucket": ({"input_s3_parameters": {**INPUT, "bucket": ""}}, "bucket"),
+    "no region": ({"input_s3_parameters": without(INPUT, "region")}, "region"),
+    "a bucket of another type": ({"input_s3_parameters": {**INPUT, "bucket": 7}}, "bucket"),
+    "keys in a mapping": ({"input_s3_parameters": {**INPUT, "credentials": {"key_id": "x"}}}, "credentials"),
+    "an extra member of a location": ({"input_s3_parameters": {**INPUT, "bukket": "x"}}, "bukket"),
+    "an extra member of a criterion": (criterion(comment="x"), "comment"),
+    "an extra parameter": ({"comment": "x"}, "comment"),
+    "criteria of another type": ({"criteria": IS_CT}, "criteria"),
+    "no criteria": ({"criteria": None}, "criteria"),
+    "an empty list of criteria": ({"criteria": []}, "criteria"),
+    "no tag": ({"criteria": [without(IS_CT, "dicom_tag")]}, "dicom_tag"),
+    "a tag in one text": (criterion(dicom_tag="00080060"), "dicom_tag"),
+    "a tag of one part": (criterion(dicom_tag=["0008"]), "dicom_tag"),
+    "a tag of three parts": (criterion(dicom_tag=[*MODALITY, "0000"]), "dicom_tag"),
+    "a part of three digits": (criterion(dicom_tag=["008", "0060"]), "dicom_tag"),
+    "a part that is no hex": (criterion(dicom_tag=["0008", "00G0"]), "dicom_tag"),
+    "a part with a line's end": (criterion(dicom_tag=["0008", "0060\n"]), "dicom_tag"),
+    "no operation": ({"criteria": [without(IS_CT, "operation")]}, "operation"),
+    "an unknown operation": (criterion(operation="NOT"), "operation"),
+    "an operation in lower case": (criterion(operation="equals"), "operation"),
+    "no reference": ({"criteria": [without(IS_CT, "reference")]}, "reference"),
+    "an empty reference": (criterion(reference=""), "reference"),
+    "a reference of another type": (criterion(reference=7), "reference"),
+    "IN without a list": (criterion(operation="IN"), "reference"),
+    "IN with an empty list": (criterion(operation="IN", reference=[]), "reference"),
+    "a list without IN": (criterion(reference=["CT"]), "reference"),
+}
+
+
+OUTPUT_HOLDS_CREDENTIALS = (
+    "output_s3_parameters.endpoint: holds credentials; "
+    "accepted: https://host:port, credentials have a field of their own"
+)
+GREATER_THAN_A_CODE = (
+    "criteria[2]: Modality (0008,0060) is a Code String (CS): operation GREATER is not defined for it; "
+    "accepted: EQUALS, IN"
+)
+
+
+class TestTheRestCall:
+    @pytest.mark.parametrize("name", REFUSED)
+    def test_refuses_what_a_schema_can_refuse(self, prefect: PrefectServer, name: str) -> None:
+        changes, field = REFUSED[name]
+        request = {"input_s3_parameters": INPUT, "criteria": planted.IS_CT, **changes}
+
+        answer = prefect.post({key: value for key, value in request.items() if value is not None})
+
+        assert answer.status_code == 409
+        assert field in answer.json()["detail"]
+
+    @pytest.mark.parametrize("tag", [["300a", "00b2"], ["300A", "00B2"]])
+    def test_takes_tags_in_either_case(self, prefect: PrefectServer, tag: list[str]) -> None:
+        later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
+        request = {"input_s3_parameters": without(INPUT, "credentials"), **criterion(dicom_tag=tag)}
+
+        answer = prefect.post(request, state=later)
+
+        assert answer.status_code == 201
+
+
+@pytest.fixture(scope="module")
+def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[str]]]:
+    """How runs end that no schema refuses: state and lines of its message, by name. They run at the same time."""
+    place = planted.location(proxy.endpoint, "challenge-tech")
+    ids = {
+        "senseless": prefect.start(
+            {
+                "input_s3_parameters": {**place, "credentials": "planted-without-a-colon"},
+                "criteria": [
+                    {"dicom_tag": ["0010", "0010"], "operation": "EQUALS", "reference": "DOE"},
+                    {"dicom_tag": ["0009", "0010"], "operation": "EQUALS", "reference": "X"},
+                    {"dicom_tag": ["0008", "0060"], "operation": "GREATER", "reference": "CT"},
+                    {"dicom_tag": ["0008", "0020"], "operation": "LESS", "reference": "01/01/2022"},
+                    {"dicom_tag": ["0010", "1010"], "operation": "IN", "reference": ["018M", "18"]},
+                ],
+                "output_s3_parameters": {**place, "endpoint": f"http://{planted.CREDENTIALS}@127.0.0.1:9"},
+            }
+        ),
+        "unknown block": prefect.start(
+            {"input_s3_parameters": {**place, "credentials": {"$ref": str(uuid.uuid4())}}, "criteria": planted.IS_CT}
+        ),
+        "misshapen": prefect.start(
+            {
+                "input_s3_parameters": {**without(place, "bucket"), "access_key": planted.KEYS.access_key},
+                "criteria": [
+                    {**IS_CT, "dicom_tag": ["0008", "00G0"]},
+                    {**IS_CT, "operation": "NOT"},
+                    {**IS_CT, "operation": "IN"},
+                    {**IS_CT, "reference": ["CT"]},
+                    {**IS_CT, "comment": "x"},
+                    without(IS_CT, "reference"),
+                    "MODALITY",
+                ],
+                "output_s3_parameters": planted.CREDENTIALS,
+            },
+            enforce_parameter_schema=False,
+        ),
+        "nothing": prefect.start({}, enforce_parameter_schema=False),
+    }
+    return {name: (prefect.state(run)[0], prefect.state(run)[1].splitlines()) for name, run in ids.items()}
+
+
+class TestTheFlow:
+    def test_lists_all_that_makes_no_sense(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+        vrs = "accepted: AS (Age String), CS (Code String), DA (Date)"
+        assert failed["senseless"] == (
+            "Failed",
+            [
+                "input_s3_parameters.credentials: no colon between two parts; accepted: key_id:access_key",
+                OUTPUT_HOLDS_CREDENTIALS,
+                f"criteria[0].dicom_tag: PatientName (0010,0010) has the VR PN; {vrs}",
+                "criteria[1].dicom_tag: (0009,0010) is a private tag: it has no VR in the DICOM dictionary",
+                GREATER_THAN_A_CODE,
+                "criteria[3].reference: '01/01/2022' is not a date; accepted: ISO 8601, as 2022-01-01",
+                "criteria[4].reference[1]: '18' is not an age; accepted: three digits and D, W, M or Y, as 018M",
+            ],
+        )
+
+    def test_names_a_block_that_is_not_there(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+        state, lines = failed["unknown block"]
+        assert state == "Failed"
+        assert len(lines) == 1
+        assert lines[0].startswith("input_s3_parameters.credentials: the block cannot be loaded")
+
+    def test_refuses_by_itself_what_was_let_through(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+        state, lines = failed["misshapen"]
+        assert state == "Failed"
+        assert [line.partition(": ")[0] for line in lines] == [
+            "input_s3_parameters.bucket",
+            "input_s3_parameters",
+            "output_s3_parameters",
+            "criteria[0].dicom_tag[1]",
+            "criteria[1].operation",
+            "criteria[2].reference",
+            "criteria[3].reference",
+            "criteria[4]",
+            "criteria[5].reference",
+            "criteria[6]",
+        ]
+        assert all("; accepted: " in line or "should" in line for line in lines)
+        assert not any(secret in line for secret in planted.SECRETS for line in lines)
+
+    def test_says_that_nothing_was_asked(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+        assert failed["nothing"] == (
+            "Failed",
+            [
+                "input_s3_parameters: missing; accepted: bucket, region, and optionally endpoint, credentials, prefix",
+                "criteria: nothing; accepted: a list of criteria",
+            ],
+        )
+
+    def test_asks_nothing_of_the_store(self, failed: dict[str, tuple[str, list[str]]], proxy: S3Proxy) -> None:
+        assert len(failed) == 4
+        assert proxy.requests == []
