@@ -10,6 +10,7 @@ import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError, StoreError
+from dicom_sieve.ledger import rows
 from dicom_sieve.objects import Location
 from dicom_sieve.publishing import parts, publish
 from dicom_sieve.screening import Outcome
@@ -124,7 +125,7 @@ class TestReadByOthers:
         self, ledger: Ledger, output: DirectoryStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(parts, "PART_ROWS", 4)
-        monkeypatch.setattr(parts, "BATCH_ROWS", 2)
+        monkeypatch.setattr(rows, "BATCH_ROWS", 2)
         store = SimulatedStore({f"{number:02}": ct("1.5.1", f"1.6.{number + 1}") for number in range(9)})
         store.put("text", b"no DICOM")
 

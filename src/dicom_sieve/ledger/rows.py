@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
-BATCH_ROWS = 10_000
+BATCH_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +111,10 @@ class RunRow:
 
 
 @contextmanager
-def stream(engine: sa.Engine, query: sa.Select[Any], batch_rows: int) -> Iterator[sa.CursorResult[Any]]:
+def _stream(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[sa.CursorResult[Any]]:
     """Ask for rows of which only a batch at a time is in memory, and let go of them whenever the reader stops."""
     with (
-        engine.connect().execution_options(yield_per=batch_rows) as connection,
+        engine.connect().execution_options(yield_per=BATCH_ROWS) as connection,
         connection.execute(query) as result,
     ):
         yield result
@@ -135,7 +135,7 @@ class Rows(Generic[T]):
     make: Callable[[sa.Row[Any]], T]
 
     def __iter__(self) -> Iterator[T]:
-        with stream(self.engine, self.query, BATCH_ROWS) as result:
+        with _stream(self.engine, self.query) as result:
             for row in result:
                 yield self.make(row)
 
@@ -144,17 +144,23 @@ class Rows(Generic[T]):
         import pyarrow as pa  # noqa: PLC0415 - heavy, and few commands need it
 
         schema = pa.schema([(column.name, _arrow_type(column)) for column in self.query.selected_columns])
-        with stream(self.engine, self.query, BATCH_ROWS) as result:
-            batches = [to_batch(rows, schema) for rows in result.partitions()]
-        return pa.Table.from_batches(batches, schema=schema)
+        return pa.Table.from_batches(to_batches(self.engine, self.query, schema), schema=schema)
 
 
-def to_batch(rows: Sequence[sa.Row[Any]], schema: "pa.Schema") -> "pa.RecordBatch":
-    """Turn one or more rows into an Arrow batch, column by column; they have the schema's columns in its order."""
+def to_batches(engine: sa.Engine, query: sa.Select[Any], schema: "pa.Schema") -> Iterator["pa.RecordBatch"]:
+    """Stream a query's rows as Arrow batches.
+
+    Args:
+        engine: The ledger's.
+        query: Its columns are the schema's, in the same order.
+        schema: Of the batches.
+    """
     import pyarrow as pa  # noqa: PLC0415 - as above
 
-    columns = zip(*rows, strict=True)
-    return pa.record_batch([pa.array(one, of.type) for one, of in zip(columns, schema, strict=True)], schema=schema)
+    with _stream(engine, query) as result:
+        for rows in result.partitions():
+            columns = zip(zip(*rows, strict=True), schema, strict=True)
+            yield pa.record_batch([pa.array(values, column.type) for values, column in columns], schema=schema)
 
 
 def make_instance(row: sa.Row[Any]) -> InstanceRow:

@@ -225,6 +225,13 @@ def _results_query(run_number: int, snapshot_id: int, location_id: int) -> sa.Se
     )
 
 
+def series_to_publish(run_id: str) -> sa.Select[Any]:
+    """Select what a manifest says of each series, in the order of their UIDs."""
+    columns = [column for column in series_decision.c if column.name != "run_id"]
+    query = sa.select(*columns).where(series_decision.c.run_id == run_id)
+    return query.order_by(series_decision.c.series_instance_uid)
+
+
 def instances_to_publish(run_number: int, snapshot_id: int, location_id: int, verdict: str) -> sa.Select[Any]:
     """Select what a manifest says of each instance of one verdict, in the order of keys."""
     return (

@@ -10,13 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import sqlalchemy as sa
-
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
-from dicom_sieve.ledger.runs import Manifest, instances_to_publish
-from dicom_sieve.ledger.tables import series_decision
+from dicom_sieve.ledger.rows import to_batches
+from dicom_sieve.ledger.runs import Manifest, instances_to_publish, series_to_publish
 from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts
 from dicom_sieve.stores.interface import Writes
 
@@ -114,18 +112,18 @@ def _parts(
 ) -> Iterator[Part]:
     for verdict in Verdict:
         yield from write_parts(
-            ledger.engine,
-            instances_to_publish(recorded.row.number, snapshot_id, location_id, verdict),
+            to_batches(
+                ledger.engine,
+                instances_to_publish(recorded.row.number, snapshot_id, location_id, verdict),
+                INSTANCES,
+            ),
             schema=INSTANCES,
             path=f"instances/verdict={verdict}/part-{{:05}}.parquet",
             directory=directory,
             advance=advance,
         )
-    columns = [series_decision.c[name] for name in SERIES.names]
-    query = sa.select(*columns).where(series_decision.c.run_id == recorded.row.id)
     yield from write_parts(
-        ledger.engine,
-        query.order_by(series_decision.c.series_instance_uid),
+        to_batches(ledger.engine, series_to_publish(recorded.row.id), SERIES),
         schema=SERIES,
         path="series.parquet",
         directory=directory,

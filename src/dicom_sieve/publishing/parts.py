@@ -8,11 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 
-from dicom_sieve.ledger.rows import stream, to_batch
-
-BATCH_ROWS = 20_000
 PART_ROWS = 1_000_000
 
 INSTANCES = pa.schema(
@@ -69,39 +65,35 @@ class Part:
 
 
 def write_parts(
-    engine: sa.Engine,
-    query: sa.Select[Any],
+    batches: Iterator[pa.RecordBatch],
     *,
     schema: pa.Schema,
     path: str,
     directory: Path,
     advance: Callable[[int], None],
 ) -> Iterator[Part]:
-    """Write a query's rows into as many parts as they need; one part, without rows, where there are none.
+    """Write rows into as many parts as they need; one part, without rows, where there are none.
 
     Args:
-        engine: The ledger's.
-        query: Its columns are the schema's.
+        batches: The rows.
         schema: Of the parts.
         path: Of a part, with a place for its number from 0; without one, all rows go into one part.
         directory: Where the local files go.
         advance: Told how many rows were written.
     """
     is_numbered = path.format(0) != path.format(1)
-    with stream(engine, query, BATCH_ROWS) as result:
-        batches = result.partitions()
-        number, batch = 0, next(batches, None)
-        while number == 0 or batch is not None:
-            file = directory / path.format(number).replace("/", "-")
-            rows = 0
-            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-                while batch is not None and (rows < PART_ROWS or not is_numbered):
-                    writer.write_batch(to_batch(batch, schema))
-                    rows += len(batch)
-                    advance(len(batch))
-                    batch = next(batches, None)
-            yield Part(path.format(number), rows, file.stat().st_size, digest_of(file), file)
-            number += 1
+    number, batch = 0, next(batches, None)
+    while number == 0 or batch is not None:
+        file = directory / path.format(number).replace("/", "-")
+        rows = 0
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            while batch is not None and (rows < PART_ROWS or not is_numbered):
+                writer.write_batch(batch)
+                rows += batch.num_rows
+                advance(batch.num_rows)
+                batch = next(batches, None)
+        yield Part(path.format(number), rows, file.stat().st_size, digest_of(file), file)
+        number += 1
 
 
 def digest_of(file: Path) -> str:
