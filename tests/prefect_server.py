@@ -96,6 +96,20 @@ class PrefectServer:
         return self.api.get(f"/deployments/name/clean-dicom/{name}").status_code == 200
 
 
+class _Persistent(httpx.HTTPTransport):
+    """Asks again while the server answers 503, as it does when its SQLite is busy, and as Prefect's own clients do."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        for _ in range(20):
+            if answer.status_code != 503:
+                break
+            answer.close()
+            time.sleep(0.25)
+            answer = super().handle_request(request)
+        return answer
+
+
 @contextmanager
 def prefect_server(home: Path) -> Iterator[PrefectServer]:
     """Start a server on a free port, and stop it in the end; its log is ``server.log`` in its home."""
@@ -117,7 +131,10 @@ def prefect_server(home: Path) -> Iterator[PrefectServer]:
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     log = home / "server.log"
-    with running(command, environment, log) as process, httpx.Client(base_url=url, timeout=30) as api:
+    with (
+        running(command, environment, log) as process,
+        httpx.Client(base_url=url, timeout=30, transport=_Persistent()) as api,
+    ):
         wait_for(lambda: _answers(process, log, api), "Prefect's server", SECONDS_TO_START)
         yield PrefectServer(home, url, api, environment)
 

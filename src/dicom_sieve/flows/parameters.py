@@ -51,7 +51,7 @@ class S3Parameters(BaseModel):
         Annotated[str, Field(title="URL")] | None,
         Field(
             title="Endpoint",
-            description="URL of the S3 server, as https://localhost:9000. Empty: AWS itself.",
+            description="URL of the S3 server, as https://localhost:9000. None: AWS itself.",
             json_schema_extra={"position": 3},
         ),
     ] = None
@@ -60,7 +60,7 @@ class S3Parameters(BaseModel):
         Field(
             repr=False,
             title="Credentials",
-            description="key_id:access_key, or a block of type AWS Credentials. Empty: AWS's default chain.",
+            description="key_id:access_key, or a block of type AWS Credentials. None: AWS's default chain.",
             json_schema_extra={"position": 4},
         ),
     ] = None
