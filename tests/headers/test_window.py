@@ -111,10 +111,3 @@ class TestAdding:
         window.add(0, b"XXXXXXXX")
 
         assert window.contiguous(0) == b"XXabcdXX"
-
-    def test_is_a_readable_seekable_file(self) -> None:
-        window = Window(1)
-
-        assert window.readable()
-        assert window.seekable()
-        assert not window.writable()

@@ -17,12 +17,12 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 LONGEST_VALUE = 0xFFFE
 """In bytes, of the VRs that are read: with explicit VR their length has 16 bits, and is even (PS3.5 7.1.2)."""
 
-_GROUP_OF_DELIMITERS = 0xFFFE
+GROUP_OF_DELIMITERS = 0xFFFE
 _ITEM = 0xFFFEE000
 _END_OF_ITEM = 0xFFFEE00D
 _END_OF_SEQUENCE = 0xFFFEE0DD
 _ZEROS = (0, 0)
-_LONG_VRS = frozenset(vr.encode() for vr in EXPLICIT_VR_LENGTH_32)
+LONG_VRS = frozenset(vr.encode() for vr in EXPLICIT_VR_LENGTH_32)
 
 
 class DamagedError(Exception):
@@ -62,13 +62,13 @@ def read_elements(
             return
         tag, length = header
         if header == _ZEROS or is_behind(tag):
-            if tag >> 16 == _GROUP_OF_DELIMITERS:
+            if tag >> 16 == GROUP_OF_DELIMITERS:
                 raise DamagedError
             window.seek(start)
             return
         value = None
         if length == UNDEFINED_LENGTH:
-            _skip_items(window, implicit=implicit, little_endian=little_endian)
+            skip_items(window, implicit=implicit, little_endian=little_endian)
         elif tag in wanted and length <= LONGEST_VALUE:
             value = window.read(length)
             if len(value) < length:
@@ -79,7 +79,7 @@ def read_elements(
             yield tag, value
 
 
-def _skip_items(window: Window, *, implicit: bool, little_endian: bool) -> None:
+def skip_items(window: Window, *, implicit: bool, little_endian: bool) -> None:
     """Move behind a value of undefined length: items, in them elements, in them values again, to any depth.
 
     Source:
@@ -95,7 +95,7 @@ def _skip_items(window: Window, *, implicit: bool, little_endian: bool) -> None:
         tag, length = header
         if tag == (_END_OF_ITEM if is_in_item else _END_OF_SEQUENCE):
             levels.pop()
-        elif is_in_item == (tag >> 16 == _GROUP_OF_DELIMITERS) or not (is_in_item or tag == _ITEM):
+        elif is_in_item == (tag >> 16 == GROUP_OF_DELIMITERS) or not (is_in_item or tag == _ITEM):
             raise DamagedError
         elif length != UNDEFINED_LENGTH:
             window.seek(length, io.SEEK_CUR)
@@ -113,7 +113,7 @@ def _read_element_header(window: Window, *, implicit: bool, little_endian: bool)
         return None
     group, element, length = struct.unpack(order + "HHL", head)
     vr = head[4:6]
-    if not implicit and vr in _LONG_VRS:
+    if not implicit and vr in LONG_VRS:
         long = window.read(4)
         if len(long) < 4:
             raise DamagedError

@@ -6,7 +6,6 @@ file for a shorter one; and what ends in the middle of something is damaged.
 
 import re
 from dataclasses import dataclass, field
-from functools import cache
 
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -16,26 +15,24 @@ from pydicom.uid import (
 )
 from pydicom.values import converters
 
-from dicom_sieve.criteria.attribute import FIRST_GROUP_BEHIND_HEADER, header_tags
-from dicom_sieve.criteria.values import PADDING
+from dicom_sieve.criteria.attribute import FIRST_GROUP_BEHIND_HEADER
 from dicom_sieve.headers.deflated import inflate
 from dicom_sieve.headers.elements import DamagedError, read_elements
-from dicom_sieve.headers.header import Defect, Header, Instance, defective
+from dicom_sieve.headers.header import Defect, Instance, defective
+from dicom_sieve.headers.texts import (
+    SOP_INSTANCE_UID,
+    UIDS,
+    Texts,
+    header_of,
+    is_damaged_uid,
+    texts_of,
+    uid_of,
+    wanted_tags,
+)
 from dicom_sieve.headers.window import MissingBytesError, NeedMore, Window
 
 _UNKNOWN_SIZE = 1 << 62
-NOT_TEXT = "\ufffd"
-"""Stands for what no database can hold (a NUL inside a value) and for a value that is no text (a sequence)."""
-
-SOP_CLASS_UID = 0x00080016
-SOP_INSTANCE_UID = 0x00080018
-STUDY_INSTANCE_UID = 0x0020000D
-SERIES_INSTANCE_UID = 0x0020000E
 TRANSFER_SYNTAX_UID = 0x00020010
-LONGEST_UID = 256
-"""In characters: four times what PS3.5 6.2 allows. No database can index texts of any length."""
-
-_UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
 _WELL_FORMED_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _FIRST_GROUPS = {group.to_bytes(2, order) for group in (0x0000, 0x0002, 0x0004, 0x0008) for order in ("little", "big")}
 _JPIP_REFERENCED_DEFLATE = "1.2.840.10008.1.2.4.95"
@@ -51,27 +48,12 @@ class _Collected:
     """What was read so far; filled in place, because it counts when reading ends in an error, too."""
 
     is_part_10: bool = False
-    values: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    values: dict[int, Texts] = field(default_factory=dict)
 
     @property
     def is_dicom(self) -> bool:
         """An object without the prefix DICM counts as DICOM when it holds a well-formed UID where DICOM has one."""
-        return self.is_part_10 or any(_WELL_FORMED_UID.fullmatch(self.uid(tag) or "") for tag in _UIDS)
-
-    def uid(self, tag: int) -> str | None:
-        return "\\".join(self.values.get(tag, ())) or None
-
-    def instance(self) -> Instance:
-        attributes = {f"{tag:08X}": texts for tag, texts in sorted(self.values.items()) if tag not in _UIDS}
-        series = self.uid(SERIES_INSTANCE_UID)
-        header = Header(
-            study_instance_uid=self.uid(STUDY_INSTANCE_UID),
-            series_instance_uid=series,
-            sop_class_uid=self.uid(SOP_CLASS_UID),
-            attributes=attributes,
-            defect=None if series else Defect.NO_SERIES,
-        )
-        return Instance(header, self.uid(SOP_INSTANCE_UID))
+        return self.is_part_10 or any(_WELL_FORMED_UID.fullmatch(uid_of(self.values, tag) or "") for tag in UIDS)
 
 
 def read_header(window: Window, *, inflated_limit: int) -> Instance | NeedMore:
@@ -100,7 +82,9 @@ def read_header(window: Window, *, inflated_limit: int) -> Instance | NeedMore:
         defect = Defect.CORRUPT
     if not collected.is_dicom:
         return defective(Defect.NOT_DICOM)
-    return collected.instance() if defect is None else defective(defect)
+    if defect is not None:
+        return defective(defect)
+    return Instance(header_of(collected.values), uid_of(collected.values, SOP_INSTANCE_UID))
 
 
 def _read(window: Window, collected: _Collected, inflated_limit: int) -> None:
@@ -124,7 +108,7 @@ def _read_transfer_syntax(window: Window) -> str | None:
     """Read the file meta information, of which its own group length is not believed, up to the data set."""
     wanted = (TRANSFER_SYNTAX_UID,)
     elements = dict(read_elements(window, wanted, is_behind=lambda tag: tag >> 16 != 0x0002, implicit=False))
-    return "\\".join(_texts(elements.get(TRANSFER_SYNTAX_UID, b""))) or None
+    return "\\".join(texts_of(elements.get(TRANSFER_SYNTAX_UID, b""))) or None
 
 
 def _read_deflated(window: Window, collected: _Collected, limit: int) -> None:
@@ -146,13 +130,13 @@ def _read_deflated(window: Window, collected: _Collected, limit: int) -> None:
 
 def _read_data_set(window: Window, collected: _Collected, *, implicit: bool, little_endian: bool) -> None:
     elements = read_elements(
-        window, _wanted(), is_behind=_is_behind_header, implicit=implicit, little_endian=little_endian
+        window, wanted_tags(), is_behind=_is_behind_header, implicit=implicit, little_endian=little_endian
     )
     for tag, value in elements:
-        texts = _texts(value)
-        if tag in _UIDS and (value is None or len("\\".join(texts)) > LONGEST_UID):
-            raise DamagedError
-        collected.values[tag] = texts
+        collected.values[tag] = texts_of(value)
+    # Of an element that is repeated the last counts.
+    if any(is_damaged_uid(tag, texts) for tag, texts in collected.values.items()):
+        raise DamagedError
 
 
 def _encoding(window: Window, transfer_syntax: str | None) -> tuple[bool, bool]:
@@ -170,16 +154,3 @@ def _encoding(window: Window, transfer_syntax: str | None) -> tuple[bool, bool]:
 
 def _is_behind_header(tag: int) -> bool:
     return tag >> 16 >= FIRST_GROUP_BEHIND_HEADER
-
-
-@cache
-def _wanted() -> frozenset[int]:
-    return header_tags() | _UIDS
-
-
-def _texts(value: bytes | None) -> tuple[str, ...]:
-    """Split a raw value at its backslashes (PS3.5 6.4); CS, DA, AS and UI are in the default repertoire."""
-    if value is None:
-        return (NOT_TEXT,)
-    text = value.decode("latin-1").rstrip(PADDING)
-    return tuple(part.rstrip(PADDING).replace("\0", NOT_TEXT) for part in text.split("\\")) if text else ()

@@ -1,5 +1,6 @@
 """From bytes to a header: the one entry."""
 
+from dicom_sieve.headers.fast import read_quickly
 from dicom_sieve.headers.header import Defect, Instance, defective
 from dicom_sieve.headers.reference import read_header
 from dicom_sieve.headers.window import NeedMore, Window
@@ -18,4 +19,4 @@ def scan(window: Window, *, inflated_limit: int) -> Instance | NeedMore:
     """
     if window.size == 0:
         return defective(Defect.EMPTY_OBJECT)
-    return read_header(window, inflated_limit=inflated_limit)
+    return read_quickly(window) or read_header(window, inflated_limit=inflated_limit)

@@ -32,15 +32,16 @@ class MissingBytesError(Exception):
         self.offset = offset
 
 
-class Window(io.RawIOBase):
+class Window:
     """The read parts of one object, as a seekable binary file of the object's true size.
 
     Args:
         size: The object's size in bytes.
     """
 
+    __slots__ = ("_parts", "_position", "_starts", "size")
+
     def __init__(self, size: int) -> None:
-        super().__init__()
         self.size = size
         self._starts: list[int] = []
         self._parts: list[bytes] = []
@@ -53,6 +54,9 @@ class Window(io.RawIOBase):
             start: Offset of the first byte, from the object's start.
             data: The bytes; parts that touch are joined, of parts that overlap the first stays.
         """
+        if not self._parts:
+            self._starts, self._parts = [start], [data]
+            return
         end = start + len(data)
         merged_start, merged = start, data
         starts, parts = [], []
@@ -79,15 +83,10 @@ class Window(io.RawIOBase):
     def contiguous(self, start: int) -> bytes:
         """Give the bytes from ``start`` up to the first one that is missing."""
         place = bisect_right(self._starts, start) - 1
-        return self._parts[place][start - self._starts[place] :] if place >= 0 else b""
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say that it can be sought."""
-        return True
+        if place < 0:
+            return b""
+        skipped = start - self._starts[place]
+        return self._parts[place][skipped:] if skipped else self._parts[place]
 
     def tell(self) -> int:
         """Give the position in bytes, which may lie behind the object's end."""

@@ -1,0 +1,57 @@
+"""From raw values to a header: texts, UIDs, and what of them a ledger can hold."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from dicom_sieve.criteria.attribute import header_tags
+from dicom_sieve.criteria.values import PADDING
+from dicom_sieve.headers.header import Defect, Header
+
+NOT_TEXT = "\ufffd"
+"""Stands for what no database can hold (a NUL inside a value) and for a value that is no text (a sequence)."""
+
+SOP_CLASS_UID = 0x00080016
+SOP_INSTANCE_UID = 0x00080018
+STUDY_INSTANCE_UID = 0x0020000D
+SERIES_INSTANCE_UID = 0x0020000E
+UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+LONGEST_UID = 256
+"""In characters: four times what PS3.5 6.2 allows. No database can index texts of any length."""
+
+Texts = tuple[str, ...]
+
+
+@cache
+def wanted_tags() -> frozenset[int]:
+    """Give the tags of all elements that a header is made of."""
+    return header_tags() | UIDS
+
+
+def texts_of(value: bytes | None) -> Texts:
+    """Split a raw value at its backslashes (PS3.5 6.4); CS, DA, AS and UI are in the default repertoire."""
+    if value is None:
+        return (NOT_TEXT,)
+    text = value.decode("latin-1").rstrip(PADDING)
+    return tuple(part.rstrip(PADDING).replace("\0", NOT_TEXT) for part in text.split("\\")) if text else ()
+
+
+def uid_of(values: Mapping[int, Texts], tag: int) -> str | None:
+    """Give a UID; None where it is absent or empty."""
+    return "\\".join(values.get(tag, ())) or None
+
+
+def is_damaged_uid(tag: int, texts: Texts) -> bool:
+    """Tell whether an element should hold a UID and holds none that a ledger could."""
+    return tag in UIDS and (texts == (NOT_TEXT,) or len("\\".join(texts)) > LONGEST_UID)
+
+
+def header_of(values: Mapping[int, Texts]) -> Header:
+    """Make the header of what was read, by tag."""
+    series = uid_of(values, SERIES_INSTANCE_UID)
+    return Header(
+        study_instance_uid=uid_of(values, STUDY_INSTANCE_UID),
+        series_instance_uid=series,
+        sop_class_uid=uid_of(values, SOP_CLASS_UID),
+        attributes={f"{tag:08X}": texts for tag, texts in sorted(values.items()) if tag not in UIDS},
+        defect=None if series else Defect.NO_SERIES,
+    )
