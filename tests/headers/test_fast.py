@@ -14,7 +14,7 @@ from dicom_sieve.headers.fast import read_quickly
 from dicom_sieve.headers.reference import read_header
 from tests.corpus import FILES
 from tests.headers.made import ATTRIBUTES, UIDS, Maker, Oddity
-from tests.headers.raw import LIMIT, MODALITY, SERIES, element, meta, sequence, series
+from tests.headers.raw import LIMIT, MODALITY, SERIES, UNDEFINED, element, meta, sequence, series
 
 SEEDS = 20
 OBJECTS_A_SEED = 5_000
@@ -88,9 +88,8 @@ def read_with_pydicom(data: bytes) -> dict[str, tuple[str, ...]] | None:
         if tag in UIDS or tag == 0x00080005 or tag not in dataset:
             continue
         raw = dataset._dict[BaseTag(tag)]  # untouched: get_item converts empty ones
-        # A sequence of undefined length is no text; pydicom has converted it, and some empty values.
-        texts: tuple[str, ...] = ("\ufffd",) if raw.VR == "SQ" else ()
-        if isinstance(raw, RawDataElement):
+        texts: tuple[str, ...] = ("\ufffd",)  # what has no length of its own is no text
+        if isinstance(raw, RawDataElement) and raw.length != UNDEFINED:
             text = (raw.value or b"").decode("latin-1").rstrip(" \0")
             texts = tuple(part.rstrip(" \0").replace("\0", "\ufffd") for part in text.split("\\")) if text else ()
         found[f"{tag:08X}"] = texts
