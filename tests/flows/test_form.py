@@ -1,0 +1,128 @@
+"""The form that Prefect's UI makes of the contract: what a manager sees, and that a run started there completes."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, sync_playwright
+
+from tests.conftest import S3Server, find_program, not_present
+from tests.flows import planted
+from tests.prefect_server import PrefectServer, wait_for
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+FIELDS = [
+    ("Input", "Where the objects lie."),
+    ("Bucket", "Name of the bucket."),
+    ("Prefix", "Only objects whose key begins so. Empty: the whole bucket."),
+    ("Region", "As eu-west-1; other servers than AWS use names of their own."),
+    ("Endpoint", "URL of the S3 server, as https://localhost:9000. None: AWS itself."),
+    ("Credentials", "key_id:access_key, or a block of type AWS Credentials. None: AWS's default chain."),
+    ("Criteria", "An instance passes when it meets all of them."),
+    ("Output", "Where to publish the manifest. None: nothing is written to S3."),
+]
+
+
+@pytest.fixture(scope="module")
+def browser_page() -> Iterator[Page]:
+    """A page in Debian's Chromium."""
+    chromium = find_program("chromium")
+    if chromium is None:
+        not_present("Chromium", "apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1200, "height": 2400})
+        page.set_default_timeout(20_000)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def form(browser_page: Page, prefect: PrefectServer) -> Page:
+    """The page "custom run" of the deployment."""
+    address = prefect.url.removesuffix("/api")
+    browser_page.goto(f"{address}/deployments/deployment/{prefect.deployment()['id']}/run")
+    browser_page.get_by_text("An instance passes when it meets all of them.").wait_for()
+    return browser_page
+
+
+class TestTheForm:
+    def test_shows_its_fields_in_order_with_title_and_description(self, form: Page) -> None:
+        text = form.locator("form").inner_text()
+
+        places = [place for title, described in FIELDS for place in (_at(text, title), text.index(described))]
+        assert places == sorted(places)
+
+    def test_offers_all_operations_for_a_criterion(self, form: Page) -> None:
+        _add(_field(form, "Criteria"))
+
+        options = _open(_field(form, "Operation"))
+
+        assert [option.strip() for option in options.all_inner_texts()] == ["EQUALS", "GREATER", "LESS", "IN"]
+
+    def test_starts_a_run_that_completes(
+        self, form: Page, prefect: PrefectServer, moto_server: S3Server, moto_bucket: str
+    ) -> None:
+        before = {run["id"] for run in prefect.all_of("/flow_runs/filter")}
+        _write(_field(form, "Bucket"), moto_bucket)
+        _write(_field(form, "Region"), "eu-west")
+        _field(form, "Endpoint").get_by_text("URL", exact=True).click()
+        _write(_field(form, "Endpoint"), moto_server.endpoint)
+        _field(form, "Credentials").get_by_text("Keys", exact=True).click()
+        _write(_field(form, "Credentials"), planted.CREDENTIALS)
+        _add(_field(form, "Criteria"))
+        _write_tag(_field(form, "DICOM tag"), "0008", "0060")
+        _open(_field(form, "Operation")).get_by_text("EQUALS", exact=True).click()
+        _write(_field(form, "Reference"), "CT")
+
+        form.get_by_role("button", name="Submit").click()
+
+        (run,) = wait_for(
+            lambda: {one["id"] for one in prefect.all_of("/flow_runs/filter")} - before, "the run to be there", 30
+        )
+        assert prefect.flow_run(run)["parameters"]["criteria"] == planted.IS_CT
+        assert prefect.state(run)[0] == "Completed"
+
+
+def _at(text: str, title: str) -> int:
+    found = re.search(rf"^{title}( \(Optional\))?$", text, re.MULTILINE)
+    assert found is not None, title
+    return found.start()
+
+
+def _field(form: Page, title: str) -> Locator:
+    """The innermost field of that title."""
+    label = form.locator("label").filter(has_text=re.compile(rf"^\s*{title}(\s*\(Optional\))?\s*$"))
+    return form.locator(".schema-form-property").filter(has=label).last
+
+
+def _write(field: Locator, text: str) -> None:
+    field.locator("textarea, input").last.fill(text)
+
+
+def _add(field: Locator) -> None:
+    field.get_by_text("Add item", exact=True).last.click()
+
+
+def _write_tag(field: Locator, *parts: str) -> None:
+    for place, part in enumerate(parts):
+        _add(field)
+        field.locator("textarea").nth(place).fill(part)
+
+
+def _open(field: Locator) -> Locator:
+    """Open a choice, as one does by keyboard; gives its options."""
+    field.locator(".p-select-button__control").press("Space")
+    options = field.page.locator(".p-select-option")
+    options.first.wait_for()
+    return options
