@@ -81,7 +81,7 @@ def read_with_pydicom(data: bytes) -> dict[str, tuple[str, ...]] | None:
         warnings.simplefilter("ignore")
         try:
             dataset = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=True)
-        except (TypeError, ValueError):  # some names of character sets are too odd for it
+        except (NotImplementedError, TypeError, ValueError):  # some names of character sets are too odd for it
             return None
     found: dict[str, tuple[str, ...]] = {}
     for tag in (*ATTRIBUTES, *UIDS):
