@@ -1,0 +1,133 @@
+"""What is taken out of the parameters that Prefect stores, and what errors are let out: without a server."""
+
+import logging
+import traceback
+from typing import Any
+
+import pytest
+from prefect.logging import disable_run_logger
+
+from dicom_sieve.errors import DicomSieveError, LedgerError, SpentCredentialsError
+from dicom_sieve.flows.clean import index_shard_task
+from dicom_sieve.flows.deployments import contract_schema
+from dicom_sieve.flows.redaction import LOCATIONS, UnexpectedError, only_our_words, redact, refuse_spent
+from dicom_sieve.screening import ShardResult
+
+PLACE = {"bucket": "b", "prefix": "", "region": "r", "endpoint": "https://localhost:9000"}
+
+
+class TestRedacting:
+    @pytest.mark.parametrize("credentials", [None, "", {"$ref": "c0ffee"}])
+    def test_leaves_what_is_no_secret(self, credentials: Any) -> None:
+        given = {
+            "input_s3_parameters": {**PLACE, "credentials": credentials},
+            "criteria": [{"dicom_tag": ["0008", "0060"]}],
+            "output_s3_parameters": None,
+        }
+
+        assert redact(given) == given
+
+    @pytest.mark.parametrize(
+        "credentials",
+        ["key:secret", "secret", ["key", "secret"], {"key": "secret"}, {"$ref": "c0ffee", "key": "secret"}, 7],
+    )
+    def test_replaces_credentials_of_any_shape(self, credentials: Any) -> None:
+        given = {
+            name: {**PLACE, "credentials": credentials} for name in ("input_s3_parameters", "output_s3_parameters")
+        }
+
+        assert redact(given) == {name: {**PLACE, "credentials": "***"} for name in given}
+
+    @pytest.mark.parametrize("location", ["key:secret", ["key:secret"], 7])
+    def test_replaces_what_stands_where_a_location_should(self, location: Any) -> None:
+        assert redact({"input_s3_parameters": location}) == {"input_s3_parameters": "***"}
+
+    @pytest.mark.parametrize(
+        "member",
+        [{"endpoint": "https://key:secret@host"}, {"access_key": "secret"}, {"bucket": {"key": "secret"}}],
+    )
+    def test_replaces_members_that_may_hold_a_secret(self, member: dict[str, Any]) -> None:
+        redacted = redact({"input_s3_parameters": {**PLACE, **member}})
+
+        assert redacted == {"input_s3_parameters": {**PLACE, **dict.fromkeys(member, "***")}}
+
+    def test_replaces_parameters_that_are_not_known(self) -> None:
+        assert redact({"secret": "key:secret"}) == {"secret": "***"}
+
+    def test_of_what_is_redacted_changes_nothing(self) -> None:
+        once = redact({"input_s3_parameters": {**PLACE, "credentials": "key:secret"}, "comment": "x"})
+
+        assert redact(once) == once
+
+
+class TestStartingAgain:
+    @pytest.mark.parametrize("name", LOCATIONS)
+    @pytest.mark.parametrize("location", ["***", {**PLACE, "credentials": "***"}])
+    def test_is_refused_where_credentials_were_replaced(self, name: str, location: Any) -> None:
+        with pytest.raises(SpentCredentialsError, match=rf"^{name}\.credentials were removed"):
+            refuse_spent({name: location})
+
+    def test_is_not_refused_else(self) -> None:
+        refuse_spent(
+            {"input_s3_parameters": {**PLACE, "credentials": {"$ref": "c0ffee"}}, "output_s3_parameters": None}
+        )
+
+
+class TestOnlyOurWords:
+    def test_lets_our_errors_out_without_their_causes(self) -> None:
+        with pytest.raises(LedgerError, match="ours") as caught, only_our_words(logging.getLogger("test")):
+            raise LedgerError("ours") from ValueError("DOE^JOHN")
+
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+    def test_keeps_the_text_of_other_errors_in(self, caplog: pytest.LogCaptureFixture) -> None:
+        with pytest.raises(UnexpectedError) as caught, only_our_words(logging.getLogger("test")):
+            raise ValueError("DOE^JOHN")
+
+        assert isinstance(caught.value, DicomSieveError)
+        assert str(caught.value) == "unexpected ValueError; the log tells where"
+        assert "test_redaction.py:" in caplog.text
+        assert "DOE^JOHN" not in caplog.text
+
+    def test_come_out_of_a_task(self) -> None:
+        def index() -> ShardResult:
+            raise ValueError("DOE^JOHN")
+
+        with disable_run_logger(), pytest.raises(UnexpectedError) as caught:
+            index_shard_task.fn(1, index)
+
+        shown = "".join(traceback.format_exception(caught.value))
+        assert "ValueError: DOE^JOHN" not in shown
+        assert "unexpected ValueError; the log tells where" in shown
+
+    def test_lets_a_stop_through(self) -> None:
+        with pytest.raises(KeyboardInterrupt), only_our_words(logging.getLogger("test")):
+            raise KeyboardInterrupt
+
+
+class TestTheContractsSchema:
+    def test_knows_nothing_but_the_contract(self) -> None:
+        schema = contract_schema().model_dump(exclude_unset=True)
+
+        assert schema["additionalProperties"] is False
+        assert schema["required"] == ["input_s3_parameters", "criteria"]
+        assert [schema["properties"][name]["position"] for name in schema["properties"]] == [0, 1, 2]
+
+    def test_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
+        schema = contract_schema().model_dump()
+        fields = dict(schema["properties"])
+        for model in ("S3Parameters", "Criterion"):
+            fields |= schema["definitions"][model]["properties"]
+
+        assert len(fields) == 11
+        for name, field in fields.items():
+            assert 0 < len(field["description"]) <= 120, name
+            assert "_" not in field.get("title", ""), name
+
+    def test_puts_no_pattern_on_credentials(self) -> None:
+        credentials = contract_schema().definitions["S3Parameters"]["properties"]["credentials"]
+
+        assert "pattern" not in str(credentials)
+        assert credentials["anyOf"][0] == {"title": "Keys", "type": "string"}
+        assert "default" not in credentials or credentials["default"] is None
