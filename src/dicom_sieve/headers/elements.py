@@ -18,9 +18,9 @@ LONGEST_VALUE = 0xFFFE
 """In bytes, of the VRs that are read: with explicit VR their length has 16 bits, and is even (PS3.5 7.1.2)."""
 
 GROUP_OF_DELIMITERS = 0xFFFE
-_ITEM = 0xFFFEE000
-_END_OF_ITEM = 0xFFFEE00D
-_END_OF_SEQUENCE = 0xFFFEE0DD
+ITEM = 0xFFFEE000
+END_OF_ITEM = 0xFFFEE00D
+END_OF_SEQUENCE = 0xFFFEE0DD
 _ZEROS = (0, 0)
 LONG_VRS = frozenset(vr.encode() for vr in EXPLICIT_VR_LENGTH_32)
 
@@ -93,9 +93,9 @@ def skip_items(window: Window, *, implicit: bool, little_endian: bool) -> None:
         if header is None:
             raise DamagedError
         tag, length = header
-        if tag == (_END_OF_ITEM if is_in_item else _END_OF_SEQUENCE):
+        if tag == (END_OF_ITEM if is_in_item else END_OF_SEQUENCE):
             levels.pop()
-        elif is_in_item == (tag >> 16 == GROUP_OF_DELIMITERS) or not (is_in_item or tag == _ITEM):
+        elif is_in_item == (tag >> 16 == GROUP_OF_DELIMITERS) or not (is_in_item or tag == ITEM):
             raise DamagedError
         elif length != UNDEFINED_LENGTH:
             window.seek(length, io.SEEK_CUR)

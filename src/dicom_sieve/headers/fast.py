@@ -7,20 +7,31 @@ the same answers, so which of them read an object never matters.
 
 import struct
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import NoReturn, TypeVar
 
 from dicom_sieve.criteria.attribute import FIRST_GROUP_BEHIND_HEADER, FIRST_GROUP_OF_DATA_SET
 from dicom_sieve.headers.elements import (
+    END_OF_ITEM,
+    END_OF_SEQUENCE,
     GROUP_OF_DELIMITERS,
+    ITEM,
     LONG_VRS,
     LONGEST_VALUE,
     UNDEFINED_LENGTH,
-    DamagedError,
-    skip_items,
 )
 from dicom_sieve.headers.header import Header, Instance
-from dicom_sieve.headers.texts import SOP_INSTANCE_UID, header_of, is_damaged_uid, texts_of, uid_of, wanted_tags
+from dicom_sieve.headers.texts import (
+    LARGEST_HEADER,
+    SOP_INSTANCE_UID,
+    header_of,
+    is_damaged_uid,
+    texts_of,
+    uid_of,
+    wanted_tags,
+)
 from dicom_sieve.headers.window import MissingBytesError, NeedMore, Window
+
+T = TypeVar("T")
 
 IMPLICIT = b"1.2.840.10008.1.2"
 EXPLICIT = frozenset(
@@ -30,12 +41,17 @@ EXPLICIT = frozenset(
 )
 """Transfer syntaxes known to be explicit VR little endian, not deflated (PS3.5 annex A); any other is unusual here."""
 
-MOST_KNOWN = 100_000
+MOST_KNOWN = 50_000
 _STEPS: dict[bool, dict[bytes, int]] = {False: {}, True: {}}
 """By implicit VR: the first eight bytes of an element that is not wanted, and how far the next one is, in bytes."""
 _WANTED_STEPS: dict[bool, dict[bytes, tuple[int, int]]] = {False: {}, True: {}}
 """The same of elements that are wanted, with their tags."""
+_NESTED_STEPS: dict[bool, dict[bytes, int]] = {False: {}, True: {}}
+"""The same of elements within items."""
 _NOT_KNOWN = (0, 0)
+
+LARGEST_SHARED = 4096
+"""In bytes of values: the headers of most instances are smaller, and 4,096 that are kept take no more than 16 MiB."""
 
 _PREAMBLE = 132
 _LONGEST_ELEMENT_HEADER = 12
@@ -60,11 +76,15 @@ def read_quickly(window: Window) -> Instance | NeedMore | None:
         collected.collect()
     except MissingBytesError as missing:
         return NeedMore(missing.offset)
-    except (_Unsure, DamagedError):
+    except _Unsure:
         return None
     values = collected.values
+    size = sum(map(len, values.values()))
+    if size > LARGEST_HEADER:
+        return None
     uid = texts_of(values.pop(SOP_INSTANCE_UID, b""))
-    header = _header(tuple(values.items()))
+    make = _header if size <= LARGEST_SHARED else _header.__wrapped__
+    header = make(tuple(values.items()))
     if header is None or is_damaged_uid(SOP_INSTANCE_UID, uid):
         return None
     return Instance(header, uid_of({SOP_INSTANCE_UID: uid}, SOP_INSTANCE_UID))
@@ -152,15 +172,11 @@ class _Values:
             if end > len(data):
                 _miss(self._window, self._base + len(data), self._base + end)
             self.values[tag] = data[value:end]
-        if value == position + 8:
-            self._remember(data[position:value], tag, end - position)
+        if value == position + 8 and tag in _WANTED:
+            _remember(self._wanted, data[position:value], (tag, end - position))
+        elif value == position + 8:
+            _remember(self._steps, data[position:value], end - position)
         return True
-
-    def _remember(self, head: bytes, tag: int, step: int) -> None:
-        known: dict[bytes, Any] = self._wanted if tag in _WANTED else self._steps
-        if len(known) >= MOST_KNOWN:  # only what is made to do so has so many
-            known.clear()
-        known[head] = (tag, step) if tag in _WANTED else step
 
     def _turn_to(self, offset: int) -> None:
         """Look at the part of the window in which the next element begins."""
@@ -169,27 +185,58 @@ class _Values:
             _miss(self._window, offset + len(self._data), offset + _LONGEST_ELEMENT_HEADER)
 
     def _skip_items(self, tag: int, start: int) -> None:
-        """Move behind a value of undefined length."""
+        """Move behind a value of undefined length: items, in them elements, in them values again, to any depth."""
         if tag in _WANTED:
             raise _Unsure
-        self._window.seek(start)
-        skip_items(self._window, implicit=self._implicit, little_endian=True)
-        self._position = self._window.tell() - self._base
+        steps, self._position = _NESTED_STEPS[self._implicit], start - self._base
+        levels = 1  # open values and items, in turn: in an item where even
+        while levels:
+            data, position = self._data, self._position
+            while levels % 2 == 0 and (step := steps.get(data[position : position + 8])):
+                position += step
+            self._position = position
+            if position + _LONGEST_ELEMENT_HEADER > len(data):
+                self._turn_to(self._base + position)
+            levels += self._take_nested(steps, is_in_item=levels % 2 == 0)
+
+    def _take_nested(self, steps: dict[bytes, int], *, is_in_item: bool) -> int:
+        """Take what is next within a value of undefined length, and tell how many levels that opens."""
+        data, position = self._data, self._position
+        tag, value, length = _element_at(data, position, self._implicit, delimiters_allowed=True)
+        if tag == (END_OF_ITEM if is_in_item else END_OF_SEQUENCE):
+            self._position = value
+            return -1
+        if is_in_item == (tag >> 16 == GROUP_OF_DELIMITERS) or not (is_in_item or tag == ITEM):
+            raise _Unsure
+        self._position = value if length == UNDEFINED_LENGTH else value + length
+        if length == UNDEFINED_LENGTH:
+            return 1
+        if is_in_item and value == position + 8:
+            _remember(steps, data[position:value], 8 + length)
+        return 0
 
 
-def _element_at(data: bytes, position: int, implicit: bool) -> tuple[int, int, int]:
+def _element_at(
+    data: bytes, position: int, implicit: bool, *, delimiters_allowed: bool = False
+) -> tuple[int, int, int]:
     """Give tag, offset of the value, and length of an element."""
     group, element, vr, short, long = _explicit(data, position)
     if group < FIRST_GROUP_OF_DATA_SET:
         raise _Unsure
     tag = group << 16 | element
-    if implicit:
+    if implicit or (delimiters_allowed and group == GROUP_OF_DELIMITERS):
         return tag, position + 8, int.from_bytes(data[position + 4 : position + 8], "little")
     if vr in LONG_VRS:
         return tag, position + 12, long
     if not b"AA" <= vr <= b"ZZ":
         raise _Unsure
     return tag, position + 8, short
+
+
+def _remember(known: dict[bytes, T], head: bytes, what: T) -> None:
+    if len(known) >= MOST_KNOWN:  # only what is made to do so has so many
+        known.clear()
+    known[head] = what
 
 
 def _miss(window: Window, offset: int, end: int) -> NoReturn:

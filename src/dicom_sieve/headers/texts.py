@@ -18,6 +18,9 @@ UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_IN
 LONGEST_UID = 256
 """In characters: four times what PS3.5 6.2 allows. No database can index texts of any length."""
 
+LARGEST_HEADER = 256 * 1024
+"""In bytes of wanted values, all together: far more than any real header has, and bounded for those that are made."""
+
 Texts = tuple[str, ...]
 
 
