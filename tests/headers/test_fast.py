@@ -27,7 +27,7 @@ def window_of(data: bytes, held: int | None = None) -> Window:
 
 
 def careful(data: bytes, held: int | None = None) -> Instance | NeedMore:
-    return read_header(window_of(data, held), inflated_limit=LIMIT)
+    return read_header(window_of(data, held), inflated_limit=LIMIT, elements_limit=LIMIT)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

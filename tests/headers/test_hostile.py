@@ -60,7 +60,21 @@ class TestDeflateBombs:
         assert isinstance(answer, Instance)
         assert answer.header.defect is Defect.TOO_LARGE
         assert peak < 8 * BOUND
-        assert seconds < 10
+        assert seconds < 1
+
+    @pytest.mark.parametrize("data_set", BOMBS.values(), ids=BOMBS.keys())
+    def test_of_16_mib_cost_no_more_than_a_moment(self, data_set: bytes) -> None:
+        begin, piece = data_set[:16], data_set[16:]
+        data = deflated(begin + piece * (16 * MIB // len(piece) + 1))
+        window = Window(len(data))
+        window.add(0, data)
+
+        began = time.process_time()
+        answer = scan(window, inflated_limit=16 * MIB)
+
+        assert time.process_time() - began < 1  # 0.25 s on a quiet machine
+        assert isinstance(answer, Instance)
+        assert answer.header.defect in {Defect.TOO_LARGE, Defect.CORRUPT}
 
     def test_behind_the_header_cost_nothing(self) -> None:
         data = deflated(series() + element(0x7FE00010, "OW", bytes(64 * MIB)))
@@ -126,6 +140,19 @@ def test_broken_objects_are_judged_and_the_same_however_they_are_read(seed: int)
         whole = scan_whole(data)
         assert time.process_time() - began < 1, number
         assert read_on(data, chance.choice([64, 500, 3000])) == whole, number
+
+
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_100_000_broken_objects_cost_no_more_than_their_own_verdict(seed: int) -> None:
+    chance = random.Random(seed)
+    slowest = 0.0
+    for _ in range(5000):
+        data = mutate(chance.choice(SEEDS), chance)
+        began = time.process_time()
+        answer = scan_whole(data)
+        slowest = max(slowest, time.process_time() - began)
+        assert answer.header.defect in {None, *Defect}
+    assert slowest < 0.25
 
 
 def read_on(data: bytes, length: int) -> Instance:

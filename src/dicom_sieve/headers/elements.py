@@ -25,6 +25,33 @@ _ZEROS = (0, 0)
 LONG_VRS = frozenset(vr.encode() for vr in EXPLICIT_VR_LENGTH_32)
 
 
+class TooLargeError(Exception):
+    """The header goes on behind a bound. Never leaves `dicom_sieve.headers`."""
+
+
+class Budget:
+    """How many more elements may be gone through in one object, to any depth; its bytes alone bound too little time.
+
+    Args:
+        elements: So many.
+    """
+
+    __slots__ = ("_left",)
+
+    def __init__(self, elements: int) -> None:
+        self._left = elements
+
+    def spend(self) -> None:
+        """Take one.
+
+        Raises:
+            TooLargeError: None is left.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise TooLargeError
+
+
 class DamagedError(Exception):
     """The bytes contradict themselves, or end where they may not. Never leaves `dicom_sieve.headers`."""
 
@@ -32,6 +59,7 @@ class DamagedError(Exception):
 def read_elements(
     window: Window,
     wanted: Container[int],
+    budget: Budget,
     *,
     is_behind: Callable[[int], bool],
     implicit: bool,
@@ -42,6 +70,7 @@ def read_elements(
     Args:
         window: The object, placed at the first element; left at the one that is behind.
         wanted: Tags of the elements to give; others are skipped over, unread.
+        budget: Spent on every element, those in items included.
         is_behind: Tells of a tag whether its element is behind the data set. Zeros instead of an element always are:
             they fill objects up.
         implicit: Whether VRs should be implicit; the first element shows whether they are.
@@ -53,10 +82,12 @@ def read_elements(
     Raises:
         DamagedError: The object ends in the middle of something, or a delimiter delimits nothing.
         MissingBytesError: From the window.
+        TooLargeError: From the budget.
     """
     implicit = _is_implicit(window, assumed=implicit)
     while True:
         start = window.tell()
+        budget.spend()
         header = _read_element_header(window, implicit=implicit, little_endian=little_endian)
         if header is None:
             return
@@ -68,7 +99,7 @@ def read_elements(
             return
         value = None
         if length == UNDEFINED_LENGTH:
-            skip_items(window, implicit=implicit, little_endian=little_endian)
+            _skip_items(window, budget, implicit=implicit, little_endian=little_endian)
         elif tag in wanted and length <= LONGEST_VALUE:
             value = window.read(length)
             if len(value) < length:
@@ -79,7 +110,7 @@ def read_elements(
             yield tag, value
 
 
-def skip_items(window: Window, *, implicit: bool, little_endian: bool) -> None:
+def _skip_items(window: Window, budget: Budget, *, implicit: bool, little_endian: bool) -> None:
     """Move behind a value of undefined length: items, in them elements, in them values again, to any depth.
 
     Source:
@@ -89,6 +120,7 @@ def skip_items(window: Window, *, implicit: bool, little_endian: bool) -> None:
     levels = [implicit]
     while levels:
         implicit, is_in_item = levels[-1], len(levels) % 2 == 0
+        budget.spend()
         header = _read_element_header(window, implicit=implicit or not is_in_item, little_endian=little_endian)
         if header is None:
             raise DamagedError

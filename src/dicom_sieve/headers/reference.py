@@ -17,9 +17,10 @@ from pydicom.values import converters
 
 from dicom_sieve.criteria.attribute import FIRST_GROUP_BEHIND_HEADER
 from dicom_sieve.headers.deflated import inflate
-from dicom_sieve.headers.elements import DamagedError, read_elements
+from dicom_sieve.headers.elements import Budget, DamagedError, TooLargeError, read_elements
 from dicom_sieve.headers.header import Defect, Instance, defective
 from dicom_sieve.headers.texts import (
+    LARGEST_HEADER,
     SOP_INSTANCE_UID,
     UIDS,
     Texts,
@@ -39,14 +40,11 @@ _JPIP_REFERENCED_DEFLATE = "1.2.840.10008.1.2.4.95"
 _DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, _JPIP_REFERENCED_DEFLATE, JPIPHTJ2KReferencedDeflate})
 
 
-class TooLargeError(Exception):
-    """The header goes on behind the bound. Never leaves `dicom_sieve.headers`."""
-
-
 @dataclass(slots=True)
 class _Collected:
     """What was read so far; filled in place, because it counts when reading ends in an error, too."""
 
+    budget: Budget
     is_part_10: bool = False
     values: dict[int, Texts] = field(default_factory=dict)
 
@@ -56,12 +54,13 @@ class _Collected:
         return self.is_part_10 or any(_WELL_FORMED_UID.fullmatch(uid_of(self.values, tag) or "") for tag in UIDS)
 
 
-def read_header(window: Window, *, inflated_limit: int) -> Instance | NeedMore:
+def read_header(window: Window, *, inflated_limit: int, elements_limit: int) -> Instance | NeedMore:
     """Read the header of one object.
 
     Args:
         window: What has been read of the object, which has at least one byte.
         inflated_limit: How many bytes a deflated data set may be inflated to.
+        elements_limit: How many elements may be gone through, those in items included.
 
     Returns:
         The instance, with a defect in its header where it cannot be judged; or where to read on.
@@ -70,7 +69,7 @@ def read_header(window: Window, *, inflated_limit: int) -> Instance | NeedMore:
         DICOM PS3.10, section 7.1 (file meta information); PS3.5, chapter 7 (the data set) and section A.5 (deflated).
     """
     window.seek(0)
-    collected = _Collected()
+    collected = _Collected(Budget(elements_limit))
     defect: Defect | None = None
     try:
         _read(window, collected, inflated_limit)
@@ -94,20 +93,20 @@ def _read(window: Window, collected: _Collected, inflated_limit: int) -> None:
         if window.read(2) not in _FIRST_GROUPS:
             raise DamagedError
         window.seek(0)
-    transfer_syntax = _read_transfer_syntax(window)
+    transfer_syntax = _read_transfer_syntax(window, collected.budget)
     if transfer_syntax in _DEFLATED:
         _read_deflated(window, collected, inflated_limit)
         return
-    for _ in read_elements(window, (), is_behind=lambda tag: tag >> 16 != 0x0000, implicit=True):
+    for _ in read_elements(window, (), collected.budget, is_behind=lambda tag: tag >> 16 != 0x0000, implicit=True):
         pass  # a command set (PS3.7 6.3) tells nothing of the data set
     implicit, little_endian = _encoding(window, transfer_syntax)
     _read_data_set(window, collected, implicit=implicit, little_endian=little_endian)
 
 
-def _read_transfer_syntax(window: Window) -> str | None:
+def _read_transfer_syntax(window: Window, budget: Budget) -> str | None:
     """Read the file meta information, of which its own group length is not believed, up to the data set."""
     wanted = (TRANSFER_SYNTAX_UID,)
-    elements = dict(read_elements(window, wanted, is_behind=lambda tag: tag >> 16 != 0x0002, implicit=False))
+    elements = dict(read_elements(window, wanted, budget, is_behind=lambda tag: tag >> 16 != 0x0002, implicit=False))
     return "\\".join(texts_of(elements.get(TRANSFER_SYNTAX_UID, b""))) or None
 
 
@@ -130,9 +129,18 @@ def _read_deflated(window: Window, collected: _Collected, limit: int) -> None:
 
 def _read_data_set(window: Window, collected: _Collected, *, implicit: bool, little_endian: bool) -> None:
     elements = read_elements(
-        window, wanted_tags(), is_behind=_is_behind_header, implicit=implicit, little_endian=little_endian
+        window,
+        wanted_tags(),
+        collected.budget,
+        is_behind=_is_behind_header,
+        implicit=implicit,
+        little_endian=little_endian,
     )
+    room = LARGEST_HEADER
     for tag, value in elements:
+        room -= len(value or b"")
+        if room < 0:
+            raise TooLargeError
         collected.values[tag] = texts_of(value)
     # Of an element that is repeated the last counts.
     if any(is_damaged_uid(tag, texts) for tag, texts in collected.values.items()):

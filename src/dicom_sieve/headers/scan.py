@@ -5,13 +5,17 @@ from dicom_sieve.headers.header import Defect, Instance, defective
 from dicom_sieve.headers.reference import read_header
 from dicom_sieve.headers.window import NeedMore, Window
 
+MOST_ELEMENTS = 50_000
 
-def scan(window: Window, *, inflated_limit: int) -> Instance | NeedMore:
+
+def scan(window: Window, *, inflated_limit: int, elements_limit: int = MOST_ELEMENTS) -> Instance | NeedMore:
     """Read the header of one object from what has been read of it.
 
     Args:
         window: The read parts of the object.
         inflated_limit: How many bytes a deflated data set may be inflated to.
+        elements_limit: How many elements an unusual object may have, those in items included; usual ones are bounded
+            by the bytes that are read of them.
 
     Returns:
         The instance, with a defect in its header where it cannot be judged; or the offset of the first missing byte.
@@ -19,4 +23,4 @@ def scan(window: Window, *, inflated_limit: int) -> Instance | NeedMore:
     """
     if window.size == 0:
         return defective(Defect.EMPTY_OBJECT)
-    return read_quickly(window) or read_header(window, inflated_limit=inflated_limit)
+    return read_quickly(window) or read_header(window, inflated_limit=inflated_limit, elements_limit=elements_limit)
