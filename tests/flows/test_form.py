@@ -58,7 +58,7 @@ def form(browser_page: Page, prefect: PrefectServer) -> Page:
 
 class TestTheForm:
     def test_shows_its_fields_in_order_with_title_and_description(self, form: Page) -> None:
-        text = form.locator("form").inner_text()
+        text = wait_for(lambda: _with_descriptions(form), "the descriptions", 20)
 
         places = [place for title, described in FIELDS for place in (_at(text, title), text.index(described))]
         assert places == sorted(places)
@@ -92,6 +92,12 @@ class TestTheForm:
         )
         assert prefect.flow_run(run)["parameters"]["criteria"] == planted.IS_CT
         assert prefect.state(run)[0] == "Completed"
+
+
+def _with_descriptions(form: Page) -> str | None:
+    """The form's text, once all of it is there: descriptions come one by one."""
+    text = form.locator("form").inner_text()
+    return text if all(described in text for _, described in FIELDS) else None
 
 
 def _at(text: str, title: str) -> int:
