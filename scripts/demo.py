@@ -153,10 +153,18 @@ def _wait_until_answering(url: str) -> None:
 
 
 def _call(url: str, body: dict[str, Any] | None = None) -> Any:
+    """Ask the API; its database may be busy for a moment (503)."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    for _ in range(20):
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                raise
+            time.sleep(0.5)
+    raise SystemExit(f"{url} stays busy")
 
 
 @contextmanager

@@ -80,7 +80,8 @@ class Criterion(BaseModel):
         ),
     ]
     reference: Annotated[
-        Reference | Annotated[list[Reference], Field(min_length=1, max_length=1000)],
+        Annotated[Reference, Field(title="One")]
+        | Annotated[list[Reference], Field(title="List", min_length=1, max_length=1000)],
         Field(
             title="Reference",
             description="What to compare with: a date as 2022-01-31, an age as 018M or 045Y, a code as CT. "
