@@ -99,7 +99,7 @@ def _show(s3: str, prefect: str, environment: dict[str, str]) -> None:
 
 
 def _fill(endpoint: str) -> int:
-    client = boto3.client(
+    client: Any = boto3.client(
         "s3",
         endpoint_url=endpoint,
         region_name=REGION,
