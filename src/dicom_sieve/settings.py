@@ -37,7 +37,15 @@ class Settings(BaseSettings):
     shards_in_flight: Annotated[int, Field(ge=1, le=1_000, description="Shards that are indexed at the same time.")] = 4
     reads_in_flight: Annotated[
         int, Field(ge=1, le=1_000, description="Requests that one shard has under way at the same time.")
-    ] = 32
+    ] = 64
+    request_timeout_seconds: Annotated[
+        float, Field(gt=0, le=3_600, description="Seconds after which one request to S3 is given up, and made again.")
+    ] = 30.0
+    read_deadline_seconds: Annotated[
+        float,
+        Field(gt=0, le=86_400, description="Seconds after which one read is given up, all its attempts together."),
+    ] = 120.0
+    read_attempts: Annotated[int, Field(ge=1, le=100, description="How often one request is made, at most.")] = 6
     first_read_bytes: Annotated[
         int, Field(ge=1 * KIB, le=16 * MIB, description="Bytes of the first read of an object.")
     ] = 8 * KIB

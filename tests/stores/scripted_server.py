@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
+from dicom_sieve.stores import Patience, S3Access, S3Store, StaticCredentials
+
+AT_ONCE = Patience(first_pause_seconds=0.0)
+"""Repeats without a pause: what is tested is whether, not when."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,11 @@ class ScriptedServer:
             self.requests.append(request)
             return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
-    def store(self, bucket: str = "bucket", region: str = "eu-west", prefix: str = "") -> S3Store:
-        return S3Store(S3Access(bucket, region, self.endpoint, StaticCredentials("key-id", "access-key")), prefix)
+    def store(
+        self, bucket: str = "bucket", region: str = "eu-west", prefix: str = "", patience: Patience = AT_ONCE
+    ) -> S3Store:
+        credentials = StaticCredentials("key-id", "access-key")
+        return S3Store(S3Access(bucket, region, self.endpoint, credentials, patience), prefix)
 
 
 def error(status: int, code: str) -> Answer:

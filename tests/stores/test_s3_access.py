@@ -12,12 +12,21 @@ from botocore.exceptions import CredentialRetrievalError
 
 from dicom_sieve.errors import StoreError
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.stores import DefaultChain, GivesSession, S3Access, S3Store, StaticCredentials, check_endpoint, s3
+from dicom_sieve.stores import (
+    DefaultChain,
+    GivesSession,
+    Patience,
+    S3Access,
+    S3Store,
+    StaticCredentials,
+    check_endpoint,
+)
 from dicom_sieve.stores.interface import TransportError
 from tests.conftest import S3Server
 from tests.stores.buckets import read
 from tests.stores.scripted_server import Answer, ScriptedServer, error
 
+TWICE = Patience(read_attempts=2, first_pause_seconds=0.0)
 REGIONS = ["eu-west", "my_Region", "EU West", "", "12345", "-", "Zürich", "東京", "x" * 100]
 UNLISTED = ObjectInfo("key", "e", 5, datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC))
 
@@ -128,7 +137,6 @@ def closed_endpoint() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-@pytest.mark.usefixtures("short_pauses")
 class TestABucketThatCannotBeReached:
     def ways(self, store: S3Store, body: Path) -> list[str]:
         """Try everything that a store can; every failure is one of ours."""
@@ -153,12 +161,8 @@ class TestABucketThatCannotBeReached:
         path.write_bytes(b"body")
         return path
 
-    @pytest.fixture(autouse=True)
-    def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(s3, "ATTEMPTS", 2)
-
     def test_because_no_server_listens(self, body: Path) -> None:
-        store = S3Store(S3Access("b", "r", closed_endpoint(), StaticCredentials("PLANTED-ID", "PLANTED-KEY")))
+        store = S3Store(S3Access("b", "r", closed_endpoint(), StaticCredentials("PLANTED-ID", "PLANTED-KEY"), TWICE))
 
         told = self.ways(store, body)
 
@@ -183,7 +187,7 @@ class TestABucketThatCannotBeReached:
         bucket = rgw_server.make_bucket()
         credentials = StaticCredentials(key_id or rgw_server.credentials.key_id, access_key)
 
-        told = self.ways(S3Store(S3Access(bucket, "eu-west", rgw_server.endpoint, credentials)), body)
+        told = self.ways(S3Store(S3Access(bucket, "eu-west", rgw_server.endpoint, credentials, TWICE)), body)
 
         assert told[0].startswith(f"cannot list s3://{bucket}: {words}")
         assert rgw_server.credentials.key_id not in " ".join(told)
@@ -205,7 +209,7 @@ class TestABucketThatCannotBeReached:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
             patch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-            store = S3Store(S3Access("b", "r", scripted.endpoint, credentials))
+            store = S3Store(S3Access("b", "r", scripted.endpoint, credentials, TWICE))
 
             assert self.ways(store, body)[0].startswith(f"cannot list s3://b: {words}")
 
@@ -219,14 +223,14 @@ class TestABucketThatCannotBeReached:
         self, scripted: ScriptedServer, body: Path, name: str, words: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(name, "PLANTED")
-        store = S3Store(S3Access("b", "r", scripted.endpoint, DefaultChain()))
+        store = S3Store(S3Access("b", "r", scripted.endpoint, DefaultChain(), TWICE))
 
         assert self.ways(store, body)[0].startswith(f"cannot list s3://b: {words}")
 
     def test_because_the_bucket_is_in_another_region(self, scripted: ScriptedServer, body: Path) -> None:
         scripted.will_answer(error(400, "AuthorizationHeaderMalformed"))
 
-        assert "; the bucket is in another region" in self.ways(scripted.store(), body)[0]
+        assert "; the bucket is in another region" in self.ways(scripted.store(patience=TWICE), body)[0]
 
     def test_because_it_is_no_s3_server(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(200, b"<html><body>Welcome to nginx!</body></html>"))
@@ -244,7 +248,12 @@ class TestABucketThatCannotBeReached:
 
     @pytest.mark.parametrize("name", ["", "a bucket", "a/b", "ü", "x" * 300])
     def test_because_none_can_have_that_name(self, moto_server: S3Server, body: Path, name: str) -> None:
-        assert "ParamValidationError; check the name of the bucket" in self.ways(moto_server.store(name), body)[0]
+        assert (
+            "ParamValidationError; check the name of the bucket"
+            in self.ways(
+                S3Store(S3Access(name, "eu-west", moto_server.endpoint, moto_server.credentials, TWICE)), body
+            )[0]
+        )
 
 
 class TestAnEndpoint:

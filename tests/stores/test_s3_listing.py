@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dicom_sieve.errors import StoreError
-from dicom_sieve.stores import s3
+from dicom_sieve.stores import Patience, s3
 from tests.conftest import S3Server
 from tests.stores.buckets import fill, read_all
 from tests.stores.keys import CONTROL, ODD, in_byte_order, make_keys
@@ -142,13 +142,12 @@ class TestPages:
         ],
     )
     def test_an_answer_that_is_no_listing_is_never_taken_for_an_empty_bucket(
-        self, scripted: ScriptedServer, answers: list[Answer], monkeypatch: pytest.MonkeyPatch
+        self, scripted: ScriptedServer, answers: list[Answer]
     ) -> None:
-        monkeypatch.setattr(s3, "ATTEMPTS", 2)
         scripted.will_answer(*answers)
 
         with pytest.raises(StoreError, match=re.escape("cannot list s3://bucket: ")):
-            list(scripted.store().list())
+            list(scripted.store(patience=Patience(read_attempts=2, first_pause_seconds=0.0)).list())
 
         assert len(scripted.requests) <= 3
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve.errors import DicomSieveError
-from dicom_sieve.stores import DefaultChain, S3Access, S3Store, StaticCredentials, s3
+from dicom_sieve.stores import DefaultChain, Patience, S3Access, S3Store, StaticCredentials
 from tests.conftest import S3Server
 from tests.stores.buckets import fill, read
 
 KEY_ID, ACCESS_KEY = "PLANTEDKEYID", "planted/Access+Key"
+TWICE = Patience(read_attempts=2, first_pause_seconds=0.0)
 
 
 @pytest.fixture
@@ -61,11 +62,6 @@ def use_in_every_way(store: S3Store, body: Path) -> list[str]:
 
 
 class TestSecrets:
-    @pytest.fixture(autouse=True)
-    def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(s3, "ATTEMPTS", 2)
-        monkeypatch.setattr(s3, "FIRST_PAUSE_SECONDS", 0.0)
-
     @pytest.fixture
     def body(self, tmp_path: Path) -> Path:
         path = tmp_path / "body"
@@ -80,7 +76,7 @@ class TestSecrets:
         everything_logged.clear()  # the test's own client is no part of it
         credentials = StaticCredentials(KEY_ID, ACCESS_KEY)
 
-        told = use_in_every_way(S3Store(S3Access(bucket, "eu-west", moto_server.endpoint, credentials)), body)
+        told = use_in_every_way(S3Store(S3Access(bucket, "eu-west", moto_server.endpoint, credentials, TWICE)), body)
 
         assert told == []
         assert everything_logged.records
@@ -96,7 +92,7 @@ class TestSecrets:
         everything_logged.clear()
         credentials = StaticCredentials(key_id, ACCESS_KEY)
 
-        told = use_in_every_way(S3Store(S3Access(bucket, "eu-west", rgw_server.endpoint, credentials)), body)
+        told = use_in_every_way(S3Store(S3Access(bucket, "eu-west", rgw_server.endpoint, credentials, TWICE)), body)
 
         assert len(told) == 4
         for text in (*told, everything_in(everything_logged)):
@@ -115,7 +111,7 @@ class TestSecrets:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)
         everything_logged.clear()
 
-        told = use_in_every_way(S3Store(S3Access(bucket, "eu-west", moto_server.endpoint, DefaultChain())), body)
+        told = use_in_every_way(S3Store(S3Access(bucket, "eu-west", moto_server.endpoint, DefaultChain(), TWICE)), body)
 
         assert told == []
         assert KEY_ID not in everything_in(everything_logged)
@@ -125,7 +121,7 @@ class TestSecrets:
         credentials = StaticCredentials(KEY_ID, ACCESS_KEY)
         access = S3Access("bucket", "eu-west", "https://host", credentials)
         store = S3Store(access, "prefix")
-        _ = store._boto3, store._boto3_once, store._obstore
+        _ = store._boto3, store._obstore
 
         for one in (credentials, access, store, store.location, store._boto3, store._obstore):
             assert KEY_ID not in f"{one} {one!r} {[one]}"
@@ -150,7 +146,7 @@ class TestPickling:
     def test_leaves_the_clients_behind(self) -> None:
         store = S3Store(S3Access("bucket", "eu-west", "https://host", StaticCredentials(KEY_ID, ACCESS_KEY)), "prefix")
         fresh = pickle.dumps(store)
-        _ = store._boto3, store._boto3_once, store._obstore
+        _ = store._boto3, store._obstore
 
         copied = pickle.loads(pickle.dumps(store))
 

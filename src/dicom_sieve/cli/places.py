@@ -5,7 +5,8 @@ from pathlib import Path
 import typer
 
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.stores import DefaultChain, DirectoryStore, S3Access, S3Store, Store, check_endpoint
+from dicom_sieve.settings import load_settings
+from dicom_sieve.stores import DefaultChain, DirectoryStore, Patience, S3Access, S3Store, Store, check_endpoint
 
 SCHEME = "s3://"
 
@@ -30,4 +31,5 @@ def _open(uri: str, endpoint: str | None, region: str, name: str) -> Store:
         raise typer.BadParameter(f"{uri} names no bucket; accepted: s3://bucket/prefix", param_hint=name)
     if endpoint and (wrong := check_endpoint(endpoint)):
         raise InvalidRequestError((f"--endpoint: {wrong}",))
-    return S3Store(S3Access(bucket, region, (endpoint or "").rstrip("/") or None, DefaultChain()), prefix)
+    patience = Patience.from_settings(load_settings())
+    return S3Store(S3Access(bucket, region, (endpoint or "").rstrip("/") or None, DefaultChain(), patience), prefix)

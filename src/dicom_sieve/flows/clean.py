@@ -21,6 +21,7 @@ from dicom_sieve.ledger import open_ledger
 from dicom_sieve.screening import Limits, Outcome, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening.shards import in_flight
 from dicom_sieve.settings import load_settings
+from dicom_sieve.stores import Patience
 from dicom_sieve.stores.s3_clients import silence_wire_logs
 
 FLOW = "clean-dicom"
@@ -70,8 +71,8 @@ def _screen(given: RawParameters, observer: PrefectObserver) -> Outcome:
         raise LedgerError("the flow has no flow run; call dicom_sieve.screening.screen where there is no Prefect")
     redact_stored(context.flow_run.id, context.flow_run.parameters)
     refuse_spent(given)
-    request = read_request(given)
     settings = load_settings()
+    request = read_request(given, Patience.from_settings(settings))
     screening = Screening(
         execution_id=str(context.flow_run.id),
         store=request.store,

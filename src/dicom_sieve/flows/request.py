@@ -11,7 +11,15 @@ from dicom_sieve.criteria import Criterion
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.parameters import RawParameters, S3Parameters
-from dicom_sieve.stores import DefaultChain, GivesSession, S3Access, S3Store, StaticCredentials, check_endpoint
+from dicom_sieve.stores import (
+    DefaultChain,
+    GivesSession,
+    Patience,
+    S3Access,
+    S3Store,
+    StaticCredentials,
+    check_endpoint,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +37,21 @@ class Request:
     output: S3Store | None
 
 
-def read_request(parameters: RawParameters) -> Request:
+def read_request(parameters: RawParameters, patience: Patience) -> Request:
     """Read the parameters of a run.
+
+    Args:
+        parameters: As they were given.
+        patience: How long the stores are waited for.
 
     Raises:
         InvalidRequestError: Every problem, one line each; no line quotes credentials.
     """
     problems: list[str] = []
-    store = _read_location(parameters.get("input_s3_parameters"), "input_s3_parameters", problems)
+    store = _read_location(parameters.get("input_s3_parameters"), "input_s3_parameters", patience, problems)
     output = None
     if parameters.get("output_s3_parameters") is not None:
-        output = _read_location(parameters["output_s3_parameters"], "output_s3_parameters", problems)
+        output = _read_location(parameters["output_s3_parameters"], "output_s3_parameters", patience, problems)
     criteria, wrong = read_criteria(parameters.get("criteria"))
     problems.extend(wrong)
     if problems or store is None:
@@ -47,7 +59,7 @@ def read_request(parameters: RawParameters) -> Request:
     return Request(store, criteria, output)
 
 
-def _read_location(given: Any, field: str, problems: list[str]) -> S3Store | None:
+def _read_location(given: Any, field: str, patience: Patience, problems: list[str]) -> S3Store | None:
     given = _as_mapping(given)
     if given is None:
         problems.append(f"{field}: missing; accepted: bucket, region, and optionally endpoint, credentials, prefix")
@@ -63,7 +75,7 @@ def _read_location(given: Any, field: str, problems: list[str]) -> S3Store | Non
     if credentials is None:
         return None
     endpoint = (location.endpoint or "").rstrip("/") or None
-    return S3Store(S3Access(location.bucket, location.region, endpoint, credentials), location.prefix)
+    return S3Store(S3Access(location.bucket, location.region, endpoint, credentials, patience), location.prefix)
 
 
 def _as_mapping(given: Any) -> dict[str, Any] | None:

@@ -17,6 +17,9 @@ from dicom_sieve.stores.interface import (
 )
 
 CHANGES_FOLLOWED = 3
+FAILURES_IN_A_ROW = 64
+"""So many objects that could not be read, and none between them that could: the store is down for this shard."""
+NOT_ASKED = f"not asked for, after {FAILURES_IN_A_ROW} objects in a row that could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Limits:
         inflated_limit_bytes: What a deflated header may inflate to.
     """
 
-    reads_in_flight: int = 32
+    reads_in_flight: int = 64
     first_read_bytes: int = 8 * 1024
     header_limit_bytes: int = 16 * 1024 * 1024
     inflated_limit_bytes: int = 16 * 1024 * 1024
@@ -78,6 +81,7 @@ class ShardResult:
 class _Meter:
     reads: int = 0
     bytes_read: int = 0
+    failed_in_a_row: int = 0
 
 
 def index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
@@ -95,21 +99,30 @@ def index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
 
 async def _index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
     meter = _Meter()
-    slots = asyncio.Semaphore(limits.reads_in_flight)
+    outcomes: dict[int, IndexedObject | str] = {}
+    waiting = iter(shard.objects)
 
-    async def index(unread: UnreadObject) -> IndexedObject | tuple[int, str]:
-        async with slots:
+    async def index_one_after_another() -> None:
+        for unread in waiting:
+            if meter.failed_in_a_row >= FAILURES_IN_A_ROW:
+                outcomes[unread.id] = NOT_ASKED
+                continue
             try:
                 info, instance = await _read_as_it_is_now(store, unread.info, limits, meter)
             except TransportError as error:
-                return unread.id, str(error.args[0])
-        return IndexedObject(unread.id, info, instance)
+                outcomes[unread.id] = str(error.args[0])
+                meter.failed_in_a_row += 1
+            else:
+                outcomes[unread.id] = IndexedObject(unread.id, info, instance)
+                meter.failed_in_a_row = 0
 
-    outcomes = await asyncio.gather(*map(index, shard.objects))
+    lanes = min(limits.reads_in_flight, len(shard.objects))
+    await asyncio.gather(*(index_one_after_another() for _ in range(lanes)))
+    in_order = [(one.id, outcomes[one.id]) for one in shard.objects]
     return ShardResult(
         shard.number,
-        tuple(one for one in outcomes if isinstance(one, IndexedObject)),
-        tuple(one for one in outcomes if isinstance(one, tuple)),
+        tuple(one for _, one in in_order if isinstance(one, IndexedObject)),
+        tuple((row, one) for row, one in in_order if isinstance(one, str)),
         meter.reads,
         meter.bytes_read,
     )

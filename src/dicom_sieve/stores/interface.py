@@ -46,6 +46,10 @@ class TransportError(DicomSieveError):
         return f"the object could not be read: {self.args[0]}"
 
 
+class SlowDownError(TransportError):
+    """The store asks for fewer requests at a time."""
+
+
 class Lists(Protocol):
     """A place that can be listed."""
 

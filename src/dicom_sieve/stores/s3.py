@@ -1,19 +1,21 @@
 """An S3 bucket: listed by boto3, read in ranges by obstore where it can and by boto3 where it cannot (ADR 5).
 
 The bytes of a read are bound to the etag that was listed (``If-Match``). Success is believed from either client when
-length, range, size and etag are all what was asked for; any other answer of obstore is asked again of boto3, which
-tells an error's code.
+length, range, size and etag are all what was asked for. What of obstore's errors is no plain fault is asked again of
+boto3, which tells an error's code. A request is repeated as a unit, with its body, for a bounded number of times and a
+bounded time; one that slows down slows down all of its event loop (`Pace`).
 """
 
 import asyncio
 import datetime
-import random
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import obstore
 from botocore.exceptions import ClientError
@@ -21,29 +23,26 @@ from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.objects import Location, ObjectInfo
-from dicom_sieve.stores.interface import (
-    ObjectChangedError,
-    ObjectGoneError,
-    ReadRefusedError,
-    TransportError,
-)
-from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, S3Access, make_boto3_client, make_obstore_client
+from dicom_sieve.stores.interface import ObjectChangedError, TransportError
+from dicom_sieve.stores.pace import Pace
+from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, CONNECTIONS, S3Access, make_boto3_client, make_obstore_client
 from dicom_sieve.stores.s3_errors import (
     MalformedListingError,
+    NotWrittenError,
     code_of,
     is_conflict,
-    is_refusal,
+    is_passing,
     name_of,
+    plain_read_error,
+    read_error,
     told_as_store_error,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ListObjectsV2RequestTypeDef
-
-ATTEMPTS = 5
-FIRST_PAUSE_SECONDS = 0.2
-CONNECTIONS = 64
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,37 +72,38 @@ class S3Store:
         request: ListObjectsV2RequestTypeDef | None = {"Bucket": self.access.bucket, "Prefix": self.prefix}
         while request is not None:
             with told_as_store_error("list", str(self.location)):
-                page = self._boto3.list_objects_v2(**request)
-                objects = _objects(page)
-                request = _next_page(request, page)
+                objects, request = self._repeat(partial(self._list_page, request))
             yield from objects
 
     async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:
         """Read bytes of an object, if it is still the one that was listed; see `Reads.read`."""
         if not 0 <= start < end <= listed.size:
             raise ValueError("start and end must be a range within the object")
-        cause = "no answer"
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
-            if _is_plain(listed.key):
-                with suppress(Exception):  # whatever it was, boto3 tells it better
-                    return await self._read_plain(listed, start, end)
-            try:
-                return await asyncio.to_thread(self._read_any, listed, start, end)
-            except TransportError as error:
-                cause = error.args[0]
-        raise TransportError(cause)
+        patience, pace = self.access.patience, self._pace()
+        fault = TransportError("no answer")
+        try:
+            async with asyncio.timeout(patience.read_deadline_seconds):
+                for attempt in range(patience.read_attempts):
+                    if attempt:
+                        await asyncio.sleep(patience.pause(attempt))
+                    try:
+                        async with pace:
+                            return await self._ask(listed, start, end)
+                    except TransportError as error:
+                        fault = error
+        except TimeoutError:
+            pass
+        raise fault
 
     async def stat(self, key: str) -> ObjectInfo:
         """Look one object up as it is now; see `Reads.stat`."""
-        return await asyncio.to_thread(self._stat, key)
+        return await self._in_thread(self._stat, key)
 
     def exists(self, key: str) -> bool:
         """Tell whether there is an object of that key."""
         with told_as_store_error("look into", self.location.uri(key)):
             try:
-                self._boto3.head_object(Bucket=self.access.bucket, Key=key)
+                self._repeat(partial(self._boto3.head_object, Bucket=self.access.bucket, Key=key))
             except ClientError as error:
                 if code_of(error) not in {"404", "NoSuchKey"}:
                     raise
@@ -115,72 +115,113 @@ class S3Store:
         uri = self.location.uri(key)
         with told_as_store_error("write", uri):
             try:
-                with body.open("rb") as file:
-                    self._boto3.put_object(Bucket=self.access.bucket, Key=key, Body=file, IfNoneMatch="*")
+                self._repeat(partial(self._put, key, body))
             except ClientError as error:
                 if not is_conflict(error):
                     raise
-                if not self._holds(key, body):
+                if not self._repeat(partial(self._holds, key, body)):
                     raise AlreadyPublishedError(uri) from None
 
     @cached_property
     def _boto3(self) -> "S3Client":
-        return make_boto3_client(self.access, connections=CONNECTIONS, attempts=ATTEMPTS)
-
-    @cached_property
-    def _boto3_once(self) -> "S3Client":
-        # A read is repeated with its body, as a whole, and not also inside.
-        return make_boto3_client(self.access, connections=CONNECTIONS, attempts=1)
+        return make_boto3_client(self.access)
 
     @cached_property
     def _obstore(self) -> ObstoreS3:
         return make_obstore_client(self.access, endpoint=self._boto3.meta.endpoint_url)
 
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="boto3")
+
+    @cached_property
+    def _paces(self) -> WeakKeyDictionary[asyncio.AbstractEventLoop, Pace]:
+        return WeakKeyDictionary()
+
     def __getstate__(self) -> dict[str, object]:
         """Leave the clients behind: another process opens its own."""
         return {"access": self.access, "prefix": self.prefix}
 
+    def _pace(self) -> Pace:
+        """Give the pace of the running event loop: a shard has one of its own."""
+        loop = asyncio.get_running_loop()
+        pace = self._paces.get(loop)
+        if pace is None:
+            pace = self._paces[loop] = Pace(self.access.patience.reads_in_flight)
+        return pace
+
+    def _repeat(self, ask: Callable[[], T]) -> T:
+        return self.access.patience.repeat(ask, is_passing)
+
+    async def _in_thread(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(ask, *args, **kwargs))
+
+    async def _ask(self, listed: ObjectInfo, start: int, end: int) -> bytes:
+        """Make one attempt at a read."""
+        if _is_plain(listed.key):
+            try:
+                return await self._read_plain(listed, start, end)
+            except Exception as error:  # obstore has no base class for all that it raises
+                if told := plain_read_error(error):
+                    raise told from None
+        return await self._in_thread(self._read_any, listed, start, end)
+
     async def _read_plain(self, listed: ObjectInfo, start: int, end: int) -> bytes:
+        wanted = (start, end)
         answer = await obstore.get_async(
-            self._obstore, listed.key, options={"range": (start, end), "if_match": f'"{listed.etag}"'}
+            self._obstore, listed.key, options={"range": wanted, "if_match": f'"{listed.etag}"'}
         )
         data = bytes(await answer.bytes_async())
-        etag = (answer.meta["e_tag"] or "").strip('"')
-        if (answer.range, answer.meta["size"], etag, len(data)) != (
-            (start, end),
-            listed.size,
-            listed.etag,
-            end - start,
+        meta = answer.meta
+        if (
+            len(data) != end - start
+            or answer.range != wanted
+            or meta["size"] != listed.size
+            or (meta["e_tag"] or "").strip('"') != listed.etag
         ):
             raise ValueError("not the bytes that were asked for")
         return data
 
     def _read_any(self, listed: ObjectInfo, start: int, end: int) -> bytes:
         try:
-            answer = self._boto3_once.get_object(
+            answer = self._boto3.get_object(
                 Bucket=self.access.bucket, Key=listed.key, Range=f"bytes={start}-{end - 1}", IfMatch=f'"{listed.etag}"'
             )
             with closing(answer["Body"]) as body:
-                if answer.get("ContentRange") is None:  # the whole object, as some servers answer
+                content_range, etag = answer.get("ContentRange"), answer["ETag"].strip('"')
+                if content_range is None and answer["ContentLength"] == listed.size:  # as some servers answer
+                    content_range = f"bytes {start}-{end - 1}/{listed.size}"
                     body.read(start)
                 data = body.read(end - start)
-            etag = answer["ETag"].strip('"')
         except Exception as error:
-            raise _read_error(error) from None
+            raise read_error(error) from None
         if etag != listed.etag:
             raise ObjectChangedError
-        expected = {f"bytes {start}-{end - 1}/{listed.size}", None}
-        if len(data) != end - start or answer.get("ContentRange") not in expected:
+        if len(data) != end - start or content_range != f"bytes {start}-{end - 1}/{listed.size}":
             raise TransportError("not the bytes that were asked for")
         return data
 
     def _stat(self, key: str) -> ObjectInfo:
         try:
-            answer = self._boto3.head_object(Bucket=self.access.bucket, Key=key)
+            answer = self._repeat(partial(self._boto3.head_object, Bucket=self.access.bucket, Key=key))
             modified = answer["LastModified"].astimezone(datetime.UTC)
             return ObjectInfo(key, answer["ETag"].strip('"'), answer["ContentLength"], modified)
         except Exception as error:
-            raise _read_error(error) from None
+            told = read_error(error)
+            # A HEAD has no condition that could fail.
+            raise TransportError(name_of(error)) if isinstance(told, ObjectChangedError) else told from None
+
+    def _list_page(
+        self, request: "ListObjectsV2RequestTypeDef"
+    ) -> "tuple[Sequence[ObjectInfo], ListObjectsV2RequestTypeDef | None]":
+        page = self._boto3.list_objects_v2(**request)
+        return _objects(page), _next_page(request, page)
+
+    def _put(self, key: str, body: Path) -> None:
+        with body.open("rb") as file:
+            answer = self._boto3.put_object(Bucket=self.access.bucket, Key=key, Body=file, IfNoneMatch="*")
+        if "ETag" not in answer:
+            raise NotWrittenError
 
     def _holds(self, key: str, body: Path) -> bool:
         answer = self._boto3.get_object(Bucket=self.access.bucket, Key=key)
@@ -222,12 +263,3 @@ def _next_page(
 def _is_plain(key: str) -> bool:
     """Tell whether a key survives obstore's idea of a path (obstore#429)."""
     return key.isprintable() and not {"", ".", ".."} & set(key.split("/"))
-
-
-def _read_error(error: Exception) -> Exception:
-    code = code_of(error)
-    if code in {"404", "NoSuchKey", "NoSuchVersion"}:
-        return ObjectGoneError()
-    if code in {"412", "PreconditionFailed", "416", "InvalidRange"}:
-        return ObjectChangedError()
-    return ReadRefusedError(code) if is_refusal(code) else TransportError(name_of(error))

@@ -14,6 +14,7 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.stores.credentials import GivesSession
+from dicom_sieve.stores.patience import DEFAULT_PATIENCE, Patience
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 AWS_ENDPOINT = "https://s3.amazonaws.com"
 """Stands for AWS itself, whatever the region: names of its buckets are unique across regions."""
 
-CONNECT_SECONDS = 10
-READ_SECONDS = 60
+CONNECTIONS = 64
+"""That boto3 keeps open at most, and threads that use them."""
 
 _STAND_IN_REGION = "us-east-1"
 
@@ -46,12 +47,14 @@ class S3Access:
         region: Any string that the server takes for signing.
         endpoint: URL, or None for AWS itself.
         credentials: What opens a session; never shown.
+        patience: How long it is waited for.
     """
 
     bucket: str
     region: str
     endpoint: str | None
     credentials: GivesSession
+    patience: Patience = DEFAULT_PATIENCE
 
 
 def check_endpoint(endpoint: str) -> str | None:
@@ -72,21 +75,18 @@ def check_endpoint(endpoint: str) -> str | None:
     return None
 
 
-def make_boto3_client(access: S3Access, *, connections: int, attempts: int) -> "S3Client":
-    """Open a boto3 client: for listing, for odd keys, for writing, and for a clear answer when a read fails.
+def make_boto3_client(access: S3Access) -> "S3Client":
+    """Open a boto3 client, without retries of its own: a request is repeated with its body, as a whole.
 
-    Args:
-        access: The bucket.
-        connections: Kept open at most.
-        attempts: How often one request is made at most.
+    It lists, reads odd keys, writes, and gives a clear answer when a read fails.
     """
     silence_wire_logs()
     session = access.credentials.get_boto3_session()
     config = Config(  # type: ignore[call-arg]  # the stubs lack ignore_configured_endpoint_urls
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=access.patience.connect_timeout_seconds,
+        read_timeout=access.patience.request_timeout_seconds,
+        max_pool_connections=CONNECTIONS,
         # Newer defaults break ranged GETs and PUTs on servers other than AWS.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -122,8 +122,8 @@ def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3:
         virtual_hosted_style_request=False,
         client_options={
             "allow_http": True,
-            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-            "timeout": timedelta(seconds=READ_SECONDS),
+            "connect_timeout": timedelta(seconds=access.patience.connect_timeout_seconds),
+            "timeout": timedelta(seconds=access.patience.request_timeout_seconds),
         },
         retry_config={"max_retries": 0},
     )

@@ -1,15 +1,39 @@
 """What S3's errors mean to a run. Only codes and exceptions' names are kept: a response's text may hold anything."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, no subclass of Python's
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+from botocore.parsers import ResponseParserError
+from obstore.exceptions import GenericError, PreconditionError
 
 from dicom_sieve.errors import DicomSieveError, StoreError
+from dicom_sieve.stores.interface import (
+    ObjectChangedError,
+    ObjectGoneError,
+    ReadRefusedError,
+    SlowDownError,
+    TransportError,
+)
 
 
 class MalformedListingError(Exception):
     """A page that says neither what is in the bucket nor how to go on."""
+
+
+class NotWrittenError(Exception):
+    """An answer to a PUT that does not name what was written."""
+
+
+SLOW_DOWN = frozenset({429, 503})
+"""Statuses by which a server asks for fewer requests (RFC 6585 4, RFC 9110 15.6.4; S3's SlowDown is a 503)."""
 
 
 REFUSALS = frozenset({"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "InvalidRequest"})
@@ -57,8 +81,13 @@ def name_of(error: Exception) -> str:
     code = code_of(error)
     if not isinstance(error, ClientError):
         return code
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return code if status is None or str(status) == code else f"{code} (HTTP {status})"
+    status = status_of(error)
+    return code if not status or str(status) == code else f"{code} (HTTP {status})"
+
+
+def status_of(error: ClientError) -> int:
+    """Give the HTTP status of an error, 0 where there is none."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def advise(error: Exception) -> str:
@@ -74,6 +103,75 @@ def is_refusal(code: str) -> bool:
 def is_conflict(error: Exception) -> bool:
     """Tell whether a conditional write found something there, or another writer at work."""
     return code_of(error) in {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether what boto3 raised may be gone when the same is asked again."""
+    if isinstance(error, ClientError):
+        status = status_of(error)
+        # 416 answers a range, and none was asked for. A RequestTimeout is a 400.
+        return not 400 <= status < 500 or status in {408, 416, 429} or code_of(error) == "RequestTimeout"
+    if type(error) is HTTPClientError:  # not sent at all; what may happen on the way has classes below it
+        return False
+    return isinstance(error, _PASSING)
+
+
+_PASSING = (
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    MalformedListingError,
+    NotWrittenError,
+    ResponseParserError,
+    ResponseStreamingError,
+)
+
+
+def read_error(error: Exception) -> DicomSieveError:
+    """Say what boto3's error means for the read of one object."""
+    code = code_of(error)
+    if code in {"404", "NoSuchKey", "NoSuchVersion"}:
+        return ObjectGoneError()
+    if code in {"412", "PreconditionFailed", "416", "InvalidRange"}:
+        return ObjectChangedError()
+    if is_refusal(code):
+        return ReadRefusedError(code)
+    slow = isinstance(error, ClientError) and status_of(error) in SLOW_DOWN
+    return SlowDownError(name_of(error)) if slow else TransportError(name_of(error))
+
+
+def plain_read_error(error: Exception) -> DicomSieveError | None:
+    """Say what obstore's error means for the read of one object; None where boto3 has to be asked.
+
+    Only what asks nothing of the error's text but status or kind is said: that the object is another one, that the
+    server is at fault, that a connection broke or took too long. What might become a verdict is boto3's to say; so is
+    a connection that does not open, since the clients differ in what they trust.
+    """
+    if isinstance(error, PreconditionError):
+        return ObjectChangedError()
+    if not isinstance(error, GenericError):
+        return None
+    text = str(error)
+    if answered := _ANSWERED.match(text):
+        status = int(answered[1])
+        if status in SLOW_DOWN:
+            return SlowDownError(f"HTTP {status}")
+        return TransportError(f"HTTP {status}") if status >= 500 else None
+    if _UNANSWERED.match(text) and (kind := _KIND.search(text)) and kind[1] in _BROKEN:
+        return TransportError(_BROKEN[kind[1]])
+    return None
+
+
+_ASKED = r"Generic S3 error: (?:Error performing GET \S+ in \S+ - )?"
+_ANSWERED = re.compile(_ASKED + r"Server returned non-2xx status code: (\d{3}) ")
+_UNANSWERED = re.compile(_ASKED + r"HTTP error: ")
+_KIND = re.compile(r"\bHttpError \{\s+kind: (\w+),")
+_BROKEN = {
+    "Timeout": "ReadTimeoutError",
+    "Interrupted": "ConnectionClosedError",
+    "Request": "ConnectionClosedError",
+}
+"""What obstore calls a request that failed on its way, and what boto3 calls it."""
 
 
 @contextmanager

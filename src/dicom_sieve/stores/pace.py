@@ -1,0 +1,72 @@
+"""How many requests may be under way: fewer when the server asks for it, slowly more again while it answers."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from dicom_sieve.stores.interface import SlowDownError
+
+ANSWERS_FOR_ONE_MORE = 8
+DEAF_SECONDS = 1.0
+"""Requests that were under way together are told together to slow down: that counts once."""
+
+
+class Pace:
+    """Slots for requests, within one event loop: enter one to ask, leave it with the answer or its error.
+
+    `SlowDownError` halves the slots; every so many answers bring one back.
+
+    Args:
+        most: How many slots there are when nothing is amiss.
+        clock: Tells seconds.
+
+    Attributes:
+        allowed: How many slots there are now.
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.allowed = most
+        self._most = most
+        self._clock = clock
+        self._slots = asyncio.Semaphore(most)
+        self._owed = 0  # slots to take away that are in use: they end with the requests that hold them
+        self._answers = 0
+        self._deaf_until = float("-inf")
+
+    async def __aenter__(self) -> None:
+        await self._slots.acquire()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._answered()
+        elif isinstance(error, SlowDownError):
+            self._slow_down()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._owed:
+            self._owed -= 1
+        else:
+            self._slots.release()
+
+    def _slow_down(self) -> None:
+        now = self._clock()
+        if now < self._deaf_until:
+            return
+        self._deaf_until = now + DEAF_SECONDS
+        self._answers = 0
+        taken = self.allowed // 2
+        self.allowed -= taken
+        self._owed += taken
+
+    def _answered(self) -> None:
+        if self.allowed == self._most:
+            return
+        self._answers += 1
+        if self._answers == ANSWERS_FOR_ONE_MORE:
+            self._answers = 0
+            self.allowed += 1
+            self._give_back()
