@@ -1,7 +1,7 @@
 """The settings of a deployment, from the environment: prefix ``DICOM_SIEVE_``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     runs_in_flight: Annotated[
         int, Field(ge=1, le=100, description="Runs that one serving process executes at the same time.")
     ] = 2
+    task_runner: Annotated[
+        Literal["threads", "processes"],
+        Field(description="What shards run in: threads of one process, or a process a core."),
+    ] = "threads"
     shard_objects: Annotated[int, Field(ge=1, le=100_000, description="Objects that one task indexes, at most.")] = (
         1_000
     )

@@ -94,7 +94,7 @@ def screen(
     """
     from dicom_sieve.cli.places import open_input, open_output  # noqa: PLC0415 - S3 clients are slow to import
     from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
-    from dicom_sieve.screening import Limits, Screening, in_threads  # noqa: PLC0415
+    from dicom_sieve.screening import Limits, Screening, executor_for  # noqa: PLC0415
     from dicom_sieve.screening import screen as run_screening  # noqa: PLC0415
     from dicom_sieve.settings import load_settings  # noqa: PLC0415
 
@@ -109,7 +109,7 @@ def screen(
                 output=open_output(output, endpoint, region),
                 limits=Limits.from_settings(settings),
                 shard_objects=settings.shard_objects,
-                run_shards=in_threads(settings.shards_in_flight),
+                run_shards=executor_for(settings),
                 observer=observer,
             ),
             ledger,

@@ -1,6 +1,7 @@
 """The flow ``clean-dicom``: a thin coat around `dicom_sieve.screening.screen`."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,8 @@ from dicom_sieve.flows.redaction import only_our_words, redact_crashed, redact_s
 from dicom_sieve.flows.request import read_request
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.screening import Limits, Outcome, RunsShards, Screening, Shard, ShardResult, screen
-from dicom_sieve.screening.shards import in_flight
-from dicom_sieve.settings import load_settings
+from dicom_sieve.screening.shards import in_flight, process_pool, worker_processes
+from dicom_sieve.settings import Settings, load_settings
 from dicom_sieve.stores import Patience
 from dicom_sieve.stores.s3_clients import silence_wire_logs
 
@@ -80,7 +81,7 @@ def _screen(given: RawParameters, observer: PrefectObserver) -> Outcome:
         output=request.output,
         limits=Limits.from_settings(settings),
         shard_objects=settings.shard_objects,
-        run_shards=in_tasks(settings.shards_in_flight),
+        run_shards=in_tasks(settings),
         observer=observer,
     )
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
@@ -105,13 +106,22 @@ def index_shard_task(number: int, index: Callable[[], ShardResult]) -> ShardResu
     return result
 
 
-def in_tasks(most: int) -> RunsShards:
-    """Give an executor that runs each shard as a task of the flow's task runner, a bounded number at a time."""
+def in_tasks(settings: Settings) -> RunsShards:
+    """Give an executor that runs each shard as a Prefect task, a bounded number at a time.
+
+    Tasks are threads of the flow's process. With the setting ``processes`` each hands its shard to one of the same pool
+    of processes that runs without Prefect, and waits: Prefect's own would load Prefect in each, and pickle every task.
+    """
 
     def submit(index: Callable[[Shard], ShardResult], shard: Shard) -> PrefectFuture[ShardResult]:
         return index_shard_task.submit(shard.number, partial(index, shard))
 
     def run(index: Callable[[Shard], ShardResult], shards: Iterable[Shard], /) -> Iterator[ShardResult]:
-        return in_flight(partial(submit, index), lambda future: future.result(), shards, most)
+        in_processes = settings.task_runner == "processes"
+        pool = process_pool(worker_processes(settings.shards_in_flight), index) if in_processes else nullcontext(index)
+        with pool as indexes:
+            yield from in_flight(
+                partial(submit, indexes), lambda future: future.result(), shards, settings.shards_in_flight
+            )
 
     return run

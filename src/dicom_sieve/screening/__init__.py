@@ -3,7 +3,7 @@
 from dicom_sieve.screening.index import Limits, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.screen import Outcome, Screening, screen
-from dicom_sieve.screening.shards import RunsShards, in_threads, one_by_one
+from dicom_sieve.screening.shards import RunsShards, executor_for, in_processes, in_threads, one_by_one
 
 __all__ = [
     "Limits",
@@ -14,6 +14,8 @@ __all__ = [
     "Shard",
     "ShardResult",
     "Silent",
+    "executor_for",
+    "in_processes",
     "in_threads",
     "index_shard",
     "one_by_one",

@@ -1,14 +1,19 @@
 """How shards are run: an executor is a function; the one that runs them one by one is the debugger."""
 
+import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol, TypeVar
 
 from dicom_sieve.screening.index import Shard, ShardResult
+from dicom_sieve.settings import Settings
 
 T = TypeVar("T")
+IndexesShard = Callable[[Shard], ShardResult]
 
 
 class RunsShards(Protocol):
@@ -17,12 +22,12 @@ class RunsShards(Protocol):
     The shards are made while they are asked for, so only a bounded number may be in flight.
     """
 
-    def __call__(self, index: Callable[[Shard], ShardResult], shards: Iterable[Shard], /) -> Iterator[ShardResult]:
+    def __call__(self, index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
         """Run it."""
         ...
 
 
-def one_by_one(index: Callable[[Shard], ShardResult], shards: Iterable[Shard], /) -> Iterator[ShardResult]:
+def one_by_one(index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
     """Run shards one after the other, where the caller is."""
     return map(index, shards)
 
@@ -30,11 +35,56 @@ def one_by_one(index: Callable[[Shard], ShardResult], shards: Iterable[Shard], /
 def in_threads(workers: int) -> RunsShards:
     """Give an executor that runs so many shards at the same time in threads."""
 
-    def run(index: Callable[[Shard], ShardResult], shards: Iterable[Shard], /) -> Iterator[ShardResult]:
+    def run(index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
         with ThreadPoolExecutor(workers, thread_name_prefix="index") as pool:
             yield from in_flight(lambda shard: pool.submit(index, shard), Future.result, shards, workers)
 
     return run
+
+
+def in_processes(workers: int) -> RunsShards:
+    """Give an executor that runs so many shards at the same time, each in a process: for all cores of one machine."""
+
+    def run(index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
+        with process_pool(workers, index) as remote:
+            yield from in_threads(workers + 1)(remote, shards)  # one more, so that no process waits for the ledger
+
+    return run
+
+
+@contextmanager
+def process_pool(workers: int, index: IndexesShard) -> Iterator[IndexesShard]:
+    """Give a function that runs another in one of so many processes, and waits for it.
+
+    The function goes to each process once, with the store that it holds, whose clients then serve all shards there;
+    shards and results are pickled. Processes are spawned: a program that uses this guards its main module by
+    ``if __name__ == "__main__"``.
+    """
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _install, (index,)) as pool:
+        yield lambda shard: pool.submit(_index, shard).result()
+
+
+_installed: list[IndexesShard] = []
+
+
+def _install(index: IndexesShard) -> None:
+    _installed[:] = [index]
+
+
+def _index(shard: Shard) -> ShardResult:
+    return _installed[0](shard)
+
+
+def worker_processes(shards_in_flight: int) -> int:
+    """Tell how many processes are worth starting: one a core, and never more than shards may be in flight."""
+    return min(shards_in_flight, len(os.sched_getaffinity(0)))
+
+
+def executor_for(settings: Settings) -> RunsShards:
+    """Give the executor that the settings name."""
+    if settings.task_runner == "processes":
+        return in_processes(worker_processes(settings.shards_in_flight))
+    return in_threads(settings.shards_in_flight)
 
 
 def in_flight(
