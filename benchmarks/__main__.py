@@ -1,0 +1,65 @@
+"""Run the benchmarks, one after the other, each in a process of its own; keep the figures and put them in the docs.
+
+``results.json`` holds the last figures of each; ``docs/performance.md`` shows them between its markers.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import render, render_promises
+
+RESULTS = Path(__file__).parent / "results.json"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+BENCHMARKS = ("scan", "index", "far", "memory")
+PROMISES = "promises"
+_PLACE = re.compile(r"(?<=<!-- figures: )(\w+)( -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("benchmark", nargs="*", help=f"which: {', '.join(BENCHMARKS)}; without, all of them")
+    parser.add_argument("--large", action="store_true", help="memory: with a million objects")
+    parser.add_argument("--only-write", action="store_true", help="measure nothing; write the figures that are kept")
+    chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.benchmark) - set(BENCHMARKS):
+        parser.error(f"{', '.join(sorted(unknown))}: no benchmark; accepted: {', '.join(BENCHMARKS)}")
+    results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    for name in () if chosen.only_write else chosen.benchmark or BENCHMARKS:
+        options = ["--large"] if chosen.large and name == "memory" else []
+        results[name] = _run(name, options)
+        sys.stdout.write(f"# {name}\n\n{render(results[name])}\n\n")
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        DOCUMENT.write_text(fill(DOCUMENT.read_text(encoding="utf-8"), results), encoding="utf-8")
+    if chosen.only_write:
+        DOCUMENT.write_text(fill(DOCUMENT.read_text(encoding="utf-8"), results), encoding="utf-8")
+
+
+def fill(document: str, results: Mapping[str, Any]) -> str:
+    """Put figures between a document's markers; where there are none, that is said."""
+
+    def put(place: re.Match[str]) -> str:
+        name = place[1]
+        known = [results[one] for one in BENCHMARKS if one in results]
+        if name == PROMISES:
+            figures = render_promises(known)
+        else:
+            figures = render(results[name]) if name in results else "Not measured yet."
+        return f"{name}{place[2]}\n{figures}\n\n"
+
+    return _PLACE.sub(put, document)
+
+
+def _run(name: str, options: Sequence[str]) -> Any:
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *options]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""A store that is far away: Ceph RGW that takes some 45 ms for a request, as it does with Nagle's algorithm on.
+
+Ours beside a bare loop of the same ranged GETs with as many requests at a time: with one shard in flight, where
+waiting is all that counts, and with as many as there are by default.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from scripts.ceph_rgw import CephRgw
+
+from benchmarks.index import take_turns
+from benchmarks.made import Maker
+from benchmarks.measure import Promise, Report, Spent, Table, ratio, run
+from benchmarks.wire import SETTINGS, Range, Server, read_bare
+
+ALONE = 100
+
+
+def measure(chosen: argparse.Namespace) -> Report:
+    """Measure against a server of its own."""
+    with tempfile.TemporaryDirectory() as folder, CephRgw(Path(folder) / "rgw", tcp_nodelay=False) as rgw:
+        return measure_on(Server.of(rgw), chosen.objects, chosen.repetitions)
+
+
+def measure_on(server: Server, objects: int, repetitions: int, bucket: str = "made") -> Report:
+    """Measure against a running server, in a bucket made for it."""
+    server.fill(bucket, Maker().objects(objects))
+    rows: list[tuple[str | float | None, ...]] = []
+    promises: list[Promise] = []
+    samples: dict[str, Any] = {}
+    seconds = 0.0
+    for shards in dict.fromkeys((1, SETTINGS.shards_in_flight)):
+        in_flight = shards * SETTINGS.reads_in_flight
+        asked, runs, bares = take_turns(server, bucket, repetitions, shards)
+        seconds = seconds or _seconds_of_one(server, bucket, asked)
+        of_bare = ratio([bare.wall for bare in bares], [one.index.wall for one in runs])
+        rows.append(("bare loop", *_figures(bares, objects, in_flight), 1.0))
+        rows.append(("ours, index phase", *_figures([one.index for one in runs], objects, in_flight), of_bare))
+        promises.append(
+            Promise(f"indexing far away, {in_flight} requests at a time: of the bare GET loop", 0.8, of_bare)
+        )
+        samples[str(in_flight)] = {"ours": [asdict(one.index) for one in runs], "bare": [asdict(one) for one in bares]}
+    return Report(
+        "far",
+        {"objects": objects, "milliseconds_of_a_request_alone": seconds * 1e3, "turns": repetitions},
+        tuple(promises),
+        (
+            Table(
+                f"**{objects:,} objects, far away**",
+                ("way", "requests at a time", "objects/s", "client CPU, µs an object", "of the bare loop"),
+                tuple(rows),
+            ),
+        ),
+        samples,
+    )
+
+
+def _seconds_of_one(server: Server, bucket: str, asked: Sequence[Range]) -> float:
+    """Give the seconds of one request while there is no other."""
+    few = asked[:ALONE]
+    return read_bare(server, bucket, few, in_flight=1).wall / len(few)
+
+
+def _figures(spent: Sequence[Spent], objects: int, in_flight: int) -> tuple[int, float, float]:
+    return (
+        in_flight,
+        objects / median(one.wall for one in spent),
+        median(one.cpu for one in spent) / objects * 1e6,
+    )
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--objects", type=int, default=5_000, help="in the bucket")
+    parser.add_argument("--repetitions", type=int, default=3, help="turns")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run it as a command."""
+    run(measure, description=__doc__, options=_options, arguments=arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Indexing a bucket: ours end to end, a bare loop of the same ranged GETs, and the naive way on a part of it.
+
+All against one Ceph RGW on the same machine, in turns: server and client share its cores. The demo's bucket tells how
+many GETs and bytes an object of real data takes.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+
+from scripts import demo_bucket
+from scripts.ceph_rgw import CephRgw
+
+from benchmarks.made import Maker
+from benchmarks.measure import Promise, Report, Spent, Table, interleave, ratio, run
+from benchmarks.naive import read_naively
+from benchmarks.wire import SETTINGS, Range, Recording, Run, Server, read_bare, screen_all
+from dicom_sieve.stores import S3Store
+
+IN_FLIGHT = SETTINGS.shards_in_flight * SETTINGS.reads_in_flight
+KIB = 1024
+
+
+def measure(chosen: argparse.Namespace) -> Report:
+    """Measure against a server of its own."""
+    with tempfile.TemporaryDirectory() as folder, CephRgw(Path(folder) / "rgw") as rgw:
+        return measure_on(Server.of(rgw), chosen.objects, chosen.naive_objects, chosen.repetitions)
+
+
+def measure_on(
+    server: Server, objects: int, naive_objects: int, repetitions: int, buckets: tuple[str, str] = ("made", "demo")
+) -> Report:
+    """Measure against a running server, in two buckets made for it."""
+    made, real = buckets
+    maker = Maker()
+    server.fill(made, maker.objects(objects))
+    demo = Recording(server.access(real))
+    server.fill(real, demo_bucket.objects())
+    on_demo = screen_all(demo)
+    _, runs, bares = take_turns(server, made, repetitions, SETTINGS.shards_in_flight)
+    keys = [maker.key(number) for number in range(min(naive_objects, objects))]
+    naive = read_naively(server, made, keys)
+    return Report(
+        "index",
+        {
+            "objects": objects,
+            "bytes_each": maker.size,
+            "objects_read_naively": len(keys),
+            "requests_at_a_time": IN_FLIGHT,
+            "turns": repetitions,
+        },
+        (
+            Promise("indexing: of the bare GET loop", 0.8, _rate_ratio(runs, bares)),
+            Promise("a whole run: times the naive way", 10.0, naive["tasks"].wall / len(keys) / _wall(runs) * objects),
+            Promise("GETs an object, demo bucket", 1.15, _reads(on_demo), "GETs", at_least=False),
+            Promise("KiB an object, demo bucket", 32.0, _kib(on_demo), "KiB", at_least=False),
+        ),
+        (
+            Table(
+                f"**{objects:,} objects made of CT_small, all of them new**",
+                ("way", "objects/s", "client CPU, µs an object", "of the bare loop"),
+                (
+                    _row("bare loop of the same GETs", bares, objects, 1.0),
+                    _row("ours, index phase", [one.index for one in runs], objects, _rate_ratio(runs, bares)),
+                    _row("ours, whole run", [one.whole for one in runs], objects, None),
+                    _row("naive, in threads without Prefect", [naive["threads"]], len(keys), None),
+                    _row("naive, a Prefect task an object", [naive["tasks"]], len(keys), None),
+                ),
+            ),
+            Table(
+                "**What is read of an object**",
+                ("bucket", "objects", "GETs an object", "KiB an object"),
+                tuple(
+                    (name, one.listed, _reads(one), _kib(one)) for name, one in (("made", runs[0]), ("demo", on_demo))
+                ),
+            ),
+        ),
+        {"runs": [asdict(one.index) for one in runs], "whole_runs": [asdict(one.whole) for one in runs]}
+        | {"bare": [asdict(one) for one in bares], "naive": {name: asdict(one) for name, one in naive.items()}},
+    )
+
+
+def take_turns(
+    server: Server, bucket: str, repetitions: int, shards_in_flight: int
+) -> tuple[Sequence[Range], Sequence[Run], Sequence[Spent]]:
+    """Let a run and the bare loop read a bucket in turns; a first run, that does not count, tells the ranges.
+
+    Returns:
+        The ranges, the runs, and what the bare loop took.
+    """
+    recording = Recording(server.access(bucket))
+    screen_all(recording, shards_in_flight=shards_in_flight)
+    asked = recording.asked
+    in_flight = shards_in_flight * SETTINGS.reads_in_flight
+    runs: list[Run] = []
+    bares: list[Spent] = []
+    works = {
+        "ours": lambda: runs.append(screen_all(S3Store(server.access(bucket)), shards_in_flight=shards_in_flight)),
+        "bare": lambda: bares.append(read_bare(server, bucket, asked, in_flight=in_flight)),
+    }
+    interleave(works, repetitions)
+    return asked, runs, bares
+
+
+def _rate_ratio(runs: Sequence[Run], bares: Sequence[Spent]) -> float:
+    """Give how fast the index phase is, of the bare loop's speed."""
+    return ratio([bare.wall for bare in bares], [one.index.wall for one in runs])
+
+
+def _wall(runs: Sequence[Run]) -> float:
+    return median(one.whole.wall for one in runs)
+
+
+def _row(way: str, spent: Sequence[Spent], count: int, of_bare: float | None) -> tuple[str | float | None, ...]:
+    cpu = median(one.cpu for one in spent) / count * 1e6
+    return way, count / median(one.wall for one in spent), cpu, of_bare
+
+
+def _reads(one: Run) -> float:
+    return float(one.counts["reads"]) / one.listed
+
+
+def _kib(one: Run) -> float:
+    return float(one.counts["bytes_read"]) / one.listed / KIB
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--objects", type=int, default=20_000, help="in the bucket")
+    parser.add_argument("--naive-objects", type=int, default=500, help="of them, read the naive way")
+    parser.add_argument("--repetitions", type=int, default=3, help="turns")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run it as a command."""
+    run(measure, description=__doc__, options=_options, arguments=arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The benchmarks run, at the smallest size, and the document shows the figures that are kept."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks import far, index
+from benchmarks.__main__ import BENCHMARKS, DOCUMENT, RESULTS, fill
+from benchmarks.made import Maker
+from benchmarks.measure import Promise, Report, interleave, ratio, render, render_promises
+from benchmarks.memory import EndlessStore
+from benchmarks.wire import Server
+
+from dicom_sieve.headers import Instance, Window, scan
+from tests.conftest import S3Server
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(name: str, *options: str) -> dict[str, Any]:
+    """Run a benchmark as a command, and give the JSON that it prints."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *options]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ}, check=True, stdout=subprocess.PIPE, timeout=120)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Give a report as a program reads it."""
+    read: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(report)))
+    return read
+
+
+def cells(report: Mapping[str, Any], place: int = 0) -> dict[str, list[Any]]:
+    return {row[0]: row[1:] for row in report["tables"][place]["rows"]}
+
+
+@pytest.fixture
+def server(rgw_server: S3Server) -> Server:
+    credentials = rgw_server.credentials
+    return Server(rgw_server.endpoint, credentials.key_id, credentials.access_key)
+
+
+class TestMeasuring:
+    def test_works_take_turns(self) -> None:
+        order: list[str] = []
+
+        interleave({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
+
+        assert "".join(order) == "ababab"
+
+    def test_a_ratio_is_taken_pair_by_pair(self) -> None:
+        assert ratio([1, 10, 100], [2, 20, 50]) == 0.5
+
+    @pytest.mark.parametrize(("measured", "word"), [(7.9, "**missed**"), (8.0, "met")])
+    def test_a_promise_is_met_or_missed(self, measured: float, word: str) -> None:
+        report = {"promises": [dataclasses.asdict(Promise("quick", 8.0, measured))]}
+        assert render_promises([report]).splitlines()[-1] == f"| quick | ≥ 8 times | {measured:.3g} times | {word} |"
+
+    def test_a_machine_is_described_without_names(self) -> None:
+        report = run("scan", "--headers=1", "--repetitions=1", "--without-gdcm")
+        assert set(report["machine"]) == {"cores", "cpu", "memory_gib", "python"}
+        assert os.uname().nodename not in json.dumps(report)
+        assert str(ROOT) not in json.dumps(report)
+
+
+class TestMadeObjects:
+    def test_instances_of_a_series_have_one_header_and_uids_of_their_own(self) -> None:
+        maker = Maker(instances_per_series=2)
+
+        read = [self.read(maker.make(number)) for number in range(4)]
+
+        assert len({one.header.digest for one in read}) == 2
+        assert len({one.sop_instance_uid for one in read}) == 4
+        assert read[0].header.attributes["00080060"] == ("CT",)
+
+    def test_the_endless_store_lists_in_order_what_it_gives(self) -> None:
+        listed = list(EndlessStore(250).list())
+        assert [one.key for one in listed] == sorted(one.key for one in listed)
+        assert {one.size for one in listed} == {len(Maker().make(0))}
+
+    def read(self, data: bytes) -> Instance:
+        window = Window(len(data))
+        window.add(0, data)
+        answer = scan(window, inflated_limit=1)
+        assert isinstance(answer, Instance)
+        return answer
+
+
+class TestBenchmarks:
+    def test_scan(self) -> None:
+        report = run("scan", "--headers=5", "--repetitions=1", "--without-gdcm")
+        assert [one["title"].split("*")[2] for one in report["tables"]] == [
+            "CT_small.dcm",
+            "made of it, each header another",
+            "corpus",
+        ]
+        assert all(row[1] > 0 for table in report["tables"] for row in table["rows"])
+
+    def test_memory(self) -> None:
+        rows = cells(run("memory", "--objects", "300", "600"))
+        assert [(name, row[2]) for name, row in rows.items()] == [
+            ("300 objects, first run", 300),
+            ("300 objects, second run", 0),
+            ("600 objects, first run", 600),
+            ("600 objects, second run", 0),
+        ]
+
+    @pytest.mark.real_s3
+    def test_index(self, server: Server) -> None:
+        report = as_json(index.measure_on(server, 30, 3, 1, buckets=("index-made", "index-demo")))
+        assert cells(report, 1)["made"] == [30, 1.0, 8.0]
+        assert len(cells(report)) == 5
+        assert all(row[1] > 0 for row in report["tables"][0]["rows"])
+
+    @pytest.mark.real_s3
+    def test_far(self, server: Server) -> None:
+        report = as_json(far.measure_on(server, 30, 1, bucket="far-made"))
+        assert [row[0] for row in report["tables"][0]["rows"]] == ["bare loop", "ours, index phase"] * 2
+
+
+class TestDocument:
+    def test_it_shows_the_figures_that_are_kept(self) -> None:
+        results = json.loads(RESULTS.read_text(encoding="utf-8"))
+        document = DOCUMENT.read_text(encoding="utf-8")
+        assert fill(document, results) == document
+        assert set(results) == set(BENCHMARKS)
+        assert all(render(results[name]) in document for name in BENCHMARKS)
+
+    def test_without_figures_it_says_so(self) -> None:
+        assert "Not measured yet." in fill(DOCUMENT.read_text(encoding="utf-8"), {})
