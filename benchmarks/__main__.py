@@ -30,15 +30,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.benchmark) - set(BENCHMARKS):
         parser.error(f"{', '.join(sorted(unknown))}: no benchmark; accepted: {', '.join(BENCHMARKS)}")
-    results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name in () if chosen.only_write else chosen.benchmark or BENCHMARKS:
-        options = ["--large"] if chosen.large and name == "memory" else []
-        results[name] = _run(name, options)
-        sys.stdout.write(f"# {name}\n\n{render(results[name])}\n\n")
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        DOCUMENT.write_text(fill(DOCUMENT.read_text(encoding="utf-8"), results), encoding="utf-8")
+        report = _run(name, ["--large"] if chosen.large and name == "memory" else [])
+        sys.stdout.write(f"# {name}\n\n{render(report)}\n\n")
+        _keep({**_kept(), name: report})
     if chosen.only_write:
-        DOCUMENT.write_text(fill(DOCUMENT.read_text(encoding="utf-8"), results), encoding="utf-8")
+        _keep(_kept())
+
+
+def _kept() -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    return kept
+
+
+def _keep(results: Mapping[str, Any]) -> None:
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    DOCUMENT.write_text(fill(DOCUMENT.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
 def fill(document: str, results: Mapping[str, Any]) -> str:

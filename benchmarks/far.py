@@ -14,10 +14,11 @@ from typing import Any
 
 from scripts.ceph_rgw import CephRgw
 
-from benchmarks.index import take_turns
+from benchmarks.index import of_bare, take_turns
 from benchmarks.made import Maker
-from benchmarks.measure import Promise, Report, Spent, Table, ratio, run
+from benchmarks.measure import Promise, Report, Spent, Table, run
 from benchmarks.wire import SETTINGS, Range, Server, read_bare
+from dicom_sieve.screening import in_threads
 
 ALONE = 100
 
@@ -37,14 +38,15 @@ def measure_on(server: Server, objects: int, repetitions: int, bucket: str = "ma
     seconds = 0.0
     for shards in dict.fromkeys((1, SETTINGS.shards_in_flight)):
         in_flight = shards * SETTINGS.reads_in_flight
-        asked, runs, bares = take_turns(server, bucket, repetitions, shards)
+        runners = {"threads": in_threads(shards)}
+        by_runner, bares, asked = take_turns(server, bucket, repetitions, runners, in_flight=in_flight)
+        runs = by_runner["threads"]
         seconds = seconds or _seconds_of_one(server, bucket, asked)
-        of_bare = ratio([bare.wall for bare in bares], [one.index.wall for one in runs])
+        speed = of_bare(runs, bares)
         rows.append(("bare loop", *_figures(bares, objects, in_flight), 1.0))
-        rows.append(("ours, index phase", *_figures([one.index for one in runs], objects, in_flight), of_bare))
-        promises.append(
-            Promise(f"indexing far away, {in_flight} requests at a time: of the bare GET loop", 0.8, of_bare)
-        )
+        rows.append(("ours, index phase", *_figures([one.index for one in runs], objects, in_flight), speed))
+        text = f"indexing far away, {in_flight} requests at a time: of the bare GET loop"
+        promises.append(Promise(text, 0.8, speed))
         samples[str(in_flight)] = {"ours": [asdict(one.index) for one in runs], "bare": [asdict(one) for one in bares]}
     return Report(
         "far",

@@ -5,9 +5,11 @@ many GETs and bytes an object of real data takes.
 """
 
 import argparse
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -18,10 +20,12 @@ from benchmarks.made import Maker
 from benchmarks.measure import Promise, Report, Spent, Table, interleave, ratio, run
 from benchmarks.naive import read_naively
 from benchmarks.wire import SETTINGS, Range, Recording, Run, Server, read_bare, screen_all
+from dicom_sieve.screening import RunsShards, in_processes, in_threads, one_by_one
 from dicom_sieve.stores import S3Store
 
 IN_FLIGHT = SETTINGS.shards_in_flight * SETTINGS.reads_in_flight
 KIB = 1024
+Row = tuple[str | float | None, ...]
 
 
 def measure(chosen: argparse.Namespace) -> Report:
@@ -37,24 +41,21 @@ def measure_on(
     made, real = buckets
     maker = Maker()
     server.fill(made, maker.objects(objects))
-    demo = Recording(server.access(real))
     server.fill(real, demo_bucket.objects())
-    on_demo = screen_all(demo)
-    _, runs, bares = take_turns(server, made, repetitions, SETTINGS.shards_in_flight)
+    on_demo = screen_all(S3Store(server.access(real)), one_by_one)
+    runners = {"threads": in_threads(SETTINGS.shards_in_flight), "processes": in_processes(os.cpu_count() or 1)}
+    by_runner, bares, _ = take_turns(server, made, repetitions, runners, in_flight=IN_FLIGHT)
     keys = [maker.key(number) for number in range(min(naive_objects, objects))]
     naive = read_naively(server, made, keys)
+    setting = {"objects": objects, "bytes_each": maker.size, "objects_read_naively": len(keys)}
+    ours, wall = by_runner["threads"], median(one.whole.wall for one in by_runner["threads"])
+    buckets_read = {"made": ours[0], "demo": on_demo}
     return Report(
         "index",
-        {
-            "objects": objects,
-            "bytes_each": maker.size,
-            "objects_read_naively": len(keys),
-            "requests_at_a_time": IN_FLIGHT,
-            "turns": repetitions,
-        },
+        {**setting, "requests_at_a_time": IN_FLIGHT, "turns": repetitions},
         (
-            Promise("indexing: of the bare GET loop", 0.8, _rate_ratio(runs, bares)),
-            Promise("a whole run: times the naive way", 10.0, naive["tasks"].wall / len(keys) / _wall(runs) * objects),
+            Promise("indexing: of the bare GET loop", 0.8, of_bare(ours, bares)),
+            Promise("a whole run: times the naive way", 10.0, objects / wall * naive["tasks"].wall / len(keys)),
             Promise("GETs an object, demo bucket", 1.15, _reads(on_demo), "GETs", at_least=False),
             Promise("KiB an object, demo bucket", 32.0, _kib(on_demo), "KiB", at_least=False),
         ),
@@ -64,59 +65,64 @@ def measure_on(
                 ("way", "objects/s", "client CPU, µs an object", "of the bare loop"),
                 (
                     _row("bare loop of the same GETs", bares, objects, 1.0),
-                    _row("ours, index phase", [one.index for one in runs], objects, _rate_ratio(runs, bares)),
-                    _row("ours, whole run", [one.whole for one in runs], objects, None),
-                    _row("naive, in threads without Prefect", [naive["threads"]], len(keys), None),
-                    _row("naive, a Prefect task an object", [naive["tasks"]], len(keys), None),
+                    *_rows(by_runner, bares, objects),
+                    _row("naive, in threads without Prefect", [naive["threads"]], len(keys)),
+                    _row("naive, a Prefect task an object", [naive["tasks"]], len(keys)),
                 ),
             ),
             Table(
                 "**What is read of an object**",
                 ("bucket", "objects", "GETs an object", "KiB an object"),
-                tuple(
-                    (name, one.listed, _reads(one), _kib(one)) for name, one in (("made", runs[0]), ("demo", on_demo))
-                ),
+                tuple((name, one.listed, _reads(one), _kib(one)) for name, one in buckets_read.items()),
             ),
         ),
-        {"runs": [asdict(one.index) for one in runs], "whole_runs": [asdict(one.whole) for one in runs]}
-        | {"bare": [asdict(one) for one in bares], "naive": {name: asdict(one) for name, one in naive.items()}},
+        {
+            **{name: [asdict(one) for one in runs] for name, runs in by_runner.items()},
+            "bare": [asdict(one) for one in bares],
+            "naive": {name: asdict(one) for name, one in naive.items()},
+        },
     )
 
 
 def take_turns(
-    server: Server, bucket: str, repetitions: int, shards_in_flight: int
-) -> tuple[Sequence[Range], Sequence[Run], Sequence[Spent]]:
-    """Let a run and the bare loop read a bucket in turns; a first run, that does not count, tells the ranges.
+    server: Server, bucket: str, repetitions: int, runners: Mapping[str, RunsShards], *, in_flight: int
+) -> tuple[Mapping[str, Sequence[Run]], Sequence[Spent], Sequence[Range]]:
+    """Let runs and the bare loop read a bucket in turns; a first run, that does not count, tells the ranges.
 
     Returns:
-        The ranges, the runs, and what the bare loop took.
+        The runs by their runner's name, what the bare loop took, and the ranges.
     """
     recording = Recording(server.access(bucket))
-    screen_all(recording, shards_in_flight=shards_in_flight)
+    screen_all(recording, one_by_one)
     asked = recording.asked
-    in_flight = shards_in_flight * SETTINGS.reads_in_flight
-    runs: list[Run] = []
+    runs: dict[str, list[Run]] = {name: [] for name in runners}
     bares: list[Spent] = []
-    works = {
-        "ours": lambda: runs.append(screen_all(S3Store(server.access(bucket)), shards_in_flight=shards_in_flight)),
-        "bare": lambda: bares.append(read_bare(server, bucket, asked, in_flight=in_flight)),
+    works: dict[str, Callable[[], None]] = {
+        name: partial(_screen_into, runs[name], server, bucket, runner) for name, runner in runners.items()
     }
+    works["bare"] = lambda: bares.append(read_bare(server, bucket, asked, in_flight=in_flight))
     interleave(works, repetitions)
-    return asked, runs, bares
+    return runs, bares, asked
 
 
-def _rate_ratio(runs: Sequence[Run], bares: Sequence[Spent]) -> float:
+def _screen_into(runs: list[Run], server: Server, bucket: str, runner: RunsShards) -> None:
+    runs.append(screen_all(S3Store(server.access(bucket)), runner))
+
+
+def of_bare(runs: Sequence[Run], bares: Sequence[Spent]) -> float:
     """Give how fast the index phase is, of the bare loop's speed."""
     return ratio([bare.wall for bare in bares], [one.index.wall for one in runs])
 
 
-def _wall(runs: Sequence[Run]) -> float:
-    return median(one.whole.wall for one in runs)
+def _rows(by_runner: Mapping[str, Sequence[Run]], bares: Sequence[Spent], objects: int) -> Iterator[Row]:
+    for name, runs in by_runner.items():
+        yield _row(f"ours in {name}: index phase", [one.index for one in runs], objects, of_bare(runs, bares))
+        yield _row(f"ours in {name}: whole run", [one.whole for one in runs], objects)
 
 
-def _row(way: str, spent: Sequence[Spent], count: int, of_bare: float | None) -> tuple[str | float | None, ...]:
+def _row(way: str, spent: Sequence[Spent], count: int, times: float | None = None) -> Row:
     cpu = median(one.cpu for one in spent) / count * 1e6
-    return way, count / median(one.wall for one in spent), cpu, of_bare
+    return way, count / median(one.wall for one in spent), cpu, times
 
 
 def _reads(one: Run) -> float:

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import platform
+import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ class Spent:
 
     Attributes:
         wall: Seconds that went by.
-        cpu: Seconds of CPU time of this process, all its threads together.
+        cpu: Seconds of CPU time of this process and of those that it started and that have ended, all threads together.
     """
 
     wall: float
@@ -34,9 +35,15 @@ class Spent:
 
 def spend(work: Callable[[], object]) -> Spent:
     """Run something once, and tell what it took."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), cpu_seconds()
     work()
-    return Spent(time.perf_counter() - wall, time.process_time() - cpu)
+    return Spent(time.perf_counter() - wall, cpu_seconds() - cpu)
+
+
+def cpu_seconds() -> float:
+    """Give the CPU time that this process and its ended children took so far."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 class Phases:
@@ -47,7 +54,7 @@ class Phases:
 
     def begin(self, phase: str, total: int | None) -> None:
         """Note when a phase begins."""
-        self._marks.append((phase, time.perf_counter(), time.process_time()))
+        self._marks.append((phase, time.perf_counter(), cpu_seconds()))
 
     def advance(self, count: int) -> None:
         """Nothing to note."""

@@ -18,7 +18,7 @@ from benchmarks.made import CRITERIA
 from benchmarks.measure import Phases, Spent, spend
 from dicom_sieve import open_ledger
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.screening import Limits, Screening, in_threads, screen
+from dicom_sieve.screening import Limits, RunsShards, Screening, screen
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import Patience, S3Access, S3Store, StaticCredentials
 from dicom_sieve.stores.s3_clients import make_boto3_client
@@ -104,7 +104,7 @@ class Recording(S3Store):
         return await super().read(listed, start=start, end=end)
 
 
-def screen_all(store: S3Store, *, shards_in_flight: int = SETTINGS.shards_in_flight) -> Run:
+def screen_all(store: S3Store, run_shards: RunsShards) -> Run:
     """Screen a bucket that a new ledger knows nothing of: it is listed, and every object read."""
     phases = Phases()
     counts: dict[str, Any] = {}
@@ -117,7 +117,7 @@ def screen_all(store: S3Store, *, shards_in_flight: int = SETTINGS.shards_in_fli
                 criteria=CRITERIA,
                 limits=Limits.from_settings(SETTINGS),
                 shard_objects=SETTINGS.shard_objects,
-                run_shards=in_threads(shards_in_flight),
+                run_shards=run_shards,
                 observer=phases,
             )
             counts.update(screen(screening, ledger).counts)

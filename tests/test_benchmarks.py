@@ -116,7 +116,7 @@ class TestBenchmarks:
     def test_index(self, server: Server) -> None:
         report = as_json(index.measure_on(server, 30, 3, 1, buckets=("index-made", "index-demo")))
         assert cells(report, 1)["made"] == [30, 1.0, 8.0]
-        assert len(cells(report)) == 5
+        assert len(cells(report)) == 7
         assert all(row[1] > 0 for row in report["tables"][0]["rows"])
 
     @pytest.mark.real_s3
