@@ -27,8 +27,8 @@ from dicom_sieve.stores.interface import ObjectChangedError, TransportError
 from dicom_sieve.stores.pace import Pace
 from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, CONNECTIONS, S3Access, make_boto3_client, make_obstore_client
 from dicom_sieve.stores.s3_errors import (
+    MalformedAnswerError,
     MalformedListingError,
-    NotWrittenError,
     code_of,
     is_conflict,
     is_passing,
@@ -221,11 +221,13 @@ class S3Store:
         with body.open("rb") as file:
             answer = self._boto3.put_object(Bucket=self.access.bucket, Key=key, Body=file, IfNoneMatch="*")
         if "ETag" not in answer:
-            raise NotWrittenError
+            raise MalformedAnswerError
 
     def _holds(self, key: str, body: Path) -> bool:
         answer = self._boto3.get_object(Bucket=self.access.bucket, Key=key)
         with closing(answer["Body"]) as stored, body.open("rb") as file:
+            if "ETag" not in answer:
+                raise MalformedAnswerError
             return all(chunk == file.read(len(chunk)) for chunk in stored.iter_chunks(1 << 20)) and not file.read(1)
 
 

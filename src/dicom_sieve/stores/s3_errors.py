@@ -28,8 +28,8 @@ class MalformedListingError(Exception):
     """A page that says neither what is in the bucket nor how to go on."""
 
 
-class NotWrittenError(Exception):
-    """An answer to a PUT that does not name what was written."""
+class MalformedAnswerError(Exception):
+    """A success that does not name the object it speaks of."""
 
 
 SLOW_DOWN = frozenset({429, 503})
@@ -120,8 +120,8 @@ _PASSING = (
     ConnectionError,
     HTTPClientError,
     IncompleteReadError,
+    MalformedAnswerError,
     MalformedListingError,
-    NotWrittenError,
     ResponseParserError,
     ResponseStreamingError,
 )
