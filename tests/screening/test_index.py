@@ -8,6 +8,7 @@ import pytest
 from dicom_sieve.headers import Defect
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.screening import Limits, ShardResult, index_shard
+from dicom_sieve.screening.index import FAILURES_IN_A_ROW, NOT_ASKED
 from tests.builders import make_instance
 from tests.simulated_store import SimulatedStore
 
@@ -170,6 +171,28 @@ class TestInFlight:
 
         with pytest.raises(RuntimeError):
             index(store)
+
+
+class TestAStoreThatIsDown:
+    def test_is_not_asked_for_each_of_the_rest(self) -> None:
+        store = SimulatedStore({f"{number:03}": make_instance(Modality="CT") for number in range(300)})
+        store.faults = {f"{number:03}": -1 for number in range(100, 300)}
+
+        result = index(store, reads_in_flight=10)
+
+        assert len(result.indexed) == 100
+        assert len(store.reads) < 100 + FAILURES_IN_A_ROW + 10
+        assert [row for row, _ in result.unread] == list(range(101, 301))
+        assert {cause for _, cause in result.unread} == {"ConnectionClosedError", NOT_ASKED}
+
+    def test_is_told_from_one_that_fails_now_and_then(self) -> None:
+        store = SimulatedStore({f"{number:03}": make_instance(Modality="CT") for number in range(300)})
+        store.faults = {f"{number:03}": -1 for number in range(300) if number % 10}
+
+        result = index(store, reads_in_flight=10)
+
+        assert len(store.reads) == 300
+        assert len(result.indexed) == 30
 
 
 class CountingStore(SimulatedStore):
