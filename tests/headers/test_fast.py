@@ -30,6 +30,7 @@ def careful(data: bytes, held: int | None = None) -> Instance | NeedMore:
     return read_header(window_of(data, held), inflated_limit=LIMIT, elements_limit=LIMIT)
 
 
+@pytest.mark.no_cover  # tracing would take most of the time
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_100_000_made_objects_are_read_alike(seed: int) -> None:
     maker, answers = Maker(seed), Counter[str]()
@@ -60,6 +61,7 @@ def test_made_objects_of_which_a_part_is_held_are_never_judged_by_what_is_missin
                 assert quick is None or quick == whole, number
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(4))
 def test_made_objects_are_read_as_pydicom_reads_them(seed: int) -> None:
     maker, compared = Maker(2000 + seed, Oddity(no_vr=0, lying_length=0, stray_delimiter=0)), 0
@@ -109,6 +111,13 @@ def test_most_real_images_are_read_quickly() -> None:
     assert len(quick) / len(images) > 0.8
 
 
+def test_an_object_that_ends_with_its_header_is_read_quickly() -> None:
+    data = meta() + element(MODALITY, "CS", b"SR") + series()
+    assert isinstance(read_quickly(window_of(data)), Instance)
+    assert read_quickly(window_of(data)) == careful(data)
+    assert read_quickly(window_of(data, len(data) - 1)) == NeedMore(len(data) - 1)
+
+
 class TestUnsure:
     """What is unusual is left to the careful reader."""
 
@@ -125,7 +134,7 @@ class TestUnsure:
             meta("1.2.840.10008.1.2") + series() + bytes(64),
             meta() + sequence(MODALITY, series()) + series() + bytes(64),
             meta() + series() + bytes(64),
-            meta() + series(),
+            meta() + series() + bytes(4),
         ],
         ids=[
             "no preamble",

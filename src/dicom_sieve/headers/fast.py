@@ -51,7 +51,7 @@ _NESTED_STEPS: dict[bool, dict[bytes, int]] = {False: {}, True: {}}
 _NOT_KNOWN = (0, 0)
 
 LARGEST_SHARED = 4096
-"""In bytes of values: the headers of most instances are smaller, and 4,096 that are kept take no more than 16 MiB."""
+"""In bytes of values: the headers of most instances are smaller, and the 512 that are kept take few MiB."""
 
 _PREAMBLE = 132
 _LONGEST_ELEMENT_HEADER = 12
@@ -153,9 +153,9 @@ class _Values:
             is_within = self._take()
 
     def _take(self) -> bool:
-        """Take the element that is next; False where it is behind the header."""
-        if self._position + _LONGEST_ELEMENT_HEADER > len(self._data):
-            self._turn_to(self._base + self._position)
+        """Take the element that is next; False where it is behind the header, or the object ends."""
+        if not self._turn_to_next():
+            return False
         data, position = self._data, self._position
         tag, value, length = _element_at(data, position, self._implicit)
         if tag >= _FIRST_TAG_BEHIND_HEADER:
@@ -178,11 +178,17 @@ class _Values:
             _remember(self._steps, data[position:value], end - position)
         return True
 
-    def _turn_to(self, offset: int) -> None:
-        """Look at the part of the window in which the next element begins."""
+    def _turn_to_next(self) -> bool:
+        """Look at the part of the window in which the next element begins; False where the object ends instead."""
+        if self._position + _LONGEST_ELEMENT_HEADER <= len(self._data):
+            return True
+        offset = self._base + self._position
+        if offset == self._window.size:
+            return False
         self._base, self._data, self._position = offset, self._window.contiguous(offset), 0
         if len(self._data) < _LONGEST_ELEMENT_HEADER:
             _miss(self._window, offset + len(self._data), offset + _LONGEST_ELEMENT_HEADER)
+        return True
 
     def _skip_items(self, tag: int, start: int) -> None:
         """Move behind a value of undefined length: items, in them elements, in them values again, to any depth."""
@@ -195,8 +201,8 @@ class _Values:
             while levels % 2 == 0 and (step := steps.get(data[position : position + 8])):
                 position += step
             self._position = position
-            if position + _LONGEST_ELEMENT_HEADER > len(data):
-                self._turn_to(self._base + position)
+            if not self._turn_to_next():
+                raise _Unsure
             levels += self._take_nested(steps, is_in_item=levels % 2 == 0)
 
     def _take_nested(self, steps: dict[bytes, int], *, is_in_item: bool) -> int:
@@ -250,7 +256,7 @@ def _is_vr(vr: bytes) -> bool:
     return vr.isalpha() and vr.isupper()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _header(values: tuple[tuple[int, bytes], ...]) -> Header | None:
     """Make the header of these values; the instances of a series share one."""
     texts = {tag: texts_of(value) for tag, value in values}
