@@ -63,6 +63,14 @@ class Settings(BaseSettings):
             ge=64 * KIB, le=1024 * MIB, description="Bytes that a deflated header may inflate to; more is TOO_LARGE."
         ),
     ] = 16 * MIB
+    elements_limit: Annotated[
+        int,
+        Field(
+            ge=1_000,
+            le=10_000_000,
+            description="Elements that an unusual object may have, those in items included; more is TOO_LARGE.",
+        ),
+    ] = 50_000
 
 
 def load_settings() -> Settings:

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field, fields
 from typing import Self
 
-from dicom_sieve.headers import Defect, Instance, NeedMore, Window, defective, scan
+from dicom_sieve.headers import MOST_ELEMENTS, Defect, Instance, NeedMore, Window, defective, scan
 from dicom_sieve.ledger.indexing import IndexedObject, UnreadObject
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.settings import Settings
@@ -31,12 +31,14 @@ class Limits:
         first_read_bytes: Of an object's first read; each further one doubles.
         header_limit_bytes: Read of one object at most.
         inflated_limit_bytes: What a deflated header may inflate to.
+        elements_limit: How many elements an unusual object may have.
     """
 
     reads_in_flight: int = 64
     first_read_bytes: int = 8 * 1024
     header_limit_bytes: int = 16 * 1024 * 1024
     inflated_limit_bytes: int = 16 * 1024 * 1024
+    elements_limit: int = MOST_ELEMENTS
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -153,7 +155,7 @@ async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter) -
     """Read on until the header is whole, each time from the first byte that is missing, twice as much."""
     window = Window(info.size)
     length = limits.first_read_bytes
-    answer = scan(window, inflated_limit=limits.inflated_limit_bytes) if not info.size else NeedMore(0)
+    answer = _scan(window, limits) if not info.size else NeedMore(0)
     while isinstance(answer, NeedMore):
         room = limits.header_limit_bytes - window.held
         if room <= 0:
@@ -163,6 +165,10 @@ async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter) -
         meter.reads += 1
         meter.bytes_read += len(data)
         window.add(answer.offset, data)
-        answer = scan(window, inflated_limit=limits.inflated_limit_bytes)
+        answer = _scan(window, limits)
         length *= 2
     return answer
+
+
+def _scan(window: Window, limits: Limits) -> Instance | NeedMore:
+    return scan(window, inflated_limit=limits.inflated_limit_bytes, elements_limit=limits.elements_limit)
