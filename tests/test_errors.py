@@ -44,6 +44,7 @@ WORDS = {
     interface.ObjectGoneError(): "the object is gone",
     interface.ReadRefusedError("AccessDenied"): "the store refuses the object: AccessDenied",
     interface.TransportError("SlowDown"): "the object could not be read: SlowDown",
+    interface.SlowDownError("SlowDown"): "the object could not be read: SlowDown",
 }
 each_error = pytest.mark.parametrize("error", WORDS, ids=lambda error: type(error).__name__)
 

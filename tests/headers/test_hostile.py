@@ -8,6 +8,7 @@ import tracemalloc
 import pytest
 
 from dicom_sieve.headers import Defect, Instance, NeedMore, Window, scan
+from dicom_sieve.headers.reference import read_header
 from tests.corpus import FILES, read_file
 from tests.headers.raw import (
     MODALITY,
@@ -22,6 +23,7 @@ from tests.headers.raw import (
 
 MIB = 1 << 20
 BOUND = MIB // 4
+CT_SMALL = read_file("CT_small.dcm")
 LENGTHS = [0, 1, 0xFFFE, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFE, UNDEFINED]
 
 
@@ -42,6 +44,17 @@ BOMBS = {
 }
 
 
+@pytest.fixture(scope="module")
+def moment() -> float:
+    """What 500 usual headers cost here, read carefully: 0.25 s on a quiet machine."""
+    window = Window(len(CT_SMALL))
+    window.add(0, CT_SMALL)
+    began = time.process_time()
+    for _ in range(500):
+        read_header(window, inflated_limit=MIB, elements_limit=MIB)
+    return time.process_time() - began
+
+
 class TestDeflateBombs:
     @pytest.mark.no_cover
     @pytest.mark.parametrize("data_set", BOMBS.values(), ids=BOMBS.keys())
@@ -52,20 +65,17 @@ class TestDeflateBombs:
         scan(window, inflated_limit=1024)
 
         tracemalloc.start()
-        began = time.process_time()
         answer = scan(window, inflated_limit=BOUND)
-        seconds = time.process_time() - began
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
 
         assert isinstance(answer, Instance)
         assert answer.header.defect is Defect.TOO_LARGE
         assert peak < 8 * BOUND
-        assert seconds < 1
 
     @pytest.mark.no_cover
     @pytest.mark.parametrize("data_set", BOMBS.values(), ids=BOMBS.keys())
-    def test_of_16_mib_cost_no_more_than_a_moment(self, data_set: bytes) -> None:
+    def test_of_16_mib_cost_no_more_than_a_moment(self, data_set: bytes, moment: float) -> None:
         begin, piece = data_set[:16], data_set[16:]
         data = deflated(begin + piece * (16 * MIB // len(piece) + 1))
         window = Window(len(data))
@@ -74,7 +84,7 @@ class TestDeflateBombs:
         began = time.process_time()
         answer = scan(window, inflated_limit=16 * MIB)
 
-        assert time.process_time() - began < 1  # 0.25 s on a quiet machine
+        assert time.process_time() - began < 3 * moment
         assert isinstance(answer, Instance)
         assert answer.header.defect in {Defect.TOO_LARGE, Defect.CORRUPT}
 
@@ -147,7 +157,7 @@ def test_broken_objects_are_judged_and_the_same_however_they_are_read(seed: int)
 
 @pytest.mark.no_cover  # tracing would take most of the time
 @pytest.mark.parametrize("seed", range(100, 120))
-def test_100_000_broken_objects_cost_no_more_than_their_own_verdict(seed: int) -> None:
+def test_100_000_broken_objects_cost_no_more_than_their_own_verdict(seed: int, moment: float) -> None:
     chance = random.Random(seed)
     slowest = 0.0
     for _ in range(5000):
@@ -156,7 +166,7 @@ def test_100_000_broken_objects_cost_no_more_than_their_own_verdict(seed: int) -
         answer = scan_whole(data)
         slowest = max(slowest, time.process_time() - began)
         assert answer.header.defect in {None, *Defect}
-    assert slowest < 0.25
+    assert slowest < moment
 
 
 def read_on(data: bytes, length: int) -> Instance:

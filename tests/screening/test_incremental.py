@@ -210,6 +210,20 @@ class TestIncompleteRun:
         assert (counts["passed"], counts["unread"], counts["indexed"]) == (20, 0, 2)
         assert verdicts(ledger, "a") == seen
 
+    def test_a_store_that_is_down_is_not_asked_for_every_shard(self, ledger: Ledger) -> None:
+        store = SimulatedStore({f"{number:03}": ct(uid=f"1.2.{number + 1}") for number in range(100)})
+        store.faults = {f"{number:03}": -1 for number in range(10, 100)}
+
+        with pytest.raises(IncompleteRunError) as caught:
+            screen_ct(store, ledger, "a", shard_objects=10)
+
+        assert caught.value.args == ("a", 90, 100)
+        asked = {key for key, _, _ in store.reads}
+        assert asked <= {f"{number:03}" for number in range(40)}
+        assert len(verdicts(ledger, "a")) == 100
+        store.faults = {}
+        assert screen_ct(store, ledger, "b").counts["passed"] == 100
+
     def test_a_fault_while_a_changed_object_is_looked_up_is_no_verdict(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": ct()})
         store.on_listed = lambda: store.put("1", mr())

@@ -32,6 +32,9 @@ from dicom_sieve.screening.snapshot import take_snapshot
 from dicom_sieve.stores.interface import Store, Writes
 from dicom_sieve.version import __version__
 
+FRUITLESS_SHARDS = 3
+"""So many shards in a row of which not one object could be read: the store is down, and the run will be INCOMPLETE."""
+
 
 def now() -> datetime.datetime:
     """Give the time, with its zone."""
@@ -173,12 +176,18 @@ class _Run:
         observer.begin("index", count_unread(self.ledger.engine, self.location_id))
         shards = _shards(unread_objects(self.ledger.engine, self.location_id), self.screening.shard_objects)
         index = partial(_index, store=self.screening.store, limits=self.screening.limits)
-        indexed = _Indexed()
+        indexed, fruitless = _Indexed(), 0
         for result in self.screening.run_shards(index, shards):
             with self.ledger.engine.begin() as connection:
                 record_headers(connection, result.indexed)
             indexed.add(len(result.indexed), result.reads, result.bytes_read)
             observer.advance(len(result.indexed) + len(result.unread))
+            fruitless = 0 if result.indexed else fruitless + 1
+            if fruitless == FRUITLESS_SHARDS:
+                observer.note(
+                    f"{fruitless} shards in a row brought nothing: the store is down, the rest is not asked for"
+                )
+                break
         return indexed
 
     def _decide(self, snapshot_id: int) -> None:
