@@ -151,7 +151,7 @@ class TestLedger:
         [examples] = [block for block in code_blocks(read("docs/ledger.md"), "sql") if "instance_decision" in block]
         connection = sqlite3.connect(tmp_path / "ledger.db")
         for statement in examples.split(";"):
-            connection.execute(statement, {"run": "x"} if ":run" in statement else {})
+            assert connection.execute(statement, {"run": "x"} if ":run" in statement else {}).fetchall() == []
         connection.close()
 
 

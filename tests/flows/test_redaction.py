@@ -1,5 +1,6 @@
 """What is taken out of the parameters that Prefect stores, and what errors are let out: without a server."""
 
+import copy
 import logging
 import traceback
 from typing import Any
@@ -68,9 +69,12 @@ class TestStartingAgain:
             refuse_spent({name: location})
 
     def test_is_not_refused_else(self) -> None:
-        refuse_spent(
-            {"input_s3_parameters": {**PLACE, "credentials": {"$ref": "c0ffee"}}, "output_s3_parameters": None}
-        )
+        given = {"input_s3_parameters": {**PLACE, "credentials": {"$ref": "c0ffee"}}, "output_s3_parameters": None}
+        before = copy.deepcopy(given)
+
+        refuse_spent(given)
+
+        assert given == before
 
 
 class TestOnlyOurWords:
