@@ -38,6 +38,7 @@ def read_naively(server: Server, bucket: str, keys: Sequence[str]) -> dict[str, 
             "PREFECT_HOME": home,
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
             "PREFECT_LOGGING_LEVEL": "ERROR",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
