@@ -36,7 +36,7 @@ class PrefectObserver:
 
     def begin(self, phase: str, total: int | None) -> None:
         """Log the phase; show the progress of reading headers."""
-        self._close()
+        self._update()
         self._total, self._done, self._artifact = total, 0, None
         self._logger.info("%s%s", _WORDS[phase], "" if total is None else f": {total:,} objects")
         if phase == "index" and total:
@@ -58,9 +58,6 @@ class PrefectObserver:
         if self._artifact is not None and self._total:
             update_progress_artifact(self._artifact, min(100.0, 100.0 * self._done / self._total))
             self._updated_at = time.monotonic()
-
-    def _close(self) -> None:
-        self._update()
 
 
 def show_outcome(outcome: Outcome, criteria: tuple[CompiledCriterion, ...]) -> None:
