@@ -144,6 +144,7 @@ run = sa.Table(
     sa.Column("manifest_uri", sa.Text),
     sa.Column("manifest_digest", sa.Text),
     sa.Column("failure", sa.Text),
+    sa.Column("seal", sa.Text),
 )
 
 decision = sa.Table(
@@ -154,6 +155,55 @@ decision = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("findings", QueryableJson, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# How the number of a header's instances at a location changes with a snapshot: their sum up to a snapshot is what that
+# snapshot holds, without an object row being touched.
+header_change = sa.Table(
+    "header_change",
+    metadata,
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id"), primary_key=True),
+    sa.Column("header_id", BigKey, sa.ForeignKey("header.id"), primary_key=True),
+    sa.Column("snapshot_id", BigKey, sa.ForeignKey("snapshot.id"), primary_key=True),
+    sa.Column("instances", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id"), primary_key=True, autoincrement=False),
+    sa.Column("run_number", BigKey, sa.ForeignKey("run.number")),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+)
+
+seal_block = sa.Table(
+    "seal_block",
+    metadata,
+    sa.Column("run_number", BigKey, sa.ForeignKey("run.number"), primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("first_id", BigKey, primary_key=True),
+    sa.Column("last_id", BigKey, nullable=False),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+forgotten = sa.Table(
+    "forgotten",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("location_id", BigKey, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("bucket", sa.Text, nullable=False),
+    sa.Column("prefix", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("counts", Json),
+    sa.Column("last_seal", sa.Text),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
 )
 
 computation = sa.Table(
