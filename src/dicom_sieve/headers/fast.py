@@ -6,6 +6,8 @@ the same answers, so which of them read an object never matters.
 """
 
 import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NoReturn, TypeVar
 
@@ -34,6 +36,7 @@ from dicom_sieve.headers.window import MissingBytesError, NeedMore, Window
 T = TypeVar("T")
 
 IMPLICIT = b"1.2.840.10008.1.2"
+BIG_ENDIAN = b"1.2.840.10008.1.2.2"
 EXPLICIT = frozenset(
     {b"1.2.840.10008.1.2.1"}
     | {b"1.2.840.10008.1.2.4.%d" % number for number in (*range(50, 95), *range(100, 130), *range(201, 204))}
@@ -42,22 +45,58 @@ EXPLICIT = frozenset(
 """Transfer syntaxes known to be explicit VR little endian, not deflated (PS3.5 annex A); any other is unusual here."""
 
 MOST_KNOWN = 50_000
-_STEPS: dict[bool, dict[bytes, int]] = {False: {}, True: {}}
-"""By implicit VR: the first eight bytes of an element that is not wanted, and how far the next one is, in bytes."""
-_WANTED_STEPS: dict[bool, dict[bytes, tuple[int, int]]] = {False: {}, True: {}}
-"""The same of elements that are wanted, with their tags."""
-_NESTED_STEPS: dict[bool, dict[bytes, int]] = {False: {}, True: {}}
-"""The same of elements within items."""
+_LONG = -1
+"""Stands for the step over an element whose length is in the four bytes behind its first eight."""
+_UNDEFINED = -2
+"""Stands for the step into an element or an item whose length is undefined."""
+_END = -3
+"""Stands for the step out of such a one, over the delimiter at its end."""
+_OPENS = {_UNDEFINED: 1, _END: -1}
 _NOT_KNOWN = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """How a data set is encoded, and the steps over what is known in it, by its first eight bytes.
+
+    Attributes:
+        implicit: Whether VRs are implicit.
+        order: Of bytes, as `struct` names it.
+        steps: Over elements that are not wanted, in bytes.
+        wanted: Over elements that are wanted, with their tags.
+        nested: Over elements within items.
+        items: Over items, and what delimits them.
+        head: Unpacks group, element, VR, length of 16 bits, length of 32 bits.
+        long: Unpacks a length of 32 bits.
+    """
+
+    implicit: bool
+    order: str
+    steps: dict[bytes, int] = field(default_factory=dict)
+    wanted: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    nested: dict[bytes, int] = field(default_factory=dict)
+    items: dict[bytes, int] = field(default_factory=dict)
+    head: Callable[[bytes, int], tuple[int, int, bytes, int, int]] = field(init=False)
+    long: Callable[[bytes, int], tuple[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "head", struct.Struct(f"{self.order}HH2sHL").unpack_from)
+        object.__setattr__(self, "long", struct.Struct(f"{self.order}L").unpack_from)
+
+
+_IMPLICIT = _Encoding(implicit=True, order="<")
+_EXPLICIT = _Encoding(implicit=False, order="<")
+_BIG_ENDIAN = _Encoding(implicit=False, order=">")
 
 LARGEST_SHARED = 4096
 """In bytes of values: the headers of most instances are smaller, and the 512 that are kept take few MiB."""
 
 _PREAMBLE = 132
+_SHORTEST_ELEMENT_HEADER = 8
 _LONGEST_ELEMENT_HEADER = 12
 _FIRST_TAG_BEHIND_HEADER = FIRST_GROUP_BEHIND_HEADER << 16
 _WANTED = wanted_tags()
-_explicit = struct.Struct("<HH2sHL").unpack_from
+_unpack = _EXPLICIT.head
 
 
 def read_quickly(window: Window) -> Instance | NeedMore | None:
@@ -71,8 +110,8 @@ def read_quickly(window: Window) -> Instance | NeedMore | None:
     """
     data = window.contiguous(0)
     try:
-        implicit, start = _read_meta(window, data)
-        collected = _Values(window, data, start, implicit=implicit)
+        encoding, start = _read_meta(window, data)
+        collected = _Values(window, data, start, encoding)
         collected.collect()
     except MissingBytesError as missing:
         return NeedMore(missing.offset)
@@ -90,15 +129,15 @@ def read_quickly(window: Window) -> Instance | NeedMore | None:
     return Instance(header, uid_of({SOP_INSTANCE_UID: uid}, SOP_INSTANCE_UID))
 
 
-def _read_meta(window: Window, data: bytes) -> tuple[bool, int]:
-    """Read the file meta information (PS3.10 7.1): whether VRs are implicit behind it, and where it ends."""
+def _read_meta(window: Window, data: bytes) -> tuple[_Encoding, int]:
+    """Read the file meta information (PS3.10 7.1): how what is behind it is encoded, and where it ends."""
     position, syntax = _PREAMBLE, b""
     if len(data) >= _PREAMBLE and data[128:132] != b"DICM":
         raise _Unsure
     while True:
         if position + _LONGEST_ELEMENT_HEADER > len(data):
             _miss(window, len(data), position + _LONGEST_ELEMENT_HEADER)
-        group, element, vr, short, long = _explicit(data, position)
+        group, element, vr, short, long = _unpack(data, position)
         if group != 0x0002:
             break
         if not b"AA" <= vr <= b"ZZ" or (vr in LONG_VRS and long == UNDEFINED_LENGTH):
@@ -107,10 +146,20 @@ def _read_meta(window: Window, data: bytes) -> tuple[bool, int]:
         position = start + (long if vr in LONG_VRS else short)
         if element == 0x0010:
             syntax = data[start:position].rstrip(b" \0")
-    implicit = syntax == IMPLICIT
-    if group < FIRST_GROUP_OF_DATA_SET or not (implicit or syntax in EXPLICIT) or implicit == _is_vr(vr):
+    encoding = _encoding(syntax)
+    if encoding.head(data, position)[0] < FIRST_GROUP_OF_DATA_SET or encoding.implicit == _is_vr(vr):
         raise _Unsure
-    return implicit, position
+    return encoding, position
+
+
+def _encoding(syntax: bytes) -> _Encoding:
+    if syntax in EXPLICIT:
+        return _EXPLICIT
+    if syntax == IMPLICIT:
+        return _IMPLICIT
+    if syntax == BIG_ENDIAN:
+        return _BIG_ENDIAN
+    raise _Unsure
 
 
 class _Unsure(Exception):  # noqa: N818 - no error: the careful reader takes over
@@ -120,11 +169,10 @@ class _Unsure(Exception):  # noqa: N818 - no error: the careful reader takes ove
 class _Values:
     """The wanted values of a data set, collected from its first element to the first one behind the header."""
 
-    def __init__(self, window: Window, data: bytes, start: int, *, implicit: bool) -> None:
+    def __init__(self, window: Window, data: bytes, start: int, encoding: _Encoding) -> None:
         self.values: dict[int, bytes] = {}
         self._window = window
-        self._implicit = implicit
-        self._steps, self._wanted = _STEPS[implicit], _WANTED_STEPS[implicit]
+        self._encoding = encoding
         # Where ``_data`` begins in the object, and where the next element begins in ``_data``.
         self._base, self._data, self._position = 0, data, start
 
@@ -135,17 +183,23 @@ class _Values:
             MissingBytesError: A byte is needed that the window does not hold.
             _Unsure: Something is unusual.
         """
-        step_of, wanted_of, values = self._steps.get, self._wanted.get, self.values
+        step_of, wanted_of, long = self._encoding.steps.get, self._encoding.wanted.get, self._encoding.long
+        values = self.values
         is_within = True
         while is_within:
             data, position = self._data, self._position
+            within = len(data)
             while True:
                 head = data[position : position + 8]
                 if step := step_of(head):
+                    if step == _LONG:
+                        if position + 12 > within or (length := long(data, position + 8)[0]) == UNDEFINED_LENGTH:
+                            break
+                        step = 12 + length
                     position += step
                     continue
                 tag, step = wanted_of(head, _NOT_KNOWN)
-                if not step or position + step > len(data):
+                if not step or position + step > within:
                     break
                 values[tag] = data[position + 8 : position + step]
                 position += step
@@ -157,11 +211,14 @@ class _Values:
         if not self._turn_to_next():
             return False
         data, position = self._data, self._position
-        tag, value, length = _element_at(data, position, self._implicit)
+        tag, value, length = self._element_at(data, position)
         if tag >= _FIRST_TAG_BEHIND_HEADER:
             if tag >> 16 == GROUP_OF_DELIMITERS:
                 raise _Unsure
             return False
+        head, is_long = data[position : position + 8], value != position + 8
+        if tag not in _WANTED and (is_long or length != UNDEFINED_LENGTH):
+            _remember(self._encoding.steps, head, _LONG if is_long else 8 + length)
         if length == UNDEFINED_LENGTH:
             self._skip_items(tag, self._base + value)
             return True
@@ -172,71 +229,96 @@ class _Values:
             if end > len(data):
                 _miss(self._window, self._base + len(data), self._base + end)
             self.values[tag] = data[value:end]
-        if value == position + 8 and tag in _WANTED:
-            _remember(self._wanted, data[position:value], (tag, end - position))
-        elif value == position + 8:
-            _remember(self._steps, data[position:value], end - position)
+            if not is_long:
+                _remember(self._encoding.wanted, head, (tag, end - position))
         return True
 
     def _turn_to_next(self) -> bool:
-        """Look at the part of the window in which the next element begins; False where the object ends instead."""
+        """Look at the part of the window in which the next element begins; False where the object ends instead.
+
+        What is looked at holds the element's header, which is shorter than the longest one only at the object's end.
+        """
         if self._position + _LONGEST_ELEMENT_HEADER <= len(self._data):
             return True
-        offset = self._base + self._position
-        if offset == self._window.size:
+        offset, size = self._base + self._position, self._window.size
+        if offset == size:
             return False
         self._base, self._data, self._position = offset, self._window.contiguous(offset), 0
-        if len(self._data) < _LONGEST_ELEMENT_HEADER:
-            _miss(self._window, offset + len(self._data), offset + _LONGEST_ELEMENT_HEADER)
+        end = offset + _LONGEST_ELEMENT_HEADER
+        if offset + _SHORTEST_ELEMENT_HEADER <= size < end:
+            end = size
+        if offset + len(self._data) < end:
+            _miss(self._window, offset + len(self._data), end)
         return True
 
     def _skip_items(self, tag: int, start: int) -> None:
         """Move behind a value of undefined length: items, in them elements, in them values again, to any depth."""
         if tag in _WANTED:
             raise _Unsure
-        steps, self._position = _NESTED_STEPS[self._implicit], start - self._base
+        self._position = start - self._base
         levels = 1  # open values and items, in turn: in an item where even
         while levels:
-            data, position = self._data, self._position
-            while levels % 2 == 0 and (step := steps.get(data[position : position + 8])):
-                position += step
-            self._position = position
-            if not self._turn_to_next():
-                raise _Unsure
-            levels += self._take_nested(steps, is_in_item=levels % 2 == 0)
+            levels = self._skip_known(levels)
+            if levels:
+                if not self._turn_to_next():
+                    raise _Unsure
+                levels += self._take_nested(is_in_item=levels % 2 == 0)
 
-    def _take_nested(self, steps: dict[bytes, int], *, is_in_item: bool) -> int:
+    def _skip_known(self, levels: int) -> int:
+        """Go on while items and elements are known, at most to the value's end; give the levels that are left open."""
+        data, position = self._data, self._position
+        known, long = (self._encoding.nested, self._encoding.items), self._encoding.long
+        while levels and (step := known[levels % 2].get(data[position : position + 8])) is not None:
+            if step == _LONG:
+                if position + 12 > len(data):
+                    break
+                (length,) = long(data, position + 8)
+                position += 12
+                step = _UNDEFINED if length == UNDEFINED_LENGTH else length
+            else:
+                position += 8
+            if step == _UNDEFINED:
+                levels += 1
+            elif step == _END:
+                levels -= 1
+            else:
+                position += step
+        self._position = position
+        return levels
+
+    def _take_nested(self, *, is_in_item: bool) -> int:
         """Take what is next within a value of undefined length, and tell how many levels that opens."""
         data, position = self._data, self._position
-        tag, value, length = _element_at(data, position, self._implicit, delimiters_allowed=True)
+        tag, value, length = self._element_at(data, position, delimiters_allowed=True)
+        is_long = value != position + 8
         if tag == (END_OF_ITEM if is_in_item else END_OF_SEQUENCE):
-            self._position = value
-            return -1
-        if is_in_item == (tag >> 16 == GROUP_OF_DELIMITERS) or not (is_in_item or tag == ITEM):
+            step = _END
+        elif is_in_item == (tag >> 16 == GROUP_OF_DELIMITERS) or not (is_in_item or tag == ITEM):
             raise _Unsure
-        self._position = value if length == UNDEFINED_LENGTH else value + length
-        if length == UNDEFINED_LENGTH:
-            return 1
-        if is_in_item and value == position + 8:
-            _remember(steps, data[position:value], 8 + length)
-        return 0
+        else:
+            step = _UNDEFINED if length == UNDEFINED_LENGTH else length
+        self._position = value + max(step, 0)
+        known = self._encoding.nested if is_in_item else self._encoding.items
+        _remember(known, data[position : position + 8], _LONG if is_long else step)
+        return _OPENS.get(step, 0)
 
-
-def _element_at(
-    data: bytes, position: int, implicit: bool, *, delimiters_allowed: bool = False
-) -> tuple[int, int, int]:
-    """Give tag, offset of the value, and length of an element."""
-    group, element, vr, short, long = _explicit(data, position)
-    if group < FIRST_GROUP_OF_DATA_SET:
-        raise _Unsure
-    tag = group << 16 | element
-    if implicit or (delimiters_allowed and group == GROUP_OF_DELIMITERS):
-        return tag, position + 8, int.from_bytes(data[position + 4 : position + 8], "little")
-    if vr in LONG_VRS:
-        return tag, position + 12, long
-    if not b"AA" <= vr <= b"ZZ":
-        raise _Unsure
-    return tag, position + 8, short
+    def _element_at(self, data: bytes, position: int, *, delimiters_allowed: bool = False) -> tuple[int, int, int]:
+        """Give tag, offset of the value, and length of an element, of which ``data`` holds eight bytes or more."""
+        encoding = self._encoding
+        held = data[position : position + _LONGEST_ELEMENT_HEADER]
+        group, element, vr, short, long = encoding.head(held.ljust(_LONGEST_ELEMENT_HEADER, b"\0"), 0)
+        if group < FIRST_GROUP_OF_DATA_SET:
+            raise _Unsure
+        tag = group << 16 | element
+        if encoding.implicit or (delimiters_allowed and group == GROUP_OF_DELIMITERS):
+            return tag, position + 8, encoding.long(held, 4)[0]
+        if vr in LONG_VRS:
+            if len(held) < _LONGEST_ELEMENT_HEADER:
+                raise _Unsure
+            return tag, position + 12, long
+        if not b"AA" <= vr <= b"ZZ":
+            raise _Unsure
+        return tag, position + 8, short
 
 
 def _remember(known: dict[bytes, T], head: bytes, what: T) -> None:
