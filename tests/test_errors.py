@@ -35,6 +35,10 @@ WORDS = {
         "s3://b/manifest.json exists already and is never overwritten; a new run publishes under its own id"
     ),
     errors.LedgerError("the ledger is of a later version"): "the ledger is of a later version",
+    errors.LeaseLostError("s3://b/", 60.0): (
+        "this run's lease of s3://b/ has ended: its process was stopped, or could not reach the ledger, for 60 s; "
+        "it writes nothing more. Start another run: it reads only what is missing"
+    ),
     errors.UnknownRunError("r1"): "no run 'r1' in this ledger; 'dicom-sieve runs' lists them",
     errors.SpentCredentialsError("input_s3_parameters"): (
         "input_s3_parameters.credentials were removed from this run when it first started: trigger a new run, "

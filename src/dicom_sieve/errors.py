@@ -124,6 +124,25 @@ class LedgerError(DicomSieveError):
         super().__init__(message)
 
 
+class LeaseLostError(DicomSieveError):
+    """A run that may not write any more: it was away for so long that the ledger shows it as failed.
+
+    Args:
+        location: Where it wrote to.
+        seconds: How long it may be away.
+    """
+
+    def __init__(self, location: str, seconds: float) -> None:
+        super().__init__(location, seconds)
+
+    def __str__(self) -> str:
+        location, seconds = self.args
+        return (
+            f"this run's lease of {location} has ended: its process was stopped, or could not reach the ledger, for "
+            f"{seconds:g} s; it writes nothing more. Start another run: it reads only what is missing"
+        )
+
+
 class UnknownRunError(DicomSieveError, LookupError):
     """A run that the ledger does not hold."""
 

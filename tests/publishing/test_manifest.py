@@ -212,6 +212,7 @@ class TestOnce:
             location_id=location_id,
             counts=outcome.counts,
             output=output,
+            make_sure=lambda: None,
             advance=lambda _: None,
         )
 

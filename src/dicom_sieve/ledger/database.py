@@ -1,17 +1,17 @@
 """Opening the ledger's database: SQLite in a file by default, PostgreSQL for production.
 
-SQLite has one writing process at a time, kept apart by a lock on a file beside the database; PostgreSQL locks per
-location. Both locks end with the process that holds them.
+SQLite has one writing transaction at a time, kept apart by a lock on a file beside the database, which ends with the
+process that holds it.
 """
 
+import datetime
 import fcntl
-import hashlib
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from dicom_sieve.errors import LedgerError
-from dicom_sieve.objects import Location
+from dicom_sieve.ledger.tables import UtcDateTime
 
 _MIGRATION_LOCK = 0x6469636F  # any number that only this program uses
 _OPENING = threading.Lock()
@@ -46,7 +46,10 @@ def connect(url: str) -> sa.Engine:
     except (sa.exc.ArgumentError, ValueError):  # ValueError: its port is no number
         raise LedgerError(_UNKNOWN_URL) from None
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), hide_parameters=True, pool_pre_ping=True)
+        parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+        sa.event.listen(engine, "handle_error", _in_our_words)
+        return engine
     if parsed.drivername != "sqlite":
         raise LedgerError(_UNKNOWN_URL)
     if parsed.database and parsed.database != ":memory:":
@@ -61,6 +64,7 @@ def connect(url: str) -> sa.Engine:
             poolclass=sa.StaticPool,
             connect_args={"check_same_thread": False},
         )
+    sa.event.listen(engine, "handle_error", _in_our_words)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -78,7 +82,7 @@ def prepare(engine: sa.Engine) -> None:
         try:
             with engine.connect() as connection:
                 found, needed = _revision(connection), _newest_revision(connection)
-        except sa.exc.DBAPIError:
+        except (sa.exc.DBAPIError, LedgerError):
             raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
     if found is None:
         upgrade(engine)
@@ -118,52 +122,78 @@ def describe(engine: sa.Engine) -> str:
     return sa.URL.create("postgresql", host=url.host, port=url.port, database=url.database).render_as_string()
 
 
-def lock(engine: sa.Engine, place: Location, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
-    """Keep other runs from writing: to this location on PostgreSQL, to this ledger on SQLite.
+@contextmanager
+def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS) -> Iterator[sa.Connection]:
+    """Begin a transaction that writes, and commit it at the end; one at a time on SQLite.
 
     Args:
         engine: The ledger's.
-        place: Which location.
-        on_wait: Called once when another run holds the lock, before waiting for it.
+        seconds: After so many PostgreSQL ends a transaction whose process does nothing, and lets go of what it locked.
+
+    Raises:
+        LedgerError: The database is away, or another process does not let go of it.
     """
     if engine.dialect.name == "postgresql":
-        return _lock_location(engine, _lock_number(place), on_wait)
-    return _lock_file(Path(f"{engine.url.database}.lock") if _is_file(engine) else None, on_wait)
+        with engine.begin() as connection:
+            idle = f"SET LOCAL idle_in_transaction_session_timeout = {int(seconds * 1000)}"
+            connection.exec_driver_sql(idle)
+            yield connection
+        return
+    with (
+        _one_writer(Path(f"{engine.url.database}.lock") if is_shared(engine) else None),
+        engine.connect() as connection,
+    ):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+        connection.commit()
 
 
 @contextmanager
-def _lock_location(engine: sa.Engine, number: int, on_wait: Callable[[], None]) -> Iterator[None]:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))):
-            on_wait()
-            connection.execute(sa.select(sa.func.pg_advisory_lock(number)))
-        try:
-            yield
-        finally:
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
+def _one_writer(path: Path | None) -> Iterator[None]:
+    """Wait for all others that write to an SQLite file.
 
-
-@contextmanager
-def _lock_file(path: Path | None, on_wait: Callable[[], None]) -> Iterator[None]:
+    SQLite itself would let them wait, but not in turn, and before 3.51.3 two that write and tidy its log at the same
+    instant may damage the file (https://sqlite.org/wal.html#walresetbug).
+    """
     if path is None:
         yield
         return
+    give_up = time.monotonic() + BUSY_SECONDS
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            on_wait()
-            fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise LedgerError(_BUSY) from None
+                time.sleep(PAUSE_SECONDS)
         yield
 
 
-def _lock_number(place: Location) -> int:
-    text = "\n".join((place.endpoint, place.bucket, place.prefix))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True)
+def is_shared(engine: sa.Engine) -> bool:
+    """Tell whether others can reach this database: all but an SQLite in memory."""
+    return engine.dialect.name == "postgresql" or engine.url.database not in (None, "", ":memory:")
 
 
-def _is_file(engine: sa.Engine) -> bool:
-    return bool(engine.url.database) and engine.url.database != ":memory:"
+def moment(bind: sa.Engine | sa.Connection, seconds: float = 0) -> sa.ColumnElement[datetime.datetime]:
+    """Give the time in so many seconds: by the clock of PostgreSQL, which all that use it share, or of this machine."""
+    later = datetime.timedelta(seconds=seconds)
+    if bind.dialect.name == "postgresql":
+        return sa.func.clock_timestamp(type_=UtcDateTime) + sa.literal(later)
+    return sa.literal(datetime.datetime.now(datetime.UTC) + later, UtcDateTime())
+
+
+_BUSY = f"the ledger is busy: another process has been writing to it for {BUSY_SECONDS} s; is one stopped halfway?"
+
+
+def _in_our_words(context: sa.engine.ExceptionContext) -> None:
+    """Say that the database is busy or away; all other errors go on as they are."""
+    error = context.original_exception
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+        context.chained_exception = LedgerError(_BUSY)
+    elif context.engine is not None and not context.is_pre_ping and (context.is_disconnect or not context.connection):
+        context.chained_exception = LedgerError(f"the ledger cannot be reached: {describe(context.engine)}")
 
 
 def _make_private(path: Path) -> None:

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import UnknownRunError
 from dicom_sieve.ledger import database
+from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease, hold, is_abandoned
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
-from dicom_sieve.ledger.runs import begins_with
-from dicom_sieve.ledger.tables import instance_decision, location, run, series_decision, snapshot
+from dicom_sieve.ledger.runs import ABANDONED, begins_with
+from dicom_sieve.ledger.tables import RunState, instance_decision, location, run, series_decision, snapshot
 from dicom_sieve.ledger.trace import TracedObject, trace
 from dicom_sieve.objects import Location
 
@@ -92,7 +93,7 @@ class Ledger:
 
     def runs(self) -> list[RunRow]:
         """Give every run, the newest first."""
-        return list(Rows(self.engine, _runs().order_by(run.c.number.desc()), make_run))
+        return list(Rows(self.engine, _runs(self.engine).order_by(run.c.number.desc()), make_run))
 
     def run(self, run_id: str) -> RecordedRun:
         """Give one run by its id, or by the beginning of its id where only one begins so.
@@ -100,8 +101,9 @@ class Ledger:
         Raises:
             UnknownRunError: There is none, or there are several.
         """
-        exact = list(Rows(self.engine, _runs().where(run.c.id == run_id), make_run))
-        matching = exact or list(Rows(self.engine, _runs().where(begins_with(run.c.id, run_id)).limit(2), make_run))
+        query = _runs(self.engine)
+        exact = list(Rows(self.engine, query.where(run.c.id == run_id), make_run))
+        matching = exact or list(Rows(self.engine, query.where(begins_with(run.c.id, run_id)).limit(2), make_run))
         if not run_id or len(matching) != 1:
             raise UnknownRunError(run_id)
         return RecordedRun(self.engine, matching[0])
@@ -114,9 +116,11 @@ class Ledger:
         """Make queries fast on what was just written; see `database.count_anew`."""
         database.count_anew(self.engine)
 
-    def lock(self, place: Location, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
-        """Keep other runs from writing what this one writes; see `database.lock`."""
-        return database.lock(self.engine, place, on_wait)
+    def lease(
+        self, place: Location, *, on_wait: Callable[[], None], seconds: float = LEASE_SECONDS
+    ) -> AbstractContextManager[Lease]:
+        """Hold a location's lease, without which nothing is written there; see `lease.hold`."""
+        return hold(self.engine, place, on_wait=on_wait, seconds=seconds)
 
 
 def open_ledger(url: str | None = None) -> Ledger:
@@ -142,11 +146,13 @@ def open_ledger(url: str | None = None) -> Ledger:
     return Ledger(engine)
 
 
-def _runs() -> sa.Select[Any]:
+def _runs(engine: sa.Engine) -> sa.Select[Any]:
+    """Select runs as they are: one that died is FAILED, though only the next run on its location will record it."""
+    died = is_abandoned(engine)
     return sa.select(
         run.c.number,
         run.c.id,
-        run.c.state,
+        sa.case((died, sa.literal(RunState.FAILED.value)), else_=run.c.state).label("state"),
         location.c.endpoint,
         location.c.bucket,
         location.c.prefix,
@@ -159,7 +165,7 @@ def _runs() -> sa.Select[Any]:
         run.c.software_version,
         run.c.manifest_uri,
         run.c.manifest_digest,
-        run.c.failure,
+        sa.case((died, sa.literal(ABANDONED)), else_=run.c.failure).label("failure"),
     ).select_from(
         run.join(location, location.c.id == run.c.location_id).outerjoin(snapshot, snapshot.c.id == run.c.snapshot_id)
     )

@@ -14,6 +14,8 @@ from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
 from dicom_sieve.ledger.tables import RunState, decision, header, location, object_, run, series_decision
 
 PAGE_ROWS = 10_000
+ABANDONED = "its process ended before the run did"
+"""The failure of a run that nobody ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,11 @@ def begin_run(
 
 
 def fail_abandoned(connection: sa.Connection, location_id: int, finished_at: datetime.datetime) -> None:
-    """Record the end of runs whose process ended before they did: only who holds the location's lock can tell."""
+    """Record the end of runs whose process ended before they did: only who holds the location's lease can tell."""
     connection.execute(
         sa.update(run)
         .where(run.c.location_id == location_id, run.c.state == RunState.RUNNING)
-        .values(state=RunState.FAILED, finished_at=finished_at, failure="its process ended before the run did")
+        .values(state=RunState.FAILED, finished_at=finished_at, failure=ABANDONED)
     )
 
 

@@ -31,6 +31,7 @@ def publish(
     location_id: int,
     counts: Mapping[str, Any],
     output: Writes,
+    make_sure: Callable[[], None],
     advance: Callable[[int], None],
 ) -> Manifest:
     """Publish what a run decided under ``<prefix>/<run id>/``.
@@ -42,6 +43,7 @@ def publish(
         location_id: The run's.
         counts: The run's.
         output: Where to.
+        make_sure: Called before ``manifest.json`` is written; raises when the run may not write any more.
         advance: Told how many instances were written.
 
     Raises:
@@ -70,6 +72,7 @@ def publish(
         content = describe_run(recorded, parts, counts)
         file = directory / MANIFEST
         file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        make_sure()
         output.write_once(manifest_key, file)
     return Manifest(output.location.uri(manifest_key), str(content["digest"]))
 

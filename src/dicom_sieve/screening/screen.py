@@ -2,15 +2,23 @@
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any
 
 from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Criterion, Decider, compile_criteria, criteria_digest
-from dicom_sieve.errors import DicomSieveError, IncompleteRunError, NothingReadableError
+from dicom_sieve.errors import (
+    DicomSieveError,
+    IncompleteRunError,
+    LeaseLostError,
+    LedgerError,
+    NothingReadableError,
+)
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
+from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.runs import (
     Manifest,
     begin_run,
@@ -22,7 +30,7 @@ from dicom_sieve.ledger.runs import (
     headers_of_snapshot,
     record_decisions,
 )
-from dicom_sieve.ledger.snapshots import SnapshotCounts, find_or_add_location
+from dicom_sieve.ledger.snapshots import SnapshotCounts
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing import publish
 from dicom_sieve.screening.index import Limits, Shard, index_shard
@@ -55,6 +63,7 @@ class Screening:
         run_shards: How shards are run.
         observer: Who watches.
         clock: Tells the time.
+        lease_seconds: How long the run may be away before others may write to the location.
     """
 
     execution_id: str
@@ -66,6 +75,7 @@ class Screening:
     run_shards: RunsShards = one_by_one
     observer: Observer = field(default_factory=Silent)
     clock: Callable[[], datetime.datetime] = now
+    lease_seconds: float = LEASE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +113,27 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         StoreError: The location cannot be listed, or the output cannot be written.
         NothingReadableError: The credentials may list, but not read.
         IncompleteRunError: Some objects could not be read. What could is decided and recorded.
+        LeaseLostError: The run was away for too long.
     """
     compiled = compile_criteria(screening.criteria)
-    place = screening.store.location
-    with ledger.lock(place, lambda: screening.observer.note("waiting for another run on the same ledger to end")):
-        with ledger.engine.begin() as connection:
-            location_id = find_or_add_location(connection, place)
-            fail_abandoned(connection, location_id, screening.clock())
+    with ledger.lease(
+        screening.store.location,
+        on_wait=lambda: screening.observer.note("waiting for another run on the same location to end"),
+        seconds=screening.lease_seconds,
+    ) as lease:
+        with lease.writing() as connection:
+            fail_abandoned(connection, lease.location_id, screening.clock())
             number, run_id = begin_run(
                 connection,
                 execution_id=screening.execution_id,
-                location_id=location_id,
+                location_id=lease.location_id,
                 criteria=[one.as_given() for one in screening.criteria],
                 criteria_digest=criteria_digest(screening.criteria),
                 started_at=screening.clock(),
                 software_version=__version__,
             )
-        run = _Run(screening, ledger, compiled, location_id, number, run_id)
+            lease.name_run(connection, number)
+        run = _Run(screening, ledger, lease, compiled, number, run_id)
         try:
             return run.execute()
         except BaseException as error:
@@ -133,8 +147,8 @@ class _Run:
 
     screening: Screening
     ledger: Ledger
+    lease: Lease
     criteria: tuple[CompiledCriterion, ...]
-    location_id: int
     number: int
     id: str
     is_finished: bool = False
@@ -142,12 +156,11 @@ class _Run:
     def execute(self) -> Outcome:
         snapshot_id, listed = take_snapshot(
             self.screening.store,
-            self.ledger,
-            self.location_id,
+            self.lease,
             clock=self.screening.clock,
             observer=self.screening.observer,
         )
-        with self.ledger.engine.begin() as connection:
+        with self.lease.writing() as connection:
             bind_snapshot(connection, self.number, snapshot_id)
         indexed = self._index()
         self.ledger.count_anew()
@@ -155,7 +168,7 @@ class _Run:
         self._decide(snapshot_id)
         self.ledger.count_anew()
         with self.ledger.engine.connect() as connection:
-            results = count_results(connection, self.number, snapshot_id, self.location_id)
+            results = count_results(connection, self.number, snapshot_id, self.lease.location_id)
         counts = {**results, **_effort(listed, indexed)}
         if counts["unread"]:
             self._finish(RunState.INCOMPLETE, counts)
@@ -165,20 +178,24 @@ class _Run:
         return Outcome(self.id, counts, manifest)
 
     def fail(self, error: BaseException) -> None:
-        """Record why the run ended; the text of an error that is not ours may hold anything and is left out."""
+        """Record why the run ended; the text of an error that is not ours may hold anything and is left out.
+
+        Where that cannot be written any more, the ledger shows the run as failed all the same: it has no lease.
+        """
         if not self.is_finished:
             text = str(error) if isinstance(error, DicomSieveError) else f"unexpected {type(error).__name__}"
-            self._finish(RunState.FAILED, failure=text)
+            with suppress(LedgerError, LeaseLostError):
+                self._finish(RunState.FAILED, failure=text)
 
     def _index(self) -> "_Indexed":
         """Read what has no header yet. The only place that writes headers: workers return rows."""
         observer = self.screening.observer
-        observer.begin("index", count_unread(self.ledger.engine, self.location_id))
-        shards = _shards(unread_objects(self.ledger.engine, self.location_id), self.screening.shard_objects)
+        observer.begin("index", count_unread(self.ledger.engine, self.lease.location_id))
+        shards = _shards(unread_objects(self.ledger.engine, self.lease.location_id), self.screening.shard_objects)
         index = partial(_index, store=self.screening.store, limits=self.screening.limits)
         indexed, fruitless = _Indexed(), 0
         for result in self.screening.run_shards(index, shards):
-            with self.ledger.engine.begin() as connection:
+            with self.lease.writing() as connection:
                 record_headers(connection, result.indexed)
             indexed.add(len(result.indexed), result.reads, result.bytes_read)
             observer.advance(len(result.indexed) + len(result.unread))
@@ -194,16 +211,16 @@ class _Run:
         decider = Decider(self.criteria)
         observer = self.screening.observer
         observer.begin("decide", None)
-        for page in headers_of_snapshot(self.ledger.engine, snapshot_id, self.location_id):
+        for page in headers_of_snapshot(self.ledger.engine, snapshot_id, self.lease.location_id):
             decisions = [(one.id, UNJUDGED if one.defect else decider.decide(one.attributes)) for one in page]
-            with self.ledger.engine.begin() as connection:
+            with self.lease.writing() as connection:
                 record_decisions(connection, self.number, decisions)
             observer.advance(len(page))
 
     def _refuse_nothing_readable(self, snapshot_id: int) -> None:
         """A location of which nothing can be read tells of the credentials, not of the objects: no verdict."""
         with self.ledger.engine.connect() as connection:
-            refused = count_refused(connection, snapshot_id, self.location_id)
+            refused = count_refused(connection, snapshot_id, self.lease.location_id)
         if refused:
             raise NothingReadableError(str(self.screening.store.location), refused)
 
@@ -215,9 +232,10 @@ class _Run:
             self.ledger,
             run_id=self.id,
             snapshot_id=snapshot_id,
-            location_id=self.location_id,
+            location_id=self.lease.location_id,
             counts=counts,
             output=self.screening.output,
+            make_sure=self.lease.make_sure,
             advance=self.screening.observer.advance,
         )
 
@@ -229,7 +247,7 @@ class _Run:
         manifest: Manifest | None = None,
         failure: str | None = None,
     ) -> None:
-        with self.ledger.engine.begin() as connection:
+        with self.lease.writing() as connection:
             finish_run(
                 connection,
                 self.number,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from dicom_sieve.errors import ListingOrderError
-from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.snapshots import (
     KnownObject,
     SnapshotCounts,
@@ -70,8 +70,7 @@ def compare(listing: Iterable[ObjectInfo], known: Iterable[KnownObject], locatio
 
 def take_snapshot(
     store: Lists,
-    ledger: Ledger,
-    location_id: int,
+    lease: Lease,
     *,
     clock: Callable[[], datetime.datetime],
     observer: Observer,
@@ -87,17 +86,18 @@ def take_snapshot(
     Raises:
         StoreError: The location cannot be listed.
         ListingOrderError: It lists out of order.
+        LeaseLostError: The location's lease has ended.
     """
-    with ledger.engine.begin() as connection:
-        snapshot_id = open_snapshot(connection, location_id, clock())
+    with lease.writing() as connection:
+        snapshot_id = open_snapshot(connection, lease.location_id, clock())
     counts = SnapshotCounts()
     observer.begin("list", None)
-    for batch in _batches(compare(store.list(), known_objects(ledger.engine, location_id), store.location)):
+    for batch in _batches(compare(store.list(), known_objects(lease.engine, lease.location_id), store.location)):
         changes = [change for change in batch if change.is_one]
         removed = [change.known.id for change in changes if change.known is not None]
         added = [change.listed for change in changes if change.listed is not None]
-        with ledger.engine.begin() as connection:
-            record_changes(connection, snapshot_id, location_id, removed=removed, added=added)
+        with lease.writing() as connection:
+            record_changes(connection, snapshot_id, lease.location_id, removed=removed, added=added)
         listed = [change.listed for change in batch if change.listed is not None]
         counts = SnapshotCounts(
             listed=counts.listed + len(listed),
@@ -106,7 +106,7 @@ def take_snapshot(
             removed=counts.removed + len(removed),
         )
         observer.advance(len(listed))
-    with ledger.engine.begin() as connection:
+    with lease.writing() as connection:
         close_snapshot(connection, snapshot_id, clock(), counts)
     return snapshot_id, counts
 

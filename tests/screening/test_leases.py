@@ -11,7 +11,7 @@ from dicom_sieve.screening import Silent
 from tests.screening.screenings import ct, mr, screen_ct, verdicts
 from tests.simulated_store import SimulatedStore
 
-WAITING = "waiting for another run on the same ledger to end"
+WAITING = "waiting for another run on the same location to end"
 
 
 class Listener(Silent):
@@ -75,21 +75,19 @@ def test_a_run_that_fails_lets_the_next_one_in(ledger: Ledger) -> None:
     assert listener.notes == []
 
 
-@pytest.mark.real_postgres
-def test_runs_over_two_locations_go_side_by_side_on_postgresql(postgres_url: str) -> None:
+def test_runs_over_two_locations_go_side_by_side(ledger: Ledger) -> None:
     first, second, listener = other_store("b"), other_store("c"), Listener()
-    with open_ledger(postgres_url) as ledger:
 
-        def run_the_second_within_the_first() -> None:
-            thread = start(lambda: screen_ct(second, ledger, "second", observer=listener))
-            thread.join(30)
-            assert not thread.is_alive()
+    def run_the_second_within_the_first() -> None:
+        thread = start(lambda: screen_ct(second, ledger, "second", observer=listener))
+        thread.join(30)
+        assert not thread.is_alive()
 
-        first.on_list = run_the_second_within_the_first
-        screen_ct(first, ledger, "first")
+    first.on_list = run_the_second_within_the_first
+    screen_ct(first, ledger, "first")
 
-        assert listener.notes == []
-        assert verdicts(ledger, "first") == verdicts(ledger, "second")
+    assert listener.notes == []
+    assert verdicts(ledger, "first") == verdicts(ledger, "second")
 
 
 @pytest.mark.real_postgres

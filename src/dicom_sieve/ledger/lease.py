@@ -1,0 +1,172 @@
+"""Leases: who may write to a location, and until when (ADR 9).
+
+A run holds the lease of its location. A small thread renews it, every transaction of the run makes sure of it, and it
+ends by itself when its holder died. So one snapshot is taken at a time, nothing is indexed twice, and a process that
+was stopped for too long writes nothing any more.
+"""
+
+import datetime
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from dicom_sieve.errors import LeaseLostError, LedgerError
+from dicom_sieve.ledger import database
+from dicom_sieve.ledger.holder import is_dead, name_holder
+from dicom_sieve.ledger.snapshots import find_or_add_location, insert_once
+from dicom_sieve.ledger.tables import RunState, lease, run
+from dicom_sieve.objects import Location
+
+LEASE_SECONDS = 60.0
+"""So long a run that died blocks its location, at most, and is shown as running."""
+RENEWALS = 4
+"""In the time of one lease: three may fail."""
+PAUSE_SECONDS = 0.25
+_FOREVER_SECONDS = 365 * 86_400.0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write to one location, for a while.
+
+    Attributes:
+        engine: The ledger's.
+        place: Which location.
+        location_id: Of its row.
+        seconds: How long the lease lasts after it was renewed.
+        holder: Who holds it.
+    """
+
+    engine: sa.Engine
+    place: Location
+    location_id: int
+    seconds: float
+    holder: str = field(default_factory=name_holder)
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Begin a transaction that is committed at the end, if the lease has lasted until then.
+
+        Keep it short, some pages of rows: on SQLite all other writers wait meanwhile.
+
+        Raises:
+            LeaseLostError: The lease has ended; nothing was written.
+        """
+        with database.writing(self.engine, self.seconds) as connection:
+            # FOR KEY SHARE: nobody takes the lease before this ends, and the thread that renews it need not wait.
+            mine = sa.select(lease.c.holder).where(self._is_mine(connection))
+            if connection.scalar(mine.with_for_update(read=True, key_share=True)) is None:
+                raise LeaseLostError(str(self.place), self.seconds)
+            yield connection
+            self._renew(connection)
+
+    def make_sure(self) -> None:
+        """Renew the lease before something that is not written in a transaction.
+
+        Raises:
+            LeaseLostError: It has ended.
+        """
+        with database.writing(self.engine, self.seconds) as connection:
+            self._renew(connection)
+
+    def name_run(self, connection: sa.Connection, run_number: int) -> None:
+        """Say which run the lease is held for; within `writing`."""
+        connection.execute(sa.update(lease).where(self._is_mine(connection)).values(run_number=run_number))
+
+    def take(self) -> bool:
+        """Take the lease if nobody has it, if it has ended, or if its holder is dead for certain."""
+        free = {"holder": self.holder, "run_number": None, "expires_at": self._end(self.engine)}
+        with database.writing(self.engine, self.seconds) as connection:
+            connection.execute(insert_once(connection, lease).values(location_id=self.location_id, **free))
+            found = connection.execute(
+                sa.select(lease.c.holder, (lease.c.expires_at <= database.moment(connection)).label("has_ended"))
+                .where(lease.c.location_id == self.location_id)
+                .with_for_update(skip_locked=True)
+            ).first()
+            if found is None:  # its holder is writing
+                return False
+            if found.holder != self.holder and (found.has_ended or is_dead(found.holder)):
+                connection.execute(sa.update(lease).where(lease.c.location_id == self.location_id).values(**free))
+                return True
+            return bool(found.holder == self.holder)
+
+    def keep(self, ended: threading.Event) -> None:
+        """Renew the lease again and again, until it is given up or lost."""
+        while not ended.wait(self.seconds / RENEWALS):
+            try:
+                self.make_sure()
+            except LeaseLostError:
+                return
+            except (LedgerError, sa.exc.SQLAlchemyError):
+                continue  # the database is away; it may be back before the lease ends
+
+    def give_up(self) -> None:
+        """Let the next one in."""
+        with database.writing(self.engine, self.seconds) as connection:
+            is_mine = sa.and_(lease.c.location_id == self.location_id, lease.c.holder == self.holder)
+            connection.execute(sa.delete(lease).where(is_mine))
+
+    def _renew(self, connection: sa.Connection) -> None:
+        renewed = connection.execute(
+            sa.update(lease).where(self._is_mine(connection)).values(expires_at=self._end(connection.engine))
+        )
+        if renewed.rowcount != 1:
+            raise LeaseLostError(str(self.place), self.seconds)
+
+    def _is_mine(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
+        return sa.and_(
+            lease.c.location_id == self.location_id,
+            lease.c.holder == self.holder,
+            lease.c.expires_at > database.moment(connection),
+        )
+
+    def _end(self, engine: sa.Engine) -> sa.ColumnElement[datetime.datetime]:
+        return database.moment(engine, self.seconds)
+
+
+@contextmanager
+def hold(
+    engine: sa.Engine, place: Location, *, on_wait: Callable[[], None], seconds: float = LEASE_SECONDS
+) -> Iterator[Lease]:
+    """Hold the lease of a location, and wait for it first while another holds it.
+
+    Args:
+        engine: The ledger's.
+        place: Which location; it is recorded when it is new.
+        on_wait: Called once, when another holds the lease.
+        seconds: How long the lease lasts after its holder died.
+    """
+    with database.writing(engine, seconds) as connection:
+        location_id = find_or_add_location(connection, place)
+    is_shared = database.is_shared(engine)
+    held = Lease(engine, place, location_id, seconds if is_shared else _FOREVER_SECONDS)
+    if not held.take():
+        on_wait()
+        while not held.take():
+            time.sleep(PAUSE_SECONDS)
+    ended = threading.Event()
+    keeper = threading.Thread(target=held.keep, args=(ended,), name="lease", daemon=True)
+    if is_shared:
+        keeper.start()
+    try:
+        yield held
+    finally:
+        ended.set()
+        if is_shared:
+            keeper.join()
+        with suppress(
+            LedgerError, sa.exc.SQLAlchemyError
+        ):  # it ends by itself, and what went wrong is being told already
+            held.give_up()
+
+
+def is_abandoned(engine: sa.Engine) -> sa.ColumnElement[bool]:
+    """Tell of which runs the ledger says that they are under way, though nobody holds a lease for them any more."""
+    held = sa.select(sa.literal(1)).where(
+        lease.c.run_number == run.c.number, lease.c.expires_at > database.moment(engine)
+    )
+    return sa.and_(run.c.state == RunState.RUNNING, ~held.exists())
