@@ -61,9 +61,16 @@ class TestOnPostgresql:
         return postgres_url
 
     @pytest.mark.real_postgres
-    @pytest.mark.parametrize("statement", ["TRUNCATE decision", "TRUNCATE run CASCADE", "TRUNCATE header CASCADE"])
-    def test_decisions_are_never_truncated(self, screened: Ledger, statement: str) -> None:
-        assert is_refused(screened, statement, "a decision")
+    @pytest.mark.parametrize(
+        ("statement", "because"),
+        [
+            ("TRUNCATE decision", "a decision"),
+            ("TRUNCATE run CASCADE", "a finished run"),
+            ("TRUNCATE header CASCADE", "a header"),
+        ],
+    )
+    def test_nothing_is_truncated(self, screened: Ledger, statement: str, because: str) -> None:
+        assert is_refused(screened, statement, because)
 
 
 class TestOnSqlite:

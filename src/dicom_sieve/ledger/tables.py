@@ -97,6 +97,8 @@ header = sa.Table(
     sa.Index("header_series_instance_uid", "series_instance_uid"),
     sa.Index("header_study_instance_uid", "study_instance_uid"),
 )
+_is_defective = header.c.defect.is_not(None)
+sa.Index("header_defect", header.c.defect, sqlite_where=_is_defective, postgresql_where=_is_defective)
 
 object_ = sa.Table(
     "object",
@@ -111,7 +113,7 @@ object_ = sa.Table(
     sa.Column("sop_instance_uid", sa.Text),
     sa.Column("added_in", BigKey, sa.ForeignKey("snapshot.id"), nullable=False),
     sa.Column("removed_in", BigKey, sa.ForeignKey("snapshot.id")),
-    sa.Index("object_key", "key"),
+    sa.Index("object_key", "location_id", "key"),
     sa.Index("object_header_id", "header_id"),
     sa.Index("object_sop_instance_uid", "sop_instance_uid"),
 )
@@ -147,11 +149,12 @@ run = sa.Table(
     sa.Column("seal", sa.Text),
 )
 
+# Without foreign keys: a run writes as many rows as there are headers, and PostgreSQL would look each of them up twice.
 decision = sa.Table(
     "decision",
     metadata,
-    sa.Column("run_number", BigKey, sa.ForeignKey("run.number"), primary_key=True),
-    sa.Column("header_id", BigKey, sa.ForeignKey("header.id"), primary_key=True),
+    sa.Column("run_number", BigKey, primary_key=True, autoincrement=False),
+    sa.Column("header_id", BigKey, primary_key=True, autoincrement=False),
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("findings", QueryableJson, nullable=False),
     sqlite_with_rowid=False,
