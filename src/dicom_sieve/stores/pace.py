@@ -34,6 +34,11 @@ class Pace:
         self._answers = 0
         self._deaf_until = float("-inf")
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a slot is free, so that nobody would wait for one."""
+        return not self._slots.locked()
+
     async def __aenter__(self) -> None:
         await self._slots.acquire()
 

@@ -8,7 +8,7 @@ bounded time; one that slows down slows down all of its event loop (`Pace`).
 
 import asyncio
 import datetime
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -79,21 +79,15 @@ class S3Store:
         """Read bytes of an object, if it is still the one that was listed; see `Reads.read`."""
         if not 0 <= start < end <= listed.size:
             raise ValueError("start and end must be a range within the object")
-        patience, pace = self.access.patience, self._pace()
-        fault = TransportError("no answer")
-        try:
-            async with asyncio.timeout(patience.read_deadline_seconds):
-                for attempt in range(patience.read_attempts):
-                    if attempt:
-                        await asyncio.sleep(patience.pause(attempt))
-                    try:
-                        async with pace:
-                            return await self._ask(listed, start, end)
-                    except TransportError as error:
-                        fault = error
-        except TimeoutError:
-            pass
-        raise fault
+        loop, pace = asyncio.get_running_loop(), self._pace()
+        until = loop.time() + self.access.patience.read_deadline_seconds
+        fault = None
+        if pace.has_room:  # then the first attempt bounds its time itself: one timer less for each read
+            try:
+                return await self._ask(pace, listed, start, end)
+            except TransportError as error:
+                fault = error
+        return await self._ask_until(until, fault, partial(self._ask, pace, listed, start, end))
 
     async def stat(self, key: str) -> ObjectInfo:
         """Look one object up as it is now; see `Reads.stat`."""
@@ -156,15 +150,37 @@ class S3Store:
     async def _in_thread(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(ask, *args, **kwargs))
 
-    async def _ask(self, listed: ObjectInfo, start: int, end: int) -> bytes:
-        """Make one attempt at a read."""
-        if _is_plain(listed.key):
+    async def _ask(self, pace: Pace, listed: ObjectInfo, start: int, end: int) -> bytes:
+        """Make one attempt at a read: obstore bounds its time itself, boto3 that of each part of an answer alone."""
+        async with pace:
+            if _is_plain(listed.key):
+                try:
+                    return await self._read_plain(listed, start, end)
+                except Exception as error:  # obstore has no base class for all that it raises
+                    if told := plain_read_error(error):
+                        raise told from None
             try:
-                return await self._read_plain(listed, start, end)
-            except Exception as error:  # obstore has no base class for all that it raises
-                if told := plain_read_error(error):
-                    raise told from None
-        return await self._in_thread(self._read_any, listed, start, end)
+                async with asyncio.timeout(self.access.patience.read_deadline_seconds):
+                    return await self._in_thread(self._read_any, listed, start, end)
+            except TimeoutError:
+                raise TransportError("no answer") from None
+
+    async def _ask_until(
+        self, until: float, fault: TransportError | None, ask: Callable[[], Awaitable[bytes]]
+    ) -> bytes:
+        """Make the attempts that are left, after one that ended in a fault or before any, up to a time of the loop."""
+        patience = self.access.patience
+        try:
+            async with asyncio.timeout_at(until):
+                for attempt in range(0 if fault is None else 1, patience.read_attempts):
+                    await asyncio.sleep(patience.pause(attempt))
+                    try:
+                        return await ask()
+                    except TransportError as error:
+                        fault = error
+        except TimeoutError:
+            pass
+        raise fault or TransportError("no answer")
 
     async def _read_plain(self, listed: ObjectInfo, start: int, end: int) -> bytes:
         wanted = (start, end)
