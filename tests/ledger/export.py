@@ -1,0 +1,156 @@
+"""What a ledger says, as text: two ledgers that say the same give the same bytes, on whichever database.
+
+Left out is what depends on the way there: numbers of rows, times of runs, and what a run had to do to
+know what it knows.
+"""
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve import Ledger
+from dicom_sieve.ledger.tables import (
+    computation,
+    computation_input,
+    computation_output,
+    decision,
+    header,
+    header_change,
+    instance_decision,
+    location,
+    object_,
+    run,
+    series_decision,
+)
+
+EFFORT = {"added", "removed", "indexed", "reads", "bytes_read"}
+
+
+def export(ledger: Ledger, *run_ids: str) -> str:
+    """Give everything that the ledger says of all runs, or of those named, and of its objects as they are now.
+
+    Returns:
+        JSON, one fact a line; the lines of one kind together, and sorted.
+    """
+    lines: list[str] = []
+    with ledger.engine.connect() as connection:
+        chosen = sa.select(run.c.number)
+        if run_ids:
+            chosen = chosen.where(run.c.id.in_(run_ids))
+        numbers = connection.scalars(chosen.order_by(run.c.number)).all()
+        for kind, query in _queries(numbers):
+            facts = (_as_fact(kind, row._asdict()) for row in connection.execute(query))
+            lines.extend(sorted(json.dumps(fact, sort_keys=True, default=_plain) for fact in facts))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _queries(numbers: Any) -> Iterator[tuple[str, sa.Select[Any]]]:
+    place = [location.c.endpoint, location.c.bucket, location.c.prefix]
+    of_runs = run.c.number.in_(numbers)
+    yield "location", sa.select(*place)
+    yield (
+        "header",
+        sa.select(
+            header.c.digest,
+            header.c.study_instance_uid,
+            header.c.series_instance_uid,
+            header.c.sop_class_uid,
+            header.c.attributes,
+            header.c.defect,
+        ),
+    )
+    yield (
+        "object",
+        sa.select(
+            *place,
+            object_.c.key,
+            object_.c.etag,
+            object_.c.size,
+            object_.c.last_modified,
+            object_.c.sop_instance_uid,
+            header.c.digest,
+        )
+        .select_from(object_.join(location).outerjoin(header, header.c.id == object_.c.header_id))
+        .where(object_.c.removed_in.is_(None)),
+    )
+    yield (
+        "run",
+        sa.select(
+            *place,
+            run.c.id,
+            run.c.criteria,
+            run.c.criteria_digest,
+            run.c.state,
+            run.c.counts,
+            run.c.software_version,
+            run.c.manifest_uri,
+            run.c.failure,
+        )
+        .select_from(run.join(location))
+        .where(of_runs),
+    )
+    yield (
+        "decision",
+        sa.select(run.c.id, header.c.digest, decision.c.verdict, decision.c.findings)
+        .select_from(
+            decision.join(run, run.c.number == decision.c.run_number).join(header, header.c.id == decision.c.header_id)
+        )
+        .where(of_runs),
+    )
+    ids = sa.select(run.c.id).where(of_runs)
+    yield "instance", sa.select(instance_decision).where(instance_decision.c.run_id.in_(ids))
+    yield "series", sa.select(series_decision).where(series_decision.c.run_id.in_(ids))
+    yield "instances of a header", _instances_of_headers().where(of_runs)
+    yield from _computations(of_runs)
+
+
+def _instances_of_headers() -> sa.Select[Any]:
+    """Select how many instances each header has in the snapshot of each run."""
+    instances, size = sa.func.sum(header_change.c.instances), sa.func.sum(header_change.c.bytes)
+    until = sa.and_(header_change.c.location_id == run.c.location_id, header_change.c.snapshot_id <= run.c.snapshot_id)
+    return (
+        sa.select(run.c.id, header.c.digest, sa.cast(instances, sa.Text), sa.cast(size, sa.Text))
+        .select_from(run.join(header_change, until).join(header, header.c.id == header_change.c.header_id))
+        .group_by(run.c.id, header.c.digest)
+        .having(instances != 0)
+    )
+
+
+def _computations(of_runs: sa.ColumnElement[bool]) -> Iterator[tuple[str, sa.Select[Any]]]:
+    what = [run.c.id, computation.c.name, computation.c.version, computation.c.parameters]
+    yield (
+        "computation",
+        sa.select(*what, computation.c.state)
+        .select_from(computation.join(run, run.c.number == computation.c.run_number))
+        .where(of_runs),
+    )
+    inputs, outputs = computation_input.c, computation_output.c
+    yield (
+        "computation input",
+        sa.select(*what, inputs.series_instance_uid, object_.c.key, object_.c.etag, inputs.state, inputs.failure)
+        .select_from(
+            computation.join(run, run.c.number == computation.c.run_number).join(computation_input).outerjoin(object_)
+        )
+        .where(of_runs),
+    )
+    yield (
+        "computation output",
+        sa.select(*what, outputs.series_instance_uid, outputs.uri, outputs.digest, outputs.sop_instance_uid)
+        .select_from(computation.join(run, run.c.number == computation.c.run_number).join(computation_output))
+        .where(of_runs),
+    )
+
+
+def _as_fact(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    fact = {"kind": kind, **values}
+    if kind == "run" and fact["counts"]:
+        fact["counts"] = {name: value for name, value in fact["counts"].items() if name not in EFFORT}
+    return fact
+
+
+def _plain(value: object) -> str:
+    assert isinstance(value, datetime.datetime), type(value)
+    return value.isoformat()

@@ -1,0 +1,68 @@
+"""Two ledgers that say the same give the same text; every difference that matters shows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dicom_sieve import Ledger, open_ledger
+from tests.ledger.export import export
+from tests.screening.screenings import ct, mr, screen_ct
+from tests.simulated_store import SimulatedStore
+
+
+def mixed_store() -> SimulatedStore:
+    return SimulatedStore({"1": ct(), "2": ct(uid="1.2.3.4.2"), "3": mr(), "4": b"no DICOM", "5": b""})
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Ledger]:
+    """Another ledger, on SQLite."""
+    with open_ledger(f"sqlite:///{tmp_path / 'other.db'}") as opened:
+        yield opened
+
+
+def test_is_the_same_on_both_databases_however_the_rows_are_numbered(ledger: Ledger, other: Ledger) -> None:
+    screen_ct(SimulatedStore(), ledger, "before")
+    screen_ct(mixed_store(), ledger, "a", shard_objects=1)
+    screen_ct(mixed_store(), other, "a", shard_objects=3)
+
+    assert export(ledger, "a") == export(other, "a")
+    assert export(ledger) != export(other)
+
+
+def test_holds_every_object_and_verdict(ledger: Ledger) -> None:
+    screen_ct(mixed_store(), ledger, "a")
+
+    lines = export(ledger).splitlines()
+
+    assert sum('"kind": "object"' in line for line in lines) == 5
+    assert sum('"kind": "instance"' in line and '"PASSED"' in line for line in lines) == 2
+    assert sum('"kind": "decision"' in line for line in lines) == 4
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE object SET etag = 'another' WHERE key = '3'",
+        "UPDATE object SET removed_in = added_in WHERE key = '3'",
+        "UPDATE header SET attributes = '{}' WHERE defect IS NULL",
+        "INSERT INTO decision SELECT run_number, header_id + 1000, verdict, findings FROM decision LIMIT 1",
+        "UPDATE location SET prefix = 'elsewhere/'",
+    ],
+)
+def test_shows_an_edit(other: Ledger, edit: str) -> None:
+    screen_ct(mixed_store(), other, "a")
+    before = export(other)
+    with other.engine.connect() as connection:
+        connection.execute(sa.text("PRAGMA foreign_keys = OFF"))
+        connection.execute(
+            sa.text("INSERT INTO header SELECT id + 1000, digest || 'x', NULL, NULL, NULL, '{}', NULL FROM header")
+        )
+        connection.commit()
+        with_headers = export(other)
+        connection.execute(sa.text(edit))
+        connection.commit()
+
+    assert before != with_headers != export(other)
