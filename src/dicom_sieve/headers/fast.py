@@ -87,11 +87,15 @@ class _Encoding:
 _IMPLICIT = _Encoding(implicit=True, order="<")
 _EXPLICIT = _Encoding(implicit=False, order="<")
 _BIG_ENDIAN = _Encoding(implicit=False, order=">")
+_META_STEPS: dict[bytes, int] = {}
+"""Over elements of the file meta information but the one that names the transfer syntax."""
 
 LARGEST_SHARED = 4096
 """In bytes of values: the headers of most instances are smaller, and the 512 that are kept take few MiB."""
 
 _PREAMBLE = 132
+_TRANSFER_SYNTAX_UID = 0x0010
+"""Its number within group 0002."""
 _SHORTEST_ELEMENT_HEADER = 8
 _LONGEST_ELEMENT_HEADER = 12
 _FIRST_TAG_BEHIND_HEADER = FIRST_GROUP_BEHIND_HEADER << 16
@@ -135,6 +139,8 @@ def _read_meta(window: Window, data: bytes) -> tuple[_Encoding, int]:
     if len(data) >= _PREAMBLE and data[128:132] != b"DICM":
         raise _Unsure
     while True:
+        while step := _META_STEPS.get(data[position : position + 8]):
+            position += step
         if position + _LONGEST_ELEMENT_HEADER > len(data):
             _miss(window, len(data), position + _LONGEST_ELEMENT_HEADER)
         group, element, vr, short, long = _unpack(data, position)
@@ -143,9 +149,12 @@ def _read_meta(window: Window, data: bytes) -> tuple[_Encoding, int]:
         if not b"AA" <= vr <= b"ZZ" or (vr in LONG_VRS and long == UNDEFINED_LENGTH):
             raise _Unsure
         start = position + (12 if vr in LONG_VRS else 8)
-        position = start + (long if vr in LONG_VRS else short)
-        if element == 0x0010:
-            syntax = data[start:position].rstrip(b" \0")
+        end = start + (long if vr in LONG_VRS else short)
+        if element == _TRANSFER_SYNTAX_UID:
+            syntax = data[start:end].rstrip(b" \0")
+        elif start == position + 8:
+            _remember(_META_STEPS, data[position:start], end - position)
+        position = end
     encoding = _encoding(syntax)
     if encoding.head(data, position)[0] < FIRST_GROUP_OF_DATA_SET or encoding.implicit == _is_vr(vr):
         raise _Unsure
