@@ -1,17 +1,36 @@
 """What indexing asks of the ledger, and what it brings: objects without a header, and headers."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from dicom_sieve.headers import Instance
-from dicom_sieve.ledger.snapshots import insert_once
-from dicom_sieve.ledger.tables import header, object_
+from dicom_sieve.headers import Header, Instance
+from dicom_sieve.ledger import bulk, header_changes
+from dicom_sieve.ledger.tables import BigKey, QueryableJson, UtcDateTime, header, object_
 from dicom_sieve.objects import ObjectInfo
 
 PAGE_ROWS = 10_000
-_DIGESTS_A_QUERY = 500
+
+_headers = bulk.staging(
+    "staged_header",
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("study_instance_uid", sa.Text),
+    sa.Column("series_instance_uid", sa.Text),
+    sa.Column("sop_class_uid", sa.Text),
+    sa.Column("attributes", QueryableJson),
+    sa.Column("defect", sa.Text),
+)
+_read = bulk.staging(
+    "staged_read",
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("digest", sa.Text),
+    sa.Column("sop_instance_uid", sa.Text),
+    sa.Column("etag", sa.Text),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("last_modified", UtcDateTime),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,67 +90,67 @@ def unread_objects(engine: sa.Engine, location_id: int) -> Iterator[UnreadObject
 
 
 def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) -> None:
-    """Store what a shard brought, within one transaction; a second time it changes nothing.
+    """Store what a shard brought; a second time it changes nothing.
 
     Equal headers are stored once. A row that has a header already keeps it.
+
+    Args:
+        connection: Within a transaction, under the location's lease.
+        indexed: Each row once.
     """
     if not indexed:
         return
-    ids = _store_headers(connection, indexed)
-    connection.execute(
-        sa.update(object_)
-        .where(object_.c.id == sa.bindparam("row"), object_.c.header_id.is_(None))
-        .values(
-            header_id=sa.bindparam("to_header"),
-            sop_instance_uid=sa.bindparam("uid"),
-            etag=sa.bindparam("now_etag"),
-            size=sa.bindparam("now_size"),
-            last_modified=sa.bindparam("now_modified"),
-        ),
-        [
-            {
-                "row": one.id,
-                "to_header": ids[one.instance.header.digest],
-                "uid": one.instance.sop_instance_uid,
-                "now_etag": one.info.etag,
-                "now_size": one.info.size,
-                "now_modified": one.info.last_modified,
-            }
+    _store_headers(connection, {one.instance.header.digest: one.instance.header for one in indexed})
+    as_moment = bulk.stored(connection, object_.c.last_modified)
+    bulk.stage(
+        connection,
+        _read,
+        (
+            (
+                one.id,
+                one.instance.header.digest,
+                one.instance.sop_instance_uid,
+                one.info.etag,
+                one.info.size,
+                as_moment(one.info.last_modified),
+            )
             for one in indexed
-        ],
+        ),
     )
+    is_new = sa.and_(
+        object_.c.id == _read.c.id,
+        header.c.digest == _read.c.digest,
+        object_.c.header_id.is_(None),
+        object_.c.removed_in.is_(None),
+    )
+    header_changes.add(
+        connection,
+        sa.select(object_.c.location_id, header.c.id, object_.c.added_in, sa.func.count(), sa.func.sum(_read.c.size))
+        .where(is_new)
+        .group_by(object_.c.location_id, header.c.id, object_.c.added_in),
+    )
+    values = {name: _read.c[name] for name in ("sop_instance_uid", "etag", "size", "last_modified")}
+    connection.execute(sa.update(object_).where(is_new).values(header_id=header.c.id, **values))
 
 
-def _store_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) -> dict[str, int]:
-    """Give the row of every header by its digest."""
-    headers = {one.instance.header.digest: one.instance.header for one in indexed}
-    ids = _find_headers(connection, list(headers))
-    new = [
-        {
-            "digest": digest,
-            "study_instance_uid": one.study_instance_uid,
-            "series_instance_uid": one.series_instance_uid,
-            "sop_class_uid": one.sop_class_uid,
-            "attributes": dict(one.attributes),
-            "defect": one.defect,
-        }
-        # In one order for all writers, so that two that store the same headers never wait for each other in a ring.
-        for digest, one in sorted(headers.items())
-        if digest not in ids
-    ]
-    if new:
-        connection.execute(insert_once(connection, header), new)
-        ids |= _find_headers(connection, [str(row["digest"]) for row in new])
-    return ids
-
-
-def _find_headers(connection: sa.Connection, digests: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for start in range(0, len(digests), _DIGESTS_A_QUERY):
-        wanted = digests[start : start + _DIGESTS_A_QUERY]
-        rows = connection.execute(sa.select(header.c.digest, header.c.id).where(header.c.digest.in_(wanted)))
-        found.update((digest, row) for digest, row in rows)
-    return found
+def _store_headers(connection: sa.Connection, headers: Mapping[str, Header]) -> None:
+    """Store those that are new, in one order for all writers: then no two wait for each other in a ring."""
+    rows = (
+        (
+            digest,
+            one.study_instance_uid,
+            one.series_instance_uid,
+            one.sop_class_uid,
+            json.dumps(dict(one.attributes)),
+            one.defect,
+        )
+        for digest, one in headers.items()
+    )
+    bulk.stage(connection, _headers, rows)
+    is_known = sa.exists().where(header.c.digest == _headers.c.digest)
+    new = sa.select(_headers).where(~is_known).order_by(_headers.c.digest)
+    insert = bulk.insert_of(connection, header).from_select(_headers.c.keys(), new)
+    connection.execute(insert.on_conflict_do_nothing())
 
 
 def _is_unread(location_id: int) -> sa.ColumnElement[bool]:

@@ -1,17 +1,19 @@
 """Snapshots and objects: what a location held when it was listed."""
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from dicom_sieve.headers import Defect
-from dicom_sieve.ledger.tables import SnapshotState, header, location, object_, snapshot
+from dicom_sieve.ledger import bulk, header_changes
+from dicom_sieve.ledger.tables import BigKey, SnapshotState, header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
 
 PAGE_ROWS = 5_000
+_closing = bulk.staging("staged_closing", sa.Column("id", BigKey, primary_key=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,29 +108,38 @@ def record_changes(
     snapshot_id: int,
     location_id: int,
     *,
-    removed: Iterable[int],
-    added: Iterable[ObjectInfo],
+    removed: Sequence[int],
+    added: Sequence[ObjectInfo],
 ) -> None:
-    """Close the rows of objects that are gone or changed, then open rows for new ones; within one transaction."""
-    closing = [{"row": row, "removed": snapshot_id} for row in removed]
-    if closing:
-        connection.execute(
-            sa.update(object_).where(object_.c.id == sa.bindparam("row")).values(removed_in=sa.bindparam("removed")),
-            closing,
+    """Close the rows of objects that are gone or changed, then open rows for new ones.
+
+    Args:
+        connection: Within a transaction, under the location's lease.
+        snapshot_id: The snapshot that found it so.
+        location_id: Its location.
+        removed: Rows to close; one that is closed already stays as it is.
+        added: Objects to open rows for.
+    """
+    if removed:
+        bulk.stage(connection, _closing, ((row,) for row in removed))
+        is_closing = sa.and_(object_.c.id == _closing.c.id, object_.c.removed_in.is_(None))
+        header_changes.add(
+            connection,
+            sa.select(
+                object_.c.location_id,
+                object_.c.header_id,
+                sa.literal(snapshot_id),
+                -sa.func.count(),
+                -sa.func.sum(object_.c.size),
+            )
+            .where(is_closing, object_.c.header_id.is_not(None))
+            .group_by(object_.c.location_id, object_.c.header_id),
         )
-    opening = [
-        {
-            "location_id": location_id,
-            "key": one.key,
-            "etag": one.etag,
-            "size": one.size,
-            "last_modified": one.last_modified,
-            "added_in": snapshot_id,
-        }
-        for one in added
-    ]
-    if opening:
-        connection.execute(sa.insert(object_), opening)
+        connection.execute(sa.update(object_).where(is_closing).values(removed_in=snapshot_id))
+    as_moment = bulk.stored(connection, object_.c.last_modified)
+    opening = ((location_id, one.key, one.etag, one.size, as_moment(one.last_modified), snapshot_id) for one in added)
+    columns = ("location_id", "key", "etag", "size", "last_modified", "added_in")
+    bulk.append(connection, object_, columns, opening)
 
 
 def close_snapshot(
@@ -153,13 +164,7 @@ def is_in_snapshot(snapshot_id: int, location_id: int) -> sa.ColumnElement[bool]
 
 def insert_once(connection: sa.Connection, table: sa.Table) -> sa.Insert:
     """Give an INSERT that leaves a row alone that is there already."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as postgresql_insert  # noqa: PLC0415
-
-        return postgresql_insert(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects.sqlite import insert as sqlite_insert  # noqa: PLC0415
-
-    return sqlite_insert(table).on_conflict_do_nothing()
+    return bulk.insert_of(connection, table).on_conflict_do_nothing()
 
 
 def new_key(result: sa.CursorResult[Any]) -> int:

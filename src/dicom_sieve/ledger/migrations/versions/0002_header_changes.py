@@ -25,17 +25,6 @@ FROM (
 GROUP BY location_id, header_id, snapshot_id
 """
 
-POSTGRESQL_TRIGGERS = (
-    """
-    CREATE TRIGGER run_is_never_truncated BEFORE TRUNCATE ON run
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('a finished run')
-    """,
-    """
-    CREATE TRIGGER header_is_never_truncated BEFORE TRUNCATE ON header
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('a header')
-    """,
-)
-
 
 def upgrade() -> None:
     """Make the table, and count what the ledger holds; make bulk ways in and out of the other tables."""
@@ -66,8 +55,6 @@ def _drop_foreign_keys_of_decision() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.drop_constraint("decision_run_number_fkey", "decision")
         op.drop_constraint("decision_header_id_fkey", "decision")
-        for statement in POSTGRESQL_TRIGGERS:  # with the keys, decisions refused this for run and header
-            op.execute(statement)
         return
     # SQLite drops a constraint with its table alone, and a table only where no view looks at it.
     for view in reversed(VIEWS_ON_DECISIONS):

@@ -1,0 +1,73 @@
+"""The bulk ways in: very many rows at once, as each database takes them fastest.
+
+PostgreSQL copies (COPY), SQLite runs one statement over all rows on the driver's own cursor. Rows come as the driver
+takes them: JSON as text, moments as `stored` gives them. What is more than appending goes through a staging table, a
+temporary one of the connection, and from there in statements that both databases understand.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dicom_sieve.errors import LedgerError
+from dicom_sieve.ledger.database import describe
+
+Row = Sequence[Any]
+
+
+def append(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Insert rows that are new for certain, within a transaction.
+
+    Args:
+        connection: Within a transaction that writes.
+        table: Where to.
+        columns: Names of its columns, in the order of each row.
+        rows: Asked for while they are written; not more than one is held here.
+
+    Raises:
+        LedgerError: The database has gone away.
+    """
+    with closing(connection.connection.cursor()) as cursor:
+        try:
+            _write(cursor, connection, table, ", ".join(columns), rows)
+        except connection.dialect.loaded_dbapi.Error as error:
+            if connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor):
+                connection.invalidate()
+                raise LedgerError(f"the ledger cannot be reached: {describe(connection.engine)}") from None
+            raise
+
+
+def _write(cursor: Any, connection: sa.Connection, table: sa.Table, names: str, rows: Iterable[Row]) -> None:
+    name = connection.dialect.identifier_preparer.format_table(table)
+    if connection.dialect.name == "postgresql":
+        with cursor.copy(f"COPY {name} ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        places = ", ".join("?" for _ in names.split(", "))
+        cursor.executemany(f"INSERT INTO {name} ({names}) VALUES ({places})", rows)  # noqa: S608 - names of ours
+
+
+def stage(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> None:
+    """Fill a staging table, made with `staging`, in place of what it held."""
+    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+    connection.execute(sa.delete(table))
+    append(connection, table, table.columns.keys(), rows)
+
+
+def staging(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """Describe a staging table. It is the connection's own and, on PostgreSQL, empty after each transaction."""
+    return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DELETE ROWS")
+
+
+def stored(connection: sa.Connection, column: sa.Column[Any]) -> Callable[[Any], Any]:
+    """Give what turns a value of a column into what the driver takes."""
+    return column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect) or (lambda value: value)
+
+
+def insert_of(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Give an INSERT that can say what to do ON CONFLICT."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
