@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from dicom_sieve.criteria import Decision
 from dicom_sieve.headers import Defect
+from dicom_sieve.ledger.lease import Lease
+from dicom_sieve.ledger.seals import seal, seal_rows
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
 from dicom_sieve.ledger.tables import RunState, decision, header, location, object_, run, series_decision
 
@@ -86,13 +88,15 @@ def begin_run(
     return new_key(connection.execute(sa.insert(run).values(values))), run_id
 
 
-def fail_abandoned(connection: sa.Connection, location_id: int, finished_at: datetime.datetime) -> None:
+def fail_abandoned(lease: Lease, finished_at: datetime.datetime) -> None:
     """Record the end of runs whose process ended before they did: only who holds the location's lease can tell."""
-    connection.execute(
-        sa.update(run)
-        .where(run.c.location_id == location_id, run.c.state == RunState.RUNNING)
-        .values(state=RunState.FAILED, finished_at=finished_at, failure=ABANDONED)
-    )
+    is_one = sa.and_(run.c.location_id == lease.location_id, run.c.state == RunState.RUNNING)
+    with lease.engine.connect() as connection:
+        numbers = connection.scalars(sa.select(run.c.number).where(is_one).order_by(run.c.number)).all()
+    for number in numbers:
+        seal_rows(lease, number)
+        with lease.writing() as connection:
+            finish_run(connection, number, state=RunState.FAILED, finished_at=finished_at, failure=ABANDONED)
 
 
 def begins_with(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
@@ -115,12 +119,10 @@ def finish_run(
     manifest: Manifest | None = None,
     failure: str | None = None,
 ) -> None:
-    """Record a run's end. It cannot be changed any more."""
+    """Record a run's end, and seal it. It cannot be changed any more."""
+    this = sa.update(run).where(run.c.number == run_number)
     connection.execute(
-        sa.update(run)
-        .where(run.c.number == run_number)
-        .values(
-            state=state,
+        this.values(
             finished_at=finished_at,
             counts=counts,
             manifest_uri=manifest and manifest.uri,
@@ -128,6 +130,7 @@ def finish_run(
             failure=failure,
         )
     )
+    connection.execute(this.values(state=state, seal=seal(connection, run_number, state)))
 
 
 def headers_of_snapshot(engine: sa.Engine, snapshot_id: int, location_id: int) -> Iterator[list[StoredHeader]]:

@@ -147,6 +147,8 @@ run = sa.Table(
     sa.Column("manifest_digest", sa.Text),
     sa.Column("failure", sa.Text),
     sa.Column("seal", sa.Text),
+    sa.Column("sealed_after", BigKey),
+    sa.Index("run_sealed_after", "sealed_after", unique=True),
 )
 
 # Without foreign keys: a run writes as many rows as there are headers, and PostgreSQL would look each of them up twice.
@@ -191,6 +193,7 @@ seal_block = sa.Table(
     sa.Column("last_id", BigKey, nullable=False),
     sa.Column("row_count", sa.BigInteger, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("marks", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -30,6 +30,7 @@ from dicom_sieve.ledger.runs import (
     headers_of_snapshot,
     record_decisions,
 )
+from dicom_sieve.ledger.seals import seal_rows
 from dicom_sieve.ledger.snapshots import SnapshotCounts
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing import publish
@@ -121,8 +122,8 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         on_wait=lambda: screening.observer.note("waiting for another run on the same location to end"),
         seconds=screening.lease_seconds,
     ) as lease:
+        fail_abandoned(lease, screening.clock())
         with lease.writing() as connection:
-            fail_abandoned(connection, lease.location_id, screening.clock())
             number, run_id = begin_run(
                 connection,
                 execution_id=screening.execution_id,
@@ -170,6 +171,7 @@ class _Run:
         with self.ledger.engine.connect() as connection:
             results = count_results(connection, self.number, snapshot_id, self.lease.location_id)
         counts = {**results, **_effort(listed, indexed)}
+        seal_rows(self.lease, self.number)
         if counts["unread"]:
             self._finish(RunState.INCOMPLETE, counts)
             raise IncompleteRunError(self.id, counts["unread"], counts["listed"])
@@ -185,6 +187,7 @@ class _Run:
         if not self.is_finished:
             text = str(error) if isinstance(error, DicomSieveError) else f"unexpected {type(error).__name__}"
             with suppress(LedgerError, LeaseLostError):
+                seal_rows(self.lease, self.number)
                 self._finish(RunState.FAILED, failure=text)
 
     def _index(self) -> "_Indexed":

@@ -1,0 +1,222 @@
+"""Seals: a finished run's digest over its rows and the seal of the run before it on its location (ADR 10)."""
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain, groupby, islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger import lines
+from dicom_sieve.ledger.lease import Lease
+from dicom_sieve.ledger.lines import Line, canonical
+from dicom_sieve.ledger.tables import RunState, object_, run, seal_block, snapshot
+
+FORMAT = "dicom-sieve seal 1"
+BLOCK_IDS = 1_000
+"""A block covers rows whose ids are equal when divided by this."""
+_BLOCKS_A_TRANSACTION = 100
+_MARK = struct.Struct("<HI")
+"""What tells which row of a block was changed: its place in the block, and a CRC-32 of its line."""
+
+
+class Part(StrEnum):
+    """What a block is about."""
+
+    RUN = "RUN"
+    SNAPSHOT = "SNAPSHOT"
+    OBJECT = "OBJECT"
+    REMOVAL = "REMOVAL"
+    DECISION = "DECISION"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows of one part whose ids lie close together.
+
+    Attributes:
+        part: What they are.
+        first_id: The lowest of their ids.
+        last_id: The highest.
+        row_count: How many.
+        digest: SHA-256 over their lines, each with a line feed, as hex.
+        marks: Six bytes a row, in the order of ids; see `read_marks`.
+    """
+
+    part: Part
+    first_id: int
+    last_id: int
+    row_count: int
+    digest: str
+    marks: bytes
+
+    @property
+    def place(self) -> tuple[Part, int]:
+        """Where it belongs: a run has one block of each part for so many ids."""
+        return self.part, self.first_id // BLOCK_IDS
+
+    def as_json(self) -> list[Any]:
+        """Give it as a seal covers it."""
+        return [self.part, self.first_id, self.last_id, self.row_count, self.digest]
+
+
+def make_block(part: Part, rows: Sequence[Line]) -> Block:
+    """Digest rows, in the order of their ids, of one block."""
+    digest = hashlib.sha256(b"".join(line + b"\n" for _, line in rows)).hexdigest()
+    marks = b"".join(_MARK.pack(row_id % BLOCK_IDS, zlib.crc32(line)) for row_id, line in rows)
+    return Block(part, rows[0][0], rows[-1][0], len(rows), digest, marks)
+
+
+def make_blocks(part: Part, rows: Iterable[Line]) -> Iterator[Block]:
+    """Digest rows, in the order of their ids, block by block."""
+    for _, group in groupby(rows, key=lambda row: row[0] // BLOCK_IDS):
+        yield make_block(part, list(group))
+
+
+def read_marks(block: Block) -> dict[int, int]:
+    """Give the CRC-32 of each row's line by the row's id."""
+    base = block.first_id - block.first_id % BLOCK_IDS
+    whole = block.marks[: len(block.marks) - len(block.marks) % _MARK.size]
+    return {base + place: crc for place, crc in _MARK.iter_unpack(whole)}
+
+
+def digest_blocks(blocks: Iterable[Block]) -> str:
+    """Digest a list of blocks: SHA-256 over canonical JSON, as hex."""
+    return hashlib.sha256(canonical(_listed(blocks)).encode()).hexdigest()
+
+
+def digest_seal(previous: str | None, blocks: Iterable[Block]) -> str:
+    """Give the seal of a run.
+
+    Args:
+        previous: The seal of the run before it on its location; None for the first.
+        blocks: All of the run's.
+    """
+    content = {"format": FORMAT, "previous": previous, "blocks": _listed(blocks)}
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def _listed(blocks: Iterable[Block]) -> list[list[Any]]:
+    return sorted(block.as_json() for block in blocks)
+
+
+def seal_rows(lease: Lease, run_number: int) -> None:
+    """Record the blocks of a run that is about to end: all but that of its own fields.
+
+    In transactions of their own, and anew where a run that died left some.
+    """
+    with lease.writing() as connection:
+        connection.execute(sa.delete(seal_block).where(seal_block.c.run_number == run_number))
+    with lease.engine.connect() as reader:
+        blocks = _new_blocks(reader, run_number, lease.location_id)
+        while batch := list(islice(blocks, _BLOCKS_A_TRANSACTION)):
+            with lease.writing() as connection:
+                _insert(connection, run_number, batch)
+
+
+def seal(connection: sa.Connection, run_number: int, state: RunState) -> str:
+    """Seal a run in the transaction that ends it: after all its fields but the state are what they will be.
+
+    Returns:
+        What goes with the state into the last update of the run.
+    """
+    location_id = sa.select(run.c.location_id).where(run.c.number == run_number).scalar_subquery()
+    previous = last_seal(connection, location_id)
+    follows = previous and previous[0]
+    connection.execute(sa.update(run).where(run.c.number == run_number).values(sealed_after=follows))
+    fields = make_block(Part.RUN, list(lines.run_lines(connection, run_number, state=state)))
+    _insert(connection, run_number, [fields])
+    return digest_seal(previous and previous[1], read_blocks(connection, run_number))
+
+
+def last_seal(connection: sa.Connection, location_id: Any) -> tuple[int, str] | None:
+    """Give number and seal of the last run of a location that was sealed; None where there is none."""
+    later = run.alias()
+    query = (
+        sa.select(run.c.number, run.c.seal)
+        .where(run.c.location_id == location_id, run.c.seal.is_not(None))
+        .where(~sa.exists().where(later.c.sealed_after == run.c.number))
+        .order_by(run.c.number.desc())
+    )
+    row = connection.execute(query.limit(1)).first()
+    return None if row is None else (row.number, str(row.seal))
+
+
+def read_blocks(connection: sa.Connection, run_number: int) -> Iterator[Block]:
+    """Give a run's recorded blocks without their marks."""
+    columns = seal_block.c
+    query = sa.select(
+        columns.part, columns.first_id, columns.last_id, columns.row_count, columns.digest, sa.literal(b"")
+    ).where(columns.run_number == run_number)
+    for row in connection.execute(query):
+        yield Block(*row)
+
+
+def digest_decisions(connection: sa.Connection, run_number: int) -> str:
+    """Digest a run's decisions, for its manifest: after `seal_rows`."""
+    return digest_blocks(block for block in read_blocks(connection, run_number) if block.part == Part.DECISION)
+
+
+def _insert(connection: sa.Connection, run_number: int, blocks: Sequence[Block]) -> None:
+    rows = [
+        {
+            "run_number": run_number,
+            "part": block.part,
+            "first_id": block.first_id,
+            "last_id": block.last_id,
+            "row_count": block.row_count,
+            "digest": block.digest,
+            "marks": block.marks,
+        }
+        for block in blocks
+    ]
+    connection.execute(sa.insert(seal_block), rows)
+
+
+def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) -> Iterator[Block]:
+    """Digest what came to a location since it was sealed last, and the run's decisions."""
+    before = _sealed_up_to(connection, location_id, Part.SNAPSHOT)
+    changes = connection.execute(
+        sa.select(snapshot.c.counts).where(snapshot.c.location_id == location_id, snapshot.c.id > before)
+    ).all()
+    parts = [make_blocks(Part.SNAPSHOT, lines.snapshot_lines(connection, location_id, before))]
+    if any(row.counts is None or row.counts["added"] for row in changes):
+        after = _sealed_up_to(connection, location_id, Part.OBJECT)
+        parts.append(make_blocks(Part.OBJECT, _objects(connection, location_id, after)))
+    if any(row.counts is None or row.counts["removed"] for row in changes):
+        parts.append(make_blocks(Part.REMOVAL, _removals(connection, location_id, before)))
+    parts.append(make_blocks(Part.DECISION, lines.decision_lines(connection, run_number)))
+    return chain.from_iterable(parts)
+
+
+def _objects(connection: sa.Connection, location_id: int, after: int) -> Iterator[Line]:
+    query = lines.objects(connection.dialect).where(lines.is_at(location_id), object_.c.id > after)
+    for row in lines.stream(connection, query):
+        yield row[0], lines.object_line(row)
+
+
+def _removals(connection: sa.Connection, location_id: int, after: int) -> Iterator[Line]:
+    query = (
+        sa.select(object_.c.id, object_.c.removed_in)
+        .where(lines.is_at(location_id), object_.c.removed_in > after)
+        .order_by(object_.c.id)
+    )
+    for row_id, removed_in in lines.stream(connection, query):
+        yield row_id, lines.removal_line(row_id, removed_in)
+
+
+def _sealed_up_to(connection: sa.Connection, location_id: int, part: Part) -> int:
+    """Give the highest id of a part's rows that a seal of the location covers; 0 where none does."""
+    last = (
+        sa.select(seal_block.c.last_id)
+        .where(seal_block.c.run_number == run.c.number, seal_block.c.part == part)
+        .order_by(seal_block.c.first_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = sa.select(sa.func.max(last)).where(run.c.location_id == location_id, run.c.seal.is_not(None))
+    return connection.scalar(query) or 0
