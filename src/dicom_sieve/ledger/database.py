@@ -48,7 +48,7 @@ def connect(url: str) -> sa.Engine:
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
-        sa.event.listen(engine, "handle_error", _in_our_words)
+        sa.event.listen(engine, "handle_error", _in_our_words, retval=True)
         return engine
     if parsed.drivername != "sqlite":
         raise LedgerError(_UNKNOWN_URL)
@@ -64,7 +64,7 @@ def connect(url: str) -> sa.Engine:
             poolclass=sa.StaticPool,
             connect_args={"check_same_thread": False},
         )
-    sa.event.listen(engine, "handle_error", _in_our_words)
+    sa.event.listen(engine, "handle_error", _in_our_words, retval=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -185,15 +185,23 @@ def moment(bind: sa.Engine | sa.Connection, seconds: float = 0) -> sa.ColumnElem
 
 
 _BUSY = f"the ledger is busy: another process has been writing to it for {BUSY_SECONDS} s; is one stopped halfway?"
+_STOPPED = "the ledger did not wait for this process, which was stopped in the middle of a write"
+_IDLE_TOO_LONG = "25P03"
+_GOING_OR_COMING = ("57P01", "57P02", "57P03")
+"""SQLSTATE of PostgreSQL while it is shut down, after a crash, and while it starts; see its appendix A."""
 
 
-def _in_our_words(context: sa.engine.ExceptionContext) -> None:
+def _in_our_words(context: sa.engine.ExceptionContext) -> LedgerError | None:
     """Say that the database is busy or away; all other errors go on as they are."""
-    error = context.original_exception
+    error, state = context.original_exception, getattr(context.original_exception, "sqlstate", None)
     if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-        context.chained_exception = LedgerError(_BUSY)
-    elif context.engine is not None and not context.is_pre_ping and (context.is_disconnect or not context.connection):
-        context.chained_exception = LedgerError(f"the ledger cannot be reached: {describe(context.engine)}")
+        return LedgerError(_BUSY)
+    if state == _IDLE_TOO_LONG:
+        return LedgerError(_STOPPED)
+    is_away = context.is_disconnect or context.connection is None or state in _GOING_OR_COMING
+    if is_away and context.engine is not None and not context.is_pre_ping:
+        return LedgerError(f"the ledger cannot be reached: {describe(context.engine)}")
+    return None
 
 
 def _make_private(path: Path) -> None:
