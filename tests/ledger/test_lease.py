@@ -220,9 +220,12 @@ class TestAnotherProgramThatHoldsTheFile:
             assert len(sql(ledger, "SELECT * FROM location")) == 1
 
     def test_for_too_long_is_an_error_in_our_words(self, tmp_path: Path) -> None:
-        with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger, closing(busy(tmp_path / "l.db")):
-            with pytest.raises(LedgerError, match="the ledger is busy: another process has been writing"):
-                stranger(ledger, 60.0)
+        with (
+            open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger,
+            closing(busy(tmp_path / "l.db")),
+            pytest.raises(LedgerError, match="the ledger is busy: another process has been writing"),
+        ):
+            stranger(ledger, 60.0)
 
     def test_and_waits_halfway_through_a_write_of_ours_is_the_same(self, tmp_path: Path) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger, (tmp_path / "l.db.lock").open("w") as file:
