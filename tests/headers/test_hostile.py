@@ -4,6 +4,7 @@ import random
 import struct
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,31 @@ def moment() -> float:
     return time.process_time() - began
 
 
+class Peak:
+    """How much memory this process came to hold at most since it began, in bytes (Linux, proc(5))."""
+
+    def __init__(self) -> None:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is as from now
+        self._began = self._read("VmRSS")
+
+    @property
+    def bytes(self) -> int:
+        return self._read("VmHWM") - self._began
+
+    @staticmethod
+    def _read(name: str) -> int:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.partition(f"{name}:")[2].split()[0]) * 1024
+
+
+def test_a_peak_is_seen_after_it_is_over() -> None:
+    peak = Peak()
+    held = bytearray(b"x") * (64 * MIB)
+    del held
+
+    assert 60 * MIB < peak.bytes < 80 * MIB
+
+
 class TestDeflateBombs:
     @pytest.mark.no_cover
     @pytest.mark.parametrize("data_set", BOMBS.values(), ids=BOMBS.keys())
@@ -81,10 +107,11 @@ class TestDeflateBombs:
         window = Window(len(data))
         window.add(0, data)
 
-        began = time.process_time()
+        peak, began = Peak(), time.process_time()
         answer = scan(window, inflated_limit=16 * MIB)
 
         assert time.process_time() - began < 3 * moment
+        assert peak.bytes < 64 * MIB
         assert isinstance(answer, Instance)
         assert answer.header.defect in {Defect.TOO_LARGE, Defect.CORRUPT}
 
@@ -92,6 +119,24 @@ class TestDeflateBombs:
         data = deflated(series() + element(0x7FE00010, "OW", bytes(64 * MIB)))
 
         assert scan_whole(data).header.series_instance_uid == "1.2.3.4"
+
+
+class TestLargeHeaders:
+    @pytest.mark.no_cover
+    @pytest.mark.parametrize("data_set", BOMBS.values(), ids=BOMBS.keys())
+    def test_as_large_as_may_be_read_take_no_more_memory_than_four_times_that(self, data_set: bytes) -> None:
+        begin, piece = data_set[:16], data_set[16:]
+        data = meta() + begin + piece * (16 * MIB // len(piece) + 1)
+
+        peak = Peak()
+        window = Window(1 << 40)
+        length = 8192
+        while window.held < 16 * MIB:  # as it is read: from the first missing byte, twice as much each time
+            window.add(window.held, data[window.held : min(window.held + length, 16 * MIB)])
+            scan(window, inflated_limit=16 * MIB)
+            length *= 2
+
+        assert peak.bytes < 64 * MIB
 
 
 class TestLengths:
@@ -159,7 +204,7 @@ def test_broken_objects_are_judged_and_the_same_however_they_are_read(seed: int)
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_100_000_broken_objects_cost_no_more_than_their_own_verdict(seed: int, moment: float) -> None:
     chance = random.Random(seed)
-    slowest = 0.0
+    slowest, peak = 0.0, Peak()
     for _ in range(5000):
         data = mutate(chance.choice(SEEDS), chance)
         began = time.process_time()
@@ -167,6 +212,7 @@ def test_100_000_broken_objects_cost_no_more_than_their_own_verdict(seed: int, m
         slowest = max(slowest, time.process_time() - began)
         assert answer.header.defect in {None, *Defect}
     assert slowest < moment
+    assert peak.bytes < 64 * MIB
 
 
 def read_on(data: bytes, length: int) -> Instance:
