@@ -1,78 +1,208 @@
-"""kill -9 anywhere: the same ledger as an undisturbed run, and only what was in flight is read again."""
+"""kill -9 anywhere, any number of times: the ledger of an undisturbed run, and only what was in flight is read again.
+
+``DICOM_SIEVE_KILLS`` sets how many kills of the run's process there are on each database.
+"""
 
 import multiprocessing
+import os
 import random
+import shutil
+import sqlite3
 import time
-from collections import Counter
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Protocol
+
+import pytest
+import sqlalchemy as sa
 
 from dicom_sieve import open_ledger
-from tests.screening.doomed import SHARD_OBJECTS, WORKERS, screen_and_note
-from tests.screening.screenings import ct, mr, sql, verdicts
+from tests.ledger.export import export
+from tests.screening.doomed import SHARD_OBJECTS, WORKERS, Work, screen_and_note
+from tests.screening.screenings import ct, mr, sql
 
-OBJECTS = 200
-KILLS = 12
+KILLS = int(os.environ.get("DICOM_SIEVE_KILLS", "50"))
+KILLS_A_ROUND = 10
+OBJECTS = 120
+INDEXED = "SELECT count(*) FROM object WHERE header_id IS NOT NULL"
 
 
-def fill(root: Path) -> None:
-    for number in range(OBJECTS):
+class Databases(Protocol):
+    """Ledgers that all begin alike, and what can be seen of one whose process has just been killed."""
+
+    def prepare(self) -> str: ...
+    def copy(self) -> str: ...
+    def indexed(self, url: str) -> int: ...
+
+
+class SqliteFiles:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def prepare(self) -> str:
+        return f"sqlite:///{self._directory / 'prepared.db'}"
+
+    def copy(self) -> str:
+        path = self._directory / f"{uuid.uuid4().hex}.db"
+        shutil.copy(self._directory / "prepared.db", path)
+        return f"sqlite:///{path}"
+
+    def indexed(self, url: str) -> int:
+        """Look at a copy of file and log, as they were left: the next run itself is to find them so."""
+        path = Path(url.removeprefix("sqlite:///"))
+        seen = self._directory / "seen.db"
+        for suffix in ("", "-wal"):
+            seen.with_name(seen.name + suffix).unlink(missing_ok=True)
+            if path.with_name(path.name + suffix).exists():
+                shutil.copy(path.with_name(path.name + suffix), seen.with_name(seen.name + suffix))
+        with closing(sqlite3.connect(seen)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            return int(connection.execute(INDEXED).fetchone()[0])
+
+
+class PostgresDatabases:
+    def __init__(self, server: sa.URL) -> None:
+        self._server = server
+        self._names: list[str] = []
+
+    def prepare(self) -> str:
+        return self._make("template0")
+
+    def copy(self) -> str:
+        return self._make(self._names[0])
+
+    def indexed(self, url: str) -> int:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            return int(connection.scalar(sa.text(INDEXED)) or 0)
+
+    def drop(self) -> None:
+        for name in self._names:
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _make(self, template: str) -> str:
+        self._names.append(f"crash_{uuid.uuid4().hex}")
+        self._execute(f"CREATE DATABASE {self._names[-1]} TEMPLATE {template}")
+        return self._server.set(database=self._names[-1]).render_as_string(hide_password=False)
+
+    def _execute(self, statement: str) -> None:
+        engine = sa.create_engine(self._server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            connection.execute(sa.text(statement))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real_postgres)])
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
+    if request.param == "sqlite":
+        yield SqliteFiles(tmp_path)
+    else:
+        made = PostgresDatabases(request.getfixturevalue("postgres_server"))
+        yield made
+        made.drop()
+
+
+def fill(root: Path, start: int, end: int) -> None:
+    for number in range(start, end):
         folder = root / f"series-{number % 7}"
         folder.mkdir(parents=True, exist_ok=True)
         make = ct if number % 3 else mr
         data = make(f"1.5.{number % 7 + 1}", f"1.6.{number + 1}") if number % 10 else b"no DICOM"
-        (folder / f"{number}.dcm").write_bytes(data)
+        (folder / f"{number:03}.dcm").write_bytes(data)
 
 
-def notes_of(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+def change(root: Path) -> None:
+    """Leave most as it is, and add, overwrite and delete some of the rest."""
+    fill(root, OBJECTS, 2 * OBJECTS)
+    for number, path in enumerate(sorted(root.glob("*/*.dcm"))):
+        if number % 6 == 1:
+            path.write_bytes(mr("1.5.9", f"1.7.{number + 1}"))
+        elif number % 6 == 2:
+            path.unlink()
 
 
-def test_a_killed_screening_completes_when_it_is_started_again(ledger_url: str, tmp_path: Path) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.screening.doomed"])
-    root = tmp_path / "objects"
-    fill(root)
-    notes = tmp_path / "notes"
-    chance = random.Random(20260101)
-    open_ledger(ledger_url).close()
-    lost: list[int] = []
-    known = 0
-    with open_ledger(ledger_url) as ledger:
-        for number in range(KILLS):
-            notes.unlink(missing_ok=True)
-            process = context.Process(target=screen_and_note, args=(ledger_url, root, notes, f"killed-{number}"))
-            process.start()
-            enough = chance.randint(0, 15)
-            while process.is_alive() and len(notes_of(notes)) < enough:
-                time.sleep(0.001)
-            time.sleep(chance.uniform(0, 0.02))
+class TestKilledAtRandomPoints:
+    @pytest.mark.timeout(max(300, 6 * KILLS))
+    def test_the_same_trigger_again_gives_what_an_undisturbed_run_gives(
+        self, databases: Databases, tmp_path: Path
+    ) -> None:
+        root = tmp_path / "objects"
+        fill(root, 0, OBJECTS)
+        before = Work(databases.prepare(), root, tmp_path / "published", tmp_path / "before", "before")
+        screen_and_note(before)
+        change(root)
+        undisturbed = replace(
+            before, url=databases.copy(), notes=tmp_path / "undisturbed", output=tmp_path / "once", execution_id="again"
+        )
+        expected, statements, seconds = watch(undisturbed)
+        chance = random.Random(20260101)
+        kills = 0
+        while kills < KILLS:
+            work = replace(undisturbed, url=databases.copy(), output=tmp_path / uuid.uuid4().hex)
+            kills += kill_again_and_again(work, databases, chance, statements, seconds)
+
+            # The id tells how often the run was started; all else is the same.
+            outcome = screen_and_note(replace(work, notes=tmp_path / "last"))
+            with open_ledger(work.url) as ledger:
+                assert_same(export(ledger, "before", outcome.run_id), expected, outcome.run_id, work.output)
+                assert {row.state for row in ledger.runs()} <= {"COMPLETED", "FAILED"}
+                assert sql(ledger, "SELECT * FROM lease") == []
+            databases.indexed(work.url)
+
+
+def watch(work: Work) -> tuple[str, int, float]:
+    """Screen undisturbed; give what the ledger then says, how many statements it took, and how long."""
+    seen: list[int] = []
+
+    def look(*_: object) -> None:
+        seen.append(1)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", look)
+    begun = time.monotonic()
+    outcome = screen_and_note(work)
+    seconds = time.monotonic() - begun
+    sa.event.remove(sa.Engine, "before_cursor_execute", look)
+    with open_ledger(work.url) as ledger:
+        return export(ledger, "before", outcome.run_id), len(seen), seconds
+
+
+def kill_again_and_again(
+    work: Work, databases: Databases, chance: random.Random, statements: int, seconds: float
+) -> int:
+    """Start and kill; half of the times before a statement, half at any moment. Gives how many did not complete."""
+    kills = 0
+    known = databases.indexed(work.url)
+    for _ in range(KILLS_A_ROUND):
+        work.notes.unlink(missing_ok=True)
+        if chance.random() < 0.5:
+            process = start(replace(work, at_statement=chance.randint(1, statements)))
+        else:
+            process = start(work)
+            time.sleep(chance.uniform(0, seconds))
             process.kill()
-            process.join(30)
-            read = len(notes_of(notes))
-            now_known = indexed(ledger_url)
-            lost.append(read - (now_known - known))
-            known = now_known
-
-        screen_and_note(ledger_url, root, tmp_path / "last", "completed")
-        with open_ledger(f"sqlite:///{tmp_path / 'undisturbed.db'}") as other:
-            screen_and_note(f"sqlite:///{tmp_path / 'undisturbed.db'}", root, tmp_path / "other", "undisturbed")
-            assert verdicts(ledger, "completed") == verdicts(other, "undisturbed")
-            for view in ("series_decision", "instance_decision"):
-                columns = "series_instance_uid, study_instance_uid, count(*)"
-                query = f"SELECT {columns} FROM {view} WHERE run_id = :id GROUP BY 1, 2 ORDER BY 1, 2"
-                assert Counter(sql(ledger, query, id="completed")) == Counter(sql(other, query, id="undisturbed"))
-
-        counts = ledger.run("completed").row.counts
-        states = Counter(row.state for row in ledger.runs())
-    assert counts is not None
-    assert counts["listed"] == counts["passed"] + counts["discarded"] == OBJECTS
-    assert counts["reads"] == len(notes_of(tmp_path / "last")) == OBJECTS - known
-    assert known > 0
-    assert max(lost) <= WORKERS * SHARD_OBJECTS
-    assert states["RUNNING"] == 0
+        process.join(60)
+        now_known = databases.indexed(work.url)
+        assert len(work.reads) - (now_known - known) <= WORKERS * SHARD_OBJECTS
+        known = now_known
+        assert process.exitcode in {0, -9}, work.error
+        if process.exitcode == 0:
+            return kills
+        kills += 1
+    return kills
 
 
-def indexed(url: str) -> int:
-    """Count the objects whose header is in the ledger."""
-    with open_ledger(url) as ledger:
-        return int(sql(ledger, "SELECT count(*) FROM object WHERE removed_in IS NULL AND header_id IS NOT NULL")[0][0])
+def start(work: Work) -> BaseProcess:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.screening.doomed", "pyarrow.parquet"])
+    process = context.Process(target=screen_and_note, args=(work,))
+    process.start()
+    return process
+
+
+def assert_same(found: str, expected: str, run_id: str, output: Path) -> None:
+    """Compare line by line what two ledgers say: the exports may be long."""
+    for line, other in zip(found.splitlines(), expected.splitlines(), strict=True):
+        assert line.replace(run_id, "again").replace(output.name, "once") == other
