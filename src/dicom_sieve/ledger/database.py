@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -104,14 +104,14 @@ def upgrade(engine: sa.Engine) -> None:
         connection.commit()
 
 
-def count_anew(engine: sa.Engine) -> None:
+def count_anew(engine: sa.Engine, tables: Sequence[str]) -> None:
     """Let PostgreSQL look at what was just written: else it plans for the tables as they were, perhaps empty.
 
     SQLite plans by its indexes and needs no such look.
     """
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
-            connection.execute(sa.text("ANALYZE object, header, decision"))
+            connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
 
 
 def describe(engine: sa.Engine) -> str:
@@ -128,15 +128,15 @@ def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS) -> Iterator[sa.Con
 
     Args:
         engine: The ledger's.
-        seconds: After so many PostgreSQL ends a transaction whose process does nothing, and lets go of what it locked.
+        seconds: After about so many PostgreSQL ends the transaction of a process that does nothing, or of a machine
+            that does not answer, and lets go of what it locked.
 
     Raises:
         LedgerError: The database is away, or another process does not let go of it.
     """
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
-            idle = f"SET LOCAL idle_in_transaction_session_timeout = {int(seconds * 1000)}"
-            connection.exec_driver_sql(idle)
+            connection.execute(_let_go_after(seconds))
             yield connection
         return
     with (
@@ -146,6 +146,17 @@ def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS) -> Iterator[sa.Con
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
         connection.commit()
+
+
+def _let_go_after(seconds: float) -> sa.Select[Any]:
+    """Set, for one transaction, how soon PostgreSQL notices that the other side is not there any more."""
+    settings = {
+        "idle_in_transaction_session_timeout": int(seconds * 1000),
+        "tcp_keepalives_idle": max(1, int(seconds / 2)),
+        "tcp_keepalives_interval": max(1, int(seconds / 10)),
+        "tcp_keepalives_count": 5,
+    }
+    return sa.select(*(sa.func.set_config(name, str(value), True) for name, value in settings.items()))
 
 
 @contextmanager

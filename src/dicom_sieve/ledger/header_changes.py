@@ -4,13 +4,15 @@ A row says how many instances, and bytes, of a header a snapshot brought (more t
 to a snapshot are what it holds. The rows change in the very transactions that change object rows, by what those change.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.bulk import insert_of
 from dicom_sieve.ledger.tables import header_change
 
 
-def add(connection: sa.Connection, changes: sa.Select[tuple[int, int, int, int, int]]) -> None:
+def add(connection: sa.Connection, changes: sa.Select[Any]) -> None:
     """Add changes to those that there are.
 
     Args:
@@ -24,7 +26,7 @@ def add(connection: sa.Connection, changes: sa.Select[tuple[int, int, int, int, 
     connection.execute(insert.on_conflict_do_update(index_elements=names[:3], set_=more))
 
 
-def headers_of(snapshot_id: int, location_id: int) -> sa.Select[tuple[int, int, int]]:
+def headers_of(snapshot_id: int, location_id: int) -> sa.Select[Any]:
     """Select the headers of a snapshot's objects, in no order, and how many instances and bytes of each it holds."""
     instances, size = sa.func.sum(header_change.c.instances), sa.func.sum(header_change.c.bytes)
     return (

@@ -61,10 +61,12 @@ class IndexedObject:
     instance: Instance
 
 
-def count_unread(engine: sa.Engine, location_id: int) -> int:
-    """Tell how many objects of the newest snapshot have no header yet."""
+def count_unread(engine: sa.Engine, location_id: int) -> tuple[int, int]:
+    """Tell how many objects of the newest snapshot have no header yet, and their bytes."""
+    query = sa.select(sa.func.count(), sa.func.sum(object_.c.size)).where(_is_unread(location_id))
     with engine.connect() as connection:
-        return connection.scalar(sa.select(sa.func.count()).where(_is_unread(location_id))) or 0
+        objects, size = connection.execute(query).one()
+    return objects, int(size or 0)
 
 
 def unread_objects(engine: sa.Engine, location_id: int) -> Iterator[UnreadObject]:
@@ -142,7 +144,7 @@ def _store_headers(connection: sa.Connection, headers: Mapping[str, Header]) -> 
             one.series_instance_uid,
             one.sop_class_uid,
             json.dumps(dict(one.attributes)),
-            one.defect,
+            one.defect and one.defect.value,
         )
         for digest, one in headers.items()
     )

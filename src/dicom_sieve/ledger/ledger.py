@@ -112,9 +112,9 @@ class Ledger:
         """Give everything known of an object by its key, an instance, a series or a study by its UID."""
         return trace(self.engine, key_or_uid)
 
-    def count_anew(self) -> None:
+    def count_anew(self, *tables: str) -> None:
         """Make queries fast on what was just written; see `database.count_anew`."""
-        database.count_anew(self.engine)
+        database.count_anew(self.engine, tables)
 
     def lease(
         self, place: Location, *, on_wait: Callable[[], None], seconds: float = LEASE_SECONDS

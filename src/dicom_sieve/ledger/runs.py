@@ -1,38 +1,19 @@
-"""Runs and their decisions."""
+"""Runs, from their beginning to what is published of them."""
 
 import datetime
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.criteria import Decision
-from dicom_sieve.headers import Defect
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.seals import seal, seal_rows
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
 from dicom_sieve.ledger.tables import RunState, decision, header, location, object_, run, series_decision
 
-PAGE_ROWS = 10_000
 ABANDONED = "its process ended before the run did"
 """The failure of a run that nobody ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredHeader:
-    """A header as deciding needs it.
-
-    Attributes:
-        id: Of its row.
-        attributes: Tag to raw values.
-        defect: Why it cannot be judged, or None.
-    """
-
-    id: int
-    attributes: Mapping[str, Sequence[str]]
-    defect: Defect | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,103 +112,6 @@ def finish_run(
         )
     )
     connection.execute(this.values(state=state, seal=seal(connection, run_number, state)))
-
-
-def headers_of_snapshot(engine: sa.Engine, snapshot_id: int, location_id: int) -> Iterator[list[StoredHeader]]:
-    """Give the distinct headers of a snapshot's objects, a page at a time."""
-    members = (
-        sa.select(sa.literal(1))
-        .select_from(object_)
-        .where(object_.c.header_id == header.c.id, is_in_snapshot(snapshot_id, location_id))
-    )
-    query = (
-        sa.select(header.c.id, header.c.attributes, header.c.defect)
-        .where(sa.exists(members))
-        .order_by(header.c.id)
-        .limit(PAGE_ROWS)
-    )
-    last = 0
-    while True:
-        with engine.connect() as connection:
-            page = connection.execute(query.where(header.c.id > last)).all()
-        if page:
-            yield [StoredHeader(row.id, row.attributes, row.defect and Defect(row.defect)) for row in page]
-        if len(page) < PAGE_ROWS:
-            return
-        last = page[-1].id
-
-
-def record_decisions(connection: sa.Connection, run_number: int, decisions: Sequence[tuple[int, Decision]]) -> None:
-    """Record what was decided on headers, within one transaction."""
-    connection.execute(
-        sa.insert(decision),
-        [
-            {"run_number": run_number, "header_id": row, "verdict": one.verdict, "findings": list(one.findings)}
-            for row, one in decisions
-        ],
-    )
-
-
-def count_refused(connection: sa.Connection, snapshot_id: int, location_id: int) -> int:
-    """Count a snapshot's objects that the store refused, where it gave not one; 0 where it gave any."""
-    objects = (
-        sa.select(object_.c.id)
-        .join(header, header.c.id == object_.c.header_id)
-        .where(is_in_snapshot(snapshot_id, location_id))
-    )
-    needs_no_read = header.c.defect.in_([Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT])
-    given = objects.where(header.c.defect.is_(None) | ~needs_no_read).exists()
-    refused = objects.where(header.c.defect == Defect.UNREADABLE).subquery()
-    return connection.scalar(sa.select(sa.func.count()).select_from(refused).where(~given)) or 0
-
-
-def count_results(connection: sa.Connection, run_number: int, snapshot_id: int, location_id: int) -> dict[str, Any]:
-    """Count a run's objects by verdict and reason, and its series by selection.
-
-    Returns:
-        ``listed``, ``bytes``, ``passed``, ``discarded``, ``unread``; ``defects``, by name; ``findings``, one mapping a
-        criterion, by name, over the objects that could be judged; ``series``, by selection.
-    """
-    counts: dict[str, Any] = {"listed": 0, "bytes": 0, "passed": 0, "discarded": 0, "unread": 0}
-    defects: dict[str, int] = {}
-    findings: list[dict[str, int]] = []
-    for row in connection.execute(_results_query(run_number, snapshot_id, location_id)):
-        counts["listed"] += row.objects
-        counts["bytes"] += int(row.bytes)
-        counts["unread" if row.verdict is None else row.verdict.lower()] += row.objects
-        if row.defect is not None:
-            defects[row.defect] = defects.get(row.defect, 0) + row.objects
-        if row.findings is not None:
-            names = json.loads(row.findings)
-            findings.extend({} for _ in range(len(names) - len(findings)))
-            for by_name, name in zip(findings, names, strict=False):
-                by_name[name] = by_name.get(name, 0) + row.objects
-    selections = sa.select(series_decision.c.selection, sa.func.count().label("series")).group_by(
-        series_decision.c.selection
-    )
-    run_id = sa.select(run.c.id).where(run.c.number == run_number).scalar_subquery()
-    series = {
-        row.selection: row.series for row in connection.execute(selections.where(series_decision.c.run_id == run_id))
-    }
-    return {**counts, "defects": dict(sorted(defects.items())), "findings": findings, "series": series}
-
-
-def _results_query(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[Any]:
-    findings = sa.cast(decision.c.findings, sa.Text)
-    return (
-        sa.select(
-            decision.c.verdict,
-            findings.label("findings"),
-            header.c.defect,
-            sa.func.count().label("objects"),
-            sa.func.sum(object_.c.size).label("bytes"),
-        )
-        .select_from(object_)
-        .outerjoin(header, header.c.id == object_.c.header_id)
-        .outerjoin(decision, sa.and_(decision.c.header_id == object_.c.header_id, decision.c.run_number == run_number))
-        .where(is_in_snapshot(snapshot_id, location_id))
-        .group_by(decision.c.verdict, findings, header.c.defect)
-    )
 
 
 def series_to_publish(run_id: str) -> sa.Select[Any]:

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Criterion, Decider, compile_criteria, criteria_digest
+from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria, criteria_digest
 from dicom_sieve.errors import (
     DicomSieveError,
     IncompleteRunError,
@@ -17,23 +17,21 @@ from dicom_sieve.errors import (
     NothingReadableError,
 )
 from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.deciding import count_refused, count_series, headers_to_decide, record_decisions
 from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.runs import (
     Manifest,
     begin_run,
     bind_snapshot,
-    count_refused,
-    count_results,
     fail_abandoned,
     finish_run,
-    headers_of_snapshot,
-    record_decisions,
 )
 from dicom_sieve.ledger.seals import seal_rows
 from dicom_sieve.ledger.snapshots import SnapshotCounts
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing import publish
+from dicom_sieve.screening.decide import Judge
 from dicom_sieve.screening.index import Limits, Shard, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.shards import RunsShards, one_by_one
@@ -85,7 +83,9 @@ class Outcome:
 
     Attributes:
         run_id: In the ledger.
-        counts: Objects by verdict and reason, series by selection; see `dicom_sieve.ledger.runs.count_results`.
+        counts: ``listed``, ``bytes``, ``passed``, ``discarded`` and ``unread`` objects; ``defects``, by name;
+            ``findings``, one mapping a criterion, by name, over the objects that could be judged; ``series``, by
+            selection; and what the run did to know it: ``added``, ``removed``, ``indexed``, ``reads``, ``bytes_read``.
         manifest: Where it was published, or None.
     """
 
@@ -164,13 +164,12 @@ class _Run:
         with self.lease.writing() as connection:
             bind_snapshot(connection, self.number, snapshot_id)
         indexed = self._index()
-        self.ledger.count_anew()
+        if listed.added or listed.removed or indexed.objects:
+            self.ledger.count_anew("object", "header", "header_change")
         self._refuse_nothing_readable(snapshot_id)
-        self._decide(snapshot_id)
-        self.ledger.count_anew()
-        with self.ledger.engine.connect() as connection:
-            results = count_results(connection, self.number, snapshot_id, self.lease.location_id)
-        counts = {**results, **_effort(listed, indexed)}
+        judge = self._decide(snapshot_id)
+        self.ledger.count_anew("decision")
+        counts = {**self._results(listed, judge), **_effort(listed, indexed)}
         seal_rows(self.lease, self.number)
         if counts["unread"]:
             self._finish(RunState.INCOMPLETE, counts)
@@ -193,7 +192,8 @@ class _Run:
     def _index(self) -> "_Indexed":
         """Read what has no header yet. The only place that writes headers: workers return rows."""
         observer = self.screening.observer
-        observer.begin("index", count_unread(self.ledger.engine, self.lease.location_id))
+        unread, _ = count_unread(self.ledger.engine, self.lease.location_id)
+        observer.begin("index", unread)
         shards = _shards(unread_objects(self.ledger.engine, self.lease.location_id), self.screening.shard_objects)
         index = partial(_index, store=self.screening.store, limits=self.screening.limits)
         indexed, fruitless = _Indexed(), 0
@@ -210,15 +210,26 @@ class _Run:
                 break
         return indexed
 
-    def _decide(self, snapshot_id: int) -> None:
-        decider = Decider(self.criteria)
-        observer = self.screening.observer
+    def _decide(self, snapshot_id: int) -> Judge:
+        judge, observer = Judge(self.criteria), self.screening.observer
         observer.begin("decide", None)
-        for page in headers_of_snapshot(self.ledger.engine, snapshot_id, self.lease.location_id):
-            decisions = [(one.id, UNJUDGED if one.defect else decider.decide(one.attributes)) for one in page]
+        for page in headers_to_decide(self.ledger.engine, snapshot_id, self.lease.location_id, judge.tags):
+            decisions = judge.judge(page)
             with self.lease.writing() as connection:
                 record_decisions(connection, self.number, decisions)
             observer.advance(len(page))
+        return judge
+
+    def _results(self, listed: SnapshotCounts, judge: Judge) -> dict[str, Any]:
+        """Count objects by verdict and reason, and series by selection. What was listed and not judged is unread."""
+        judged = judge.counts()
+        unread = listed.listed - judged["passed"] - judged["discarded"]
+        if unread:
+            _, size = count_unread(self.ledger.engine, self.lease.location_id)
+            judged["bytes"] += size
+        with self.ledger.engine.connect() as connection:
+            series = count_series(connection, self.number)
+        return {"listed": listed.listed, **judged, "unread": unread, "series": series}
 
     def _refuse_nothing_readable(self, snapshot_id: int) -> None:
         """A location of which nothing can be read tells of the credentials, not of the objects: no verdict."""

@@ -1,0 +1,128 @@
+"""What deciding asks of the ledger, and what it brings: the headers of a snapshot, and decisions on them.
+
+Object rows are not touched: how many instances of a header a snapshot holds is kept as such (`header_changes`). The
+database takes out of a header only the values that are asked for.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
+
+import sqlalchemy as sa
+
+from dicom_sieve.headers import Defect
+from dicom_sieve.ledger import bulk
+from dicom_sieve.ledger.header_changes import headers_of
+from dicom_sieve.ledger.tables import decision, header, header_change
+
+PAGE_IDS = 20_000
+"""A page is what lies within so many ids: no query then needs to sort, or to count."""
+TAGS_TOGETHER = 50
+"""SQL functions take a hundred arguments."""
+
+HeaderRow = tuple[int, int, int, str | None, str]
+"""Id; instances and bytes in the snapshot; defect; a text that stands for the values asked for, see `read_values`."""
+Decided = tuple[int, str, str]
+"""Id of a header, verdict, and findings as JSON."""
+
+
+def headers_to_decide(
+    engine: sa.Engine, snapshot_id: int, location_id: int, tags: Sequence[str]
+) -> Iterator[Sequence[HeaderRow]]:
+    """Give the distinct headers of a snapshot's objects, a page at a time, in the order of their ids.
+
+    Args:
+        engine: The ledger's.
+        snapshot_id: Which snapshot.
+        location_id: Its location.
+        tags: Attributes whose values are asked for, as eight upper-case hex digits; one or more.
+    """
+    first, end = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
+    held = headers_of(snapshot_id, location_id)
+    held = held.where(header_change.c.header_id >= first, header_change.c.header_id < end)
+    counted = held.subquery("held")
+    page = (
+        sa.select(header.c.id, counted.c.instances, counted.c.bytes, header.c.defect, _values(engine.dialect, tags))
+        .join(counted, counted.c.header_id == header.c.id)
+        .where(header.c.id >= first, header.c.id < end)
+        .order_by(header.c.id)
+    )
+    following = sa.select(sa.func.min(header_change.c.header_id)).where(
+        header_change.c.location_id == location_id, header_change.c.header_id >= first
+    )
+    with engine.connect() as connection:
+        start = connection.scalar(following, {"first": 0})
+    while start is not None:
+        within = {"first": start, "end": start + PAGE_IDS}
+        with engine.connect() as connection:
+            rows = connection.execute(page, within).all()
+            start = connection.scalar(following, {"first": within["end"]})
+        if rows:
+            yield cast("Sequence[HeaderRow]", rows)
+
+
+def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Give the values that the text of a header's row stands for, by tag; a tag that the header has not is left out.
+
+    Args:
+        text: As the row has it.
+        tags: As they were asked for.
+    """
+    groups = zip(_groups(tags), json.loads(text), strict=True)
+    pairs = (pair for group, values in groups for pair in zip(group, values, strict=False))
+    return {tag: tuple(values) for tag, values in pairs if values is not None}
+
+
+def record_decisions(connection: sa.Connection, run_number: int, decisions: Iterable[Decided]) -> None:
+    """Record what was decided on headers, within a transaction; a run decides on a header once."""
+    rows = ((run_number, *one) for one in decisions)
+    bulk.append(connection, decision, ("run_number", "header_id", "verdict", "findings"), rows)
+
+
+def count_refused(connection: sa.Connection, snapshot_id: int, location_id: int) -> int:
+    """Count a snapshot's objects that the store refused, where it gave not one; 0 where it gave any."""
+    held = headers_of(snapshot_id, location_id).subquery("held")
+    refused = (
+        sa.select(sa.func.sum(held.c.instances))
+        .join(header, header.c.id == held.c.header_id)
+        .where(header.c.defect == Defect.UNREADABLE)
+    )
+    needs_no_read = sa.select(header.c.id).where(
+        header.c.defect.in_([Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT])
+    )
+    given = headers_of(snapshot_id, location_id).where(header_change.c.header_id.not_in(needs_no_read)).limit(1)
+    count = connection.scalar(refused)
+    return 0 if not count or connection.execute(given).first() else int(count)
+
+
+def count_series(connection: sa.Connection, run_number: int) -> dict[str, int]:
+    """Count a run's series by selection, as the view ``series_decision`` has it; those of which there are any."""
+    passed = sa.case((decision.c.verdict == "PASSED", 1), else_=0)
+    series = (
+        sa.select(sa.func.max(passed).label("any_passed"), sa.func.min(passed).label("all_passed"))
+        .select_from(decision)
+        .join(header, header.c.id == decision.c.header_id)
+        .where(decision.c.run_number == run_number, header.c.series_instance_uid.is_not(None))
+        .group_by(header.c.series_instance_uid)
+        .subquery("series")
+    )
+    selection = sa.case((series.c.all_passed == 1, "WHOLE"), (series.c.any_passed == 1, "PARTIAL"), else_="NONE")
+    by_selection = sa.select(selection.label("selection"), sa.func.count().label("series")).group_by("selection")
+    return {row.selection: row.series for row in connection.execute(by_selection.order_by("selection"))}
+
+
+def _values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[str]:
+    """Take out the values of tags as JSON, a list for each group of tags: the same text for the same values."""
+    if dialect.name == "postgresql":
+        build = sa.func.jsonb_build_array
+        return sa.cast(
+            build(*(build(*(header.c.attributes[tag] for tag in group)) for group in _groups(tags))), sa.Text
+        )
+    # json_extract gives a list where it gets several paths, so the first is given once more.
+    paths = ([f'$."{tag}"' for tag in [*group, group[0]]] for group in _groups(tags))
+    taken = (sa.func.json_extract(header.c.attributes, *group) for group in paths)
+    return sa.func.json_array(*taken, type_=sa.Text)
+
+
+def _groups(tags: Sequence[str]) -> Sequence[Sequence[str]]:
+    return [tags[start : start + TAGS_TOGETHER] for start in range(0, len(tags), TAGS_TOGETHER)]

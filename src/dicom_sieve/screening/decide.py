@@ -1,0 +1,98 @@
+"""Judge the headers of a snapshot: once per distinct combination of values, a page of headers at a time."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Decider, Decision, Finding, Verdict
+from dicom_sieve.ledger.deciding import Decided, HeaderRow, read_values
+
+MOST_REMEMBERED = 65_536
+LONGEST_REMEMBERED = 512
+"""Combinations of values, and characters of each. When there are more, remembering begins anew."""
+
+
+@dataclass(slots=True)
+class _Judgement:
+    """One of the few things that can come of a header, and what it came of.
+
+    Attributes:
+        decision: What was decided.
+        defect: Why the header could not be judged, or None.
+        verdict: The decision's, as text.
+        findings: The decision's, as JSON.
+        instances: Of all headers that were judged so.
+        bytes: Their size.
+    """
+
+    decision: Decision
+    defect: str | None
+    verdict: str
+    findings: str
+    instances: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges pages of headers, and counts their instances.
+
+    Attributes:
+        criteria: In the order of the findings.
+        tags: The attributes that they ask for.
+    """
+
+    criteria: tuple[CompiledCriterion, ...]
+    tags: tuple[str, ...] = field(init=False)
+    _decider: Decider = field(init=False)
+    _known: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
+    _judgements: dict[tuple[str | None, tuple[Finding, ...]], _Judgement] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tags = tuple(sorted({one.attribute.hex_tag for one in self.criteria}))
+        self._decider = Decider(self.criteria)
+
+    def judge(self, page: Iterable[HeaderRow]) -> list[Decided]:
+        """Judge headers."""
+        decided: list[Decided] = []
+        known = self._known
+        for header_id, instances, size, defect, values in page:
+            one = known.get((defect, values)) or self._judge(defect, values)
+            one.instances += instances
+            one.bytes += size
+            decided.append((header_id, one.verdict, one.findings))
+        return decided
+
+    def counts(self) -> dict[str, Any]:
+        """Count what was judged so far.
+
+        Returns:
+            ``bytes``, ``passed``, ``discarded``; ``defects``, by name; ``findings``, one mapping a criterion, by name,
+            over the objects that could be judged.
+        """
+        counts = {"bytes": 0, **{verdict.value.lower(): 0 for verdict in Verdict}}
+        defects: dict[str, int] = {}
+        findings: list[dict[str, int]] = []
+        for one in self._judgements.values():
+            counts["bytes"] += one.bytes
+            counts[one.verdict.lower()] += one.instances
+            if one.defect is not None:
+                defects[one.defect] = defects.get(one.defect, 0) + one.instances
+            findings.extend({} for _ in range(len(one.decision.findings) - len(findings)))
+            for by_name, name in zip(findings, one.decision.findings, strict=False):
+                by_name[name.value] = by_name.get(name.value, 0) + one.instances
+        in_order = [dict(sorted(by_name.items())) for by_name in findings]
+        return {**counts, "defects": dict(sorted(defects.items())), "findings": in_order}
+
+    def _judge(self, defect: str | None, values: str) -> _Judgement:
+        decision = UNJUDGED if defect else self._decider.decide(read_values(values, self.tags))
+        judgement = self._judgements.setdefault(
+            (defect, decision.findings),
+            _Judgement(decision, defect, decision.verdict.value, json.dumps(decision.findings)),
+        )
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+        if len(values) <= LONGEST_REMEMBERED:
+            self._known[defect, values] = judgement
+        return judgement
