@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Decider, Decision, Finding, Verdict
-from dicom_sieve.ledger.deciding import Decided, HeaderRow, read_values
+from dicom_sieve.ledger.deciding import Decided, HeaderRow, headers_to_decide, read_values, record_decisions
+from dicom_sieve.ledger.lease import Lease
+from dicom_sieve.screening.observer import Observer
 
 MOST_REMEMBERED = 65_536
 LONGEST_REMEMBERED = 512
@@ -96,3 +98,21 @@ class Judge:
         if len(values) <= LONGEST_REMEMBERED:
             self._known[defect, values] = judgement
         return judgement
+
+
+def decide(
+    lease: Lease, run_number: int, snapshot_id: int, criteria: tuple[CompiledCriterion, ...], observer: Observer
+) -> Judge:
+    """Judge every header of a snapshot and record what was decided, a transaction a page.
+
+    Returns:
+        What judged them: it has the counts.
+    """
+    judge = Judge(criteria)
+    observer.begin("decide", None)
+    for page in headers_to_decide(lease.engine, snapshot_id, lease.location_id, judge.tags):
+        decided = judge.judge(page)
+        with lease.writing() as connection:
+            record_decisions(connection, run_number, decided)
+        observer.advance(len(decided))
+    return judge

@@ -17,7 +17,7 @@ from dicom_sieve.errors import (
     NothingReadableError,
 )
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.deciding import count_refused, count_series, headers_to_decide, record_decisions
+from dicom_sieve.ledger.deciding import count_refused, count_series
 from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.runs import (
@@ -31,7 +31,7 @@ from dicom_sieve.ledger.seals import seal_rows
 from dicom_sieve.ledger.snapshots import SnapshotCounts
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing import publish
-from dicom_sieve.screening.decide import Judge
+from dicom_sieve.screening.decide import Judge, decide
 from dicom_sieve.screening.index import Limits, Shard, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.shards import RunsShards, one_by_one
@@ -167,7 +167,7 @@ class _Run:
         if listed.added or listed.removed or indexed.objects:
             self.ledger.count_anew("object", "header", "header_change")
         self._refuse_nothing_readable(snapshot_id)
-        judge = self._decide(snapshot_id)
+        judge = decide(self.lease, self.number, snapshot_id, self.criteria, self.screening.observer)
         self.ledger.count_anew("decision")
         counts = {**self._results(listed, judge), **_effort(listed, indexed)}
         seal_rows(self.lease, self.number)
@@ -209,16 +209,6 @@ class _Run:
                 )
                 break
         return indexed
-
-    def _decide(self, snapshot_id: int) -> Judge:
-        judge, observer = Judge(self.criteria), self.screening.observer
-        observer.begin("decide", None)
-        for page in headers_to_decide(self.ledger.engine, snapshot_id, self.lease.location_id, judge.tags):
-            decisions = judge.judge(page)
-            with self.lease.writing() as connection:
-                record_decisions(connection, self.number, decisions)
-            observer.advance(len(page))
-        return judge
 
     def _results(self, listed: SnapshotCounts, judge: Judge) -> dict[str, Any]:
         """Count objects by verdict and reason, and series by selection. What was listed and not judged is unread."""
