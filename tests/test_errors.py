@@ -27,6 +27,7 @@ WORDS = {
         "s3://b/: not one object can be read (1,234 refused): these credentials may list but not read; "
         "needed: s3:GetObject on the location"
     ),
+    errors.RefusedError("a slice is missing"): "a slice is missing",
     errors.IncompleteRunError("r1", 3, 12345): (
         "run r1 is INCOMPLETE: 3 of 12,345 objects could not be read after all attempts; "
         "they are named by 'dicom-sieve show r1'. Start another run: it reads only what is missing"

@@ -93,6 +93,19 @@ class NothingReadableError(DicomSieveError):
         )
 
 
+class RefusedError(DicomSieveError):
+    """Something that is not computed on, for a reason that trying again would not change.
+
+    Raise it within a series of a computation to refuse that series with a reason of your own.
+
+    Args:
+        reason: Why, in words, without patients' values.
+    """
+
+    def __init__(self, *reason: str) -> None:
+        super().__init__(*reason)
+
+
 class IncompleteRunError(DicomSieveError):
     """Objects that could not be read after all attempts. All else is in the ledger; the next run reads only them."""
 

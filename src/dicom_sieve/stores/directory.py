@@ -15,6 +15,7 @@ from pathlib import Path
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, ObjectInfo
 from dicom_sieve.stores.interface import (
+    PART_BYTES,
     ObjectChangedError,
     ObjectGoneError,
     ReadRefusedError,
@@ -64,22 +65,13 @@ class DirectoryStore:
 
     async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:
         """Read bytes of a file, if it is still the one that was listed; see `Reads.read`."""
-        try:
-            # Without O_NONBLOCK, a pipe that took the file's place would be waited for.
-            descriptor = os.open(self._path(listed.key), os.O_RDONLY | os.O_NONBLOCK)
-            try:
-                data = os.pread(descriptor, end - start, start)
-                # Looked at after reading: a file that changed meanwhile has changed.
-                etag = _etag(os.fstat(descriptor))
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise _read_error(error) from None
-        if etag != listed.etag:
-            raise ObjectChangedError
-        if len(data) != end - start:
-            raise TransportError("short read")
-        return data
+        return self._read(listed, start, end)
+
+    def download(self, listed: ObjectInfo, target: Path) -> None:
+        """Copy a file, if it is still the one that was listed; see `Downloads.download`."""
+        with target.open("xb") as file:
+            for start in range(0, max(listed.size, 1), PART_BYTES):
+                file.write(self._read(listed, start, min(start + PART_BYTES, listed.size)))
 
     async def stat(self, key: str) -> ObjectInfo:
         """Look one file up as it is now; see `Reads.stat`."""
@@ -112,6 +104,24 @@ class DirectoryStore:
                 part.unlink(missing_ok=True)
         except OSError as error:
             raise _store_error("write", target, error) from None
+
+    def _read(self, listed: ObjectInfo, start: int, end: int) -> bytes:
+        try:
+            # Without O_NONBLOCK, a pipe that took the file's place would be waited for.
+            descriptor = os.open(self._path(listed.key), os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                data = os.pread(descriptor, end - start, start)
+                # Looked at after reading: a file that changed meanwhile has changed.
+                etag = _etag(os.fstat(descriptor))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _read_error(error) from None
+        if etag != listed.etag:
+            raise ObjectChangedError
+        if len(data) != end - start:
+            raise TransportError("short read")
+        return data
 
     def _path(self, key: str) -> Path:
         return self.root / os.fsdecode(_ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), key.encode()))

@@ -4,25 +4,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.errors import DicomSieveError, RefusedError
 from dicom_sieve.objects import Location, ObjectInfo
 
+PART_BYTES = 8 * 1024 * 1024
+"""So much of an object is in memory while it is downloaded."""
 
-class ObjectChangedError(DicomSieveError):
+
+class ObjectChangedError(RefusedError):
     """The object is no longer the one that was listed."""
 
     def __str__(self) -> str:
         return "the object has changed since it was listed"
 
 
-class ObjectGoneError(DicomSieveError):
+class ObjectGoneError(RefusedError):
     """There is no such object any more."""
 
     def __str__(self) -> str:
         return "the object is gone"
 
 
-class ReadRefusedError(DicomSieveError):
+class ReadRefusedError(RefusedError):
     """The store will not give this object: access denied, or archived."""
 
     def __init__(self, code: str) -> None:
@@ -100,6 +103,28 @@ class Reads(Protocol):
         ...
 
 
+class Downloads(Protocol):
+    """A place whose objects can be had whole."""
+
+    @property
+    def location(self) -> Location:
+        """Where it is."""
+        ...
+
+    def download(self, listed: ObjectInfo, target: Path) -> None:
+        """Read a whole object into a new local file, if it is still the one that was listed.
+
+        It is read in parts, so that its size in memory does not matter; every part is of the listed etag.
+
+        Raises:
+            ObjectChangedError: The object has another etag now.
+            ObjectGoneError: There is no such object any more.
+            ReadRefusedError: The store will not give it.
+            TransportError: All attempts failed.
+        """
+        ...
+
+
 class Writes(Protocol):
     """A place where something can be written once."""
 
@@ -128,5 +153,5 @@ class Writes(Protocol):
         ...
 
 
-class Store(Lists, Reads, Writes, Protocol):
+class Store(Lists, Reads, Downloads, Writes, Protocol):
     """A place that can do everything."""

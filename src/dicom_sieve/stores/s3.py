@@ -23,7 +23,7 @@ from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.objects import Location, ObjectInfo
-from dicom_sieve.stores.interface import ObjectChangedError, TransportError
+from dicom_sieve.stores.interface import PART_BYTES, ObjectChangedError, TransportError
 from dicom_sieve.stores.pace import Pace
 from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, CONNECTIONS, S3Access, make_boto3_client, make_obstore_client
 from dicom_sieve.stores.s3_errors import (
@@ -88,6 +88,13 @@ class S3Store:
             except TransportError as error:
                 fault = error
         return await self._ask_until(until, fault, partial(self._ask, pace, listed, start, end))
+
+    def download(self, listed: ObjectInfo, target: Path) -> None:
+        """Read a whole object into a new local file, if it is still the one that was listed; see `Downloads`."""
+        with target.open("xb") as file:
+            for start in range(0, listed.size, PART_BYTES):
+                ask = partial(self._read_part, listed, start, min(start + PART_BYTES, listed.size))
+                file.write(self.access.patience.repeat(ask, lambda error: isinstance(error, TransportError)))
 
     async def stat(self, key: str) -> ObjectInfo:
         """Look one object up as it is now; see `Reads.stat`."""
@@ -216,6 +223,15 @@ class S3Store:
         if len(data) != end - start or content_range != f"bytes {start}-{end - 1}/{listed.size}":
             raise TransportError("not the bytes that were asked for")
         return data
+
+    def _read_part(self, listed: ObjectInfo, start: int, end: int) -> bytes:
+        try:
+            return self._read_any(listed, start, end)
+        except ObjectChangedError:
+            now = self._stat(listed.key)
+            if (now.etag, now.size) != (listed.etag, listed.size):
+                raise
+            raise TransportError("said to have changed, and has not") from None
 
     def _stat(self, key: str) -> ObjectInfo:
         try:
