@@ -28,8 +28,11 @@ Decided = tuple[int, str, str]
 
 def headers_to_decide(
     engine: sa.Engine, snapshot_id: int, location_id: int, tags: Sequence[str]
-) -> Iterator[Sequence[HeaderRow]]:
-    """Give the distinct headers of a snapshot's objects, a page at a time, in the order of their ids.
+) -> Iterator[Iterator[HeaderRow]]:
+    """Give the distinct headers of a snapshot's objects, a page at a time, each once.
+
+    Pages come in the order of ids; within a page there is none. A page is read while it is gone through, which ends
+    when the next one is asked for.
 
     Args:
         engine: The ledger's.
@@ -38,27 +41,23 @@ def headers_to_decide(
         tags: Attributes whose values are asked for, as eight upper-case hex digits; one or more.
     """
     first, end = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
-    held = headers_of(snapshot_id, location_id)
-    held = held.where(header_change.c.header_id >= first, header_change.c.header_id < end)
-    counted = held.subquery("held")
+    ids = header_change.c.header_id
+    held = headers_of(snapshot_id, location_id).where(ids >= first, ids < end).subquery("held")
     page = (
-        sa.select(header.c.id, counted.c.instances, counted.c.bytes, header.c.defect, _values(engine.dialect, tags))
-        .join(counted, counted.c.header_id == header.c.id)
+        sa.select(held.c.header_id, held.c.instances, held.c.bytes, header.c.defect, _values(engine.dialect, tags))
+        .select_from(held.join(header, header.c.id == held.c.header_id))
         .where(header.c.id >= first, header.c.id < end)
-        .order_by(header.c.id)
     )
-    following = sa.select(sa.func.min(header_change.c.header_id)).where(
-        header_change.c.location_id == location_id, header_change.c.header_id >= first
-    )
-    with engine.connect() as connection:
-        start = connection.scalar(following, {"first": 0})
-    while start is not None:
-        within = {"first": start, "end": start + PAGE_IDS}
+    following = sa.select(sa.func.min(ids)).where(header_change.c.location_id == location_id, ids >= first)
+    stop = 0
+    while True:
         with engine.connect() as connection:
-            rows = connection.execute(page, within).all()
-            start = connection.scalar(following, {"first": within["end"]})
-        if rows:
-            yield cast("Sequence[HeaderRow]", rows)
+            start = connection.scalar(following, {"first": stop})
+            if start is None:
+                return
+            stop = start + PAGE_IDS
+            with connection.execute(page, {"first": start, "end": stop}) as rows:
+                yield cast("Iterator[HeaderRow]", rows)
 
 
 def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
@@ -81,18 +80,17 @@ def record_decisions(connection: sa.Connection, run_number: int, decisions: Iter
 
 def count_refused(connection: sa.Connection, snapshot_id: int, location_id: int) -> int:
     """Count a snapshot's objects that the store refused, where it gave not one; 0 where it gave any."""
-    held = headers_of(snapshot_id, location_id).subquery("held")
-    refused = (
-        sa.select(sa.func.sum(held.c.instances))
-        .join(header, header.c.id == held.c.header_id)
-        .where(header.c.defect == Defect.UNREADABLE)
-    )
-    needs_no_read = sa.select(header.c.id).where(
-        header.c.defect.in_([Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT])
-    )
-    given = headers_of(snapshot_id, location_id).where(header_change.c.header_id.not_in(needs_no_read)).limit(1)
-    count = connection.scalar(refused)
-    return 0 if not count or connection.execute(given).first() else int(count)
+
+    def of(*defects: Defect) -> sa.ColumnElement[bool]:
+        return header_change.c.header_id.in_(sa.select(header.c.id).where(header.c.defect.in_(defects)))
+
+    held = headers_of(snapshot_id, location_id)
+    refused = held.where(of(Defect.UNREADABLE)).subquery("refused")
+    count = connection.scalar(sa.select(sa.func.sum(refused.c.instances)))
+    if not count:
+        return 0
+    given = held.where(~of(Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT)).limit(1)
+    return 0 if connection.execute(given).first() else int(count)
 
 
 def count_series(connection: sa.Connection, run_number: int) -> dict[str, int]:

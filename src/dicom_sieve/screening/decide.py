@@ -1,7 +1,7 @@
 """Judge the headers of a snapshot: once per distinct combination of values, a page of headers at a time."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,10 +43,12 @@ class Judge:
     Attributes:
         criteria: In the order of the findings.
         tags: The attributes that they ask for.
+        judged: How many headers were judged so far.
     """
 
     criteria: tuple[CompiledCriterion, ...]
     tags: tuple[str, ...] = field(init=False)
+    judged: int = field(init=False, default=0)
     _decider: Decider = field(init=False)
     _known: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
     _judgements: dict[tuple[str | None, tuple[Finding, ...]], _Judgement] = field(init=False, default_factory=dict)
@@ -55,16 +57,15 @@ class Judge:
         self.tags = tuple(sorted({one.attribute.hex_tag for one in self.criteria}))
         self._decider = Decider(self.criteria)
 
-    def judge(self, page: Iterable[HeaderRow]) -> list[Decided]:
-        """Judge headers."""
-        decided: list[Decided] = []
+    def judge(self, headers: Iterable[HeaderRow]) -> Iterator[Decided]:
+        """Judge headers, one by one as they are asked for."""
         known = self._known
-        for header_id, instances, size, defect, values in page:
+        for header_id, instances, size, defect, values in headers:
             one = known.get((defect, values)) or self._judge(defect, values)
             one.instances += instances
             one.bytes += size
-            decided.append((header_id, one.verdict, one.findings))
-        return decided
+            self.judged += 1
+            yield header_id, one.verdict, one.findings
 
     def counts(self) -> dict[str, Any]:
         """Count what was judged so far.
@@ -111,8 +112,8 @@ def decide(
     judge = Judge(criteria)
     observer.begin("decide", None)
     for page in headers_to_decide(lease.engine, snapshot_id, lease.location_id, judge.tags):
-        decided = judge.judge(page)
+        before = judge.judged
         with lease.writing() as connection:
-            record_decisions(connection, run_number, decided)
-        observer.advance(len(decided))
+            record_decisions(connection, run_number, judge.judge(page))
+        observer.advance(judge.judged - before)
     return judge
