@@ -91,7 +91,7 @@ def unread_objects(engine: sa.Engine, location_id: int) -> Iterator[UnreadObject
         last = page[-1].id
 
 
-def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) -> None:
+def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) -> int:
     """Store what a shard brought; a second time it changes nothing.
 
     Equal headers are stored once. A row that has a header already keeps it.
@@ -99,9 +99,12 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
     Args:
         connection: Within a transaction, under the location's lease.
         indexed: Each row once.
+
+    Returns:
+        How many rows had no header before.
     """
     if not indexed:
-        return
+        return 0
     _store_headers(connection, {one.instance.header.digest: one.instance.header for one in indexed})
     as_moment = bulk.stored(connection, object_.c.last_modified)
     bulk.stage(
@@ -132,7 +135,7 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
         .group_by(object_.c.location_id, header.c.id, object_.c.added_in),
     )
     values = {name: _read.c[name] for name in ("sop_instance_uid", "etag", "size", "last_modified")}
-    connection.execute(sa.update(object_).where(is_new).values(header_id=header.c.id, **values))
+    return connection.execute(sa.update(object_).where(is_new).values(header_id=header.c.id, **values)).rowcount
 
 
 def _store_headers(connection: sa.Connection, headers: Mapping[str, Header]) -> None:

@@ -46,17 +46,19 @@ class Lease:
     location_id: int
     seconds: float
     holder: str = field(default_factory=name_holder)
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Begin a transaction that is committed at the end, if the lease has lasted until then.
 
-        Keep it short, some pages of rows: on SQLite all other writers wait meanwhile.
+        Keep it short, some pages of rows: on SQLite all other writers wait meanwhile. The holder's own threads take
+        turns.
 
         Raises:
             LeaseLostError: The lease has ended; nothing was written.
         """
-        with database.writing(self.engine, self.seconds) as connection:
+        with self._turn, database.writing(self.engine, self.seconds) as connection:
             # FOR KEY SHARE: nobody takes the lease before this ends, and the thread that renews it need not wait.
             mine = sa.select(lease.c.holder).where(self._is_mine(connection))
             if connection.scalar(mine.with_for_update(read=True, key_share=True)) is None:

@@ -199,8 +199,8 @@ class _Run:
         indexed, fruitless = _Indexed(), 0
         for result in self.screening.run_shards(index, shards):
             with self.lease.writing() as connection:
-                record_headers(connection, result.indexed)
-            indexed.add(len(result.indexed), result.reads, result.bytes_read)
+                new = record_headers(connection, result.indexed)
+            indexed.add(new, result.reads, result.bytes_read)
             observer.advance(len(result.indexed) + len(result.unread))
             fruitless = 0 if result.indexed else fruitless + 1
             if fruitless == FRUITLESS_SHARDS:
