@@ -16,11 +16,8 @@ from tests.prefect_server import PrefectServer, wait_for
 from tests.real.bucket import CRITERIA, Expected, expected, fill
 
 ON_POSTGRESQL = """
-from prefect import serve
-from dicom_sieve.flows.deployments import deployment
-served = deployment()
-served.name = "on-postgresql"
-serve(served, print_starting_message=False)
+from dicom_sieve.flows.deployments import serve_deployments
+serve_deployments(1, "on-postgresql")
 """
 
 

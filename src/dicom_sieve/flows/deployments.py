@@ -6,6 +6,7 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.callables import ParameterSchema
 
 from dicom_sieve.flows.clean import DEPLOYMENT, clean_dicom
+from dicom_sieve.flows.heartbeats import HEARTBEAT_SECONDS, set_up_automation
 from dicom_sieve.flows.parameters import Parameters
 from dicom_sieve.version import __version__
 
@@ -20,10 +21,10 @@ def contract_schema() -> ContractSchema:
     return ContractSchema(**{**schema, "definitions": schema.pop("$defs")})
 
 
-def deployment() -> RunnerDeployment:
-    """Describe the deployment ``clean-dicom/default``."""
+def deployment(name: str = DEPLOYMENT) -> RunnerDeployment:
+    """Describe the deployment ``clean-dicom/default``, or one of another name."""
     made = clean_dicom.to_deployment(
-        name=DEPLOYMENT,
+        name=name,
         description=clean_dicom.description,
         version=__version__,
         tags=["dicom-sieve"],
@@ -37,10 +38,17 @@ def deployment() -> RunnerDeployment:
     return made
 
 
-def serve_deployments(runs_in_flight: int) -> None:
-    """Serve until stopped, against the server that ``PREFECT_API_URL`` names.
+def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT) -> None:
+    """Serve until stopped, against the server that ``PREFECT_API_URL`` names; runs that die are noticed there.
 
     Args:
         runs_in_flight: Runs at the same time; further ones wait.
+        name: Of the deployment.
     """
-    serve(deployment(), limit=runs_in_flight, print_starting_message=False)
+    set_up_automation()
+    serve(
+        deployment(name),
+        limit=runs_in_flight,
+        print_starting_message=False,
+        heartbeat_seconds=HEARTBEAT_SECONDS,
+    )

@@ -1,0 +1,63 @@
+"""Runs that die are noticed: each says that it lives, and Prefect is told what to do when one no longer does.
+
+The runner itself reports a flow process that ends. Where it died too, or its machine, only an automation of Prefect's
+server notices: without it such a flow run would be shown as Running for ever.
+"""
+
+import datetime
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+
+from dicom_sieve.flows.clean import FLOW
+
+HEARTBEAT_SECONDS = 30
+"""The least that Prefect accepts."""
+SECONDS_WITHOUT = 90
+"""Three heartbeats missed; Prefect looks every 5 s, so that a run is Crashed within 120 s of its death."""
+AUTOMATION = f"{FLOW}: a run that no longer says that it lives is Crashed"
+_LIVES = {"prefect.flow-run.heartbeat", "prefect.flow-run.Running"}
+_ENDED = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed")}
+
+
+def describe_automation() -> AutomationCore:
+    """Describe it: a run of our flow of which nothing was heard for so long is Crashed."""
+    return AutomationCore(
+        name=AUTOMATION,
+        description="Made by 'dicom-sieve serve'. The ledger says how far the run came.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": FLOW}),
+            for_each={"prefect.resource.id"},
+            after=_LIVES,
+            expect=_LIVES | _ENDED,
+            threshold=1,
+            within=datetime.timedelta(seconds=SECONDS_WITHOUT),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"nothing was heard of its process for {SECONDS_WITHOUT} s; start another run",
+            )
+        ],
+    )
+
+
+def set_up_automation() -> None:
+    """See to it that Prefect's server has the automation, once, and as this version describes it.
+
+    One that somebody turned off stays off.
+    """
+    wanted = describe_automation()
+    with get_client(sync_client=True) as client:
+        found = client.read_automations_by_name(AUTOMATION)
+        if not found:
+            client.create_automation(wanted)
+        for one in found[:1]:
+            client.update_automation(one.id, wanted.model_copy(update={"enabled": one.enabled}))
+        for another in found[1:]:  # two processes began to serve at the same instant
+            client.delete_automation(another.id)

@@ -1,0 +1,133 @@
+"""A run whose process was killed is Crashed in Prefect and FAILED in the ledger within 120 s, without anyone's help."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicom_sieve import Ledger
+from dicom_sieve.flows.heartbeats import AUTOMATION
+from tests.flows import planted
+from tests.flows.conftest import ledger_url
+from tests.prefect_server import SECONDS_TO_START, PrefectServer, running, wait_for
+
+NAME = "doomed"
+SERVE = f"from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(1, {NAME!r})"
+DIED = ("FAILED", "its process ended before the run did")
+SECONDS = 120
+
+
+@pytest.fixture
+def silent_endpoint() -> Iterator[str]:
+    """An S3 server that takes requests and never answers: a run does not get any further."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(100)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@contextmanager
+def serving(prefect: PrefectServer) -> Iterator["subprocess.Popen[bytes]"]:
+    """Serve a deployment of its own; it is registered when everything else is set up."""
+    environment = {**prefect.environment, "DICOM_SIEVE_DATABASE_URL": ledger_url(prefect.home)}
+    before = registered(prefect)
+    with running([sys.executable, "-c", SERVE], environment, prefect.home / "doomed.log") as process:
+        wait_for(lambda: registered(prefect) != before, "the deployment", SECONDS_TO_START)
+        yield process
+
+
+def registered(prefect: PrefectServer) -> str | None:
+    """Give when the deployment was registered last."""
+    answer = prefect.api.get(f"/deployments/name/clean-dicom/{NAME}")
+    return str(answer.json()["updated"]) if answer.status_code == 200 else None
+
+
+def start(prefect: PrefectServer, ledger: Ledger, endpoint: str) -> str:
+    """Start a run and wait until it lists."""
+    run = prefect.start(planted.request(endpoint, "never-answers"), NAME)
+    wait_for(lambda: [row for row in ledger.runs() if row.id == run], "the run to begin", SECONDS_TO_START)
+    assert ledger.run(run).row.state == "RUNNING"
+    return run
+
+
+def descendants(number: int) -> list[int]:
+    """Give the processes that a process started, and those that they did."""
+    parents: dict[int, int] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:  # it ended while we looked
+            continue
+        parents[int(file.parent.name)] = int(fields[1])
+    found, new = [], [number]
+    while new:
+        new = [child for child, parent in parents.items() if parent in new]
+        found += new
+    return found
+
+
+def kill(*numbers: int) -> None:
+    for number in numbers:
+        os.kill(number, signal.SIGKILL)
+
+
+def shown(ledger: Ledger, run: str) -> tuple[str, str | None]:
+    row = ledger.run(run).row
+    return row.state, row.failure
+
+
+def crashed(prefect: PrefectServer, run: str) -> dict[str, Any] | None:
+    state: dict[str, Any] = prefect.flow_run(run)["state"]
+    assert state["type"] in {"RUNNING", "CRASHED"}
+    return state if state["type"] == "CRASHED" else None
+
+
+@pytest.mark.timeout(400)
+def test_whoever_served_it_died_too(prefect: PrefectServer, served_ledger: Ledger, silent_endpoint: str) -> None:
+    with serving(prefect) as process:
+        run = start(prefect, served_ledger, silent_endpoint)
+        processes = [process.pid, *descendants(process.pid)]
+        assert len(processes) > 1
+
+        begun = time.monotonic()
+        kill(*processes)
+        wait_for(lambda: shown(served_ledger, run) == DIED, "the ledger to show it", SECONDS)
+        state = wait_for(lambda: crashed(prefect, run), "Prefect to show it", SECONDS - (time.monotonic() - begun))
+
+    assert state["message"] == "nothing was heard of its process for 90 s; start another run"
+    assert planted.CREDENTIALS not in str(prefect.flow_run(run))
+
+
+@pytest.mark.timeout(400)
+def test_only_its_own_process_died(prefect: PrefectServer, served_ledger: Ledger, silent_endpoint: str) -> None:
+    with serving(prefect) as process:
+        run = start(prefect, served_ledger, silent_endpoint)
+
+        begun = time.monotonic()
+        kill(*descendants(process.pid))
+        wait_for(lambda: crashed(prefect, run), "Prefect to show it", SECONDS)
+        wait_for(
+            lambda: shown(served_ledger, run) == DIED, "the ledger to show it", SECONDS - (time.monotonic() - begun)
+        )
+
+
+def test_serving_again_and_again_sets_the_automation_up_once(prefect: PrefectServer) -> None:
+    def automations() -> list[dict[str, Any]]:
+        return [one for one in prefect.all_of("/automations/filter") if one["name"] == AUTOMATION]
+
+    [before] = automations()
+    prefect.api.patch(f"/automations/{before['id']}", json={"enabled": False}).raise_for_status()
+    with serving(prefect):
+        [after] = automations()
+    assert after["enabled"] is False, "somebody turned it off"
+    prefect.api.patch(f"/automations/{before['id']}", json={"enabled": True}).raise_for_status()
+
+    assert {**after, "enabled": True, "updated": None} == {**before, "updated": None}
