@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -62,15 +62,25 @@ class Header:
 
     @cached_property
     def digest(self) -> str:
-        """Identify the header by its content: SHA-256 over canonical JSON, as hex."""
-        content = [
-            self.study_instance_uid,
-            self.series_instance_uid,
-            self.sop_class_uid,
-            dict(self.attributes),
-            self.defect,
-        ]
-        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        """Identify the header by its content; see `digest_content`."""
+        return digest_content(
+            self.study_instance_uid, self.series_instance_uid, self.sop_class_uid, self.attributes, self.defect
+        )
+
+
+def digest_content(
+    study_instance_uid: str | None,
+    series_instance_uid: str | None,
+    sop_class_uid: str | None,
+    attributes: Mapping[str, Sequence[str]],
+    defect: str | None,
+) -> str:
+    """Give a header's digest: SHA-256 over canonical JSON, as hex."""
+    content = [study_instance_uid, series_instance_uid, sop_class_uid, dict(attributes), defect]
+    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)

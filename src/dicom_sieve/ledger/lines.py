@@ -83,8 +83,8 @@ def _run_columns(dialect: sa.Dialect) -> list[sa.ColumnElement[Any]]:
     ]
 
 
-def snapshot_lines(connection: sa.Connection, location_id: int, after: int = 0) -> Iterator[Line]:
-    """Give the snapshots of a location behind one: ``[id, state, started_at, listed_at, counts]``."""
+def snapshot_lines(connection: sa.Connection, location_id: int, after: int | None = None) -> Iterator[Line]:
+    """Give the snapshots of a location, or those behind one: ``[id, state, started_at, listed_at, counts]``."""
     columns = snapshot.c
     dialect = connection.dialect
     query = (
@@ -95,15 +95,15 @@ def snapshot_lines(connection: sa.Connection, location_id: int, after: int = 0) 
             as_held(dialect, columns.listed_at),
             as_held(dialect, columns.counts),
         )
-        .where(columns.location_id == location_id, columns.id > after)
+        .where(columns.location_id == location_id, sa.true() if after is None else columns.id > after)
         .order_by(columns.id)
     )
     for row_id, state, started_at, listed_at, counts in stream(connection, query):
         yield row_id, f"[{row_id},{_text(state)},{_text(started_at)},{_text(listed_at)},{_json(counts)}]".encode()
 
 
-def decision_lines(connection: sa.Connection, run_number: int) -> Iterator[Line]:
-    """Give the decisions of a run: ``[header's id, header's digest, verdict, findings]``."""
+def decision_lines(connection: sa.Connection, run_number: int, header_id: int | None = None) -> Iterator[Line]:
+    """Give the decisions of a run, or that on one header: ``[header's id, header's digest, verdict, findings]``."""
     query = (
         sa.select(
             decision.c.header_id,
@@ -112,17 +112,20 @@ def decision_lines(connection: sa.Connection, run_number: int) -> Iterator[Line]
             as_held(connection.dialect, decision.c.findings),
         )
         .select_from(decision.outerjoin(header, header.c.id == decision.c.header_id))
-        .where(decision.c.run_number == run_number)
+        .where(
+            decision.c.run_number == run_number,
+            sa.true() if header_id is None else decision.c.header_id == header_id,
+        )
         .order_by(decision.c.header_id)
     )
     tails: dict[tuple[Any, Any], str] = {}
-    for header_id, digest, verdict, findings in stream(connection, query):
+    for row_id, digest, verdict, findings in stream(connection, query):
         tail = tails.get((verdict, findings))
         if tail is None:
             tail = f"{_text(verdict)},{_json(findings)}]"
             if len(tails) < _TAILS_REMEMBERED:
                 tails[verdict, findings] = tail
-        yield header_id, f"[{header_id},{_text(digest)},{tail}".encode()
+        yield row_id, f"[{row_id},{_text(digest)},{tail}".encode()
 
 
 def objects(dialect: sa.Dialect) -> sa.Select[Any]:

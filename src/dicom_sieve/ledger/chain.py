@@ -1,0 +1,207 @@
+"""The chain of sealed runs as the ledger has it now: which blocks differ, and whether rows, blocks or seals do."""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.damage import Kind
+from dicom_sieve.ledger.lines import stream
+from dicom_sieve.ledger.seals import BLOCK_IDS, Block, Part, digest_seal, read_blocks
+from dicom_sieve.ledger.tables import run, seal_block, snapshot
+
+Place = tuple[str, int]
+"""Where a block belongs; see `Block.place`."""
+
+
+class Trust(Enum):
+    """What a run's seal says of the run."""
+
+    BLOCKS = auto()
+    """The recorded blocks are as they were sealed. Where rows are not, the rows were changed."""
+    ROWS = auto()
+    """The rows are as they were sealed. Where the recorded blocks are not, these were changed."""
+    NOTHING = auto()
+    """The seal is of neither: it was changed itself, or rows together with blocks."""
+    UNKNOWN = auto()
+    """The run before it is missing, and with it what the seal was made of."""
+
+
+@dataclass(slots=True, eq=False)
+class SealedRun:
+    """A run that is sealed, or was.
+
+    Attributes:
+        number: Of the run.
+        id: Of the run.
+        location_id: Where it ran.
+        seal: As recorded; None where somebody took it away.
+        sealed_after: The run before it.
+        is_missing: Whether only its blocks are left.
+        differing: What is not as recorded: the block that is made of the rows as they are now, None where no row is.
+    """
+
+    number: int
+    id: str
+    location_id: int
+    seal: str | None
+    sealed_after: int | None
+    is_missing: bool = False
+    differing: dict[Place, Block | None] = field(default_factory=dict)
+
+    def compare(self, recorded: dict[Place, Block], found: Iterable[Block]) -> int:
+        """Compare blocks with the recorded ones, which are used up, and give how many rows they have."""
+        rows = 0
+        for block in found:
+            rows += block.row_count
+            if recorded.pop(block.place, None) != shorten(block):
+                self.differing[block.place] = block
+        return rows
+
+    def miss(self, recorded: Iterable[Place]) -> None:
+        """Note recorded blocks of which no row is there."""
+        self.differing.update(dict.fromkeys(recorded))
+
+
+def shorten(block: Block) -> Block:
+    """Give a block with a check in place of its marks, so that many can be held."""
+    return replace(block, marks=zlib.crc32(block.marks).to_bytes(4, "little"))
+
+
+def sealed_runs(connection: sa.Connection, location_id: int | None) -> tuple[list[SealedRun], list[Any]]:
+    """Give the runs that are sealed, or were, in the order of their numbers; and number, id, location, state of others.
+
+    Only a run that has ended has a block of its own fields.
+    """
+    has_block = sa.exists().where(seal_block.c.run_number == run.c.number, seal_block.c.part == Part.RUN)
+    is_sealed = sa.or_(run.c.seal.is_not(None), has_block)
+    here = sa.true() if location_id is None else run.c.location_id == location_id
+    columns = (run.c.number, run.c.id, run.c.location_id)
+    sealed = sa.select(*columns, run.c.seal, run.c.sealed_after).where(is_sealed, here)
+    others = sa.select(*columns, run.c.state).where(~is_sealed, here).order_by(run.c.number)
+    runs = [SealedRun(*row) for row in connection.execute(sealed)]
+    runs += [one for one in _missing_runs(connection) if location_id in (None, one.location_id)]
+    return sorted(runs, key=lambda one: one.number), list(connection.execute(others))
+
+
+def orphaned(connection: sa.Connection, column: sa.Column[int]) -> Iterator[int]:
+    """Give the numbers of runs to which a table refers, and which are not there. It is not read row by row."""
+    number = connection.scalar(sa.select(sa.func.min(column)))
+    while number is not None:
+        if connection.scalar(sa.select(run.c.number).where(run.c.number == number)) is None:
+            yield number
+        number = connection.scalar(sa.select(sa.func.min(column)).where(column > number))
+
+
+def _missing_runs(connection: sa.Connection) -> Iterator[SealedRun]:
+    """Give runs of which the blocks are left, so that the rest of the chain can be checked. A snapshot tells where."""
+    for number in orphaned(connection, seal_block.c.run_number):
+        blocks = list(read_blocks(connection, number))
+        last = max((block.last_id for block in blocks if block.part == Part.SNAPSHOT), default=None)
+        location_id = connection.scalar(sa.select(snapshot.c.location_id).where(snapshot.c.id == last))
+        if location_id is not None and any(block.part == Part.RUN for block in blocks):
+            yield SealedRun(number, f"number {number}", location_id, None, None, is_missing=True)
+
+
+def recorded_blocks(connection: sa.Connection, run_number: int, *parts: Part) -> dict[Place, Block]:
+    """Give a run's recorded blocks of some parts by their place, shortened; the first, where there are several."""
+    query = _blocks(run_number).where(seal_block.c.part.in_(parts))
+    return _by_place(shorten(Block(*row)) for row in stream(connection, query))
+
+
+def _by_place(blocks: Iterable[Block]) -> dict[Place, Block]:
+    by_place: dict[Place, Block] = {}
+    for block in blocks:
+        by_place.setdefault(block.place, block)
+    return by_place
+
+
+def recorded_block(connection: sa.Connection, run_number: int, place: Place) -> Block | None:
+    """Give one recorded block, whole."""
+    part, number = place
+    first_id = seal_block.c.first_id
+    query = _blocks(run_number).where(
+        seal_block.c.part == part, first_id >= number * BLOCK_IDS, first_id < (number + 1) * BLOCK_IDS
+    )
+    row = connection.execute(query).first()
+    return None if row is None else Block(*row)
+
+
+def _blocks(run_number: int) -> sa.Select[Any]:
+    columns = [column for column in seal_block.c if column.name != "run_number"]
+    query = sa.select(*columns).where(seal_block.c.run_number == run_number)
+    return query.order_by(seal_block.c.part, seal_block.c.first_id)
+
+
+def trusted_runs(connection: sa.Connection, runs: Iterable[SealedRun]) -> set[int | None]:
+    """Give those of one location's runs whose seal, or what their follower was sealed after, is of their blocks."""
+    trusted: set[int | None] = set()
+    seals: dict[int | None, str | None] = {None: None}
+    made: dict[int | None, set[str | None]] = {}
+    for one in runs:
+        blocks = list(read_blocks(connection, one.number))
+        before = made.get(one.sealed_after, set()) | {seals.get(one.sealed_after)}
+        by_digest: dict[str | None, str | None] = {digest_seal(previous, blocks): previous for previous in before}
+        if one.is_missing or one.seal in by_digest:
+            trusted.add(one.number)
+            if by_digest.get(one.seal) in made.get(one.sealed_after, ()):
+                trusted.add(one.sealed_after)
+        seals[one.number], made[one.number] = one.seal, set(by_digest)
+    return trusted
+
+
+def check_seals(
+    connection: sa.Connection, runs: Iterable[SealedRun]
+) -> Iterator[tuple[SealedRun, Trust, list[tuple[Kind, Block]]]]:
+    """Check the seals of one location's runs, in the order of their numbers, after all their blocks were compared.
+
+    Returns:
+        Each run, what its seal says, and the recorded blocks that are not those of the rows as they are now.
+    """
+    seals: dict[int | None, set[str | None]] = {None: {None}}
+    for one in runs:
+        recorded = sorted(read_blocks(connection, one.number), key=lambda block: (block.part, block.first_id))
+        found = {place: block for place, block in _by_place(recorded).items() if place[0] in set(Part)}
+        for place, block in one.differing.items():
+            found.pop(place, None)
+            if block is not None:
+                found[place] = block
+        everywhere: set[str | None] = set().union(*seals.values())
+        before = everywhere if one.is_missing else seals.get(one.sealed_after)
+        trust = _judge(one.seal, before or set(), recorded, found.values())
+        if trust is Trust.NOTHING:  # perhaps what was changed is which run it says to follow
+            trust = _judge(one.seal, everywhere, recorded, found.values())
+        if trust is Trust.NOTHING and before is None:
+            trust = Trust.UNKNOWN
+        seals[one.number] = {one.seal}
+        if trust is Trust.NOTHING:  # its follower was sealed after the seal that it had
+            for blocks in (recorded, list(found.values())):
+                seals[one.number].update(digest_seal(seal, blocks) for seal in before or ())
+        yield one, trust, _wrong_blocks(recorded, found)
+
+
+def _wrong_blocks(recorded: Iterable[Block], found: Mapping[Place, Block]) -> list[tuple[Kind, Block]]:
+    missing = dict(found)
+    wrong = []
+    for block in recorded:
+        as_found = found.get(block.place)
+        if as_found is not None and as_found.as_json() == block.as_json():
+            missing.pop(block.place, None)
+        else:
+            wrong.append(block)
+    told = [(Kind.EDITED if missing.pop(block.place, None) else Kind.ADDED, block) for block in wrong]
+    return told + [(Kind.MISSING, block) for block in missing.values()]
+
+
+def _judge(
+    seal: str | None, previous: Iterable[str | None], recorded: Iterable[Block], found: Iterable[Block]
+) -> Trust:
+    previous, recorded, found = list(previous), list(recorded), list(found)
+    if any(digest_seal(one, recorded) == seal for one in previous):
+        return Trust.BLOCKS
+    if any(digest_seal(one, found) == seal for one in previous):
+        return Trust.ROWS
+    return Trust.NOTHING

@@ -1,0 +1,154 @@
+"""What a verification says: which rows of the ledger are not as they were sealed. No patient's value is in it."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+MOST_NAMED = 1_000
+"""Damaged rows beyond so many are counted only."""
+
+
+class Kind(StrEnum):
+    """What happened to a row."""
+
+    EDITED = "EDITED"
+    MISSING = "MISSING"
+    ADDED = "ADDED"
+
+
+_WORDS = {Kind.EDITED: "was edited", Kind.MISSING: "is missing", Kind.ADDED: "was added"}
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One row that is not as it was sealed.
+
+    Attributes:
+        kind: What happened to it.
+        table: Of the row.
+        row: Its id: a run's number, a header's, object's, snapshot's or location's id; a decision is known by its
+            header's id, a block of a seal by the lowest id that it covers.
+        run_id: The run whose row it is; None for rows that belong to no run alone.
+        part: Of a run, which field; of a seal, which part.
+        uid: Of a decision or header its series, of an object its instance, as the ledger says now; None where unknown.
+    """
+
+    kind: Kind
+    table: str
+    row: int
+    run_id: str | None = None
+    part: str | None = None
+    uid: str | None = None
+
+    def describe(self) -> str:
+        """Say it in a sentence."""
+        match self.table:
+            case "decision":
+                what = f"the decision on header {self.row}{self._of('series')}"
+            case "run" if self.part:
+                what = f"its {self.part}"
+            case "run":
+                what = f"run number {self.row}"
+            case "seal_block":
+                what = f"its seal's {self.part} block at {self.row}"
+            case "header_change":
+                what = f"the number of header {self.row}'s instances"
+            case "object":
+                what = f"object {self.row}{self._of('instance')}"
+            case "header":
+                what = f"header {self.row}{self._of('series')}"
+            case _:
+                what = f"{self.table} {self.row}"
+        of_run = f"run {self.run_id}: " if self.run_id else ""
+        return f"{of_run}{what} {_WORDS[self.kind]}"
+
+    def _of(self, name: str) -> str:
+        return f" ({name} {self.uid})" if self.uid else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A location whose data were removed on purpose.
+
+    Attributes:
+        endpoint: Where it was.
+        bucket: Likewise.
+        prefix: Likewise.
+        reason: As it was given.
+        counts: What was removed, by name; None while it is not finished.
+        last_seal: The end of the chain that was removed; None where no run was sealed.
+        started_at: When it began.
+        finished_at: When it ended; None: it was interrupted.
+    """
+
+    endpoint: str
+    bucket: str
+    prefix: str
+    reason: str
+    counts: Mapping[str, Any] | None
+    last_seal: str | None
+    started_at: datetime.datetime
+    finished_at: datetime.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainEnd:
+    """The last seal of a location: kept elsewhere it shows later that nothing before it was sealed anew.
+
+    Attributes:
+        endpoint: Of the location.
+        bucket: Likewise.
+        prefix: Likewise.
+        run_id: Of the run that was sealed last.
+        seal: Its seal.
+    """
+
+    endpoint: str
+    bucket: str
+    prefix: str
+    run_id: str
+    seal: str
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was looked at, and what was found.
+
+    Attributes:
+        runs: Sealed runs that were looked at.
+        decisions: Likewise.
+        objects: Likewise.
+        headers: Likewise.
+        damages: The first `MOST_NAMED` damaged rows.
+        damaged: How many there are.
+        before_seals: Ids of finished runs from before there were seals; nothing can be said of them.
+        under_way: Ids of runs that have not ended, and so have no seal yet.
+        ends: The last seal of each location.
+        forgotten: What was removed on purpose.
+    """
+
+    runs: int = 0
+    decisions: int = 0
+    objects: int = 0
+    headers: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    damaged: int = 0
+    before_seals: list[str] = field(default_factory=list)
+    under_way: list[str] = field(default_factory=list)
+    ends: list[ChainEnd] = field(default_factory=list)
+    forgotten: list[Forgotten] = field(default_factory=list)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether every row that a seal covers is as it was sealed."""
+        return self.damaged == 0
+
+    def add(self, damage: Damage) -> None:
+        """Note a damaged row, once."""
+        if damage in self.damages:
+            return
+        self.damaged += 1
+        if len(self.damages) < MOST_NAMED:
+            self.damages.append(damage)

@@ -1,0 +1,243 @@
+"""Sealed rows as they are now, made into blocks again and compared with the recorded ones. Flat memory."""
+
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from dicom_sieve.headers.header import digest_content
+from dicom_sieve.ledger import lines
+from dicom_sieve.ledger.chain import Place, SealedRun, recorded_blocks, trusted_runs
+from dicom_sieve.ledger.damage import Kind
+from dicom_sieve.ledger.lines import Line
+from dicom_sieve.ledger.seals import BLOCK_IDS, Block, Part, make_block, make_blocks
+from dicom_sieve.ledger.tables import decision, header, header_change, object_
+
+T = TypeVar("T")
+_OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL)
+_NO_END = 2**63
+Advance = Callable[[int], None]
+_STEP_ROWS = 10_000
+
+
+def recount_fields(connection: sa.Connection, runs: Iterable[SealedRun]) -> None:
+    """Compare the fields of runs that are there."""
+    for one in runs:
+        if one.is_missing:
+            continue
+        recorded = recorded_blocks(connection, one.number, Part.RUN)
+        one.compare(recorded, make_blocks(Part.RUN, lines.run_lines(connection, one.number)))
+        one.miss(recorded)
+
+
+def recount_decisions(connection: sa.Connection, one: SealedRun, advance: Advance) -> int:
+    """Compare a run's decisions, and give how many there are."""
+    recorded = recorded_blocks(connection, one.number, Part.DECISION)
+    found = make_blocks(Part.DECISION, _told(lines.decision_lines(connection, one.number), advance))
+    rows = one.compare(recorded, found)
+    one.miss(recorded)
+    return rows
+
+
+@dataclass(slots=True)
+class Cover:
+    """Which of a location's rows its seals cover.
+
+    Attributes:
+        runs: Its sealed runs, in their order.
+        is_under_way: Whether a run is under way, whose rows no seal covers yet.
+        recorded: The blocks of each run.
+        ends: By part, the last id that each run covers, and the run.
+    """
+
+    runs: list[SealedRun]
+    is_under_way: bool
+    recorded: dict[int, dict[Place, Block]] = field(default_factory=dict)
+    ends: dict[Part, tuple[list[int], list[SealedRun]]] = field(default_factory=dict)
+
+    def load(self, connection: sa.Connection) -> None:
+        """Read the recorded blocks. What a run seals lies between what its neighbours do, if its own are no guide."""
+        for one in self.runs:
+            self.recorded[one.number] = recorded_blocks(connection, one.number, *_OF_PLACES)
+        trusted = trusted_runs(connection, self.runs)
+        for part in (Part.SNAPSHOT, Part.OBJECT):
+            ends: list[tuple[int, SealedRun]] = []
+            following: int | None = None
+            for one in reversed(self.runs):
+                blocks = [block for block in self.recorded[one.number].values() if block.part == part]
+                if one.number not in trusted:
+                    ends.append((_NO_END if following is None else following - 1, one))
+                elif blocks:
+                    ends.append((max(block.last_id for block in blocks), one))
+                    following = min(block.first_id for block in blocks)
+            self.ends[part] = ([end for end, _ in reversed(ends)], [one for _, one in reversed(ends)])
+
+    def run_of(self, part: Part, row_id: object) -> SealedRun | None:
+        """Give the run that sealed a row of a part; None where it is behind all that was sealed."""
+        ends, runs = self.ends[part]
+        place = bisect_left(ends, row_id) if isinstance(row_id, int) else len(ends)
+        return runs[place] if place < len(ends) else None
+
+    def is_new(self, snapshot_id: object) -> bool:
+        """Tell whether a snapshot is one of the run that is under way."""
+        return self.is_under_way and isinstance(snapshot_id, int) and self.run_of(Part.SNAPSHOT, snapshot_id) is None
+
+
+Tell = Callable[[Kind, str, int], None]
+"""Told what happened to which row of which table."""
+
+
+def recount_places(
+    connection: sa.Connection, covers: Mapping[int, Cover], *, only: int | None, tell: Tell, advance: Advance
+) -> int:
+    """Compare snapshots, objects and removals of locations, and give how many objects are sealed.
+
+    Args:
+        connection: Of the ledger.
+        covers: By location.
+        only: One location; None reads all objects in one go.
+        tell: Told of rows that no seal covers, though one should.
+        advance: Told how many objects were read.
+    """
+    for location_id, cover in covers.items():
+        cover.load(connection)
+        _recount_snapshots(connection, location_id, cover, tell)
+    query = lines.objects(connection.dialect)
+    if only is not None:
+        query = query.where(lines.is_at(only))
+    sealed = 0
+    for _, group in groupby(lines.stream(connection, query), key=lambda row: row[0] // BLOCK_IDS):
+        rows = list(group)
+        for (one, part), found in _by_run(rows, covers, tell).items():
+            count = one.compare(covers[one.location_id].recorded[one.number], [make_block(part, found)])
+            sealed += count if part is Part.OBJECT else 0
+        advance(len(rows))
+    for cover in covers.values():
+        for one in cover.runs:
+            one.miss(cover.recorded[one.number])
+    return sealed
+
+
+def _recount_snapshots(connection: sa.Connection, location_id: int, cover: Cover, tell: Tell) -> None:
+    by_run: dict[SealedRun, list[Line]] = defaultdict(list)
+    for row_id, line in lines.snapshot_lines(connection, location_id, None):
+        one = cover.run_of(Part.SNAPSHOT, row_id)
+        if one is not None:
+            by_run[one].append((row_id, line))
+        elif not cover.is_under_way:
+            tell(Kind.ADDED, "snapshot", row_id)
+    for one, found in by_run.items():
+        one.compare(cover.recorded[one.number], make_blocks(Part.SNAPSHOT, found))
+
+
+def _by_run(
+    rows: Iterable[Sequence[Any]], covers: Mapping[int, Cover], tell: Tell
+) -> dict[tuple[SealedRun, Part], list[Line]]:
+    """Give objects and removals by the run that sealed them."""
+    groups: dict[tuple[SealedRun, Part], list[Line]] = defaultdict(list)
+    for row in rows:
+        row_id, added_in, removed_in, location_id = row[0], row[7], row[8], row[9]
+        cover = covers.get(location_id)
+        if cover is None:
+            continue
+        one = cover.run_of(Part.OBJECT, row_id)
+        if one is not None:
+            groups[one, Part.OBJECT].append((row_id, lines.object_line(row)))
+        elif not cover.is_new(added_in):
+            tell(Kind.ADDED, "object", row_id)
+        if removed_in is not None:
+            one = cover.run_of(Part.SNAPSHOT, removed_in)
+            if one is not None:
+                groups[one, Part.REMOVAL].append((row_id, lines.removal_line(row_id, removed_in)))
+            elif not cover.is_new(removed_in):
+                tell(Kind.EDITED, "object", row_id)
+    return groups
+
+
+def recount_headers(
+    connection: sa.Connection, run_number: int | None, tell: Callable[[int], None], advance: Advance
+) -> int:
+    """Compare the headers of a run, or all, with their digests, and give how many there are."""
+    query = _headers(connection.dialect)
+    if run_number is not None:
+        query = query.join(decision, decision.c.header_id == header.c.id).where(decision.c.run_number == run_number)
+    rows = 0
+    for row_id, digest, *content in _told(lines.stream(connection, query), advance):
+        rows += 1
+        if _digest(*content) != digest:
+            tell(row_id)
+    return rows
+
+
+def digest_header(connection: sa.Connection, header_id: int) -> tuple[str, str] | None:
+    """Give the digest of a header that the ledger has, and that of its content as it is now; None: it has no such."""
+    for _, digest, *content in connection.execute(_headers(connection.dialect).where(header.c.id == header_id)):
+        return str(digest), _digest(*content)
+    return None
+
+
+def _headers(dialect: sa.Dialect) -> sa.Select[Any]:
+    columns = header.c
+    return sa.select(
+        columns.id,
+        columns.digest,
+        columns.study_instance_uid,
+        columns.series_instance_uid,
+        columns.sop_class_uid,
+        lines.as_held(dialect, columns.attributes),
+        columns.defect,
+    ).order_by(columns.id)
+
+
+def _digest(study: Any, series: Any, sop_class: Any, attributes: Any, defect: Any) -> str:
+    try:
+        return digest_content(study, series, sop_class, json.loads(attributes), defect)
+    except (ValueError, TypeError):  # no JSON, or not of this kind: like no header
+        return ""
+
+
+def recount_instances(connection: sa.Connection, location_id: int | None, tell: Callable[[int], None]) -> None:
+    """Compare the numbers of each header's instances with the objects that they were counted of."""
+    counted = header_change.c
+    held = object_.c
+    of_header = held.header_id.is_not(None)
+    minus = -counted.instances, -counted.bytes
+    changes = sa.union_all(
+        sa.select(held.location_id, held.header_id, held.added_in.label("snapshot_id"), _ONE, held.size).where(
+            of_header
+        ),
+        sa.select(held.location_id, held.header_id, held.removed_in, -_ONE, -held.size).where(
+            of_header, held.removed_in.is_not(None)
+        ),
+        sa.select(counted.location_id, counted.header_id, counted.snapshot_id, *minus),
+    ).subquery()
+    _, _, _, instances, size = changes.c
+    query = (
+        sa.select(changes.c.header_id)
+        .group_by(changes.c.location_id, changes.c.header_id, changes.c.snapshot_id)
+        .having((sa.func.sum(instances) != 0) | (sa.func.sum(size) != 0))
+    )
+    if location_id is not None:
+        query = query.where(changes.c.location_id == location_id)
+    for (header_id,) in lines.stream(connection, query):
+        tell(header_id)
+
+
+_ONE = sa.literal(1, sa.BigInteger)
+
+
+def _told(rows: Iterable[T], advance: Advance) -> Iterator[T]:
+    """Tell how many rows have come, every so many."""
+    count = 0
+    for row in rows:
+        yield row
+        count += 1
+        if count == _STEP_ROWS:
+            advance(count)
+            count = 0
+    advance(count)

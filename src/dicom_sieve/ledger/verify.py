@@ -1,0 +1,155 @@
+"""Verification: every row that a seal covers is as it was sealed, or is named (ADR 10)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.chain import SealedRun, Trust, check_seals, orphaned, sealed_runs
+from dicom_sieve.ledger.damage import ChainEnd, Damage, Forgotten, Kind, Verification
+from dicom_sieve.ledger.names import Names
+from dicom_sieve.ledger.recount import (
+    Advance,
+    Cover,
+    recount_decisions,
+    recount_fields,
+    recount_headers,
+    recount_instances,
+    recount_places,
+)
+from dicom_sieve.ledger.seals import Part, last_seal
+from dicom_sieve.ledger.tables import RunState, decision, forgotten, header, location, run, seal_block
+
+
+def count_rows(engine: sa.Engine) -> int:
+    """Tell about how many rows `verify` reads of all runs."""
+    with engine.connect() as connection:
+        sealed = sa.select(sa.func.sum(seal_block.c.row_count)).where(
+            seal_block.c.part.in_([Part.DECISION, Part.OBJECT])
+        )
+        headers = sa.select(sa.func.count()).select_from(header)
+        return int(connection.scalar(sealed) or 0) + int(connection.scalar(headers) or 0)
+
+
+def verify(engine: sa.Engine, run_id: str | None = None, advance: Advance = lambda _: None) -> Verification:
+    """Verify all runs, or one run and what it stands on: the seals and objects of its location.
+
+    Args:
+        engine: The ledger's.
+        run_id: Of a run that the ledger holds; None for all.
+        advance: Told how many rows were read.
+    """
+    with _at_one_moment(engine) as connection:
+        return _Verifier(connection, run_id, advance).verify()
+
+
+@contextmanager
+def _at_one_moment(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Read the ledger as it is at one moment, whatever is written meanwhile."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            yield connection
+        return
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        yield connection
+
+
+@dataclass(slots=True)
+class _Verifier:
+    connection: sa.Connection
+    run_id: str | None
+    advance: Advance
+    result: Verification = field(default_factory=Verification)
+
+    def verify(self) -> Verification:
+        chosen = self._choose()
+        number, location_id = chosen or (None, None)
+        sealed, others = sealed_runs(self.connection, location_id)
+        self._sort_others(others)
+        self._find_orphans()
+        wanted = [one for one in sealed if number in (None, one.number)]
+        damaged_headers: set[int] = set()
+        result, advance = self.result, self.advance
+        result.runs = len(wanted)
+        result.headers = recount_headers(self.connection, number, damaged_headers.add, advance)
+        recount_fields(self.connection, sealed)
+        result.decisions = sum(recount_decisions(self.connection, one, advance) for one in wanted)
+        chains = {
+            one.location_id: [other for other in sealed if other.location_id == one.location_id] for one in sealed
+        }
+        busy = {row.location_id for row in others if row.state == RunState.RUNNING}
+        names = Names(self.connection, damaged_headers)
+        result.objects = recount_places(
+            self.connection,
+            {place: Cover(runs, place in busy) for place, runs in chains.items()},
+            only=location_id,
+            tell=lambda kind, table, row: result.add(names.row(kind, table, row)),
+            advance=advance,
+        )
+        for header_id in sorted(damaged_headers):
+            result.add(names.row(Kind.EDITED, "header", header_id))
+        recount_instances(
+            self.connection, location_id, lambda row: result.add(Damage(Kind.EDITED, "header_change", row))
+        )
+        for place, runs in chains.items():
+            self._judge(runs, names)
+            self._tell_ends(place)
+        self._tell_forgotten()
+        return result
+
+    def _choose(self) -> tuple[int, int] | None:
+        if self.run_id is None:
+            return None
+        row = self.connection.execute(sa.select(run.c.number, run.c.location_id).where(run.c.id == self.run_id)).one()
+        return row.number, row.location_id
+
+    def _sort_others(self, others: Sequence[sa.Row[Any]]) -> None:
+        """Tell runs without a seal apart: only those before the first seal may have ended without one."""
+        first = self.connection.scalar(sa.select(sa.func.min(run.c.number)).where(run.c.seal.is_not(None)))
+        for row in others:
+            if row.state == RunState.RUNNING:
+                self.result.under_way.append(row.id)
+            elif first is None or row.number < first:
+                self.result.before_seals.append(row.id)
+            else:
+                self.result.add(Damage(Kind.ADDED, "run", row.number))
+
+    def _find_orphans(self) -> None:
+        """Find rows of runs that are not there."""
+        for column in (decision.c.run_number, seal_block.c.run_number):
+            for number in orphaned(self.connection, column):
+                self.result.add(Damage(Kind.MISSING, "run", number))
+
+    def _judge(self, runs: Sequence[SealedRun], names: Names) -> None:
+        followers: set[int | None] = set()
+        for one, trust, blocks in check_seals(self.connection, runs):
+            if trust is Trust.NOTHING and not one.is_missing:
+                self.result.add(Damage(Kind.EDITED, "run", one.number, one.id, "seal"))
+            if trust is Trust.UNKNOWN and one.sealed_after is not None:
+                self.result.add(Damage(Kind.MISSING, "run", one.sealed_after))
+            if one.sealed_after in followers and not one.is_missing:
+                self.result.add(Damage(Kind.ADDED, "run", one.number))
+            followers |= set() if one.is_missing else {one.sealed_after}
+            if trust is Trust.ROWS:
+                for kind, block in blocks:
+                    self.result.add(Damage(kind, "seal_block", block.first_id, one.id, block.part))
+                continue
+            for place, found in sorted(one.differing.items()):
+                for damage in names.rows(one, place, found):
+                    self.result.add(damage)
+
+    def _tell_ends(self, location_id: int) -> None:
+        last = last_seal(self.connection, location_id)
+        query = sa.select(location.c.endpoint, location.c.bucket, location.c.prefix, run.c.id, run.c.seal)
+        for row in self.connection.execute(
+            query.select_from(run.join(location)).where(run.c.number == (last and last[0]))
+        ):
+            self.result.ends.append(ChainEnd(*row))
+
+    def _tell_forgotten(self) -> None:
+        columns = [column for column in forgotten.c if column.name not in ("id", "location_id")]
+        for row in self.connection.execute(sa.select(*columns).order_by(forgotten.c.id)):
+            self.result.forgotten.append(Forgotten(*row))

@@ -1,0 +1,275 @@
+"""Whatever one row of a sealed ledger is changed into, verification says which row it is."""
+
+import datetime
+import hashlib
+import json
+import random
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from dicom_sieve import Ledger
+from dicom_sieve.errors import IncompleteRunError
+from dicom_sieve.ledger.damage import Kind
+from dicom_sieve.ledger.tables import UtcDateTime, metadata
+from dicom_sieve.ledger.verify import verify
+from dicom_sieve.objects import Location
+from tests.ledger.vandal import undone, vandal
+from tests.screening.screenings import ct, mr, screen_ct, sql
+from tests.simulated_store import SimulatedStore
+
+ELSEWHERE = Location("https://simulated", "elsewhere", "a/")
+CHANGES = 100
+
+
+@pytest.fixture
+def sealed(ledger: Ledger) -> Ledger:
+    """Five runs on two locations: completed, incomplete, failed; objects came, changed and went."""
+    store = SimulatedStore({f"{number}": ct(f"1.5.{number}", f"1.6.{number}") for number in range(9)})
+    other = SimulatedStore({"a/1": mr("1.7.1", "1.8.1"), "a/2": ct("1.7.2", "1.8.2")}, location=ELSEWHERE)
+    screen_ct(store, ledger, "first")
+    screen_ct(other, ledger, "other")
+    store.put("3", mr("1.5.3", "1.6.3"))
+    store.put("new", mr("1.5.9", "1.6.9"))
+    store.delete("4")
+    store.faults["new"] = -1
+    with pytest.raises(IncompleteRunError):
+        screen_ct(store, ledger, "incomplete")
+    store.faults.clear()
+    store.on_listed = fail
+    with pytest.raises(ZeroDivisionError):
+        screen_ct(store, ledger, "failed")
+    store.on_listed = lambda: None
+    screen_ct(store, ledger, "last")
+    return ledger
+
+
+def fail() -> None:
+    raise ZeroDivisionError
+
+
+def named(ledger: Ledger) -> set[tuple[str, str, int]]:
+    result = verify(ledger.engine)
+    assert result.is_intact == (not result.damages)
+    return {(one.kind.value, one.table, one.row) for one in result.damages}
+
+
+class TestAnIntactLedger:
+    def test_is_intact(self, sealed: Ledger) -> None:
+        result = verify(sealed.engine)
+
+        assert (result.damages, result.damaged) == ([], 0)
+        assert result.runs == 5
+        assert (result.decisions, result.objects, result.headers) == tuple(
+            sql(sealed, f"SELECT count(*) FROM {table}")[0][0] for table in ("decision", "object", "header")
+        )
+        assert [end.run_id for end in result.ends] == ["last", "other"]
+
+    def test_each_run_is_intact_by_itself(self, sealed: Ledger) -> None:
+        for (run_id,) in sql(sealed, "SELECT id FROM run"):
+            result = verify(sealed.engine, run_id)
+            assert result.is_intact
+            assert result.runs == 1
+
+    def test_every_finished_run_has_a_seal_of_its_own(self, sealed: Ledger) -> None:
+        states = sql(sealed, "SELECT state, seal FROM run ORDER BY number")
+
+        assert [state for state, _ in states] == ["COMPLETED", "COMPLETED", "INCOMPLETE", "FAILED", "COMPLETED"]
+        assert len({seal for _, seal in states if seal}) == 5
+
+    def test_a_run_under_way_has_no_seal_yet_and_what_it_wrote_is_no_damage(self, sealed: Ledger) -> None:
+        store = SimulatedStore({"3": ct("1.5.3", "1.6.30"), "7": ct("1.5.7", "1.6.7")})
+        seen = []
+        store.on_read = lambda _: seen.append(verify(sealed.engine))
+
+        screen_ct(store, sealed, "under way")
+
+        assert all(one.is_intact for one in seen)
+        assert [one.under_way for one in seen] == [["under way"]] * len(seen) != []
+        assert verify(sealed.engine).is_intact
+
+
+class TestOneRowOfAny:
+    """The oracle is the change itself, made without the code under test."""
+
+    def test_that_was_edited_is_named_and_nothing_else(self, sealed: Ledger) -> None:
+        chance = random.Random(20260101)
+        for _ in range(CHANGES):
+            table, row = choose(sealed, chance)
+            column = chance.choice([one for one in table.columns if not (one.primary_key or one.name == "location_id")])
+            changed = another(row[column.name], column, chance)
+            with undone(sealed) as connection:
+                connection.execute(sa.update(table).where(is_row(table, row)).values({column.name: changed}))
+                connection.commit()
+                found = named(sealed)
+            expected = ("EDITED", table.name, number_of(table, row))
+            why = f"{table.name}.{column.name} was {row[column.name]!r}, is {changed!r}: {found}"
+            assert expected in found, why
+            assert {one for one in found if one[1] != "header_change"} <= {expected}, why
+
+    def test_that_was_deleted_is_named(self, sealed: Ledger) -> None:
+        chance = random.Random(20260102)
+        for _ in range(CHANGES // 3):
+            table, row = choose(sealed, chance)
+            with undone(sealed) as connection:
+                connection.execute(sa.delete(table).where(is_row(table, row)))
+                connection.commit()
+                found = named(sealed)
+            kind = "EDITED" if table.name == "header_change" else "MISSING"
+            assert (kind, table.name, number_of(table, row)) in found, f"{table.name} {row}: {found}"
+            consequences = {"location": {"run", "snapshot", "object"}}.get(table.name, set())
+            assert {one[1] for one in found} <= {table.name, "header_change", *consequences}, f"{table.name}: {found}"
+
+    def test_that_was_added_is_named_and_nothing_else(self, sealed: Ledger) -> None:
+        chance = random.Random(20260103)
+        for _ in range(CHANGES // 3):
+            table, row = choose(sealed, chance)
+            if table.name in {"header", "location"}:  # nothing refers to a new one: it changes no answer
+                continue
+            new = copy_of(sealed, table, row)
+            with undone(sealed) as connection:
+                connection.execute(sa.insert(table), [new])
+                connection.commit()
+                found = named(sealed)
+            kind = "EDITED" if table.name == "header_change" else "ADDED"
+            expected = (kind, table.name, number_of(table, new))
+            assert expected in found, f"{table.name} {new}: {found}"
+            assert {one for one in found if one[1] != "header_change"} <= {expected}, f"{table.name} {new}: {found}"
+
+    def test_that_got_another_key_is_named(self, sealed: Ledger) -> None:
+        chance = random.Random(20260104)
+        for _ in range(CHANGES // 3):
+            table, row = choose(sealed, chance)
+            column = chance.choice(list(table.primary_key))
+            changed = another(row[column.name], column, chance)
+            with undone(sealed) as connection:
+                connection.execute(sa.update(table).where(is_row(table, row)).values({column.name: changed}))
+                connection.commit()
+                found = named(sealed)
+            assert (table.name, number_of(table, row)) in {one[1:] for one in found}, f"{table.name} {row}: {found}"
+
+
+SEALED = ("decision", "header", "header_change", "location", "object", "run", "seal_block", "snapshot")
+NUMBERS = {"decision": "header_id", "header_change": "header_id", "run": "number", "seal_block": "first_id"}
+
+
+def choose(ledger: Ledger, chance: random.Random) -> tuple[sa.Table, dict[str, Any]]:
+    table = metadata.tables[chance.choice(SEALED)]
+    with ledger.engine.connect() as connection:
+        rows = connection.execute(sa.select(table).order_by(*table.primary_key)).mappings().all()
+    return table, dict(chance.choice(rows))
+
+
+def number_of(table: sa.Table, row: dict[str, Any]) -> int:
+    return int(row[NUMBERS.get(table.name, "id")])
+
+
+def is_row(table: sa.Table, row: dict[str, Any]) -> sa.ColumnElement[bool]:
+    return sa.and_(*(column == row[column.name] for column in table.primary_key))
+
+
+def another(value: Any, column: sa.Column[Any], chance: random.Random) -> Any:
+    match value:
+        case None:
+            return EXAMPLES[type(column.type)]
+        case int():
+            return value + chance.choice([1_000, 100_000])
+        case str():
+            return value + "x"
+        case bytes():
+            return bytes([value[0] ^ 1]) + value[1:]
+        case datetime.datetime():
+            return value + datetime.timedelta(microseconds=1)
+        case _:
+            return [value]
+
+
+EXAMPLES = {
+    sa.BigInteger: 7,
+    sa.Text: "x",
+    UtcDateTime: datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+    sa.JSON: {"x": 1},
+}
+
+
+def copy_of(ledger: Ledger, table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
+    """Give a row like another, with a key and unique values of its own."""
+    [(highest,)] = sql(ledger, f"SELECT max({NUMBERS.get(table.name, 'id')}) FROM {table.name}")
+    new = {**row, NUMBERS.get(table.name, "id"): highest + 1}
+    match table.name:
+        case "object":
+            new["key"] += "x"
+        case "run":
+            new |= {"id": "forged", "seal": None, "sealed_after": None}
+    return new
+
+
+class TestRunsWithoutASeal:
+    def test_from_before_there_were_seals_are_said_so_and_are_no_damage(self, sealed: Ledger) -> None:
+        with vandal(sealed) as connection:
+            for statement in ("DELETE FROM seal_block", "UPDATE run SET seal = NULL, sealed_after = NULL"):
+                connection.execute(sa.text(statement))
+        screen_ct(SimulatedStore({"1": ct()}), sealed, "with a seal")
+
+        result = verify(sealed.engine)
+
+        assert result.is_intact
+        assert result.before_seals == ["first", "other", "incomplete", "failed", "last"]
+        assert result.runs == 1
+        assert [end.run_id for end in result.ends] == ["with a seal"]
+
+    @pytest.mark.parametrize("run_id", ["first", "other", "last"])
+    def test_whose_seal_was_taken_away_is_found(self, sealed: Ledger, run_id: str) -> None:
+        with vandal(sealed) as connection:
+            connection.execute(sa.text("UPDATE run SET seal = NULL WHERE id = :id"), {"id": run_id})
+
+        [damage] = verify(sealed.engine).damages
+
+        assert (damage.kind, damage.run_id, damage.part) == (Kind.EDITED, run_id, "seal")
+
+    def test_that_was_put_back_to_running_is_found(self, sealed: Ledger) -> None:
+        with vandal(sealed) as connection:
+            connection.execute(sa.text("UPDATE run SET state = 'RUNNING' WHERE id = 'last'"))
+
+        [damage] = verify(sealed.engine).damages
+
+        assert damage.describe() == "run last: its state was edited"
+
+
+class TestWords:
+    def test_name_run_and_series_and_no_value_of_a_patient(self, ledger: Ledger) -> None:
+        screen_ct(SimulatedStore({"1": ct("1.5.1", "1.6.1", PatientBirthDate="19330303")}), ledger, "a")
+        with vandal(ledger) as connection:
+            connection.execute(sa.text("UPDATE decision SET verdict = 'DISCARDED'"))
+            connection.execute(sa.text("UPDATE object SET size = size + 1"))
+            connection.execute(sa.text("UPDATE run SET failure = 'none'"))
+            connection.execute(sa.text("DELETE FROM header_change"))
+
+        said = [damage.describe() for damage in verify(ledger.engine).damages]
+
+        assert said == [
+            "the number of header 1's instances was edited",
+            "run a: the decision on header 1 (series 1.5.1) was edited",
+            "object 1 (instance 1.6.1) was edited",
+            "run a: its failure was edited",
+        ]
+
+    def test_a_header_that_was_edited_with_its_digest_is_found_by_all_that_refer_to_it(self, ledger: Ledger) -> None:
+        screen_ct(SimulatedStore({"1": ct("1.5.1", "1.6.1")}), ledger, "a")
+        screen_ct(SimulatedStore({"1": mr("1.5.2", "1.6.2")}), ledger, "b")
+        with vandal(ledger) as connection:
+            connection.execute(sa.text("UPDATE header SET series_instance_uid = '1.9' WHERE id = 1"))
+            content = connection.execute(sa.text("SELECT * FROM header WHERE id = 1")).mappings().one()
+            connection.execute(
+                sa.text("UPDATE header SET digest = :digest WHERE id = 1"), {"digest": header_digest(content)}
+            )
+
+        assert named(ledger) == {("EDITED", "decision", 1), ("EDITED", "object", 1)}
+
+
+def header_digest(row: Any) -> str:
+    attributes = row["attributes"] if isinstance(row["attributes"], dict) else json.loads(row["attributes"])
+    content = [row[name] for name in ("study_instance_uid", "series_instance_uid", "sop_class_uid")]
+    text = json.dumps([*content, attributes, row["defect"]], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
