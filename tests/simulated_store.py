@@ -122,9 +122,14 @@ class SimulatedStore:
         self._fail(key)
         return self._find(key)[0]
 
-    def exists(self, key: str) -> bool:
-        """Tell whether there is an object of that key."""
-        return key in self._objects
+    def find(self, key: str) -> ObjectInfo | None:
+        """Look for an object; see `Writes.find`."""
+        return self._objects[key][0] if key in self._objects else None
+
+    def download(self, listed: ObjectInfo, target: Path) -> None:
+        """Read a whole object into a new file; see `Downloads.download`."""
+        if listed.size:
+            target.write_bytes(asyncio.run(self.read(listed, start=0, end=listed.size)))
 
     def write_once(self, key: str, body: Path) -> None:
         """Write a local file as an object, unless there is one already; see `Writes.write_once`."""

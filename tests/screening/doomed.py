@@ -27,7 +27,7 @@ class NotingStore:
         self._notes = notes
         self.location: Location = self._store.location
         self.list, self.stat = self._store.list, self._store.stat
-        self.exists, self.write_once = self._store.exists, self._store.write_once
+        self.find, self.download, self.write_once = self._store.find, self._store.download, self._store.write_once
         self.on_read: Callable[[], object] = lambda: None
 
     async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:

@@ -80,7 +80,7 @@ class TestListing:
         assert set(read_all(store, listed).values()) == {b"body of " + name for name in names}
         for info in listed:
             assert asyncio.run(store.stat(info.key)) == info
-            assert store.exists(info.key)
+            assert store.find(info.key) is not None
 
     @pytest.mark.parametrize("prefix", ["", "a", "a/", "a/b", "a.", "é", "nothing"])
     def test_by_a_prefix_shows_the_keys_that_begin_with_it(self, tmp_path: Path, prefix: str) -> None:
@@ -194,7 +194,7 @@ class TestReading:
             read(DirectoryStore(tmp_path), listed, 0, 10)
         with pytest.raises(ObjectGoneError):
             asyncio.run(DirectoryStore(tmp_path).stat("a"))
-        assert not DirectoryStore(tmp_path).exists("a")
+        assert DirectoryStore(tmp_path).find("a") is None
 
     def test_of_a_file_whose_directory_is_a_file_now_says_that_it_is_gone(self, tmp_path: Path) -> None:
         fill(tmp_path, [b"a/b"])
@@ -228,12 +228,12 @@ class TestWritingOnce:
 
     def test_writes_a_new_file_and_the_directories_above_it(self, tmp_path: Path, body: Path) -> None:
         store = DirectoryStore(tmp_path / "root")
-        assert not store.exists("a/b/c.json")
+        assert store.find("a/b/c.json") is None
 
         store.write_once("a/b/c.json", body)
 
-        assert store.exists("a/b/c.json")
-        assert not store.exists("a/b")
+        assert store.find("a/b/c.json") is not None
+        assert store.find("a/b") is None
         assert keys(tmp_path / "root") == ["a/b/c.json"]
         assert (tmp_path / "root/a/b/c.json").read_bytes() == b"first"
 

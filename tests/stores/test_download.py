@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store, Store
+from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store
 from dicom_sieve.stores.interface import PART_BYTES, ObjectChangedError, ObjectGoneError, TransportError
 from tests.conftest import S3Server
 from tests.fault_proxy import fault_proxy
@@ -30,7 +30,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> "Place":
 class Place:
     """A store and how to fill it."""
 
-    store: Store
+    store: DirectoryStore | S3Store
     server: S3Server | None
     where: Path
 

@@ -43,7 +43,7 @@ class TestARegion:
         store.write_once("odd//key", body)
 
         for listed in store.list():
-            assert store.exists(listed.key)
+            assert store.find(listed.key) is not None
             assert read(store, listed, 1, 3) == b"od"
             assert store._read_any(listed, 1, 3) == b"od"
         assert asyncio.run(store._read_plain(listed, 1, 3)) == b"od"
@@ -144,7 +144,7 @@ class TestABucketThatCannotBeReached:
         with pytest.raises(StoreError) as listing:
             list(store.list())
         with pytest.raises(StoreError) as looking:
-            store.exists("key")
+            store.find("key")
         with pytest.raises(StoreError) as writing:
             store.write_once("key", body)
         with pytest.raises(TransportError) as reading:

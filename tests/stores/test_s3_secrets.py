@@ -50,7 +50,7 @@ def use_in_every_way(store: S3Store, body: Path) -> list[str]:
 
     for action in (
         lambda: list(attempt()),
-        lambda: store.exists("key"),
+        lambda: store.find("key"),
         lambda: store.write_once("key", body),
         lambda: asyncio.run(store.stat("key")),
     ):

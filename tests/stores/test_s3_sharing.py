@@ -82,7 +82,7 @@ class TestOneStore:
 
             def look(number: int, store: S3Store = store, start: Barrier = start) -> bool:
                 start.wait()
-                return store.exists(key_of(number))
+                return store.find(key_of(number)) is not None
 
             with ThreadPoolExecutor(16) as pool:
                 assert all(pool.map(look, range(16)))

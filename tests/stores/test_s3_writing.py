@@ -25,11 +25,11 @@ class TestWritingOnce:
     @pytest.mark.parametrize("key", KEYS)
     def test_writes_a_new_object(self, s3_server: S3Server, body: Path, key: str) -> None:
         store = s3_server.store(s3_server.make_bucket())
-        assert not store.exists(key)
+        assert store.find(key) is None
 
         store.write_once(key, body)
 
-        assert store.exists(key)
+        assert store.find(key) is not None
         assert read_all(store, list(store.list())) == {key: b"first"}
 
     def test_writes_the_same_bytes_again_without_complaint(self, s3_server: S3Server, body: Path) -> None:
@@ -70,7 +70,7 @@ class TestWritingOnce:
 
         def write(path: Path) -> bool:
             store = rgw_server.store(bucket)
-            store.exists("key")  # opens its client
+            store.find("key")  # opens its client
             start.wait()
             try:
                 store.write_once("key", path)
@@ -109,4 +109,4 @@ class TestWritingThatFails:
         scripted.will_answer(Answer(403))
 
         with pytest.raises(StoreError, match="cannot look into s3://bucket/key: 403"):
-            scripted.store().exists("key")
+            scripted.store().find("key")

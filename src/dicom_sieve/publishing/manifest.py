@@ -52,7 +52,7 @@ def publish(
     """
     folder = "/".join(part for part in (output.location.prefix.rstrip("/"), run_id) if part)
     manifest_key = f"{folder}/{MANIFEST}"
-    if output.exists(manifest_key):
+    if output.find(manifest_key) is not None:
         raise AlreadyPublishedError(output.location.uri(manifest_key))
     recorded = ledger.run(run_id)
     with TemporaryDirectory(prefix="dicom-sieve-") as name:

@@ -80,12 +80,14 @@ class DirectoryStore:
         except OSError as error:
             raise _read_error(error) from None
 
-    def exists(self, key: str) -> bool:
-        """Tell whether there is a file of that key."""
+    def find(self, key: str) -> ObjectInfo | None:
+        """Look for a file; see `Writes.find`."""
         path = self._path(key)
         try:
-            return path.is_file()
+            return _info(key, path.stat())
         except OSError as error:
+            if error.errno in _LEADS_NOWHERE:
+                return None
             raise _store_error("look into", path, error) from None
 
     def write_once(self, key: str, body: Path) -> None:

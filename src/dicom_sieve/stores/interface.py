@@ -144,8 +144,8 @@ class Writes(Protocol):
         """
         ...
 
-    def exists(self, key: str) -> bool:
-        """Tell whether there is an object of that key.
+    def find(self, key: str) -> ObjectInfo | None:
+        """Look for an object; None where there is none of that key.
 
         Raises:
             StoreError: The store does not tell.
@@ -153,5 +153,5 @@ class Writes(Protocol):
         ...
 
 
-class Store(Lists, Reads, Downloads, Writes, Protocol):
-    """A place that can do everything."""
+class Store(Lists, Reads, Writes, Protocol):
+    """A place that can be screened and published to."""

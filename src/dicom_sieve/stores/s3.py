@@ -40,7 +40,11 @@ from dicom_sieve.stores.s3_errors import (
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ListObjectsV2RequestTypeDef
+    from mypy_boto3_s3.type_defs import (
+        HeadObjectOutputTypeDef,
+        ListObjectsV2OutputTypeDef,
+        ListObjectsV2RequestTypeDef,
+    )
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -100,16 +104,15 @@ class S3Store:
         """Look one object up as it is now; see `Reads.stat`."""
         return await self._in_thread(self._stat, key)
 
-    def exists(self, key: str) -> bool:
-        """Tell whether there is an object of that key."""
+    def find(self, key: str) -> ObjectInfo | None:
+        """Look for an object; see `Writes.find`."""
         with told_as_store_error("look into", self.location.uri(key)):
             try:
-                self._repeat(partial(self._boto3.head_object, Bucket=self.access.bucket, Key=key))
+                return _info(key, self._repeat(partial(self._head, key)))
             except ClientError as error:
                 if code_of(error) not in {"404", "NoSuchKey"}:
                     raise
-                return False
-        return True
+                return None
 
     def write_once(self, key: str, body: Path) -> None:
         """Write a local file as an object, unless there is one already; see `Writes.write_once`."""
@@ -235,13 +238,14 @@ class S3Store:
 
     def _stat(self, key: str) -> ObjectInfo:
         try:
-            answer = self._repeat(partial(self._boto3.head_object, Bucket=self.access.bucket, Key=key))
-            modified = answer["LastModified"].astimezone(datetime.UTC)
-            return ObjectInfo(key, answer["ETag"].strip('"'), answer["ContentLength"], modified)
+            return _info(key, self._repeat(partial(self._head, key)))
         except Exception as error:
             told = read_error(error)
             # A HEAD has no condition that could fail.
             raise TransportError(name_of(error)) if isinstance(told, ObjectChangedError) else told from None
+
+    def _head(self, key: str) -> "HeadObjectOutputTypeDef":
+        return self._boto3.head_object(Bucket=self.access.bucket, Key=key)
 
     def _list_page(
         self, request: "ListObjectsV2RequestTypeDef"
@@ -261,6 +265,14 @@ class S3Store:
             if "ETag" not in answer:
                 raise MalformedAnswerError
             return all(chunk == file.read(len(chunk)) for chunk in stored.iter_chunks(1 << 20)) and not file.read(1)
+
+
+def _info(key: str, answer: "HeadObjectOutputTypeDef") -> ObjectInfo:
+    try:
+        modified = answer["LastModified"].astimezone(datetime.UTC)
+        return ObjectInfo(key, answer["ETag"].strip('"'), answer["ContentLength"], modified)
+    except KeyError:
+        raise MalformedAnswerError from None
 
 
 def _objects(page: "ListObjectsV2OutputTypeDef") -> list[ObjectInfo]:
