@@ -28,6 +28,7 @@ WORDS = {
         "needed: s3:GetObject on the location"
     ),
     errors.RefusedError("a slice is missing"): "a slice is missing",
+    errors.ComputationError("enter a series before using it"): "enter a series before using it",
     errors.IncompleteRunError("r1", 3, 12345): (
         "run r1 is INCOMPLETE: 3 of 12,345 objects could not be read after all attempts; "
         "they are named by 'dicom-sieve show r1'. Start another run: it reads only what is missing"

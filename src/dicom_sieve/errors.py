@@ -120,6 +120,13 @@ class IncompleteRunError(DicomSieveError):
         )
 
 
+class ComputationError(DicomSieveError):
+    """A computation that cannot be done as it was asked for, with what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
 class AlreadyPublishedError(DicomSieveError):
     """A manifest is written once. Something is already there."""
 

@@ -1,9 +1,9 @@
 """The ledger as its readers see it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import UnknownRunError
 from dicom_sieve.ledger import database
+from dicom_sieve.ledger.computing import Computation, Inputs, Outputs, compute
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease, hold, is_abandoned
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.runs import ABANDONED, begins_with
@@ -111,6 +112,43 @@ class Ledger:
     def trace(self, key_or_uid: str) -> list[TracedObject]:
         """Give everything known of an object by its key, an instance, a series or a study by its UID."""
         return trace(self.engine, key_or_uid)
+
+    def computation(
+        self,
+        name: str,
+        *,
+        version: str,
+        run: str,
+        parameters: Mapping[str, Any] = MappingProxyType({}),
+        selection: str = "WHOLE",
+        inputs: Inputs | None = None,
+        outputs: Outputs | None = None,
+    ) -> AbstractContextManager[Computation]:
+        """Compute on what a run let pass, and have it recorded: enter the result by ``with``.
+
+        Args:
+            name: What is computed, as ``lung-segmentation``.
+            version: Of the code that computes. Another version computes anew.
+            run: Id of a completed run, or its beginning.
+            parameters: Of the computation, as JSON can say them. Others compute anew.
+            selection: ``WHOLE``, series all of whose instances passed; or ``PARTIAL``, also what passed of others.
+            inputs: The store in which the judged objects lie.
+            outputs: The store that results are written to.
+
+        Raises:
+            UnknownRunError: There is no such run.
+            ComputationError: The run did not complete, or the inputs are another bucket than it judged.
+        """
+        return compute(
+            self.engine,
+            self.run(run).row,
+            name=name,
+            version=version,
+            parameters=dict(parameters),
+            selection=selection,
+            inputs=inputs,
+            outputs=outputs,
+        )
 
     def count_anew(self, *tables: str) -> None:
         """Make queries fast on what was just written; see `database.count_anew`."""

@@ -54,6 +54,23 @@ class RunState(StrEnum):
     FAILED = "FAILED"
 
 
+class InputState(StrEnum):
+    """What became of a series in a computation. All but RUNNING are final."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    REFUSED = "REFUSED"
+    SKIPPED = "SKIPPED"
+
+
+class InputUse(StrEnum):
+    """What a computation does with one object of a series."""
+
+    USED = "USED"
+    DUPLICATE = "DUPLICATE"
+
+
 metadata = sa.MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -223,7 +240,10 @@ computation = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime),
+    sa.Column("identity", sa.Text, nullable=False, server_default=""),
+    sa.Column("holder", sa.Text, nullable=False, server_default=""),
     sa.Index("computation_run_number", "run_number"),
+    sa.Index("computation_identity", "identity"),
 )
 
 computation_input = sa.Table(
@@ -235,6 +255,10 @@ computation_input = sa.Table(
     sa.Column("object_id", BigKey, sa.ForeignKey("object.id")),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("failure", sa.Text),
+    sa.Column("digest", sa.Text),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Index("computation_input_digest", "digest"),
     sa.Index("computation_input_computation_id", "computation_id", "series_instance_uid"),
     sa.Index("computation_input_series_instance_uid", "series_instance_uid"),
 )

@@ -1,0 +1,281 @@
+"""Rows of computations: which series they are given, what became of each, and what came out."""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.criteria import Verdict
+from dicom_sieve.ledger.holder import is_dead
+from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
+from dicom_sieve.ledger.tables import (
+    InputState,
+    InputUse,
+    RunState,
+    computation,
+    computation_input,
+    computation_output,
+    decision,
+    header,
+    object_,
+    series_decision,
+)
+from dicom_sieve.objects import ObjectInfo
+
+ABANDONED = "its process ended before the computation did"
+
+
+@dataclass(frozen=True, slots=True)
+class InputInstance:
+    """One SOP instance that a series is computed on, as the object that was judged.
+
+    Attributes:
+        id: Of the object's row.
+        info: The object.
+        sop_instance_uid: None where unknown.
+        sop_class_uid: None where unknown.
+    """
+
+    id: int
+    info: ObjectInfo
+    sop_instance_uid: str | None
+    sop_class_uid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InputSeries:
+    """The instances of a series that passed, each SOP instance once.
+
+    Attributes:
+        uid: Series Instance UID.
+        study_instance_uid: None where unknown.
+        instances: What is computed on, in the order of keys.
+        duplicates: Rows of further objects with a SOP Instance UID that is among the instances: the first key counts.
+    """
+
+    uid: str
+    study_instance_uid: str | None
+    instances: tuple[InputInstance, ...]
+    duplicates: tuple[int, ...]
+
+    @property
+    def digest(self) -> str:
+        """Identify the input by key and etag of its objects: SHA-256 over canonical JSON, as hex."""
+        return _digest([self.uid, [[one.info.key, one.info.etag] for one in self.instances]])
+
+
+def identify(name: str, version: str, parameters: Mapping[str, Any], location_id: int) -> str:
+    """Identify what is computed: what was computed once is not computed again on the same input."""
+    return _digest([name, version, parameters, location_id])
+
+
+def begin_computation(
+    connection: sa.Connection,
+    *,
+    run_number: int,
+    name: str,
+    version: str,
+    parameters: Mapping[str, Any],
+    identity: str,
+    holder: str,
+    started_at: datetime.datetime,
+) -> int:
+    """Record that a computation has begun, and give its id."""
+    values = {
+        "run_number": run_number,
+        "name": name,
+        "version": version,
+        "parameters": dict(parameters),
+        "identity": identity,
+        "holder": holder,
+        "state": RunState.RUNNING,
+        "started_at": started_at,
+    }
+    return new_key(connection.execute(sa.insert(computation).values(values)))
+
+
+def fail_dead(connection: sa.Connection, identity: str, finished_at: datetime.datetime) -> None:
+    """Record the end of computations of the same whose process has died, as far as that can be seen from here."""
+    under_way = sa.select(computation.c.id, computation.c.holder).where(
+        computation.c.identity == identity, computation.c.state == RunState.RUNNING
+    )
+    for row in connection.execute(under_way).all():
+        if is_dead(row.holder):
+            finish_computation(connection, row.id, RunState.FAILED, finished_at)
+            connection.execute(
+                sa.update(computation_input)
+                .where(computation_input.c.computation_id == row.id, computation_input.c.state == InputState.RUNNING)
+                .values(state=InputState.FAILED, failure=ABANDONED, finished_at=finished_at)
+            )
+
+
+def finish_computation(
+    connection: sa.Connection, computation_id: int, state: RunState, finished_at: datetime.datetime
+) -> None:
+    """Record a computation's end."""
+    values = {"state": state, "finished_at": finished_at}
+    connection.execute(sa.update(computation).where(computation.c.id == computation_id).values(**values))
+
+
+def input_series(
+    engine: sa.Engine, *, run_id: str, run_number: int, snapshot_id: int, location_id: int, selections: Sequence[str]
+) -> Iterator[InputSeries]:
+    """Give a run's series of some selections, in the order of their UIDs, with the instances that passed."""
+    chosen = sa.select(series_decision.c.series_instance_uid).where(
+        series_decision.c.run_id == run_id, series_decision.c.selection.in_(selections)
+    )
+    with engine.connect() as connection:
+        uids = list(connection.scalars(chosen.order_by(series_decision.c.series_instance_uid)))
+    passed = _passed(run_number, snapshot_id, location_id)
+    for uid in uids:
+        with engine.connect() as connection:
+            rows = connection.execute(passed.where(header.c.series_instance_uid == uid)).all()
+        if rows:
+            yield _without_duplicates(uid, rows)
+
+
+def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[Any]:
+    is_passed = sa.and_(
+        decision.c.header_id == header.c.id,
+        decision.c.run_number == run_number,
+        decision.c.verdict == Verdict.PASSED,
+    )
+    return (
+        sa.select(
+            object_.c.id,
+            object_.c.key,
+            object_.c.etag,
+            object_.c.size,
+            object_.c.last_modified,
+            object_.c.sop_instance_uid,
+            header.c.study_instance_uid,
+            header.c.sop_class_uid,
+        )
+        .select_from(header.join(decision, is_passed).join(object_, object_.c.header_id == header.c.id))
+        .where(is_in_snapshot(snapshot_id, location_id))
+        .order_by(object_.c.key)
+    )
+
+
+def _without_duplicates(uid: str, rows: Sequence[sa.Row[Any]]) -> InputSeries:
+    seen: set[str] = set()
+    instances: list[InputInstance] = []
+    duplicates: list[int] = []
+    for row in rows:
+        if row.sop_instance_uid is not None and row.sop_instance_uid in seen:
+            duplicates.append(row.id)
+            continue
+        seen.add(row.sop_instance_uid)
+        info = ObjectInfo(row.key, row.etag, row.size, row.last_modified)
+        instances.append(InputInstance(row.id, info, row.sop_instance_uid, row.sop_class_uid))
+    return InputSeries(uid, rows[0].study_instance_uid, tuple(instances), tuple(duplicates))
+
+
+def find_computed(connection: sa.Connection, identity: str, digest: str) -> int | None:
+    """Give the computation that has computed the same on the same input before, or None."""
+    query = (
+        sa.select(computation.c.id)
+        .select_from(computation.join(computation_input, computation_input.c.computation_id == computation.c.id))
+        .where(
+            computation.c.identity == identity,
+            computation_input.c.digest == digest,
+            computation_input.c.state == InputState.COMPLETED,
+        )
+        .order_by(computation.c.id)
+        .limit(1)
+    )
+    return connection.scalar(query)
+
+
+def record_skipped(
+    connection: sa.Connection, computation_id: int, series: InputSeries, before: int, moment: datetime.datetime
+) -> None:
+    """Record that a series was computed before."""
+    values = {
+        **_series_values(computation_id, series, InputState.SKIPPED, moment),
+        "failure": f"computed before, by computation {before}",
+        "finished_at": moment,
+    }
+    connection.execute(sa.insert(computation_input).values(**values))
+
+
+def begin_series(
+    connection: sa.Connection, computation_id: int, series: InputSeries, started_at: datetime.datetime
+) -> int:
+    """Record that a series is computed on, and on which of its objects; gives the series' row."""
+    values = _series_values(computation_id, series, InputState.RUNNING, started_at)
+    row = new_key(connection.execute(sa.insert(computation_input).values(**values)))
+    used = [
+        *((one.id, InputUse.USED) for one in series.instances),
+        *((id_, InputUse.DUPLICATE) for id_ in series.duplicates),
+    ]
+    connection.execute(
+        sa.insert(computation_input),
+        [
+            {"computation_id": computation_id, "series_instance_uid": series.uid, "object_id": id_, "state": use}
+            for id_, use in used
+        ],
+    )
+    return row
+
+
+def finish_series(
+    connection: sa.Connection, row: int, state: InputState, failure: str | None, finished_at: datetime.datetime
+) -> None:
+    """Record what became of a series."""
+    values = {"state": state, "failure": failure, "finished_at": finished_at}
+    connection.execute(sa.update(computation_input).where(computation_input.c.id == row).values(**values))
+
+
+def record_output(
+    connection: sa.Connection,
+    computation_id: int,
+    *,
+    series_instance_uid: str,
+    uri: str,
+    digest: str,
+    sop_instance_uid: str | None,
+    recorded_at: datetime.datetime,
+) -> None:
+    """Record what came out of a series."""
+    connection.execute(
+        sa.insert(computation_output).values(
+            computation_id=computation_id,
+            series_instance_uid=series_instance_uid,
+            uri=uri,
+            digest=digest,
+            sop_instance_uid=sop_instance_uid,
+            recorded_at=recorded_at,
+        )
+    )
+
+
+def count_states(connection: sa.Connection, computation_id: int) -> dict[str, int]:
+    """Count a computation's series by what became of them."""
+    query = (
+        sa.select(computation_input.c.state, sa.func.count().label("series"))
+        .where(computation_input.c.computation_id == computation_id, computation_input.c.object_id.is_(None))
+        .group_by(computation_input.c.state)
+        .order_by(computation_input.c.state)
+    )
+    return {row.state: row.series for row in connection.execute(query)}
+
+
+def _series_values(
+    computation_id: int, series: InputSeries, state: InputState, started_at: datetime.datetime
+) -> dict[str, Any]:
+    return {
+        "computation_id": computation_id,
+        "series_instance_uid": series.uid,
+        "state": state,
+        "digest": series.digest,
+        "started_at": started_at,
+    }
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

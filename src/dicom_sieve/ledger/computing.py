@@ -1,0 +1,334 @@
+"""A downstream use of series that passed: what it is given, and the record of what it does with it (ADR 11)."""
+
+import datetime
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import sqlalchemy as sa
+
+from dicom_sieve.errors import ComputationError, RefusedError
+from dicom_sieve.ledger import computations, database
+from dicom_sieve.ledger.computations import InputInstance, InputSeries
+from dicom_sieve.ledger.holder import name_holder
+from dicom_sieve.ledger.rows import RunRow
+from dicom_sieve.ledger.tables import InputState, RunState, run
+from dicom_sieve.objects import Location, ObjectInfo
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+LONGEST_FAILURE = 1_000
+SELECTIONS = {"WHOLE": ("WHOLE",), "PARTIAL": ("WHOLE", "PARTIAL")}
+"""What may be asked for: whole series only; or also, of those of which not all passed, the instances that did."""
+
+
+class Inputs(Protocol):
+    """Where the judged objects lie: a store of `dicom_sieve.stores`."""
+
+    @property
+    def location(self) -> Location:
+        """Where it is."""
+        ...
+
+    def download(self, listed: ObjectInfo, target: Path) -> None:
+        """Read a whole object into a new file, if it is still the one that was judged."""
+        ...
+
+
+class Outputs(Inputs, Protocol):
+    """Where results are written: a store of `dicom_sieve.stores`."""
+
+    def find(self, key: str) -> ObjectInfo | None:
+        """Look for an object."""
+        ...
+
+    def write_once(self, key: str, body: Path) -> None:
+        """Write a local file as an object, unless there is one already."""
+        ...
+
+
+def now() -> datetime.datetime:
+    """Give the time, with its zone."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+@dataclass(frozen=True)
+class Computation:
+    """One computation under way, over the series of one run; made by `Ledger.computation`.
+
+    Attributes:
+        id: Of its row.
+        name: What is computed.
+        version: Of the code that computes.
+        parameters: Of the computation.
+        run: The run whose series are computed on.
+    """
+
+    engine: sa.Engine = field(repr=False)
+    id: int
+    name: str
+    version: str
+    parameters: Mapping[str, Any]
+    run: RunRow = field(repr=False)
+    identity: str = field(repr=False)
+    selections: Sequence[str] = field(repr=False)
+    inputs: Inputs | None = field(repr=False)
+    outputs: Outputs | None = field(repr=False)
+
+    def series(self) -> "Iterator[Series]":
+        """Give the series to compute on, each to be entered by ``with``.
+
+        A series on which the same was computed before, by name, version, parameters and input, is not given again: it
+        is recorded as skipped.
+        """
+        snapshot_id, location_id = _place_of(self.engine, self.run.number)
+        for one in computations.input_series(
+            self.engine,
+            run_id=self.run.id,
+            run_number=self.run.number,
+            snapshot_id=snapshot_id,
+            location_id=location_id,
+            selections=self.selections,
+        ):
+            with database.writing(self.engine) as connection:
+                before = computations.find_computed(connection, self.identity, one.digest)
+                if before is not None:
+                    computations.record_skipped(connection, self.id, one, before, now())
+            if before is None:
+                yield Series(self, one)
+
+    def count(self) -> dict[str, int]:
+        """Count the series by what became of them: COMPLETED, FAILED, REFUSED, SKIPPED, RUNNING."""
+        with self.engine.connect() as connection:
+            return computations.count_states(connection, self.id)
+
+
+@dataclass
+class Series:
+    """One series to compute on: enter it by ``with``, and what goes wrong inside is recorded and ends with it.
+
+    Attributes:
+        computation: Of which computation.
+        input: What is computed on.
+    """
+
+    computation: Computation
+    input: InputSeries
+    _row: int | None = None
+    _folder: Path | None = None
+
+    @property
+    def uid(self) -> str:
+        """Its Series Instance UID."""
+        return self.input.uid
+
+    @property
+    def instances(self) -> tuple[InputInstance, ...]:
+        """The objects to compute on, one for each SOP instance, in the order of keys."""
+        return self.input.instances
+
+    def __enter__(self) -> Self:
+        with self._writing() as connection:
+            self._row = computations.begin_series(connection, self.computation.id, self.input, now())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Record what became of the series; an error does not go on to the other series, an interruption does."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
+            self._folder = None
+        state, failure = _judge(error)
+        with self._writing() as connection:
+            computations.finish_series(connection, self._entered(), state, failure, now())
+        return error is None or isinstance(error, Exception)
+
+    def download(self) -> list[Path]:
+        """Give the instances as local files, in the order of `instances`; they go when the series is left.
+
+        Raises:
+            RefusedError: An object is no longer the one that was judged.
+            TransportError: The store does not answer.
+        """
+        self._entered()
+        if self._folder is None:
+            self._folder = Path(mkdtemp(prefix="dicom-sieve-"))
+            inputs = self._inputs()
+            for number, one in enumerate(self.instances):
+                inputs.download(one.info, self._folder / f"{number:06}.dcm")
+        return sorted(self._folder.iterdir())
+
+    def open_instances(self) -> "Iterator[Dataset]":
+        """Give the instances one after the other, read by pydicom; one at a time is on disk and in memory.
+
+        Raises:
+            RefusedError: An object is no longer the one that was judged.
+            TransportError: The store does not answer.
+        """
+        import pydicom  # noqa: PLC0415 - few need it
+
+        self._entered()
+        inputs = self._inputs()
+        for one in self.instances:
+            with TemporaryDirectory(prefix="dicom-sieve-") as folder:
+                file = Path(folder) / "instance.dcm"
+                inputs.download(one.info, file)
+                yield pydicom.dcmread(file)
+
+    def new_uid(self, *what: str) -> str:
+        """Make a UID for a result: the same one whenever the same is computed on the same input.
+
+        Args:
+            what: Tells several results of one series apart.
+        """
+        from pydicom.uid import generate_uid  # noqa: PLC0415 - as above
+
+        return generate_uid(entropy_srcs=[self.computation.identity, self.input.digest, *what])
+
+    def record_output(
+        self, output: "str | bytes | Dataset", *, name: str = "result.dcm", digest: str | None = None
+    ) -> str:
+        """Record a result; a dataset or bytes are written to the computation's outputs first.
+
+        What a process that was killed had written already is kept, and recorded as it is.
+
+        Args:
+            output: A DICOM dataset or bytes to write, or the URI of what is written already.
+            name: Of what is written; several results of one series have several names.
+            digest: SHA-256 as hex, where the output is a URI.
+
+        Returns:
+            The URI.
+        """
+        self._entered()
+        sop_instance_uid = None
+        if isinstance(output, str):
+            if digest is None:
+                raise ComputationError("a result that is given by its URI needs its digest: SHA-256 as hex")
+            uri = output
+        else:
+            if not isinstance(output, bytes):
+                sop_instance_uid = str(output.SOPInstanceUID)
+            uri, digest = self._write(output, name)
+        with self._writing() as connection:
+            computations.record_output(
+                connection,
+                self.computation.id,
+                series_instance_uid=self.uid,
+                uri=uri,
+                digest=digest,
+                sop_instance_uid=sop_instance_uid,
+                recorded_at=now(),
+            )
+        return uri
+
+    def _write(self, output: "bytes | Dataset", name: str) -> tuple[str, str]:
+        outputs = self.computation.outputs
+        if outputs is None:
+            raise ComputationError("there is nowhere to write to: give ledger.computation its outputs, a store")
+        of = self.computation
+        folder = (
+            outputs.location.prefix.rstrip("/"),
+            "computations",
+            of.name,
+            of.identity[:16],
+            self.input.digest[:16],
+        )
+        key = "/".join(part for part in (*folder, name) if part)
+        with TemporaryDirectory(prefix="dicom-sieve-") as directory:
+            file = Path(directory) / "output"
+            if (written := outputs.find(key)) is not None:
+                outputs.download(written, file)
+            else:
+                _save(output, file)
+                outputs.write_once(key, file)
+            with file.open("rb") as stream:
+                return outputs.location.uri(key), hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def _inputs(self) -> Inputs:
+        if self.computation.inputs is None:
+            raise ComputationError("there is nothing to read from: give ledger.computation its inputs, a store")
+        return self.computation.inputs
+
+    def _entered(self) -> int:
+        if self._row is None:
+            raise ComputationError("enter a series before using it: with series: …")
+        return self._row
+
+    def _writing(self) -> Any:
+        return database.writing(self.computation.engine)
+
+
+def _judge(error: BaseException | None) -> tuple[InputState, str | None]:
+    if error is None:
+        return InputState.COMPLETED, None
+    if isinstance(error, RefusedError):
+        return InputState.REFUSED, str(error)[:LONGEST_FAILURE]
+    return InputState.FAILED, f"{type(error).__name__}: {error}"[:LONGEST_FAILURE]
+
+
+def _save(output: "bytes | Dataset", file: Path) -> None:
+    if isinstance(output, bytes):
+        file.write_bytes(output)
+    else:
+        output.save_as(file, enforce_file_format=True)
+
+
+def _place_of(engine: sa.Engine, run_number: int) -> tuple[int, int]:
+    with engine.connect() as connection:
+        row = connection.execute(
+            sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
+        ).one()
+    return row.snapshot_id, row.location_id
+
+
+@contextmanager
+def compute(
+    engine: sa.Engine,
+    row: RunRow,
+    *,
+    name: str,
+    version: str,
+    parameters: Mapping[str, Any],
+    selection: str,
+    inputs: Inputs | None,
+    outputs: Outputs | None,
+) -> Iterator[Computation]:
+    """Record a computation from its begin to its end; see `Ledger.computation`."""
+    if selection not in SELECTIONS:
+        raise ValueError(f"selection {selection!r} is not known; accepted: {', '.join(SELECTIONS)}")
+    if row.state != RunState.COMPLETED:
+        raise ComputationError(f"run {row.id} is {row.state}: only what a COMPLETED run let pass is computed on")
+    if inputs is not None and inputs.location.bucket != row.bucket:
+        raise ComputationError(f"run {row.id} judged objects of {row.bucket}, the inputs are {inputs.location}")
+    _, location_id = _place_of(engine, row.number)
+    identity = computations.identify(name, version, parameters, location_id)
+    with database.writing(engine) as connection:
+        computations.fail_dead(connection, identity, now())
+        computation_id = computations.begin_computation(
+            connection,
+            run_number=row.number,
+            name=name,
+            version=version,
+            parameters=parameters,
+            identity=identity,
+            holder=name_holder(),
+            started_at=now(),
+        )
+    state = RunState.FAILED
+    try:
+        yield Computation(
+            engine, computation_id, name, version, parameters, row, identity, SELECTIONS[selection], inputs, outputs
+        )
+        state = RunState.COMPLETED
+    finally:
+        with database.writing(engine) as connection:
+            computations.finish_computation(connection, computation_id, state, now())
