@@ -208,7 +208,7 @@ class TestComputedBefore:
 
     @pytest.mark.parametrize("how", [{"name": "d"}, {"version": "2"}, {"parameters": {"a": 1}}])
     def test_is_something_else_under_another_name_version_or_parameter(
-        self, computed: Ledger, store: SimulatedStore, how: dict[str, object]
+        self, computed: Ledger, store: SimulatedStore, how: dict[str, Any]
     ) -> None:
         assert self.compute(computed, store, **how) == ["1.2.1", "1.2.2"]
 
