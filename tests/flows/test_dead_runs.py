@@ -1,14 +1,11 @@
 """A run whose process was killed is Crashed in Prefect and FAILED in the ledger within 120 s, without anyone's help."""
 
-import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +15,7 @@ from dicom_sieve.flows.heartbeats import AUTOMATION
 from tests.flows import planted
 from tests.flows.conftest import ledger_url
 from tests.prefect_server import SECONDS_TO_START, PrefectServer, running, wait_for
+from tests.processes import descendants, kill
 
 NAME = "doomed"
 SERVE = f"from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(1, {NAME!r})"
@@ -58,27 +56,6 @@ def start(prefect: PrefectServer, ledger: Ledger, endpoint: str) -> str:
     return run
 
 
-def descendants(number: int) -> list[int]:
-    """Give the processes that a process started, and those that they did."""
-    parents: dict[int, int] = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:  # it ended while we looked
-            continue
-        parents[int(file.parent.name)] = int(fields[1])
-    found, new = [], [number]
-    while new:
-        new = [child for child, parent in parents.items() if parent in new]
-        found += new
-    return found
-
-
-def kill(*numbers: int) -> None:
-    for number in numbers:
-        os.kill(number, signal.SIGKILL)
-
-
 def shown(ledger: Ledger, run: str) -> tuple[str, str | None]:
     row = ledger.run(run).row
     return row.state, row.failure
@@ -99,6 +76,7 @@ def test_whoever_served_it_died_too(prefect: PrefectServer, served_ledger: Ledge
 
         begun = time.monotonic()
         kill(*processes)
+    with serving(prefect):  # as a supervisor starts it again
         wait_for(lambda: shown(served_ledger, run) == DIED, "the ledger to show it", SECONDS)
         state = wait_for(lambda: crashed(prefect, run), "Prefect to show it", SECONDS - (time.monotonic() - begun))
 
@@ -119,15 +97,29 @@ def test_only_its_own_process_died(prefect: PrefectServer, served_ledger: Ledger
         )
 
 
-def test_serving_again_and_again_sets_the_automation_up_once(prefect: PrefectServer) -> None:
-    def automations() -> list[dict[str, Any]]:
-        return [one for one in prefect.all_of("/automations/filter") if one["name"] == AUTOMATION]
+def automations(prefect: PrefectServer) -> list[dict[str, Any]]:
+    return [one for one in prefect.all_of("/automations/filter") if one["name"] == AUTOMATION]
 
-    [before] = automations()
-    prefect.api.patch(f"/automations/{before['id']}", json={"enabled": False}).raise_for_status()
+
+def test_serving_again_leaves_the_automation_as_it_is_also_where_somebody_turned_it_off(prefect: PrefectServer) -> None:
+    [before] = automations(prefect)
+    address = f"/automations/{before['id']}"
+    prefect.api.patch(address, json={"enabled": False}).raise_for_status()
     with serving(prefect):
-        [after] = automations()
-    assert after["enabled"] is False, "somebody turned it off"
-    prefect.api.patch(f"/automations/{before['id']}", json={"enabled": True}).raise_for_status()
+        [after] = automations(prefect)
+    prefect.api.patch(address, json={"enabled": True}).raise_for_status()
 
-    assert {**after, "enabled": True, "updated": None} == {**before, "updated": None}
+    assert after == {**before, "enabled": False, "updated": after["updated"]}
+
+
+def test_serving_mends_an_automation_of_another_version_and_removes_a_second_one(prefect: PrefectServer) -> None:
+    [before] = automations(prefect)
+    other = {name: before[name] for name in ("name", "enabled", "actions", "trigger")}
+    other["description"] = "as another version described it"
+    prefect.api.put(f"/automations/{before['id']}", json=other).raise_for_status()
+    prefect.api.post("/automations/", json=other).raise_for_status()
+
+    with serving(prefect):
+        [after] = automations(prefect)
+
+    assert after["description"] == before["description"]

@@ -1,6 +1,5 @@
 """Whether the holder of a lease is dead: for certain, or left to time."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 from dicom_sieve.ledger import holder
 from dicom_sieve.ledger.holder import is_dead, name_holder
 from tests.prefect_server import wait_for
+from tests.processes import state_of
 
 NAME_AND_WAIT = "from dicom_sieve.ledger.holder import name_holder; print(name_holder(), flush=True); input()"
 
@@ -74,10 +74,3 @@ def test_where_the_system_does_not_tell_the_name_says_nothing(monkeypatch: pytes
     assert " " not in without
     assert not is_dead(without)
     assert not is_dead(with_process)
-
-
-def state_of(number: int) -> str:
-    for line in Path(f"/proc/{number}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("State:"):
-            return line.split()[1]
-    raise LookupError(f"process {number} of {os.getpid()} has no state")

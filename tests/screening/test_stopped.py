@@ -18,8 +18,8 @@ from dicom_sieve.ledger.lease import LEASE_SECONDS
 from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import run_command
 from tests.ledger.export import export
-from tests.ledger.test_holder import state_of
 from tests.prefect_server import wait_for
+from tests.processes import state_of
 from tests.screening.doomed import Work
 from tests.screening.screenings import ct, screen_ct, sql
 from tests.screening.screenings import state_of as state_of_run

@@ -5,6 +5,7 @@ server notices: without it such a flow run would be shown as Running for ever.
 """
 
 import datetime
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
@@ -50,7 +51,8 @@ def describe_automation() -> AutomationCore:
 def set_up_automation() -> None:
     """See to it that Prefect's server has the automation, once, and as this version describes it.
 
-    One that somebody turned off stays off.
+    One that somebody turned off stays off. One that is as it should be is left alone: changed, it would forget the runs
+    of which it is waiting to hear, those among them that died with the process that served before this one.
     """
     wanted = describe_automation()
     with get_client(sync_client=True) as client:
@@ -58,6 +60,15 @@ def set_up_automation() -> None:
         if not found:
             client.create_automation(wanted)
         for one in found[:1]:
-            client.update_automation(one.id, wanted.model_copy(update={"enabled": one.enabled}))
+            if _content(one) != _content(wanted):
+                client.update_automation(one.id, wanted.model_copy(update={"enabled": one.enabled}))
         for another in found[1:]:  # two processes began to serve at the same instant
             client.delete_automation(another.id)
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """Give what an automation does, without what a server numbers."""
+    return {
+        **automation.model_dump(mode="json", include={"description", "actions"}),
+        "trigger": automation.trigger.model_dump(mode="json", exclude={"id"}),
+    }
