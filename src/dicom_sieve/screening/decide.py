@@ -1,7 +1,8 @@
 """Judge the headers of a snapshot: once per distinct combination of values, a page of headers at a time."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ LONGEST_REMEMBERED = 512
 """Combinations of values, and characters of each. When there are more, remembering begins anew."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Judgement:
     """One of the few things that can come of a header, and what it came of.
 
@@ -43,12 +44,10 @@ class Judge:
     Attributes:
         criteria: In the order of the findings.
         tags: The attributes that they ask for.
-        judged: How many headers were judged so far.
     """
 
     criteria: tuple[CompiledCriterion, ...]
     tags: tuple[str, ...] = field(init=False)
-    judged: int = field(init=False, default=0)
     _decider: Decider = field(init=False)
     _known: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
     _judgements: dict[tuple[str | None, tuple[Finding, ...]], _Judgement] = field(init=False, default_factory=dict)
@@ -57,15 +56,15 @@ class Judge:
         self.tags = tuple(sorted({one.attribute.hex_tag for one in self.criteria}))
         self._decider = Decider(self.criteria)
 
-    def judge(self, headers: Iterable[HeaderRow]) -> Iterator[Decided]:
-        """Judge headers, one by one as they are asked for."""
-        known = self._known
+    def judge(self, headers: Iterable[HeaderRow]) -> list[Decided]:
+        """Judge headers."""
+        known, by_judgement = self._known, defaultdict[_Judgement, list[int]](list)
         for header_id, instances, size, defect, values in headers:
             one = known.get((defect, values)) or self._judge(defect, values)
             one.instances += instances
             one.bytes += size
-            self.judged += 1
-            yield header_id, one.verdict, one.findings
+            by_judgement[one].append(header_id)
+        return [(one.verdict, one.findings, ids) for one, ids in by_judgement.items()]
 
     def counts(self) -> dict[str, Any]:
         """Count what was judged so far.
@@ -112,8 +111,8 @@ def decide(
     judge = Judge(criteria)
     observer.begin("decide", None)
     for page in headers_to_decide(lease.engine, snapshot_id, lease.location_id, judge.tags):
-        before = judge.judged
+        decided = judge.judge(page)
         with lease.writing() as connection:
-            record_decisions(connection, run_number, judge.judge(page))
-        observer.advance(judge.judged - before)
+            record_decisions(connection, run_number, decided)
+        observer.advance(sum(len(ids) for _, _, ids in decided))
     return judge

@@ -61,10 +61,11 @@ def _drop_foreign_keys_of_decision() -> None:
         op.execute(f"DROP VIEW {view}")
     op.create_table(
         "decision_without_keys",
-        sa.Column("run_number", BIG_KEY, primary_key=True, autoincrement=False),
-        sa.Column("header_id", BIG_KEY, primary_key=True, autoincrement=False),
+        sa.Column("run_number", BIG_KEY, nullable=False),
+        sa.Column("header_id", BIG_KEY, nullable=False),
         sa.Column("verdict", sa.Text, nullable=False),
         sa.Column("findings", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("run_number", "header_id", name="decision_pkey"),
         sqlite_with_rowid=False,
     )
     op.execute("INSERT INTO decision_without_keys SELECT * FROM decision ORDER BY run_number, header_id")
