@@ -9,7 +9,7 @@
 #   scripts/install_real_servers.sh && python scripts/ceph_rgw.py run
 set -euo pipefail
 
-packages=(radosgw ceph-mon ceph-osd ceph-common chromium dcmtk)
+packages=(radosgw ceph-mon ceph-osd ceph-common chromium dcmtk dicom3tools)
 attempts=3
 
 is_installed() {
