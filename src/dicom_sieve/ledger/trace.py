@@ -1,13 +1,16 @@
 """Everything known of one object, instance or series."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.tables import decision, header, location, object_, run, snapshot
+
+_ROW_COLUMNS = ("location_id", "header_id", "added_in", "removed_in")
+_IDS_A_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def trace(engine: sa.Engine, key_or_uid: str) -> list[TracedObject]:
     """
     with engine.connect() as connection:
         for condition in (
-            object_.c.key == key_or_uid,
+            object_.c.location_id.in_(sa.select(location.c.id)) & (object_.c.key == key_or_uid),
             object_.c.sop_instance_uid == key_or_uid,
             header.c.series_instance_uid == key_or_uid,
             header.c.study_instance_uid == key_or_uid,
@@ -88,22 +91,29 @@ def trace(engine: sa.Engine, key_or_uid: str) -> list[TracedObject]:
 
 
 def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[TracedObject]:
-    objects: dict[int, TracedObject] = {}
-    for row in connection.execute(_objects().where(condition).order_by(object_.c.key, object_.c.id)):
+    rows = connection.execute(_objects().where(condition).order_by(object_.c.key, object_.c.id)).all()
+    runs = _runs(connection, {row.location_id for row in rows})
+    numbers = [one.number for over in runs.values() for one in over]
+    judged = _decisions(connection, numbers, {row.header_id for row in rows})
+    found = []
+    for row in rows:
         fields = row._asdict()
-        row_id = fields.pop("id")
-        objects[row_id] = TracedObject(**fields)
-    if objects:
-        for row in connection.execute(_decisions().where(condition).order_by(run.c.number)):
-            judged = TracedDecision(row.run_id, row.started_at, row.criteria, row.verdict, tuple(row.findings or ()))
-            objects[row.id].decisions.append(judged)
-    return list(objects.values())
+        location_id, header_id, added, removed = (fields.pop(name) for name in _ROW_COLUMNS)
+        one = TracedObject(**fields)
+        for over in runs[location_id]:
+            if added <= over.snapshot_id and (removed is None or over.snapshot_id < removed):
+                verdict, findings = judged.get((over.number, header_id), (None, None))
+                one.decisions.append(
+                    TracedDecision(over.id, over.started_at, over.criteria, verdict, tuple(findings or ()))
+                )
+        found.append(one)
+    return found
 
 
 def _objects() -> sa.Select[Any]:
     added, removed = snapshot.alias("added"), snapshot.alias("removed")
     return sa.select(
-        object_.c.id,
+        *(object_.c[name] for name in _ROW_COLUMNS),
         location.c.endpoint,
         location.c.bucket,
         object_.c.key,
@@ -126,22 +136,30 @@ def _objects() -> sa.Select[Any]:
     )
 
 
-def _decisions() -> sa.Select[Any]:
-    is_member = sa.and_(
-        run.c.location_id == object_.c.location_id,
-        run.c.snapshot_id >= object_.c.added_in,
-        object_.c.removed_in.is_(None) | (run.c.snapshot_id < object_.c.removed_in),
-    )
-    is_decision = sa.and_(decision.c.run_number == run.c.number, decision.c.header_id == object_.c.header_id)
-    return sa.select(
-        object_.c.id,
-        run.c.id.label("run_id"),
-        run.c.started_at,
-        run.c.criteria,
-        decision.c.verdict,
-        decision.c.findings,
-    ).select_from(
-        object_.join(run, is_member)
-        .outerjoin(header, header.c.id == object_.c.header_id)
-        .outerjoin(decision, is_decision)
-    )
+def _runs(connection: sa.Connection, locations: Collection[int]) -> Mapping[int, list[Any]]:
+    """Give the runs over snapshots of some locations, in their order, by location."""
+    query = sa.select(
+        run.c.number, run.c.id, run.c.started_at, run.c.criteria, run.c.location_id, run.c.snapshot_id
+    ).where(run.c.location_id.in_(locations), run.c.snapshot_id.is_not(None))
+    runs: dict[int, list[Any]] = {location_id: [] for location_id in locations}
+    for row in connection.execute(query.order_by(run.c.number)):
+        runs[row.location_id].append(row)
+    return runs
+
+
+def _decisions(
+    connection: sa.Connection, runs: Iterable[int], headers: Iterable[int | None]
+) -> dict[tuple[int, int | None], tuple[str, Sequence[str]]]:
+    """Give verdict and findings by run and header; both are named, for decisions are found by both together."""
+    found: dict[tuple[int, int | None], tuple[str, Sequence[str]]] = {}
+    of_headers = list(_chunks([one for one in headers if one is not None]))
+    for some_runs in _chunks(list(runs)):
+        for some in of_headers:
+            is_one = sa.and_(decision.c.run_number.in_(some_runs), decision.c.header_id.in_(some))
+            for row in connection.execute(sa.select(decision).where(is_one)):
+                found[row.run_number, row.header_id] = (row.verdict, row.findings)
+    return found
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + _IDS_A_QUERY] for start in range(0, len(ids), _IDS_A_QUERY))
