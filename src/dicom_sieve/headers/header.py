@@ -80,7 +80,7 @@ def digest_content(
     return hashlib.sha256(_canonical(content).encode()).hexdigest()
 
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)
