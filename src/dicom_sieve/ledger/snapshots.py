@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,23 +16,22 @@ PAGE_ROWS = 5_000
 _closing = bulk.staging("staged_closing", sa.Column("id", BigKey, primary_key=True))
 
 
-@dataclass(frozen=True, slots=True)
-class KnownObject:
-    """An object that the last snapshot left open.
+class KnownObject(NamedTuple):
+    """An object that the last snapshot left open: a tuple, for there are millions.
 
     Attributes:
         id: Of its row.
         key: Its key.
         etag: Its entity tag.
         size: In bytes.
-        is_settled: Whether its header is known for good, so that these bytes need not be read again.
+        header_id: None where it was not read yet.
     """
 
     id: int
     key: str
     etag: str
     size: int
-    is_settled: bool
+    header_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,29 +77,27 @@ def known_objects(engine: sa.Engine, location_id: int) -> Iterator[KnownObject]:
 
     The pages are separate queries, so rows behind the one given last may be written meanwhile.
     """
-    lasting = header.c.defect.is_(None) | header.c.defect.not_in([one for one in Defect if not one.is_lasting])
     query = (
-        sa.select(
-            object_.c.id,
-            object_.c.key,
-            object_.c.etag,
-            object_.c.size,
-            sa.and_(header.c.id.is_not(None), lasting).label("is_settled"),
-        )
-        .select_from(object_.outerjoin(header))
+        sa.select(object_.c.id, object_.c.key, object_.c.etag, object_.c.size, object_.c.header_id)
         .where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
         .order_by(object_.c.key)
         .limit(PAGE_ROWS)
     )
-    page: Sequence[sa.Row[tuple[int, str, str, int, bool]]] = ()
+    page: Sequence[Any] = ()
     while True:
         following = query.where(object_.c.key > page[-1].key) if page else query
         with engine.connect() as connection:
             page = connection.execute(following).all()
-        for row in page:
-            yield KnownObject(row.id, row.key, row.etag, row.size, bool(row.is_settled))
+        yield from map(KnownObject._make, page)
         if len(page) < PAGE_ROWS:
             return
+
+
+def unsettled_headers(engine: sa.Engine) -> frozenset[int | None]:
+    """Give the headers, and None for none, whose objects must be read again although their bytes are the same."""
+    defects = [one for one in Defect if not one.is_lasting]
+    with engine.connect() as connection:
+        return frozenset(connection.scalars(sa.select(header.c.id).where(header.c.defect.in_(defects)))) | {None}
 
 
 def record_changes(

@@ -1,8 +1,8 @@
 """List a location and compare it with what the ledger holds: a merge of two sequences in the order of keys."""
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 
 from dicom_sieve.errors import ListingOrderError
 from dicom_sieve.ledger.lease import Lease
@@ -13,36 +13,19 @@ from dicom_sieve.ledger.snapshots import (
     known_objects,
     open_snapshot,
     record_changes,
+    unsettled_headers,
 )
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening.observer import Observer
 from dicom_sieve.stores.interface import Lists
 
-BATCH_CHANGES = 5_000
+BATCH_KEYS = 5_000
+
+Pair = tuple[ObjectInfo | None, KnownObject | None]
+"""One key: the object as it is listed now, None where it is gone; and as the ledger knows it, None where it is new."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """How one key differs between ledger and listing.
-
-    Attributes:
-        listed: The object as it is listed now; None where it is gone.
-        known: The row of the ledger; None where the object is new.
-    """
-
-    listed: ObjectInfo | None
-    known: KnownObject | None
-
-    @property
-    def is_one(self) -> bool:
-        """Whether there is anything to record: an object that is the same and settled stays as it is."""
-        if self.listed is None or self.known is None:
-            return True
-        same = (self.listed.etag, self.listed.size) == (self.known.etag, self.known.size)
-        return not (same and self.known.is_settled)
-
-
-def compare(listing: Iterable[ObjectInfo], known: Iterable[KnownObject], location: Location) -> Iterator[Change]:
+def compare(listing: Iterable[ObjectInfo], known: Iterable[KnownObject], location: Location) -> Iterator[Pair]:
     """Merge a listing with the ledger's open objects; both in the order of keys. Flat memory.
 
     Raises:
@@ -56,16 +39,29 @@ def compare(listing: Iterable[ObjectInfo], known: Iterable[KnownObject], locatio
             raise ListingOrderError(str(location))
         last = listed.key
         while row is not None and row.key < listed.key:
-            yield Change(None, row)
+            yield None, row
             row = next(rows, None)
         if row is not None and row.key == listed.key:
-            yield Change(listed, row)
+            yield listed, row
             row = next(rows, None)
         else:
-            yield Change(listed, None)
+            yield listed, None
     while row is not None:
-        yield Change(None, row)
+        yield None, row
         row = next(rows, None)
+
+
+def is_change(pair: Pair, unsettled: Collection[int | None]) -> bool:
+    """Tell whether there is anything to record: an object that is the same and settled stays as it is.
+
+    Args:
+        pair: The object as it is listed, and as it is known.
+        unsettled: Headers whose objects must be read again all the same.
+    """
+    listed, known = pair
+    if listed is None or known is None:
+        return True
+    return listed.etag != known.etag or listed.size != known.size or known.header_id in unsettled
 
 
 def take_snapshot(
@@ -91,32 +87,24 @@ def take_snapshot(
     with lease.writing() as connection:
         snapshot_id = open_snapshot(connection, lease.location_id, clock())
     counts = SnapshotCounts()
+    unsettled = unsettled_headers(lease.engine)
     observer.begin("list", None)
-    for batch in _batches(compare(store.list(), known_objects(lease.engine, lease.location_id), store.location)):
-        changes = [change for change in batch if change.is_one]
-        removed = [change.known.id for change in changes if change.known is not None]
-        added = [change.listed for change in changes if change.listed is not None]
-        with lease.writing() as connection:
-            record_changes(connection, snapshot_id, lease.location_id, removed=removed, added=added)
-        listed = [change.listed for change in batch if change.listed is not None]
+    pairs = compare(store.list(), known_objects(lease.engine, lease.location_id), store.location)
+    while batch := list(islice(pairs, BATCH_KEYS)):
+        changes = [pair for pair in batch if is_change(pair, unsettled)]
+        removed = [known.id for _, known in changes if known is not None]
+        added = [listed for listed, _ in changes if listed is not None]
+        if changes:
+            with lease.writing() as connection:
+                record_changes(connection, snapshot_id, lease.location_id, removed=removed, added=added)
+        sizes = [listed.size for listed, _ in batch if listed is not None]
         counts = SnapshotCounts(
-            listed=counts.listed + len(listed),
-            bytes=counts.bytes + sum(one.size for one in listed),
+            listed=counts.listed + len(sizes),
+            bytes=counts.bytes + sum(sizes),
             added=counts.added + len(added),
             removed=counts.removed + len(removed),
         )
-        observer.advance(len(listed))
+        observer.advance(len(sizes))
     with lease.writing() as connection:
         close_snapshot(connection, snapshot_id, clock(), counts)
     return snapshot_id, counts
-
-
-def _batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    batch: list[Change] = []
-    for change in changes:
-        batch.append(change)
-        if len(batch) >= BATCH_CHANGES:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
