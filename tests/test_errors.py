@@ -49,6 +49,7 @@ WORDS = {
     interface.ObjectChangedError(): "the object has changed since it was listed",
     interface.ObjectGoneError(): "the object is gone",
     interface.ReadRefusedError("AccessDenied"): "the store refuses the object: AccessDenied",
+    interface.UnwritableKeyError(): "no object of that key can be written there: it is too long, or no path",
     interface.TransportError("SlowDown"): "the object could not be read: SlowDown",
     interface.SlowDownError("SlowDown"): "the object could not be read: SlowDown",
 }

@@ -211,6 +211,7 @@ class TestOnce:
             snapshot_id=snapshot_id,
             location_id=location_id,
             counts=outcome.counts,
+            copies_of=None,
             output=output,
             make_sure=lambda: None,
             advance=lambda _: None,

@@ -4,26 +4,27 @@ from pathlib import Path
 
 import typer
 
+from dicom_sieve.cli.options import SCHEME
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import DefaultChain, DirectoryStore, Patience, S3Access, S3Store, Store, check_endpoint
+from dicom_sieve.stores import DefaultChain, DirectoryStore, Patience, S3Access, S3Store, check_endpoint
 
-SCHEME = "s3://"
+Place = DirectoryStore | S3Store
 
 
-def open_input(uri: str, endpoint: str | None, region: str) -> Store:
+def open_input(uri: str, endpoint: str | None, region: str) -> Place:
     """Open what is to be screened: ``s3://bucket/prefix``, or a directory that is there."""
     if not uri.startswith(SCHEME) and not Path(uri).is_dir():
         raise typer.BadParameter(f"{uri} is neither s3://bucket/prefix nor a directory", param_hint="URI")
     return _open(uri, endpoint, region, "URI")
 
 
-def open_output(uri: str | None, endpoint: str | None, region: str) -> Store | None:
+def open_output(uri: str | None, endpoint: str | None, region: str) -> Place | None:
     """Open where to publish: ``s3://bucket/prefix``, or a directory that will be made; None where nothing is asked."""
     return None if uri is None else _open(uri, endpoint, region, "--output")
 
 
-def _open(uri: str, endpoint: str | None, region: str, name: str) -> Store:
+def _open(uri: str, endpoint: str | None, region: str, name: str) -> Place:
     if not uri.startswith(SCHEME):
         return DirectoryStore(Path(uri).resolve())
     bucket, _, prefix = uri.removeprefix(SCHEME).partition("/")

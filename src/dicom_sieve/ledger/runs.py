@@ -1,7 +1,7 @@
 """Runs, from their beginning to what is published of them."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,12 @@ from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.seals import seal, seal_rows
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
 from dicom_sieve.ledger.tables import RunState, decision, header, location, object_, run, series_decision
+from dicom_sieve.objects import ObjectInfo
 
 ABANDONED = "its process ended before the run did"
 """The failure of a run that nobody ended."""
+
+PAGE_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +147,26 @@ def instances_to_publish(run_number: int, snapshot_id: int, location_id: int, ve
         .where(is_in_snapshot(snapshot_id, location_id), decision.c.verdict == verdict)
         .order_by(object_.c.key)
     )
+
+
+def objects_to_copy(
+    engine: sa.Engine, run_number: int, snapshot_id: int, location_id: int, verdict: str
+) -> Iterator[ObjectInfo]:
+    """Give the objects of one verdict in the order of keys, a page at a time: nothing is held open while they go."""
+    is_judged = sa.and_(decision.c.header_id == object_.c.header_id, decision.c.run_number == run_number)
+    query = (
+        sa.select(object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified)
+        .select_from(object_.join(decision, is_judged))
+        .where(is_in_snapshot(snapshot_id, location_id), decision.c.verdict == verdict)
+        .order_by(object_.c.key)
+        .limit(PAGE_ROWS)
+    )
+    following = query
+    while True:
+        with engine.connect() as connection:
+            page = connection.execute(following).all()
+        for row in page:
+            yield ObjectInfo(row.key, row.etag, row.size, row.last_modified)
+        if len(page) < PAGE_ROWS:
+            return
+        following = query.where(object_.c.key > page[-1].key)

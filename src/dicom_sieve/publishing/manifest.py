@@ -5,7 +5,10 @@ Where there is no ``manifest.json`` the run was not published, whatever parts li
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,13 +17,28 @@ from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
 from dicom_sieve.ledger.rows import to_batches
-from dicom_sieve.ledger.runs import Manifest, instances_to_publish, series_to_publish
+from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy, series_to_publish
+from dicom_sieve.publishing.copies import COPIES, copy_objects
+from dicom_sieve.publishing.copies import to_batches as copies_to_batches
 from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts
-from dicom_sieve.stores.interface import Writes
+from dicom_sieve.stores.interface import Copies, Downloads
 
 FORMAT = "dicom-sieve manifest"
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was published.
+
+    Attributes:
+        manifest: Where; None where nothing was to be published.
+        counts: The run's; with ``copies``, by outcome, if objects were to be copied.
+    """
+
+    manifest: Manifest | None
+    counts: Mapping[str, Any]
 
 
 def publish(
@@ -30,10 +48,11 @@ def publish(
     snapshot_id: int,
     location_id: int,
     counts: Mapping[str, Any],
-    output: Writes,
+    output: Copies,
+    copies_of: Downloads | None,
     make_sure: Callable[[], None],
     advance: Callable[[int], None],
-) -> Manifest:
+) -> Published:
     """Publish what a run decided under ``<prefix>/<run id>/``.
 
     Args:
@@ -43,6 +62,7 @@ def publish(
         location_id: The run's.
         counts: The run's.
         output: Where to.
+        copies_of: Where the objects lie, if those that passed are to be copied; else None.
         make_sure: Called before ``manifest.json`` is written; raises when the run may not write any more.
         advance: Told how many instances were written.
 
@@ -50,6 +70,7 @@ def publish(
         AlreadyPublishedError: Something was published under this run's id.
         StoreError: The output cannot be written.
     """
+    copies: Counter[str] = Counter()
     folder = "/".join(part for part in (output.location.prefix.rstrip("/"), run_id) if part)
     manifest_key = f"{folder}/{MANIFEST}"
     if output.find(manifest_key) is not None:
@@ -58,23 +79,37 @@ def publish(
     with TemporaryDirectory(prefix="dicom-sieve-") as name:
         directory = Path(name)
         parts: list[Part] = []
-        for part in _parts(
+        described = _parts(
             ledger,
             recorded,
             snapshot_id=snapshot_id,
             location_id=location_id,
             directory=directory,
             advance=advance,
-        ):
+        )
+        copied: Iterator[Part] = iter(())
+        if copies_of is not None:
+            objects = objects_to_copy(ledger.engine, recorded.row.number, snapshot_id, location_id, Verdict.PASSED)
+            done = copy_objects(objects, copies_of, output, f"{folder}/objects")
+            copied = write_parts(
+                copies_to_batches(done, copies),
+                schema=COPIES,
+                path="copies.parquet",
+                directory=directory,
+                advance=advance,
+            )
+        for part in chain(described, copied):
             output.write_once(f"{folder}/{part.path}", part.file)
             part.file.unlink()
             parts.append(part)
+        if copies_of is not None:
+            counts = {**counts, "copies": dict(sorted(copies.items()))}
         content = describe_run(recorded, parts, counts)
         file = directory / MANIFEST
         file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         make_sure()
         output.write_once(manifest_key, file)
-    return Manifest(output.location.uri(manifest_key), str(content["digest"]))
+    return Published(Manifest(output.location.uri(manifest_key), str(content["digest"])), counts)
 
 
 def digest_manifest(content: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from dicom_sieve.errors import (
 )
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.deciding import count_refused, count_series
+from dicom_sieve.ledger.forget import refuse_forgotten
 from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.runs import (
@@ -30,13 +31,13 @@ from dicom_sieve.ledger.runs import (
 from dicom_sieve.ledger.seals import seal_rows
 from dicom_sieve.ledger.snapshots import SnapshotCounts
 from dicom_sieve.ledger.tables import RunState
-from dicom_sieve.publishing import publish
+from dicom_sieve.publishing import Published, publish
 from dicom_sieve.screening.decide import Judge, decide
 from dicom_sieve.screening.index import Limits, Shard, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.shards import RunsShards, one_by_one
 from dicom_sieve.screening.snapshot import take_snapshot
-from dicom_sieve.stores.interface import Store, Writes
+from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__
 
 FRUITLESS_SHARDS = 3
@@ -57,6 +58,7 @@ class Screening:
         store: Where the objects lie.
         criteria: What is asked, as given; checked before anything is listed.
         output: Where to publish, or None: then nothing is written to any store.
+        copies_of: The store again, if what passed is to be copied to the output, too.
         limits: How much is read.
         shard_objects: Objects of one shard, at most.
         run_shards: How shards are run.
@@ -68,7 +70,8 @@ class Screening:
     execution_id: str
     store: Store
     criteria: Sequence[Criterion]
-    output: Writes | None = None
+    output: Copies | None = None
+    copies_of: Downloads | None = None
     limits: Limits = field(default_factory=Limits)
     shard_objects: int = 1_000
     run_shards: RunsShards = one_by_one
@@ -96,7 +99,9 @@ class Outcome:
     def describe(self) -> str:
         """Say it in a sentence."""
         passed, listed, whole = self.counts["passed"], self.counts["listed"], self.counts["series"].get("WHOLE", 0)
-        return f"{passed:,} of {listed:,} instances passed in {whole:,} whole series"
+        sentence = f"{passed:,} of {listed:,} instances passed in {whole:,} whole series"
+        missing = sum(number for outcome, number in self.counts.get("copies", {}).items() if outcome != "COPIED")
+        return f"{sentence}; {missing:,} could not be copied: see copies.parquet" if missing else sentence
 
 
 def screen(screening: Screening, ledger: Ledger) -> Outcome:
@@ -122,6 +127,7 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         on_wait=lambda: screening.observer.note("waiting for another run on the same location to end"),
         seconds=screening.lease_seconds,
     ) as lease:
+        refuse_forgotten(lease)
         fail_abandoned(lease, screening.clock())
         with lease.writing() as connection:
             number, run_id = begin_run(
@@ -174,9 +180,9 @@ class _Run:
         if counts["unread"]:
             self._finish(RunState.INCOMPLETE, counts)
             raise IncompleteRunError(self.id, counts["unread"], counts["listed"])
-        manifest = self._publish(snapshot_id, counts)
-        self._finish(RunState.COMPLETED, counts, manifest=manifest)
-        return Outcome(self.id, counts, manifest)
+        published = self._publish(snapshot_id, counts)
+        self._finish(RunState.COMPLETED, published.counts, manifest=published.manifest)
+        return Outcome(self.id, published.counts, published.manifest)
 
     def fail(self, error: BaseException) -> None:
         """Record why the run ended; the text of an error that is not ours may hold anything and is left out.
@@ -228,10 +234,11 @@ class _Run:
         if refused:
             raise NothingReadableError(str(self.screening.store.location), refused)
 
-    def _publish(self, snapshot_id: int, counts: Mapping[str, Any]) -> Manifest | None:
+    def _publish(self, snapshot_id: int, counts: Mapping[str, Any]) -> Published:
         if self.screening.output is None:
-            return None
-        self.screening.observer.begin("publish", counts["listed"])
+            return Published(None, counts)
+        copied = counts["passed"] if self.screening.copies_of else 0
+        self.screening.observer.begin("publish", counts["listed"] + copied)
         return publish(
             self.ledger,
             run_id=self.id,
@@ -239,6 +246,7 @@ class _Run:
             location_id=self.lease.location_id,
             counts=counts,
             output=self.screening.output,
+            copies_of=self.screening.copies_of,
             make_sure=self.lease.make_sure,
             advance=self.screening.observer.advance,
         )

@@ -16,10 +16,12 @@ from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, ObjectInfo
 from dicom_sieve.stores.interface import (
     PART_BYTES,
+    Downloads,
     ObjectChangedError,
     ObjectGoneError,
     ReadRefusedError,
     TransportError,
+    UnwritableKeyError,
 )
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
@@ -105,6 +107,24 @@ class DirectoryStore:
             finally:
                 part.unlink(missing_ok=True)
         except OSError as error:
+            raise _store_error("write", target, error) from None
+
+    def copy_from(self, source: Downloads, listed: ObjectInfo, key: str) -> None:
+        """Copy an object into a file; see `Copies.copy_from`. No key leads out of the directory."""
+        if {"", ".", ".."} & set(key.split("/")) or "\0" in key:
+            raise UnwritableKeyError
+        target = self._path(key)
+        part = target.with_name(f".{uuid.uuid4().hex}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                source.download(listed, part)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as error:
+            if error.errno in {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ}:
+                raise UnwritableKeyError from None
             raise _store_error("write", target, error) from None
 
     def _read(self, listed: ObjectInfo, start: int, end: int) -> bytes:

@@ -35,6 +35,13 @@ class ReadRefusedError(RefusedError):
         return f"the store refuses the object: {self.args[0]}"
 
 
+class UnwritableKeyError(RefusedError):
+    """No object of that key can be written."""
+
+    def __str__(self) -> str:
+        return "no object of that key can be written there: it is too long, or no path"
+
+
 class TransportError(DicomSieveError):
     """The store did not answer, or not with what was asked for, in all attempts. Never a verdict.
 
@@ -149,6 +156,30 @@ class Writes(Protocol):
 
         Raises:
             StoreError: The store does not tell.
+        """
+        ...
+
+
+class Copies(Writes, Protocol):
+    """A place that objects can be copied to."""
+
+    def copy_from(self, source: Downloads, listed: ObjectInfo, key: str) -> None:
+        """Copy an object, if it is still the one that was listed, in place of what is under the key.
+
+        Within one server the bytes stay there, where server and rights allow; else they come through here.
+
+        Args:
+            source: Where it lies.
+            listed: Which object, with the etag that its bytes must have.
+            key: Of the copy.
+
+        Raises:
+            ObjectChangedError: The object has another etag now.
+            ObjectGoneError: There is no such object any more.
+            ReadRefusedError: The source will not give it.
+            UnwritableKeyError: There cannot be an object of that key.
+            TransportError: All attempts failed.
+            StoreError: The copy is refused.
         """
         ...
 

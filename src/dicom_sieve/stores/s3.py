@@ -7,23 +7,34 @@ bounded time; one that slows down slows down all of its event loop (`Pace`).
 """
 
 import asyncio
+import base64
 import datetime
+import hashlib
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import obstore
-from botocore.exceptions import ClientError
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.objects import Location, ObjectInfo
-from dicom_sieve.stores.interface import PART_BYTES, ObjectChangedError, TransportError
+from dicom_sieve.stores.interface import (
+    PART_BYTES,
+    Downloads,
+    ObjectChangedError,
+    TransportError,
+    UnwritableKeyError,
+)
 from dicom_sieve.stores.pace import Pace
 from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, CONNECTIONS, S3Access, make_boto3_client, make_obstore_client
 from dicom_sieve.stores.s3_errors import (
@@ -32,6 +43,7 @@ from dicom_sieve.stores.s3_errors import (
     code_of,
     is_conflict,
     is_passing,
+    is_refusal,
     name_of,
     plain_read_error,
     read_error,
@@ -45,6 +57,11 @@ if TYPE_CHECKING:
         ListObjectsV2OutputTypeDef,
         ListObjectsV2RequestTypeDef,
     )
+LONGEST_KEY = 1024
+"""Of S3, in bytes of UTF-8."""
+LARGEST_PUT = 5 * 1024**3
+"""Of S3, in bytes: what one request may write or copy."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -126,6 +143,17 @@ class S3Store:
                 if not self._repeat(partial(self._holds, key, body)):
                     raise AlreadyPublishedError(uri) from None
 
+    def copy_from(self, source: Downloads, listed: ObjectInfo, key: str) -> None:
+        """Copy an object, bound to the etag that was listed; see `Copies.copy_from`."""
+        if len(key.encode()) > LONGEST_KEY:
+            raise UnwritableKeyError
+        if isinstance(source, S3Store) and self._copy_within(source, listed, key):
+            return
+        with TemporaryDirectory(prefix="dicom-sieve-") as folder:
+            file = Path(folder) / "object"
+            source.download(listed, file)
+            self._upload(key, file)
+
     @cached_property
     def _boto3(self) -> "S3Client":
         return make_boto3_client(self.access)
@@ -137,6 +165,11 @@ class S3Store:
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="boto3")
+
+    @cached_property
+    def _copies_through_here(self) -> threading.Event:
+        """Set once the server refuses to copy by itself: then it is not asked again."""
+        return threading.Event()
 
     @cached_property
     def _paces(self) -> WeakKeyDictionary[asyncio.AbstractEventLoop, Pace]:
@@ -235,6 +268,49 @@ class S3Store:
             if (now.etag, now.size) != (listed.etag, listed.size):
                 raise
             raise TransportError("said to have changed, and has not") from None
+
+    def _copy_within(self, source: "S3Store", listed: ObjectInfo, key: str) -> bool:
+        """Let the server copy; False where it must be done otherwise, which then also tells what is wrong.
+
+        Servers differ in whether they mind CopySourceIfMatch, so a copy counts when it has the etag that was listed.
+        """
+        is_one_server = source.access.endpoint == self.access.endpoint
+        if not is_one_server or listed.size > LARGEST_PUT or self._copies_through_here.is_set():
+            return False
+        ask = partial(
+            self._boto3.copy_object,
+            Bucket=self.access.bucket,
+            Key=key,
+            CopySource={"Bucket": source.access.bucket, "Key": listed.key},
+            CopySourceIfMatch=f'"{listed.etag}"',
+        )
+        try:
+            answer = self._repeat(ask)
+            return answer["CopyObjectResult"]["ETag"].strip('"') == listed.etag
+        except (BotoCoreError, ClientError, KeyError) as error:
+            if is_refusal(code_of(error)) or code_of(error) in {"NotImplemented", "MethodNotAllowed"}:
+                self._copies_through_here.set()
+            return False
+
+    def _upload(self, key: str, file: Path) -> None:
+        with told_as_store_error("write", self.location.uri(key)):
+            try:
+                if file.stat().st_size > LARGEST_PUT:
+                    self._boto3.upload_file(
+                        str(file), self.access.bucket, key, Config=TransferConfig(use_threads=False)
+                    )
+                    return
+                with file.open("rb") as body:
+                    digest = base64.b64encode(hashlib.file_digest(body, "md5").digest()).decode()
+                self._repeat(partial(self._replace, key, file, digest))
+            except (BotoCoreError, ClientError) as error:
+                if is_passing(error):
+                    raise TransportError(name_of(error)) from None
+                raise
+
+    def _replace(self, key: str, file: Path, digest: str) -> None:
+        with file.open("rb") as body:  # the server refuses bytes that are not those of the digest
+            self._boto3.put_object(Bucket=self.access.bucket, Key=key, Body=body, ContentMD5=digest)
 
     def _stat(self, key: str) -> ObjectInfo:
         try:
