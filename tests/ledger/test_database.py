@@ -125,7 +125,7 @@ class TestPrivacy:
         finally:
             os.umask(previous)
 
-        assert made == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
+        assert made == dict.fromkeys(["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.lock"], 0o600)
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
     @pytest.mark.parametrize(
