@@ -15,8 +15,10 @@ from dicom_sieve import open_ledger
 from dicom_sieve.cli.app import app
 from dicom_sieve.criteria import Criterion, Finding, Operation, ValueRepresentation, compile_criteria
 from dicom_sieve.criteria.criterion import OPERATIONS
+from dicom_sieve.flows import heartbeats
 from dicom_sieve.headers import Defect
-from dicom_sieve.ledger import tables
+from dicom_sieve.ledger import database, tables
+from dicom_sieve.ledger.lease import LEASE_SECONDS
 from dicom_sieve.publishing.parts import INSTANCES, SERIES
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.settings import Settings
@@ -95,6 +97,16 @@ class TestSettings:
         known = {f"DICOM_SIEVE_{name.upper()}" for name in Settings.model_fields}
         for document in DOCUMENTS:
             assert set(re.findall(r"DICOM_SIEVE_[A-Z_]+", document.read_text())) <= known, document
+
+
+class TestDeadRuns:
+    def test_the_times_are_the_code_s(self) -> None:
+        document = read("docs/operations.md")
+        at_the_same_time, dead = section(document, "Runs at the same time"), section(document, "When a process dies")
+        assert set(re.findall(r"(\d+) s\b", at_the_same_time)) == {f"{LEASE_SECONDS:g}"} == {f"{database.BUSY_SECONDS}"}
+        assert f"every {heartbeats.HEARTBEAT_SECONDS} s" in dead
+        assert f"for {heartbeats.SECONDS_WITHOUT} s" in dead
+        assert f'"{heartbeats.AUTOMATION}"' in dead
 
 
 class TestCriteria:

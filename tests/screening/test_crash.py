@@ -1,6 +1,6 @@
 """kill -9 anywhere, any number of times: the ledger of an undisturbed run, and only what was in flight is read again.
 
-``DICOM_SIEVE_KILLS`` sets how many kills of the run's process there are on each database.
+``KILLS`` sets how many kills of the run's process there are on each database.
 """
 
 import multiprocessing
@@ -25,7 +25,7 @@ from tests.ledger.export import export
 from tests.screening.doomed import SHARD_OBJECTS, WORKERS, Work, screen_and_note
 from tests.screening.screenings import ct, mr, sql
 
-KILLS = int(os.environ.get("DICOM_SIEVE_KILLS", "50"))
+KILLS = int(os.environ.get("KILLS", "50"))
 KILLS_A_ROUND = 10
 OBJECTS = 120
 INDEXED = "SELECT count(*) FROM object WHERE header_id IS NOT NULL"
