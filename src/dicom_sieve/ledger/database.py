@@ -30,6 +30,8 @@ _OPENING = threading.Lock()
 """Alembic keeps its state in a module, and SQLite's locks are the process's: one thread at a time opens a ledger."""
 BUSY_SECONDS = 60
 PAUSE_SECONDS = 0.01
+SAMPLED_ROWS = 1_000
+"""Of each index, so many rows tell SQLite how often its values repeat."""
 
 
 def connect(url: str) -> sa.Engine:
@@ -81,37 +83,92 @@ def prepare(engine: sa.Engine) -> None:
     with _OPENING:
         try:
             with engine.connect() as connection:
-                found, needed = _revision(connection), _newest_revision(connection)
+                found, known = _revision(connection), _revisions(connection)
         except (sa.exc.DBAPIError, LedgerError):
             raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
     if found is None:
         upgrade(engine)
-    elif found != needed:
+    elif found != known[0]:
+        _refuse_newer(found, known)
         raise LedgerError(
-            f"the ledger has version {found}, this software needs {needed}: run 'dicom-sieve ledger upgrade', "
-            "or use the software that wrote it last"
+            f"the ledger has version {found}, this software needs {known[0]}: stop what uses the ledger, "
+            "then run 'dicom-sieve ledger upgrade'"
         )
 
 
-def upgrade(engine: sa.Engine) -> None:
-    """Bring the ledger to the version of this software. Two processes that try at once do it once."""
+def upgrade(engine: sa.Engine, *, backup: bool = True) -> Path | None:
+    """Bring the ledger to the version of this software. Two processes that try at once do it once.
+
+    All of it is one transaction: where anything fails, the ledger is as it was.
+
+    Args:
+        engine: The ledger's.
+        backup: Whether an SQLite file with a ledger in it is copied first.
+
+    Returns:
+        The copy; None where there was nothing to copy.
+
+    Raises:
+        LedgerError: The ledger is newer than this software, is in use, or cannot be copied.
+    """
     with _OPENING, _one_writer(engine), engine.connect() as connection, _alembic(connection) as config:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+        found, known = _revision(connection), _revisions(connection)
+        if found == known[0]:
+            return None
+        copy = None
+        if found is not None:
+            _refuse_newer(found, known)
+            copy = _copy_file(engine, found) if backup and engine.dialect.name == "sqlite" else None
         command.upgrade(config, "head")
         connection.commit()
+    return copy
+
+
+def _refuse_newer(found: str, known: Sequence[str]) -> None:
+    if found not in known:
+        raise LedgerError(
+            f"the ledger has version {found}, which this software does not know; it knows up to {known[0]}: "
+            "use the software that wrote it last, or a later one"
+        )
+
+
+def _copy_file(engine: sa.Engine, revision: str) -> Path:
+    """Copy an SQLite ledger beside itself, for its owner alone, while nobody writes to it."""
+    path = Path(str(engine.url.database))
+    now = datetime.datetime.now(datetime.UTC)
+    copy = path.with_name(f"{path.name}.{revision}.{now:%Y%m%dT%H%M%SZ}")
+    try:
+        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            copy.unlink()
+        raise LedgerError(
+            f"the ledger cannot be copied to {copy}: {_reason(error)}; nothing was changed. "
+            "'dicom-sieve ledger upgrade --no-backup' goes on without a copy"
+        ) from None
+    return copy
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    return os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
 
 
 def count_anew(engine: sa.Engine, tables: Sequence[str]) -> None:
-    """Let PostgreSQL look at what was just written: else it plans for the tables as they were, perhaps empty.
+    """Let the database look at what was just written: else it plans for the tables as they were, perhaps empty.
 
-    SQLite plans by its indexes and needs no such look.
+    It looks at a sample. Small tables need none: SQLite, told that a table has one row, would rather read all of it.
     """
-    if engine.dialect.name == "postgresql":
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
+    with writing(engine) as connection:
+        if engine.dialect.name != "postgresql":
+            connection.exec_driver_sql(f"PRAGMA analysis_limit = {SAMPLED_ROWS}")
+        for table in tables:
+            connection.exec_driver_sql(f"ANALYZE {table}")
 
 
 def describe(engine: sa.Engine) -> str:
@@ -250,9 +307,10 @@ def _revision(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _newest_revision(connection: sa.Connection) -> str | None:
+def _revisions(connection: sa.Connection) -> list[str]:
+    """Give the versions that this software knows, the newest first."""
     with _alembic(connection) as config:
-        return ScriptDirectory.from_config(config).get_current_head()
+        return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
 
 
 @contextmanager
