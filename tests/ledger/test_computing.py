@@ -3,6 +3,7 @@
 import hashlib
 import io
 import multiprocessing
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -138,11 +139,13 @@ class TestFailures:
             for series in computation.series():
                 with series:
                     if series.uid == "1.2.1":
-                        raise ZeroDivisionError("no pixels")
+                        raise ZeroDivisionError("DOE^JOHN")
             assert computation.count() == {"COMPLETED": 1, "FAILED": 1}
 
+        [failure] = [why for _, _, state, why in rows(screened) if state == "FAILED"]
+        assert re.fullmatch(r"ZeroDivisionError at test_computing\.py:\d+", failure)
         assert rows(screened) == [
-            (1, "1.2.1", "FAILED", "ZeroDivisionError: no pixels"),
+            (1, "1.2.1", "FAILED", failure),
             (1, "1.2.2", "COMPLETED", None),
         ]
         assert sql(screened, "SELECT state FROM computation") == [("COMPLETED",)]
@@ -164,7 +167,8 @@ class TestFailures:
                 with series:
                     raise KeyboardInterrupt
 
-        assert rows(screened) == [(1, "1.2.1", "FAILED", "KeyboardInterrupt: ")]
+        [(_, uid, state, failure)] = rows(screened)
+        assert (uid, state, failure.partition(":")[0]) == ("1.2.1", "FAILED", "KeyboardInterrupt at test_computing.py")
         assert sql(screened, "SELECT state FROM computation") == [("FAILED",)]
 
     def test_are_tried_again_next_time(self, screened: Ledger, store: SimulatedStore) -> None:
@@ -266,6 +270,43 @@ class TestOutputs:
 
         assert sorted(Path(info.key).name for info in results.list()) == ["preview.png", "volume.txt"]
         assert len(self.outputs_of(screened)) == 2
+
+    def test_of_a_series_that_then_fails_are_not_on_record(
+        self, screened: Ledger, store: SimulatedStore, results: DirectoryStore
+    ) -> None:
+        with screened.computation("c", version="1", run="run", inputs=store, outputs=results) as computation:
+            for series in computation.series():
+                with series:
+                    series.record_output(b"half of it", name="volume.txt")
+                    raise ValueError
+
+        assert len(list(results.list())) == 2
+        assert self.outputs_of(screened) == []
+
+    def test_that_another_has_written_meanwhile_are_recorded_as_they_are(
+        self, screened: Ledger, store: SimulatedStore, results: DirectoryStore
+    ) -> None:
+        def by(name: str) -> pydicom.Dataset:
+            dataset = pydicom.dcmread(io.BytesIO(ct("9.9", name)))
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+            return dataset
+
+        class Late(DirectoryStore):
+            """A directory that another writes to between the look and the writing."""
+
+            def write_once(self, key: str, body: Path) -> None:
+                other = body.with_name("other")
+                by("9.9.1").save_as(other, enforce_file_format=True)
+                super().write_once(key, other)
+                super().write_once(key, body)
+
+        for series in self.first(screened, store, Late(results.root)):
+            series.record_output(by("9.9.2"))
+
+        [info] = results.list()
+        digest = sha256(results.root / info.key)
+        [recorded] = self.outputs_of(screened)
+        assert recorded == ("run", "1.2.1", "c", results.location.uri(info.key), digest, "9.9.1")
 
     def test_elsewhere_is_recorded_by_its_address(
         self, screened: Ledger, store: SimulatedStore, results: DirectoryStore

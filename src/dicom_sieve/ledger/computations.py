@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -68,6 +68,23 @@ class InputSeries:
         return _digest([self.uid, [[one.info.key, one.info.etag] for one in self.instances]])
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What came out of a series.
+
+    Attributes:
+        uri: Where it is.
+        digest: SHA-256 of its bytes, as hex.
+        sop_instance_uid: Where it is DICOM, else None.
+        recorded_at: When it was there.
+    """
+
+    uri: str
+    digest: str
+    sop_instance_uid: str | None
+    recorded_at: datetime.datetime
+
+
 def identify(name: str, version: str, parameters: Mapping[str, Any], location_id: int) -> str:
     """Identify what is computed: what was computed once is not computed again on the same input."""
     return _digest([name, version, parameters, location_id])
@@ -99,18 +116,26 @@ def begin_computation(
 
 
 def fail_dead(connection: sa.Connection, identity: str, finished_at: datetime.datetime) -> None:
-    """Record the end of computations of the same whose process has died, as far as that can be seen from here."""
-    under_way = sa.select(computation.c.id, computation.c.holder).where(
-        computation.c.identity == identity, computation.c.state == RunState.RUNNING
+    """Record the end of computations of the same whose process has died, as far as that can be seen from here.
+
+    One that was told to stop has recorded its own end, but perhaps not that of the series under way.
+    """
+    series_under_way = sa.exists().where(
+        computation_input.c.computation_id == computation.c.id, computation_input.c.state == InputState.RUNNING
+    )
+    under_way = sa.select(computation.c.id, computation.c.state, computation.c.holder).where(
+        computation.c.identity == identity, sa.or_(computation.c.state == RunState.RUNNING, series_under_way)
     )
     for row in connection.execute(under_way).all():
-        if is_dead(row.holder):
+        if not is_dead(row.holder):
+            continue
+        if row.state == RunState.RUNNING:
             finish_computation(connection, row.id, RunState.FAILED, finished_at)
-            connection.execute(
-                sa.update(computation_input)
-                .where(computation_input.c.computation_id == row.id, computation_input.c.state == InputState.RUNNING)
-                .values(state=InputState.FAILED, failure=ABANDONED, finished_at=finished_at)
-            )
+        connection.execute(
+            sa.update(computation_input)
+            .where(computation_input.c.computation_id == row.id, computation_input.c.state == InputState.RUNNING)
+            .values(state=InputState.FAILED, failure=ABANDONED, finished_at=finished_at)
+        )
 
 
 def finish_computation(
@@ -231,27 +256,13 @@ def finish_series(
     connection.execute(sa.update(computation_input).where(computation_input.c.id == row).values(**values))
 
 
-def record_output(
-    connection: sa.Connection,
-    computation_id: int,
-    *,
-    series_instance_uid: str,
-    uri: str,
-    digest: str,
-    sop_instance_uid: str | None,
-    recorded_at: datetime.datetime,
+def record_outputs(
+    connection: sa.Connection, computation_id: int, series_instance_uid: str, outputs: Sequence[Output]
 ) -> None:
     """Record what came out of a series."""
-    connection.execute(
-        sa.insert(computation_output).values(
-            computation_id=computation_id,
-            series_instance_uid=series_instance_uid,
-            uri=uri,
-            digest=digest,
-            sop_instance_uid=sop_instance_uid,
-            recorded_at=recorded_at,
-        )
-    )
+    of = {"computation_id": computation_id, "series_instance_uid": series_instance_uid}
+    if outputs:
+        connection.execute(sa.insert(computation_output), [{**of, **asdict(one)} for one in outputs])
 
 
 def count_states(connection: sa.Connection, computation_id: int) -> dict[str, int]:

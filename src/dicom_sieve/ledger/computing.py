@@ -3,8 +3,9 @@
 import datetime
 import hashlib
 import shutil
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import sqlalchemy as sa
 
-from dicom_sieve.errors import ComputationError, RefusedError
+from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
 from dicom_sieve.ledger import computations, database
-from dicom_sieve.ledger.computations import InputInstance, InputSeries
+from dicom_sieve.ledger.computations import InputInstance, InputSeries, Output
 from dicom_sieve.ledger.holder import name_holder
 from dicom_sieve.ledger.rows import RunRow
 from dicom_sieve.ledger.tables import InputState, RunState, run
@@ -114,15 +115,22 @@ class Computation:
 class Series:
     """One series to compute on: enter it by ``with``, and what goes wrong inside is recorded and ends with it.
 
+    Several may be entered at the same time, each in a thread of its own.
+
     Attributes:
         computation: Of which computation.
         input: What is computed on.
+        state: What became of it; None before it is entered.
+        failure: Why it was refused or failed; None where it was not.
     """
 
     computation: Computation
     input: InputSeries
+    state: InputState | None = None
+    failure: str | None = None
     _row: int | None = None
     _folder: Path | None = None
+    _outputs: list[Output] = field(default_factory=list)
 
     @property
     def uid(self) -> str:
@@ -137,18 +145,25 @@ class Series:
     def __enter__(self) -> Self:
         with self._writing() as connection:
             self._row = computations.begin_series(connection, self.computation.id, self.input, now())
+        self.state = InputState.RUNNING
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """Record what became of the series; an error does not go on to the other series, an interruption does."""
+        """Record what became of the series, and its results where it is complete, in one transaction.
+
+        An error does not go on to the other series, an interruption does.
+        """
         if self._folder is not None:
             shutil.rmtree(self._folder)
             self._folder = None
         state, failure = _judge(error)
         with self._writing() as connection:
             computations.finish_series(connection, self._entered(), state, failure, now())
+            if state is InputState.COMPLETED:
+                computations.record_outputs(connection, self.computation.id, self.uid, self._outputs)
+        self.state, self.failure = state, failure
         return error is None or isinstance(error, Exception)
 
     def download(self) -> list[Path]:
@@ -196,9 +211,10 @@ class Series:
     def record_output(
         self, output: "str | bytes | Dataset", *, name: str = "result.dcm", digest: str | None = None
     ) -> str:
-        """Record a result; a dataset or bytes are written to the computation's outputs first.
+        """Give a result, which is on record when the series ends well; a dataset or bytes are written here and now.
 
-        What a process that was killed had written already is kept, and recorded as it is.
+        What has been written before, by a process that was killed or by one that computes the same at the same time,
+        is kept, and recorded as it is.
 
         Args:
             output: A DICOM dataset or bytes to write, or the URI of what is written already.
@@ -209,49 +225,40 @@ class Series:
             The URI.
         """
         self._entered()
-        sop_instance_uid = None
         if isinstance(output, str):
             if digest is None:
                 raise ComputationError("a result that is given by its URI needs its digest: SHA-256 as hex")
-            uri = output
+            recorded = Output(output, digest, None, now())
         else:
-            if not isinstance(output, bytes):
-                sop_instance_uid = str(output.SOPInstanceUID)
-            uri, digest = self._write(output, name)
-        with self._writing() as connection:
-            computations.record_output(
-                connection,
-                self.computation.id,
-                series_instance_uid=self.uid,
-                uri=uri,
-                digest=digest,
-                sop_instance_uid=sop_instance_uid,
-                recorded_at=now(),
-            )
-        return uri
+            recorded = self._write(output, name)
+        self._outputs.append(recorded)
+        return recorded.uri
 
-    def _write(self, output: "bytes | Dataset", name: str) -> tuple[str, str]:
+    def _write(self, output: "bytes | Dataset", name: str) -> Output:
+        """Write a result unless it is there, and describe what is there."""
         outputs = self.computation.outputs
         if outputs is None:
             raise ComputationError("there is nowhere to write to: give ledger.computation its outputs, a store")
-        of = self.computation
-        folder = (
-            outputs.location.prefix.rstrip("/"),
-            "computations",
-            of.name,
-            of.identity[:16],
-            self.input.digest[:16],
-        )
-        key = "/".join(part for part in (*folder, name) if part)
+        key = self._key(outputs.location.prefix, name)
         with TemporaryDirectory(prefix="dicom-sieve-") as directory:
-            file = Path(directory) / "output"
-            if (written := outputs.find(key)) is not None:
-                outputs.download(written, file)
-            else:
-                _save(output, file)
-                outputs.write_once(key, file)
-            with file.open("rb") as stream:
-                return outputs.location.uri(key), hashlib.file_digest(stream, "sha256").hexdigest()
+            ours, there = Path(directory) / "ours", Path(directory) / "there"
+            if outputs.find(key) is None:
+                _save(output, ours)
+                with suppress(AlreadyPublishedError):  # by one that computes the same at this moment
+                    outputs.write_once(key, ours)
+                    ours.rename(there)
+            if not there.exists() and (written := outputs.find(key)):
+                outputs.download(written, there)
+            with there.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            uid = None if isinstance(output, bytes) else _sop_instance_uid(there)
+        return Output(outputs.location.uri(key), digest, uid, now())
+
+    def _key(self, prefix: str, name: str) -> str:
+        """Say where a result is written: the same place whenever the same is computed on the same input."""
+        of = self.computation
+        folder = (prefix.rstrip("/"), "computations", of.name, of.identity[:16], self.input.digest[:16])
+        return "/".join(part for part in (*folder, name) if part)
 
     def _inputs(self) -> Inputs:
         if self.computation.inputs is None:
@@ -272,7 +279,15 @@ def _judge(error: BaseException | None) -> tuple[InputState, str | None]:
         return InputState.COMPLETED, None
     if isinstance(error, RefusedError):
         return InputState.REFUSED, str(error)[:LONGEST_FAILURE]
-    return InputState.FAILED, f"{type(error).__name__}: {error}"[:LONGEST_FAILURE]
+    return InputState.FAILED, _describe(error)[:LONGEST_FAILURE]
+
+
+def _describe(error: BaseException) -> str:
+    """Name an error and its place; the words of one that is not ours may hold patients' values and are left out."""
+    if isinstance(error, DicomSieveError):
+        return f"{type(error).__name__}: {error}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
 
 
 def _save(output: "bytes | Dataset", file: Path) -> None:
@@ -280,6 +295,12 @@ def _save(output: "bytes | Dataset", file: Path) -> None:
         file.write_bytes(output)
     else:
         output.save_as(file, enforce_file_format=True)
+
+
+def _sop_instance_uid(file: Path) -> str:
+    import pydicom  # noqa: PLC0415 - few need it
+
+    return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
 
 
 def _place_of(engine: sa.Engine, run_number: int) -> tuple[int, int]:

@@ -2,3 +2,12 @@
 
 It needs the extra ``dicom-sieve[segmentation]``.
 """
+
+from importlib.util import find_spec
+
+NEEDED = ("highdicom", "scipy")
+
+
+def missing_packages() -> list[str]:
+    """Name what of the extra is not installed."""
+    return [name for name in NEEDED if find_spec(name) is None]

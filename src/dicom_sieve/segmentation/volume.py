@@ -15,6 +15,8 @@ from pydicom.uid import CTImageStorage
 from dicom_sieve.errors import RefusedError
 
 FEWEST_SLICES = 3
+MOST_VOXELS = 400_000_000
+"""Some 1,500 slices of 512 x 512. What is larger is refused before it is decoded: memory is bounded by it."""
 SAME_DIRECTION = 1e-3
 """Cosines may differ by so much within a series: scanners round them."""
 SAME_DISTANCE = 0.01
@@ -55,8 +57,12 @@ def stack(instances: Iterable[Dataset]) -> Volume:
     """
     pixels: list[Hounsfield] = []
     slices: list[Dataset] = []
+    voxels = 0
     for instance in instances:
         _refuse_other_than_ct(instance)
+        voxels += instance.Rows * instance.Columns
+        if voxels > MOST_VOXELS:
+            raise RefusedError(f"more than {MOST_VOXELS:,} voxels")
         pixels.append(_in_hounsfield(instance))
         del instance.PixelData
         slices.append(instance)
@@ -67,15 +73,25 @@ def stack(instances: Iterable[Dataset]) -> Volume:
     order = np.argsort(positions, kind="stable")
     depth = _distance(positions[order])
     row, column = (float(one) for one in slices[0].PixelSpacing)
-    return Volume(
-        np.stack([pixels[number] for number in order]), (depth, row, column), tuple(slices[number] for number in order)
-    )
+    hounsfield = np.empty((len(slices), *pixels[0].shape), dtype=np.int16)
+    for place, number in enumerate(order):  # one slice after the other, so that there is no second volume
+        hounsfield[place] = pixels[number]
+        pixels[number] = hounsfield[place]
+    return Volume(hounsfield, (depth, row, column), tuple(slices[number] for number in order))
 
 
 def _refuse_other_than_ct(instance: Dataset) -> None:
     if instance.get("SOPClassUID") != CTImageStorage:
         raise RefusedError("not CT Image Storage: only single-frame CT is segmented")
-    needed = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept")
+    needed = (
+        "Rows",
+        "Columns",
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+        "PixelSpacing",
+        "RescaleSlope",
+        "RescaleIntercept",
+    )
     missing = [name for name in needed if instance.get(name) is None]
     if missing:
         raise RefusedError(f"an instance lacks {', '.join(missing)}")
