@@ -1,20 +1,19 @@
 """The commands. Each opens what it needs, calls one function, and prints."""
 
 import dataclasses
-import datetime
-import json
-import os
 import sys
 import uuid
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from dicom_sieve.cli import text
+from dicom_sieve.cli.audit import audit_app, ledger_app
 from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
 from dicom_sieve.cli.main import FAILED, leave
+from dicom_sieve.cli.options import AsJson, Run
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.version import __version__
@@ -28,8 +27,6 @@ app = typer.Typer(
     help="Screen a bucket of DICOM by criteria, know why every instance was kept or discarded, "
     "and compute only on what passed.",
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
 class Selection(StrEnum):
@@ -64,7 +61,7 @@ def check(
     criteria = read_criteria_file(file)
     sentences = [one.describe() for one in compile_criteria(criteria)]
     if as_json:
-        _print_json([{**one.as_given(), "describe": said} for one, said in zip(criteria, sentences, strict=True)])
+        text.show_json([{**one.as_given(), "describe": said} for one, said in zip(criteria, sentences, strict=True)])
     else:
         text.show_lines(*describe_all(sentences).splitlines())
 
@@ -117,7 +114,7 @@ def screen(
         address = ledger.address
     if as_json:
         manifest = outcome.manifest and dataclasses.asdict(outcome.manifest)
-        _print_json({"run_id": outcome.run_id, "counts": outcome.counts, "manifest": manifest, "ledger": address})
+        text.show_json({"run_id": outcome.run_id, "counts": outcome.counts, "manifest": manifest, "ledger": address})
         return
     text.show_counts(outcome.counts, compile_criteria(asked))
     text.show_lines("", outcome.describe(), f"run        {outcome.run_id}", f"ledger     {address}")
@@ -131,14 +128,11 @@ def runs(as_json: AsJson = False) -> None:
     with open_ledger() as ledger:
         rows = ledger.runs()
     if as_json:
-        _print_json([dataclasses.asdict(row) for row in rows])
+        text.show_json([dataclasses.asdict(row) for row in rows])
     elif rows:
         text.show_runs(rows)
     else:
         text.show_lines("no runs yet; 'dicom-sieve screen URI --criteria FILE.json' makes one")
-
-
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the beginning of it.")]
 
 
 @app.command(epilog="Example: dicom-sieve show 1f3a")
@@ -148,7 +142,7 @@ def show(run: Run, as_json: AsJson = False) -> None:
         recorded = ledger.run(run)
         unread = [row.object_key for row in recorded.unread()] if recorded.row.counts else []
         if as_json:
-            _print_json({**dataclasses.asdict(recorded.row), "unread": unread})
+            text.show_json({**dataclasses.asdict(recorded.row), "unread": unread})
         else:
             text.show_run(recorded.row, unread)
 
@@ -163,7 +157,7 @@ def series(
     with open_ledger() as ledger:
         rows = ledger.run(run).series(selection=selection)
         if as_json:
-            _print_json([dataclasses.asdict(row) for row in rows])
+            text.show_json([dataclasses.asdict(row) for row in rows])
         else:
             text.show_series(rows)
 
@@ -179,7 +173,7 @@ def trace(
     with open_ledger() as ledger:
         objects = ledger.trace(key_or_uid)
     if as_json:
-        _print_json([{**dataclasses.asdict(one), "named_values": text.named_values(one)} for one in objects])
+        text.show_json([{**dataclasses.asdict(one), "named_values": text.named_values(one)} for one in objects])
     for number, one in enumerate(objects if not as_json else ()):
         text.show_lines(*[""] * bool(number))
         text.show_trace(one)
@@ -211,28 +205,5 @@ def serve() -> None:
     serve_deployments(settings.runs_in_flight)
 
 
-ledger_app = typer.Typer(no_args_is_help=True, help="Look after the ledger itself.")
+app.add_typer(audit_app)
 app.add_typer(ledger_app, name="ledger")
-
-
-@ledger_app.command(epilog="Example: dicom-sieve ledger upgrade")
-def upgrade() -> None:
-    """Bring the ledger to the version of this software."""
-    from dicom_sieve.ledger import database  # noqa: PLC0415 - needed here alone
-    from dicom_sieve.settings import load_settings  # noqa: PLC0415
-
-    engine = database.connect(load_settings().database_url.get_secret_value())
-    database.upgrade(engine)
-    text.show_lines(f"ledger {database.describe(engine)} is up to date")
-    engine.dispose()
-
-
-def _print_json(content: Any) -> None:
-    """Print JSON in ASCII alone: keys and values come from outside."""
-    sys.stdout.write(json.dumps(content, indent=2, default=_plain) + os.linesep)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, datetime.datetime):
-        return value.isoformat()
-    raise TypeError(f"no JSON for {type(value).__name__}")

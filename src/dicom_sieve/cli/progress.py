@@ -7,7 +7,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from dicom_sieve.screening.observer import PHASES
 
-_WORDS = {"list": "listing", "index": "reading headers", "decide": "judging headers", "publish": "publishing"}
+_WORDS = {
+    "list": "listing",
+    "index": "reading headers",
+    "decide": "judging headers",
+    "publish": "publishing",
+    "verify": "verifying",
+    "forget": "forgetting",
+}
 
 
 class ProgressBar:

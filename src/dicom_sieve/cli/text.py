@@ -4,6 +4,9 @@ Everything from outside (keys, values, names) is shown inert: no markup, no cont
 """
 
 import datetime
+import json
+import os
+import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -43,6 +46,17 @@ def show_lines(*lines: str) -> None:
     """Print lines as they are."""
     for line in lines:
         console.print(Text(inert(line)))
+
+
+def show_json(content: Any) -> None:
+    """Print JSON in ASCII alone: keys and values come from outside."""
+    sys.stdout.write(json.dumps(content, indent=2, default=_plain) + os.linesep)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def moment(value: datetime.datetime | None) -> str:

@@ -201,7 +201,9 @@ def _digest(study: Any, series: Any, sop_class: Any, attributes: Any, defect: An
         return ""
 
 
-def recount_instances(connection: sa.Connection, location_id: int | None, tell: Callable[[int], None]) -> None:
+def recount_instances(
+    connection: sa.Connection, location_id: int | None, without: Iterable[int], tell: Callable[[int], None]
+) -> None:
     """Compare the numbers of each header's instances with the objects that they were counted of."""
     counted = header_change.c
     held = object_.c
@@ -219,6 +221,7 @@ def recount_instances(connection: sa.Connection, location_id: int | None, tell: 
     _, _, _, instances, size = changes.c
     query = (
         sa.select(changes.c.header_id)
+        .where(changes.c.location_id.not_in(without))
         .group_by(changes.c.location_id, changes.c.header_id, changes.c.snapshot_id)
         .having((sa.func.sum(instances) != 0) | (sa.func.sum(size) != 0))
     )

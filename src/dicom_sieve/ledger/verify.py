@@ -67,7 +67,10 @@ class _Verifier:
     def verify(self) -> Verification:
         chosen = self._choose()
         number, location_id = chosen or (None, None)
+        half_gone = self._half_forgotten()
         sealed, others = sealed_runs(self.connection, location_id)
+        sealed = [one for one in sealed if one.location_id not in half_gone]
+        others = [one for one in others if one.location_id not in half_gone]
         self._sort_others(others)
         self._find_orphans()
         wanted = [one for one in sealed if number in (None, one.number)]
@@ -92,7 +95,7 @@ class _Verifier:
         for header_id in sorted(damaged_headers):
             result.add(names.row(Kind.EDITED, "header", header_id))
         recount_instances(
-            self.connection, location_id, lambda row: result.add(Damage(Kind.EDITED, "header_change", row))
+            self.connection, location_id, half_gone, lambda row: result.add(Damage(Kind.EDITED, "header_change", row))
         )
         for place, runs in chains.items():
             self._judge(runs, names)
@@ -148,6 +151,10 @@ class _Verifier:
             query.select_from(run.join(location)).where(run.c.number == (last and last[0]))
         ):
             self.result.ends.append(ChainEnd(*row))
+
+    def _half_forgotten(self) -> set[int]:
+        """Give the locations of which nothing can be said: somebody began to forget them."""
+        return set(self.connection.scalars(sa.select(forgotten.c.location_id).where(forgotten.c.finished_at.is_(None))))
 
     def _tell_forgotten(self) -> None:
         columns = [column for column in forgotten.c if column.name not in ("id", "location_id")]

@@ -31,8 +31,8 @@ def upgrade() -> None:
     op.create_table(
         "header_change",
         sa.Column("location_id", BIG_KEY, sa.ForeignKey("location.id"), primary_key=True),
-        sa.Column("header_id", BIG_KEY, sa.ForeignKey("header.id"), primary_key=True),
-        sa.Column("snapshot_id", BIG_KEY, sa.ForeignKey("snapshot.id"), primary_key=True),
+        sa.Column("header_id", BIG_KEY, primary_key=True),
+        sa.Column("snapshot_id", BIG_KEY, primary_key=True),
         sa.Column("instances", sa.BigInteger, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,

@@ -1,0 +1,103 @@
+"""The commands that an auditor, and whoever looks after the ledger, needs: verify, forget, upgrade."""
+
+import dataclasses
+import datetime
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dicom_sieve.cli import text
+from dicom_sieve.cli.audit_text import show_holdings, show_verification
+from dicom_sieve.cli.main import FAILED
+from dicom_sieve.cli.options import SCHEME, AsJson
+from dicom_sieve.cli.progress import ProgressBar
+from dicom_sieve.errors import LedgerError
+from dicom_sieve.ledger import database, open_ledger
+from dicom_sieve.ledger.forget import count_holdings, find_locations, is_interrupted
+from dicom_sieve.ledger.forget import forget as forget_location
+from dicom_sieve.ledger.verify import count_rows
+from dicom_sieve.ledger.verify import verify as verify_ledger
+from dicom_sieve.objects import Location
+from dicom_sieve.settings import load_settings
+
+audit_app = typer.Typer()
+ledger_app = typer.Typer(no_args_is_help=True, help="Look after the ledger itself.")
+
+
+@audit_app.command(epilog="Example: dicom-sieve verify 1f3a")
+def verify(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run's id, or the beginning of it; without it, every run.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that what finished runs recorded is as they sealed it, and name every row that is not."""
+    with ProgressBar() as bar, open_ledger() as ledger:
+        run_id = None if run is None else ledger.run(run).row.id
+        bar.begin("verify", count_rows(ledger.engine))
+        result = verify_ledger(ledger.engine, run_id, bar.advance)
+    if as_json:
+        said = [{**dataclasses.asdict(one), "describe": one.describe()} for one in result.damages]
+        text.show_json({**dataclasses.asdict(result), "is_intact": result.is_intact, "damages": said})
+    else:
+        show_verification(result)
+    if not result.is_intact:
+        sys.exit(FAILED)
+
+
+@audit_app.command(epilog='Example: dicom-sieve forget s3://challenge-tech --reason "retention of ten years is over"')
+def forget(
+    *,
+    uri: Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory, as it was screened.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept for ever.")],
+    endpoint: Annotated[
+        str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server, if several have such a bucket.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove all that the ledger holds of a location; that it was removed, when and why stays."""
+    with open_ledger() as ledger:
+        place = _find(find_locations(ledger.engine, *_bucket_and_prefix(uri), endpoint and endpoint.rstrip("/")), uri)
+        holdings = count_holdings(ledger.engine, place)
+        show_holdings(place, holdings, is_interrupted=is_interrupted(ledger.engine, place))
+        if not yes:
+            typer.confirm("Forget it?", abort=True, err=True)
+        with ProgressBar() as bar:
+            bar.begin("forget", holdings.rows)
+            forget_location(
+                ledger.engine, place, reason, clock=lambda: datetime.datetime.now(datetime.UTC), advance=bar.advance
+            )
+    text.show_lines("forgotten; what was published, copied or backed up elsewhere is as it was")
+
+
+@ledger_app.command(epilog="Example: dicom-sieve ledger upgrade")
+def upgrade(
+    backup: Annotated[bool, typer.Option(help="Copy an SQLite file first, beside it.")] = True,
+) -> None:
+    """Bring the ledger to the version of this software. An SQLite file is copied first."""
+    engine = database.connect(load_settings().database_url.get_secret_value())
+    try:
+        copy = database.upgrade(engine, backup=backup)
+        if copy:
+            text.show_lines(f"copied first to {copy}")
+        text.show_lines(f"ledger {database.describe(engine)} is up to date")
+    finally:
+        engine.dispose()
+
+
+def _bucket_and_prefix(uri: str) -> tuple[str, str]:
+    if not uri.startswith(SCHEME):
+        return str(Path(uri).resolve()), ""
+    bucket, _, prefix = uri.removeprefix(SCHEME).partition("/")
+    return bucket, prefix
+
+
+def _find(places: list[Location], uri: str) -> Location:
+    if len(places) == 1:
+        return places[0]
+    if not places:
+        raise LedgerError(f"the ledger holds nothing of {text.inert(uri)}; 'dicom-sieve runs' shows locations")
+    servers = ", ".join(place.endpoint for place in places)
+    raise LedgerError(f"{text.inert(uri)} is known at several servers: say which with --endpoint; known: {servers}")

@@ -1,0 +1,66 @@
+"""What people read of a verification, and before they forget."""
+
+from dataclasses import asdict
+
+from dicom_sieve.cli.text import inert, moment, show_lines, show_table
+from dicom_sieve.ledger.damage import Forgotten, Verification
+from dicom_sieve.ledger.forget import Holdings
+from dicom_sieve.objects import Location
+
+
+def show_verification(result: Verification) -> None:
+    """Print what was looked at, every damaged row in words, and what a verification cannot say."""
+    looked = ", ".join(
+        f"{count:,} {name}"
+        for name, count in (
+            ("sealed runs", result.runs),
+            ("decisions", result.decisions),
+            ("headers", result.headers),
+            ("objects", result.objects),
+        )
+    )
+    if result.is_intact:
+        show_lines(f"intact: {looked}")
+    else:
+        show_lines(*(damage.describe() for damage in result.damages))
+        if result.damaged > len(result.damages):
+            show_lines(f"… and {result.damaged - len(result.damages):,} more")
+        show_lines("", f"NOT intact: {result.damaged:,} rows are not as they were sealed; looked at {looked}")
+    if result.before_seals:
+        show_lines(f"{len(result.before_seals):,} runs are from before there were seals: nothing can be said of them")
+    for run_id in result.under_way:
+        show_lines(
+            f"run {run_id} has not ended: it is sealed when it ends, or when the next run on its location begins"
+        )
+    for one in result.forgotten:
+        show_lines(_describe(one))
+    if result.ends:
+        show_lines("", "The last seals. Kept elsewhere, they show later that nothing before them was sealed anew:")
+        show_table(
+            ("location", "run", "seal"),
+            [(Location(one.endpoint, one.bucket, one.prefix), one.run_id, one.seal) for one in result.ends],
+        )
+
+
+def show_holdings(place: Location, holdings: Holdings, *, is_interrupted: bool) -> None:
+    """Print what forgetting a location will remove."""
+    show_lines(f"the ledger holds of {place} at {place.endpoint}:")
+    show_table(
+        ("what", "count"),
+        [(name, f"{count:,}") for name, count in asdict(holdings).items()],
+        right=("count",),
+    )
+    show_lines(
+        "Headers are those that no other location uses. All of it will be removed from the ledger, for good.",
+        "Manifests and objects in the store, and backups of the database, are not touched.",
+    )
+    if is_interrupted:
+        show_lines("Somebody began to forget this location before and was interrupted: this will finish it.")
+
+
+def _describe(one: Forgotten) -> str:
+    place = inert(Location(one.endpoint, one.bucket, one.prefix))
+    if one.finished_at is None:
+        return f"{place} is half forgotten since {moment(one.started_at)}: run 'dicom-sieve forget' again to finish it"
+    what = ", ".join(f"{count:,} {name}" for name, count in (one.counts or {}).items())
+    return f"{place} was forgotten on {moment(one.finished_at)} ({what}; last seal {one.last_seal}): {one.reason}"

@@ -1,0 +1,250 @@
+"""Forgetting: what a ledger holds of a location is removed, and that it was is kept for ever (ADR 10).
+
+The row in `forgotten` comes first. While it has no end, the triggers let the location's rows go; who is interrupted
+begins again and goes on.
+"""
+
+import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.errors import LedgerError
+from dicom_sieve.ledger.lease import Lease, hold
+from dicom_sieve.ledger.seals import last_seal
+from dicom_sieve.ledger.tables import (
+    computation,
+    computation_input,
+    computation_output,
+    decision,
+    forgotten,
+    header,
+    header_change,
+    location,
+    object_,
+    run,
+    seal_block,
+    snapshot,
+)
+from dicom_sieve.objects import Location
+
+BATCH_ROWS = 10_000
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a ledger holds of a location.
+
+    Attributes:
+        runs: How many.
+        decisions: Likewise.
+        snapshots: Likewise.
+        objects: Likewise.
+        headers: Of its objects, and of no other location's.
+    """
+
+    runs: int
+    decisions: int
+    snapshots: int
+    objects: int
+    headers: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows go."""
+        return self.decisions + self.objects
+
+
+def find_locations(engine: sa.Engine, bucket: str, prefix: str, endpoint: str | None) -> list[Location]:
+    """Give the locations that a ledger knows by bucket and prefix, and by endpoint where it is given."""
+    query = sa.select(location.c.endpoint, location.c.bucket, location.c.prefix).where(
+        location.c.bucket == bucket, location.c.prefix == prefix
+    )
+    if endpoint is not None:
+        query = query.where(location.c.endpoint == endpoint)
+    with engine.connect() as connection:
+        return [Location(*row) for row in connection.execute(query.order_by(location.c.endpoint))]
+
+
+def count_holdings(engine: sa.Engine, place: Location) -> Holdings:
+    """Count what forgetting a location would remove."""
+    with engine.connect() as connection:
+        location_id = _id_of(connection, place)
+        its_runs = sa.select(run.c.number).where(run.c.location_id == location_id)
+        other = object_.alias()
+        elsewhere = sa.exists().where(other.c.header_id == header.c.id, other.c.location_id != location_id)
+        its = sa.exists().where(object_.c.header_id == header.c.id, object_.c.location_id == location_id)
+        counted = (
+            sa.select(sa.func.count()).select_from(run).where(run.c.location_id == location_id),
+            sa.select(sa.func.count()).select_from(decision).where(decision.c.run_number.in_(its_runs)),
+            sa.select(sa.func.count()).select_from(snapshot).where(snapshot.c.location_id == location_id),
+            sa.select(sa.func.count()).select_from(object_).where(object_.c.location_id == location_id),
+            sa.select(sa.func.count()).select_from(header).where(its, ~elsewhere),
+        )
+        return Holdings(*(connection.execute(one).scalar_one() for one in counted))
+
+
+def forget(
+    engine: sa.Engine,
+    place: Location,
+    reason: str,
+    *,
+    clock: Callable[[], datetime.datetime],
+    advance: Advance = lambda _: None,
+) -> None:
+    """Remove a location's runs, decisions, seals, objects, snapshots, and the headers that no other location uses.
+
+    In transactions of `BATCH_ROWS` rows. Interrupted, it goes on when it is called again, with the first reason.
+
+    Args:
+        engine: The ledger's.
+        place: Which location; one that the ledger knows.
+        reason: Why; it is kept.
+        clock: Tells the time.
+        advance: Told how many decisions and objects were removed.
+
+    Raises:
+        LedgerError: A run is under way there.
+    """
+    with hold(engine, place, on_wait=lambda: _refuse(place)) as lease:
+        holdings = count_holdings(engine, place)
+        with lease.writing() as connection:
+            _log(connection, lease, reason, holdings, clock())
+        for number in _its(lease, run.c.number, run.c.location_id):
+            _forget_run(lease, number, advance)
+        _forget_counts(lease)
+        _forget_objects(lease, advance)
+        for number in _its(lease, snapshot.c.id, snapshot.c.location_id):
+            with lease.writing() as connection:
+                connection.execute(sa.delete(snapshot).where(snapshot.c.id == number))
+        with lease.writing() as connection:
+            connection.execute(
+                sa.update(forgotten)
+                .where(forgotten.c.location_id == lease.location_id, forgotten.c.finished_at.is_(None))
+                .values(finished_at=clock())
+            )
+
+
+def is_interrupted(engine: sa.Engine, place: Location) -> bool:
+    """Tell whether somebody began to forget a location, and did not end."""
+    with engine.connect() as connection:
+        return _is_open(connection, _id_of(connection, place))
+
+
+def refuse_forgotten(lease: Lease) -> None:
+    """Refuse to write to a location of which half is forgotten.
+
+    Raises:
+        LedgerError: It is one.
+    """
+    with lease.engine.connect() as connection:
+        if _is_open(connection, lease.location_id):
+            raise LedgerError(
+                f"{lease.place}: somebody began to forget this location and was interrupted: "
+                "run the same 'dicom-sieve forget' again first"
+            )
+
+
+def _id_of(connection: sa.Connection, place: Location) -> int:
+    query = sa.select(location.c.id).filter_by(endpoint=place.endpoint, bucket=place.bucket, prefix=place.prefix)
+    return int(connection.execute(query).scalar_one())
+
+
+def _is_open(connection: sa.Connection, location_id: int) -> bool:
+    query = sa.select(forgotten.c.id).where(forgotten.c.location_id == location_id, forgotten.c.finished_at.is_(None))
+    return connection.scalar(query) is not None
+
+
+def _refuse(place: Location) -> None:
+    raise LedgerError(f"{place}: a run is under way there: forget it when the run has ended")
+
+
+def _log(
+    connection: sa.Connection, lease: Lease, reason: str, holdings: Holdings, started_at: datetime.datetime
+) -> None:
+    """Say that it begins, unless that was said."""
+    if _is_open(connection, lease.location_id):
+        return
+    last = last_seal(connection, lease.location_id)
+    connection.execute(
+        sa.insert(forgotten).values(
+            location_id=lease.location_id,
+            endpoint=lease.place.endpoint,
+            bucket=lease.place.bucket,
+            prefix=lease.place.prefix,
+            reason=reason,
+            counts=asdict(holdings),
+            last_seal=last and last[1],
+            started_at=started_at,
+        )
+    )
+
+
+def _its(lease: Lease, column: sa.Column[int], location_id: sa.Column[int]) -> list[int]:
+    with lease.engine.connect() as connection:
+        return list(connection.scalars(sa.select(column).where(location_id == lease.location_id).order_by(column)))
+
+
+def _forget_run(lease: Lease, number: int, advance: Advance) -> None:
+    is_its = decision.c.run_number == number
+    for last in _lots(lease, sa.select(decision.c.header_id).where(is_its).order_by(decision.c.header_id)):
+        with lease.writing() as connection:
+            gone = connection.execute(sa.delete(decision).where(is_its, decision.c.header_id <= last))
+        advance(gone.rowcount)
+    computations = sa.select(computation.c.id).where(computation.c.run_number == number)
+    with lease.writing() as connection:
+        for table in (computation_output, computation_input):
+            connection.execute(sa.delete(table).where(table.c.computation_id.in_(computations)))
+        connection.execute(sa.delete(computation).where(computation.c.run_number == number))
+        connection.execute(sa.delete(seal_block).where(seal_block.c.run_number == number))
+        connection.execute(sa.delete(run).where(run.c.number == number))
+
+
+def _forget_counts(lease: Lease) -> None:
+    is_its = header_change.c.location_id == lease.location_id
+    for last in _lots(lease, sa.select(header_change.c.header_id).where(is_its).order_by(header_change.c.header_id)):
+        with lease.writing() as connection:
+            connection.execute(sa.delete(header_change).where(is_its, header_change.c.header_id <= last))
+
+
+def _forget_objects(lease: Lease, advance: Advance) -> None:
+    is_its = (object_.c.location_id + 0) == lease.location_id  # in the order of ids
+    for last in _lots(lease, sa.select(object_.c.id).where(is_its).order_by(object_.c.id)):
+        these = sa.and_(is_its, object_.c.id <= last)
+        with lease.writing() as connection:
+            headers = list(connection.scalars(sa.select(object_.c.header_id).where(these).distinct()))
+            gone = connection.execute(sa.delete(object_).where(these))
+            _forget_headers(connection, [row for row in headers if row is not None])
+        advance(gone.rowcount)
+
+
+def _forget_headers(connection: sa.Connection, ids: list[int]) -> None:
+    """Remove those of some headers that no object has any more.
+
+    On PostgreSQL others may be recording one of them for an object of theirs: what they insert waits, or is waited for.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE header IN SHARE ROW EXCLUSIVE MODE")
+    unused = ~sa.exists().where(object_.c.header_id == header.c.id)
+    for start in range(0, len(ids), _IDS_A_QUERY):
+        some = ids[start : start + _IDS_A_QUERY]
+        connection.execute(sa.delete(header).where(header.c.id.in_(some), unused))
+
+
+_IDS_A_QUERY = 500
+
+
+def _lots(lease: Lease, ids: sa.Select[Any]) -> Iterator[int]:
+    """Give the last id of each lot of rows, as long as there are any: each lot is gone when the next is asked for."""
+    while True:
+        with lease.engine.connect() as connection:
+            last = connection.scalar(ids.limit(1).offset(BATCH_ROWS - 1))
+            if last is None:
+                every = ids.order_by(None).subquery()
+                last = connection.scalar(sa.select(sa.func.max(every.c[0])))
+        if last is None:
+            return
+        yield int(last)
