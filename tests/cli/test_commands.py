@@ -84,6 +84,24 @@ class TestScreen:
         assert Path(answer["manifest"]["uri"]) == output / answer["run_id"] / "manifest.json"
         assert json.loads(Path(answer["manifest"]["uri"]).read_text())["digest"] == answer["manifest"]["digest"]
 
+    def test_copies_what_passed_beside_the_manifest(self, screened: Path, command: Command, tmp_path: Path) -> None:
+        arguments = (str(screened / "images"), "--criteria", str(screened / "criteria.json"))
+
+        done = command("screen", *arguments, "--output", str(tmp_path), "--copy", "--json")
+
+        told = json.loads(done.stdout)
+        copies = tmp_path / told["run_id"] / "objects" / "a"
+        assert sorted(file.name for file in copies.iterdir()) == ["0.dcm", "1.dcm", "2.dcm"]
+        for file in copies.iterdir():
+            assert file.read_bytes() == (screened / "images/a" / file.name).read_bytes()
+        assert told["counts"]["copies"] == {"COPIED": 3}
+
+    def test_leaves_with_2_where_there_is_nowhere_to_copy_to(self, screened: Path, command: Command) -> None:
+        done = command("screen", str(screened / "images"), "--criteria", str(screened / "criteria.json"), "--copy")
+
+        assert done.returncode == 2
+        assert "there is nowhere to copy to" in done.stderr
+
     def test_fails_with_1_and_one_line_where_the_store_does_not_answer(self, screened: Path, command: Command) -> None:
         done = command(
             "screen",

@@ -83,6 +83,9 @@ def screen(
     output: Annotated[
         str | None, typer.Option(help="Where to publish the manifest: s3://bucket/prefix, or a directory.")
     ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the objects that passed beside the manifest, too; needs --output.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Screen a location without a Prefect server.
@@ -95,15 +98,19 @@ def screen(
     from dicom_sieve.screening import screen as run_screening  # noqa: PLC0415
     from dicom_sieve.settings import load_settings  # noqa: PLC0415
 
+    if copy and output is None:
+        raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
     asked = read_criteria_file(criteria)
     settings = load_settings()
+    store = open_input(uri, endpoint, region)
     with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
         outcome = run_screening(
             Screening(
                 execution_id=str(uuid.uuid4()),
-                store=open_input(uri, endpoint, region),
+                store=store,
                 criteria=asked,
                 output=open_output(output, endpoint, region),
+                copies_of=store if copy else None,
                 limits=Limits.from_settings(settings),
                 shard_objects=settings.shard_objects,
                 run_shards=executor_for(settings),
