@@ -8,22 +8,20 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
 from dicom_sieve.criteria import compile_criteria
-from dicom_sieve.errors import DicomSieveError, LedgerError
+from dicom_sieve.flows.coat import RunLogger, in_coat
 from dicom_sieve.flows.observer import PrefectObserver, show_outcome
 from dicom_sieve.flows.parameters import RawParameters
-from dicom_sieve.flows.redaction import only_our_words, redact_crashed, redact_stored, refuse_spent
+from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import read_request
 from dicom_sieve.ledger import open_ledger
-from dicom_sieve.screening import Limits, Outcome, RunsShards, Screening, Shard, ShardResult, screen
+from dicom_sieve.screening import Limits, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening.shards import in_flight, process_pool, worker_processes
 from dicom_sieve.settings import Settings, load_settings
 from dicom_sieve.stores import Patience
-from dicom_sieve.stores.s3_clients import silence_wire_logs
 
 FLOW = "clean-dicom"
 DEPLOYMENT = "default"
@@ -42,52 +40,32 @@ def clean_dicom(
     criteria: Any = None,
     output_s3_parameters: Any = None,
 ) -> State[None]:
-    """Do what a request asks, as a flow run.
-
-    Its parameters are `dicom_sieve.flows.parameters.Parameters`, read inside: were one required or checked here, then
-    Prefect would refuse it, and its refusal would log all of them with the credentials.
-    """
-    silence_wire_logs()
-    logger = get_run_logger()
-    try:
-        with only_our_words(logger):
-            outcome = _screen(
-                {
-                    "input_s3_parameters": input_s3_parameters,
-                    "criteria": criteria,
-                    "output_s3_parameters": output_s3_parameters,
-                },
-                PrefectObserver(logger),
-            )
-    except DicomSieveError as error:
-        # Returned rather than raised: what to do stands in the words, and nothing in a traceback.
-        logger.error("%s", error)  # noqa: TRY400
-        return Failed(message=str(error))
-    return Completed(message=outcome.describe())
+    """Do what a request asks, as a flow run. Its parameters are `dicom_sieve.flows.parameters.Parameters`."""
+    given = {
+        "input_s3_parameters": input_s3_parameters,
+        "criteria": criteria,
+        "output_s3_parameters": output_s3_parameters,
+    }
+    return in_coat(given, partial(_screen, given))
 
 
-def _screen(given: RawParameters, observer: PrefectObserver) -> Outcome:
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        raise LedgerError("the flow has no flow run; call dicom_sieve.screening.screen where there is no Prefect")
-    redact_stored(context.flow_run.id, context.flow_run.parameters)
-    refuse_spent(given)
+def _screen(given: RawParameters, flow_run_id: str, logger: RunLogger) -> State[None]:
     settings = load_settings()
     request = read_request(given, Patience.from_settings(settings))
     screening = Screening(
-        execution_id=str(context.flow_run.id),
+        execution_id=flow_run_id,
         store=request.store,
         criteria=request.criteria,
         output=request.output,
         limits=Limits.from_settings(settings),
         shard_objects=settings.shard_objects,
         run_shards=in_tasks(settings),
-        observer=observer,
+        observer=PrefectObserver(logger),
     )
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
         outcome = screen(screening, ledger)
     show_outcome(outcome, compile_criteria(request.criteria))
-    return outcome
+    return Completed(message=outcome.describe())
 
 
 @task(name="index-shard", task_run_name="shard-{number}", cache_policy=NO_CACHE, persist_result=False)
