@@ -89,7 +89,7 @@ class TestOpening:
 
         assert failures == []
 
-    def test_a_ledger_of_another_version_is_refused(self, ledger_url: str) -> None:
+    def test_a_ledger_of_a_later_version_is_refused(self, ledger_url: str) -> None:
         with open_ledger(ledger_url) as ledger, ledger.engine.begin() as connection:
             connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
 
@@ -98,8 +98,8 @@ class TestOpening:
 
         newest = max(one.stem[:4] for one in Path(migrations.__path__[0]).glob("versions/0*.py"))
         assert str(caught.value) == (
-            f"the ledger has version 9999, this software needs {newest}: run 'dicom-sieve ledger upgrade', "
-            "or use the software that wrote it last"
+            f"the ledger has version 9999, which this software does not know; it knows up to {newest}: "
+            "use the software that wrote it last, or a later one"
         )
 
     def test_opening_again_leaves_the_locks_of_this_process_alone(self, tmp_path: Path) -> None:

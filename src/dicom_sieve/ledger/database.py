@@ -30,8 +30,6 @@ _OPENING = threading.Lock()
 """Alembic keeps its state in a module, and SQLite's locks are the process's: one thread at a time opens a ledger."""
 BUSY_SECONDS = 60
 PAUSE_SECONDS = 0.01
-SAMPLED_ROWS = 1_000
-"""Of each index, so many rows tell SQLite how often its values repeat."""
 
 
 def connect(url: str) -> sa.Engine:
@@ -140,7 +138,7 @@ def _copy_file(engine: sa.Engine, revision: str) -> Path:
     """Copy an SQLite ledger beside itself, for its owner alone, while nobody writes to it."""
     path = Path(str(engine.url.database))
     now = datetime.datetime.now(datetime.UTC)
-    copy = path.with_name(f"{path.name}.{revision}.{now:%Y%m%dT%H%M%SZ}")
+    copy = path.with_name(f"{path.name}.{revision}.{now:%Y%m%dT%H%M%S.%fZ}")
     try:
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
@@ -160,15 +158,13 @@ def _reason(error: OSError | sqlite3.Error) -> str:
 
 
 def count_anew(engine: sa.Engine, tables: Sequence[str]) -> None:
-    """Let the database look at what was just written: else it plans for the tables as they were, perhaps empty.
+    """Let PostgreSQL look at what was just written: else it plans for the tables as they were, perhaps empty.
 
-    It looks at a sample. Small tables need none: SQLite, told that a table has one row, would rather read all of it.
+    SQLite plans for a ledger of ten million objects, whatever it holds: its migrations say so.
     """
-    with writing(engine) as connection:
-        if engine.dialect.name != "postgresql":
-            connection.exec_driver_sql(f"PRAGMA analysis_limit = {SAMPLED_ROWS}")
-        for table in tables:
-            connection.exec_driver_sql(f"ANALYZE {table}")
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
 
 
 def describe(engine: sa.Engine) -> str:
