@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.ledger import database
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening import Outcome, in_threads
 from dicom_sieve.stores import DirectoryStore
@@ -51,7 +52,7 @@ class Work:
         execution_id: The run's.
         sent: The signal that the process sends itself,
         at_statement: before so many statements of SQL,
-        at_read: or before so many reads; 0: never.
+        at_read: or before so many reads, between two writes of its own; 0: never.
         means: Further ones of the screening.
     """
 
@@ -80,10 +81,10 @@ class Work:
 def screen_and_note(work: Work) -> Outcome:
     """Do the work, and meet its end."""
     store = NotingStore(work.root, work.notes)
-    store.on_read = _countdown(work.at_read, work.sent)
     means = {"run_shards": in_threads(WORKERS), "shard_objects": SHARD_OBJECTS, **work.means}
     with open_ledger(work.url) as ledger:
-        on_statements(ledger, _countdown(work.at_statement, work.sent))
+        on_statements(ledger, _countdown(work.at_statement, lambda: _send(work.sent)))
+        store.on_read = _countdown(work.at_read, lambda: _send_between_writes(work.sent, ledger))
         try:
             return screen_ct(store, ledger, work.execution_id, output=DirectoryStore(work.output), **means)
         except Exception as error:
@@ -96,13 +97,24 @@ def on_statements(ledger: Ledger, look: Callable[[], object]) -> None:
     sa.event.listen(ledger.engine, "before_cursor_execute", lambda *_: look())
 
 
-def _countdown(count: int, sent: signal.Signals) -> Callable[[], None]:
+def _send(sent: signal.Signals) -> None:
+    os.kill(os.getpid(), sent)
+
+
+def _send_between_writes(sent: signal.Signals, ledger: Ledger) -> None:
+    """Send it when no other thread writes: on SQLite one that is stopped halfway through holds up all others."""
+    with database.writing(ledger.engine):
+        pass
+    _send(sent)
+
+
+def _countdown(count: int, meet: Callable[[], object]) -> Callable[[], None]:
     left = count
 
     def tick() -> None:
         nonlocal left
         left -= 1
         if left == 0:
-            os.kill(os.getpid(), sent)
+            meet()
 
     return tick

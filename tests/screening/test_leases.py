@@ -90,14 +90,13 @@ def test_runs_over_two_locations_go_side_by_side(ledger: Ledger) -> None:
     assert verdicts(ledger, "first") == verdicts(ledger, "second")
 
 
-@pytest.mark.real_postgres
-def test_two_locations_that_bring_the_same_headers_at_once_do_not_lock_each_other_out(postgres_url: str) -> None:
+def test_two_locations_that_bring_the_same_headers_at_once_do_not_lock_each_other_out(ledger_url: str) -> None:
     headers = [ct(f"1.5.{number + 1}", f"1.6.{number + 1}") for number in range(40)]
     stores = [SimulatedStore(location=Location("https://simulated", name)) for name in "bc"]
     for store, order in zip(stores, (headers, headers[::-1]), strict=True):
         for number, data in enumerate(order):
             store.put(f"{number:03}", data)
-    with open_ledger(postgres_url) as ledger:
+    with open_ledger(ledger_url) as ledger:
         barrier = threading.Barrier(2)
 
         def run(store: SimulatedStore) -> None:

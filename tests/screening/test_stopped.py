@@ -15,6 +15,7 @@ import pytest
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.ledger.lease import LEASE_SECONDS
+from dicom_sieve.screening import one_by_one
 from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import run_command
 from tests.ledger.export import export
@@ -50,7 +51,7 @@ def make_work(url: str, directory: Path) -> Work:
         "stopped",
         sent=signal.SIGSTOP,
         at_read=31,
-        means={"lease_seconds": SECONDS},
+        means={"lease_seconds": SECONDS, "run_shards": one_by_one},
     )
 
 
@@ -162,7 +163,7 @@ def test_a_killed_run_is_shown_as_failed_without_anyones_help(work: Work, ledger
 
 
 def test_a_killed_run_blocks_nobody_on_the_same_machine(work: Work, ledger: Ledger) -> None:
-    process = start(replace(work, sent=signal.SIGKILL, means={"lease_seconds": 3_600.0}))
+    process = start(replace(work, sent=signal.SIGKILL, means={**work.means, "lease_seconds": 3_600.0}))
     process.join(30)
     listener = Listener()
 
