@@ -63,6 +63,14 @@ def staging(name: str, *columns: sa.Column[Any]) -> sa.Table:
     return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DELETE ROWS")
 
 
+def is_staged(row: sa.Column[Any], table: sa.Table) -> sa.ColumnElement[bool]:
+    """Tell whether a row is in a staging table that has its id: asked as IN, it is where SQLite begins.
+
+    It knows nothing of the size of a staging table, and would else go through the large one.
+    """
+    return row.in_(sa.select(table.c.id))
+
+
 def stored(connection: sa.Connection, column: sa.Column[Any]) -> Callable[[Any], Any]:
     """Give what turns a value of a column into what the driver takes."""
     return column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect) or (lambda value: value)

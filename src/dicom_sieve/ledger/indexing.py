@@ -123,10 +123,11 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
         ),
     )
     is_new = sa.and_(
-        object_.c.id == _read.c.id,
-        header.c.digest == _read.c.digest,
+        bulk.is_staged(object_.c.id, _read),
         object_.c.header_id.is_(None),
         object_.c.removed_in.is_(None),
+        object_.c.id == _read.c.id,
+        header.c.digest == _read.c.digest,
     )
     header_changes.add(
         connection,

@@ -119,7 +119,7 @@ def record_changes(
     """
     if removed:
         bulk.stage(connection, _closing, ((row,) for row in removed))
-        is_closing = sa.and_(object_.c.id == _closing.c.id, object_.c.removed_in.is_(None))
+        is_closing = bulk.is_staged(object_.c.id, _closing) & object_.c.removed_in.is_(None)
         header_changes.add(
             connection,
             sa.select(
