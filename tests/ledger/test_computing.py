@@ -52,12 +52,16 @@ def results(tmp_path: Path) -> DirectoryStore:
     return DirectoryStore(tmp_path / "results")
 
 
-def rows(ledger: Ledger) -> list[tuple[Any, ...]]:
-    """Give what became of every series, in plain SQL."""
+PARTIAL = "1.2.3"
+
+
+def rows(ledger: Ledger, partial: bool = False) -> list[tuple[Any, ...]]:
+    """Give what became of every whole series, or of the one in parts, in plain SQL."""
     return sql(
         ledger,
         "SELECT computation_id, series_instance_uid, state, failure FROM computation_input "
-        "WHERE object_id IS NULL ORDER BY computation_id, id",
+        f"WHERE object_id IS NULL AND series_instance_uid {'=' if partial else '<>'} '{PARTIAL}' "
+        "ORDER BY computation_id, id",
     )
 
 
@@ -76,6 +80,7 @@ class TestWhatIsHandedOut:
             given = {one.uid: [instance.info.key for instance in one.instances] for one in computation.series()}
 
         assert given == {"1.2.1": ["one/1", "one/2"], "1.2.2": ["two/1"]}
+        assert rows(screened, partial=True) == [(1, PARTIAL, "REFUSED", "not whole: 1 of 2 objects did not pass")]
 
     def test_are_on_request_also_the_instances_that_passed_of_others(
         self, screened: Ledger, store: SimulatedStore
@@ -94,7 +99,7 @@ class TestWhatIsHandedOut:
                     datasets = list(series.open_instances())
                     assert [d.SOPInstanceUID for d in datasets] == [i.sop_instance_uid for i in series.instances]
                 assert not any(file.exists() for file in files)
-            assert computation.count() == {"COMPLETED": 2}
+            assert computation.count() == {"COMPLETED": 2, "REFUSED": 1}
 
     def test_are_on_record_object_by_object(self, screened: Ledger, store: SimulatedStore) -> None:
         with screened.computation("c", version="1", run="run", inputs=store) as computation:
@@ -140,7 +145,7 @@ class TestFailures:
                 with series:
                     if series.uid == "1.2.1":
                         raise ZeroDivisionError("DOE^JOHN")
-            assert computation.count() == {"COMPLETED": 1, "FAILED": 1}
+            assert computation.count() == {"COMPLETED": 1, "FAILED": 1, "REFUSED": 1}
 
         [failure] = [why for _, _, state, why in rows(screened) if state == "FAILED"]
         assert re.fullmatch(r"ZeroDivisionError at test_computing\.py:\d+", failure)

@@ -55,12 +55,14 @@ class InputSeries:
         study_instance_uid: None where unknown.
         instances: What is computed on, in the order of keys.
         duplicates: Rows of further objects with a SOP Instance UID that is among the instances: the first key counts.
+        discarded: How many objects of it did not pass.
     """
 
     uid: str
     study_instance_uid: str | None
     instances: tuple[InputInstance, ...]
     duplicates: tuple[int, ...]
+    discarded: int
 
     @property
     def digest(self) -> str:
@@ -147,20 +149,19 @@ def finish_computation(
 
 
 def input_series(
-    engine: sa.Engine, *, run_id: str, run_number: int, snapshot_id: int, location_id: int, selections: Sequence[str]
+    engine: sa.Engine, *, run_id: str, run_number: int, snapshot_id: int, location_id: int
 ) -> Iterator[InputSeries]:
-    """Give a run's series of some selections, in the order of their UIDs, with the instances that passed."""
-    chosen = sa.select(series_decision.c.series_instance_uid).where(
-        series_decision.c.run_id == run_id, series_decision.c.selection.in_(selections)
+    """Give a run's series of which anything passed, in the order of their UIDs, with the instances that did."""
+    chosen = sa.select(series_decision.c.series_instance_uid, series_decision.c.discarded).where(
+        series_decision.c.run_id == run_id, series_decision.c.passed > 0
     )
     with engine.connect() as connection:
-        uids = list(connection.scalars(chosen.order_by(series_decision.c.series_instance_uid)))
+        found = connection.execute(chosen.order_by(series_decision.c.series_instance_uid)).all()
     passed = _passed(run_number, snapshot_id, location_id)
-    for uid in uids:
+    for uid, discarded in found:
         with engine.connect() as connection:
             rows = connection.execute(passed.where(header.c.series_instance_uid == uid)).all()
-        if rows:
-            yield _without_duplicates(uid, rows)
+        yield _without_duplicates(uid, rows, discarded)
 
 
 def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[Any]:
@@ -186,7 +187,7 @@ def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[An
     )
 
 
-def _without_duplicates(uid: str, rows: Sequence[sa.Row[Any]]) -> InputSeries:
+def _without_duplicates(uid: str, rows: Sequence[sa.Row[Any]], discarded: int) -> InputSeries:
     seen: set[str] = set()
     instances: list[InputInstance] = []
     duplicates: list[int] = []
@@ -197,7 +198,7 @@ def _without_duplicates(uid: str, rows: Sequence[sa.Row[Any]]) -> InputSeries:
         seen.add(row.sop_instance_uid)
         info = ObjectInfo(row.key, row.etag, row.size, row.last_modified)
         instances.append(InputInstance(row.id, info, row.sop_instance_uid, row.sop_class_uid))
-    return InputSeries(uid, rows[0].study_instance_uid, tuple(instances), tuple(duplicates))
+    return InputSeries(uid, rows[0].study_instance_uid, tuple(instances), tuple(duplicates), discarded)
 
 
 def find_computed(connection: sa.Connection, identity: str, digest: str) -> int | None:
@@ -216,15 +217,17 @@ def find_computed(connection: sa.Connection, identity: str, digest: str) -> int 
     return connection.scalar(query)
 
 
-def record_skipped(
-    connection: sa.Connection, computation_id: int, series: InputSeries, before: int, moment: datetime.datetime
+def record_not_computed(
+    connection: sa.Connection,
+    computation_id: int,
+    series: InputSeries,
+    *,
+    state: InputState,
+    reason: str,
+    moment: datetime.datetime,
 ) -> None:
-    """Record that a series was computed before."""
-    values = {
-        **_series_values(computation_id, series, InputState.SKIPPED, moment),
-        "failure": f"computed before, by computation {before}",
-        "finished_at": moment,
-    }
+    """Record that a series is not computed on, and why."""
+    values = {**_series_values(computation_id, series, state, moment), "failure": reason, "finished_at": moment}
     connection.execute(sa.insert(computation_input).values(**values))
 
 

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import shutil
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 LONGEST_FAILURE = 1_000
-SELECTIONS = {"WHOLE": ("WHOLE",), "PARTIAL": ("WHOLE", "PARTIAL")}
+SELECTIONS = ("WHOLE", "PARTIAL")
 """What may be asked for: whole series only; or also, of those of which not all passed, the instances that did."""
 
 
@@ -79,15 +79,15 @@ class Computation:
     parameters: Mapping[str, Any]
     run: RunRow = field(repr=False)
     identity: str = field(repr=False)
-    selections: Sequence[str] = field(repr=False)
+    selection: str = field(repr=False)
     inputs: Inputs | None = field(repr=False)
     outputs: Outputs | None = field(repr=False)
 
     def series(self) -> "Iterator[Series]":
         """Give the series to compute on, each to be entered by ``with``.
 
-        A series on which the same was computed before, by name, version, parameters and input, is not given again: it
-        is recorded as skipped.
+        Recorded and not given are, as SKIPPED, series on which the same was computed before, by name, version,
+        parameters and input; and, as REFUSED, series of which not all passed, unless these are asked for.
         """
         snapshot_id, location_id = _place_of(self.engine, self.run.number)
         for one in computations.input_series(
@@ -96,14 +96,23 @@ class Computation:
             run_number=self.run.number,
             snapshot_id=snapshot_id,
             location_id=location_id,
-            selections=self.selections,
         ):
-            with database.writing(self.engine) as connection:
-                before = computations.find_computed(connection, self.identity, one.digest)
-                if before is not None:
-                    computations.record_skipped(connection, self.id, one, before, now())
-            if before is None:
+            if not self._is_out(one):
                 yield Series(self, one)
+
+    def _is_out(self, one: InputSeries) -> bool:
+        """Tell whether a series is not to be computed on, and have it recorded."""
+        with database.writing(self.engine) as connection:
+            before = computations.find_computed(connection, self.identity, one.digest)
+            if one.discarded and self.selection == "WHOLE":
+                total = len(one.instances) + len(one.duplicates) + one.discarded
+                state, reason = InputState.REFUSED, f"not whole: {one.discarded:,} of {total:,} objects did not pass"
+            elif before is not None:
+                state, reason = InputState.SKIPPED, f"computed before, by computation {before}"
+            else:
+                return False
+            computations.record_not_computed(connection, self.id, one, state=state, reason=reason, moment=now())
+        return True
 
     def count(self) -> dict[str, int]:
         """Count the series by what became of them: COMPLETED, FAILED, REFUSED, SKIPPED, RUNNING."""
@@ -346,9 +355,7 @@ def compute(
         )
     state = RunState.FAILED
     try:
-        yield Computation(
-            engine, computation_id, name, version, parameters, row, identity, SELECTIONS[selection], inputs, outputs
-        )
+        yield Computation(engine, computation_id, name, version, parameters, row, identity, selection, inputs, outputs)
         state = RunState.COMPLETED
     finally:
         with database.writing(engine) as connection:
