@@ -1,6 +1,7 @@
 """Copies of what passed: byte for byte, under their own keys, none wrong and all accounted for."""
 
 import asyncio
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from dicom_sieve import Ledger
 from dicom_sieve.errors import StoreError
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.publishing.copies import FAILURES_IN_A_ROW, Copied, CopyOutcome, copy_objects
+from dicom_sieve.publishing.copies import COPIES, FAILURES_IN_A_ROW, Copied, CopyOutcome, copy_objects
 from dicom_sieve.screening import Outcome
 from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store
 from dicom_sieve.stores.interface import Downloads
@@ -207,3 +208,11 @@ class TestARunThatCopies:
         assert outcome.describe().endswith("; 1 could not be copied: see copies.parquet")
         assert ledger.run("run").row.counts == outcome.counts
         assert list(contents(moto_server, target, "run/objects")) == ["a//1"]
+
+
+def test_the_documents_name_every_outcome_and_column() -> None:
+    document = (Path(__file__).parents[2] / "docs/ledger.md").read_text(encoding="utf-8")
+
+    table = document.partition("| outcome | means |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([A-Z_]+)` \|", table, flags=re.MULTILINE) == [*CopyOutcome]
+    assert f"| {', '.join(COPIES.names)} |" in document
