@@ -1,13 +1,26 @@
 """What was decided stays decided: the database itself refuses to change it."""
 
+import datetime
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
-from dicom_sieve import Ledger
+from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.ledger.forget import forget
+from dicom_sieve.objects import Location
 from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.simulated_store import SimulatedStore
 
-EVERYTHING = ("SELECT * FROM decision ORDER BY 1, 2", "SELECT * FROM run ORDER BY 1")
+EVERYTHING = tuple(
+    f"SELECT * FROM {table} ORDER BY 1, 2, 3" for table in ("decision", "run", "seal_block", "forgotten", "header")
+)
+BEGIN = """
+INSERT INTO forgotten (location_id, endpoint, bucket, prefix, reason, started_at)
+VALUES (1, '', '', '', 'why', '2026-01-01')
+"""
 
 
 @pytest.fixture
@@ -55,6 +68,67 @@ class TestFinishedRuns:
         assert is_refused(screened, statement, "a finished run")
 
 
+class TestSeals:
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE seal_block SET digest = ''",
+            "DELETE FROM seal_block",
+            "INSERT INTO seal_block SELECT run_number, 'X', first_id, last_id, 1, digest, marks FROM seal_block",
+        ],
+    )
+    def test_of_a_finished_run_are_never_changed(self, screened: Ledger, statement: str) -> None:
+        assert is_refused(screened, statement, "a seal")
+
+
+class TestWhatWasForgotten:
+    @pytest.fixture
+    def forgotten(self, screened: Ledger) -> Ledger:
+        place = SimulatedStore({}).location
+        forget(screened.engine, place, "why", clock=lambda: datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+        screen_ct(SimulatedStore({"1": ct()}), screened, "after")
+        return screened
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE forgotten SET reason = 'other'",
+            "UPDATE forgotten SET finished_at = NULL",
+            "DELETE FROM forgotten",
+        ],
+    )
+    def test_is_never_changed(self, forgotten: Ledger, statement: str) -> None:
+        assert is_refused(forgotten, statement, "what was forgotten")
+
+    @pytest.mark.parametrize("more", ["", ", finished_at = '2026-01-01'"])
+    def test_may_only_come_to_its_end(self, screened: Ledger, more: str) -> None:
+        with screened.engine.begin() as connection:
+            connection.execute(sa.text(BEGIN))
+
+        assert is_refused(screened, f"UPDATE forgotten SET reason = 'other'{more}", "what was forgotten")
+
+    @pytest.mark.parametrize(
+        ("statement", "because"),
+        [
+            ("DELETE FROM decision WHERE run_number = 2", "a decision"),
+            ("DELETE FROM seal_block WHERE run_number = 2", "a seal"),
+            ("DELETE FROM run WHERE number = 2", "a finished run"),
+            ("UPDATE decision SET verdict = 'PASSED' WHERE run_number = 1", "a decision"),
+        ],
+    )
+    def test_lets_the_rows_of_its_location_go_and_nothing_else(
+        self, screened: Ledger, statement: str, because: str
+    ) -> None:
+        elsewhere = SimulatedStore({"1": ct()}, location=Location("https://simulated", "elsewhere"))
+        screen_ct(elsewhere, screened, "elsewhere")
+        with screened.engine.begin() as connection:
+            connection.execute(sa.text(BEGIN))
+
+        assert is_refused(screened, statement, because)
+        with screened.engine.begin() as connection:
+            assert connection.execute(sa.text("DELETE FROM decision WHERE run_number = 1")).rowcount == 2
+
+
 class TestOnPostgresql:
     @pytest.fixture
     def ledger_url(self, postgres_url: str) -> str:
@@ -66,7 +140,11 @@ class TestOnPostgresql:
         [
             ("TRUNCATE decision", "a decision"),
             ("TRUNCATE run CASCADE", "a finished run"),
+            ("TRUNCATE seal_block", "a seal"),
+            ("TRUNCATE forgotten", "what was forgotten"),
             ("TRUNCATE header CASCADE", "a header"),
+            ("TRUNCATE object CASCADE", "an object"),
+            ("TRUNCATE location CASCADE", "a snapshot"),
         ],
     )
     def test_nothing_is_truncated(self, screened: Ledger, statement: str, because: str) -> None:
@@ -90,7 +168,29 @@ class TestOnSqlite:
                 """,
                 "a finished run",
             ),
+            (
+                "REPLACE INTO seal_block SELECT run_number, part, first_id, last_id, 7, digest, marks FROM seal_block",
+                "a seal",
+            ),
         ],
     )
     def test_nothing_is_replaced(self, screened: Ledger, statement: str, because: str) -> None:
         assert is_refused(screened, statement, because)
+
+    @pytest.mark.parametrize(
+        ("statement", "because"),
+        [
+            ("REPLACE INTO run SELECT * FROM run", "a finished run"),
+            ("REPLACE INTO seal_block SELECT * FROM seal_block", "a seal"),
+        ],
+    )
+    def test_runs_and_seals_are_not_replaced_by_another_program_either(
+        self, tmp_path: Path, statement: str, because: str
+    ) -> None:
+        with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger:
+            screen_ct(SimulatedStore({"1": ct()}), ledger, "a")
+        with (
+            closing(sqlite3.connect(tmp_path / "l.db")) as connection,  # without recursive triggers, as it comes
+            pytest.raises(sqlite3.IntegrityError, match=f"{because} is never changed"),
+        ):
+            connection.execute(statement)

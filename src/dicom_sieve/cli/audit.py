@@ -31,19 +31,29 @@ def verify(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A run's id, or the beginning of it; without it, every run.")
     ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="A copy of the run's manifest.json: is it of what the ledger holds?")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that what finished runs recorded is as they sealed it, and name every row that is not."""
+    from dicom_sieve.publishing.anchors import compare_manifest, read_manifest  # noqa: PLC0415 - slow to import
+
+    published = manifest and read_manifest(manifest)
     with ProgressBar() as bar, open_ledger() as ledger:
+        differences = compare_manifest(published, ledger) if published else []
+        run = str(published["run_id"]) if published else run
         run_id = None if run is None else ledger.run(run).row.id
         bar.begin("verify", count_rows(ledger.engine))
         result = verify_ledger(ledger.engine, run_id, bar.advance)
     if as_json:
         said = [{**dataclasses.asdict(one), "describe": one.describe()} for one in result.damages]
-        text.show_json({**dataclasses.asdict(result), "is_intact": result.is_intact, "damages": said})
+        intact = {"is_intact": result.is_intact, "manifest": differences}
+        text.show_json({**dataclasses.asdict(result), **intact, "damages": said})
     else:
+        text.show_lines(*differences)
         show_verification(result)
-    if not result.is_intact:
+    if differences or not result.is_intact:
         sys.exit(FAILED)
 
 

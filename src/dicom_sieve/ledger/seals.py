@@ -84,11 +84,6 @@ def read_marks(block: Block) -> dict[int, int]:
     return {base + place: crc for place, crc in _MARK.iter_unpack(whole)}
 
 
-def digest_blocks(blocks: Iterable[Block]) -> str:
-    """Digest a list of blocks: SHA-256 over canonical JSON, as hex."""
-    return hashlib.sha256(canonical(_listed(blocks)).encode()).hexdigest()
-
-
 def digest_seal(previous: str | None, blocks: Iterable[Block]) -> str:
     """Give the seal of a run.
 
@@ -156,9 +151,26 @@ def read_blocks(connection: sa.Connection, run_number: int) -> Iterator[Block]:
         yield Block(*row)
 
 
-def digest_decisions(connection: sa.Connection, run_number: int) -> str:
-    """Digest a run's decisions, for its manifest: after `seal_rows`."""
-    return digest_blocks(block for block in read_blocks(connection, run_number) if block.part == Part.DECISION)
+def anchor(engine: sa.Engine, run_number: int) -> dict[str, str | None]:
+    """Give what a manifest says of the ledger, so that who has the manifest can tell later what was sealed.
+
+    Args:
+        engine: The ledger's.
+        run_number: Of a run that ends, after `seal_rows`, or has ended.
+
+    Returns:
+        ``previous_seal``, of the run before it on its location, None for the first; and ``decisions``, SHA-256 over
+        canonical JSON of the list of its blocks of decisions.
+    """
+    with engine.connect() as connection:
+        this = connection.execute(sa.select(run).where(run.c.number == run_number)).one()
+        if this.seal is None:
+            previous = last_seal(connection, this.location_id)
+            seal_before = previous and previous[1]
+        else:
+            seal_before = connection.scalar(sa.select(run.c.seal).where(run.c.number == this.sealed_after))
+        blocks = _listed(block for block in read_blocks(connection, run_number) if block.part == Part.DECISION)
+    return {"previous_seal": seal_before, "decisions": hashlib.sha256(canonical(blocks).encode()).hexdigest()}
 
 
 def _insert(connection: sa.Connection, run_number: int, blocks: Sequence[Block]) -> None:

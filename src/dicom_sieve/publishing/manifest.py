@@ -18,6 +18,7 @@ from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
 from dicom_sieve.ledger.rows import to_batches
 from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy, series_to_publish
+from dicom_sieve.ledger.seals import anchor
 from dicom_sieve.publishing.copies import COPIES, copy_objects
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches
 from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts
@@ -104,7 +105,7 @@ def publish(
             parts.append(part)
         if copies_of is not None:
             counts = {**counts, "copies": dict(sorted(copies.items()))}
-        content = describe_run(recorded, parts, counts)
+        content = describe_run(recorded, parts, counts, anchor(ledger.engine, recorded.row.number))
         file = directory / MANIFEST
         file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         make_sure()
@@ -121,8 +122,10 @@ def digest_manifest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(without, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def describe_run(recorded: RecordedRun, parts: list[Part], counts: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what the run was, what it judged, and which parts hold the result."""
+def describe_run(
+    recorded: RecordedRun, parts: list[Part], counts: Mapping[str, Any], anchored: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Say what the run was, what it judged, which parts hold the result, and what the ledger holds it to."""
     row = recorded.row
     content = {
         "format": FORMAT,
@@ -135,6 +138,7 @@ def describe_run(recorded: RecordedRun, parts: list[Part], counts: Mapping[str, 
         "counts": counts,
         "software": {"name": "dicom-sieve", "version": row.software_version},
         "parts": [part.as_json() for part in parts],
+        "ledger": anchored,
     }
     return {**content, "digest": digest_manifest(content)}
 

@@ -1,0 +1,47 @@
+"""A published manifest holds the ledger to what it said when it was written."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.seals import anchor
+from dicom_sieve.publishing.manifest import FORMAT, digest_manifest
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a copy of a ``manifest.json``.
+
+    Raises:
+        InvalidRequestError: It is none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidRequestError((f"{path}: cannot be read: {error.strerror}",)) from None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or content.get("format") != FORMAT or "run_id" not in content:
+        raise InvalidRequestError((f"{path}: is not the manifest.json of a run",))
+    return content
+
+
+def compare_manifest(content: Mapping[str, Any], ledger: Ledger) -> list[str]:
+    """Say in sentences how a manifest and a ledger differ; the ledger itself is verified apart.
+
+    Raises:
+        UnknownRunError: The ledger has no such run.
+    """
+    differences = []
+    if digest_manifest(content) != content.get("digest"):
+        differences.append("the manifest is not as it was written: its digest is not that of its content")
+    row = ledger.run(str(content["run_id"])).row
+    if row.manifest_digest != content.get("digest"):
+        differences.append("the ledger says that another manifest was published of this run")
+    published = content.get("ledger", {})
+    for name, what in (("previous_seal", "the seal of the run before it"), ("decisions", "its decisions")):
+        if name in published and anchor(ledger.engine, row.number)[name] != published[name]:
+            differences.append(f"{what} in the ledger: not what was published")
+    return differences
