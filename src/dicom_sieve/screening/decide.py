@@ -89,10 +89,10 @@ class Judge:
 
     def _judge(self, defect: str | None, values: str) -> _Judgement:
         decision = UNJUDGED if defect else self._decider.decide(read_values(values, self.tags))
-        judgement = self._judgements.setdefault(
-            (defect, decision.findings),
-            _Judgement(decision, defect, decision.verdict.value, json.dumps(decision.findings)),
-        )
+        judgement = self._judgements.get((defect, decision.findings))
+        if judgement is None:
+            judgement = _Judgement(decision, defect, decision.verdict.value, json.dumps(decision.findings))
+            self._judgements[defect, decision.findings] = judgement
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
         if len(values) <= LONGEST_REMEMBERED:
