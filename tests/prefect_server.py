@@ -19,6 +19,7 @@ SECONDS_TO_START = 90
 SECONDS_TO_END = 120
 T = TypeVar("T")
 END_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+CLEAN, SEGMENT = "clean-dicom", "segment-series"
 SERVE = "from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(3)"
 
 
@@ -38,18 +39,20 @@ class PrefectServer:
     api: httpx.Client
     environment: Mapping[str, str]
 
-    def deployment(self, name: str = "default") -> dict[str, Any]:
+    def deployment(self, name: str = "default", flow: str = CLEAN) -> dict[str, Any]:
         """Give the deployment as the server has it."""
-        return dict(self.api.get(f"/deployments/name/clean-dicom/{name}").raise_for_status().json())
+        return dict(self.api.get(f"/deployments/name/{flow}/{name}").raise_for_status().json())
 
-    def post(self, parameters: Mapping[str, Any], name: str = "default", **more: Any) -> httpx.Response:
+    def post(
+        self, parameters: Mapping[str, Any], name: str = "default", flow: str = CLEAN, **more: Any
+    ) -> httpx.Response:
         """Trigger a run as the consumer does."""
-        path = f"/deployments/{self.deployment(name)['id']}/create_flow_run"
+        path = f"/deployments/{self.deployment(name, flow)['id']}/create_flow_run"
         return self.api.post(path, json={"parameters": parameters, **more})
 
-    def start(self, parameters: Mapping[str, Any], name: str = "default", **more: Any) -> str:
+    def start(self, parameters: Mapping[str, Any], name: str = "default", flow: str = CLEAN, **more: Any) -> str:
         """Trigger a run, and give its id."""
-        answer = self.post(parameters, name, **more)
+        answer = self.post(parameters, name, flow, **more)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
@@ -88,12 +91,12 @@ class PrefectServer:
         """Serve a deployment in a process of its own; gives what it prints."""
         file = self.home / log
         with running([sys.executable, "-c", code], {**self.environment, **environment}, file) as process:
-            wait_for(lambda: self._serves(process, file, name), f"the deployment {name}", SECONDS_TO_START)
+            wait_for(lambda: self._serves(process, file, name), f"the deployments {name}", SECONDS_TO_START)
             yield file
 
     def _serves(self, process: subprocess.Popen[bytes], log: Path, name: str) -> bool:
         assert process.poll() is None, log.read_text()
-        return self.api.get(f"/deployments/name/clean-dicom/{name}").status_code == 200
+        return all(self.api.get(f"/deployments/name/{flow}/{name}").status_code == 200 for flow in (CLEAN, SEGMENT))
 
 
 class _Persistent(httpx.HTTPTransport):

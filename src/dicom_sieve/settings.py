@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     reads_in_flight: Annotated[
         int, Field(ge=1, le=1_000, description="Requests that one shard has under way at the same time.")
     ] = 64
+    series_in_flight: Annotated[
+        int, Field(ge=1, le=1_000, description="Series that one run of segment-series computes on at the same time.")
+    ] = 2
     request_timeout_seconds: Annotated[
         float, Field(gt=0, le=3_600, description="Seconds after which one request to S3 is given up, and made again.")
     ] = 30.0

@@ -12,9 +12,11 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed
 
 from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.flows.chain import announce
 from dicom_sieve.flows.coat import RunLogger, in_coat
+from dicom_sieve.flows.names import CLEAN
 from dicom_sieve.flows.observer import PrefectObserver, show_outcome
-from dicom_sieve.flows.parameters import RawParameters
+from dicom_sieve.flows.parameters import Publish, RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import read_request
 from dicom_sieve.ledger import open_ledger
@@ -23,13 +25,11 @@ from dicom_sieve.screening.shards import in_flight, process_pool, worker_process
 from dicom_sieve.settings import Settings, load_settings
 from dicom_sieve.stores import Patience
 
-FLOW = "clean-dicom"
-DEPLOYMENT = "default"
 DESCRIPTION = "Screen a bucket of DICOM: every instance is kept or discarded, and the ledger says why."
 
 
 @flow(
-    name=FLOW,
+    name=CLEAN,
     description=DESCRIPTION,
     validate_parameters=False,
     persist_result=False,
@@ -57,6 +57,7 @@ def _screen(given: RawParameters, flow_run_id: str, logger: RunLogger) -> State[
         store=request.store,
         criteria=request.criteria,
         output=request.output,
+        copies_of=request.store if request.publish is Publish.COPY else None,
         limits=Limits.from_settings(settings),
         shard_objects=settings.shard_objects,
         run_shards=in_tasks(settings),
@@ -65,6 +66,7 @@ def _screen(given: RawParameters, flow_run_id: str, logger: RunLogger) -> State[
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
         outcome = screen(screening, ledger)
     show_outcome(outcome, compile_criteria(request.criteria))
+    announce(outcome, request.store.location)
     return Completed(message=outcome.describe())
 
 

@@ -1,13 +1,21 @@
-"""Serving the flow: the deployment that consumers call."""
+"""Serving the flows: the deployments that consumers call."""
 
-from prefect import serve
+from typing import Any
+from uuid import UUID
+
+from prefect import Flow, serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.callables import ParameterSchema
+from pydantic import BaseModel
 
-from dicom_sieve.flows.clean import DEPLOYMENT, clean_dicom
-from dicom_sieve.flows.heartbeats import HEARTBEAT_SECONDS, set_up_automation
-from dicom_sieve.flows.parameters import Parameters
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.flows import chain, heartbeats
+from dicom_sieve.flows.automations import set_up
+from dicom_sieve.flows.clean import clean_dicom
+from dicom_sieve.flows.names import DEPLOYMENT, SEGMENT
+from dicom_sieve.flows.parameters import Parameters, SegmentParameters
+from dicom_sieve.segmentation import missing_packages
 from dicom_sieve.version import __version__
 
 
@@ -15,17 +23,30 @@ class ContractSchema(ParameterSchema, extra="allow"):
     """The contract as JSON Schema, in Prefect's form; unlike Prefect's own it refuses parameters that are not known."""
 
 
-def contract_schema() -> ContractSchema:
+def contract_schema(parameters: type[BaseModel] = Parameters) -> ContractSchema:
     """Give what a request is held to before it becomes a run, and what the form is made of."""
-    schema = Parameters.model_json_schema(ref_template="#/definitions/{model}")
+    schema = parameters.model_json_schema(ref_template="#/definitions/{model}")
     return ContractSchema(**{**schema, "definitions": schema.pop("$defs")})
 
 
-def deployment(name: str = DEPLOYMENT) -> RunnerDeployment:
-    """Describe the deployment ``clean-dicom/default``, or one of another name."""
-    made = clean_dicom.to_deployment(
+def deployments(name: str = DEPLOYMENT) -> list[RunnerDeployment]:
+    """Describe the deployments ``clean-dicom/default`` and, with its extra, ``segment-series/default``.
+
+    Args:
+        name: Another name than ``default``.
+    """
+    made = [_describe(clean_dicom, Parameters, name)]
+    if not missing_packages():
+        from dicom_sieve.flows.segment import segment_series_of_run  # noqa: PLC0415 - it needs the extra
+
+        made.append(_describe(segment_series_of_run, SegmentParameters, name))
+    return made
+
+
+def _describe(flow: Flow[..., Any], parameters: type[BaseModel], name: str) -> RunnerDeployment:
+    made = flow.to_deployment(
         name=name,
-        description=clean_dicom.description,
+        description=flow.description,
         version=__version__,
         tags=["dicom-sieve"],
         enforce_parameter_schema=True,
@@ -34,21 +55,35 @@ def deployment(name: str = DEPLOYMENT) -> RunnerDeployment:
     if not isinstance(made, RunnerDeployment):
         raise TypeError("serve from where no event loop runs")
     # From the signature Prefect would make a schema without titles, in which nothing is required.
-    made._parameter_openapi_schema = contract_schema()
+    made._parameter_openapi_schema = contract_schema(parameters)
     return made
 
 
-def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT) -> None:
+def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, then_segment: Any = None) -> None:
     """Serve until stopped, against the server that ``PREFECT_API_URL`` names; runs that die are noticed there.
 
     Args:
         runs_in_flight: Runs at the same time; further ones wait.
-        name: Of the deployment.
+        name: Of the deployments.
+        then_segment: What runs of ``segment-series`` are started with after each run that completed on their bucket;
+            see `chain.read_then_segment`. None: nothing is started by itself.
+
+    Raises:
+        InvalidRequestError: What is to be started afterwards is not accepted, or is not installed.
     """
-    set_up_automation()
-    serve(
-        deployment(name),
-        limit=runs_in_flight,
-        print_starting_message=False,
-        heartbeat_seconds=HEARTBEAT_SECONDS,
-    )
+    served = deployments(name)
+    set_up(heartbeats.describe_automation())
+    if then_segment is not None:
+        if missing_packages():
+            raise InvalidRequestError((without_extra(),))
+        location, parameters = chain.read_then_segment(then_segment)
+        deployment_id = UUID(str(served[-1].apply()))
+        set_up(chain.describe_automation(location, parameters, deployment_id))
+    serve(*served, limit=runs_in_flight, print_starting_message=False, heartbeat_seconds=heartbeats.HEARTBEAT_SECONDS)
+
+
+def without_extra() -> str:
+    """Say what is not served because its extra is not installed; empty where all is."""
+    if not (missing := missing_packages()):
+        return ""
+    return f"{SEGMENT} is not served: {' and '.join(missing)} missing; pip install 'dicom-sieve[segmentation]'"

@@ -5,34 +5,34 @@ server notices: without it such a flow run would be shown as Running for ever.
 """
 
 import datetime
-from typing import Any
 
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from dicom_sieve.flows.clean import FLOW
+from dicom_sieve.flows.names import CLEAN, SEGMENT
 
 HEARTBEAT_SECONDS = 30
 """The least that Prefect accepts."""
 SECONDS_WITHOUT = 90
 """Three heartbeats missed; Prefect looks every 5 s, so that a run is Crashed within 120 s of its death."""
-AUTOMATION = f"{FLOW}: a run that no longer says that it lives is Crashed"
+AUTOMATION = "dicom-sieve: a run that no longer says that it lives is Crashed"
 _LIVES = {"prefect.flow-run.heartbeat", "prefect.flow-run.Running"}
 _ENDED = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed")}
 
 
 def describe_automation() -> AutomationCore:
-    """Describe it: a run of our flow of which nothing was heard for so long is Crashed."""
+    """Describe it: a run of our flows of which nothing was heard for so long is Crashed."""
     return AutomationCore(
         name=AUTOMATION,
         description="Made by 'dicom-sieve serve'. The ledger says how far the run came.",
         trigger=EventTrigger(
             posture=Posture.Proactive,
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
-            match_related=ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": FLOW}),
+            match_related=ResourceSpecification(
+                {"prefect.resource.role": "flow", "prefect.resource.name": [CLEAN, SEGMENT]}
+            ),
             for_each={"prefect.resource.id"},
             after=_LIVES,
             expect=_LIVES | _ENDED,
@@ -46,29 +46,3 @@ def describe_automation() -> AutomationCore:
             )
         ],
     )
-
-
-def set_up_automation() -> None:
-    """See to it that Prefect's server has the automation, once, and as this version describes it.
-
-    One that somebody turned off stays off. One that is as it should be is left alone: changed, it would forget the runs
-    of which it is waiting to hear, those among them that died with the process that served before this one.
-    """
-    wanted = describe_automation()
-    with get_client(sync_client=True) as client:
-        found = client.read_automations_by_name(AUTOMATION)
-        if not found:
-            client.create_automation(wanted)
-        for one in found[:1]:
-            if _content(one) != _content(wanted):
-                client.update_automation(one.id, wanted.model_copy(update={"enabled": one.enabled}))
-        for another in found[1:]:  # two processes began to serve at the same instant
-            client.delete_automation(another.id)
-
-
-def _content(automation: AutomationCore) -> dict[str, Any]:
-    """Give what an automation does, without what a server numbers."""
-    return {
-        **automation.model_dump(mode="json", include={"description", "actions"}),
-        "trigger": automation.trigger.model_dump(mode="json", exclude={"id"}),
-    }

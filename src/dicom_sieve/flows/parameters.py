@@ -3,6 +3,7 @@
 No pattern is put on credentials: a refusal quotes what it refuses. Their shape is checked inside the flow.
 """
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from prefect_aws import AwsCredentials
@@ -19,6 +20,10 @@ _REFERENCE_TO_BLOCK = {
     "propertyNames": {"const": "$ref"},
 }
 """What JSON gives for a block: ``{"$ref": "<block id>"}``. The form offers the blocks there are."""
+
+
+RUN_ID = r"[0-9A-Fa-f-]{1,40}(\.[0-9]{1,9})?"
+"""The id of a flow run; that of a run that was started again ends in a number."""
 
 
 class S3Parameters(BaseModel):
@@ -66,6 +71,28 @@ class S3Parameters(BaseModel):
     ] = None
 
 
+class Publish(StrEnum):
+    """What a run publishes."""
+
+    MANIFEST = "MANIFEST"
+    COPY = "COPY"
+
+
+class OutputS3Parameters(S3Parameters):
+    """Where a run publishes, and what."""
+
+    model_config = ConfigDict(title="Output location")
+
+    publish: Annotated[
+        Publish,
+        Field(
+            title="Publish",
+            description="MANIFEST: verdicts and reasons. COPY: also copies of the objects that passed.",
+            json_schema_extra={"position": 5},
+        ),
+    ] = Publish.MANIFEST
+
+
 class Parameters(BaseModel):
     """What a run is started with."""
 
@@ -85,13 +112,38 @@ class Parameters(BaseModel):
         ),
     ]
     output_s3_parameters: Annotated[
-        S3Parameters | None,
+        OutputS3Parameters | None,
         Field(
             title="Output",
             description="Where to publish the manifest. None: nothing is written to S3.",
             json_schema_extra={"position": 2},
         ),
     ] = None
+
+
+class SegmentParameters(BaseModel):
+    """What a run of ``segment-series`` is started with."""
+
+    model_config = ConfigDict(title="Parameters", extra="forbid", hide_input_in_errors=True)
+
+    run_id: Annotated[
+        str,
+        Field(
+            pattern=f"^{RUN_ID}$",
+            max_length=50,
+            title="Run",
+            description="Id of a completed run of clean-dicom, or the beginning of it.",
+            json_schema_extra={"position": 0},
+        ),
+    ]
+    input_s3_parameters: Annotated[
+        S3Parameters,
+        Field(title="Input", description="Where the objects lie that it judged.", json_schema_extra={"position": 1}),
+    ]
+    output_s3_parameters: Annotated[
+        S3Parameters,
+        Field(title="Output", description="Where results are written.", json_schema_extra={"position": 2}),
+    ]
 
 
 RawParameters = dict[str, Any]

@@ -20,7 +20,8 @@ from dicom_sieve.flows.parameters import RawParameters
 
 REDACTED = "***"
 LOCATIONS = ("input_s3_parameters", "output_s3_parameters")
-KEPT = ("bucket", "prefix", "region")
+PLAIN = ("criteria", "run_id")
+KEPT = ("bucket", "prefix", "region", "publish")
 
 
 class UnexpectedError(DicomSieveError):
@@ -39,7 +40,7 @@ def redact(parameters: RawParameters) -> RawParameters:
     A request may be of any shape: what is not known is replaced, too.
     """
     kept = {name: _redact_location(parameters[name]) for name in LOCATIONS if name in parameters}
-    return {name: kept.get(name, value if name == "criteria" else REDACTED) for name, value in parameters.items()}
+    return {name: kept.get(name, value if name in PLAIN else REDACTED) for name, value in parameters.items()}
 
 
 def redact_stored(flow_run_id: UUID, parameters: RawParameters) -> None:

@@ -1,5 +1,6 @@
 """From the parameters of a flow run to a screening, or to everything that is wrong with them at once."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.flows.parameters import RawParameters, S3Parameters
+from dicom_sieve.flows.parameters import RUN_ID, Publish, RawParameters, S3Parameters
 from dicom_sieve.stores import (
     DefaultChain,
     GivesSession,
@@ -30,11 +31,28 @@ class Request:
         store: Where the objects lie.
         criteria: What is asked.
         output: Where to publish, or None.
+        publish: What to publish there.
     """
 
     store: S3Store
     criteria: tuple[Criterion, ...]
     output: S3Store | None
+    publish: Publish = Publish.MANIFEST
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationRequest:
+    """What a run of ``segment-series`` was asked to do.
+
+    Attributes:
+        run_id: The run whose series are computed on.
+        input: Where its objects lie.
+        output: Where results are written.
+    """
+
+    run_id: str
+    input: S3Store
+    output: S3Store
 
 
 def read_request(parameters: RawParameters, patience: Patience) -> Request:
@@ -48,18 +66,44 @@ def read_request(parameters: RawParameters, patience: Patience) -> Request:
         InvalidRequestError: Every problem, one line each; no line quotes credentials.
     """
     problems: list[str] = []
-    store = _read_location(parameters.get("input_s3_parameters"), "input_s3_parameters", patience, problems)
-    output = None
+    store = read_location(parameters.get("input_s3_parameters"), "input_s3_parameters", patience, problems)
+    output, publish = None, Publish.MANIFEST
     if parameters.get("output_s3_parameters") is not None:
-        output = _read_location(parameters["output_s3_parameters"], "output_s3_parameters", patience, problems)
+        location, publish = _without_publish(parameters["output_s3_parameters"], problems)
+        output = read_location(location, "output_s3_parameters", patience, problems)
     criteria, wrong = read_criteria(parameters.get("criteria"))
     problems.extend(wrong)
     if problems or store is None:
         raise InvalidRequestError(tuple(problems))
-    return Request(store, criteria, output)
+    return Request(store, criteria, output, publish)
 
 
-def _read_location(given: Any, field: str, patience: Patience, problems: list[str]) -> S3Store | None:
+def _without_publish(given: Any, problems: list[str]) -> tuple[Any, Publish]:
+    """Take out of the output what is to be published there."""
+    location = _as_mapping(given)
+    asked = Publish.MANIFEST if location is None else location.pop("publish", None) or Publish.MANIFEST
+    try:
+        return location, Publish(asked)
+    except ValueError:
+        problems.append(f"output_s3_parameters.publish: not accepted; accepted: {', '.join(Publish)}")
+        return location, Publish.MANIFEST
+
+
+def read_segmentation(parameters: RawParameters, patience: Patience) -> SegmentationRequest:
+    """Read the parameters of a run of ``segment-series``; see `read_request`."""
+    problems: list[str] = []
+    run_id = parameters.get("run_id")
+    if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
+        problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
+    source = read_location(parameters.get("input_s3_parameters"), "input_s3_parameters", patience, problems)
+    output = read_location(parameters.get("output_s3_parameters"), "output_s3_parameters", patience, problems)
+    if problems or source is None or output is None:
+        raise InvalidRequestError(tuple(problems))
+    return SegmentationRequest(str(run_id), source, output)
+
+
+def read_location(given: Any, field: str, patience: Patience, problems: list[str]) -> S3Store | None:
+    """Read where objects lie and how to reach them; what is wrong with it is added to the problems."""
     given = _as_mapping(given)
     if given is None:
         problems.append(f"{field}: missing; accepted: bucket, region, and optionally endpoint, credentials, prefix")
@@ -80,7 +124,7 @@ def _read_location(given: Any, field: str, patience: Patience, problems: list[st
 
 def _as_mapping(given: Any) -> dict[str, Any] | None:
     if isinstance(given, S3Parameters):  # called from Python rather than over REST
-        return {name: getattr(given, name) for name in S3Parameters.model_fields}
+        return {name: getattr(given, name) for name in type(given).model_fields}
     return dict(given) if isinstance(given, dict) else None
 
 

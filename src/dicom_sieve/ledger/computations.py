@@ -268,15 +268,16 @@ def record_outputs(
         connection.execute(sa.insert(computation_output), [{**of, **asdict(one)} for one in outputs])
 
 
-def count_states(connection: sa.Connection, computation_id: int) -> dict[str, int]:
-    """Count a computation's series by what became of them."""
+def count_reasons(connection: sa.Connection, computation_id: int) -> list[tuple[InputState, str | None, int]]:
+    """Count a computation's series by what became of them and why, the most frequent first."""
+    count = sa.func.count()
     query = (
-        sa.select(computation_input.c.state, sa.func.count().label("series"))
+        sa.select(computation_input.c.state, computation_input.c.failure, count)
         .where(computation_input.c.computation_id == computation_id, computation_input.c.object_id.is_(None))
-        .group_by(computation_input.c.state)
-        .order_by(computation_input.c.state)
+        .group_by(computation_input.c.state, computation_input.c.failure)
+        .order_by(count.desc(), computation_input.c.state, computation_input.c.failure)
     )
-    return {row.state: row.series for row in connection.execute(query)}
+    return [(InputState(state), failure, number) for state, failure, number in connection.execute(query)]
 
 
 def _series_values(

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import shutil
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -114,10 +115,17 @@ class Computation:
             computations.record_not_computed(connection, self.id, one, state=state, reason=reason, moment=now())
         return True
 
+    def reasons(self) -> list[tuple[InputState, str | None, int]]:
+        """Count the series by what became of them and why, the most frequent first."""
+        with self.engine.connect() as connection:
+            return computations.count_reasons(connection, self.id)
+
     def count(self) -> dict[str, int]:
         """Count the series by what became of them: COMPLETED, FAILED, REFUSED, SKIPPED, RUNNING."""
-        with self.engine.connect() as connection:
-            return computations.count_states(connection, self.id)
+        counts: Counter[str] = Counter()
+        for state, _, number in self.reasons():
+            counts[state] += number
+        return dict(counts)
 
 
 @dataclass

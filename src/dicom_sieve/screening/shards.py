@@ -12,7 +12,9 @@ from typing import Protocol, TypeVar
 from dicom_sieve.screening.index import Shard, ShardResult
 from dicom_sieve.settings import Settings
 
-T = TypeVar("T")
+One = TypeVar("One")
+Flying = TypeVar("Flying")
+Ended = TypeVar("Ended")
 IndexesShard = Callable[[Shard], ShardResult]
 
 
@@ -88,21 +90,18 @@ def executor_for(settings: Settings) -> RunsShards:
 
 
 def in_flight(
-    submit: Callable[[Shard], T],
-    result: Callable[[T], ShardResult],
-    shards: Iterable[Shard],
-    most: int,
-) -> Iterator[ShardResult]:
-    """Keep a bounded number of shards in flight, and give their results in order.
+    submit: Callable[[One], Flying], result: Callable[[Flying], Ended], waiting: Iterable[One], most: int
+) -> Iterator[Ended]:
+    """Keep a bounded number of things in flight, and give their results in order.
 
     Args:
-        submit: Starts a shard and gives its future.
+        submit: Starts one and gives its future.
         result: Waits for a future.
-        shards: Asked for one when there is room.
+        waiting: Asked for one when there is room.
         most: How many may be in flight.
     """
-    waiting = iter(shards)
-    flying = deque(submit(shard) for shard in islice(waiting, most))
+    waiting = iter(waiting)
+    flying = deque(submit(one) for one in islice(waiting, most))
     while flying:
         yield result(flying.popleft())
-        flying.extend(submit(shard) for shard in islice(waiting, 1))
+        flying.extend(submit(one) for one in islice(waiting, 1))

@@ -1,0 +1,31 @@
+"""Automations of Prefect's server that serving sets up, each once."""
+
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.events.schemas.automations import AutomationCore
+
+
+def set_up(wanted: AutomationCore) -> None:
+    """See to it that Prefect's server has an automation of this name, once, and as it is wanted.
+
+    One that somebody turned off stays off. One that is as it should be is left alone: changed, it would forget the
+    events of which it is waiting to hear.
+    """
+    with get_client(sync_client=True) as client:
+        found = client.read_automations_by_name(wanted.name)
+        if not found:
+            client.create_automation(wanted)
+        for one in found[:1]:
+            if _content(one) != _content(wanted):
+                client.update_automation(one.id, wanted.model_copy(update={"enabled": one.enabled}))
+        for another in found[1:]:  # two processes began to serve at the same instant
+            client.delete_automation(another.id)
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """Give what an automation does, without what a server numbers."""
+    return {
+        **automation.model_dump(mode="json", include={"description", "actions"}),
+        "trigger": automation.trigger.model_dump(mode="json", exclude={"id"}),
+    }
