@@ -1,6 +1,5 @@
 """Copies of what passed: byte for byte, under their own keys, none wrong and all accounted for."""
 
-import asyncio
 import re
 from collections import Counter
 from pathlib import Path
@@ -23,10 +22,6 @@ from tests.stores.buckets import fill
 from tests.stores.keys import CONTROL, ODD, make_keys
 
 QUICK = Patience(request_timeout_seconds=2.0, read_attempts=12, first_pause_seconds=0.01)
-
-
-def whole(store: S3Store, info: ObjectInfo) -> bytes:
-    return asyncio.run(store.read(info, start=0, end=info.size))
 
 
 def contents(server: S3Server, bucket: str, folder: str) -> dict[str, bytes]:
