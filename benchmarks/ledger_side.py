@@ -1,0 +1,246 @@
+"""What the ledger takes on one database, beside the database alone doing the same inserts and reads."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import sqlalchemy as sa
+
+from benchmarks.made import CRITERIA
+from benchmarks.made_ledger import CLOCK, LISTED, listed_object, make_headers
+from dicom_sieve import Ledger
+from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.headers import Instance
+from dicom_sieve.ledger.deciding import count_refused, count_series
+from dicom_sieve.ledger.indexing import IndexedObject, record_headers, unread_objects
+from dicom_sieve.ledger.lease import Lease
+from dicom_sieve.ledger.runs import begin_run, bind_snapshot, finish_run
+from dicom_sieve.ledger.seals import seal_rows
+from dicom_sieve.ledger.tables import RunState, series_decision
+from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.screening import Silent
+from dicom_sieve.screening.decide import decide
+from dicom_sieve.screening.snapshot import take_snapshot
+
+CHANGED_EVERY = 100
+SHARD_OBJECTS = 1_000
+_PAGE = 20_000
+_BARE_RUN = 1_000_000_000
+"""Decisions of the database alone bear numbers from here: no run has them."""
+
+Steps = dict[str, float]
+"""Seconds by what they went into."""
+
+
+@dataclass
+class Watch:
+    """Tells what the steps of one piece of work took."""
+
+    steps: Steps = field(default_factory=dict)
+    _since: float = field(default_factory=time.perf_counter)
+    _cpu_since: float = field(default_factory=time.process_time)
+
+    def lap(self, step: str) -> None:
+        """Say that a step has ended."""
+        now = time.perf_counter()
+        self.steps[step] = now - self._since
+        self._since = now
+
+    def end(self) -> Steps:
+        """Give all steps, with their sum, and the CPU time of this process: it is less when others use the machine."""
+        return {
+            **self.steps,
+            "all": sum(self.steps.values()),
+            "all, CPU of the client": time.process_time() - self._cpu_since,
+        }
+
+
+def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
+    """Do all that a run over an unchanged location does behind its listing."""
+    watch = Watch()
+    criteria = compile_criteria(CRITERIA)
+    with lease.writing() as connection:
+        number, _ = begin_run(
+            connection,
+            execution_id=run_id,
+            location_id=lease.location_id,
+            criteria=[one.as_given() for one in CRITERIA],
+            criteria_digest="",
+            started_at=CLOCK,
+            software_version="",
+        )
+        bind_snapshot(connection, number, 1)
+    with ledger.engine.connect() as connection:
+        count_refused(connection, 1, lease.location_id)
+    watch.lap("begin")
+    judge = decide(lease, number, 1, criteria, Silent())
+    watch.lap("decide and record")
+    ledger.count_anew("decision")
+    watch.lap("ANALYZE")
+    counts = judge.counts()
+    with ledger.engine.connect() as connection:
+        counts["series"] = count_series(connection, number)
+    watch.lap("count series")
+    seal_rows(lease, number)
+    with lease.writing() as connection:
+        finish_run(connection, number, state=RunState.COMPLETED, finished_at=CLOCK, counts=counts)
+    watch.lap("seal")
+    return watch.end()
+
+
+def decide_bare(ledger: Ledger, turn: int) -> Steps:
+    """Read the same values of the same headers, and insert as many decisions, through the driver alone."""
+    is_postgresql = ledger.engine.dialect.name == "postgresql"
+    tags = ("00080020", "00080060")
+    values = ", ".join(
+        f"(attributes -> '{tag}')::text" if is_postgresql else f"attributes -> '$.\"{tag}\"'" for tag in tags
+    )
+    read = (
+        f"SELECT header.id, instances, bytes, {values} FROM header_change JOIN header ON header.id = header_id "
+        "WHERE location_id = 1 AND header_id >= {0} AND header_id < {1}"
+    )
+    watch = Watch()
+    reader, writer = (ledger.engine.raw_connection() for _ in range(2))
+    try:
+        first, run_number = 1, _BARE_RUN + turn
+        rows = reader.cursor()
+        cursor = writer.cursor()
+        while page := rows.execute(read.format(first, first + _PAGE)).fetchall():
+            decisions = [(run_number, row[0], "DISCARDED", '["MET", "NOT_MET"]') for row in page]
+            if is_postgresql:
+                with cursor.copy("COPY decision FROM STDIN") as copy:
+                    for one in decisions:
+                        copy.write_row(one)
+            else:
+                cursor.executemany("INSERT INTO decision VALUES (?, ?, ?, ?)", decisions)
+            writer.commit()
+            first += _PAGE
+    finally:
+        reader.close()
+        writer.close()
+    watch.lap("all")
+    return watch.steps
+
+
+@dataclass(frozen=True)
+class ListedStore:
+    """A bucket of which a hundredth changes from one listing to the next.
+
+    Attributes:
+        objects: How many.
+        turn: How often it has changed.
+        location: Where it pretends to be.
+    """
+
+    objects: int
+    turn: int
+    location: Location = LISTED
+
+    def list(self) -> Iterator[ObjectInfo]:
+        """Give every object in the order of keys."""
+        return (listed_object(number, number % CHANGED_EVERY < self.turn) for number in range(self.objects))
+
+
+def list_again(lease: Lease, store: ListedStore) -> Steps:
+    """Take a snapshot of a location of which a hundredth has changed."""
+    watch = Watch()
+    _, counts = take_snapshot(store, lease, clock=lambda: CLOCK, observer=Silent())
+    watch.lap("all")
+    if (counts.listed, counts.added) != (store.objects, store.objects // CHANGED_EVERY):
+        raise ValueError(f"a hundredth of the objects was to change, not {counts}")
+    return watch.steps
+
+
+def index_what_changed(lease: Lease) -> float:
+    """Record a header for every object that has none, in shards; gives objects a second."""
+    known = next(make_headers(1)).header
+    unread = list(unread_objects(lease.engine, lease.location_id))
+    began = time.perf_counter()
+    for start in range(0, len(unread), SHARD_OBJECTS):
+        shard = [
+            IndexedObject(one.id, one.info, Instance(known, f"1.2.840.113619.4.{one.id}"))
+            for one in unread[start : start + SHARD_OBJECTS]
+        ]
+        with lease.writing() as connection:
+            record_headers(connection, shard)
+    return len(unread) / (time.perf_counter() - began)
+
+
+def list_bare(ledger: Ledger) -> Steps:
+    """Read what is known of the same objects in the order of keys, and change a hundredth of them."""
+    watch = Watch()
+    connection = ledger.engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT id, key, etag, size, header_id FROM object "
+            "WHERE location_id = 2 AND removed_in IS NULL ORDER BY key"
+        )
+        rows = cursor.fetchall()
+        changed = rows[::CHANGED_EVERY]
+        place = "%s" if ledger.engine.dialect.name == "postgresql" else "?"
+        cursor.executemany(f"UPDATE object SET removed_in = 2 WHERE id = {place}", [(row[0],) for row in changed])
+        names = "location_id, key, etag, size, last_modified, added_in"
+        cursor.executemany(
+            f"INSERT INTO object ({names}) VALUES (2, {place}, {place}, {place}, '2026-01-01', 2)",
+            [row[1:4] for row in changed],
+        )
+        watch.lap("all")
+        connection.rollback()
+    finally:
+        connection.close()
+    return watch.steps
+
+
+def trace_some(ledger: Ledger, headers: int, count: int) -> dict[str, list[float]]:
+    """Trace objects by key, instances and series by UID; gives the seconds of each."""
+    chance = random.Random(1)
+    wanted = {chance.randrange(1, headers + 1) for _ in range(count)}
+    some = [one for one in make_headers(headers) if one.id in wanted]
+    ways: dict[str, Callable[[Any], str]] = {
+        "key": lambda one: one.key(0),
+        "SOP Instance UID": lambda one: one.sop_instance_uid(one.objects - 1),
+        "Series Instance UID": lambda one: str(one.header.series_instance_uid),
+    }
+    return {way: [_seconds(ledger, name(one)) for one in some] for way, name in ways.items()}
+
+
+def _seconds(ledger: Ledger, key_or_uid: str) -> float:
+    began = time.perf_counter()
+    if not ledger.trace(key_or_uid):
+        raise LookupError("nothing was found of what was made")
+    return time.perf_counter() - began
+
+
+def ask_for_series(ledger: Ledger, run_id: str, headers: int) -> Steps:
+    """Ask the view for the series of a run: all of them, and one."""
+    series = next(one.header.series_instance_uid for one in make_headers(headers) if one.id == headers // 2)
+    watch = Watch()
+    of_run = series_decision.c.run_id == run_id
+    by_selection = sa.select(series_decision.c.selection, sa.func.count()).where(of_run).group_by("selection")
+    with ledger.engine.connect() as connection:
+        connection.execute(
+            sa.select(series_decision).where(of_run, series_decision.c.series_instance_uid == series)
+        ).one()
+        watch.lap("one series")
+        connection.execute(by_selection).all()
+        watch.lap("all series")
+    return watch.steps
+
+
+def bytes_held(ledger: Ledger) -> int:
+    """Give the size of the database on disk, whose log is empty."""
+    size = {
+        "postgresql": "SELECT pg_database_size(current_database())",
+        "sqlite": "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+    }
+    with ledger.engine.connect() as connection:
+        return int(connection.scalar(sa.text(size[connection.dialect.name])) or 0)
+
+
+def middle(turns: list[Steps]) -> Steps:
+    """Give the median of each step."""
+    return {step: median(one[step] for one in turns) for step in turns[0]}

@@ -1,0 +1,191 @@
+"""A ledger of very many headers and objects, made without reading any: seeded, and with the repetition of real buckets.
+
+Of ten headers six are one object each (projection images), four are series of up to sixty slices. A few series have two
+headers, because a value changed half-way. It is written as the database takes it fastest, its indexes last.
+"""
+
+import datetime
+import json
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.headers import Header
+from dicom_sieve.ledger import bulk
+from dicom_sieve.ledger.tables import header, location, object_, snapshot
+from dicom_sieve.objects import Location, ObjectInfo
+
+PLACE = Location("https://simulated", "made")
+LISTED = Location("https://simulated", "listed")
+CLOCK = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+OBJECTS_OF_HEADERS = (1, 1, 1, 24, 1, 1, 60, 1, 6, 4)
+"""Ten on average."""
+COUNT = """
+INSERT INTO header_change (location_id, header_id, snapshot_id, instances, bytes)
+SELECT location_id, header_id, added_in, COUNT(*), SUM(size) FROM object GROUP BY location_id, header_id, added_in
+"""
+_MODALITIES = ("CR", "DX", "US", "CT", "MG", "CR", "MR", "DX", "CT", "MR")
+_PARTS = ("CHEST", "ABDOMEN", "HEAD", "KNEE", "BREAST", "HAND")
+
+
+@dataclass(frozen=True, slots=True)
+class MadeHeader:
+    """One header, and how its objects are called.
+
+    Attributes:
+        id: Its row's.
+        header: What it says.
+        folder: Of the keys of its objects.
+        objects: How many it has.
+    """
+
+    id: int
+    header: Header
+    folder: str
+    objects: int
+
+    def key(self, number: int) -> str:
+        """Give the key of one of its objects, from 0."""
+        return f"{self.folder}/{number:06d}.dcm"
+
+    def sop_instance_uid(self, number: int) -> str:
+        """Give its SOP Instance UID."""
+        return f"{self.header.series_instance_uid}.{self.id}.{number}"
+
+
+def make_headers(count: int, seed: int = 20_260_101) -> Iterator[MadeHeader]:
+    """Make so many distinct headers."""
+    chance = random.Random(seed)
+    for number, (objects, modality) in zip(
+        range(1, count + 1), cycle(zip(OBJECTS_OF_HEADERS, _MODALITIES, strict=True))
+    ):
+        if number % 3 == 1:
+            born, sex = _day(chance, 1930, 2018), chance.choice("MF")
+            study = f"1.2.840.113619.2.{chance.getrandbits(56)}"
+            day, age = _day(chance, 2020, 2026), chance.randrange(1, 95)
+        if number % 10 != 5:  # else it is the series of the header before
+            series = f"{study}.{chance.getrandbits(32)}"
+        attributes = {
+            "00080008": ("ORIGINAL", "PRIMARY", "AXIAL"),
+            "00080020": (day,),
+            "00080021": (day,),
+            "00080022": (day,),
+            "00080023": (_day(chance, 2020, 2026) if number % 10 == 5 else day,),
+            "00080060": (modality,),
+            "00100030": (born,),
+            "00100040": (sex,),
+            "00101010": (f"{age:03d}Y",),
+            "00180015": (chance.choice(_PARTS),),
+            "00185100": ("HFS",),
+            "00200060": (),
+            "00281040": (f"HEADER {number}",),  # what makes it distinct
+        }
+        made = Header(study, series, "1.2.840.10008.5.1.4.1.1.2", attributes)
+        yield MadeHeader(number, made, f"archive/{(number - 1) // 3:07d}/{number:08d}", objects)
+
+
+def make_objects(headers: Iterable[MadeHeader]) -> Iterator[tuple[MadeHeader, int, ObjectInfo]]:
+    """Make their objects in the order of keys: header, number within it, and as it is listed."""
+    for one in headers:
+        for number in range(one.objects):
+            yield one, number, ObjectInfo(one.key(number), f"{one.id:024x}{number:08x}", 524_288 + number, CLOCK)
+
+
+def listed_object(number: int, version: int = 0) -> ObjectInfo:
+    """Give an object of the location `LISTED`; keys come in the order of numbers."""
+    return ObjectInfo(f"archive/{number // 100:07d}/{number:09d}.dcm", f"{version:08x}{number:024x}", 524_288, CLOCK)
+
+
+def make_ledger(url: str, headers: int, listed: int) -> None:
+    """Fill an empty database: every object is known.
+
+    Args:
+        url: The database's.
+        headers: Distinct headers of location 1, `PLACE`, which has ten times as many objects.
+        listed: Objects of location 2, `LISTED`, with the same headers.
+    """
+    with open_ledger(url) as ledger, ledger.engine.connect() as connection:
+        _relax(connection)
+        counts = {"listed": 0, "bytes": 0, "added": 1, "removed": 0}  # of which only that something was added counts
+        for number, place in enumerate((PLACE, LISTED), 1):
+            values = {"endpoint": place.endpoint, "bucket": place.bucket, "prefix": place.prefix}
+            connection.execute(sa.insert(location).values(id=number, **values))
+            of = {"id": number, "location_id": number, "state": "COMPLETE"}
+            connection.execute(sa.insert(snapshot).values(**of, counts=counts, started_at=CLOCK, listed_at=CLOCK))
+        statistics = _statistics(connection)
+        indexes = sorted(object_.indexes, key=str) + sorted(header.indexes, key=str)
+        for index in indexes:
+            index.drop(connection)
+        bulk.append(connection, header, header.columns.keys(), map(_header_row, make_headers(headers)))
+        as_moment = bulk.stored(connection, object_.c.last_modified)
+        modified = as_moment(CLOCK)
+        columns = [column.name for column in object_.columns if column.name not in {"id", "removed_in"}]
+        everything = make_objects(make_headers(headers))
+        bulk.append(connection, object_, columns, _object_rows(everything, modified))
+        bulk.append(connection, object_, columns, _listed_rows(headers, listed, modified))
+        connection.execute(sa.text(COUNT))
+        for index in indexes:
+            index.create(connection)
+        for of_index in statistics:  # they went with the indexes
+            connection.exec_driver_sql("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", of_index)
+        _set_sequences(connection)
+        connection.commit()
+        _tidy(ledger)
+
+
+def _relax(connection: sa.Connection) -> None:
+    """Leave out checks of what is known to be right, for the filling alone."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+    else:
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.exec_driver_sql("PRAGMA cache_size = -200000")
+
+
+def _statistics(connection: sa.Connection) -> list[tuple[Any, ...]]:
+    """Give what SQLite is to take for granted of the indexes."""
+    if connection.dialect.name == "postgresql":
+        return []
+    query = "SELECT * FROM sqlite_stat1 WHERE tbl IN ('object', 'header') AND idx NOT LIKE 'sqlite%'"
+    return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+def _tidy(ledger: Ledger) -> None:
+    """Bring the database to rest, as it is after an hour: what was written is in its place, and counted."""
+    with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        postgresql = connection.dialect.name == "postgresql"
+        connection.exec_driver_sql("VACUUM" if postgresql else "PRAGMA wal_checkpoint(TRUNCATE)")
+    ledger.count_anew("object", "header", "header_change")
+
+
+def _set_sequences(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        for name in ("location", "snapshot", "header"):
+            connection.exec_driver_sql(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))")
+
+
+def _header_row(one: MadeHeader) -> tuple[Any, ...]:
+    known = one.header
+    attributes = json.dumps(dict(known.attributes))
+    uids = (known.study_instance_uid, known.series_instance_uid, known.sop_class_uid)
+    return (one.id, known.digest, *uids, attributes, None)
+
+
+def _object_rows(objects: Iterable[tuple[MadeHeader, int, ObjectInfo]], modified: Any) -> Iterator[tuple[Any, ...]]:
+    for one, number, info in objects:
+        yield 1, info.key, info.etag, info.size, modified, one.id, one.sop_instance_uid(number), 1
+
+
+def _listed_rows(headers: int, count: int, modified: Any) -> Iterator[tuple[Any, ...]]:
+    for number in range(count):
+        info = listed_object(number)
+        yield 2, info.key, info.etag, info.size, modified, number % headers + 1, f"1.2.840.113619.3.{number}", 2
+
+
+def _day(chance: random.Random, first_year: int, end_year: int) -> str:
+    return f"{chance.randrange(first_year, end_year)}{chance.randrange(1, 13):02d}{chance.randrange(1, 29):02d}"
