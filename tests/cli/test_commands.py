@@ -264,7 +264,7 @@ class TestTrace:
         assert "Modality (0008,0060) is one of CT or MR: MET, value 'CT'" in done.stdout
 
     def test_tells_of_a_series_by_its_uid_and_of_an_absent_value(self, command: Command) -> None:
-        [traced] = json.loads(command("trace", "1.8", "--json").stdout)
+        [traced] = json.loads(command("trace", "1.8", "--json").stdout)["objects"]
 
         assert traced["key"] == "undated.dcm"
         assert traced["named_values"] == {"StudyDate": None, "Modality": ["MR"]}

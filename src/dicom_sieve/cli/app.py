@@ -4,6 +4,7 @@ import dataclasses
 import sys
 import uuid
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,11 @@ import typer
 
 from dicom_sieve.cli import text
 from dicom_sieve.cli.audit import audit_app, ledger_app
+from dicom_sieve.cli.computations import computations_app
 from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import AsJson, Run
+from dicom_sieve.cli.trace_text import named_values, show_result, show_trace
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.version import __version__
@@ -172,20 +175,30 @@ def series(
 @app.command(epilog="Example: dicom-sieve trace 1.2.276.0.7230010.3.1.4.2323910823.3528.1597261298.712.dcm")
 def trace(
     key_or_uid: Annotated[
-        str, typer.Argument(metavar="KEY-OR-UID", help="A key, or the UID of an instance, a series or a study.")
+        str,
+        typer.Argument(
+            metavar="KEY-OR-UID", help="A key, the UID of an instance, a series or a study, or the URI of a result."
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Tell everything known: where, when seen, values that criteria named, each run's findings in words, verdict."""
+    """Tell everything known: where, when seen, values that criteria named, each run's findings, verdict, results.
+
+    Of a result of a computation: which series, objects, run and criteria it comes from.
+    """
     with open_ledger() as ledger:
-        objects = ledger.trace(key_or_uid)
-    if as_json:
-        text.show_json([{**dataclasses.asdict(one), "named_values": text.named_values(one)} for one in objects])
-    for number, one in enumerate(objects if not as_json else ()):
-        text.show_lines(*[""] * bool(number))
-        text.show_trace(one)
-    if not objects:
+        objects, results = ledger.trace(key_or_uid), ledger.trace_results(key_or_uid)
+    if not objects and not results:
         leave(f"nothing is known of {text.inert(key_or_uid)}", FAILED)
+    if as_json:
+        named = [{**dataclasses.asdict(one), "named_values": named_values(one)} for one in objects]
+        text.show_json({"objects": named, "results": [dataclasses.asdict(one) for one in results]})
+        return
+    for number, show in enumerate(
+        [*(partial(show_trace, one) for one in objects), *(partial(show_result, one) for one in results)]
+    ):
+        text.show_lines(*[""] * bool(number))
+        show()
 
 
 @app.command(epilog="Example: dicom-sieve up --port 4200")
@@ -213,4 +226,5 @@ def serve() -> None:
 
 
 app.add_typer(audit_app)
+app.add_typer(computations_app)
 app.add_typer(ledger_app, name="ledger")

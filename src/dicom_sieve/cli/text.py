@@ -16,9 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dicom_sieve.criteria import CompiledCriterion, Criterion, Finding, compile_criteria
-from dicom_sieve.criteria.attribute import format_tag
 from dicom_sieve.headers import Defect
-from dicom_sieve.ledger import RunRow, SeriesRow, TracedObject
+from dicom_sieve.ledger import RunRow, SeriesRow
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -164,50 +163,6 @@ def show_series(rows: Iterable[SeriesRow]) -> None:
         ],
         right=("instances", "passed", "discarded", "duplicates"),
     )
-
-
-def show_trace(one: TracedObject) -> None:
-    """Print everything known of one object, in words."""
-    gone = f"; gone by {moment(one.gone_at)}" if one.gone_at else ""
-    show_lines(
-        f"object     {one.bucket}/{one.key} at {one.endpoint}",
-        f"bytes      {one.size:,}, etag {one.etag}, modified {moment(one.last_modified)}",
-        f"seen       {moment(one.seen_at)}{gone}",
-    )
-    for name, uid in (
-        ("instance", one.sop_instance_uid),
-        ("series", one.series_instance_uid),
-        ("study", one.study_instance_uid),
-        ("SOP class", one.sop_class_uid),
-    ):
-        if uid:
-            show_lines(f"{name:<10} {uid}")
-    if one.attributes is None:
-        show_lines("header     not read")
-    if one.defect:
-        show_lines(f"defect     {one.defect}: {Defect(one.defect).describe()}")
-    for judged in one.decisions:
-        show_lines("", f"run {judged.run_id} of {moment(judged.started_at)}: {judged.verdict or 'not judged'}")
-        for criterion, finding in zip(compiled(judged.criteria), judged.findings, strict=False):
-            values = (one.attributes or {}).get(criterion.attribute.hex_tag)
-            show_lines(f"  {criterion.describe()}: {finding}, value {_values(values)}")
-
-
-def named_values(one: TracedObject) -> dict[str, list[str] | None]:
-    """Give the values of the attributes that any criterion named, by keyword."""
-    values: dict[str, list[str] | None] = {}
-    for judged in one.decisions:
-        for criterion in compiled(judged.criteria):
-            attribute = criterion.attribute
-            raw = (one.attributes or {}).get(attribute.hex_tag)
-            values[attribute.keyword or format_tag(attribute.tag)] = None if raw is None else list(raw)
-    return values
-
-
-def _values(values: Sequence[str] | None) -> str:
-    if values is None:
-        return "absent"
-    return " \\ ".join(repr(value) for value in values) or "empty"
 
 
 def _number(counts: Mapping[str, Any], name: str) -> str:

@@ -1,10 +1,13 @@
 """What is remembered. The only home of SQL."""
 
+from dicom_sieve.ledger.computed import ComputationRow, ComputedSeries, TracedInput, TracedResult
 from dicom_sieve.ledger.ledger import Ledger, RecordedRun, open_ledger
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow
 from dicom_sieve.ledger.trace import TracedDecision, TracedObject
 
 __all__ = [
+    "ComputationRow",
+    "ComputedSeries",
     "InstanceRow",
     "Ledger",
     "RecordedRun",
@@ -12,6 +15,8 @@ __all__ = [
     "RunRow",
     "SeriesRow",
     "TracedDecision",
+    "TracedInput",
     "TracedObject",
+    "TracedResult",
     "open_ledger",
 ]

@@ -11,6 +11,14 @@ import sqlalchemy as sa
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import UnknownRunError
 from dicom_sieve.ledger import database
+from dicom_sieve.ledger.computed import (
+    ComputationRow,
+    ComputedSeries,
+    TracedResult,
+    list_computations,
+    list_series,
+    trace_results,
+)
 from dicom_sieve.ledger.computing import Computation, Inputs, Outputs, compute
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease, hold, is_abandoned
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
@@ -64,6 +72,10 @@ class RecordedRun:
             query = query.where(series_decision.c.selection == selection)
         return Rows(self.engine, query.order_by(series_decision.c.series_instance_uid), make_series)
 
+    def computed(self) -> list[ComputedSeries]:
+        """Give what became of every series that was computed on, the newest computation first."""
+        return list_series(self.engine, self.row.number)
+
 
 class Ledger:
     """The SQL record of everything.
@@ -108,6 +120,14 @@ class Ledger:
         if not run_id or len(matching) != 1:
             raise UnknownRunError(run_id)
         return RecordedRun(self.engine, matching[0])
+
+    def computations(self, run: str | None = None) -> list[ComputationRow]:
+        """Give every computation, or those of one run by its id or its beginning, the newest first."""
+        return list_computations(self.engine, None if run is None else self.run(run).row.number)
+
+    def trace_results(self, uri_or_uid: str) -> list[TracedResult]:
+        """Give all that a result of a computation comes from, by its URI or SOP Instance UID, the newest first."""
+        return trace_results(self.engine, uri_or_uid)
 
     def trace(self, key_or_uid: str) -> list[TracedObject]:
         """Give everything known of an object by its key, an instance, a series or a study by its UID."""

@@ -276,6 +276,7 @@ computation_output = sa.Table(
     sa.Column("recorded_at", UtcDateTime, nullable=False),
     sa.Index("computation_output_computation_id", "computation_id", "series_instance_uid"),
     sa.Index("computation_output_sop_instance_uid", "sop_instance_uid"),
+    sa.Index("computation_output_uri", "uri"),
 )
 
 # The views, for reading through SQLAlchemy: types as the ledger's users see them.

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.computed import ComputedSeries, computed_series
 from dicom_sieve.ledger.tables import decision, header, location, object_, run, snapshot
 
 _ROW_COLUMNS = ("location_id", "header_id", "added_in", "removed_in")
@@ -23,6 +24,7 @@ class TracedDecision:
         criteria: As given.
         verdict: ``PASSED`` or ``DISCARDED``; None where the run did not judge the object.
         findings: One a criterion, in their order.
+        computations: What was computed on the object's series under this run, the newest first.
     """
 
     run_id: str
@@ -30,6 +32,7 @@ class TracedDecision:
     criteria: Sequence[Mapping[str, Any]]
     verdict: str | None
     findings: tuple[str, ...]
+    computations: tuple[ComputedSeries, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
     runs = _runs(connection, {row.location_id for row in rows})
     numbers = [one.number for over in runs.values() for one in over]
     judged = _decisions(connection, numbers, {row.header_id for row in rows})
+    computed = computed_series(connection, {row.series_instance_uid for row in rows} - {None})
     found = []
     for row in rows:
         fields = row._asdict()
@@ -103,8 +107,9 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
         for over in runs[location_id]:
             if added <= over.snapshot_id and (removed is None or over.snapshot_id < removed):
                 verdict, findings = judged.get((over.number, header_id), (None, None))
+                results = tuple(computed.get((over.id, row.series_instance_uid), ()))
                 one.decisions.append(
-                    TracedDecision(over.id, over.started_at, over.criteria, verdict, tuple(findings or ()))
+                    TracedDecision(over.id, over.started_at, over.criteria, verdict, tuple(findings or ()), results)
                 )
         found.append(one)
     return found

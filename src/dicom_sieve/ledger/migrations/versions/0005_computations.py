@@ -16,3 +16,4 @@ def upgrade() -> None:
     op.add_column("computation_input", sa.Column("started_at", sa.DateTime(timezone=True)))
     op.add_column("computation_input", sa.Column("finished_at", sa.DateTime(timezone=True)))
     op.create_index("computation_input_digest", "computation_input", ["digest"])
+    op.create_index("computation_output_uri", "computation_output", ["uri"])
