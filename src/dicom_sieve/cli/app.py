@@ -13,7 +13,7 @@ import typer
 from dicom_sieve.cli import text
 from dicom_sieve.cli.audit import audit_app, ledger_app
 from dicom_sieve.cli.computations import computations_app
-from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
+from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read_json_file
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import AsJson, Run
 from dicom_sieve.cli.trace_text import named_values, show_result, show_trace
@@ -201,28 +201,44 @@ def trace(
         show()
 
 
+ThenSegment = Annotated[
+    Path | None,
+    typer.Option(
+        "--then-segment",
+        metavar="FILE",
+        help="JSON with input_s3_parameters and output_s3_parameters: segment-series follows each run that completed "
+        "on that bucket.",
+    ),
+]
+
+
 @app.command(epilog="Example: dicom-sieve up --port 4200")
 def up(
     host: Annotated[str, typer.Option(help="Where Prefect's server listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 4200,
+    then_segment: ThenSegment = None,
 ) -> None:
     """Start a Prefect server and serve the deployments, until stopped."""
     from dicom_sieve.cli.servers import run_server_and_deployments  # noqa: PLC0415 - needed here alone
 
-    run_server_and_deployments(host, port)
+    run_server_and_deployments(host, port, () if then_segment is None else ("--then-segment", str(then_segment)))
 
 
 @app.command(epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve serve")
-def serve() -> None:
+def serve(then_segment: ThenSegment = None) -> None:
     """Serve the deployments against the Prefect server that PREFECT_API_URL names, until stopped."""
-    from dicom_sieve.flows.deployments import serve_deployments  # noqa: PLC0415 - Prefect is slow to import
+    from dicom_sieve.flows.deployments import deployments, serve_deployments, without_extra  # noqa: PLC0415
     from dicom_sieve.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
+    following = None if then_segment is None else read_json_file(then_segment)
+    names = [f"{one.flow_name}/{one.name}" for one in deployments()]
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
-        text.show_lines(f"ledger {ledger.address}; serving clean-dicom/default")
+        text.show_lines(f"ledger {ledger.address}; serving {' and '.join(names)}")
+    if missing := without_extra():
+        text.show_lines(missing)
     sys.stdout.flush()
-    serve_deployments(settings.runs_in_flight)
+    serve_deployments(settings.runs_in_flight, then_segment=following)
 
 
 app.add_typer(audit_app)

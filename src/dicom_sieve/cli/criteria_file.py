@@ -16,18 +16,26 @@ def read_criteria_file(path: Path) -> tuple[Criterion, ...]:
     Raises:
         InvalidRequestError: Every problem, one line each.
     """
+    criteria, problems = read_criteria(_find_list(read_json_file(path)), keywords_allowed=True)
+    if problems:
+        raise InvalidRequestError(problems)
+    return criteria
+
+
+def read_json_file(path: Path) -> Any:
+    """Read a file of JSON.
+
+    Raises:
+        InvalidRequestError: It cannot be read, or is none.
+    """
     try:
-        given = _find_list(json.loads(path.read_text(encoding="utf-8")))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidRequestError((f"{path}: cannot be read: {error.strerror}",)) from None
     except UnicodeDecodeError:
         raise InvalidRequestError((f"{path}: is not UTF-8 text; accepted: JSON",)) from None
     except json.JSONDecodeError as error:
         raise InvalidRequestError((f"{path}:{error.lineno}:{error.colno}: is not JSON: {error.msg}",)) from None
-    criteria, problems = read_criteria(given, keywords_allowed=True)
-    if problems:
-        raise InvalidRequestError(problems)
-    return criteria
 
 
 def _find_list(given: Any) -> Any:

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -27,8 +27,13 @@ class ServerError(DicomSieveError):
         super().__init__(message)
 
 
-def run_server_and_deployments(host: str, port: int) -> None:
+def run_server_and_deployments(host: str, port: int, serving: Sequence[str] = ()) -> None:
     """Run both until one ends or this process is told to stop; then stop both.
+
+    Args:
+        host: Where the server listens.
+        port: Its port.
+        serving: Options of ``dicom-sieve serve``.
 
     Raises:
         ServerError: The port is taken, or one of them ended by itself.
@@ -45,7 +50,7 @@ def run_server_and_deployments(host: str, port: int) -> None:
     try:
         with child([*server, "--log-level", "WARNING"], environment) as prefect:
             _wait_until_healthy(url, prefect)
-            with child([sys.executable, "-m", "dicom_sieve", "serve"], environment) as deployments:
+            with child([sys.executable, "-m", "dicom_sieve", "serve", *serving], environment) as deployments:
                 text.show_lines(f"Prefect    {url}", f"API        {url}/api", "stop with Ctrl-C")
                 sys.stdout.flush()
                 _wait_for_end(prefect, deployments)

@@ -72,13 +72,13 @@ def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, then_segme
         InvalidRequestError: What is to be started afterwards is not accepted, or is not installed.
     """
     served = deployments(name)
-    set_up(heartbeats.describe_automation())
     if then_segment is not None:
-        if missing_packages():
-            raise InvalidRequestError((without_extra(),))
+        if missing := without_extra():
+            raise InvalidRequestError((missing,))
         location, parameters = chain.read_then_segment(then_segment)
         deployment_id = UUID(str(served[-1].apply()))
         set_up(chain.describe_automation(location, parameters, deployment_id))
+    set_up(heartbeats.describe_automation())
     serve(*served, limit=runs_in_flight, print_starting_message=False, heartbeat_seconds=heartbeats.HEARTBEAT_SECONDS)
 
 
