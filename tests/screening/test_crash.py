@@ -21,6 +21,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import open_ledger
+from dicom_sieve.ledger.verify import verify
 from tests.ledger.export import export
 from tests.screening.doomed import SHARD_OBJECTS, WORKERS, Work, screen_and_note
 from tests.screening.screenings import ct, mr, sql
@@ -150,6 +151,7 @@ class TestKilledAtRandomPoints:
                 assert_same(export(ledger, "before", outcome.run_id), expected, outcome.run_id, work.output)
                 assert {row.state for row in ledger.runs()} <= {"COMPLETED", "FAILED"}
                 assert sql(ledger, "SELECT * FROM lease") == []
+                assert verify(ledger.engine).damages == []
             databases.indexed(work.url)
 
 
