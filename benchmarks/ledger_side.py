@@ -172,16 +172,19 @@ def index_what_changed(lease: Lease) -> float:
 def list_bare(ledger: Ledger) -> Steps:
     """Read what is known of the same objects in the order of keys, and change a hundredth of them."""
     watch = Watch()
+    is_postgresql = ledger.engine.dialect.name == "postgresql"
+    place = "%s" if is_postgresql else "?"
     connection = ledger.engine.raw_connection()
     try:
-        cursor = connection.cursor()
-        cursor.execute(
+        reader = connection.cursor("bare") if is_postgresql else connection.cursor()  # a name: on the server's side
+        reader.execute(
             "SELECT id, key, etag, size, header_id FROM object "
             "WHERE location_id = 2 AND removed_in IS NULL ORDER BY key"
         )
-        rows = cursor.fetchall()
-        changed = rows[::CHANGED_EVERY]
-        place = "%s" if ledger.engine.dialect.name == "postgresql" else "?"
+        changed: list[tuple[Any, ...]] = []
+        while page := reader.fetchmany(_PAGE):
+            changed += page[::CHANGED_EVERY]
+        cursor = connection.cursor()
         cursor.executemany(f"UPDATE object SET removed_in = 2 WHERE id = {place}", [(row[0],) for row in changed])
         names = "location_id, key, etag, size, last_modified, added_in"
         cursor.executemany(
