@@ -7,6 +7,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from typer.main import get_command
@@ -15,17 +17,21 @@ from dicom_sieve import open_ledger
 from dicom_sieve.cli.app import app
 from dicom_sieve.criteria import Criterion, Finding, Operation, ValueRepresentation, compile_criteria
 from dicom_sieve.criteria.criterion import OPERATIONS
-from dicom_sieve.flows import heartbeats
+from dicom_sieve.flows import chain, heartbeats, names
+from dicom_sieve.flows.parameters import SegmentParameters
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import database, tables
 from dicom_sieve.ledger.lease import LEASE_SECONDS
 from dicom_sieve.publishing.parts import INSTANCES, SERIES
 from dicom_sieve.screening import Screening, screen
+from dicom_sieve.segmentation.volume import MOST_VOXELS
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import DirectoryStore
 from tests.builders import make_instance
+from tests.segmentation.phantom import Phantom
 
 ROOT = Path(__file__).parent.parent
+IS_CT = [Criterion(dicom_tag=("0008", "0060"), operation=Operation.EQUALS, reference="CT")]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
@@ -167,16 +173,55 @@ class TestLedger:
         connection.close()
 
 
+class TestComputations:
+    def test_the_states_of_a_series_are_the_code_s(self) -> None:
+        rows = table(section(read("docs/computations.md"), "What becomes of a series"))
+        assert [row[0] for row in rows] == list(tables.InputState)
+
+    def test_the_example_of_a_request_is_accepted(self) -> None:
+        request, then = (json.loads(block) for block in code_blocks(read("docs/computations.md"), "json"))
+        assert list(SegmentParameters.model_fields) == list(request["parameters"])
+        jsonschema.validate(request["parameters"], SegmentParameters.model_json_schema())
+        jsonschema.validate({**request["parameters"], **then}, SegmentParameters.model_json_schema())
+        assert list(then) == list(chain.LOCATIONS)
+
+    def test_the_event_is_the_code_s(self) -> None:
+        assert f"`{names.RUN_COMPLETED}`" in section(read("docs/computations.md"), "After each cleaning run")
+
+    def test_the_bound_is_the_code_s(self) -> None:
+        assert f"more than {MOST_VOXELS // 1_000_000} million voxels" in read("docs/computations.md")
+
+
 class TestPython:
+    def test_the_computation_of_one_s_own_runs(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "images").mkdir()
+        slices = list(Phantom(shape=(3, 16, 16)).instances())
+        for number, one in enumerate(slices):
+            one.save_as(tmp_path / "images" / f"{number}.dcm")
+        url = f"sqlite:///{tmp_path / 'ledger.db'}"
+        with open_ledger(url) as ledger:
+            asked = Screening("1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b", DirectoryStore(tmp_path / "images"), IS_CT)
+            screen(asked, ledger)
+        monkeypatch.setenv("DICOM_SIEVE_DATABASE_URL", url)
+        monkeypatch.chdir(tmp_path)
+
+        exec(code_blocks(read("docs/computations.md"), "python")[0], {})
+
+        assert capsys.readouterr().out == "{'COMPLETED': 1}\n"
+        [file] = (tmp_path / "results").rglob("mean.json")
+        stored = [np.frombuffer(one.PixelData, dtype=np.int16) for one in slices]
+        assert json.loads(file.read_text())["mean"] == pytest.approx(float(np.mean(stored)), abs=0.01)
+
     @pytest.mark.parametrize("name", ["README.md", "docs/ledger.md"])
     def test_the_example_runs(self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         images = tmp_path / "images"
         images.mkdir()
         (images / "1.dcm").write_bytes(make_instance(Modality="CT"))
         url = f"sqlite:///{tmp_path / 'ledger.db'}"
-        criteria = [Criterion(dicom_tag=("0008", "0060"), operation=Operation.EQUALS, reference="CT")]
         with open_ledger(url) as ledger:
-            screen(Screening("1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b", DirectoryStore(images), criteria), ledger)
+            screen(Screening("1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b", DirectoryStore(images), IS_CT), ledger)
         monkeypatch.setenv("DICOM_SIEVE_DATABASE_URL", url)
         names: dict[str, Any] = {}
 
