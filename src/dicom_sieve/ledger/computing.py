@@ -124,7 +124,7 @@ class Computation:
         """Count the series by what became of them: COMPLETED, FAILED, REFUSED, SKIPPED, RUNNING."""
         counts: Counter[str] = Counter()
         for state, _, number in self.reasons():
-            counts[state] += number
+            counts[state.value] += number
         return dict(counts)
 
 
