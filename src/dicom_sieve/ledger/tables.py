@@ -212,7 +212,6 @@ seal_block = sa.Table(
     sa.Column("row_count", sa.BigInteger, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("marks", sa.LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 forgotten = sa.Table(
