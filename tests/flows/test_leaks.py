@@ -19,7 +19,8 @@ from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.conftest import ledger_url
 from tests.flows.s3_proxy import Answer, Asked, S3Proxy, s3_proxy
-from tests.prefect_server import PrefectServer, wait_for
+from tests.prefect_server import SEGMENT, PrefectServer, wait_for
+from tests.segmentation.bucket import objects, slices
 
 LEDGER_PASSWORD = "planted-password"
 BOMB = "PLANTEDBOMB"
@@ -75,6 +76,17 @@ def results_bucket(moto_server: S3Server) -> str:
 
 
 @pytest.fixture(scope="module")
+def phantoms(moto_server: S3Server) -> str:
+    """A bucket of two CT series of the same patient; in one of them a value makes a library raise what quotes it."""
+    name = moto_server.make_bucket()
+    plain = {**planted.PATIENT, "StudyDate": "20230314"}
+    for series, attributes in (("sound", plain), ("broken", planted.PATIENT)):
+        for key, body in objects(series, slices(series, **attributes)).items():
+            moto_server.client().put_object(Bucket=name, Key=key, Body=body)
+    return name
+
+
+@pytest.fixture(scope="module")
 def runs(
     prefect: PrefectServer,
     moto_server: S3Server,
@@ -82,6 +94,7 @@ def runs(
     bomb_bucket: str,
     results_bucket: str,
     proxies: dict[str, S3Proxy],
+    phantoms: str,
 ) -> dict[str, str]:
     """Ids of runs that end in every way there is, by name; all ended."""
     endpoint = moto_server.endpoint
@@ -93,6 +106,7 @@ def runs(
         "senseless": planted.request(
             endpoint, moto_bucket, criteria=[{**planted.IS_CT[0], "operation": "GREATER"}], **output
         ),
+        "phantoms": planted.request(endpoint, phantoms),
         **{name: planted.request(proxies[name].endpoint, moto_bucket) for name in RULES},
     }
     requests["output denied"] = planted.request(
@@ -110,6 +124,34 @@ def runs(
     ids["ledger unreachable"] = _call_without_ledger(prefect, planted.request(endpoint, moto_bucket))
     for run in ids.values():
         prefect.state(run)
+    segmented = _segment(prefect, ids["phantoms"], endpoint, proxies, phantoms, moto_server.make_bucket())
+    for run in segmented.values():
+        prefect.state(run)
+    return {**ids, **segmented}
+
+
+def _segment(
+    prefect: PrefectServer, run: str, endpoint: str, proxies: dict[str, S3Proxy], bucket: str, results: str
+) -> dict[str, str]:
+    """Start segmentations that end in every way; those that would compute the same, one after the other."""
+    denied, unreadable = proxies["output denied"].endpoint, proxies["may list but not read"].endpoint
+    asked: dict[str, Any] = {
+        "run_id": run,
+        "input_s3_parameters": planted.location(endpoint, bucket),
+        "output_s3_parameters": planted.location(endpoint, results),
+    }
+    changes: dict[str, Any] = {
+        "segmented to where it is denied": {"output_s3_parameters": planted.location(denied, results)},
+        "segmented from where it is denied": {"input_s3_parameters": planted.location(unreadable, bucket)},
+        "segmented": {},
+        "segmented, of another bucket": {"input_s3_parameters": planted.location(endpoint, "no-such-bucket")},
+        "segmented, misshapen": {"run_id": planted.CREDENTIALS, "output_s3_parameters": [planted.CREDENTIALS]},
+        "segmented, unknown parameter": {"comment": planted.CREDENTIALS},
+    }
+    ids = {}
+    for name, change in changes.items():
+        ids[name] = prefect.start({**asked, **change}, flow=SEGMENT, enforce_parameter_schema=False)
+        prefect.state(ids[name])
     return ids
 
 
@@ -150,6 +192,12 @@ ENDS = {
     "misshapen": ("Failed", "input_s3_parameters: missing; accepted: bucket, region"),
     "unknown parameter": ("Crashed", "Process exited with status code: 1"),
     "ledger unreachable": ("Failed", "the ledger cannot be reached: postgresql://127.0.0.1:1/ledger"),
+    "segmented": ("Failed", "1 series segmented, 0 refused, 1 failed, 0 computed before"),
+    "segmented to where it is denied": ("Failed", "0 series segmented, 0 refused, 2 failed"),
+    "segmented from where it is denied": ("Completed", "0 series segmented, 2 refused, 0 failed"),
+    "segmented, of another bucket": ("Failed", "the inputs are s3://no-such-bucket"),
+    "segmented, misshapen": ("Failed", "run_id: is none; accepted: the id of a completed run, or the beginning of it"),
+    "segmented, unknown parameter": ("Crashed", "Process exited with status code: 1"),
 }
 
 
@@ -169,6 +217,14 @@ class TestTheEnd:
 
         assert recorded.row.state == "INCOMPLETE"
         assert [row.object_key for row in recorded.unread()] == ["two.dcm"]
+
+    def test_of_a_series_that_failed_says_where_and_not_on_which_value(
+        self, served_ledger: Ledger, runs: dict[str, str]
+    ) -> None:
+        failures = [row.failure for row in served_ledger.run(runs["phantoms"]).computed() if row.state == "FAILED"]
+
+        assert "ValueError at valuerep.py:" in str(failures)
+        assert _found([("ledger", str(failures))], SECRETS + VALUES) == []
 
     def test_of_an_unexpected_error_says_where(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
         logs = prefect.all_of("/logs/filter", logs={"flow_run_id": {"any_": [runs["unexpected"]]}})
@@ -190,6 +246,11 @@ class TestPrefect:
     def test_stores_nothing_planted_in_any_row(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
         wait_for(
             lambda: prefect.flow_run(runs["unknown parameter"])["parameters"]["comment"] == "***", "the crash hook", 30
+        )
+        wait_for(
+            lambda: prefect.flow_run(runs["segmented, unknown parameter"])["parameters"]["comment"] == "***",
+            "the crash hook",
+            30,
         )
         time.sleep(3)  # events are stored some time after they are sent
 

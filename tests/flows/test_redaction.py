@@ -52,6 +52,18 @@ class TestRedacting:
 
         assert redacted == {"input_s3_parameters": {**PLACE, **dict.fromkeys(member, "***")}}
 
+    @pytest.mark.parametrize(
+        ("given", "kept"),
+        [
+            ("3f0c2f5e-0b5c-4f7e-9f53-3f6a1a0c9d11.2", "3f0c2f5e-0b5c-4f7e-9f53-3f6a1a0c9d11.2"),
+            ("key:secret", "***"),
+            (7, "***"),
+            (["key"], "***"),
+        ],
+    )
+    def test_leaves_of_a_run_s_id_what_can_be_one(self, given: Any, kept: Any) -> None:
+        assert redact({"run_id": given}) == {"run_id": kept}
+
     def test_replaces_parameters_that_are_not_known(self) -> None:
         assert redact({"secret": "key:secret"}) == {"secret": "***"}
 

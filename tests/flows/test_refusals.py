@@ -7,7 +7,7 @@ import pytest
 
 from tests.flows import planted
 from tests.flows.s3_proxy import S3Proxy
-from tests.prefect_server import PrefectServer
+from tests.prefect_server import SEGMENT, PrefectServer
 
 MODALITY = ["0008", "0060"]
 IS_CT = planted.IS_CT[0]
@@ -72,6 +72,29 @@ class TestTheRestCall:
         request = {"input_s3_parameters": INPUT, "criteria": planted.IS_CT, **changes}
 
         answer = prefect.post({key: value for key, value in request.items() if value is not None})
+
+        assert answer.status_code == 409
+        assert field in answer.json()["detail"]
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"run_id": None}, "run_id"),
+            ({"run_id": "another run"}, "run_id"),
+            ({"run_id": 7}, "run_id"),
+            ({"input_s3_parameters": None}, "input_s3_parameters"),
+            ({"output_s3_parameters": None}, "output_s3_parameters"),
+            ({"output_s3_parameters": without(INPUT, "bucket")}, "bucket"),
+            ({"output_s3_parameters": {**INPUT, "publish": "COPY"}}, "publish"),
+            ({"criteria": planted.IS_CT}, "criteria"),
+        ],
+    )
+    def test_refuses_the_same_of_a_segmentation(
+        self, prefect: PrefectServer, changes: dict[str, Any], field: str
+    ) -> None:
+        request = {"run_id": "c0ffee", "input_s3_parameters": INPUT, "output_s3_parameters": INPUT, **changes}
+
+        answer = prefect.post({key: value for key, value in request.items() if value is not None}, flow=SEGMENT)
 
         assert answer.status_code == 409
         assert field in answer.json()["detail"]

@@ -24,6 +24,7 @@ def slices(name: str, phantom: Phantom = PHANTOM, **attributes: Any) -> list[pyd
         one.StudyDate = "20230314"
         with pydicom.config.disable_value_validation():
             for keyword, value in attributes.items():
+                one.pop(keyword, None)  # with the validation that it was read by
                 setattr(one, keyword, value)
     return made
 
@@ -32,7 +33,8 @@ def objects(name: str, datasets: list[pydicom.Dataset]) -> Objects:
     """Give the objects of a series; their keys tell nothing of their order."""
     keys = [f"{name}/{number:03}" for number in range(len(datasets))]
     random.Random(name).shuffle(keys)
-    return {key: to_bytes(dataset) for key, dataset in zip(keys, datasets, strict=True)}
+    with pydicom.config.disable_value_validation():
+        return {key: to_bytes(dataset) for key, dataset in zip(keys, datasets, strict=True)}
 
 
 def whole(name: str) -> Objects:

@@ -4,6 +4,7 @@ Prefect stores a run's parameters in clear. As soon as the flow holds them it re
 ``***``. Errors that are not ours may quote anything: only their type and the places they passed through are shown.
 """
 
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +17,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
 from dicom_sieve.errors import DicomSieveError, SpentCredentialsError
-from dicom_sieve.flows.parameters import RawParameters
+from dicom_sieve.flows.parameters import RUN_ID, RawParameters
 
 REDACTED = "***"
 LOCATIONS = ("input_s3_parameters", "output_s3_parameters")
-PLAIN = ("criteria", "run_id")
 KEPT = ("bucket", "prefix", "region", "publish")
 
 
@@ -40,7 +40,7 @@ def redact(parameters: RawParameters) -> RawParameters:
     A request may be of any shape: what is not known is replaced, too.
     """
     kept = {name: _redact_location(parameters[name]) for name in LOCATIONS if name in parameters}
-    return {name: kept.get(name, value if name in PLAIN else REDACTED) for name, value in parameters.items()}
+    return {name: kept.get(name, value if _is_plain(name, value) else REDACTED) for name, value in parameters.items()}
 
 
 def redact_stored(flow_run_id: UUID, parameters: RawParameters) -> None:
@@ -90,6 +90,10 @@ def _redact_location(location: Any) -> Any:
     if isinstance(location, dict):
         return {name: value if _is_kept(name, value) else REDACTED for name, value in location.items()}
     return None if location is None else REDACTED
+
+
+def _is_plain(name: str, value: Any) -> bool:
+    return name == "criteria" or (name == "run_id" and isinstance(value, str) and bool(re.fullmatch(RUN_ID, value)))
 
 
 def _is_kept(name: str, value: Any) -> bool:

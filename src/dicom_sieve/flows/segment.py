@@ -72,7 +72,10 @@ def _segment(given: RawParameters, _flow_run_id: str, logger: RunLogger) -> Stat
         logger.info("computation %d in the ledger", computation.id)
     message = describe(counts)
     show(message, reasons)
-    return Failed(message=message) if counts.get("FAILED") else Completed(message=message)
+    if counts.get("FAILED"):
+        logger.error("%s", message)
+        return Failed(message=message)
+    return Completed(message=message)
 
 
 @task(name=SEGMENT, task_run_name="series-{number}", cache_policy=NO_CACHE, persist_result=False)
