@@ -1,4 +1,4 @@
-"""The whole of it on one machine: an S3 server, a Prefect server, a bucket of real DICOM, and one run over REST.
+"""The whole of it on one machine: S3 and Prefect servers, a bucket of real DICOM, one run over REST, what follows it.
 
 Everything is kept in ``.demo`` and made anew each time. ``--keep`` leaves the servers running until Ctrl-C.
 """
@@ -24,7 +24,7 @@ import boto3
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts.demo_bucket import objects
+from scripts.demo_bucket import SERIES, objects
 
 FOLDER = Path(__file__).parent.parent / ".demo"
 BIN = Path(sys.executable).parent
@@ -51,11 +51,27 @@ def main() -> None:
         **os.environ,
         "DICOM_SIEVE_DATABASE_URL": f"sqlite:///{FOLDER / 'ledger.db'}",
         "PREFECT_HOME": str(FOLDER / "prefect"),
+        "PREFECT_RUNNER_POLL_FREQUENCY": "2",  # seconds; Prefect's 10 would be waited for twice
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": KEY_ID,  # of what follows a run: its credentials are not stored
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
     }
+    then = FOLDER / "then.json"
+    then.write_text(
+        json.dumps(
+            {
+                "input_s3_parameters": _location(s3, BUCKET),
+                "output_s3_parameters": _location(s3, OUTPUT_BUCKET),
+            }
+        )
+    )
     with (
         _running([str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(s3_port)], environment, "s3.log"),
-        _running([str(BIN / "dicom-sieve"), "up", "--port", str(prefect_port)], environment, "prefect.log"),
+        _running(
+            [str(BIN / "dicom-sieve"), "up", "--port", str(prefect_port), "--then-segment", str(then)],
+            environment,
+            "prefect.log",
+        ),
     ):
         try:
             _show(s3, prefect, environment)
@@ -71,9 +87,9 @@ def _show(s3: str, prefect: str, environment: dict[str, str]) -> None:
     _say(f"bucket {BUCKET} holds {count} objects; waiting for Prefect")
     deployment = _wait_for_deployment(f"{prefect}/api")
     parameters = {
-        "input_s3_parameters": _location(s3, BUCKET),
+        "input_s3_parameters": {**_location(s3, BUCKET), "credentials": f"{KEY_ID}:{ACCESS_KEY}"},
         "criteria": CRITERIA,
-        "output_s3_parameters": _location(s3, OUTPUT_BUCKET),
+        "output_s3_parameters": {**_location(s3, OUTPUT_BUCKET), "credentials": f"{KEY_ID}:{ACCESS_KEY}"},
     }
     _say(f"POST {prefect}/api/deployments/{deployment}/create_flow_run")
     shown = json.dumps({"parameters": parameters}, indent=2).replace(f"{KEY_ID}:{ACCESS_KEY}", "key_id:access_key")
@@ -88,14 +104,38 @@ def _show(s3: str, prefect: str, environment: dict[str, str]) -> None:
         ("series", run, "--selection", "WHOLE"),
         ("trace", "odd//two slashes + a plus #1.dcm"),
     ):
-        _say("dicom-sieve " + " ".join(f"'{part}'" if " " in part else part for part in command))
-        subprocess.run([BIN / "dicom-sieve", *command], env=environment, check=True)
+        _run(environment, *command)
+    _say("the event of its end starts segment-series: lungs and body of each whole CT series, not for clinical use")
+    following = _wait_for_following(f"{prefect}/api", run)
+    state = _wait_for_end(f"{prefect}/api/flow_runs/{following}")
+    _say(f"run {following}: {state['name']}: {state['message']}")
+    if state["type"] != "COMPLETED":
+        raise SystemExit(f"the segmentation did not complete; see {FOLDER / 'prefect.log'}")
+    _run(environment, "computations", run)
+    _say("of a result of the series with lungs, back to where it comes from")
+    result = _segmentation_of_lungs(environment, run)
+    _run(environment, "trace", str(result["sop_instance_uid"]))
     _say("where everything is")
     sys.stdout.write(
-        f"ledger     {FOLDER / 'ledger.db'} (views instance_decision, series_decision)\n"
+        f"ledger     {FOLDER / 'ledger.db'} (views instance_decision, series_decision, series_computation)\n"
         f"manifest   s3://{OUTPUT_BUCKET}/{run}/manifest.json at {s3}\n"
+        f"results    {str(result['uri']).rpartition('/')[0]}/ at {s3}\n"
         f"UI         {prefect}/runs/flow-run/{run} (make demo KEEP=1 leaves it running)\n"
     )
+
+
+def _run(environment: dict[str, str], *command: str) -> None:
+    _say("dicom-sieve " + " ".join(f"'{part}'" if " " in part else part for part in command))
+    subprocess.run([BIN / "dicom-sieve", *command], env=environment, check=True)
+
+
+def _segmentation_of_lungs(environment: dict[str, str], run: str) -> dict[str, Any]:
+    """Find, as a program would, what came out of the series that has lungs."""
+    command = [str(BIN / "dicom-sieve"), "computations", run, "--json"]
+    [computation] = json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)
+    [uid] = [one.uid for one in SERIES if one.has_lungs]
+    outputs = next(one["outputs"] for one in computation["series"] if one["series_instance_uid"] == uid)
+    return next(dict(one) for one in outputs if one["sop_instance_uid"])
 
 
 def _fill(endpoint: str) -> int:
@@ -117,7 +157,7 @@ def _fill(endpoint: str) -> int:
 
 
 def _location(endpoint: str, bucket: str) -> dict[str, str]:
-    return {"endpoint": endpoint, "bucket": bucket, "credentials": f"{KEY_ID}:{ACCESS_KEY}", "region": REGION}
+    return {"endpoint": endpoint, "bucket": bucket, "region": REGION}
 
 
 def _wait_for_deployment(api: str) -> str:
@@ -128,6 +168,17 @@ def _wait_for_deployment(api: str) -> str:
         except OSError:
             time.sleep(0.3)
     raise SystemExit(f"the deployment was not served within {SECONDS_TO_START} s; see {FOLDER / 'prefect.log'}")
+
+
+def _wait_for_following(api: str, run: str) -> str:
+    """Wait for the flow run that the automation starts."""
+    end = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < end:
+        for one in _call(f"{api}/flow_runs/filter", {"flows": {"name": {"any_": ["segment-series"]}}}):
+            if one["parameters"]["run_id"] == run:
+                return str(one["id"])
+        time.sleep(0.3)
+    raise SystemExit(f"nothing followed the run; see {FOLDER / 'prefect.log'}")
 
 
 def _wait_for_end(url: str) -> dict[str, Any]:

@@ -1,13 +1,21 @@
-"""What the demo's bucket holds: real DICOM from the pydicom wheel, series made around it, and what buckets collect."""
+"""What the demo's bucket holds: real DICOM from the pydicom wheel, series made around it, and what buckets collect.
+
+One of the series has lungs: a chest made by formula, for the segmentation to find.
+"""
 
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pydicom
 from pydicom.data import get_testdata_file
-from pydicom.uid import generate_uid
+from pydicom.uid import UID, generate_uid
+
+CHEST_SPACING_MM = (5, 2.5, 2.5)
+"""Between slices, rows and columns of the series with lungs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,7 @@ class MadeSeries:
         modality: (0008,0060).
         study_date: (0008,0020).
         without_date: How many of its slices have an empty Study Date.
+        has_lungs: A chest made by formula, instead of the real slice's pixels.
     """
 
     name: str
@@ -27,10 +36,16 @@ class MadeSeries:
     modality: str
     study_date: str
     without_date: int = 0
+    has_lungs: bool = False
+
+    @property
+    def uid(self) -> str:
+        """Its Series Instance UID."""
+        return str(generate_uid(entropy_srcs=["series", self.name]))
 
 
 SERIES = (
-    MadeSeries("ct-chest-2023", 60, "CT", "20230314"),
+    MadeSeries("ct-chest-2023", 60, "CT", "20230314", has_lungs=True),
     MadeSeries("ct-abdomen-2022", 40, "CT", "20220702"),
     MadeSeries("mr-brain-2024", 48, "MR", "20240105"),
     MadeSeries("ct-chest-2019", 30, "CT", "20191120"),
@@ -59,16 +74,31 @@ def _slices(series: MadeSeries) -> Iterator[tuple[str, bytes]]:
     dataset = pydicom.dcmread(_real("CT_small.dcm"))
     dataset.Modality = series.modality
     dataset.StudyInstanceUID = generate_uid(entropy_srcs=["study", series.name])
-    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=["series", series.name])
+    dataset.SeriesInstanceUID = UID(series.uid)
+    distance = 1
+    if series.has_lungs:
+        distance, dataset.PixelSpacing = CHEST_SPACING_MM[0], [*CHEST_SPACING_MM[1:]]
+        chest = _chest(series.slices, dataset.Rows, dataset.Columns) - int(dataset.RescaleIntercept)
     for number in range(1, series.slices + 1):
         dataset.SOPInstanceUID = generate_uid(entropy_srcs=[series.name, str(number)])
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.StudyDate = "" if number <= series.without_date else series.study_date
         dataset.InstanceNumber = number
-        dataset.ImagePositionPatient = [0, 0, number]
+        dataset.ImagePositionPatient = [0, 0, number * distance]
+        if series.has_lungs:
+            dataset.PixelData = chest[number - 1].astype(np.int16).tobytes()
         stream = io.BytesIO()
         dataset.save_as(stream)
         yield f"{series.name}/{dataset.SOPInstanceUID}.dcm", stream.getvalue()
+
+
+def _chest(slices: int, rows: int, columns: int) -> npt.NDArray[np.int64]:
+    """Make a chest in Hounsfield units: an elliptic cylinder of tissue with two ellipsoids of lung in it."""
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, count) for count in (slices, rows, columns)), indexing="ij")
+    chest = np.where((y / 0.75) ** 2 + (x / 0.92) ** 2 <= 1, 40, -1000)
+    for side in (-0.42, 0.42):
+        chest[((x - side) / 0.32) ** 2 + (y / 0.5) ** 2 + (z / 0.85) ** 2 <= 1] = -800
+    return chest
 
 
 def _real(name: str) -> str:

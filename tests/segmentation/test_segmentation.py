@@ -151,6 +151,7 @@ class TestRefused:
             (setting("ImagePositionPatient", [0, 0, 24]), "two slices are at the same place"),
             (setting("ImagePositionPatient", [0, 0, 29.5]), "the slices are not evenly spaced: 5.50 mm"),
             (setting("SOPClassUID", MRImageStorage), "not CT Image Storage: only single-frame CT is segmented"),
+            (setting("Modality", "PT"), "its Modality is not CT"),
             (halved, "the slices differ in Rows"),
             (setting("PixelData", b"1234"), r"the pixels of an instance cannot be decoded \(ValueError\)"),
             (setting("NumberOfFrames", 2), "the pixels of an instance cannot be decoded"),

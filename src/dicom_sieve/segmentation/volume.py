@@ -83,6 +83,8 @@ def stack(instances: Iterable[Dataset]) -> Volume:
 def _refuse_other_than_ct(instance: Dataset) -> None:
     if instance.get("SOPClassUID") != CTImageStorage:
         raise RefusedError("not CT Image Storage: only single-frame CT is segmented")
+    if instance.get("Modality") != "CT":
+        raise RefusedError("its Modality is not CT")
     needed = (
         "Rows",
         "Columns",
