@@ -18,7 +18,7 @@ $(VENV)/.installed: requirements/uv.txt requirements/dev.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: install ## screen a bucket of real DICOM over the REST API (KEEP=1 leaves it running)
+demo: install ## screen a bucket of real DICOM over the REST API, segment what passed (KEEP=1 leaves it running)
 	$(BIN)/python scripts/demo.py $(if $(KEEP),--keep)
 
 test: install ## the whole suite, on the real servers that are present

@@ -1,0 +1,83 @@
+"""Where the extra of the segmentation is not installed, it is not served, and that is said."""
+
+import re
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import environment_of
+from tests.cli.test_up import SECONDS_TO_START, free_port, get
+from tests.prefect_server import running, wait_for
+
+__all__ = ["free_port"]
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python that has what the lock file of a plain installation names, and no more."""
+    home = tmp_path_factory.mktemp("plain")
+    venv.create(home)
+    [site] = home.glob("lib/python*/site-packages")
+    names = re.findall(r"^([a-z0-9.-]+)==", (ROOT / "requirements" / "base.txt").read_text(), re.MULTILINE)
+    for one in (*_installed(names), distribution("dicom-sieve")):
+        for file in one.files or ():
+            top = file.parts[0]
+            target = Path(str(one.locate_file(top)))
+            if top != ".." and target.exists() and not (site / top).exists():
+                (site / top).symlink_to(target)
+    return home / "bin" / "python"
+
+
+def _installed(names: list[str]) -> Iterator[Distribution]:
+    for name in names:
+        try:
+            yield distribution(name)
+        except PackageNotFoundError:  # of another platform
+            continue
+
+
+def test_is_really_without(python: Path) -> None:
+    told = subprocess.run([python, "-c", "import dicom_sieve, highdicom"], capture_output=True, text=True, check=False)
+
+    assert "No module named 'highdicom'" in told.stderr
+    assert subprocess.run([sys.executable, "-c", "import highdicom"], check=False).returncode == 0
+
+
+@pytest.mark.timeout(200)
+def test_the_rest_is_served_and_one_line_says_what_is_not(python: Path, free_port: int, tmp_path: Path) -> None:
+    log = tmp_path / "up.log"
+    command = [str(python), "-m", "dicom_sieve", "up", "--port", str(free_port)]
+    with running(command, environment_of(tmp_path), log):
+        address = f"http://127.0.0.1:{free_port}/api/deployments"
+        deployment = get(f"{address}/name/clean-dicom/default")
+        wait_for(lambda: "not served" in log.read_text(), "the line", SECONDS_TO_START)
+
+    assert deployment["name"] == "default"
+    lines = log.read_text().splitlines()
+    assert [line for line in lines if "segment-series" in line] == [
+        "segment-series is not served: highdicom and scipy missing; pip install 'dicom-sieve[segmentation]'"
+    ]
+    [served] = [line for line in lines if line.startswith("ledger ")]
+    assert served.endswith("; serving clean-dicom/default")
+
+
+def test_it_cannot_be_asked_for_either(python: Path, tmp_path: Path) -> None:
+    then = tmp_path / "then.json"
+    then.write_text("{}")
+
+    told = subprocess.run(
+        [str(python), "-m", "dicom_sieve", "serve", "--then-segment", str(then)],
+        env={**environment_of(tmp_path), "PREFECT_API_URL": "http://127.0.0.1:9/api"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 2
+    assert told.stderr.endswith("pip install 'dicom-sieve[segmentation]'\n")
