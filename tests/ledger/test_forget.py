@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import LedgerError
-from dicom_sieve.ledger import forget as forgetting
-from dicom_sieve.ledger.forget import Holdings, count_holdings, find_locations, forget
-from dicom_sieve.ledger.verify import verify
+from dicom_sieve.ledger.audit import forget as forgetting
+from dicom_sieve.ledger.audit.forget import Holdings, count_holdings, find_locations, forget
+from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.objects import Location
 from tests.screening.screenings import ct, mr, screen_ct, sql, verdicts
 from tests.simulated_store import PLACE, SimulatedStore

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.ledger.forget import forget
+from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.objects import Location
 from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.simulated_store import SimulatedStore

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError
-from dicom_sieve.ledger.damage import Kind
+from dicom_sieve.ledger.audit.damage import Kind
+from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.tables import UtcDateTime, metadata
-from dicom_sieve.ledger.verify import verify
 from dicom_sieve.objects import Location
 from tests.ledger.vandal import undone, vandal
 from tests.screening.screenings import ct, mr, screen_ct, sql

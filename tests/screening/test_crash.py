@@ -21,7 +21,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import open_ledger
-from dicom_sieve.ledger.verify import verify
+from dicom_sieve.ledger.audit.verify import verify
 from tests.ledger.export import export
 from tests.screening.doomed import SHARD_OBJECTS, WORKERS, Work, screen_and_note
 from tests.screening.screenings import ct, mr, sql

@@ -15,10 +15,10 @@ from dicom_sieve.cli.options import SCHEME, AsJson
 from dicom_sieve.cli.progress import ProgressBar
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger import database, open_ledger
-from dicom_sieve.ledger.forget import count_holdings, find_locations, is_interrupted
-from dicom_sieve.ledger.forget import forget as forget_location
-from dicom_sieve.ledger.verify import count_rows
-from dicom_sieve.ledger.verify import verify as verify_ledger
+from dicom_sieve.ledger.audit.forget import count_holdings, find_locations, is_interrupted
+from dicom_sieve.ledger.audit.forget import forget as forget_location
+from dicom_sieve.ledger.audit.verify import count_rows
+from dicom_sieve.ledger.audit.verify import verify as verify_ledger
 from dicom_sieve.objects import Location
 from dicom_sieve.settings import load_settings
 

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 
 from dicom_sieve.cli.text import inert, moment, show_lines, show_table
-from dicom_sieve.ledger.damage import Forgotten, Verification
-from dicom_sieve.ledger.forget import Holdings
+from dicom_sieve.ledger.audit.damage import Forgotten, Verification
+from dicom_sieve.ledger.audit.forget import Holdings
 from dicom_sieve.objects import Location
 
 

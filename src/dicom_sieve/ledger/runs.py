@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.audit.seals import seal, seal_rows
 from dicom_sieve.ledger.lease import Lease
-from dicom_sieve.ledger.seals import seal, seal_rows
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
 from dicom_sieve.ledger.tables import RunState, decision, header, location, object_, run, series_decision
 from dicom_sieve.objects import ObjectInfo

@@ -7,7 +7,7 @@ from typing import Any
 
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.seals import anchor
+from dicom_sieve.ledger.audit.seals import anchor
 from dicom_sieve.publishing.manifest import FORMAT, digest_manifest
 
 

@@ -16,9 +16,9 @@ from typing import Any
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
+from dicom_sieve.ledger.audit.seals import anchor
 from dicom_sieve.ledger.rows import to_batches
 from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy, series_to_publish
-from dicom_sieve.ledger.seals import anchor
 from dicom_sieve.publishing.copies import COPIES, copy_objects
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches
 from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts

@@ -17,8 +17,9 @@ from dicom_sieve.errors import (
     NothingReadableError,
 )
 from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.audit.forget import refuse_forgotten
+from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.deciding import count_refused, count_series
-from dicom_sieve.ledger.forget import refuse_forgotten
 from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.runs import (
@@ -28,7 +29,6 @@ from dicom_sieve.ledger.runs import (
     fail_abandoned,
     finish_run,
 )
-from dicom_sieve.ledger.seals import seal_rows
 from dicom_sieve.ledger.snapshots import SnapshotCounts
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing import Published, publish

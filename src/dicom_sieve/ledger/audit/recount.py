@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from dicom_sieve.headers.header import digest_content
-from dicom_sieve.ledger import lines
-from dicom_sieve.ledger.chain import Place, SealedRun, recorded_blocks, trusted_runs
-from dicom_sieve.ledger.damage import Kind
-from dicom_sieve.ledger.lines import Line
-from dicom_sieve.ledger.seals import BLOCK_IDS, Block, Part, make_block, make_blocks
+from dicom_sieve.ledger.audit import lines
+from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_blocks, trusted_runs
+from dicom_sieve.ledger.audit.damage import Kind
+from dicom_sieve.ledger.audit.lines import Line
+from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Block, Part, make_block, make_blocks
 from dicom_sieve.ledger.tables import decision, header, header_change, object_
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
+from dicom_sieve.ledger.audit.seals import last_seal
 from dicom_sieve.ledger.lease import Lease, hold
-from dicom_sieve.ledger.seals import last_seal
 from dicom_sieve.ledger.tables import (
     computation,
     computation_input,

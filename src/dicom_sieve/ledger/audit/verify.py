@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.chain import SealedRun, Trust, check_seals, orphaned, sealed_runs
-from dicom_sieve.ledger.damage import ChainEnd, Damage, Forgotten, Kind, Verification
-from dicom_sieve.ledger.names import Names
-from dicom_sieve.ledger.recount import (
+from dicom_sieve.ledger.audit.chain import SealedRun, Trust, check_seals, orphaned, sealed_runs
+from dicom_sieve.ledger.audit.damage import ChainEnd, Damage, Forgotten, Kind, Verification
+from dicom_sieve.ledger.audit.names import Names
+from dicom_sieve.ledger.audit.recount import (
     Advance,
     Cover,
     recount_decisions,
@@ -19,7 +19,7 @@ from dicom_sieve.ledger.recount import (
     recount_instances,
     recount_places,
 )
-from dicom_sieve.ledger.seals import Part, last_seal
+from dicom_sieve.ledger.audit.seals import Part, last_seal
 from dicom_sieve.ledger.tables import RunState, decision, forgotten, header, location, run, seal_block
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger import lines
+from dicom_sieve.ledger.audit import lines
+from dicom_sieve.ledger.audit.lines import Line, canonical
 from dicom_sieve.ledger.lease import Lease
-from dicom_sieve.ledger.lines import Line, canonical
 from dicom_sieve.ledger.tables import RunState, object_, run, seal_block, snapshot
 
 FORMAT = "dicom-sieve seal 1"

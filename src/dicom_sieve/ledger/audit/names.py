@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger import lines
-from dicom_sieve.ledger.chain import Place, SealedRun, recorded_block
-from dicom_sieve.ledger.damage import Damage, Kind
-from dicom_sieve.ledger.recount import digest_header
-from dicom_sieve.ledger.seals import BLOCK_IDS, Block, Part, read_marks
+from dicom_sieve.ledger.audit import lines
+from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_block
+from dicom_sieve.ledger.audit.damage import Damage, Kind
+from dicom_sieve.ledger.audit.recount import digest_header
+from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Block, Part, read_marks
 from dicom_sieve.ledger.tables import header, header_change, object_
 
 _OF_LOCATION = ("endpoint", "bucket", "prefix")
