@@ -219,13 +219,15 @@ class TestSeriesDecision:
 
 class TestSeriesComputation:
     def test_has_a_row_for_each_result_and_each_series_without_one(self, ledger: Ledger) -> None:
+        computation = "computation (id, run_number, name, version, parameters, state, started_at, finished_at)"
+        given = "computation_input (id, computation_id, series_instance_uid, object_id, state, failure)"
         screen_ct(SimulatedStore({"1": ct("1.5.1"), "2": ct("1.5.2")}), ledger, "a")
         with ledger.engine.begin() as connection:
             for statement in (
-                "INSERT INTO computation VALUES (1, 1, 'segment', '0.1', '{}', 'COMPLETED', '2026-01-01', NULL)",
-                "INSERT INTO computation_input VALUES (1, 1, '1.5.1', NULL, 'COMPLETED', NULL)",
-                "INSERT INTO computation_input VALUES (2, 1, '1.5.2', NULL, 'FAILED', 'no slices')",
-                "INSERT INTO computation_input SELECT 3, 1, '1.5.1', min(id), 'COMPLETED', NULL FROM object",
+                f"INSERT INTO {computation} VALUES (1, 1, 'segment', '0.1', '{}', 'COMPLETED', '2026-01-01', NULL)",
+                f"INSERT INTO {given} VALUES (1, 1, '1.5.1', NULL, 'COMPLETED', NULL)",
+                f"INSERT INTO {given} VALUES (2, 1, '1.5.2', NULL, 'FAILED', 'no slices')",
+                f"INSERT INTO {given} SELECT 3, 1, '1.5.1', min(id), 'COMPLETED', NULL FROM object",
                 "INSERT INTO computation_output VALUES (1, 1, '1.5.1', 's3://b/1', 'd1', '1.8.1', '2026-01-01')",
                 "INSERT INTO computation_output VALUES (2, 1, '1.5.1', 's3://b/2', 'd2', NULL, '2026-01-01')",
             ):
