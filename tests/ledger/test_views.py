@@ -224,7 +224,7 @@ class TestSeriesComputation:
         screen_ct(SimulatedStore({"1": ct("1.5.1"), "2": ct("1.5.2")}), ledger, "a")
         with ledger.engine.begin() as connection:
             for statement in (
-                f"INSERT INTO {computation} VALUES (1, 1, 'segment', '0.1', '{}', 'COMPLETED', '2026-01-01', NULL)",
+                f"INSERT INTO {computation} VALUES (1, 1, 'segment', '0.1', '{{}}', 'COMPLETED', '2026-01-01', NULL)",
                 f"INSERT INTO {given} VALUES (1, 1, '1.5.1', NULL, 'COMPLETED', NULL)",
                 f"INSERT INTO {given} VALUES (2, 1, '1.5.2', NULL, 'FAILED', 'no slices')",
                 f"INSERT INTO {given} SELECT 3, 1, '1.5.1', min(id), 'COMPLETED', NULL FROM object",
