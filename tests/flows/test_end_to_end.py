@@ -62,7 +62,7 @@ def _screen_over_rest(prefect: PrefectServer, server: S3Server, deployment: str,
         {
             "input_s3_parameters": {**access, "bucket": bucket},
             "criteria": CRITERIA,
-            "output_s3_parameters": {**access, "bucket": results, "prefix": "screened"},
+            "output_s3_parameters": {**access, "bucket": results, "prefix": "screened", "publish": "COPY"},
         },
         deployment,
     )
@@ -72,7 +72,15 @@ def _screen_over_rest(prefect: PrefectServer, server: S3Server, deployment: str,
     assert (state, message.partition(" in ")[0]) == ("Completed", f"{passed} of {len(expected())} instances passed")
     assert _recorded(ledger, run) == expected()
     assert _published(server, results, f"screened/{run}", scratch) == expected()
+    kept = {key for key, one in expected().items() if one.verdict == "PASSED"}
+    copies = f"screened/{run}/objects/"
+    assert {key.removeprefix(copies) for key in _keys(server, results, copies)} == kept
     return run
+
+
+def _keys(server: S3Server, bucket: str, prefix: str) -> list[str]:
+    pages = server.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [one["Key"] for page in pages for one in page.get("Contents", ())]
 
 
 def _recorded(ledger: str, run: str) -> dict[str, Expected]:
