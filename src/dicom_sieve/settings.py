@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     shards_in_flight: Annotated[int, Field(ge=1, le=1_000, description="Shards that are indexed at the same time.")] = 4
     reads_in_flight: Annotated[
         int, Field(ge=1, le=1_000, description="Requests that one shard has under way at the same time.")
-    ] = 64
+    ] = 32
     series_in_flight: Annotated[
         int, Field(ge=1, le=1_000, description="Series that one run of segment-series computes on at the same time.")
     ] = 2

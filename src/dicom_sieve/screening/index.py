@@ -34,7 +34,7 @@ class Limits:
         elements_limit: How many elements an unusual object may have.
     """
 
-    reads_in_flight: int = 64
+    reads_in_flight: int = 32
     first_read_bytes: int = 8 * 1024
     header_limit_bytes: int = 16 * 1024 * 1024
     inflated_limit_bytes: int = 16 * 1024 * 1024

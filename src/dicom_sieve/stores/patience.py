@@ -31,7 +31,7 @@ class Patience:
     read_deadline_seconds: float = 120.0
     read_attempts: int = 6
     first_pause_seconds: float = 0.2
-    reads_in_flight: int = 64
+    reads_in_flight: int = 32
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
