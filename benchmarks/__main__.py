@@ -16,7 +16,8 @@ from benchmarks.measure import render, render_promises
 
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
-BENCHMARKS = ("scan", "index", "far", "memory")
+BENCHMARKS = ("scan", "index", "far", "memory", "ledger")
+HAVE_LARGE = ("memory", "ledger")
 PROMISES = "promises"
 _PLACE = re.compile(r"(?<=<!-- figures: )(\w+)( -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 
@@ -25,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("benchmark", nargs="*", help=f"which: {', '.join(BENCHMARKS)}; without, all of them")
-    parser.add_argument("--large", action="store_true", help="memory: with a million objects")
+    parser.add_argument("--large", action="store_true", help="memory: with a million objects; ledger: with ten million")
     parser.add_argument("--only-write", action="store_true", help="measure nothing; write the figures that are kept")
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.benchmark) - set(BENCHMARKS):
         parser.error(f"{', '.join(sorted(unknown))}: no benchmark; accepted: {', '.join(BENCHMARKS)}")
     for name in () if chosen.only_write else chosen.benchmark or BENCHMARKS:
-        report = _run(name, ["--large"] if chosen.large and name == "memory" else [])
+        report = _run(name, ["--large"] if chosen.large and name in HAVE_LARGE else [])
         sys.stdout.write(f"# {name}\n\n{render(report)}\n\n")
         _keep({**_kept(), name: report})
     if chosen.only_write:

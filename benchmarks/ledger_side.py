@@ -14,11 +14,11 @@ from benchmarks.made_ledger import CLOCK, LISTED, listed_object, make_headers
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.headers import Instance
+from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.deciding import count_refused, count_series
 from dicom_sieve.ledger.indexing import IndexedObject, record_headers, unread_objects
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.runs import begin_run, bind_snapshot, finish_run
-from dicom_sieve.ledger.seals import seal_rows
 from dicom_sieve.ledger.tables import RunState, series_decision
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening import Silent
