@@ -14,7 +14,7 @@ def test_without_any_the_ledger_lies_in_the_home_directory(monkeypatch: pytest.M
     settings = load_settings()
 
     assert settings.database_url.get_secret_value() == "sqlite:////home/someone/.dicom-sieve/ledger.db"
-    assert (settings.shard_objects, settings.reads_in_flight) == (1_000, 64)
+    assert (settings.shard_objects, settings.reads_in_flight) == (1_000, 32)
 
 
 def test_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
