@@ -1,11 +1,8 @@
 """The way through: snapshot, index, decide, publish; recorded in the ledger from the first to the last step."""
 
-import datetime
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any
 
 from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria, criteria_digest
@@ -20,8 +17,8 @@ from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.deciding import count_refused, count_series
-from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
-from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
+from dicom_sieve.ledger.indexing import count_unread
+from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.runs import (
     Manifest,
     begin_run,
@@ -32,25 +29,14 @@ from dicom_sieve.ledger.runs import (
 from dicom_sieve.ledger.snapshots import SnapshotCounts
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing import Published, publish
+from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
 from dicom_sieve.screening.decide import Judge, decide
-from dicom_sieve.screening.index import Limits, Shard, index_shard
-from dicom_sieve.screening.observer import Observer, Silent
-from dicom_sieve.screening.shards import RunsShards, one_by_one
-from dicom_sieve.screening.snapshot import take_snapshot
 from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__
 
-FRUITLESS_SHARDS = 3
-"""So many shards in a row of which not one object could be read: the store is down, and the run will be INCOMPLETE."""
-
-
-def now() -> datetime.datetime:
-    """Give the time, with its zone."""
-    return datetime.datetime.now(datetime.UTC)
-
 
 @dataclass(frozen=True)
-class Screening:
+class Screening(Means):
     """What a run is to do, and by what means.
 
     Attributes:
@@ -59,12 +45,6 @@ class Screening:
         criteria: What is asked, as given; checked before anything is listed.
         output: Where to publish, or None: then nothing is written to any store.
         copies_of: The store again, if what passed is to be copied to the output, too.
-        limits: How much is read.
-        shard_objects: Objects of one shard, at most.
-        run_shards: How shards are run.
-        observer: Who watches.
-        clock: Tells the time.
-        lease_seconds: How long the run may be away before others may write to the location.
     """
 
     execution_id: str
@@ -72,12 +52,6 @@ class Screening:
     criteria: Sequence[Criterion]
     output: Copies | None = None
     copies_of: Downloads | None = None
-    limits: Limits = field(default_factory=Limits)
-    shard_objects: int = 1_000
-    run_shards: RunsShards = one_by_one
-    observer: Observer = field(default_factory=Silent)
-    clock: Callable[[], datetime.datetime] = now
-    lease_seconds: float = LEASE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +96,7 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         LeaseLostError: The run was away for too long.
     """
     compiled = compile_criteria(screening.criteria)
-    with ledger.lease(
-        screening.store.location,
-        on_wait=lambda: screening.observer.note("waiting for another run on the same location to end"),
-        seconds=screening.lease_seconds,
-    ) as lease:
+    with hold_location(screening.store, screening, ledger) as lease:
         refuse_forgotten(lease)
         fail_abandoned(lease, screening.clock())
         with lease.writing() as connection:
@@ -161,21 +131,12 @@ class _Run:
     is_finished: bool = False
 
     def execute(self) -> Outcome:
-        snapshot_id, listed = take_snapshot(
-            self.screening.store,
-            self.lease,
-            clock=self.screening.clock,
-            observer=self.screening.observer,
-        )
-        with self.lease.writing() as connection:
-            bind_snapshot(connection, self.number, snapshot_id)
-        indexed = self._index()
-        if listed.added or listed.removed or indexed.objects:
-            self.ledger.count_anew("object", "header", "header_change")
+        known = catch_up(self.screening.store, self.screening, self.ledger, self.lease, on_listed=self._bind)
+        snapshot_id = known.snapshot_id
         self._refuse_nothing_readable(snapshot_id)
         judge = decide(self.lease, self.number, snapshot_id, self.criteria, self.screening.observer)
         self.ledger.count_anew("decision")
-        counts = {**self._results(listed, judge), **_effort(listed, indexed)}
+        counts = {**self._results(known.listed, judge), **known.effort()}
         seal_rows(self.lease, self.number)
         if counts["unread"]:
             self._finish(RunState.INCOMPLETE, counts)
@@ -195,26 +156,9 @@ class _Run:
                 seal_rows(self.lease, self.number)
                 self._finish(RunState.FAILED, failure=text)
 
-    def _index(self) -> "_Indexed":
-        """Read what has no header yet. The only place that writes headers: workers return rows."""
-        observer = self.screening.observer
-        unread, _ = count_unread(self.ledger.engine, self.lease.location_id)
-        observer.begin("index", unread)
-        shards = _shards(unread_objects(self.ledger.engine, self.lease.location_id), self.screening.shard_objects)
-        index = partial(_index, store=self.screening.store, limits=self.screening.limits)
-        indexed, fruitless = _Indexed(), 0
-        for result in self.screening.run_shards(index, shards):
-            with self.lease.writing() as connection:
-                new = record_headers(connection, result.indexed)
-            indexed.add(new, result.reads, result.bytes_read)
-            observer.advance(len(result.indexed) + len(result.unread))
-            fruitless = 0 if result.indexed else fruitless + 1
-            if fruitless == FRUITLESS_SHARDS:
-                observer.note(
-                    f"{fruitless} shards in a row brought nothing: the store is down, the rest is not asked for"
-                )
-                break
-        return indexed
+    def _bind(self, snapshot_id: int) -> None:
+        with self.lease.writing() as connection:
+            bind_snapshot(connection, self.number, snapshot_id)
 
     def _results(self, listed: SnapshotCounts, judge: Judge) -> dict[str, Any]:
         """Count objects by verdict and reason, and series by selection. What was listed and not judged is unread."""
@@ -270,40 +214,3 @@ class _Run:
                 failure=failure,
             )
         self.is_finished = True
-
-
-@dataclass(slots=True)
-class _Indexed:
-    """What indexing took: objects, reads and bytes."""
-
-    objects: int = 0
-    reads: int = 0
-    bytes_read: int = 0
-
-    def add(self, objects: int, reads: int, bytes_read: int) -> None:
-        self.objects += objects
-        self.reads += reads
-        self.bytes_read += bytes_read
-
-
-def _index(shard: Shard, *, store: Store, limits: Limits) -> Any:
-    return index_shard(store, shard, limits)
-
-
-def _effort(listed: SnapshotCounts, indexed: _Indexed) -> dict[str, int]:
-    """Say what the run did to know what it knows; all else in the counts is the same however it came about."""
-    return {
-        "added": listed.added,
-        "removed": listed.removed,
-        "indexed": indexed.objects,
-        "reads": indexed.reads,
-        "bytes_read": indexed.bytes_read,
-    }
-
-
-def _shards(objects: Iterable[UnreadObject], size: int) -> Iterator[Shard]:
-    remaining = iter(objects)
-    number = 1
-    while chunk := tuple(islice(remaining, size)):
-        yield Shard(number, chunk)
-        number += 1

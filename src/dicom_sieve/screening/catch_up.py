@@ -1,0 +1,142 @@
+"""Bring what the ledger knows of a location up to date: list it, and index what is new. No run is needed for that."""
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
+from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
+from dicom_sieve.ledger.snapshots import SnapshotCounts
+from dicom_sieve.screening.index import Limits, Shard, ShardResult, index_shard
+from dicom_sieve.screening.observer import Observer, Silent
+from dicom_sieve.screening.shards import RunsShards, one_by_one
+from dicom_sieve.screening.snapshot import take_snapshot
+from dicom_sieve.stores.interface import Store
+
+FRUITLESS_SHARDS = 3
+"""So many shards in a row of which not one object could be read: the store is down, and the rest stays unread."""
+
+
+def now() -> datetime.datetime:
+    """Give the time, with its zone."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """By what means a location is looked at.
+
+    Attributes:
+        limits: How much is read.
+        shard_objects: Objects of one shard, at most.
+        run_shards: How shards are run.
+        observer: Who watches.
+        clock: Tells the time.
+        lease_seconds: How long one may be away before others may write to the location.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    shard_objects: int = 1_000
+    run_shards: RunsShards = one_by_one
+    observer: Observer = field(default_factory=Silent)
+    clock: Callable[[], datetime.datetime] = now
+    lease_seconds: float = LEASE_SECONDS
+
+
+@dataclass(slots=True)
+class CaughtUp:
+    """A location as it was just listed, and what it took to know it.
+
+    Attributes:
+        snapshot_id: Of the snapshot.
+        listed: What it holds, and how that differs from the one before.
+        indexed: Objects that were read.
+        reads: Ranges that were read of them.
+        bytes_read: How many bytes.
+    """
+
+    snapshot_id: int
+    listed: SnapshotCounts
+    indexed: int = 0
+    reads: int = 0
+    bytes_read: int = 0
+
+    def effort(self) -> dict[str, int]:
+        """Say what it took; all else in the counts of a run is the same however it came about."""
+        return {
+            "added": self.listed.added,
+            "removed": self.listed.removed,
+            "indexed": self.indexed,
+            "reads": self.reads,
+            "bytes_read": self.bytes_read,
+        }
+
+
+def hold_location(store: Store, means: Means, ledger: Ledger) -> AbstractContextManager[Lease]:
+    """Hold the lease of a store's location; who watches is told when another holds it."""
+    return ledger.lease(
+        store.location,
+        on_wait=lambda: means.observer.note("waiting for another run on the same location to end"),
+        seconds=means.lease_seconds,
+    )
+
+
+def catch_up(
+    store: Store, means: Means, ledger: Ledger, lease: Lease, *, on_listed: Callable[[int], None] = lambda _: None
+) -> CaughtUp:
+    """List a location, and read what has no header yet.
+
+    Args:
+        store: Where the objects lie.
+        means: How they are read.
+        ledger: Where all of it is recorded.
+        lease: Of the location.
+        on_listed: Called with the snapshot's id before anything is read.
+
+    Raises:
+        StoreError: The location cannot be listed.
+        LeaseLostError: The lease has ended.
+    """
+    snapshot_id, listed = take_snapshot(store, lease, clock=means.clock, observer=means.observer)
+    on_listed(snapshot_id)
+    caught_up = CaughtUp(snapshot_id, listed)
+    _index(store, means, lease, caught_up)
+    if listed.added or listed.removed or caught_up.indexed:
+        ledger.count_anew("object", "header", "header_change")
+    return caught_up
+
+
+def _index(store: Store, means: Means, lease: Lease, caught_up: CaughtUp) -> None:
+    """Read what has no header yet. The only place that writes headers: workers return rows."""
+    unread, _ = count_unread(lease.engine, lease.location_id)
+    means.observer.begin("index", unread)
+    shards = _shards(unread_objects(lease.engine, lease.location_id), means.shard_objects)
+    fruitless = 0
+    for result in means.run_shards(partial(_index_shard, store=store, limits=means.limits), shards):
+        with lease.writing() as connection:
+            caught_up.indexed += record_headers(connection, result.indexed)
+        caught_up.reads += result.reads
+        caught_up.bytes_read += result.bytes_read
+        means.observer.advance(len(result.indexed) + len(result.unread))
+        fruitless = 0 if result.indexed else fruitless + 1
+        if fruitless == FRUITLESS_SHARDS:
+            means.observer.note(
+                f"{fruitless} shards in a row brought nothing: the store is down, the rest is not asked for"
+            )
+            return
+
+
+def _index_shard(shard: Shard, *, store: Store, limits: Limits) -> ShardResult:
+    return index_shard(store, shard, limits)
+
+
+def _shards(objects: Iterable[UnreadObject], size: int) -> Iterator[Shard]:
+    remaining = iter(objects)
+    number = 1
+    while chunk := tuple(islice(remaining, size)):
+        yield Shard(number, chunk)
+        number += 1
