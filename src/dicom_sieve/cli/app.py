@@ -14,6 +14,7 @@ from dicom_sieve.cli import text
 from dicom_sieve.cli.audit import audit_app, ledger_app
 from dicom_sieve.cli.computations import computations_app
 from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read_json_file
+from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import AsJson, Run
 from dicom_sieve.cli.trace_text import named_values, show_result, show_trace
@@ -243,4 +244,5 @@ def serve(then_segment: ThenSegment = None) -> None:
 
 app.add_typer(audit_app)
 app.add_typer(computations_app)
+app.add_typer(lineage_app)
 app.add_typer(ledger_app, name="ledger")

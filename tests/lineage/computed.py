@@ -1,0 +1,104 @@
+"""A ledger in which a run was published and computed on, with patients' values where a run meets them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.criteria import Criterion
+from dicom_sieve.screening import Screening, screen
+from dicom_sieve.stores import DirectoryStore
+from tests.builders import make_instance
+from tests.simulated_store import SimulatedStore
+
+PATIENT: dict[str, Any] = {"PatientName": "PLANTED^NAME", "PatientID": "PLANTED-ID", "PatientBirthDate": "19570413"}
+KEY = "PLANTED-KEY"
+VALUE_OF_AN_ERROR = "PLANTED-ERROR"
+PLANTED = (*PATIENT.values(), KEY, VALUE_OF_AN_ERROR)
+CRITERIA = [
+    Criterion.model_validate({"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT", "MR"]}),
+    Criterion.model_validate({"dicom_tag": ["0010", "0030"], "operation": "LESS", "reference": "2000-01-01"}),
+]
+OWN_URI = "https://user:secret@results.example.org/private/mean.json"
+ENDED_BADLY = "unexpected ValueError"
+RUN, FAILED_RUN = "3b1c8a52-95a4-4d9c-9b62-5d9c5a6f3d11", "8e8c9d07-7d6e-4c5c-8a3b-0a5d2f6b7c22"
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What was made.
+
+    Attributes:
+        home: Where the ledger is.
+        run: Completed, published, computed on three times: something failed, all was done, all was done before.
+        failed_run: Listing its location raised what quotes a patient.
+    """
+
+    home: Path
+    run: str = RUN
+    failed_run: str = FAILED_RUN
+
+    @property
+    def url(self) -> str:
+        """The ledger's."""
+        return f"sqlite:///{self.home}/.dicom-sieve/ledger.db"
+
+
+def compute(home: Path) -> Computed:
+    """Make it."""
+    made = Computed(home)
+    images = home / "images"
+    fill(images)
+    with open_ledger(made.url) as ledger:
+        screen(Screening(RUN, DirectoryStore(images), CRITERIA, output=DirectoryStore(home / "published")), ledger)
+        fail(ledger)
+        compute_sizes(ledger, images, home / "results", series_that_fails="1.99.6")
+        compute_sizes(ledger, images, home / "results")
+        compute_sizes(ledger, images, home / "results")
+    return made
+
+
+def fail(ledger: Ledger) -> None:
+    """Screen a location that cannot be listed."""
+    store = SimulatedStore()
+
+    def explode() -> None:
+        raise ValueError(VALUE_OF_AN_ERROR)
+
+    store.on_list = explode
+    with pytest.raises(ValueError, match=VALUE_OF_AN_ERROR):
+        screen(Screening(FAILED_RUN, store, CRITERIA), ledger)
+
+
+def compute_sizes(ledger: Ledger, images: Path, results: Path, series_that_fails: str | None = None) -> int:
+    """Compute on the series of the run, in parts, too; gives the computation's id."""
+    inputs, outputs = DirectoryStore(images), DirectoryStore(results)
+    with ledger.computation(
+        "sizes", version="2", run=RUN, selection="PARTIAL", inputs=inputs, outputs=outputs
+    ) as computation:
+        for series in computation.series():
+            with series:
+                if series.uid == series_that_fails:
+                    raise ValueError(VALUE_OF_AN_ERROR)
+                series.record_output(str(len(series.instances)).encode(), name="size.txt")
+                if series.uid == "1.99.5":
+                    series.record_output(OWN_URI, digest="0" * 64)
+    return computation.id
+
+
+def fill(images: Path) -> None:
+    """Make three series: two pass, one of them in part, and one does not."""
+    images.mkdir()
+    older, younger = PATIENT, {**PATIENT, "PatientBirthDate": "20010101"}
+    for uid, modality, patient in (
+        ("1.99.5.1", "CT", older),
+        ("1.99.5.2", "CT", older),
+        ("1.99.6.1", "MR", older),
+        ("1.99.7.1", "US", older),
+        ("1.99.5.3", "CT", younger),
+    ):
+        body = make_instance(series_instance_uid=uid[:6], SOPInstanceUID=uid, Modality=modality, **patient)
+        (images / f"{KEY}-{uid}.dcm").write_bytes(body)
+    (images / f"{KEY}.txt").write_bytes(b"no DICOM")
