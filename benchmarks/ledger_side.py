@@ -15,7 +15,7 @@ from dicom_sieve import Ledger
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.headers import Instance
 from dicom_sieve.ledger.audit.seals import seal_rows
-from dicom_sieve.ledger.deciding import count_refused, count_series
+from dicom_sieve.ledger.deciding import count_refused
 from dicom_sieve.ledger.indexing import IndexedObject, record_headers, unread_objects
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.runs import begin_run, bind_snapshot, finish_run
@@ -77,17 +77,14 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
         count_refused(connection, 1, lease.location_id)
     watch.lap("begin")
     judge = decide(lease, number, 1, criteria, Silent())
-    watch.lap("decide and record")
+    watch.lap("decide, record and seal decisions")
     ledger.count_anew("decision")
     watch.lap("ANALYZE")
     counts = judge.counts()
-    with ledger.engine.connect() as connection:
-        counts["series"] = count_series(connection, number)
-    watch.lap("count series")
     seal_rows(lease, number)
     with lease.writing() as connection:
         finish_run(connection, number, state=RunState.COMPLETED, finished_at=CLOCK, counts=counts)
-    watch.lap("seal")
+    watch.lap("count and seal")
     return watch.end()
 
 

@@ -14,6 +14,7 @@ from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion, compile_criteria
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger import deciding
+from dicom_sieve.ledger.audit import seals
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, decide, screen
 from tests.builders import make_instance
@@ -73,6 +74,7 @@ class TestCounts:
         store = SimulatedStore({f"{n:02}": ct(f"1.5.{n}") if n % 3 else mr(f"1.5.{n}") for n in range(1, 40)})
         whole = screen_ct(store, ledger, "whole").counts
         monkeypatch.setattr(deciding, "PAGE_IDS", 7)
+        monkeypatch.setattr(seals, "BLOCK_IDS", 7)
         monkeypatch.setattr(deciding, "ROWS_AT_A_TIME", 2)
         monkeypatch.setattr(decide, "MOST_REMEMBERED", 1)
         paged = screen_ct(store, ledger, "paged").counts
@@ -107,7 +109,7 @@ class TestValues:
         assert len(stored) >= 4
 
         for tags in (sorted(stored), [*absent, *stored], ["00101010"], ["00101010", "00080008"], absent):
-            [[(_, instances, _, defect, text)]] = map(list, deciding.headers_to_decide(ledger.engine, 1, 1, tags))
+            [[(_, _, _, instances, _, defect, text)]] = map(list, deciding.headers_to_decide(ledger.engine, 1, 1, tags))
             assert (instances, defect) == (1, None)
             assert deciding.read_values(text, tags) == {tag: stored[tag] for tag in tags if tag in stored}
 
@@ -118,7 +120,7 @@ class TestJudge:
         judge = decide.Judge(compile_criteria([Criterion.model_validate(MODALITY)]))
         codes = [*(f"C{number}" for number in range(95)), "CT", *("X" * 600 + str(number) for number in range(4))]
 
-        decided = judge.judge((row, 1, 1, None, json.dumps([[[code]]])) for row, code in enumerate(codes))
+        decided = judge.judge((row, "", None, 1, 1, None, json.dumps([[[code]]])) for row, code in enumerate(codes))
 
         assert len(judge._known) <= 10
         assert sorted((findings, len(ids)) for _, findings, ids in decided) == [

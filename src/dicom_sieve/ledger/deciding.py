@@ -5,7 +5,7 @@ database takes out of a header only the values that are asked for.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import cast
 
@@ -13,11 +13,13 @@ import sqlalchemy as sa
 
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import bulk
+from dicom_sieve.ledger.audit.lines import decision_line, decision_tail
+from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Part, insert_blocks, make_blocks
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.tables import decision, header, header_change
 
-PAGE_IDS = 20_000
-"""A page is what lies within so many ids: no query then needs to sort, or to count."""
+PAGE_IDS = 20 * BLOCK_IDS
+"""A page is what lies within so many ids: no query needs to sort, or to count; and of whole blocks."""
 ROWS_AT_A_TIME = 500
 """So few that Python's garbage collector sees no reason to start; with whole pages it takes a fifth of the time."""
 TAGS_TOGETHER = 50
@@ -25,10 +27,11 @@ TAGS_TOGETHER = 50
 
 _COLUMNS = ("run_number", "header_id", "verdict", "findings")
 
-HeaderRow = tuple[int, int, int, str | None, str]
-"""Id; instances and bytes in the snapshot; defect; a text that stands for the values asked for, see `read_values`."""
-Decided = tuple[str, str, Sequence[int]]
-"""Verdict, findings as JSON, and the ids of the headers of which that was decided."""
+HeaderRow = tuple[int, str, str | None, int, int, str | None, str]
+"""Id and digest; Series Instance UID; instances and bytes in the snapshot; defect; a text that stands for the values
+asked for, see `read_values`."""
+Decided = tuple[str, str, Sequence[tuple[int, str]]]
+"""Verdict, findings as JSON, and the headers of which that was decided: the id and digest of each."""
 
 
 def headers_to_decide(
@@ -49,7 +52,15 @@ def headers_to_decide(
     ids = header_change.c.header_id
     held = headers_of(snapshot_id, location_id).where(ids >= first, ids < end).subquery("held")
     page = (
-        sa.select(held.c.header_id, held.c.instances, held.c.bytes, header.c.defect, _values(engine.dialect, tags))
+        sa.select(
+            held.c.header_id,
+            header.c.digest,
+            header.c.series_instance_uid,
+            held.c.instances,
+            held.c.bytes,
+            header.c.defect,
+            _values(engine.dialect, tags),
+        )
         .select_from(held.join(header, header.c.id == held.c.header_id))
         .where(header.c.id >= first, header.c.id < end)
     )
@@ -60,7 +71,7 @@ def headers_to_decide(
             start = connection.scalar(following, {"first": stop})
             if start is None:
                 return
-            stop = start + PAGE_IDS
+            stop = start - start % PAGE_IDS + PAGE_IDS
             with connection.execute(page, {"first": start, "end": stop}) as rows:
                 yield cast("Iterator[HeaderRow]", chain.from_iterable(rows.partitions(ROWS_AT_A_TIME)))
 
@@ -77,16 +88,19 @@ def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]
     return {tag: tuple(values) for tag, values in pairs if values is not None}
 
 
-def record_decisions(connection: sa.Connection, run_number: int, decided: Iterable[Decided]) -> None:
-    """Record what was decided on headers, within a transaction; a run decides on a header once."""
-    if connection.dialect.name == "postgresql":
-        rows = ((run_number, row, verdict, findings) for verdict, findings, ids in decided for row in ids)
-        bulk.append(connection, decision, _COLUMNS, rows)
-        return
-    for verdict, findings, ids in decided:  # a list in one statement takes SQLite less time than its rows one by one
-        listed = sa.func.json_each(json.dumps(ids)).table_valued("value")
-        row = sa.select(sa.literal(run_number), listed.c.value, sa.literal(verdict), sa.literal(findings, sa.Text))
-        connection.execute(sa.insert(decision).from_select(_COLUMNS, row))
+def record_decisions(connection: sa.Connection, run_number: int, decided: Sequence[Decided]) -> None:
+    """Record what was decided on the headers of a page, and seal it, within a transaction.
+
+    A run decides on a header once. The seal covers what was decided, without reading it again.
+    """
+    _insert(connection, run_number, decided)
+    rows = [
+        (header_id, decision_line(header_id, digest, tail))
+        for tail, headers in ((decision_tail(verdict, findings), headers) for verdict, findings, headers in decided)
+        for header_id, digest in headers
+    ]
+    rows.sort()
+    insert_blocks(connection, run_number, list(make_blocks(Part.DECISION, rows)))
 
 
 def count_refused(connection: sa.Connection, snapshot_id: int, location_id: int) -> int:
@@ -104,20 +118,19 @@ def count_refused(connection: sa.Connection, snapshot_id: int, location_id: int)
     return 0 if connection.execute(given).first() else int(count)
 
 
-def count_series(connection: sa.Connection, run_number: int) -> dict[str, int]:
-    """Count a run's series by selection, as the view ``series_decision`` has it; those of which there are any."""
-    passed = sa.case((decision.c.verdict == "PASSED", 1), else_=0)
-    series = (
-        sa.select(sa.func.max(passed).label("any_passed"), sa.func.min(passed).label("all_passed"))
-        .select_from(decision)
-        .join(header, header.c.id == decision.c.header_id)
-        .where(decision.c.run_number == run_number, header.c.series_instance_uid.is_not(None))
-        .group_by(header.c.series_instance_uid)
-        .subquery("series")
-    )
-    selection = sa.case((series.c.all_passed == 1, "WHOLE"), (series.c.any_passed == 1, "PARTIAL"), else_="NONE")
-    by_selection = sa.select(selection.label("selection"), sa.func.count().label("series")).group_by("selection")
-    return {row.selection: row.series for row in connection.execute(by_selection.order_by("selection"))}
+def _insert(connection: sa.Connection, run_number: int, decided: Sequence[Decided]) -> None:
+    if connection.dialect.name == "postgresql":
+        rows = (
+            (run_number, header_id, verdict, findings)
+            for verdict, findings, headers in decided
+            for header_id, _ in headers
+        )
+        bulk.append(connection, decision, _COLUMNS, rows)
+        return
+    for verdict, findings, headers in decided:  # a list in one statement takes SQLite less time than its rows do
+        listed = sa.func.json_each(json.dumps([header_id for header_id, _ in headers])).table_valued("value")
+        row = sa.select(sa.literal(run_number), listed.c.value, sa.literal(verdict), sa.literal(findings, sa.Text))
+        connection.execute(sa.insert(decision).from_select(_COLUMNS, row))
 
 
 def _values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[str]:

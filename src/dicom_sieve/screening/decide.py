@@ -25,6 +25,7 @@ class _Judgement:
         defect: Why the header could not be judged, or None.
         verdict: The decision's, as text.
         findings: The decision's, as JSON.
+        series: Those of all headers of this verdict; shared with its other judgements.
         instances: Of all headers that were judged so.
         bytes: Their size.
     """
@@ -33,6 +34,7 @@ class _Judgement:
     defect: str | None
     verdict: str
     findings: str
+    series: set[str | None]
     instances: int = 0
     bytes: int = 0
 
@@ -49,21 +51,24 @@ class Judge:
     criteria: tuple[CompiledCriterion, ...]
     tags: tuple[str, ...] = field(init=False)
     _decider: Decider = field(init=False)
+    _series: dict[Verdict, set[str | None]] = field(init=False, repr=False)
     _known: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
     _judgements: dict[tuple[str | None, tuple[Finding, ...]], _Judgement] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tags = tuple(sorted({one.attribute.hex_tag for one in self.criteria}))
         self._decider = Decider(self.criteria)
+        self._series = {verdict: set() for verdict in Verdict}
 
     def judge(self, headers: Iterable[HeaderRow]) -> list[Decided]:
         """Judge headers."""
-        known, by_judgement = self._known, defaultdict[_Judgement, list[int]](list)
-        for header_id, instances, size, defect, values in headers:
+        known, by_judgement = self._known, defaultdict[_Judgement, list[tuple[int, str]]](list)
+        for header_id, digest, series, instances, size, defect, values in headers:
             one = known.get((defect, values)) or self._judge(defect, values)
             one.instances += instances
             one.bytes += size
-            by_judgement[one].append(header_id)
+            one.series.add(series)
+            by_judgement[one].append((header_id, digest))
         return [(one.verdict, one.findings, ids) for one, ids in by_judgement.items()]
 
     def counts(self) -> dict[str, Any]:
@@ -71,7 +76,7 @@ class Judge:
 
         Returns:
             ``bytes``, ``passed``, ``discarded``; ``defects``, by name; ``findings``, one mapping a criterion, by name,
-            over the objects that could be judged.
+            over the objects that could be judged; ``series``, by selection.
         """
         counts = {"bytes": 0, **{verdict.value.lower(): 0 for verdict in Verdict}}
         defects: dict[str, int] = {}
@@ -85,13 +90,28 @@ class Judge:
             for by_name, name in zip(findings, one.decision.findings, strict=False):
                 by_name[name.value] = by_name.get(name.value, 0) + one.instances
         in_order = [dict(sorted(by_name.items())) for by_name in findings]
-        return {**counts, "defects": dict(sorted(defects.items())), "findings": in_order}
+        return {
+            **counts,
+            "defects": dict(sorted(defects.items())),
+            "findings": in_order,
+            "series": self._count_series(),
+        }
+
+    def _count_series(self) -> dict[str, int]:
+        """Count series by selection, as the view ``series_decision`` has it; those of which there are any."""
+        passed, discarded = self._series[Verdict.PASSED], self._series[Verdict.DISCARDED]
+        passed.discard(None)
+        discarded.discard(None)
+        partial = len(passed & discarded)
+        by_selection = {"NONE": len(discarded) - partial, "PARTIAL": partial, "WHOLE": len(passed) - partial}
+        return {selection: count for selection, count in by_selection.items() if count}
 
     def _judge(self, defect: str | None, values: str) -> _Judgement:
         decision = UNJUDGED if defect else self._decider.decide(read_values(values, self.tags))
         judgement = self._judgements.get((defect, decision.findings))
         if judgement is None:
-            judgement = _Judgement(decision, defect, decision.verdict.value, json.dumps(decision.findings))
+            verdict, findings = decision.verdict, json.dumps(decision.findings)
+            judgement = _Judgement(decision, defect, verdict.value, findings, self._series[verdict])
             self._judgements[defect, decision.findings] = judgement
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()

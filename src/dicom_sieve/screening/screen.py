@@ -16,7 +16,7 @@ from dicom_sieve.errors import (
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.audit.seals import seal_rows
-from dicom_sieve.ledger.deciding import count_refused, count_series
+from dicom_sieve.ledger.deciding import count_refused
 from dicom_sieve.ledger.indexing import count_unread
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.runs import (
@@ -167,9 +167,7 @@ class _Run:
         if unread:
             _, size = count_unread(self.ledger.engine, self.lease.location_id)
             judged["bytes"] += size
-        with self.ledger.engine.connect() as connection:
-            series = count_series(connection, self.number)
-        return {"listed": listed.listed, **judged, "unread": unread, "series": series}
+        return {"listed": listed.listed, **judged, "unread": unread}
 
     def _refuse_nothing_readable(self, snapshot_id: int) -> None:
         """A location of which nothing can be read tells of the credentials, not of the objects: no verdict."""

@@ -124,10 +124,20 @@ def decision_lines(connection: sa.Connection, run_number: int, header_id: int | 
     for row_id, digest, verdict, findings in stream(connection, query):
         tail = tails.get((verdict, findings))
         if tail is None:
-            tail = f"{_text(verdict)},{_json(findings)}]"
+            tail = decision_tail(verdict, findings)
             if len(tails) < _TAILS_REMEMBERED:
                 tails[verdict, findings] = tail
-        yield row_id, f"[{row_id},{_text(digest)},{tail}".encode()
+        yield row_id, decision_line(row_id, digest, tail)
+
+
+def decision_tail(verdict: object, findings: object) -> str:
+    """Give what the lines of many decisions end with: the verdict, and the findings, which are JSON."""
+    return f"{_text(verdict)},{_json(findings)}]"
+
+
+def decision_line(header_id: int, digest: object, tail: str) -> bytes:
+    """Give a decision: ``[header's id, header's digest, verdict, findings]``."""
+    return f"[{header_id},{_text(digest)},{tail}".encode()
 
 
 def objects(dialect: sa.Dialect) -> sa.Select[Any]:

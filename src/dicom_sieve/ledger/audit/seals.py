@@ -67,7 +67,8 @@ class Block:
 def make_block(part: Part, rows: Sequence[Line]) -> Block:
     """Digest rows, in the order of their ids, of one block."""
     digest = hashlib.sha256(b"".join(line + b"\n" for _, line in rows)).hexdigest()
-    marks = b"".join(_MARK.pack(row_id % BLOCK_IDS, zlib.crc32(line)) for row_id, line in rows)
+    pack, crc32 = _MARK.pack, zlib.crc32
+    marks = b"".join([pack(row_id % BLOCK_IDS, crc32(line)) for row_id, line in rows])
     return Block(part, rows[0][0], rows[-1][0], len(rows), digest, marks)
 
 
@@ -100,17 +101,19 @@ def _listed(blocks: Iterable[Block]) -> list[list[Any]]:
 
 
 def seal_rows(lease: Lease, run_number: int) -> None:
-    """Record the blocks of a run that is about to end: all but that of its own fields.
+    """Record the blocks of a run that is about to end, but for two parts.
 
-    In transactions of their own, and anew where a run that died left some.
+    Its decisions were sealed as they were recorded, its own fields will be as it ends. In transactions of their own,
+    and anew where a run that died left some.
     """
+    of_run = sa.and_(seal_block.c.run_number == run_number, seal_block.c.part != Part.DECISION)
     with lease.writing() as connection:
-        connection.execute(sa.delete(seal_block).where(seal_block.c.run_number == run_number))
+        connection.execute(sa.delete(seal_block).where(of_run))
     with lease.engine.connect() as reader:
         blocks = _new_blocks(reader, run_number, lease.location_id)
         while batch := list(islice(blocks, _BLOCKS_A_TRANSACTION)):
             with lease.writing() as connection:
-                _insert(connection, run_number, batch)
+                insert_blocks(connection, run_number, batch)
 
 
 def seal(connection: sa.Connection, run_number: int, state: RunState) -> str:
@@ -124,7 +127,7 @@ def seal(connection: sa.Connection, run_number: int, state: RunState) -> str:
     follows = previous and previous[0]
     connection.execute(sa.update(run).where(run.c.number == run_number).values(sealed_after=follows))
     fields = make_block(Part.RUN, list(lines.run_lines(connection, run_number, state=state)))
-    _insert(connection, run_number, [fields])
+    insert_blocks(connection, run_number, [fields])
     return digest_seal(previous and previous[1], read_blocks(connection, run_number))
 
 
@@ -151,6 +154,24 @@ def read_blocks(connection: sa.Connection, run_number: int) -> Iterator[Block]:
         yield Block(*row)
 
 
+def insert_blocks(connection: sa.Connection, run_number: int, blocks: Sequence[Block]) -> None:
+    """Record blocks of a run."""
+    rows = [
+        {
+            "run_number": run_number,
+            "part": block.part,
+            "first_id": block.first_id,
+            "last_id": block.last_id,
+            "row_count": block.row_count,
+            "digest": block.digest,
+            "marks": block.marks,
+        }
+        for block in blocks
+    ]
+    if rows:
+        connection.execute(sa.insert(seal_block), rows)
+
+
 def anchor(engine: sa.Engine, run_number: int) -> dict[str, str | None]:
     """Give what a manifest says of the ledger, so that who has the manifest can tell later what was sealed.
 
@@ -173,24 +194,8 @@ def anchor(engine: sa.Engine, run_number: int) -> dict[str, str | None]:
     return {"previous_seal": seal_before, "decisions": hashlib.sha256(canonical(blocks).encode()).hexdigest()}
 
 
-def _insert(connection: sa.Connection, run_number: int, blocks: Sequence[Block]) -> None:
-    rows = [
-        {
-            "run_number": run_number,
-            "part": block.part,
-            "first_id": block.first_id,
-            "last_id": block.last_id,
-            "row_count": block.row_count,
-            "digest": block.digest,
-            "marks": block.marks,
-        }
-        for block in blocks
-    ]
-    connection.execute(sa.insert(seal_block), rows)
-
-
 def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) -> Iterator[Block]:
-    """Digest what came to a location since it was sealed last, and the run's decisions."""
+    """Digest what came to a location since it was sealed last, and decisions of a run from before they had blocks."""
     before = _sealed_up_to(connection, location_id, Part.SNAPSHOT)
     changes = connection.execute(
         sa.select(snapshot.c.counts).where(snapshot.c.location_id == location_id, snapshot.c.id > before)
@@ -201,7 +206,9 @@ def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) ->
         parts.append(make_blocks(Part.OBJECT, _objects(connection, location_id, after)))
     if any(row.counts is None or row.counts["removed"] for row in changes):
         parts.append(make_blocks(Part.REMOVAL, _removals(connection, location_id, before)))
-    parts.append(make_blocks(Part.DECISION, lines.decision_lines(connection, run_number)))
+    are_decisions = sa.and_(seal_block.c.run_number == run_number, seal_block.c.part == Part.DECISION)
+    if not connection.scalar(sa.select(sa.exists().where(are_decisions))):
+        parts.append(make_blocks(Part.DECISION, lines.decision_lines(connection, run_number)))
     return chain.from_iterable(parts)
 
 
