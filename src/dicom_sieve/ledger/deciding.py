@@ -59,7 +59,7 @@ def headers_to_decide(
             held.c.instances,
             held.c.bytes,
             header.c.defect,
-            _values(engine.dialect, tags),
+            select_values(engine.dialect, tags),
         )
         .select_from(held.join(header, header.c.id == held.c.header_id))
         .where(header.c.id >= first, header.c.id < end)
@@ -133,7 +133,7 @@ def _insert(connection: sa.Connection, run_number: int, decided: Sequence[Decide
         connection.execute(sa.insert(decision).from_select(_COLUMNS, row))
 
 
-def _values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[str]:
+def select_values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[str]:
     """Take out the values of tags as JSON, a list for each group of tags: the same text for the same values."""
     if dialect.name == "postgresql":
         build = sa.func.jsonb_build_array
