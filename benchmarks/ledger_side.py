@@ -15,14 +15,14 @@ from dicom_sieve import Ledger
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.headers import Instance
 from dicom_sieve.ledger.audit.seals import seal_rows
-from dicom_sieve.ledger.deciding import count_refused
 from dicom_sieve.ledger.indexing import IndexedObject, record_headers, unread_objects
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.runs import begin_run, bind_snapshot, finish_run
+from dicom_sieve.ledger.snapshots import last_snapshot
 from dicom_sieve.ledger.tables import RunState, series_decision
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening import Silent
-from dicom_sieve.screening.decide import decide
+from dicom_sieve.screening.decide import decide, recording
 from dicom_sieve.screening.snapshot import take_snapshot
 
 CHANGED_EVERY = 100
@@ -73,18 +73,16 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
             software_version="",
         )
         bind_snapshot(connection, number, 1)
-    with ledger.engine.connect() as connection:
-        count_refused(connection, 1, lease.location_id)
     watch.lap("begin")
-    judge = decide(lease, number, 1, criteria, Silent())
+    snapshot = last_snapshot(ledger.engine, lease.place)
+    counts = decide(ledger, snapshot, criteria, Silent(), recording(lease, number))
     watch.lap("decide, record and seal decisions")
     ledger.count_anew("decision")
     watch.lap("ANALYZE")
-    counts = judge.counts()
     seal_rows(lease, number)
     with lease.writing() as connection:
         finish_run(connection, number, state=RunState.COMPLETED, finished_at=CLOCK, counts=counts)
-    watch.lap("count and seal")
+    watch.lap("seal")
     return watch.end()
 
 

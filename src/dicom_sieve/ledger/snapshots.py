@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import bulk, header_changes
-from dicom_sieve.ledger.tables import BigKey, SnapshotState, header, location, object_, snapshot
+from dicom_sieve.ledger.tables import BigKey, SnapshotState, forgotten, header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
 
 PAGE_ROWS = 5_000
@@ -55,6 +56,23 @@ class SnapshotCounts:
         return {"listed": self.listed, "bytes": self.bytes, "added": self.added, "removed": self.removed}
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a location held when it was listed to the end.
+
+    Attributes:
+        id: Of its row.
+        location_id: Of its location's row.
+        place: Which location.
+        counts: How many objects.
+    """
+
+    id: int
+    location_id: int
+    place: Location
+    counts: SnapshotCounts
+
+
 def find_or_add_location(connection: sa.Connection, place: Location) -> int:
     """Give the id of a location, which is recorded when it is new."""
     values = {"endpoint": place.endpoint, "bucket": place.bucket, "prefix": place.prefix}
@@ -70,6 +88,30 @@ def open_snapshot(connection: sa.Connection, location_id: int, started_at: datet
     """Begin a snapshot and give its id, which is greater than that of every one before."""
     values = {"location_id": location_id, "state": SnapshotState.LISTING, "started_at": started_at}
     return new_key(connection.execute(sa.insert(snapshot).values(values)))
+
+
+def last_snapshot(engine: sa.Engine, place: Location) -> Snapshot:
+    """Give the last complete listing of a location, without listing it.
+
+    Raises:
+        LedgerError: There is none, or half of it is forgotten.
+    """
+    is_half_gone = sa.exists().where(forgotten.c.location_id == location.c.id, forgotten.c.finished_at.is_(None))
+    query = (
+        sa.select(snapshot.c.id, snapshot.c.location_id, snapshot.c.counts)
+        .select_from(snapshot.join(location))
+        .where(location.c.endpoint == place.endpoint, location.c.bucket == place.bucket)
+        .where(location.c.prefix == place.prefix, ~is_half_gone, snapshot.c.state == SnapshotState.COMPLETE)
+        .order_by(snapshot.c.id.desc())
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        found = connection.execute(query).first()
+    if found is None:
+        raise LedgerError(
+            f"the ledger holds no complete listing of {place}; 'dicom-sieve preview' makes one, and so does each run"
+        )
+    return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts))
 
 
 def known_objects(engine: sa.Engine, location_id: int) -> Iterator[KnownObject]:

@@ -10,7 +10,7 @@ from itertools import islice
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
-from dicom_sieve.ledger.snapshots import SnapshotCounts
+from dicom_sieve.ledger.snapshots import Snapshot
 from dicom_sieve.screening.index import Limits, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.shards import RunsShards, one_by_one
@@ -52,15 +52,13 @@ class CaughtUp:
     """A location as it was just listed, and what it took to know it.
 
     Attributes:
-        snapshot_id: Of the snapshot.
-        listed: What it holds, and how that differs from the one before.
+        snapshot: What it holds, and how that differs from the one before.
         indexed: Objects that were read.
         reads: Ranges that were read of them.
         bytes_read: How many bytes.
     """
 
-    snapshot_id: int
-    listed: SnapshotCounts
+    snapshot: Snapshot
     indexed: int = 0
     reads: int = 0
     bytes_read: int = 0
@@ -68,8 +66,8 @@ class CaughtUp:
     def effort(self) -> dict[str, int]:
         """Say what it took; all else in the counts of a run is the same however it came about."""
         return {
-            "added": self.listed.added,
-            "removed": self.listed.removed,
+            "added": self.snapshot.counts.added,
+            "removed": self.snapshot.counts.removed,
             "indexed": self.indexed,
             "reads": self.reads,
             "bytes_read": self.bytes_read,
@@ -101,11 +99,11 @@ def catch_up(
         StoreError: The location cannot be listed.
         LeaseLostError: The lease has ended.
     """
-    snapshot_id, listed = take_snapshot(store, lease, clock=means.clock, observer=means.observer)
+    snapshot_id, counts = take_snapshot(store, lease, clock=means.clock, observer=means.observer)
     on_listed(snapshot_id)
-    caught_up = CaughtUp(snapshot_id, listed)
+    caught_up = CaughtUp(Snapshot(snapshot_id, lease.location_id, lease.place, counts))
     _index(store, means, lease, caught_up)
-    if listed.added or listed.removed or caught_up.indexed:
+    if counts.added or counts.removed or caught_up.indexed:
         ledger.count_anew("object", "header", "header_change")
     return caught_up
 

@@ -2,13 +2,23 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Decider, Decision, Finding, Verdict
-from dicom_sieve.ledger.deciding import Decided, HeaderRow, headers_to_decide, read_values, record_decisions
+from dicom_sieve.errors import NothingReadableError
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.deciding import (
+    Decided,
+    HeaderRow,
+    count_refused,
+    headers_to_decide,
+    read_values,
+    record_decisions,
+)
 from dicom_sieve.ledger.lease import Lease
+from dicom_sieve.ledger.snapshots import Snapshot
 from dicom_sieve.screening.observer import Observer
 
 MOST_REMEMBERED = 65_536
@@ -120,19 +130,47 @@ class Judge:
         return judgement
 
 
+Keep = Callable[[Sequence[Decided]], None]
+"""Is given what was decided on a page of headers."""
+
+
 def decide(
-    lease: Lease, run_number: int, snapshot_id: int, criteria: tuple[CompiledCriterion, ...], observer: Observer
-) -> Judge:
-    """Judge every header of a snapshot and record what was decided, a transaction a page.
+    ledger: Ledger,
+    snapshot: Snapshot,
+    criteria: tuple[CompiledCriterion, ...],
+    observer: Observer,
+    keep: Keep = lambda _: None,
+) -> dict[str, Any]:
+    """Judge every header of a snapshot. What was decided goes to `keep` alone: nothing else remembers it.
 
     Returns:
-        What judged them: it has the counts.
+        What came of the snapshot's objects: ``listed``, what `Judge.counts` gives, and ``unread``: what was listed and
+        has no header.
+
+    Raises:
+        NothingReadableError: Not one object can be read. That tells of the credentials, not of the objects.
     """
+    with ledger.engine.connect() as connection:
+        refused = count_refused(connection, snapshot.id, snapshot.location_id)
+    if refused:
+        raise NothingReadableError(str(snapshot.place), refused)
     judge = Judge(criteria)
     observer.begin("decide", None)
-    for page in headers_to_decide(lease.engine, snapshot_id, lease.location_id, judge.tags):
+    for page in headers_to_decide(ledger.engine, snapshot.id, snapshot.location_id, judge.tags):
         decided = judge.judge(page)
+        keep(decided)
+        observer.advance(sum(len(headers) for _, _, headers in decided))
+    counts = judge.counts()
+    listed = snapshot.counts
+    unread = listed.listed - counts["passed"] - counts["discarded"]
+    return {"listed": listed.listed, **counts, "bytes": listed.bytes if unread else counts["bytes"], "unread": unread}
+
+
+def recording(lease: Lease, run_number: int) -> Keep:
+    """Give what records the decisions of a run, a transaction a page."""
+
+    def keep(decided: Sequence[Decided]) -> None:
         with lease.writing() as connection:
             record_decisions(connection, run_number, decided)
-        observer.advance(sum(len(ids) for _, _, ids in decided))
-    return judge
+
+    return keep

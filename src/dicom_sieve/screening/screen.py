@@ -11,13 +11,10 @@ from dicom_sieve.errors import (
     IncompleteRunError,
     LeaseLostError,
     LedgerError,
-    NothingReadableError,
 )
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.audit.seals import seal_rows
-from dicom_sieve.ledger.deciding import count_refused
-from dicom_sieve.ledger.indexing import count_unread
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.runs import (
     Manifest,
@@ -26,11 +23,10 @@ from dicom_sieve.ledger.runs import (
     fail_abandoned,
     finish_run,
 )
-from dicom_sieve.ledger.snapshots import SnapshotCounts
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing import Published, publish
 from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
-from dicom_sieve.screening.decide import Judge, decide
+from dicom_sieve.screening.decide import decide, recording
 from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__
 
@@ -132,16 +128,15 @@ class _Run:
 
     def execute(self) -> Outcome:
         known = catch_up(self.screening.store, self.screening, self.ledger, self.lease, on_listed=self._bind)
-        snapshot_id = known.snapshot_id
-        self._refuse_nothing_readable(snapshot_id)
-        judge = decide(self.lease, self.number, snapshot_id, self.criteria, self.screening.observer)
+        keep = recording(self.lease, self.number)
+        results = decide(self.ledger, known.snapshot, self.criteria, self.screening.observer, keep)
         self.ledger.count_anew("decision")
-        counts = {**self._results(known.listed, judge), **known.effort()}
+        counts = {**results, **known.effort()}
         seal_rows(self.lease, self.number)
         if counts["unread"]:
             self._finish(RunState.INCOMPLETE, counts)
             raise IncompleteRunError(self.id, counts["unread"], counts["listed"])
-        published = self._publish(snapshot_id, counts)
+        published = self._publish(known.snapshot.id, counts)
         self._finish(RunState.COMPLETED, published.counts, manifest=published.manifest)
         return Outcome(self.id, published.counts, published.manifest)
 
@@ -159,22 +154,6 @@ class _Run:
     def _bind(self, snapshot_id: int) -> None:
         with self.lease.writing() as connection:
             bind_snapshot(connection, self.number, snapshot_id)
-
-    def _results(self, listed: SnapshotCounts, judge: Judge) -> dict[str, Any]:
-        """Count objects by verdict and reason, and series by selection. What was listed and not judged is unread."""
-        judged = judge.counts()
-        unread = listed.listed - judged["passed"] - judged["discarded"]
-        if unread:
-            _, size = count_unread(self.ledger.engine, self.lease.location_id)
-            judged["bytes"] += size
-        return {"listed": listed.listed, **judged, "unread": unread}
-
-    def _refuse_nothing_readable(self, snapshot_id: int) -> None:
-        """A location of which nothing can be read tells of the credentials, not of the objects: no verdict."""
-        with self.ledger.engine.connect() as connection:
-            refused = count_refused(connection, snapshot_id, self.lease.location_id)
-        if refused:
-            raise NothingReadableError(str(self.screening.store.location), refused)
 
     def _publish(self, snapshot_id: int, counts: Mapping[str, Any]) -> Published:
         if self.screening.output is None:

@@ -1,0 +1,84 @@
+"""What a run would say, without one: nothing is decided for ever, and nothing is published."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_sieve.criteria import Criterion, compile_criteria
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.audit.forget import refuse_forgotten
+from dicom_sieve.ledger.snapshots import last_snapshot
+from dicom_sieve.objects import Location
+from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
+from dicom_sieve.screening.decide import Keep, decide
+from dicom_sieve.screening.observer import Observer, Silent
+from dicom_sieve.stores.interface import Store
+
+
+@dataclass(frozen=True)
+class Preview(Means):
+    """What is to be foreseen, and by what means.
+
+    Attributes:
+        store: Where the objects lie.
+        criteria: What is asked, as given; checked before anything is listed.
+    """
+
+    store: Store
+    criteria: Sequence[Criterion]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run would say.
+
+    Attributes:
+        counts: As an `Outcome` has them; without what was done to know them where nothing was listed.
+    """
+
+    counts: Mapping[str, Any]
+
+    def describe(self) -> str:
+        """Say it in a sentence."""
+        counts = self.counts
+        passed, listed, whole = counts["passed"], counts["listed"], counts["series"].get("WHOLE", 0)
+        sentence = f"Preview: {passed:,} of {listed:,} instances would pass in {whole:,} whole series"
+        return f"{sentence}; {counts['unread']:,} objects are not read" if counts["unread"] else sentence
+
+
+def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> Forecast:
+    """List a location, index what is new, and tell what a run would decide.
+
+    The ledger keeps what it learns of the location, under the location's lease. There is no run and no decision.
+
+    Args:
+        asked: What is to be foreseen.
+        ledger: What is known already.
+        keep: Is given what a run would record.
+
+    Raises:
+        InvalidRequestError: The criteria make no sense; nothing was asked of the store.
+        StoreError: The location cannot be listed.
+        NothingReadableError: The credentials may list, but not read.
+        LeaseLostError: The preview was away for too long.
+    """
+    criteria = compile_criteria(asked.criteria)
+    with hold_location(asked.store, asked, ledger) as lease:
+        refuse_forgotten(lease)
+        known = catch_up(asked.store, asked, ledger, lease)
+    counts = decide(ledger, known.snapshot, criteria, asked.observer, keep)
+    return Forecast({**counts, **known.effort()})
+
+
+def preview_known(
+    place: Location, criteria: Sequence[Criterion], ledger: Ledger, *, observer: Observer | None = None
+) -> Forecast:
+    """Tell what a run would decide on a location as it was listed last. Nothing is asked of any store, or written.
+
+    Raises:
+        InvalidRequestError: The criteria make no sense.
+        LedgerError: The location was never listed to the end.
+        NothingReadableError: Nothing of it could be read.
+    """
+    compiled = compile_criteria(criteria)
+    return Forecast(decide(ledger, last_snapshot(ledger.engine, place), compiled, observer or Silent()))
