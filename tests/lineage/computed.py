@@ -1,13 +1,15 @@
 """A ledger in which a run was published and computed on, with patients' values where a run meets them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Criterion
+from dicom_sieve.lineage import Follower, following
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
 from tests.builders import make_instance
@@ -34,11 +36,13 @@ class Computed:
         home: Where the ledger is.
         run: Completed, published, computed on three times: something failed, all was done, all was done before.
         failed_run: Listing its location raised what quotes a patient.
+        warnings: What could not be told of it.
     """
 
     home: Path
     run: str = RUN
     failed_run: str = FAILED_RUN
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -47,20 +51,26 @@ class Computed:
 
 
 def compute(home: Path) -> Computed:
-    """Make it."""
+    """Make it, and have it followed."""
     made = Computed(home)
     images = home / "images"
     fill(images)
     with open_ledger(made.url) as ledger:
-        screen(Screening(RUN, DirectoryStore(images), CRITERIA, output=DirectoryStore(home / "published")), ledger)
-        fail(ledger)
-        compute_sizes(ledger, images, home / "results", series_that_fails="1.99.6")
-        compute_sizes(ledger, images, home / "results")
-        compute_sizes(ledger, images, home / "results")
+        with following(ledger, made.warnings.append) as follower:
+            output = DirectoryStore(home / "published")
+            screen(
+                Screening(RUN, DirectoryStore(images), CRITERIA, output=output, on_begin=follower.run),
+                ledger,
+            )
+        with following(ledger, made.warnings.append) as follower:
+            fail(ledger, follower)
+        for series_that_fails in ("1.99.6", None, None):
+            with following(ledger, made.warnings.append) as follower:
+                compute_sizes(ledger, follower, home, series_that_fails)
     return made
 
 
-def fail(ledger: Ledger) -> None:
+def fail(ledger: Ledger, follower: Follower) -> None:
     """Screen a location that cannot be listed."""
     store = SimulatedStore()
 
@@ -69,15 +79,16 @@ def fail(ledger: Ledger) -> None:
 
     store.on_list = explode
     with pytest.raises(ValueError, match=VALUE_OF_AN_ERROR):
-        screen(Screening(FAILED_RUN, store, CRITERIA), ledger)
+        screen(Screening(FAILED_RUN, store, CRITERIA, on_begin=follower.run), ledger)
 
 
-def compute_sizes(ledger: Ledger, images: Path, results: Path, series_that_fails: str | None = None) -> int:
-    """Compute on the series of the run, in parts, too; gives the computation's id."""
-    inputs, outputs = DirectoryStore(images), DirectoryStore(results)
+def compute_sizes(ledger: Ledger, follower: Follower, home: Path, series_that_fails: str | None) -> None:
+    """Compute on the series of the run, in parts, too."""
+    inputs, outputs = DirectoryStore(home / "images"), DirectoryStore(home / "results")
     with ledger.computation(
         "sizes", version="2", run=RUN, selection="PARTIAL", inputs=inputs, outputs=outputs
     ) as computation:
+        follower.computation(computation)
         for series in computation.series():
             with series:
                 if series.uid == series_that_fails:
@@ -85,7 +96,6 @@ def compute_sizes(ledger: Ledger, images: Path, results: Path, series_that_fails
                 series.record_output(str(len(series.instances)).encode(), name="size.txt")
                 if series.uid == "1.99.5":
                     series.record_output(OWN_URI, digest="0" * 64)
-    return computation.id
 
 
 def fill(images: Path) -> None:
@@ -102,3 +112,8 @@ def fill(images: Path) -> None:
         body = make_instance(series_instance_uid=uid[:6], SOPInstanceUID=uid, Modality=modality, **patient)
         (images / f"{KEY}-{uid}.dcm").write_bytes(body)
     (images / f"{KEY}.txt").write_bytes(b"no DICOM")
+
+
+def rows(sql: sa.Connection, query: str, **values: Any) -> list[Any]:
+    """Ask the ledger in plain SQL; of one column give the values."""
+    return [row[0] if len(row) == 1 else tuple(row) for row in sql.execute(sa.text(query), values)]

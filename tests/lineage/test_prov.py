@@ -1,7 +1,6 @@
 """Provenance as W3C PROV: read back by the package prov, and compared with the ledger in plain SQL."""
 
 import json
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -32,24 +31,9 @@ from prov.model import (
 )
 
 from tests.cli.command import run_command
-from tests.lineage.computed import ENDED_BADLY, PLANTED, Computed, compute
+from tests.lineage.computed import ENDED_BADLY, PLANTED, Computed, rows
 
 SIEVE = "pkg:generic/dicom-sieve#"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Computed:
-    """A published run over three series, and two computations on those that passed."""
-    return compute(tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture(scope="module")
-def sql(made: Computed) -> Iterator[sa.Connection]:
-    """The ledger, to be asked in plain SQL."""
-    engine = sa.create_engine(made.url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +58,6 @@ def read(made: Computed, *arguments: str) -> ProvDocument:
     document = ProvDocument.deserialize(content=printed(made, *arguments), format="json")
     assert isinstance(document, ProvDocument)
     return document
-
-
-def rows(sql: sa.Connection, query: str, **values: Any) -> list[Any]:
-    return [row[0] if len(row) == 1 else tuple(row) for row in sql.execute(sa.text(query), values)]
 
 
 def of_type(document: ProvDocument, name: str) -> list[ProvRecord]:

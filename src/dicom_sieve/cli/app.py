@@ -98,6 +98,7 @@ def screen(
     """
     from dicom_sieve.cli.places import open_input, open_output  # noqa: PLC0415 - S3 clients are slow to import
     from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
+    from dicom_sieve.lineage import following  # noqa: PLC0415
     from dicom_sieve.screening import Limits, Screening, executor_for  # noqa: PLC0415
     from dicom_sieve.screening import screen as run_screening  # noqa: PLC0415
     from dicom_sieve.settings import load_settings  # noqa: PLC0415
@@ -107,7 +108,11 @@ def screen(
     asked = read_criteria_file(criteria)
     settings = load_settings()
     store = open_input(uri, endpoint, region)
-    with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
+    with (
+        ProgressBar() as observer,
+        open_ledger(settings.database_url.get_secret_value()) as ledger,
+        following(ledger, observer.note) as follower,
+    ):
         outcome = run_screening(
             Screening(
                 execution_id=str(uuid.uuid4()),
@@ -119,6 +124,7 @@ def screen(
                 shard_objects=settings.shard_objects,
                 run_shards=executor_for(settings),
                 observer=observer,
+                on_begin=follower.run,
             ),
             ledger,
         )

@@ -52,7 +52,7 @@ class ProgressBar:
 
     def note(self, text: str) -> None:
         """Write a line above the bar."""
-        self._progress.console.print(text)
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _end_phase(self) -> None:
         done = self._progress.tasks[self._task].completed

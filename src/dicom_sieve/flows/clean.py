@@ -20,6 +20,7 @@ from dicom_sieve.flows.parameters import Publish, RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import read_request
 from dicom_sieve.ledger import open_ledger
+from dicom_sieve.lineage import following
 from dicom_sieve.screening import Limits, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening.shards import in_flight, process_pool, worker_processes
 from dicom_sieve.settings import Settings, load_settings
@@ -52,18 +53,22 @@ def clean_dicom(
 def _screen(given: RawParameters, flow_run_id: str, logger: RunLogger) -> State[None]:
     settings = load_settings()
     request = read_request(given, Patience.from_settings(settings))
-    screening = Screening(
-        execution_id=flow_run_id,
-        store=request.store,
-        criteria=request.criteria,
-        output=request.output,
-        copies_of=request.store if request.publish is Publish.COPY else None,
-        limits=Limits.from_settings(settings),
-        shard_objects=settings.shard_objects,
-        run_shards=in_tasks(settings),
-        observer=PrefectObserver(logger),
-    )
-    with open_ledger(settings.database_url.get_secret_value()) as ledger:
+    with (
+        open_ledger(settings.database_url.get_secret_value()) as ledger,
+        following(ledger, logger.warning) as follower,
+    ):
+        screening = Screening(
+            execution_id=flow_run_id,
+            store=request.store,
+            criteria=request.criteria,
+            output=request.output,
+            copies_of=request.store if request.publish is Publish.COPY else None,
+            limits=Limits.from_settings(settings),
+            shard_objects=settings.shard_objects,
+            run_shards=in_tasks(settings),
+            observer=PrefectObserver(logger),
+            on_begin=follower.run,
+        )
         outcome = screen(screening, ledger)
     show_outcome(outcome, compile_criteria(request.criteria))
     announce(outcome, request.store.location)

@@ -24,6 +24,7 @@ from dicom_sieve.flows.request import read_segmentation
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.ledger.computing import Series
 from dicom_sieve.ledger.tables import InputState
+from dicom_sieve.lineage import following
 from dicom_sieve.screening.shards import in_flight
 from dicom_sieve.segmentation.compute import COMPUTATION, VERSION, segment_series
 from dicom_sieve.settings import load_settings
@@ -62,10 +63,12 @@ def _segment(given: RawParameters, _flow_run_id: str, logger: RunLogger) -> Stat
     request = read_segmentation(given, Patience.from_settings(settings))
     with (
         open_ledger(settings.database_url.get_secret_value()) as ledger,
+        following(ledger, logger.warning) as follower,
         ledger.computation(
             COMPUTATION, version=VERSION, run=request.run_id, inputs=request.input, outputs=request.output
         ) as computation,
     ):
+        follower.computation(computation)
         for _ in in_flight(_submit, _wait, enumerate(computation.series(), 1), settings.series_in_flight):
             pass
         counts, reasons = computation.count(), computation.reasons()

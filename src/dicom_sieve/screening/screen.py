@@ -1,6 +1,6 @@
 """The way through: snapshot, index, decide, publish; recorded in the ledger from the first to the last step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,10 @@ from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__
 
 
+def _tell_nobody(_run_id: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True)
 class Screening(Means):
     """What a run is to do, and by what means.
@@ -41,6 +45,7 @@ class Screening(Means):
         criteria: What is asked, as given; checked before anything is listed.
         output: Where to publish, or None: then nothing is written to any store.
         copies_of: The store again, if what passed is to be copied to the output, too.
+        on_begin: Told the run's id once the run is on record.
     """
 
     execution_id: str
@@ -48,6 +53,7 @@ class Screening(Means):
     criteria: Sequence[Criterion]
     output: Copies | None = None
     copies_of: Downloads | None = None
+    on_begin: Callable[[str], None] = _tell_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
             lease.name_run(connection, number)
         run = _Run(screening, ledger, lease, compiled, number, run_id)
         try:
+            screening.on_begin(run_id)
             return run.execute()
         except BaseException as error:
             run.fail(error)

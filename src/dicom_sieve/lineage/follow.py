@@ -1,0 +1,112 @@
+"""Following runs and computations: that they begin, and how they end, is told to whom OpenLineage's settings name."""
+
+import datetime
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.computing import Computation
+from dicom_sieve.lineage import sending
+from dicom_sieve.lineage.sending import Sender
+
+if TYPE_CHECKING:
+    from openlineage.client.event_v2 import RunEvent
+
+SECONDS = 5.0
+"""So long the end of a run waits for its events to be sent, at most."""
+
+
+class Follower:
+    """Tells of what it is pointed at, now and once more at the end.
+
+    Args:
+        ledger: The truth about all of it.
+        sender: Sends events; None where nobody is to be told.
+    """
+
+    def __init__(self, ledger: Ledger, sender: Sender | None) -> None:
+        self._ledger = ledger
+        self._sender = sender
+        self._followed: list[Callable[[], Callable[[], RunEvent]]] = []
+        self._problems: list[str] = []
+
+    def run(self, run_id: str) -> None:
+        """Follow a run that has begun."""
+        self._follow(partial(self._read_run, run_id))
+
+    def computation(self, computation: Computation) -> None:
+        """Follow a computation that has begun."""
+        self._follow(partial(self._read_computation, computation.run.id, computation.id))
+
+    def end(self, seconds: float) -> list[str]:
+        """Tell how all that is followed ended, and say what could not be told."""
+        if self._sender is None:
+            return []
+        for read in self._followed:
+            self._tell(read)
+        return [*self._problems, *self._sender.close(seconds)]
+
+    def _follow(self, read: "Callable[[], Callable[[], RunEvent]]") -> None:
+        if self._sender is not None:
+            self._followed.append(read)
+            self._tell(read)
+
+    def _tell(self, read: "Callable[[], Callable[[], RunEvent]]") -> None:
+        """Read rows here, where the ledger is used; the event is made of them where the client is loaded."""
+        if self._sender is None:
+            return
+        try:
+            self._sender.send(read())
+        except Exception as error:  # a run does not fail because nobody can be told of it
+            self._problems.append(f"an OpenLineage event could not be made: {type(error).__name__}")
+
+    def _read_run(self, run_id: str) -> "Callable[[], RunEvent]":
+        row = self._ledger.run(run_id).row
+        return lambda: _events().tell_run(row, _namespace(), _now())
+
+    def _read_computation(self, run_id: str, computation_id: int) -> "Callable[[], RunEvent]":
+        recorded = self._ledger.run(run_id)
+        [row] = [one for one in self._ledger.computations(run_id) if one.id == computation_id]
+        of_it = (one for one in recorded.computed() if one.computation_id == computation_id)
+        uris = [output.uri for one in of_it for output in one.outputs]
+        return lambda: _events().tell_computation(row, recorded.row, uris, _namespace(), _now())
+
+
+@contextmanager
+def following(ledger: Ledger, warn: Callable[[str], None], *, seconds: float = SECONDS) -> Iterator[Follower]:
+    """Send OpenLineage events of what is followed inside; none where OpenLineage is not configured.
+
+    Args:
+        ledger: In which runs and computations are recorded.
+        warn: Is told, at the end, what could not be sent; no value and no address is in it.
+        seconds: To wait for the receiver at the end, at most.
+    """
+    sender = None
+    if sending.is_configured_here():
+        if sending.is_installed():
+            sender = Sender()
+        else:
+            warn(sending.WITHOUT_EXTRA)
+    follower = Follower(ledger, sender)
+    try:
+        yield follower
+    finally:
+        for problem in follower.end(seconds):
+            warn(problem)
+
+
+def _events() -> Any:
+    from dicom_sieve.lineage import events  # noqa: PLC0415 - it needs the extra, and is slow to import
+
+    return events
+
+
+def _namespace() -> str:
+    return os.environ.get(sending.NAMESPACE) or sending.DEFAULT_NAMESPACE
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,121 @@
+"""The only place from which events leave: by OpenLineage's own client, as its configuration says, in the background.
+
+A receiver that is away costs a run nothing but the seconds that its end waits, at most, and never fails it.
+"""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openlineage.client import OpenLineageClient
+    from openlineage.client.event_v2 import RunEvent
+
+NAMESPACE, DEFAULT_NAMESPACE = "OPENLINEAGE_NAMESPACE", "dicom-sieve"
+CONFIG_FILE = "openlineage.yml"
+WITHOUT_EXTRA = "OpenLineage is configured, but no event is sent: pip install 'dicom-sieve[lineage]'"
+_TRANSPORT = "OPENLINEAGE__TRANSPORT"
+
+
+def is_configured(environment: Mapping[str, str], directories: tuple[Path, ...]) -> bool:
+    """Tell whether events are to be sent, by what OpenLineage's client goes by.
+
+    Args:
+        environment: The process's.
+        directories: Where a configuration file may lie.
+    """
+    if environment.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
+        return False
+    if any(name == "OPENLINEAGE_URL" or name.startswith(_TRANSPORT) for name, value in environment.items() if value):
+        return True
+    named = environment.get("OPENLINEAGE_CONFIG")
+    files = (*((Path(named),) if named else ()), *(directory / CONFIG_FILE for directory in directories))
+    return any(file.is_file() for file in files)
+
+
+def is_configured_here() -> bool:
+    """Tell the same of this process."""
+    return is_configured(os.environ, (Path.cwd(), Path.home() / ".openlineage"))
+
+
+def is_installed() -> bool:
+    """Tell whether OpenLineage's client is there: the extra ``dicom-sieve[lineage]``."""
+    try:
+        return find_spec("openlineage.client") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+class Sender:
+    """Sends events one after the other, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Callable[[], RunEvent] | None] = SimpleQueue()
+        self._problems: Counter[str] = Counter()
+        self._thread = Thread(target=self._work, name="lineage", daemon=True)
+        self._thread.start()
+
+    def send(self, make: Callable[[], "RunEvent"]) -> None:
+        """Have an event made and sent; gives at once."""
+        self._waiting.put(make)
+
+    def close(self, seconds: float) -> list[str]:
+        """Wait for what is under way, and say what could not be sent.
+
+        Args:
+            seconds: To wait, at most.
+        """
+        self._waiting.put(None)
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            return [f"not all OpenLineage events were sent: the receiver did not answer within {seconds:g} s"]
+        return [f"{number} OpenLineage events could not be sent: {why}" for why, number in self._problems.items()]
+
+    def _work(self) -> None:
+        client: OpenLineageClient | None = None
+        while (make := self._waiting.get()) is not None:
+            with self._counting():
+                client = client or _connect()
+                client.emit(make())
+        if client is not None:
+            with self._counting():
+                client.close()
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Count what goes wrong: whatever it is, a run takes no notice of it."""
+        try:
+            yield
+        except Exception as error:
+            self._problems[_describe(error)] += 1
+
+
+class _NoTransportError(Exception):
+    """The configuration cannot be read, or does not say where to."""
+
+
+def _connect() -> "OpenLineageClient":
+    """Make the client. It is slow to import, and what it logs may quote its configuration, with credentials."""
+    logging.getLogger("openlineage").setLevel(logging.CRITICAL + 1)  # OPENLINEAGE_CLIENT_LOGGING sets it anew
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each request that it makes again
+    from openlineage.client import OpenLineageClient  # noqa: PLC0415
+
+    client = OpenLineageClient()
+    if client.transport.kind == "console" and (client.config.transport or {}).get("type") != "console":
+        raise _NoTransportError  # else it would print them
+    return client
+
+
+def _describe(error: Exception) -> str:
+    """Name an error without its words, which may hold an address with credentials."""
+    if isinstance(error, _NoTransportError):
+        return "its configuration names no transport"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return type(error).__name__ if status is None else f"the receiver answered {status}"
