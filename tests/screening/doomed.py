@@ -18,6 +18,9 @@ from tests.screening.screenings import screen_ct
 
 WORKERS = 2
 SHARD_OBJECTS = 5
+MOST_LOST = (WORKERS + 2) * SHARD_OBJECTS
+"""Objects that may have been read in vain: of the shards that are being read, of one that waits, and of one that is
+being recorded."""
 
 
 class NotingStore:

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from dicom_sieve import open_ledger
 from dicom_sieve.ledger.audit.verify import verify
 from tests.ledger.export import export
-from tests.screening.doomed import SHARD_OBJECTS, WORKERS, Work, screen_and_note
+from tests.screening.doomed import MOST_LOST, Work, screen_and_note
 from tests.screening.screenings import ct, mr, sql
 
 KILLS = int(os.environ.get("KILLS", "50"))
@@ -187,7 +187,7 @@ def kill_again_and_again(
             process.kill()
         process.join(60)
         now_known = databases.indexed(work.url)
-        assert len(work.reads) - (now_known - known) <= WORKERS * SHARD_OBJECTS
+        assert len(work.reads) - (now_known - known) <= MOST_LOST
         known = now_known
         assert process.exitcode in {0, -9}, work.error
         if process.exitcode == 0:

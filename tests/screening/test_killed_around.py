@@ -22,7 +22,7 @@ from dicom_sieve.stores import DirectoryStore
 from tests.ledger.export import export
 from tests.prefect_server import wait_for
 from tests.processes import command_of, descendants, kill
-from tests.screening.doomed import SHARD_OBJECTS, WORKERS, Work, screen_and_note
+from tests.screening.doomed import MOST_LOST, SHARD_OBJECTS, WORKERS, Work, screen_and_note
 from tests.screening.screenings import screen_ct, sql
 from tests.screening.test_crash import INDEXED, KILLS, OBJECTS, assert_same, fill, start, watch
 
@@ -67,7 +67,6 @@ def test_a_worker_process_that_is_killed_costs_the_shards_in_flight(
     ledger: Ledger, root: Path, tmp_path: Path, undisturbed: str
 ) -> None:
     store = DoomedDirectory(root, notes=tmp_path / "read")
-    in_flight = WORKERS + 1  # see in_processes
     chance = random.Random(20260101)
 
     def screen_again(last_read: int) -> Outcome:
@@ -85,7 +84,7 @@ def test_a_worker_process_that_is_killed_costs_the_shards_in_flight(
         read = store.reads()
         with pytest.raises(BrokenProcessPool):
             screen_again(read + chance.randint(1, 20))
-        assert store.reads() - read - (sql(ledger, INDEXED)[0][0] - known) <= in_flight * SHARD_OBJECTS
+        assert store.reads() - read - (sql(ledger, INDEXED)[0][0] - known) <= MOST_LOST
         kills += 1
     outcome = screen_again(0)
 
@@ -156,7 +155,7 @@ def test_postgresql_that_is_killed_loses_nothing_that_it_confirmed(
 
         with open_ledger(work.url) as ledger:
             now_known = sql(ledger, INDEXED)[0][0]
-            assert len(work.reads) - (now_known - known) <= WORKERS * SHARD_OBJECTS
+            assert len(work.reads) - (now_known - known) <= MOST_LOST
             known = now_known
         if process.exitcode != 0:
             failures += 1

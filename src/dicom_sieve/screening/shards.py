@@ -39,7 +39,8 @@ def in_threads(workers: int) -> RunsShards:
 
     def run(index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
         with ThreadPoolExecutor(workers, thread_name_prefix="index") as pool:
-            yield from in_flight(lambda shard: pool.submit(index, shard), Future.result, shards, workers)
+            # One more than there are threads: a thread that ends before the shard whose turn it is goes on.
+            yield from in_flight(lambda shard: pool.submit(index, shard), Future.result, shards, workers + 1)
 
     return run
 
@@ -49,7 +50,7 @@ def in_processes(workers: int) -> RunsShards:
 
     def run(index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
         with process_pool(workers, index) as remote:
-            yield from in_threads(workers + 1)(remote, shards)  # one more, so that no process waits for the ledger
+            yield from in_threads(workers + 1)(remote, shards)  # one more, so that no process waits for the next
 
     return run
 
@@ -103,5 +104,6 @@ def in_flight(
     waiting = iter(waiting)
     flying = deque(submit(one) for one in islice(waiting, most))
     while flying:
-        yield result(flying.popleft())
-        flying.extend(submit(one) for one in islice(waiting, 1))
+        ended = result(flying.popleft())
+        flying.extend(submit(one) for one in islice(waiting, 1))  # before the caller takes its time over the result
+        yield ended
