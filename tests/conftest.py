@@ -48,7 +48,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(("DICOM_SIEVE_", "AWS_")) and name != "DICOM_SIEVE_REQUIRE_REAL":
+        if name.startswith(("DICOM_SIEVE_", "AWS_", "OPENLINEAGE_")) and name != "DICOM_SIEVE_REQUIRE_REAL":
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 

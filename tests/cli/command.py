@@ -12,7 +12,8 @@ from dicom_sieve.cli import main
 
 def environment_of(home: Path, **more: str) -> dict[str, str]:
     """Give an environment with a home of its own and no settings but those given."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DICOM_SIEVE_", "AWS_"))}
+    ours = ("DICOM_SIEVE_", "AWS_", "OPENLINEAGE_")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**clean, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "100", **more}
 
 

@@ -1,5 +1,6 @@
-"""Where the extra of the segmentation is not installed, it is not served, and that is said."""
+"""Where an extra is not installed, what needs it is not done, and that is said."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import make_instance
 from tests.cli.command import environment_of
 from tests.cli.test_up import SECONDS_TO_START, free_port, get
 from tests.prefect_server import running, wait_for
@@ -81,3 +83,22 @@ def test_it_cannot_be_asked_for_either(python: Path, tmp_path: Path) -> None:
 
     assert told.returncode == 2
     assert told.stderr.endswith("pip install 'dicom-sieve[segmentation]'\n")
+
+
+def test_lineage_that_is_configured_is_not_sent_and_the_run_goes_on(python: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "1.dcm").write_bytes(make_instance(Modality="CT"))
+    criteria = tmp_path / "criteria.json"
+    criteria.write_text('[{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "CT"}]')
+
+    told = subprocess.run(
+        [str(python), "-m", "dicom_sieve", "screen", str(images), "--criteria", str(criteria), "--json"],
+        env=environment_of(tmp_path, OPENLINEAGE_URL="http://127.0.0.1:9"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert json.loads(told.stdout)["counts"]["passed"] == 1
+    assert told.stderr == "OpenLineage is configured, but no event is sent: pip install 'dicom-sieve[lineage]'\n"

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -31,7 +32,7 @@ class Follower:
         self._ledger = ledger
         self._sender = sender
         self._followed: list[Callable[[], Callable[[], RunEvent]]] = []
-        self._problems: list[str] = []
+        self._problems: Counter[str] = Counter()
 
     def run(self, run_id: str) -> None:
         """Follow a run that has begun."""
@@ -47,7 +48,8 @@ class Follower:
             return []
         for read in self._followed:
             self._tell(read)
-        return [*self._problems, *self._sender.close(seconds)]
+        not_made = [f"{number} OpenLineage events could not be made: {why}" for why, number in self._problems.items()]
+        return [*not_made, *self._sender.close(seconds)]
 
     def _follow(self, read: "Callable[[], Callable[[], RunEvent]]") -> None:
         if self._sender is not None:
@@ -61,7 +63,7 @@ class Follower:
         try:
             self._sender.send(read())
         except Exception as error:  # a run does not fail because nobody can be told of it
-            self._problems.append(f"an OpenLineage event could not be made: {type(error).__name__}")
+            self._problems[type(error).__name__] += 1
 
     def _read_run(self, run_id: str) -> "Callable[[], RunEvent]":
         row = self._ledger.run(run_id).row
