@@ -1,11 +1,12 @@
 """From JSON as it came to criteria: every problem of structure and of sense, at once."""
 
+import re
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dicom_sieve.criteria.attribute import find_keyword
+from dicom_sieve.criteria.attribute import Attribute, find_attribute, find_keyword
 from dicom_sieve.criteria.criterion import Criterion, compile_criteria
 from dicom_sieve.errors import InvalidRequestError
 
@@ -33,6 +34,31 @@ def read_criteria(given: object, *, keywords_allowed: bool = False) -> tuple[tup
         else:
             problems.extend(read)
     return tuple(criteria), tuple(problems)
+
+
+_TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?")
+
+
+def read_attribute(text: str, field: str) -> Attribute:
+    """Read the name of an attribute: its keyword, or its tag as ``0008,0060``, ``(0008,0060)`` or ``00080060``.
+
+    Args:
+        text: What was given.
+        field: Where; it begins the message of an error.
+
+    Raises:
+        InvalidRequestError: No criterion can name such an attribute.
+    """
+    found = _TAG.fullmatch(text.strip())
+    tag = int(found[1] + found[2], 16) if found else find_keyword(text.strip())
+    if tag is None:
+        raise InvalidRequestError(
+            (f"{field}: {text!r} is no keyword of the DICOM dictionary; accepted: one as StudyDate, or a tag as 0008,0020",)
+        )
+    attribute = find_attribute(tag)
+    if not isinstance(attribute, Attribute):
+        raise InvalidRequestError((f"{field}: {attribute.reason}",))
+    return attribute
 
 
 def _read_one(given: object, field: str, keywords_allowed: bool) -> Criterion | Sequence[str]:

@@ -5,9 +5,9 @@ database takes out of a header only the values that are asked for.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -37,10 +37,7 @@ Decided = tuple[str, str, Sequence[tuple[int, str]]]
 def headers_to_decide(
     engine: sa.Engine, snapshot_id: int, location_id: int, tags: Sequence[str]
 ) -> Iterator[Iterator[HeaderRow]]:
-    """Give the distinct headers of a snapshot's objects, a page at a time, each once.
-
-    Pages come in the order of ids; within a page there is none. A page is read while it is gone through, which must
-    be before the next one is asked for.
+    """Give the distinct headers of a snapshot's objects, a page at a time, each once; see `pages_of_headers`.
 
     Args:
         engine: The ledger's.
@@ -48,11 +45,9 @@ def headers_to_decide(
         location_id: Its location.
         tags: Attributes whose values are asked for, as eight upper-case hex digits; one or more.
     """
-    first, end = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
-    ids = header_change.c.header_id
-    held = headers_of(snapshot_id, location_id).where(ids >= first, ids < end).subquery("held")
-    page = (
-        sa.select(
+
+    def select(held: sa.FromClause) -> sa.Select[Any]:
+        return sa.select(
             held.c.header_id,
             header.c.digest,
             header.c.series_instance_uid,
@@ -61,6 +56,29 @@ def headers_to_decide(
             header.c.defect,
             select_values(engine.dialect, tags),
         )
+
+    return pages_of_headers(engine, snapshot_id, location_id, select)
+
+
+def pages_of_headers(
+    engine: sa.Engine, snapshot_id: int, location_id: int, select: Callable[[sa.FromClause], sa.Select[Any]]
+) -> Iterator[Iterator[Any]]:
+    """Give what is asked for of the distinct headers of a snapshot's objects, a page at a time, each header once.
+
+    Pages come in the order of ids; within a page there is none. A page is read while it is gone through, which must
+    be before the next one is asked for.
+
+    Args:
+        engine: The ledger's.
+        snapshot_id: Which snapshot.
+        location_id: Its location.
+        select: Asks for columns of `header`, and of what it is given: ``header_id``, ``instances``, ``bytes``.
+    """
+    first, end = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
+    ids = header_change.c.header_id
+    held = headers_of(snapshot_id, location_id).where(ids >= first, ids < end).subquery("held")
+    page = (
+        select(held)
         .select_from(held.join(header, header.c.id == held.c.header_id))
         .where(header.c.id >= first, header.c.id < end)
     )
@@ -73,7 +91,7 @@ def headers_to_decide(
                 return
             stop = start - start % PAGE_IDS + PAGE_IDS
             with connection.execute(page, {"first": start, "end": stop}) as rows:
-                yield cast("Iterator[HeaderRow]", chain.from_iterable(rows.partitions(ROWS_AT_A_TIME)))
+                yield chain.from_iterable(rows.partitions(ROWS_AT_A_TIME))
 
 
 def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -65,12 +65,14 @@ class Snapshot:
         location_id: Of its location's row.
         place: Which location.
         counts: How many objects.
+        listed_at: When.
     """
 
     id: int
     location_id: int
     place: Location
     counts: SnapshotCounts
+    listed_at: datetime.datetime
 
 
 def find_or_add_location(connection: sa.Connection, place: Location) -> int:
@@ -98,7 +100,7 @@ def last_snapshot(engine: sa.Engine, place: Location) -> Snapshot:
     """
     is_half_gone = sa.exists().where(forgotten.c.location_id == location.c.id, forgotten.c.finished_at.is_(None))
     query = (
-        sa.select(snapshot.c.id, snapshot.c.location_id, snapshot.c.counts)
+        sa.select(snapshot.c.id, snapshot.c.location_id, snapshot.c.counts, snapshot.c.listed_at)
         .select_from(snapshot.join(location))
         .where(location.c.endpoint == place.endpoint, location.c.bucket == place.bucket)
         .where(location.c.prefix == place.prefix, ~is_half_gone, snapshot.c.state == SnapshotState.COMPLETE)
@@ -111,7 +113,7 @@ def last_snapshot(engine: sa.Engine, place: Location) -> Snapshot:
         raise LedgerError(
             f"the ledger holds no complete listing of {place}; 'dicom-sieve preview' makes one, and so does each run"
         )
-    return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts))
+    return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts), found.listed_at)
 
 
 def known_objects(engine: sa.Engine, location_id: int) -> Iterator[KnownObject]:

@@ -99,11 +99,11 @@ def catch_up(
         StoreError: The location cannot be listed.
         LeaseLostError: The lease has ended.
     """
-    snapshot_id, counts = take_snapshot(store, lease, clock=means.clock, observer=means.observer)
-    on_listed(snapshot_id)
-    caught_up = CaughtUp(Snapshot(snapshot_id, lease.location_id, lease.place, counts))
+    snapshot = take_snapshot(store, lease, clock=means.clock, observer=means.observer)
+    on_listed(snapshot.id)
+    caught_up = CaughtUp(snapshot)
     _index(store, means, lease, caught_up)
-    if counts.added or counts.removed or caught_up.indexed:
+    if snapshot.counts.added or snapshot.counts.removed or caught_up.indexed:
         ledger.count_anew("object", "header", "header_change")
     return caught_up
 

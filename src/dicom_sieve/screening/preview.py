@@ -1,5 +1,6 @@
 """What a run would say, without one: nothing is decided for ever, and nothing is published."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,9 +35,11 @@ class Forecast:
 
     Attributes:
         counts: As an `Outcome` has them; without what was done to know them where nothing was listed.
+        listed_at: When the location was listed.
     """
 
     counts: Mapping[str, Any]
+    listed_at: datetime.datetime
 
     def describe(self) -> str:
         """Say it in a sentence."""
@@ -67,7 +70,7 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> F
         refuse_forgotten(lease)
         known = catch_up(asked.store, asked, ledger, lease)
     counts = decide(ledger, known.snapshot, criteria, asked.observer, keep)
-    return Forecast({**counts, **known.effort()})
+    return Forecast({**counts, **known.effort()}, known.snapshot.listed_at)
 
 
 def preview_known(
@@ -81,4 +84,5 @@ def preview_known(
         NothingReadableError: Nothing of it could be read.
     """
     compiled = compile_criteria(criteria)
-    return Forecast(decide(ledger, last_snapshot(ledger.engine, place), compiled, observer or Silent()))
+    snapshot = last_snapshot(ledger.engine, place)
+    return Forecast(decide(ledger, snapshot, compiled, observer or Silent()), snapshot.listed_at)

@@ -8,6 +8,7 @@ from dicom_sieve.errors import ListingOrderError
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.snapshots import (
     KnownObject,
+    Snapshot,
     SnapshotCounts,
     close_snapshot,
     known_objects,
@@ -70,14 +71,11 @@ def take_snapshot(
     *,
     clock: Callable[[], datetime.datetime],
     observer: Observer,
-) -> tuple[int, SnapshotCounts]:
+) -> Snapshot:
     """List a location into the ledger.
 
     Changes are committed in batches; a listing that breaks off leaves a snapshot that no run refers to, and the next
     one compares with what is there.
-
-    Returns:
-        The snapshot's id, and its counts.
 
     Raises:
         StoreError: The location cannot be listed.
@@ -105,6 +103,7 @@ def take_snapshot(
             removed=counts.removed + len(removed),
         )
         observer.advance(len(sizes))
+    listed_at = clock()
     with lease.writing() as connection:
-        close_snapshot(connection, snapshot_id, clock(), counts)
-    return snapshot_id, counts
+        close_snapshot(connection, snapshot_id, listed_at, counts)
+    return Snapshot(snapshot_id, lease.location_id, lease.place, counts, listed_at)

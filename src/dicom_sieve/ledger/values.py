@@ -1,0 +1,184 @@
+"""What a location holds to ask for: its attributes, and their values, counted in instances and series.
+
+Headers are read a page at a time, each once, and equal texts of the database are read once: most headers share theirs.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.criteria.values import trim
+from dicom_sieve.ledger.deciding import pages_of_headers
+from dicom_sieve.ledger.snapshots import Snapshot
+from dicom_sieve.ledger.tables import header
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeUse:
+    """How often a location has an attribute.
+
+    Attributes:
+        tag: Eight upper-case hex digits.
+        present: Instances with a value.
+        empty: Instances that have it without a value.
+        distinct: How many different values.
+    """
+
+    tag: str
+    present: int
+    empty: int
+    distinct: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCount:
+    """One value of an attribute.
+
+    Attributes:
+        value: As the objects hold it, without padding.
+        instances: That have it; one that has it twice counts once.
+        series: That have it in any of their instances.
+    """
+
+    value: str
+    instances: int
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What of a location could be judged.
+
+    Attributes:
+        instances: Of which a header is known. No attribute is known of other objects.
+        attributes: In the order of their tags.
+    """
+
+    instances: int
+    attributes: tuple[AttributeUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeValues:
+    """The values of one attribute.
+
+    Attributes:
+        instances: Of which a header is known.
+        present: Of these, with a value.
+        empty: Of these, with the attribute and no value; the rest does not have it.
+        values: The most frequent first, then in the order of their text.
+    """
+
+    instances: int
+    present: int
+    empty: int
+    values: tuple[ValueCount, ...]
+
+
+def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> Held:
+    """Count the attributes of a snapshot's objects."""
+    instances, members = 0, dict[str, int]()
+    for count, text in _rows(engine, snapshot, sa.cast(header.c.attributes, sa.Text)):
+        instances += count
+        for member in _members(text):
+            members[member] = members.get(member, 0) + count
+    return Held(instances, tuple(_sum_up(members)))
+
+
+def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeValues:
+    """Count the values of one attribute of a snapshot's objects.
+
+    Args:
+        engine: The ledger's.
+        snapshot: Which.
+        tag: Of the attribute, eight upper-case hex digits.
+    """
+    known: dict[str | None, _Seen] = {}
+    of_series: dict[str, tuple[_Seen, ...]] = {}
+    for count, text, series in _rows(engine, snapshot, _values(engine.dialect, tag), header.c.series_instance_uid):
+        seen = known.get(text)
+        if seen is None:
+            seen = known[text] = _Seen.read(text)
+        seen.instances += count
+        before = of_series.get(series)
+        if before is None:
+            of_series[series] = seen.alone
+        elif seen not in before:
+            of_series[series] = (*before, seen)
+    series_of = Counter[str]()
+    for together, series_count in Counter(of_series.values()).items():
+        for value in {value for seen in together for value in seen.values}:
+            series_of[value] += series_count
+    instances_of = Counter[str]()
+    for seen in known.values():
+        instances_of.update(dict.fromkeys(seen.values, seen.instances))
+    in_order = sorted(instances_of, key=lambda value: (-instances_of[value], value))
+    return AttributeValues(
+        sum(seen.instances for seen in known.values()),
+        sum(seen.instances for seen in known.values() if seen.values),
+        sum(seen.instances for text, seen in known.items() if text is not None and not seen.values),
+        tuple(ValueCount(value, instances_of[value], series_of[value]) for value in in_order),
+    )
+
+
+@dataclass(slots=True, eq=False)
+class _Seen:
+    """The values that some headers have in common."""
+
+    values: tuple[str, ...]
+    alone: "tuple[_Seen, ...]" = ()
+    instances: int = 0
+
+    @classmethod
+    def read(cls, text: str | None) -> "_Seen":
+        raw = [] if text is None else json.loads(text)
+        seen = cls(tuple(dict.fromkeys(filter(None, map(trim, raw)))))
+        seen.alone = (seen,)
+        return seen
+
+
+def _members(text: str) -> list[str]:
+    r"""Take the attributes of a header apart, without reading them: ``00080060": ["CT``.
+
+    As both databases write JSON, ``], "`` stands between two members and nowhere else: within a text a quotation mark
+    has a backslash before it, and at the end of one there is no space, for padding is taken off.
+    """
+    return text[2:-2].split('], "') if len(text) > 2 else []
+
+
+def _sum_up(members: dict[str, int]) -> Iterator[AttributeUse]:
+    """Sum up attributes over what `_members` gave."""
+    present, empty, distinct, listed = Counter[str](), Counter[str](), Counter[str](), dict[str, set[str]]()
+    for member, instances in members.items():
+        tag, values = member[:8], member[len('00080060": [') :]
+        one_by_one = [value for value in values[1:-1].split('", "') if value]
+        (present if one_by_one else empty)[tag] += instances
+        if len(one_by_one) == 1 and values == f'"{one_by_one[0]}"':
+            distinct[tag] += 1
+        else:
+            listed.setdefault(tag, set()).update(one_by_one)
+    for tag, values_of_lists in listed.items():
+        distinct[tag] += sum(f'{tag}": ["{value}"' not in members for value in values_of_lists)
+    for tag in sorted(present | empty):
+        yield AttributeUse(tag, present[tag], empty[tag], distinct[tag])
+
+
+def _rows(engine: sa.Engine, snapshot: Snapshot, *columns: sa.ColumnElement[Any]) -> Iterator[Any]:
+    """Give instances, and columns, of every distinct header of a snapshot that could be judged."""
+
+    def select(held: sa.FromClause) -> sa.Select[Any]:
+        return sa.select(held.c.instances, *columns).where(header.c.defect.is_(None))
+
+    for page in pages_of_headers(engine, snapshot.id, snapshot.location_id, select):
+        yield from page
+
+
+def _values(dialect: sa.Dialect, tag: str) -> sa.ColumnElement[Any]:
+    """Take out the values of a tag as the text of a list; NULL where the header has it not."""
+    if dialect.name == "postgresql":
+        return sa.cast(header.c.attributes[tag], sa.Text)
+    return sa.type_coerce(sa.type_coerce(header.c.attributes, sa.Text).op("->")(f'$."{tag}"'), sa.Text)
