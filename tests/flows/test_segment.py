@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import highdicom
@@ -14,6 +15,8 @@ from PIL import Image
 
 from tests.conftest import S3Server
 from tests.flows.conftest import ledger_url
+from tests.lineage import openlineage_rules
+from tests.lineage.conftest import to_file
 from tests.prefect_server import SEGMENT, PrefectServer, wait_for
 from tests.segmentation.bucket import CRITERIA, PHANTOM, SERIES, fill, instance_uids, series_uid, whole
 from tests.segmentation.test_segmentation import dice
@@ -70,9 +73,25 @@ def body_of(server: S3Server, uri: str) -> bytes:
 
 @pytest.mark.timeout(300)
 def test_a_cleaning_run_on_moto_is_followed_by_the_segmentation_of_its_series(
-    prefect: PrefectServer, moto_server: S3Server
+    prefect: PrefectServer, moto_server: S3Server, tmp_path: Path
 ) -> None:
-    _clean_and_segment(prefect, moto_server, ledger_url(prefect.home))
+    told = tmp_path / "lineage.jsonl"
+
+    run = _clean_and_segment(prefect, moto_server, ledger_url(prefect.home), **to_file(told))
+
+    events = [json.loads(line) for line in told.read_text().splitlines()]
+    assert [(one["job"]["name"], one["eventType"]) for one in events] == [
+        ("clean-dicom", "START"),
+        ("clean-dicom", "COMPLETE"),
+        ("lung-segmentation", "START"),
+        ("lung-segmentation", "COMPLETE"),
+    ]
+    assert {one["run"]["runId"] for one in events[:2]} == {run}
+    for event in events:
+        openlineage_rules.validate(event)
+    [results] = events[-1]["outputs"]
+    uris = {one["output_uri"] for one in computed(ledger_url(prefect.home), run)}
+    assert {uri.startswith(f"{results['namespace']}/{results['name']}/") for uri in uris} == {True}
 
 
 @pytest.mark.real_s3
@@ -84,7 +103,7 @@ def test_a_cleaning_run_on_ceph_is_followed_by_the_segmentation_of_its_series(
     _clean_and_segment(prefect, rgw_server, postgres_url)
 
 
-def _clean_and_segment(prefect: PrefectServer, server: S3Server, url: str) -> None:
+def _clean_and_segment(prefect: PrefectServer, server: S3Server, url: str, **more: str) -> str:
     bucket, results = server.make_bucket(), server.make_bucket()
     fill(server.client(), bucket, "whole")
     name = f"chained-{server.name}"
@@ -94,7 +113,7 @@ def _clean_and_segment(prefect: PrefectServer, server: S3Server, url: str) -> No
     }
     code = CHAINED.format(name=name, then=then)
     request = {"input_s3_parameters": location(server, bucket), "criteria": CRITERIA}
-    settings = {**environment(server), "DICOM_SIEVE_DATABASE_URL": url}
+    settings = {**environment(server), "DICOM_SIEVE_DATABASE_URL": url, **more}
     with prefect.serving(code, f"{name}.log", name, **settings):
         run = prefect.start(request, name)
         assert prefect.state(run) == ("Completed", "30 of 30 instances passed in 1 whole series")
@@ -120,6 +139,7 @@ def _clean_and_segment(prefect: PrefectServer, server: S3Server, url: str) -> No
         "counts": {"listed": 30, "passed": 30, "discarded": 0, "series": {"WHOLE": 1}},
     }
     assert event["resource"]["dicom-sieve.bucket"] == bucket
+    return run
 
 
 def _check_results(bodies: dict[str, bytes]) -> None:
