@@ -42,6 +42,9 @@ WORDS = {
         "it writes nothing more. Start another run: it reads only what is missing"
     ),
     errors.UnknownRunError("r1"): "no run 'r1' in this ledger; 'dicom-sieve runs' lists them",
+    errors.NothingToReportError("r1", "FAILED"): (
+        "run r1 is FAILED: there is no report of it; accepted: COMPLETED, INCOMPLETE"
+    ),
     errors.SpentCredentialsError("input_s3_parameters"): (
         "input_s3_parameters.credentials were removed from this run when it first started: trigger a new run, "
         "or pass a reference to an AwsCredentials block, which can be started again"

@@ -173,6 +173,22 @@ class UnknownRunError(DicomSieveError, LookupError):
         return f"no run {self.args[0]!r} in this ledger; 'dicom-sieve runs' lists them"
 
 
+class NothingToReportError(DicomSieveError):
+    """A run that did not come so far as to decide on everything that it could read.
+
+    Args:
+        run_id: Which.
+        state: How it stands.
+    """
+
+    def __init__(self, run_id: str, state: str) -> None:
+        super().__init__(run_id, state)
+
+    def __str__(self) -> str:
+        run_id, state = self.args
+        return f"run {run_id} is {state}: there is no report of it; accepted: COMPLETED, INCOMPLETE"
+
+
 class SpentCredentialsError(DicomSieveError):
     """A run started again whose credentials were removed when it first started."""
 

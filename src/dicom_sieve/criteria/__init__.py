@@ -1,11 +1,19 @@
 """What is asked: criteria on DICOM attributes, and how a header is judged by them. Pure: no I/O, no clock."""
 
-from dicom_sieve.criteria.criterion import CompiledCriterion, Criterion, Operation, compile_criteria, criteria_digest
+from dicom_sieve.criteria.criterion import (
+    Comparable,
+    CompiledCriterion,
+    Criterion,
+    Operation,
+    compile_criteria,
+    criteria_digest,
+)
 from dicom_sieve.criteria.decide import UNJUDGED, Decider, Decision, Finding, Verdict, find
 from dicom_sieve.criteria.values import ValueRepresentation
 
 __all__ = [
     "UNJUDGED",
+    "Comparable",
     "CompiledCriterion",
     "Criterion",
     "Decider",

@@ -1,0 +1,130 @@
+"""What a report asks of the ledger: the headers that a run decided on, and which of its objects are there twice.
+
+Object rows are not touched, but for duplicates: how many instances of a header a snapshot holds is kept as such.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple, cast
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.deciding import PAGE_IDS, ROWS_AT_A_TIME, select_values
+from dicom_sieve.ledger.header_changes import headers_of
+from dicom_sieve.ledger.snapshots import is_in_snapshot
+from dicom_sieve.ledger.tables import decision, header, object_, run
+
+DecidedRow = tuple[str | None, str | None, int, int, str | None, str, str]
+"""Study and Series Instance UID; instances and bytes in the run's snapshot; defect; findings as JSON; a text that
+stands for the values asked for, see `deciding.read_values`."""
+
+
+class Duplicates(NamedTuple):
+    """Objects beyond the first of their SOP Instance UID, as the view ``series_decision`` counts them.
+
+    Attributes:
+        instances: How many.
+        series: In how many series.
+    """
+
+    instances: int
+    series: int
+
+
+def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> Iterator[DecidedRow]:
+    """Give every distinct header that a run decided on, in the order of pages, without an order within them.
+
+    Args:
+        engine: The ledger's.
+        run_number: Of a run that has a snapshot.
+        tags: Attributes whose values are asked for, as eight upper-case hex digits; one or more.
+    """
+    first, end = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
+    snapshot_id, location_id = _place(engine, run_number)
+    ids = decision.c.header_id
+    held = headers_of(snapshot_id, location_id)
+    held_ids = held.selected_columns.header_id
+    of_page = held.where(held_ids >= first, held_ids < end).subquery("held")
+    page = (
+        sa.select(
+            header.c.study_instance_uid,
+            header.c.series_instance_uid,
+            of_page.c.instances,
+            of_page.c.bytes,
+            header.c.defect,
+            sa.cast(decision.c.findings, sa.Text),
+            select_values(engine.dialect, tags),
+        )
+        .select_from(of_page.join(header, header.c.id == of_page.c.header_id).join(decision, ids == header.c.id))
+        .where(decision.c.run_number == run_number, ids >= first, ids < end, header.c.id >= first, header.c.id < end)
+    )
+    following = sa.select(sa.func.min(ids)).where(decision.c.run_number == run_number, ids >= first)
+    stop = 0
+    while True:
+        with engine.connect() as connection:
+            start = connection.scalar(following, {"first": stop})
+            if start is None:
+                return
+            stop = start + PAGE_IDS
+            with connection.execute(page, {"first": start, "end": stop}) as rows:
+                yield from cast("Iterator[DecidedRow]", chain.from_iterable(rows.partitions(ROWS_AT_A_TIME)))
+
+
+def findings_of_series(
+    engine: sa.Engine, run_number: int, series: Sequence[str]
+) -> dict[str, list[tuple[tuple[str, ...], int]]]:
+    """Give what was found on the instances of some series: findings, and on how many instances, the most first."""
+    held = headers_of(*_place(engine, run_number)).subquery("held")
+    instances = sa.cast(sa.func.sum(held.c.instances), sa.BigInteger)
+    findings = sa.cast(decision.c.findings, sa.Text)
+    query = (
+        sa.select(header.c.series_instance_uid, findings, instances)
+        .select_from(
+            decision.join(header, header.c.id == decision.c.header_id).join(held, held.c.header_id == header.c.id)
+        )
+        .where(decision.c.run_number == run_number, header.c.series_instance_uid.in_(series))
+        .group_by(header.c.series_instance_uid, findings)
+        .order_by(header.c.series_instance_uid, instances.desc(), findings)
+    )
+    found: dict[str, list[tuple[tuple[str, ...], int]]] = {uid: [] for uid in series}
+    with engine.connect() as connection:
+        for uid, text, count in connection.execute(query):
+            found[uid].append((tuple(json.loads(text)), count))
+    return found
+
+
+def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
+    """Count a run's duplicates.
+
+    Which SOP Instance UIDs are there more than once is read from their index alone; then only their objects are read.
+    """
+    uid = object_.c.sop_instance_uid
+    twice = sa.select(uid).where(uid.is_not(None)).group_by(uid).having(sa.func.count() > 1).cte("twice")
+    per_series = (
+        sa.select((sa.func.count(uid) - sa.func.count(uid.distinct())).label("duplicates"))
+        .select_from(
+            twice.join(object_, uid == twice.c.sop_instance_uid)
+            .join(header, header.c.id == object_.c.header_id)
+            .join(decision, decision.c.header_id == header.c.id)
+        )
+        .where(
+            is_in_snapshot(*_place(engine, run_number)),
+            decision.c.run_number == run_number,
+            header.c.series_instance_uid.is_not(None),
+        )
+        .group_by(header.c.series_instance_uid)
+        .subquery("per_series")
+    )
+    query = sa.select(sa.func.sum(per_series.c.duplicates), sa.func.count()).where(per_series.c.duplicates > 0)
+    with engine.connect() as connection:
+        instances, series = connection.execute(query).one()
+    return Duplicates(int(instances or 0), series)
+
+
+def _place(engine: sa.Engine, run_number: int) -> tuple[int, int]:
+    """Give a run's snapshot and location."""
+    query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
+    with engine.connect() as connection:
+        snapshot_id, location_id = connection.execute(query).one()
+    return snapshot_id, location_id

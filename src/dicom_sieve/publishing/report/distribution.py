@@ -1,0 +1,163 @@
+"""Which values of an attribute a run saw, in bars: dates by month, year or decade, ages by decade, codes by value.
+
+What would tell of few instances is not told: see `group_small` (ADR 12).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dicom_sieve.criteria import Comparable, ValueRepresentation
+from dicom_sieve.criteria.values import SECONDS_OF_UNIT, Age, normalise_code, parse_age, parse_date, trim
+from dicom_sieve.errors import MalformedValueError
+
+MOST_BARS = 36
+LONGEST_LABEL = 64
+OTHER = "other"
+
+Bin = str | int
+"""Where a value belongs, as finely as it is counted: a code, the number of a month, the number of a decade of age."""
+Counts = Mapping[tuple[Bin, ...], Sequence[int]]
+"""By the bins of an instance, each once: how many instances have them, and how many of these meet the criterion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Instances with one value, or with a value of one span.
+
+    Attributes:
+        label: Which.
+        instances: How many have it.
+        met: Of these, meet the criterion.
+    """
+
+    label: str
+    instances: int
+    met: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """The values that instances have of one attribute. An instance with several is counted in the bar of each.
+
+    Attributes:
+        bars: In the order of time; codes the most frequent first.
+        other: All that is not shown apart, together; None where all is.
+    """
+
+    bars: tuple[Bar, ...]
+    other: Bar | None
+
+
+def read_value(text: str, vr: ValueRepresentation) -> Comparable | None:
+    """Read one value as it is compared, or give None where it is none of its VR."""
+    if not trim(text):
+        return None
+    if vr is ValueRepresentation.CS:
+        return normalise_code(text)
+    try:
+        return parse_date(text) if vr is ValueRepresentation.DA else parse_age(text)
+    except MalformedValueError:
+        return None
+
+
+def bin_of(value: Comparable) -> Bin:
+    """Tell where a value belongs."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Age):
+        return value.seconds // (10 * SECONDS_OF_UNIT["Y"])
+    return value.year * 12 + value.month - 1
+
+
+def distribution_of(counts: Counts, vr: ValueRepresentation, min_cell: int, rest: Bar | None = None) -> Distribution:
+    """Make bars of counts, of the finest scale that needs no more than `MOST_BARS`; the coarsest needs none.
+
+    Args:
+        counts: What was counted.
+        vr: Of the attribute.
+        min_cell: Fewer instances than this are not told apart.
+        rest: What was not counted apart.
+    """
+    bars: list[Bar] = []
+    for scale in _SCALES[vr]:
+        bars = _count(counts, scale)
+        if len(bars) <= MOST_BARS:
+            break
+    if vr is ValueRepresentation.CS:
+        bars.sort(key=lambda bar: -bar.instances)
+    shown, grouped = group_small(bars, min_cell, () if rest is None else (rest,))
+    return Distribution(tuple(shown), _together(grouped) if grouped else None)
+
+
+def group_small(bars: Sequence[Bar], min_cell: int, rest: Iterable[Bar] = ()) -> tuple[list[Bar], list[Bar]]:
+    """Tell bars that may be shown from those that are only shown together.
+
+    A bar is small where it, or the part of it that meets the criterion, or the part that does not, is of fewer than
+    ``min_cell`` instances, and more than none. One small bar alone could be worked out from the total, so another one
+    goes with it, the smallest that will do, and so on until all of them together are not small, or none is left.
+
+    Args:
+        bars: All of them; no more than the first `MOST_BARS` are shown.
+        min_cell: 1 or less shows all.
+        rest: Bars that cannot be shown.
+
+    Returns:
+        Those to show, in their order, and those to group.
+    """
+    shown = [bar for bar in bars[:MOST_BARS] if not _is_small(bar, min_cell)]
+    grouped = [*(bar for bar in bars[:MOST_BARS] if _is_small(bar, min_cell)), *bars[MOST_BARS:], *rest]
+    while min_cell > 1 and grouped and shown and (len(grouped) == 1 or _is_small(_together(grouped), min_cell)):
+        one = min(shown, key=lambda bar: (_is_small(_together([*grouped, bar]), min_cell), bar.instances))
+        shown.remove(one)
+        grouped.append(one)
+    return shown, grouped
+
+
+def _is_small(bar: Bar, min_cell: int) -> bool:
+    return any(0 < part < min_cell for part in (bar.met, bar.instances - bar.met))
+
+
+def _together(bars: Sequence[Bar]) -> Bar:
+    return Bar(OTHER, sum(bar.instances for bar in bars), sum(bar.met for bar in bars))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """How wide bars are.
+
+    Attributes:
+        widen: Gives the bar of a bin.
+        label: Says what a bar holds.
+    """
+
+    widen: Callable[[Bin], Bin]
+    label: Callable[[Bin], str]
+
+
+_SCALES = {
+    ValueRepresentation.CS: (_Scale(lambda code: code, lambda code: _shorten(str(code))),),
+    ValueRepresentation.AS: (
+        _Scale(lambda decade: decade, lambda decade: f"{10 * int(decade)} to {10 * int(decade) + 9} years"),
+    ),
+    ValueRepresentation.DA: (
+        _Scale(lambda month: month, lambda month: f"{int(month) // 12:04d}-{int(month) % 12 + 1:02d}"),
+        _Scale(lambda month: int(month) // 12, lambda year: f"{year:04d}"),
+        _Scale(lambda month: int(month) // 120, lambda decade: f"{decade:03d}0 to {decade:03d}9"),
+    ),
+}
+
+
+def _count(counts: Counts, scale: _Scale) -> list[Bar]:
+    """Count instances by bars, an instance once in each, in the order of their values."""
+    wide: dict[Bin, list[int]] = {}
+    for bins, (instances, met) in counts.items():
+        for one in {scale.widen(one) for one in bins}:
+            both = wide.setdefault(one, [0, 0])
+            both[0] += instances
+            both[1] += met
+    in_order = sorted(wide.items(), key=lambda item: (item[0] if isinstance(item[0], int) else 0, str(item[0])))
+    return [Bar(scale.label(one), instances, met) for one, (instances, met) in in_order]
+
+
+def _shorten(code: str) -> str:
+    return code if len(code) <= LONGEST_LABEL else f"{code[: LONGEST_LABEL - 1]}…"

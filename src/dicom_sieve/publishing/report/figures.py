@@ -1,0 +1,342 @@
+"""The figures of a report: what a run looked at, where it fell out, and by which values. Pure: rows in, figures out."""
+
+import json
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dicom_sieve.criteria import CompiledCriterion, Finding, Operation, ValueRepresentation
+from dicom_sieve.criteria.values import trim
+from dicom_sieve.ledger.deciding import read_values
+from dicom_sieve.ledger.reporting import DecidedRow
+from dicom_sieve.publishing.report.distribution import (
+    OTHER,
+    Bar,
+    Bin,
+    Distribution,
+    bin_of,
+    distribution_of,
+    read_value,
+)
+from dicom_sieve.publishing.report.series import PASSED, SeriesStates
+
+MOST_REMEMBERED = 65_536
+"""Combinations of values that are counted before they are added up, and distinct values that are counted apart."""
+MOST_PARTIAL = 100
+"""Series that are listed as PARTIAL."""
+MODIFIED_DATES = "00280303"
+"""Longitudinal Temporal Information Modified (PS3.3 C.12.1, PS3.15 annex E): REMOVED, MODIFIED or UNMODIFIED."""
+PLACEHOLDERS = {ValueRepresentation.DA: "19000101", ValueRepresentation.AS: "000Y"}
+"""What archives write where they know no date, and no age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much: studies and series of instances that could be judged, objects and their bytes."""
+
+    studies: int = 0
+    series: int = 0
+    instances: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fell:
+    """What fell out at a step, by one finding; series: those whose last instances fell here by nothing but this."""
+
+    finding: Finding
+    instances: int
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One criterion in the order of all.
+
+    Attributes:
+        fell: What fell out, by finding.
+        fell_mixed: Series whose last instances fell here by several findings.
+        instances: That are left.
+        series: Of which any instance is left.
+    """
+
+    fell: tuple[Fell, ...]
+    fell_mixed: int
+    instances: int
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionFigures:
+    """What one criterion did.
+
+    Attributes:
+        findings: Instances by finding, by its name.
+        alone: Instances that it discards, whatever the others say.
+        only: Instances that it discards and no other criterion does: near misses.
+        distribution: Of the values it saw.
+        placeholders: Instances with a value that stands for none.
+        unseen: References, as given, that no value equals; of EQUALS and IN.
+    """
+
+    findings: Mapping[str, int]
+    alone: int
+    only: int
+    distribution: Distribution
+    placeholders: int
+    unseen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All of them.
+
+    Attributes:
+        looked_at: What could be judged, and what could not.
+        passed: Studies and series: of which any instance passed.
+        discarded: Studies and series: of which none passed.
+        unread: Objects that the run could not read; 0 but for an INCOMPLETE run.
+        defects: Objects that could not be judged, by defect.
+        judged: Instances that could be, and their series.
+        steps: One a criterion.
+        criteria: One a criterion.
+        selections: Series by selection: ``WHOLE``, ``PARTIAL``, ``NONE``.
+        partial: Some of the series that are PARTIAL, at most `MOST_PARTIAL`.
+        modified_dates: Instances by what de-identification did to their dates; none where no criterion is on a date.
+    """
+
+    looked_at: Amount
+    passed: Amount
+    discarded: Amount
+    unread: int
+    defects: Mapping[str, int]
+    judged: Amount
+    steps: tuple[Step, ...]
+    criteria: tuple[CriterionFigures, ...]
+    selections: Mapping[str, int]
+    partial: tuple[str, ...]
+    modified_dates: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one criterion sees in the values of an attribute."""
+
+    bins: tuple[Bin, ...]
+    is_placeholder: bool
+    equal: frozenset[int]
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Headers with the same findings and the same values, or the same defect."""
+
+    findings: tuple[Finding, ...]
+    defect: str | None
+    values: str
+    state: int
+    instances: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class _Values:
+    """Values that one criterion saw, so far."""
+
+    counts: dict[tuple[Bin, ...], list[int]] = field(default_factory=dict)
+    rest: list[int] = field(default_factory=lambda: [0, 0])
+    placeholders: int = 0
+    equal: set[int] = field(default_factory=set)
+    known: dict[tuple[str, ...], _Seen] = field(default_factory=dict)
+
+    def add(self, criterion: CompiledCriterion, texts: Sequence[str], instances: int, finding: Finding) -> None:
+        """Take in the values of so many instances."""
+        seen = self.known.get(tuple(texts))
+        if seen is None:
+            if len(self.known) >= MOST_REMEMBERED:
+                self.known.clear()
+            seen = self.known[tuple(texts)] = _see(criterion, texts)
+        self.placeholders += instances * seen.is_placeholder
+        self.equal |= seen.equal
+        if seen.bins:
+            is_apart = seen.bins in self.counts or len(self.counts) < MOST_REMEMBERED
+            both = self.counts.setdefault(seen.bins, [0, 0]) if is_apart else self.rest
+            both[0] += instances
+            both[1] += instances * (finding is Finding.MET)
+
+    def distribution(self, vr: ValueRepresentation, min_cell: int) -> Distribution:
+        """Give all of them in bars."""
+        rest = Bar(OTHER, *self.rest) if self.rest[0] else None
+        return distribution_of(self.counts, vr, min_cell, rest)
+
+
+class Tally:
+    """Takes a run's decided headers in, one after the other, and gives figures.
+
+    Series and studies are kept by the hash of their UID: some 100 bytes each.
+
+    Args:
+        criteria: The run's.
+    """
+
+    def __init__(self, criteria: Sequence[CompiledCriterion]) -> None:
+        self.criteria = tuple(criteria)
+        dated = any(one.attribute.vr is ValueRepresentation.DA for one in criteria)
+        self.tags = tuple(sorted({one.attribute.hex_tag for one in criteria} | ({MODIFIED_DATES} if dated else set())))
+        self._is_dated = dated
+        self._states = SeriesStates(len(self.criteria))
+        self._series: dict[int, int] = {}
+        self._studies: dict[int, bool] = {}
+        self._partial: list[str] = []
+        self._known: dict[tuple[str, str | None, str], _Kind] = {}
+        self._results: dict[tuple[str | None, tuple[Finding, ...]], list[int]] = {}
+        self._values = tuple(_Values() for _ in self.criteria)
+        self._modified: Counter[str] = Counter()
+
+    def add(self, rows: Iterable[DecidedRow]) -> None:
+        """Take headers in."""
+        known, series_states, studies = self._known, self._series, self._studies
+        for study, series, instances, size, defect, findings, values in rows:
+            kind = known.get((findings, defect, values)) or self._meet(findings, defect, values)
+            kind.instances += instances
+            kind.bytes += size
+            if defect is not None:
+                continue
+            if series is not None:
+                key = hash(series)
+                before = series_states.get(key)
+                if before != kind.state:
+                    series_states[key] = kind.state if before is None else self._change(series, before, kind.state)
+            if study is not None:
+                key = hash(study)
+                studies[key] = studies.get(key, False) or kind.state == PASSED
+
+    def figures(self, listed: int, size: int, min_cell: int) -> Figures:
+        """Give what came of all of them.
+
+        Args:
+            listed: Objects of the run's snapshot.
+            size: Their bytes.
+            min_cell: See `distribution_of`.
+        """
+        self._fold()
+        by_state = Counter(self._series.values())
+        results = {how: Amount(0, 0, *of) for how, of in self._results.items()}
+        judged = {findings: of for (defect, findings), of in results.items() if defect is None}
+        passed = {findings: of for findings, of in judged.items() if set(findings) <= {Finding.MET}}
+        selections = dict.fromkeys(("WHOLE", "PARTIAL", "NONE"), 0)
+        for number, series in by_state.items():
+            selections[self._states.selection(number)] += series
+        studies, kept = len(self._studies), sum(self._studies.values())
+        series = len(self._series)
+        return Figures(
+            looked_at=Amount(studies, series, listed, size),
+            passed=Amount(kept, series - selections["NONE"], _instances(passed), _bytes(passed)),
+            discarded=Amount(
+                studies - kept,
+                selections["NONE"],
+                _instances(results) - _instances(passed),
+                _bytes(results) - _bytes(passed),
+            ),
+            unread=listed - _instances(results),
+            defects=_by_defect(results),
+            judged=Amount(studies, series, _instances(judged), _bytes(judged)),
+            steps=tuple(self._steps(judged, by_state)),
+            criteria=tuple(self._criterion(place, judged, min_cell) for place in range(len(self.criteria))),
+            selections=selections,
+            partial=tuple(self._partial),
+            modified_dates=dict(sorted(self._modified.items())),
+        )
+
+    def _meet(self, findings: str, defect: str | None, values: str) -> _Kind:
+        """Take note of a kind of headers that was not met before, or not lately."""
+        if len(self._known) >= MOST_REMEMBERED:
+            self._fold()
+        found = tuple(Finding(name) for name in json.loads(findings))
+        kind = self._known[findings, defect, values] = _Kind(found, defect, values, self._states.of(found))
+        return kind
+
+    def _change(self, series: str, before: int, more: int) -> int:
+        """Give the state of a series that has an instance in another state, too."""
+        after = self._states.merge(before, more)
+        if self._states.selection(after) == "PARTIAL" != self._states.selection(before):
+            insort(self._partial, series)
+            del self._partial[MOST_PARTIAL:]
+        return after
+
+    def _fold(self) -> None:
+        """Add up what is remembered."""
+        for kind in self._known.values():
+            result = self._results.setdefault((kind.defect, kind.findings), [0, 0])
+            result[0] += kind.instances
+            result[1] += kind.bytes
+            if kind.defect is None:
+                attributes = read_values(kind.values, self.tags)
+                for criterion, finding, values in zip(self.criteria, kind.findings, self._values, strict=True):
+                    values.add(criterion, attributes.get(criterion.attribute.hex_tag, ()), kind.instances, finding)
+                if self._is_dated:
+                    named = {trim(one).upper() for one in attributes.get(MODIFIED_DATES, ())}
+                    self._modified.update(dict.fromkeys(named & {"MODIFIED", "REMOVED"}, kind.instances))
+        self._known.clear()
+
+    def _steps(self, judged: Mapping[tuple[Finding, ...], Amount], by_state: Mapping[int, int]) -> Iterator[Step]:
+        """Go through the criteria in their order."""
+        left, series = _instances(judged), sum(by_state.values())
+        for place in range(len(self.criteria)):
+            instances, whole, mixed = Counter[Finding](), Counter[Finding](), 0
+            for findings, amount in judged.items():
+                if set(findings[:place]) <= {Finding.MET} and findings[place] is not Finding.MET:
+                    instances[findings[place]] += amount.instances
+            for number, count in by_state.items():
+                state = self._states.states[number]
+                if state.depth == place and len(state.by) == 1:
+                    whole[next(iter(state.by))] += count
+                elif state.depth == place:
+                    mixed += count
+            left -= instances.total()
+            series -= whole.total() + mixed
+            fell = tuple(Fell(one, instances[one], whole[one]) for one in Finding if instances[one])
+            yield Step(fell, mixed, left, series)
+
+    def _criterion(self, place: int, judged: Mapping[tuple[Finding, ...], Amount], min_cell: int) -> CriterionFigures:
+        criterion, values = self.criteria[place], self._values[place]
+        findings, only = Counter[Finding](), 0
+        for found, amount in judged.items():
+            findings[found[place]] += amount.instances
+            if found[place] is not Finding.MET and found.count(Finding.MET) == len(found) - 1:
+                only += amount.instances
+        asks_equal = criterion.operation in {Operation.EQUALS, Operation.IN}
+        unseen = (text for number, text in enumerate(criterion.texts) if number not in values.equal)
+        return CriterionFigures(
+            findings={one.value: findings[one] for one in Finding if findings[one]},
+            alone=findings.total() - findings[Finding.MET],
+            only=only,
+            distribution=values.distribution(criterion.attribute.vr, min_cell),
+            placeholders=values.placeholders,
+            unseen=tuple(unseen) if asks_equal else (),
+        )
+
+
+def _see(criterion: CompiledCriterion, texts: Sequence[str]) -> _Seen:
+    """Look at the values of one attribute as one criterion does."""
+    vr = criterion.attribute.vr
+    read = {value for value in (read_value(text, vr) for text in texts) if value is not None}
+    return _Seen(
+        bins=tuple(sorted({bin_of(value) for value in read}, key=str)),
+        is_placeholder=any(trim(text).upper() == PLACEHOLDERS.get(vr) for text in texts),
+        equal=frozenset(number for number, one in enumerate(criterion.references) if one in read),
+    )
+
+
+def _by_defect(results: Mapping[tuple[str | None, tuple[Finding, ...]], Amount]) -> dict[str, int]:
+    return dict(sorted((defect, of.instances) for (defect, _), of in results.items() if defect is not None))
+
+
+def _instances(amounts: Mapping[Any, Amount]) -> int:
+    return sum(amount.instances for amount in amounts.values())
+
+
+def _bytes(amounts: Mapping[Any, Amount]) -> int:
+    return sum(amount.bytes for amount in amounts.values())

@@ -1,0 +1,87 @@
+"""A run's report: its figures, and all that is said around them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria
+from dicom_sieve.errors import NothingToReportError
+from dicom_sieve.ledger import RecordedRun, RunRow
+from dicom_sieve.ledger.reporting import Duplicates, count_duplicates, decided_headers, findings_of_series
+from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.publishing.report.figures import Figures, Tally
+from dicom_sieve.publishing.report.words import warnings_of
+
+MIN_CELL = 5
+"""Fewer instances than this are not told apart in a distribution."""
+REPORTED = (RunState.COMPLETED, RunState.INCOMPLETE)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialSeries:
+    """A series of which some instances passed, and some did not.
+
+    Attributes:
+        series_instance_uid: Which.
+        reasons: Findings, one a criterion, and of how many instances; the most first.
+    """
+
+    series_instance_uid: str
+    reasons: tuple[tuple[tuple[str, ...], int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a report says.
+
+    Attributes:
+        run: The run.
+        criteria: Its criteria.
+        figures: What it looked at, and where that fell out.
+        partial: Some of the series that are PARTIAL.
+        duplicates: Objects that are there twice.
+        min_cell: Fewer instances than this are not told apart in a distribution.
+    """
+
+    run: RunRow
+    criteria: tuple[CompiledCriterion, ...]
+    figures: Figures
+    partial: tuple[PartialSeries, ...]
+    duplicates: Duplicates
+    min_cell: int
+
+    @property
+    def title(self) -> str:
+        """What came of the run, in a sentence."""
+        passed, listed = self.figures.passed.instances, self.figures.looked_at.instances
+        return f"{passed:,} of {listed:,} instances passed in {self.figures.selections['WHOLE']:,} whole series"
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is worth a look before the result is trusted."""
+        return warnings_of(self.criteria, self.figures)
+
+
+def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapping[str, Any] | None = None) -> Report:
+    """Make the report of a run; it asks the ledger alone.
+
+    Args:
+        recorded: The run.
+        min_cell: Fewer instances than this are not told apart in a distribution.
+        counts: The run's, where it is not recorded yet that it has ended; else None.
+
+    Raises:
+        NothingToReportError: The run did not come so far as to decide on everything.
+    """
+    row = recorded.row
+    if counts is None:
+        counts = row.counts
+        if counts is None or row.state not in REPORTED:
+            raise NothingToReportError(row.id, row.state)
+    criteria = compile_criteria([Criterion.model_validate(one) for one in row.criteria])
+    tally = Tally(criteria)
+    tally.add(decided_headers(recorded.engine, row.number, tally.tags))
+    figures = tally.figures(counts["listed"], counts["bytes"], min_cell)
+    found = findings_of_series(recorded.engine, row.number, figures.partial)
+    partial = tuple(PartialSeries(uid, tuple(reasons)) for uid, reasons in found.items())
+    return Report(row, criteria, figures, partial, count_duplicates(recorded.engine, row.number), min_cell)

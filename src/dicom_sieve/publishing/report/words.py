@@ -1,0 +1,117 @@
+"""What the figures mean, in sentences. Everything from outside is made inert by who shows it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from dicom_sieve.criteria import CompiledCriterion, Finding
+from dicom_sieve.headers import Defect
+from dicom_sieve.publishing.report.figures import PLACEHOLDERS, CriterionFigures, Figures
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+class Reason(NamedTuple):
+    """Why objects were discarded.
+
+    Attributes:
+        sentence: What was asked, or what was wrong.
+        name: The finding's or the defect's.
+        objects: How many.
+    """
+
+    sentence: str
+    name: str
+    objects: int
+
+
+def reasons_to_discard(
+    criteria: Sequence[CompiledCriterion], findings: Sequence[Mapping[str, int]], defects: Mapping[str, int]
+) -> list[Reason]:
+    """Give every reason of a run, criteria in their order, then defects.
+
+    Args:
+        criteria: The run's.
+        findings: One mapping a criterion: instances by finding. None where nothing could be judged.
+        defects: Objects by defect.
+    """
+    of_criteria = (
+        Reason(f"criterion {number}: {criterion.describe()}", name.value, by_name[name])
+        for number, (criterion, by_name) in enumerate(zip(criteria, findings, strict=False), 1)
+        for name in Finding
+        if name is not Finding.MET and name in by_name
+    )
+    return [*of_criteria, *(Reason(Defect(name).describe(), name, count) for name, count in defects.items())]
+
+
+def warnings_of(criteria: Sequence[CompiledCriterion], figures: Figures) -> list[str]:
+    """Say what is worth a look before the result is trusted."""
+    warnings = []
+    if figures.unread:
+        warnings.append(f"{counted(figures.unread, 'object')} could not be read: the run is INCOMPLETE.")
+    for number, (criterion, of) in enumerate(zip(criteria, figures.criteria, strict=True), 1):
+        warnings.extend(f"Criterion {number}: {text}" for text in _warnings_of(criterion, of))
+    for name, instances in figures.modified_dates.items():
+        warnings.append(
+            f"{counted(instances, 'instance')} {_say(instances)} (0028,0303) that dates were {name} by "
+            "de-identification: criteria on dates judge what is left of them."
+        )
+    return warnings
+
+
+def _warnings_of(criterion: CompiledCriterion, figures: CriterionFigures) -> Iterator[str]:
+    attribute = criterion.attribute
+    if figures.placeholders:
+        yield (
+            f"{counted(figures.placeholders, 'instance')} {_have(figures.placeholders)} {PLACEHOLDERS[attribute.vr]} "
+            f"as {attribute}, which stands for an unknown value."
+        )
+    if figures.unseen:
+        yield f"no instance has {attribute} equal to {enumerate_all(figures.unseen)}."
+    if figures.findings and Finding.MET not in figures.findings:
+        yield "no instance meets it."
+
+
+def describe_findings(findings: Sequence[str]) -> str:
+    """Say what was found on an instance, by criterion: ``criterion 2: NOT_MET``."""
+    missed = [f"criterion {number}: {name}" for number, name in enumerate(findings, 1) if name != Finding.MET]
+    return ", ".join(missed) or "passed"
+
+
+def counted(number: int, noun: str) -> str:
+    """Give ``1 instance``, ``12,340 instances``, ``2 studies``, ``3 series``."""
+    if number == 1 or noun == "series":
+        return f"{number:,} {noun}"
+    return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"
+
+
+def spoken(name: str) -> str:
+    """Give the name of a finding or a defect as one says it: ``not met``."""
+    return name.replace("_", " ").lower().replace("dicom", "DICOM")
+
+
+def headed(text: str) -> str:
+    """Give a text with a capital letter first."""
+    return text[:1].upper() + text[1:]
+
+
+def size_of(size: int) -> str:
+    """Give bytes as ``1.2 GiB``."""
+    amount, place = float(size), 0
+    while amount >= 1024 and place < len(_UNITS) - 1:
+        amount, place = amount / 1024, place + 1
+    return f"{amount:,.1f} {_UNITS[place]}" if place else f"{size:,} bytes"
+
+
+def enumerate_all(texts: Sequence[str], most: int = 10) -> str:
+    """Give ``CT, MR or PT``, and how many more where there are many."""
+    if len(texts) > most:
+        return f"{', '.join(texts[:most])} or {len(texts) - most:,} others"
+    return " or ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+def _say(number: int) -> str:
+    return "says" if number == 1 else "say"
