@@ -22,12 +22,15 @@ from dicom_sieve.flows.parameters import SegmentParameters
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import database, tables
 from dicom_sieve.ledger.lease import LEASE_SECONDS
+from dicom_sieve.lineage import sending
+from dicom_sieve.lineage.follow import SECONDS
 from dicom_sieve.publishing.parts import INSTANCES, SERIES
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.segmentation.volume import MOST_VOXELS
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import DirectoryStore
 from tests.builders import make_instance
+from tests.lineage.conftest import to_file
 from tests.segmentation.phantom import Phantom
 
 ROOT = Path(__file__).parent.parent
@@ -192,6 +195,38 @@ class TestComputations:
         assert f"more than {MOST_VOXELS // 1_000_000} million voxels" in read("docs/computations.md")
 
 
+class TestLineage:
+    def test_the_seconds_are_the_code_s(self) -> None:
+        told = section(read("docs/lineage.md"), "When nobody receives")
+        assert set(re.findall(r"(\d+) s\b", told)) == {f"{SECONDS:g}"}
+
+    def test_the_namespace_is_the_code_s(self) -> None:
+        rows = table(section(read("docs/lineage.md"), "OpenLineage"))
+        assert [row[1] for row in rows if row[0] == sending.NAMESPACE] == [f"of jobs; {sending.DEFAULT_NAMESPACE}"]
+
+    def test_a_computation_of_one_s_own_is_told_of(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        screen_one(tmp_path, monkeypatch)
+        monkeypatch.chdir(tmp_path)
+        for name, value in to_file(tmp_path / "events.jsonl").items():
+            monkeypatch.setenv(name, value)
+
+        exec(code_blocks(read("docs/lineage.md"), "python")[0], {})
+
+        told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+        assert [(one["job"]["name"], one["eventType"]) for one in told] == [("count", "START"), ("count", "COMPLETE")]
+
+
+def screen_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Screen one instance as the run that the examples name."""
+    images = home / "images"
+    images.mkdir()
+    (images / "1.dcm").write_bytes(make_instance(Modality="CT"))
+    url = f"sqlite:///{home / 'ledger.db'}"
+    with open_ledger(url) as ledger:
+        screen(Screening("1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b", DirectoryStore(images), IS_CT), ledger)
+    monkeypatch.setenv("DICOM_SIEVE_DATABASE_URL", url)
+
+
 class TestPython:
     def test_the_computation_of_one_s_own_runs(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -216,13 +251,7 @@ class TestPython:
 
     @pytest.mark.parametrize("name", ["README.md", "docs/ledger.md"])
     def test_the_example_runs(self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        images = tmp_path / "images"
-        images.mkdir()
-        (images / "1.dcm").write_bytes(make_instance(Modality="CT"))
-        url = f"sqlite:///{tmp_path / 'ledger.db'}"
-        with open_ledger(url) as ledger:
-            screen(Screening("1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b", DirectoryStore(images), IS_CT), ledger)
-        monkeypatch.setenv("DICOM_SIEVE_DATABASE_URL", url)
+        screen_one(tmp_path, monkeypatch)
         names: dict[str, Any] = {}
 
         exec(code_blocks(read(name), "python")[0], names)

@@ -32,6 +32,8 @@ from prov.model import (
 
 from tests.cli.command import run_command
 from tests.lineage.computed import ENDED_BADLY, PLANTED, Computed, rows
+from tests.test_documents import read as read_document
+from tests.test_documents import section, table
 
 SIEVE = "pkg:generic/dicom-sieve#"
 
@@ -211,3 +213,16 @@ def test_no_key_and_no_value_is_told_and_uids_only_with_series(made: Computed) -
     assert "results.example.org" in plain
     assert "private/mean.json" in detailed
     assert "private" not in plain
+
+
+def test_the_document_s_table_names_all_records_that_are_printed(made: Computed) -> None:
+    content = json.loads(printed(made, made.run, "--series"))
+    listed = [row[0] for row in table(section(read_document("docs/lineage.md"), "PROV"))]
+
+    printed_kinds = {name.partition("/")[0] for kind in ("entity", "activity") for name in content[kind]}
+    assert {row.partition("/")[0] for row in listed} == printed_kinds
+    only_with_series = {row.partition("/")[0] for row in listed if row.endswith("with --series")}
+    without = json.loads(printed(made, made.run))
+    assert printed_kinds - only_with_series == {
+        name.partition("/")[0] for kind in ("entity", "activity") for name in without[kind]
+    }
