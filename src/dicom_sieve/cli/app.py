@@ -16,8 +16,9 @@ from dicom_sieve.cli.computations import computations_app
 from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read_json_file
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
-from dicom_sieve.cli.options import AsJson, Run
+from dicom_sieve.cli.options import AsJson, CriteriaFile, Endpoint, Region, Run, Uri
 from dicom_sieve.cli.trace_text import named_values, show_result, show_trace
+from dicom_sieve.cli.trying import trying_app
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.version import __version__
@@ -76,14 +77,10 @@ def check(
 )
 def screen(
     *,
-    uri: Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory.")],
-    criteria: Annotated[Path, typer.Option(help="Criteria as JSON; a keyword may stand for a tag.")],
-    endpoint: Annotated[
-        str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it AWS itself.")
-    ] = None,
-    region: Annotated[
-        str, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="For signing.")
-    ] = "us-east-1",
+    uri: Uri,
+    criteria: CriteriaFile,
+    endpoint: Endpoint = None,
+    region: Region = "us-east-1",
     output: Annotated[
         str | None, typer.Option(help="Where to publish the manifest: s3://bucket/prefix, or a directory.")
     ] = None,
@@ -251,4 +248,5 @@ def serve(then_segment: ThenSegment = None) -> None:
 app.add_typer(audit_app)
 app.add_typer(computations_app)
 app.add_typer(lineage_app)
+app.add_typer(trying_app)
 app.add_typer(ledger_app, name="ledger")

@@ -10,16 +10,15 @@ import typer
 
 from dicom_sieve.cli import text
 from dicom_sieve.cli.audit_text import show_holdings, show_verification
+from dicom_sieve.cli.known import find_known
 from dicom_sieve.cli.main import FAILED
-from dicom_sieve.cli.options import SCHEME, AsJson
+from dicom_sieve.cli.options import AsJson, KnownEndpoint
 from dicom_sieve.cli.progress import ProgressBar
-from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger import database, open_ledger
-from dicom_sieve.ledger.audit.forget import count_holdings, find_locations, is_interrupted
+from dicom_sieve.ledger.audit.forget import count_holdings, is_interrupted
 from dicom_sieve.ledger.audit.forget import forget as forget_location
 from dicom_sieve.ledger.audit.verify import count_rows
 from dicom_sieve.ledger.audit.verify import verify as verify_ledger
-from dicom_sieve.objects import Location
 from dicom_sieve.settings import load_settings
 
 audit_app = typer.Typer()
@@ -62,14 +61,12 @@ def forget(
     *,
     uri: Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory, as it was screened.")],
     reason: Annotated[str, typer.Option(help="Why; it is kept for ever.")],
-    endpoint: Annotated[
-        str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server, if several have such a bucket.")
-    ] = None,
+    endpoint: KnownEndpoint = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove all that the ledger holds of a location; that it was removed, when and why stays."""
     with open_ledger() as ledger:
-        place = _find(find_locations(ledger.engine, *_bucket_and_prefix(uri), endpoint and endpoint.rstrip("/")), uri)
+        place = find_known(ledger, uri, endpoint)
         holdings = count_holdings(ledger.engine, place)
         show_holdings(place, holdings, is_interrupted=is_interrupted(ledger.engine, place))
         if not yes:
@@ -95,19 +92,3 @@ def upgrade(
         text.show_lines(f"ledger {database.describe(engine)} is up to date")
     finally:
         engine.dispose()
-
-
-def _bucket_and_prefix(uri: str) -> tuple[str, str]:
-    if not uri.startswith(SCHEME):
-        return str(Path(uri).resolve()), ""
-    bucket, _, prefix = uri.removeprefix(SCHEME).partition("/")
-    return bucket, prefix
-
-
-def _find(places: list[Location], uri: str) -> Location:
-    if len(places) == 1:
-        return places[0]
-    if not places:
-        raise LedgerError(f"the ledger holds nothing of {text.inert(uri)}; 'dicom-sieve runs' shows locations")
-    servers = ", ".join(place.endpoint for place in places)
-    raise LedgerError(f"{text.inert(uri)} is known at several servers: say which with --endpoint; known: {servers}")

@@ -1,5 +1,6 @@
 """Arguments and options that several commands take."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,4 +8,14 @@ import typer
 SCHEME = "s3://"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet; no cell of it is a formula.")]
+CriteriaFile = Annotated[Path, typer.Option("--criteria", help="Criteria as JSON; a keyword may stand for a tag.")]
+Endpoint = Annotated[
+    str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it AWS itself.")
+]
+KnownEndpoint = Annotated[
+    str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server, if several have such a bucket.")
+]
+Region = Annotated[str, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="For signing.")]
+Uri = Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the beginning of it.")]

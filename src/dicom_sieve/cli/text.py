@@ -3,6 +3,7 @@
 Everything from outside (keys, values, names) is shown inert: no markup, no control characters, no terminal sequences.
 """
 
+import csv
 import datetime
 import json
 import os
@@ -39,6 +40,19 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, righ
         table.add_row(*(Text(inert(cell)) for cell in row))
     wide = Console(width=max(console.width, 10_000), highlight=False) if not console.is_terminal else console
     wide.print(table)
+
+
+def show_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print CSV. What a spreadsheet would take for a formula begins with an apostrophe, which there means text."""
+    writer = csv.writer(sys.stdout, lineterminator=os.linesep)
+    writer.writerow(columns)
+    writer.writerows([_cell(one) for one in row] for row in rows)
+
+
+def _cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return f"'{inert(value)}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else inert(value)
 
 
 def show_lines(*lines: str) -> None:

@@ -52,9 +52,8 @@ def read_attribute(text: str, field: str) -> Attribute:
     found = _TAG.fullmatch(text.strip())
     tag = int(found[1] + found[2], 16) if found else find_keyword(text.strip())
     if tag is None:
-        raise InvalidRequestError(
-            (f"{field}: {text!r} is no keyword of the DICOM dictionary; accepted: one as StudyDate, or a tag as 0008,0020",)
-        )
+        problem = "is no keyword of the DICOM dictionary; accepted: one as StudyDate, or a tag as 0008,0020"
+        raise InvalidRequestError((f"{field}: {text!r} {problem}",))
     attribute = find_attribute(tag)
     if not isinstance(attribute, Attribute):
         raise InvalidRequestError((f"{field}: {attribute.reason}",))

@@ -111,7 +111,7 @@ def last_snapshot(engine: sa.Engine, place: Location) -> Snapshot:
         found = connection.execute(query).first()
     if found is None:
         raise LedgerError(
-            f"the ledger holds no complete listing of {place}; 'dicom-sieve preview' makes one, and so does each run"
+            f"the ledger holds no complete listing of {place}; 'dicom-sieve preview' without --no-listing, or a run, makes one"
         )
     return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts), found.listed_at)
 

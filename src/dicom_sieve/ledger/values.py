@@ -50,7 +50,7 @@ class ValueCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class AttributesHeld:
     """What of a location could be judged.
 
     Attributes:
@@ -79,14 +79,14 @@ class AttributeValues:
     values: tuple[ValueCount, ...]
 
 
-def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> Held:
+def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
     """Count the attributes of a snapshot's objects."""
     instances, members = 0, dict[str, int]()
     for count, text in _rows(engine, snapshot, sa.cast(header.c.attributes, sa.Text)):
         instances += count
         for member in _members(text):
             members[member] = members.get(member, 0) + count
-    return Held(instances, tuple(_sum_up(members)))
+    return AttributesHeld(instances, tuple(_sum_up(members)))
 
 
 def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeValues:

@@ -2,13 +2,16 @@
 
 from dicom_sieve.screening.index import Limits, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
+from dicom_sieve.screening.preview import Forecast, Preview, preview, preview_known
 from dicom_sieve.screening.screen import Outcome, Screening, screen
 from dicom_sieve.screening.shards import RunsShards, executor_for, in_processes, in_threads, one_by_one
 
 __all__ = [
+    "Forecast",
     "Limits",
     "Observer",
     "Outcome",
+    "Preview",
     "RunsShards",
     "Screening",
     "Shard",
@@ -19,5 +22,7 @@ __all__ = [
     "in_threads",
     "index_shard",
     "one_by_one",
+    "preview",
+    "preview_known",
     "screen",
 ]

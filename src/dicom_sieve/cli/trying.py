@@ -1,0 +1,103 @@
+"""The commands for who tries criteria: what is there, what a run would say, what a change of criteria changes."""
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from dicom_sieve.cli import text
+from dicom_sieve.cli.criteria_file import read_criteria_file
+from dicom_sieve.cli.known import find_known
+from dicom_sieve.cli.options import AsCsv, AsJson, CriteriaFile, Endpoint, KnownEndpoint, Region, Uri
+from dicom_sieve.cli.values_text import show_attributes, show_values
+from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.criteria.reading import read_attribute
+from dicom_sieve.ledger import open_ledger
+from dicom_sieve.ledger.snapshots import last_snapshot
+from dicom_sieve.ledger.values import attributes_held, values_held
+
+LIST_FIRST = "'dicom-sieve preview' without --no-listing, or a run, lists it first"
+trying_app = typer.Typer()
+
+
+@trying_app.command(
+    epilog="Examples: dicom-sieve preview s3://challenge-tech --criteria criteria.json"
+    " | dicom-sieve preview s3://challenge-tech --criteria criteria.json --no-listing"
+)
+def preview(
+    *,
+    uri: Uri,
+    criteria: CriteriaFile,
+    no_listing: Annotated[
+        bool, typer.Option("--no-listing", help="Answer from the ledger alone, as the location was listed last.")
+    ] = False,
+    endpoint: Endpoint = None,
+    region: Region = "us-east-1",
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a run would say, without one.
+
+    The location is listed, and what is new there is read, as a run does; the ledger keeps what it learns of the
+    location by that. No run and no decision is recorded, nothing is published, and nothing is ever written to S3.
+    """
+    from dicom_sieve.cli.places import open_input  # noqa: PLC0415 - S3 clients are slow to import
+    from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
+    from dicom_sieve.screening import Limits, Preview, executor_for, preview_known  # noqa: PLC0415
+    from dicom_sieve.screening import preview as run_preview  # noqa: PLC0415
+    from dicom_sieve.settings import load_settings  # noqa: PLC0415
+
+    asked = read_criteria_file(criteria)
+    settings = load_settings()
+    with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
+        if no_listing:
+            forecast = preview_known(find_known(ledger, uri, endpoint, LIST_FIRST), asked, ledger, observer=observer)
+        else:
+            what = Preview(
+                open_input(uri, endpoint, region),
+                asked,
+                limits=Limits.from_settings(settings),
+                shard_objects=settings.shard_objects,
+                run_shards=executor_for(settings),
+                observer=observer,
+            )
+            forecast = run_preview(what, ledger)
+    if as_json:
+        text.show_json(dataclasses.asdict(forecast))
+        return
+    text.show_counts(forecast.counts, compile_criteria(asked))
+    text.show_lines("", forecast.describe(), f"listed     {text.moment(forecast.listed_at)}")
+
+
+@trying_app.command(
+    epilog="Examples: dicom-sieve values s3://challenge-tech | dicom-sieve values s3://challenge-tech Modality"
+    " | dicom-sieve values ./images 0010,1010 --csv"
+)
+def values(
+    *,
+    uri: Uri,
+    keyword: Annotated[
+        str | None, typer.Argument(metavar="[KEYWORD]", help="An attribute: its keyword, or its tag as 0008,0060.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Values to show, at most.")] = 50,
+    min_cell: Annotated[
+        int, typer.Option(min=1, help="Show values of fewer instances than this together, as other.")
+    ] = 1,
+    endpoint: KnownEndpoint = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Tell which attributes a location has, as it was listed last; of one attribute the values, and how often.
+
+    These are values of patients, printed on purpose: whoever may read the ledger may know them.
+    """
+    attribute = None if keyword is None else read_attribute(keyword, "KEYWORD")
+    if as_json and as_csv:
+        raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
+    with open_ledger() as ledger:
+        snapshot = last_snapshot(ledger.engine, find_known(ledger, uri, endpoint, LIST_FIRST))
+        if attribute is None:
+            held = attributes_held(ledger.engine, snapshot)
+            show_attributes(snapshot, held, as_json=as_json, as_csv=as_csv)
+        else:
+            found = values_held(ledger.engine, snapshot, attribute.hex_tag)
+            show_values(snapshot, attribute, found, limit=limit, min_cell=min_cell, as_json=as_json, as_csv=as_csv)
