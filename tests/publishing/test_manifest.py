@@ -13,6 +13,7 @@ from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError, StoreE
 from dicom_sieve.ledger import rows
 from dicom_sieve.objects import Location
 from dicom_sieve.publishing import parts, publish
+from dicom_sieve.publishing.report import make_report, render
 from dicom_sieve.screening import Outcome
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, mr, screen_ct, sql, state_of
@@ -138,6 +139,7 @@ class TestReadByOthers:
             ("instances/verdict=PASSED/part-00002.parquet", 1),
             ("instances/verdict=DISCARDED/part-00000.parquet", 1),
             ("series.parquet", 1),
+            *((f"report.{ending}", None) for ending in ("html", "md", "json")),
         ]
         keys = [row[0] for row in ask(f"SELECT key FROM {instances(output, 'a')} WHERE verdict = 'PASSED' ORDER BY 1")]
         assert keys == [f"{number:02}" for number in range(9)]
@@ -179,6 +181,19 @@ class TestManifestJson:
         canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         assert digest == hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
+    def test_the_report_beside_it_is_the_one_that_the_ledger_gives(
+        self, ledger: Ledger, output: DirectoryStore
+    ) -> None:
+        screen_ct(mixed_store(), ledger, "a", output=output)
+
+        published = json.loads((folder(output, "a") / "report.json").read_text())
+
+        asked = json.loads(render(make_report(ledger.run("a")), "json"))
+        digest = asked["run"].pop("manifest")["digest"]
+        assert published["run"].pop("manifest") is None  # it is written later, and holds the report's SHA-256
+        assert digest == manifest_of(output, "a")["digest"]
+        assert published == asked
+
     def test_is_written_last(self, ledger: Ledger) -> None:
         output = SimulatedStore(location=Location("https://simulated", "results", "out"))
 
@@ -188,6 +203,9 @@ class TestManifestJson:
             "out/a/instances/verdict=PASSED/part-00000.parquet",
             "out/a/instances/verdict=DISCARDED/part-00000.parquet",
             "out/a/series.parquet",
+            "out/a/report.html",
+            "out/a/report.md",
+            "out/a/report.json",
             "out/a/manifest.json",
         ]
 
@@ -253,7 +271,7 @@ class TestOnce:
 
 
 class TestFailures:
-    @pytest.mark.parametrize("failing", [1, 2, 3, 4])
+    @pytest.mark.parametrize("failing", [1, 2, 3, 4, 7])
     def test_an_output_that_fails_leaves_the_decisions_and_no_manifest(self, ledger: Ledger, failing: int) -> None:
         output = SimulatedStore(location=Location("https://simulated", "results"))
         tried = []

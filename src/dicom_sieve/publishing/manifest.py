@@ -21,7 +21,8 @@ from dicom_sieve.ledger.rows import to_batches
 from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy, series_to_publish
 from dicom_sieve.publishing.copies import COPIES, copy_objects
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches
-from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts
+from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts, write_text
+from dicom_sieve.publishing.report import ENDINGS, make_report, render
 from dicom_sieve.stores.interface import Copies, Downloads
 
 FORMAT = "dicom-sieve manifest"
@@ -99,7 +100,8 @@ def publish(
                 directory=directory,
                 advance=advance,
             )
-        for part in chain(described, copied):
+        reports = _reports(recorded, counts, directory)
+        for part in chain(described, copied, reports):
             output.write_once(f"{folder}/{part.path}", part.file)
             part.file.unlink()
             parts.append(part)
@@ -171,3 +173,9 @@ def _parts(
         directory=directory,
         advance=lambda _: None,
     )
+
+
+def _reports(recorded: RecordedRun, counts: Mapping[str, Any], directory: Path) -> Iterator[Part]:
+    report = make_report(recorded, counts=counts)
+    for how, ending in ENDINGS.items():
+        yield write_text(render(report, how), f"report.{ending}", directory)

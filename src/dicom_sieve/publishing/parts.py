@@ -47,14 +47,14 @@ class Part:
 
     Attributes:
         path: Relative to the manifest.
-        rows: How many.
+        rows: How many; None where it is no table.
         bytes: Its size.
         sha256: Of its bytes, as hex.
         file: Where it lies before it is written to the store.
     """
 
     path: str
-    rows: int
+    rows: int | None
     bytes: int
     sha256: str
     file: Path
@@ -94,6 +94,13 @@ def write_parts(
                 batch = next(batches, None)
         yield Part(path.format(number), rows, file.stat().st_size, digest_of(file), file)
         number += 1
+
+
+def write_text(text: str, path: str, directory: Path) -> Part:
+    """Write a text as a part."""
+    file = directory / path
+    file.write_text(text, encoding="utf-8")
+    return Part(path, None, file.stat().st_size, digest_of(file), file)
 
 
 def digest_of(file: Path) -> str:

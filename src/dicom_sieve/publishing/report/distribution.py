@@ -1,6 +1,6 @@
 """Which values of an attribute a run saw, in bars: dates by month, year or decade, ages by decade, codes by value.
 
-What would tell of few instances is not told: see `group_small` (ADR 12).
+What would tell of few instances is not told: see `group_small` (ADR 13).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """A run's report: its figures, and all that is said around them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria
@@ -68,7 +68,7 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
     Args:
         recorded: The run.
         min_cell: Fewer instances than this are not told apart in a distribution.
-        counts: The run's, where it is not recorded yet that it has ended; else None.
+        counts: The run's, where it has completed and that is not recorded yet; else None.
 
     Raises:
         NothingToReportError: The run did not come so far as to decide on everything.
@@ -78,6 +78,8 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
         counts = row.counts
         if counts is None or row.state not in REPORTED:
             raise NothingToReportError(row.id, row.state)
+    else:
+        row = replace(row, state=RunState.COMPLETED, counts=counts)
     criteria = compile_criteria([Criterion.model_validate(one) for one in row.criteria])
     tally = Tally(criteria)
     tally.add(decided_headers(recorded.engine, row.number, tally.tags))
