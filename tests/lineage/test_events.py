@@ -1,6 +1,7 @@
 """OpenLineage events of runs and computations: valid by the rules, true by the ledger, without patients' values."""
 
 import copy
+import datetime
 import json
 import uuid
 from collections.abc import Iterator
@@ -10,10 +11,16 @@ from typing import Any
 import jsonschema
 import pytest
 import sqlalchemy as sa
+from openlineage.client.serde import Serde
 
+from dicom_sieve import open_ledger
+from dicom_sieve.errors import IncompleteRunError
+from dicom_sieve.lineage.events import tell_run
 from dicom_sieve.version import __version__
 from tests.lineage import openlineage_rules
 from tests.lineage.computed import ENDED_BADLY, OWN_URI, PLANTED, Computed, rows
+from tests.screening.screenings import ct, screen_ct
+from tests.simulated_store import SimulatedStore
 
 Event = dict[str, Any]
 
@@ -199,3 +206,18 @@ def test_no_patient_s_value_no_key_no_uid_and_no_credential_is_told(made: Comput
     told = (made.home / "events.jsonl").read_text()
 
     assert [one for one in (*PLANTED, "1.99.", "secret", "private") if one in told] == []
+
+
+def test_a_run_that_could_not_read_all_fails_and_says_how_much_is_missing(tmp_path: Path) -> None:
+    store = SimulatedStore({"1": ct(), "2": ct(uid="1.2.3.4.2"), "3": b"no DICOM"})
+    store.faults["2"] = -1
+    with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        with pytest.raises(IncompleteRunError):
+            screen_ct(store, ledger, "run")
+        event = tell_run(ledger.run("run").row, "namespace", datetime.datetime.now(datetime.UTC))
+
+    told = json.loads(Serde.to_json(event))
+    openlineage_rules.validate(told)
+    assert told["eventType"] == "FAIL"
+    assert told["run"]["facets"]["errorMessage"]["message"] == "1 of 3 objects could not be read after all attempts"
+    assert told["run"]["facets"]["dicomSieve_screening"]["counts"]["unread"] == 1
