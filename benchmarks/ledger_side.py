@@ -62,6 +62,7 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
     """Do all that a run over an unchanged location does behind its listing."""
     watch = Watch()
     criteria = compile_criteria(CRITERIA)
+    snapshot = last_snapshot(ledger.engine, lease.place)
     with lease.writing() as connection:
         number, _ = begin_run(
             connection,
@@ -72,9 +73,8 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
             started_at=CLOCK,
             software_version="",
         )
-        bind_snapshot(connection, number, 1)
+        bind_snapshot(connection, number, snapshot.id)
     watch.lap("begin")
-    snapshot = last_snapshot(ledger.engine, lease.place)
     counts = decide(ledger, snapshot, criteria, Silent(), recording(lease, number))
     watch.lap("decide, record and seal decisions")
     ledger.count_anew("decision")

@@ -101,13 +101,14 @@ def listed_object(number: int, version: int = 0) -> ObjectInfo:
     return ObjectInfo(f"archive/{number // 100:07d}/{number:09d}.dcm", f"{version:08x}{number:024x}", 524_288, CLOCK)
 
 
-def make_ledger(url: str, headers: int, listed: int) -> None:
+def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True) -> None:
     """Fill an empty database: every object is known.
 
     Args:
         url: The database's.
         headers: Distinct headers of location 1, `PLACE`, which has ten times as many objects.
         listed: Objects of location 2, `LISTED`, with the same headers.
+        with_place: Whether location 1 has objects at all.
     """
     with open_ledger(url) as ledger, ledger.engine.connect() as connection:
         _relax(connection)
@@ -125,7 +126,7 @@ def make_ledger(url: str, headers: int, listed: int) -> None:
         as_moment = bulk.stored(connection, object_.c.last_modified)
         modified = as_moment(CLOCK)
         columns = [column.name for column in object_.columns if column.name not in {"id", "removed_in"}]
-        everything = make_objects(make_headers(headers))
+        everything = make_objects(make_headers(headers if with_place else 0))
         bulk.append(connection, object_, columns, _object_rows(everything, modified))
         bulk.append(connection, object_, columns, _listed_rows(headers, listed, modified))
         connection.execute(sa.text(COUNT))
