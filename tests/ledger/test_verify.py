@@ -15,8 +15,9 @@ from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.tables import UtcDateTime, metadata
 from dicom_sieve.objects import Location
+from dicom_sieve.screening import Preview, preview
 from tests.ledger.vandal import undone, vandal
-from tests.screening.screenings import ct, mr, screen_ct, sql
+from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
 from tests.simulated_store import SimulatedStore
 
 ELSEWHERE = Location("https://simulated", "elsewhere", "a/")
@@ -89,6 +90,18 @@ class TestAnIntactLedger:
         assert [one.under_way for one in seen] == [["under way"]] * len(seen) != []
         assert verify(sealed.engine).is_intact
 
+    def test_what_a_preview_learnt_is_no_damage_and_is_sealed_by_the_next_run(self, sealed: Ledger) -> None:
+        store = SimulatedStore({"3": ct("1.5.3", "1.6.30"), "7": ct("1.5.7", "1.6.7")})
+        preview(Preview(store, one_of("CT")), sealed)
+
+        before = verify(sealed.engine)
+        screen_ct(store, sealed, "after")
+        after = verify(sealed.engine)
+
+        assert (before.damages, before.unsealed, before.under_way) == ([], 1, [])
+        assert (after.damages, after.unsealed) == ([], 0)
+        assert after.objects == before.objects + 1 == sql(sealed, "SELECT count(*) FROM object")[0][0]
+
 
 class TestOneRowOfAny:
     """The oracle is the change itself, made without the code under test."""
@@ -133,9 +146,11 @@ class TestOneRowOfAny:
                 connection.commit()
                 found = named(sealed)
             kind = "EDITED" if table.name == "header_change" else "ADDED"
-            expected = (kind, table.name, number_of(table, new))
-            assert expected in found, f"{table.name} {new}: {found}"
-            assert {one for one in found if one[1] != "header_change"} <= {expected}, f"{table.name} {new}: {found}"
+            expected = {(kind, table.name, number_of(table, new))}
+            if table.name == "snapshot":  # behind all that was sealed, as a preview's: it changes no answer of a run
+                expected = set()
+            assert expected <= found, f"{table.name} {new}: {found}"
+            assert {one for one in found if one[1] != "header_change"} <= expected, f"{table.name} {new}: {found}"
 
     def test_that_got_another_key_is_named(self, sealed: Ledger) -> None:
         chance = random.Random(20260104)

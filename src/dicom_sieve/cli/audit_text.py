@@ -32,6 +32,8 @@ def show_verification(result: Verification) -> None:
         show_lines(
             f"run {run_id} has not ended: it is sealed when it ends, or when the next run on its location begins"
         )
+    if result.unsealed:
+        show_lines(f"{result.unsealed:,} listings since the last run are not sealed yet: the next run seals them")
     for one in result.forgotten:
         show_lines(_describe(one))
     if result.ends:

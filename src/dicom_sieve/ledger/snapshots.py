@@ -110,9 +110,8 @@ def last_snapshot(engine: sa.Engine, place: Location) -> Snapshot:
     with engine.connect() as connection:
         found = connection.execute(query).first()
     if found is None:
-        raise LedgerError(
-            f"the ledger holds no complete listing of {place}; 'dicom-sieve preview' without --no-listing, or a run, makes one"
-        )
+        advice = "'dicom-sieve preview' without --no-listing, or a run, makes one"
+        raise LedgerError(f"the ledger holds no complete listing of {place}; {advice}")
     return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts), found.listed_at)
 
 

@@ -125,6 +125,7 @@ class Verification:
         damaged: How many there are.
         before_seals: Ids of finished runs from before there were seals; nothing can be said of them.
         under_way: Ids of runs that have not ended, and so have no seal yet.
+        unsealed: Snapshots behind all that was sealed at their location: of previews, or of runs under way.
         ends: The last seal of each location.
         forgotten: What was removed on purpose.
     """
@@ -137,6 +138,7 @@ class Verification:
     damaged: int = 0
     before_seals: list[str] = field(default_factory=list)
     under_way: list[str] = field(default_factory=list)
+    unsealed: int = 0
     ends: list[ChainEnd] = field(default_factory=list)
     forgotten: list[Forgotten] = field(default_factory=list)
 

@@ -50,15 +50,15 @@ class Cover:
 
     Attributes:
         runs: Its sealed runs, in their order.
-        is_under_way: Whether a run is under way, whose rows no seal covers yet.
         recorded: The blocks of each run.
         ends: By part, the last id that each run covers, and the run.
+        unsealed: Snapshots behind all that was sealed: of previews, or of a run that is under way.
     """
 
     runs: list[SealedRun]
-    is_under_way: bool
     recorded: dict[int, dict[Place, Block]] = field(default_factory=dict)
     ends: dict[Part, tuple[list[int], list[SealedRun]]] = field(default_factory=dict)
+    unsealed: set[int] = field(default_factory=set)
 
     def load(self, connection: sa.Connection) -> None:
         """Read the recorded blocks. What a run seals lies between what its neighbours do, if its own are no guide."""
@@ -83,10 +83,6 @@ class Cover:
         place = bisect_left(ends, row_id) if isinstance(row_id, int) else len(ends)
         return runs[place] if place < len(ends) else None
 
-    def is_new(self, snapshot_id: object) -> bool:
-        """Tell whether a snapshot is one of the run that is under way."""
-        return self.is_under_way and isinstance(snapshot_id, int) and self.run_of(Part.SNAPSHOT, snapshot_id) is None
-
 
 Tell = Callable[[Kind, str, int], None]
 """Told what happened to which row of which table."""
@@ -106,7 +102,7 @@ def recount_places(
     """
     for location_id, cover in covers.items():
         cover.load(connection)
-        _recount_snapshots(connection, location_id, cover, tell)
+        _recount_snapshots(connection, location_id, cover)
     query = lines.objects(connection.dialect)
     if only is not None:
         query = query.where(lines.is_at(only))
@@ -123,14 +119,15 @@ def recount_places(
     return sealed
 
 
-def _recount_snapshots(connection: sa.Connection, location_id: int, cover: Cover, tell: Tell) -> None:
+def _recount_snapshots(connection: sa.Connection, location_id: int, cover: Cover) -> None:
+    """Compare snapshots. One behind all that was sealed changes no answer of a run; the next run seals it."""
     by_run: dict[SealedRun, list[Line]] = defaultdict(list)
     for row_id, line in lines.snapshot_lines(connection, location_id, None):
         one = cover.run_of(Part.SNAPSHOT, row_id)
-        if one is not None:
+        if one is None:
+            cover.unsealed.add(row_id)
+        else:
             by_run[one].append((row_id, line))
-        elif not cover.is_under_way:
-            tell(Kind.ADDED, "snapshot", row_id)
     for one, found in by_run.items():
         one.compare(cover.recorded[one.number], make_blocks(Part.SNAPSHOT, found))
 
@@ -148,13 +145,13 @@ def _by_run(
         one = cover.run_of(Part.OBJECT, row_id)
         if one is not None:
             groups[one, Part.OBJECT].append((row_id, lines.object_line(row)))
-        elif not cover.is_new(added_in):
+        elif added_in not in cover.unsealed:
             tell(Kind.ADDED, "object", row_id)
         if removed_in is not None:
             one = cover.run_of(Part.SNAPSHOT, removed_in)
             if one is not None:
                 groups[one, Part.REMOVAL].append((row_id, lines.removal_line(row_id, removed_in)))
-            elif not cover.is_new(removed_in):
+            elif removed_in not in cover.unsealed:
                 tell(Kind.EDITED, "object", row_id)
     return groups
 

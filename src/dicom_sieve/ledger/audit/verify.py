@@ -83,15 +83,16 @@ class _Verifier:
         chains = {
             one.location_id: [other for other in sealed if other.location_id == one.location_id] for one in sealed
         }
-        busy = {row.location_id for row in others if row.state == RunState.RUNNING}
+        covers = {place: Cover(runs) for place, runs in chains.items()}
         names = Names(self.connection, damaged_headers)
         result.objects = recount_places(
             self.connection,
-            {place: Cover(runs, place in busy) for place, runs in chains.items()},
+            covers,
             only=location_id,
             tell=lambda kind, table, row: result.add(names.row(kind, table, row)),
             advance=advance,
         )
+        result.unsealed = sum(len(cover.unsealed) for cover in covers.values())
         for header_id in sorted(damaged_headers):
             result.add(names.row(Kind.EDITED, "header", header_id))
         recount_instances(
