@@ -17,6 +17,7 @@ from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import AsJson, CriteriaFile, Endpoint, Region, Run, Uri
+from dicom_sieve.cli.report import report_app
 from dicom_sieve.cli.trace_text import named_values, show_result, show_trace
 from dicom_sieve.cli.trying import trying_app
 from dicom_sieve.criteria import compile_criteria
@@ -248,5 +249,6 @@ def serve(then_segment: ThenSegment = None) -> None:
 app.add_typer(audit_app)
 app.add_typer(computations_app)
 app.add_typer(lineage_app)
+app.add_typer(report_app)
 app.add_typer(trying_app)
 app.add_typer(ledger_app, name="ledger")
