@@ -177,6 +177,7 @@ class TestConfiguration:
             ({"OPENLINEAGE__TRANSPORT__TYPE": "file"}, True),
             ({"OPENLINEAGE_NAMESPACE": "radiology"}, False),
             ({"OPENLINEAGE_CONFIG": "/no/such/file.yml"}, False),
+            ({"OPENLINEAGE_CONFIG": "no name of a file" * 1_000}, False),
         ],
     )
     def test_is_what_the_client_goes_by(self, environment: dict[str, str], expected: bool, tmp_path: Path) -> None:

@@ -37,12 +37,19 @@ def is_configured(environment: Mapping[str, str], directories: tuple[Path, ...])
         return True
     named = environment.get("OPENLINEAGE_CONFIG")
     files = (*((Path(named),) if named else ()), *(directory / CONFIG_FILE for directory in directories))
-    return any(file.is_file() for file in files)
+    return any(_is_file(file) for file in files)
 
 
 def is_configured_here() -> bool:
     """Tell the same of this process."""
-    return is_configured(os.environ, (Path.cwd(), Path.home() / ".openlineage"))
+    return is_configured(os.environ, (Path(), Path.home() / ".openlineage"))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # not to be looked at
+        return False
 
 
 def is_installed() -> bool:
