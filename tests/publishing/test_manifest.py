@@ -12,7 +12,8 @@ from dicom_sieve import Ledger
 from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError, StoreError
 from dicom_sieve.ledger import rows
 from dicom_sieve.objects import Location
-from dicom_sieve.publishing import parts, publish
+from dicom_sieve.publishing import parts
+from dicom_sieve.publishing.manifest import publish
 from dicom_sieve.publishing.report import make_report, render
 from dicom_sieve.screening import Outcome
 from dicom_sieve.stores import DirectoryStore

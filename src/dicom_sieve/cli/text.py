@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dicom_sieve.criteria import CompiledCriterion, Criterion, Finding, compile_criteria
-from dicom_sieve.headers import Defect
+from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria
 from dicom_sieve.ledger import RunRow, SeriesRow
+from dicom_sieve.publishing.report.words import reasons_to_discard
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -137,18 +137,12 @@ def show_counts(counts: Mapping[str, Any], criteria: Sequence[CompiledCriterion]
         ],
         right=("count",),
     )
-    reasons = [
-        (f"criterion {number}: {criterion.describe()}", name, findings[name])
-        for number, (criterion, findings) in enumerate(zip(criteria, counts["findings"], strict=False), 1)
-        for name in Finding
-        if name is not Finding.MET and name in findings
-    ]
-    reasons += [(Defect(name).describe(), name, count) for name, count in counts["defects"].items()]
+    reasons = reasons_to_discard(criteria, counts["findings"], counts["defects"])
     if reasons:
         show_lines("")
         show_table(
             ("reason to discard", "", "objects"),
-            [(reason, name, f"{count:,}") for reason, name, count in reasons],
+            [(one.sentence, one.name, f"{one.objects:,}") for one in reasons],
             right=("objects",),
         )
     show_lines("")

@@ -1,5 +1,1 @@
-"""What a run leaves behind for others: a frozen manifest in Parquet and JSON that needs nothing of ours to be read."""
-
-from dicom_sieve.publishing.manifest import Published, publish
-
-__all__ = ["Published", "publish"]
+"""What a run leaves behind for others: a manifest in Parquet and JSON, frozen, and a report for people to read."""

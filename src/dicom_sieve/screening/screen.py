@@ -24,7 +24,7 @@ from dicom_sieve.ledger.runs import (
     finish_run,
 )
 from dicom_sieve.ledger.tables import RunState
-from dicom_sieve.publishing import Published, publish
+from dicom_sieve.publishing.manifest import Published, publish
 from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
 from dicom_sieve.screening.decide import decide, recording
 from dicom_sieve.stores.interface import Copies, Downloads, Store
