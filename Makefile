@@ -22,7 +22,7 @@ demo: install ## screen a bucket of real DICOM over the REST API, segment what p
 	$(BIN)/python scripts/demo.py $(if $(KEEP),--keep)
 
 test: install ## the whole suite, on the real servers that are present
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 check: install ## formatting, lint, types, direction of imports
 	$(BIN)/ruff format --check .

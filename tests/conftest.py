@@ -38,6 +38,17 @@ def not_present(name: str, reason: str) -> None:
     pytest.skip(f"{name} is not present: {reason}")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where tests run in several processes, tell the one that reports what was not present."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["missing"] = dict(_missing)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _missing.update(getattr(node, "workeroutput", {}).get("missing", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _missing:
         terminalreporter.write_line("not present, and not tested against: " + ", ".join(sorted(_missing)), yellow=True)
