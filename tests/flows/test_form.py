@@ -30,6 +30,7 @@ FIELDS = [
     ("Credentials", "key_id:access_key, or a block of type AWS Credentials. None: AWS's default chain."),
     ("Criteria", "An instance passes when it meets all of them."),
     ("Output", "Where to publish the manifest. None: nothing is written to S3."),
+    ("Preview", "Only tell what a run would say: no verdict is recorded, and the output is not used."),
 ]
 
 
@@ -60,8 +61,10 @@ class TestTheForm:
     def test_shows_its_fields_in_order_with_title_and_description(self, form: Page) -> None:
         text = wait_for(lambda: _with_descriptions(form), "the descriptions", 20)
 
-        places = [place for title, described in FIELDS for place in (_at(text, title), text.index(described))]
-        assert places == sorted(places)
+        places = [(_at(text, title), text.index(described)) for title, described in FIELDS]
+        *fields, tick_box = places
+        assert [place for field in fields for place in field] == sorted(place for field in fields for place in field)
+        assert max(fields[-1]) < min(tick_box)  # whose title stands behind its description
 
     def test_offers_all_operations_for_a_criterion(self, form: Page) -> None:
         _add(_field(form, "Criteria"))

@@ -24,6 +24,7 @@ class TestRedacting:
             "input_s3_parameters": {**PLACE, "credentials": credentials},
             "criteria": [{"dicom_tag": ["0008", "0060"]}],
             "output_s3_parameters": None,
+            "preview": True,
         }
 
         assert redact(given) == given
@@ -38,6 +39,10 @@ class TestRedacting:
         }
 
         assert redact(given) == {name: {**PLACE, "credentials": "***"} for name in given}
+
+    @pytest.mark.parametrize("preview", ["key:secret", ["key:secret"], None])
+    def test_replaces_what_stands_where_a_preview_should(self, preview: Any) -> None:
+        assert redact({"preview": preview}) == {"preview": "***"}
 
     @pytest.mark.parametrize("location", ["key:secret", ["key:secret"], 7])
     def test_replaces_what_stands_where_a_location_should(self, location: Any) -> None:
@@ -128,7 +133,7 @@ class TestTheContractsSchema:
 
         assert schema["additionalProperties"] is False
         assert schema["required"] == ["input_s3_parameters", "criteria"]
-        assert [schema["properties"][name]["position"] for name in schema["properties"]] == [0, 1, 2]
+        assert [schema["properties"][name]["position"] for name in schema["properties"]] == [0, 1, 2, 3]
 
     def test_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
         schema = contract_schema().model_dump()
@@ -136,7 +141,7 @@ class TestTheContractsSchema:
         for model in ("S3Parameters", "Criterion"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 11
+        assert len(fields) == 12
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name

@@ -33,6 +33,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an extra member of a location": ({"input_s3_parameters": {**INPUT, "bukket": "x"}}, "bukket"),
     "an extra member of a criterion": (criterion(comment="x"), "comment"),
     "an extra parameter": ({"comment": "x"}, "comment"),
+    "a preview of another type": ({"preview": "yes"}, "preview"),
     "criteria of another type": ({"criteria": IS_CT}, "criteria"),
     "no criteria": ({"criteria": None}, "criteria"),
     "an empty list of criteria": ({"criteria": []}, "criteria"),
@@ -143,6 +144,7 @@ def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[
                     "MODALITY",
                 ],
                 "output_s3_parameters": planted.CREDENTIALS,
+                "preview": planted.CREDENTIALS,
             },
             enforce_parameter_schema=False,
         ),
@@ -187,6 +189,7 @@ class TestTheFlow:
             "criteria[4]",
             "criteria[5].reference",
             "criteria[6]",
+            "preview",
         ]
         assert all("; accepted: " in line or "should" in line for line in lines)
         assert not any(secret in line for secret in planted.SECRETS for line in lines)

@@ -18,10 +18,11 @@ from dicom_sieve.flows.names import CLEAN
 from dicom_sieve.flows.observer import PrefectObserver, show_outcome
 from dicom_sieve.flows.parameters import Publish, RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
-from dicom_sieve.flows.request import read_request
+from dicom_sieve.flows.request import Request, read_request
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.lineage import following
-from dicom_sieve.screening import Limits, RunsShards, Screening, Shard, ShardResult, screen
+from dicom_sieve.screening import Limits, Preview, RunsShards, Screening, Shard, ShardResult, screen
+from dicom_sieve.screening import preview as foresee
 from dicom_sieve.screening.shards import in_flight, process_pool, worker_processes
 from dicom_sieve.settings import Settings, load_settings
 from dicom_sieve.stores import Patience
@@ -40,19 +41,44 @@ def clean_dicom(
     input_s3_parameters: Any = None,
     criteria: Any = None,
     output_s3_parameters: Any = None,
+    preview: Any = False,
 ) -> State[None]:
     """Do what a request asks, as a flow run. Its parameters are `dicom_sieve.flows.parameters.Parameters`."""
     given = {
         "input_s3_parameters": input_s3_parameters,
         "criteria": criteria,
         "output_s3_parameters": output_s3_parameters,
+        "preview": preview,
     }
-    return in_coat(given, partial(_screen, given))
+    return in_coat(given, partial(_do, given))
 
 
-def _screen(given: RawParameters, flow_run_id: str, logger: RunLogger) -> State[None]:
+def _do(given: RawParameters, flow_run_id: str, logger: RunLogger) -> State[None]:
     settings = load_settings()
     request = read_request(given, Patience.from_settings(settings))
+    if request.preview:
+        return _preview(request, settings, logger)
+    return _screen(request, settings, flow_run_id, logger)
+
+
+def _preview(request: Request, settings: Settings, logger: RunLogger) -> State[None]:
+    asked = Preview(
+        request.store,
+        request.criteria,
+        limits=Limits.from_settings(settings),
+        shard_objects=settings.shard_objects,
+        run_shards=in_tasks(settings),
+        observer=PrefectObserver(logger),
+    )
+    if request.output is not None:
+        logger.info("a preview publishes nothing: the output is not used")
+    with open_ledger(settings.database_url.get_secret_value()) as ledger:
+        forecast = foresee(asked, ledger)
+    show_outcome(forecast, compile_criteria(request.criteria))
+    return Completed(message=forecast.describe())
+
+
+def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunLogger) -> State[None]:
     with (
         open_ledger(settings.database_url.get_secret_value()) as ledger,
         following(ledger, logger.warning) as follower,

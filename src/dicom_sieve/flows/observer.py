@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 
 from dicom_sieve.criteria import CompiledCriterion, Finding
 from dicom_sieve.headers import Defect
-from dicom_sieve.screening import Outcome
+from dicom_sieve.screening import Forecast, Outcome
 
 SECONDS_BETWEEN_UPDATES = 2.0
 _WORDS = {
@@ -60,8 +60,8 @@ class PrefectObserver:
             self._updated_at = time.monotonic()
 
 
-def show_outcome(outcome: Outcome, criteria: tuple[CompiledCriterion, ...]) -> None:
-    """Leave a summary with the run: counts, and the reasons in words."""
+def show_outcome(outcome: Outcome | Forecast, criteria: tuple[CompiledCriterion, ...]) -> None:
+    """Leave a summary with the flow run: counts, and the reasons in words."""
     counts = outcome.counts
     lines = [
         f"**{outcome.describe()}**",
@@ -81,6 +81,6 @@ def show_outcome(outcome: Outcome, criteria: tuple[CompiledCriterion, ...]) -> N
             f"| {named}: {name} | {findings[name]:,} |" for name in Finding if name in findings and name != "MET"
         )
     lines.extend(f"| {Defect(name).describe()} | {count:,} |" for name, count in counts["defects"].items())
-    if outcome.manifest is not None:
+    if isinstance(outcome, Outcome) and outcome.manifest is not None:
         lines += ["", f"Manifest: `{outcome.manifest.uri}`"]
     create_markdown_artifact("\n".join(lines), key="verdicts", description="Verdicts by reason")

@@ -119,6 +119,14 @@ class Parameters(BaseModel):
             json_schema_extra={"position": 2},
         ),
     ] = None
+    preview: Annotated[
+        bool,
+        Field(
+            title="Preview",
+            description="Only tell what a run would say: no verdict is recorded, and the output is not used.",
+            json_schema_extra={"position": 3},
+        ),
+    ] = False
 
 
 class SegmentParameters(BaseModel):

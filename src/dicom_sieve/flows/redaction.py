@@ -93,7 +93,13 @@ def _redact_location(location: Any) -> Any:
 
 
 def _is_plain(name: str, value: Any) -> bool:
-    return name == "criteria" or (name == "run_id" and isinstance(value, str) and bool(re.fullmatch(RUN_ID, value)))
+    match name:
+        case "criteria":
+            return True
+        case "preview":
+            return isinstance(value, bool)
+        case _:
+            return name == "run_id" and isinstance(value, str) and bool(re.fullmatch(RUN_ID, value))
 
 
 def _is_kept(name: str, value: Any) -> bool:

@@ -32,12 +32,14 @@ class Request:
         criteria: What is asked.
         output: Where to publish, or None.
         publish: What to publish there.
+        preview: Whether only to tell what a run would say.
     """
 
     store: S3Store
     criteria: tuple[Criterion, ...]
     output: S3Store | None
     publish: Publish = Publish.MANIFEST
+    preview: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,12 @@ def read_request(parameters: RawParameters, patience: Patience) -> Request:
         output = read_location(location, "output_s3_parameters", patience, problems)
     criteria, wrong = read_criteria(parameters.get("criteria"))
     problems.extend(wrong)
+    preview = parameters.get("preview", False)
+    if not isinstance(preview, bool):
+        problems.append(f"preview: a value of type {type(preview).__name__}; accepted: true or false")
     if problems or store is None:
         raise InvalidRequestError(tuple(problems))
-    return Request(store, criteria, output, publish)
+    return Request(store, criteria, output, publish, preview)
 
 
 def _without_publish(given: Any, problems: list[str]) -> tuple[Any, Publish]:

@@ -1,0 +1,34 @@
+"""A preview over REST: what the run that follows it says, and nothing left behind but what is known of the bucket."""
+
+import pytest
+
+from dicom_sieve import Ledger
+from tests.flows import planted
+from tests.flows.s3_proxy import S3Proxy
+from tests.prefect_server import PrefectServer
+from tests.screening.screenings import sql
+
+
+@pytest.mark.timeout(120)
+def test_says_what_the_run_after_it_says_and_leaves_no_run(
+    prefect: PrefectServer, proxy: S3Proxy, moto_bucket: str, served_ledger: Ledger
+) -> None:
+    output = planted.location(proxy.endpoint, moto_bucket, prefix="results")
+    asked = planted.request(proxy.endpoint, moto_bucket, output_s3_parameters=output)
+    runs = sql(served_ledger, "SELECT count(*) FROM run")
+    decisions = sql(served_ledger, "SELECT count(*) FROM decision")
+
+    preview = prefect.start({**asked, "preview": True})
+    foreseen = prefect.state(preview)
+    written = [request for request in proxy.requests if request.method not in {"GET", "HEAD"}]
+    left = sql(served_ledger, "SELECT count(*) FROM run"), sql(served_ledger, "SELECT count(*) FROM decision")
+    run = prefect.start({**asked, "output_s3_parameters": None, "preview": False})
+
+    assert foreseen == ("Completed", "Preview: 2 of 3 instances would pass in 0 whole series")
+    assert (written, left) == ([], (runs, decisions))
+    assert prefect.state(run) == ("Completed", "2 of 3 instances passed in 0 whole series")
+    assert prefect.flow_run(preview)["parameters"]["preview"] is True
+    assert [one.id for one in served_ledger.runs()].count(run) == 1
+    shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [preview]}})
+    assert "Modality (0008,0060) is CT: NOT_MET | 1 |" in str(shown)
+    assert not any(value in str(shown) for value in planted.VALUES)
