@@ -22,7 +22,7 @@ from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_c
 from dicom_sieve.publishing.copies import COPIES, copy_objects
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches
 from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts, write_text
-from dicom_sieve.publishing.report import ENDINGS, make_report, render
+from dicom_sieve.publishing.report import ENDINGS, Report, make_report, render
 from dicom_sieve.stores.interface import Copies, Downloads
 
 FORMAT = "dicom-sieve manifest"
@@ -37,10 +37,12 @@ class Published:
     Attributes:
         manifest: Where; None where nothing was to be published.
         counts: The run's; with ``copies``, by outcome, if objects were to be copied.
+        report: The run's; None where nothing was to be published.
     """
 
     manifest: Manifest | None
     counts: Mapping[str, Any]
+    report: Report | None = None
 
 
 def publish(
@@ -100,8 +102,8 @@ def publish(
                 directory=directory,
                 advance=advance,
             )
-        reports = _reports(recorded, counts, directory)
-        for part in chain(described, copied, reports):
+        report = make_report(recorded, counts=counts)
+        for part in chain(described, copied, _reports(report, directory)):
             output.write_once(f"{folder}/{part.path}", part.file)
             part.file.unlink()
             parts.append(part)
@@ -112,7 +114,7 @@ def publish(
         file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         make_sure()
         output.write_once(manifest_key, file)
-    return Published(Manifest(output.location.uri(manifest_key), str(content["digest"])), counts)
+    return Published(Manifest(output.location.uri(manifest_key), str(content["digest"])), counts, report)
 
 
 def digest_manifest(content: Mapping[str, Any]) -> str:
@@ -175,7 +177,6 @@ def _parts(
     )
 
 
-def _reports(recorded: RecordedRun, counts: Mapping[str, Any], directory: Path) -> Iterator[Part]:
-    report = make_report(recorded, counts=counts)
+def _reports(report: Report, directory: Path) -> Iterator[Part]:
     for how, ending in ENDINGS.items():
         yield write_text(render(report, how), f"report.{ending}", directory)

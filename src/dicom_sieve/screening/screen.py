@@ -25,6 +25,7 @@ from dicom_sieve.ledger.runs import (
 )
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing.manifest import Published, publish
+from dicom_sieve.publishing.report import Report
 from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
 from dicom_sieve.screening.decide import decide, recording
 from dicom_sieve.stores.interface import Copies, Downloads, Store
@@ -66,11 +67,13 @@ class Outcome:
             ``findings``, one mapping a criterion, by name, over the objects that could be judged; ``series``, by
             selection; and what the run did to know it: ``added``, ``removed``, ``indexed``, ``reads``, ``bytes_read``.
         manifest: Where it was published, or None.
+        report: What was published of it for people, or None.
     """
 
     run_id: str
     counts: Mapping[str, Any]
     manifest: Manifest | None
+    report: Report | None = None
 
     def describe(self) -> str:
         """Say it in a sentence."""
@@ -145,7 +148,7 @@ class _Run:
             raise IncompleteRunError(self.id, counts["unread"], counts["listed"])
         published = self._publish(known.snapshot.id, counts)
         self._finish(RunState.COMPLETED, published.counts, manifest=published.manifest)
-        return Outcome(self.id, published.counts, published.manifest)
+        return Outcome(self.id, published.counts, published.manifest, published.report)
 
     def fail(self, error: BaseException) -> None:
         """Record why the run ended; the text of an error that is not ours may hold anything and is left out.
