@@ -9,6 +9,8 @@ from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import find_locations
 from dicom_sieve.objects import Location
 
+LIST_FIRST = "'dicom-sieve preview' without --no-listing, or a run, lists it first"
+
 
 def find_known(
     ledger: Ledger, uri: str, endpoint: str | None, advice: str = "'dicom-sieve runs' shows locations"

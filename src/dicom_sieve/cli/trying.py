@@ -7,7 +7,7 @@ import typer
 
 from dicom_sieve.cli import text
 from dicom_sieve.cli.criteria_file import read_criteria_file
-from dicom_sieve.cli.known import find_known
+from dicom_sieve.cli.known import LIST_FIRST, find_known
 from dicom_sieve.cli.options import AsCsv, AsJson, CriteriaFile, Endpoint, KnownEndpoint, Region, Uri
 from dicom_sieve.cli.values_text import show_attributes, show_values
 from dicom_sieve.criteria import compile_criteria
@@ -16,7 +16,6 @@ from dicom_sieve.ledger import open_ledger
 from dicom_sieve.ledger.snapshots import last_snapshot
 from dicom_sieve.ledger.values import attributes_held, values_held
 
-LIST_FIRST = "'dicom-sieve preview' without --no-listing, or a run, lists it first"
 trying_app = typer.Typer()
 
 
@@ -101,3 +100,46 @@ def values(
         else:
             found = values_held(ledger.engine, snapshot, attribute.hex_tag)
             show_values(snapshot, attribute, found, limit=limit, min_cell=min_cell, as_json=as_json, as_csv=as_csv)
+
+
+RunOrCriteria = Annotated[
+    str, typer.Argument(metavar="RUN-OR-CRITERIA", help="A run's id, or its beginning; or a file of criteria.")
+]
+
+
+@trying_app.command(
+    epilog="Examples: dicom-sieve compare 1f3a 77c0 | dicom-sieve compare 1f3a stricter.json --csv"
+    " | dicom-sieve compare a.json b.json --location s3://challenge-tech"
+)
+def compare(
+    *,
+    a: RunOrCriteria,
+    b: RunOrCriteria,
+    location: Annotated[
+        str | None, typer.Option(metavar="URI", help="Where to try two files of criteria, as it was listed last.")
+    ] = None,
+    endpoint: KnownEndpoint = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Tell which series come in (IN), which go out (OUT), of which something else passes (CHANGED), and why.
+
+    Criteria from a file are tried on what the run judged that they are compared with. Nothing is listed, read or
+    recorded. Series come first, one a line, then the sums; --csv prints the series alone.
+    """
+    from dicom_sieve.cli import comparing  # noqa: PLC0415 - slow to import
+    from dicom_sieve.screening.compare import Side, Summary  # noqa: PLC0415
+    from dicom_sieve.screening.compare import compare as compare_sides  # noqa: PLC0415
+
+    if as_json and as_csv:
+        raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
+    with open_ledger() as ledger:
+        sides = comparing.open_sides(ledger, a, b, location, endpoint)
+        summary = Summary()
+        changes = compare_sides(ledger, sides[Side.A], sides[Side.B], summary)
+        if as_csv:
+            comparing.show_csv(changes)
+        elif as_json:
+            comparing.show_json(sides, changes, summary)
+        else:
+            comparing.show_text(sides, changes, summary)
