@@ -1,6 +1,7 @@
 """The contract's JSON over REST: every object of the bucket has its verdict, in the ledger and in the manifest."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,8 +32,14 @@ def test_a_consumer_screens_a_bucket_on_moto_into_sqlite(
     assert len(tasks) == -(-len(expected()) // SHARD_OBJECTS)
     assert {task["state_type"] for task in tasks} == {"COMPLETED"}
     shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
-    assert {one["key"] for one in shown} == {"headers-read", "verdicts"}
-    assert "StudyDate (0008,0020) is later than 2003-01-01: NOT_MET" in str(shown)
+    data = {one["key"]: one["data"] for one in shown}
+    assert set(data) == {"headers-read", "verdicts", "reasons", "attrition", "report"}
+    assert data["headers-read"] == 100
+    named = "Criterion 1: StudyDate (0008,0020) is later than 2003-01-01"
+    assert next(row["name"] for row in json.loads(data["reasons"]) if row["reason"] == named) == "NOT_MET"
+    [address] = re.findall(r"\((.*)\)", data["report"])
+    assert address.startswith(f"{moto_server.endpoint}/bucket-")
+    assert address.endswith(f"/screened/{run}/report.html")
 
 
 @pytest.mark.real_s3

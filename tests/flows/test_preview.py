@@ -1,5 +1,7 @@
 """A preview over REST: what the run that follows it says, and nothing left behind but what is known of the bucket."""
 
+import json
+
 import pytest
 
 from dicom_sieve import Ledger
@@ -30,5 +32,6 @@ def test_says_what_the_run_after_it_says_and_leaves_no_run(
     assert prefect.flow_run(preview)["parameters"]["preview"] is True
     assert [one.id for one in served_ledger.runs()].count(run) == 1
     shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [preview]}})
-    assert "Modality (0008,0060) is CT: NOT_MET | 1 |" in str(shown)
+    [reasons] = [json.loads(one["data"]) for one in shown if one["key"] == "reasons"]
+    assert reasons == [{"reason": "Criterion 1: Modality (0008,0060) is CT", "name": "NOT_MET", "objects": 1}]
     assert not any(value in str(shown) for value in planted.VALUES)

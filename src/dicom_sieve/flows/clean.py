@@ -12,15 +12,17 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed
 
 from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.flows.artifacts import show_attrition, show_link, show_verdicts
 from dicom_sieve.flows.chain import announce
 from dicom_sieve.flows.coat import RunLogger, in_coat
 from dicom_sieve.flows.names import CLEAN
-from dicom_sieve.flows.observer import PrefectObserver, show_outcome
+from dicom_sieve.flows.observer import PrefectObserver
 from dicom_sieve.flows.parameters import Publish, RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import Request, read_request
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.lineage import following
+from dicom_sieve.publishing.report import make_report
 from dicom_sieve.screening import Limits, Preview, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening import preview as foresee
 from dicom_sieve.screening.shards import in_flight, process_pool, worker_processes
@@ -74,7 +76,7 @@ def _preview(request: Request, settings: Settings, logger: RunLogger) -> State[N
         logger.info("a preview publishes nothing: the output is not used")
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
         forecast = foresee(asked, ledger)
-    show_outcome(forecast, compile_criteria(request.criteria))
+    show_verdicts(forecast.describe(), forecast.counts, compile_criteria(request.criteria))
     return Completed(message=forecast.describe())
 
 
@@ -96,7 +98,11 @@ def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunL
             on_begin=follower.run,
         )
         outcome = screen(screening, ledger)
-    show_outcome(outcome, compile_criteria(request.criteria))
+        report = outcome.report or make_report(ledger.run(outcome.run_id))
+    show_verdicts(outcome.describe(), outcome.counts, report.criteria)
+    show_attrition(report)
+    if outcome.manifest is not None and request.output is not None:
+        show_link(outcome.manifest.uri, request.output.location)
     announce(outcome, request.store.location)
     return Completed(message=outcome.describe())
 

@@ -1,15 +1,11 @@
-"""How a run shows itself in Prefect: log lines, a progress artifact, a summary. Counts only."""
+"""How a run shows itself in Prefect: log lines, a progress artifact. Counts only."""
 
 import time
 from logging import Logger, LoggerAdapter
 from typing import Any
 from uuid import UUID
 
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
-
-from dicom_sieve.criteria import CompiledCriterion, Finding
-from dicom_sieve.headers import Defect
-from dicom_sieve.screening import Forecast, Outcome
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 SECONDS_BETWEEN_UPDATES = 2.0
 _WORDS = {
@@ -29,24 +25,31 @@ class PrefectObserver:
 
     def __init__(self, logger: "Logger | LoggerAdapter[Any]") -> None:
         self._logger = logger
-        self._total: int | None = None
-        self._done = 0
+        self._phase = ""
+        self._listed = 0
+        self._to_read = 0
+        self._read = 0
         self._artifact: UUID | None = None
         self._updated_at = 0.0
 
     def begin(self, phase: str, total: int | None) -> None:
-        """Log the phase; show the progress of reading headers."""
-        self._update()
-        self._total, self._done, self._artifact = total, 0, None
+        """Log the phase; show the progress of listing and of reading headers."""
+        self._phase = phase
         self._logger.info("%s%s", _WORDS[phase], "" if total is None else f": {total:,} objects")
-        if phase == "index" and total:
-            self._artifact = UUID(
-                str(create_progress_artifact(0.0, key="headers-read", description=f"Headers read of {total:,}"))
-            )
+        if phase == "list" and self._artifact is None:
+            self._artifact = UUID(str(create_progress_artifact(0.0, key="headers-read", description=self._describe())))
+        if phase == "index":
+            self._to_read = total or 0
+        self._update()
 
     def advance(self, count: int) -> None:
         """Show how far it is, not too often."""
-        self._done += count
+        if self._phase == "list":
+            self._listed += count
+        elif self._phase == "index":
+            self._read += count
+        else:
+            return
         if time.monotonic() - self._updated_at >= SECONDS_BETWEEN_UPDATES:
             self._update()
 
@@ -55,32 +58,16 @@ class PrefectObserver:
         self._logger.info("%s", text)
 
     def _update(self) -> None:
-        if self._artifact is not None and self._total:
-            update_progress_artifact(self._artifact, min(100.0, 100.0 * self._done / self._total))
+        if self._artifact is not None:
+            update_progress_artifact(self._artifact, self._percent(), description=self._describe())
             self._updated_at = time.monotonic()
 
+    def _percent(self) -> float:
+        if self._phase == "list":
+            return 0.0
+        return min(100.0, 100.0 * self._read / self._to_read) if self._to_read else 100.0
 
-def show_outcome(outcome: Outcome | Forecast, criteria: tuple[CompiledCriterion, ...]) -> None:
-    """Leave a summary with the flow run: counts, and the reasons in words."""
-    counts = outcome.counts
-    lines = [
-        f"**{outcome.describe()}**",
-        "",
-        "| objects | passed | discarded | series whole | partial | none |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: |",
-        f"| {counts['listed']:,} | {counts['passed']:,} | {counts['discarded']:,} | "
-        + " | ".join(f"{counts['series'].get(name, 0):,}" for name in ("WHOLE", "PARTIAL", "NONE"))
-        + " |",
-        "",
-        "| reason to discard | objects |",
-        "| --- | ---: |",
-    ]
-    for criterion, findings in zip(criteria, counts["findings"], strict=False):
-        named = criterion.describe().replace("|", "\\|")
-        lines.extend(
-            f"| {named}: {name} | {findings[name]:,} |" for name in Finding if name in findings and name != "MET"
-        )
-    lines.extend(f"| {Defect(name).describe()} | {count:,} |" for name, count in counts["defects"].items())
-    if isinstance(outcome, Outcome) and outcome.manifest is not None:
-        lines += ["", f"Manifest: `{outcome.manifest.uri}`"]
-    create_markdown_artifact("\n".join(lines), key="verdicts", description="Verdicts by reason")
+    def _describe(self) -> str:
+        """Say how far it is: ``16,661 objects listed, 12,000 of 16,661 headers read``."""
+        listed = f"{self._listed:,} objects listed"
+        return listed if self._phase == "list" else f"{listed}, {self._read:,} of {self._to_read:,} headers read"

@@ -1,0 +1,46 @@
+"""What a run leaves with its flow run in Prefect: counts, attrition and reasons. No value of a patient is among it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+
+from dicom_sieve.criteria import CompiledCriterion
+from dicom_sieve.objects import Location
+from dicom_sieve.publishing.manifest import MANIFEST
+from dicom_sieve.publishing.report import Report
+from dicom_sieve.publishing.report.attrition import mermaid_of
+from dicom_sieve.publishing.report.plain import inert_markdown
+from dicom_sieve.publishing.report.words import headed, reasons_to_discard
+
+
+def show_verdicts(sentence: str, counts: Mapping[str, Any], criteria: tuple[CompiledCriterion, ...]) -> None:
+    """Show what came of it, and the reasons; of a preview, too."""
+    create_markdown_artifact("\n".join(_verdicts(sentence, counts)), key="verdicts", description="Verdicts")
+    reasons = reasons_to_discard(criteria, counts["findings"], counts["defects"])
+    if reasons:
+        rows = [{"reason": headed(one.sentence), "name": one.name, "objects": one.objects} for one in reasons]
+        create_table_artifact(rows, key="reasons", description="Reasons to discard")
+
+
+def show_attrition(report: Report) -> None:
+    """Show what is left after each criterion, as a picture."""
+    warnings = (f"- {inert_markdown(one)}" for one in report.warnings)
+    lines = ["```mermaid", mermaid_of(report), "```", "", *warnings]
+    create_markdown_artifact("\n".join(lines), key="attrition", description="Attrition, criterion by criterion")
+
+
+def show_link(manifest_uri: str, output: Location) -> None:
+    """Show where the report was published. The link opens for those who may read there; it is signed by nobody."""
+    path = manifest_uri.removesuffix(MANIFEST) + "report.html"
+    link = path.replace("s3://", f"{output.endpoint}/", 1) if output.endpoint.startswith("http") else path
+    create_link_artifact(link, link_text="report.html", key="report", description="The report, beside the manifest")
+
+
+def _verdicts(sentence: str, counts: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"**{sentence}**", "")
+    yield "| objects | passed | discarded | series whole | partial | none |"
+    yield "| ---: | ---: | ---: | ---: | ---: | ---: |"
+    numbers = [counts[name] for name in ("listed", "passed", "discarded")]
+    numbers += [counts["series"].get(name, 0) for name in ("WHOLE", "PARTIAL", "NONE")]
+    yield f"| {' | '.join(f'{number:,}' for number in numbers)} |"
