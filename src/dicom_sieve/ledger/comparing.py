@@ -1,8 +1,8 @@
 """What two sides of a comparison say of each header: a recorded decision, or the values that criteria ask for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -103,5 +103,4 @@ def compared_headers(engine: sa.Engine, first: Asked, second: Asked) -> Iterator
         engine.connect().execution_options(yield_per=BATCH_ROWS) as connection,
         connection.execute(query) as result,
     ):
-        for row in result:
-            yield row.tuple()
+        yield from cast("Iterable[ComparedRow]", result)

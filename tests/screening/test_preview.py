@@ -1,0 +1,188 @@
+"""Preview = the run that follows it, decision by decision; and it leaves nothing but what is known of the location."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.criteria import Criterion
+from dicom_sieve.errors import InvalidRequestError, LedgerError, NothingReadableError
+from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
+from tests.builders import make_instance
+from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
+from tests.simulated_store import PLACE, SimulatedStore
+
+EFFORT = {"added", "removed", "indexed", "reads", "bytes_read"}
+CRITERIA = (
+    {"dicom_tag": ("0008", "0060"), "operation": "IN", "reference": ["CT", "MR"]},
+    {"dicom_tag": ("0008", "0060"), "operation": "EQUALS", "reference": "US"},
+    {"dicom_tag": ("0008", "0020"), "operation": "GREATER", "reference": "2022-01-01"},
+    {"dicom_tag": ("0010", "1010"), "operation": "LESS", "reference": "018Y"},
+)
+Decisions = dict[int, tuple[str, list[str]]]
+
+
+def results(counts: Any) -> dict[str, Any]:
+    """Give what a location is found to hold, without what it took to find that."""
+    return {name: count for name, count in counts.items() if name not in EFFORT}
+
+
+def written(ledger: Ledger) -> dict[str, int]:
+    """Count the rows that only a run writes."""
+    tables = ("run", "decision", "seal_block", "lease", "computation", "forgotten")
+    return {table: sql(ledger, f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+
+
+instances = st.builds(
+    lambda series, uid, attributes: make_instance(
+        series_instance_uid=series, SOPInstanceUID=uid, **{k: v for k, v in attributes.items() if v is not None}
+    ),
+    st.sampled_from(["1.5.1", "1.5.2", "1.5.3"]),
+    st.sampled_from(["1.6.1", "1.6.2", "1.6.3"]),
+    st.fixed_dictionaries(
+        {
+            "Modality": st.sampled_from(["CT", "MR", "US", "ct", "", "X" * 17, None]),
+            "StudyDate": st.sampled_from(["20230101", "20191231", "2023", "", None]),
+            "PatientAge": st.sampled_from(["017Y", "018Y", "old", None]),
+        }
+    ),
+)
+buckets = st.dictionaries(
+    st.sampled_from("abcdefgh"), instances | st.sampled_from([b"", b"no DICOM", ct()[:200]]), min_size=1
+)
+
+
+class TestAPreview:
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+    @given(buckets, buckets, st.lists(st.sampled_from(CRITERIA), min_size=1, max_size=3))
+    def test_says_what_the_run_after_it_says(
+        self, before: dict[str, bytes], now: dict[str, bytes], asked: list[Any]
+    ) -> None:
+        criteria = [Criterion.model_validate(one) for one in asked]
+        with open_ledger("sqlite:///:memory:") as ledger:
+            screen_ct(SimulatedStore(before), ledger, "before")
+            store = SimulatedStore(now)
+            foreseen: Decisions = {}
+            forecast = preview(Preview(store, criteria), ledger, keep=lambda page: foreseen.update(decisions(page)))
+            known = preview_known(PLACE, criteria, ledger)
+
+            outcome = screen(Screening("run", store, criteria), ledger)
+
+            assert foreseen == recorded(ledger, "run")
+        assert results(forecast.counts) == results(outcome.counts) == dict(known.counts)
+        assert forecast.describe() == f"Preview: {outcome.describe().replace('passed', 'would pass')}"
+
+    def test_records_no_run_and_no_decision_and_writes_nothing_to_the_store(self, ledger: Ledger) -> None:
+        store = SimulatedStore({"1": ct(), "2": mr()})
+        screen_ct(store, ledger, "run")
+        store.put("3", ct("1.5.3", "1.6.3"))
+        before, objects = written(ledger), store.objects()
+
+        foreseen: Decisions = {}
+
+        forecast = preview(Preview(store, one_of("MR")), ledger, keep=lambda page: foreseen.update(decisions(page)))
+
+        assert forecast.describe() == "Preview: 1 of 3 instances would pass in 1 whole series"
+        assert written(ledger) == before
+        assert (store.written, store.objects()) == ([], objects)
+        assert sql(ledger, "SELECT count(*) FROM object WHERE header_id IS NOT NULL") == [(3,)]
+        screen(Screening("next", store, one_of("MR")), ledger)
+        assert foreseen == recorded(ledger, "next") != {}
+
+    def test_reads_what_is_new_and_the_run_after_it_reads_nothing(self, ledger: Ledger) -> None:
+        store = SimulatedStore({"1": ct(), "2": mr()})
+        first = preview(Preview(store, one_of("CT")), ledger)
+        store.put("2", ct())
+        second = preview(Preview(store, one_of("CT")), ledger)
+        store.forget_requests()
+
+        counts = screen_ct(store, ledger, "run").counts
+
+        assert [one.counts["indexed"] for one in (first, second)] == [2, 1]
+        assert (counts["indexed"], counts["added"], store.lists, store.reads) == (0, 0, 1, [])
+
+    def test_waits_while_a_run_holds_the_location_and_without_listing_does_not(self, ledger: Ledger) -> None:
+        store = SimulatedStore({"1": ct()})
+        screen_ct(store, ledger, "run")
+        said: list[str] = []
+        with ledger.lease(PLACE, on_wait=lambda: None):
+            forecast = preview_known(PLACE, one_of("CT"), ledger)
+        store.on_list = lambda: said.append(str(sql(ledger, "SELECT count(*) FROM lease")[0][0]))
+
+        preview(Preview(store, one_of("CT")), ledger)
+
+        assert forecast.counts["passed"] == 1
+        assert said == ["1"]
+        assert sql(ledger, "SELECT count(*) FROM lease") == [(0,)]
+
+    def test_of_criteria_that_make_no_sense_asks_nothing_of_the_store(self, ledger: Ledger) -> None:
+        store = SimulatedStore({"1": ct()})
+
+        with pytest.raises(InvalidRequestError, match="criteria: empty"):
+            preview(Preview(store, []), ledger)
+
+        assert (store.lists, sql(ledger, "SELECT count(*) FROM snapshot")) == (0, [(0,)])
+
+    def test_says_that_objects_are_not_read_where_a_run_would_be_incomplete(self, ledger: Ledger) -> None:
+        store = SimulatedStore({"1": ct(), "2": ct()})
+        store.faults["2"] = -1
+
+        forecast = preview(Preview(store, one_of("CT")), ledger)
+
+        assert forecast.describe() == "Preview: 1 of 2 instances would pass in 1 whole series; 1 objects are not read"
+        assert forecast.counts["bytes"] == sum(one.size for one in store.objects().values())
+
+    def test_says_that_credentials_may_not_read_as_a_run_does(self, ledger: Ledger) -> None:
+        store = SimulatedStore({"1": ct()})
+        store.refused = {"1"}
+
+        with pytest.raises(NothingReadableError):
+            preview(Preview(store, one_of("CT")), ledger)
+
+
+class TestWithoutListing:
+    def test_answers_as_the_location_was_listed_last_and_asks_nothing_of_the_store(self, ledger: Ledger) -> None:
+        store = SimulatedStore({"1": ct(), "2": mr()})
+        screen_ct(store, ledger, "run")
+        store.put("3", ct())
+        store.on_listed = fail
+        with pytest.raises(ZeroDivisionError):
+            screen_ct(store, ledger, "broken off")
+
+        forecast = preview_known(PLACE, one_of("MR"), ledger)
+
+        assert (forecast.counts["listed"], forecast.counts["passed"], forecast.counts["unread"]) == (2, 1, 0)
+        assert EFFORT.isdisjoint(forecast.counts)
+
+    def test_refuses_a_location_that_was_never_listed_to_the_end(self, ledger: Ledger) -> None:
+        store = SimulatedStore({"1": ct()})
+        store.on_listed = fail
+        with pytest.raises(ZeroDivisionError):
+            screen_ct(store, ledger, "broken off")
+
+        with pytest.raises(LedgerError) as caught:
+            preview_known(PLACE, one_of("CT"), ledger)
+
+        assert str(caught.value) == (
+            "the ledger holds no complete listing of s3://challenge-tech; "
+            "'dicom-sieve preview' without --no-listing, or a run, makes one"
+        )
+
+
+def decisions(page: Any) -> Decisions:
+    """Give what was decided on a page, by header."""
+    return {header: (verdict, json.loads(findings)) for verdict, findings, headers in page for header, _ in headers}
+
+
+def recorded(ledger: Ledger, run_id: str) -> Decisions:
+    """Give what a run recorded, by header."""
+    columns = "header_id, verdict, CAST(findings AS TEXT)"
+    rows = sql(ledger, f"SELECT {columns} FROM decision JOIN run ON number = run_number WHERE id = :id", id=run_id)
+    return {header: (verdict, json.loads(findings)) for header, verdict, findings in rows}
+
+
+def fail() -> None:
+    raise ZeroDivisionError
