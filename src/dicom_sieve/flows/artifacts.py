@@ -13,6 +13,8 @@ from dicom_sieve.publishing.report.attrition import mermaid_of
 from dicom_sieve.publishing.report.plain import inert_markdown
 from dicom_sieve.publishing.report.words import headed, reasons_to_discard
 
+ATTRITION = "Attrition, criterion by criterion"
+
 
 def show_verdicts(sentence: str, counts: Mapping[str, Any], criteria: tuple[CompiledCriterion, ...]) -> None:
     """Show what came of it, and the reasons; of a preview, too."""
@@ -25,9 +27,13 @@ def show_verdicts(sentence: str, counts: Mapping[str, Any], criteria: tuple[Comp
 
 def show_attrition(report: Report) -> None:
     """Show what is left after each criterion, as a picture."""
+    create_markdown_artifact(describe_attrition(report), key="attrition", description=ATTRITION)
+
+
+def describe_attrition(report: Report) -> str:
+    """Give Markdown with the attrition as Mermaid, which Prefect's UI draws, and what is worth a look."""
     warnings = (f"- {inert_markdown(one)}" for one in report.warnings)
-    lines = ["```mermaid", mermaid_of(report), "```", "", *warnings]
-    create_markdown_artifact("\n".join(lines), key="attrition", description="Attrition, criterion by criterion")
+    return "\n".join(["```mermaid", mermaid_of(report), "```", "", *warnings])
 
 
 def show_link(manifest_uri: str, output: Location) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from dicom_sieve.ledger.deciding import PAGE_IDS, ROWS_AT_A_TIME, select_values
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.snapshots import is_in_snapshot
-from dicom_sieve.ledger.tables import decision, header, object_, run
+from dicom_sieve.ledger.tables import decision, header, header_change, object_, run
 
 DecidedRow = tuple[str | None, str | None, int, int, str | None, str, str]
 """Study and Series Instance UID; instances and bytes in the run's snapshot; defect; findings as JSON; a text that
@@ -75,7 +75,8 @@ def findings_of_series(
     engine: sa.Engine, run_number: int, series: Sequence[str]
 ) -> dict[str, list[tuple[tuple[str, ...], int]]]:
     """Give what was found on the instances of some series: findings, and on how many instances, the most first."""
-    held = headers_of(*_place(engine, run_number)).subquery("held")
+    of_series = sa.select(header.c.id).where(header.c.series_instance_uid.in_(series))
+    held = headers_of(*_place(engine, run_number)).where(header_change.c.header_id.in_(of_series)).subquery("held")
     instances = sa.cast(sa.func.sum(held.c.instances), sa.BigInteger)
     findings = sa.cast(decision.c.findings, sa.Text)
     query = (
@@ -83,7 +84,7 @@ def findings_of_series(
         .select_from(
             decision.join(header, header.c.id == decision.c.header_id).join(held, held.c.header_id == header.c.id)
         )
-        .where(decision.c.run_number == run_number, header.c.series_instance_uid.in_(series))
+        .where(decision.c.run_number == run_number)
         .group_by(header.c.series_instance_uid, findings)
         .order_by(header.c.series_instance_uid, instances.desc(), findings)
     )

@@ -1,0 +1,68 @@
+"""Take the pictures that the documents show: the report of a run on the demo's bucket, and its attrition in Prefect.
+
+They need Chromium (Debian's package); ``python -m scripts.screenshots`` writes them into ``docs/images``.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser
+from tests.browser import chromium
+from tests.prefect_server import prefect_server
+from tests.simulated_store import SimulatedStore
+
+from dicom_sieve import open_ledger
+from dicom_sieve.criteria import Criterion
+from dicom_sieve.flows.artifacts import ATTRITION, describe_attrition
+from dicom_sieve.publishing.report import Report, make_report, render
+from dicom_sieve.screening import Screening, screen
+from scripts.demo import CRITERIA
+from scripts.demo_bucket import objects
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+
+
+def main() -> None:
+    """Take them."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        report = _report(folder)
+        page = folder / "report.html"
+        page.write_text(render(report, "html"), encoding="utf-8")
+        os.environ["DICOM_SIEVE_REQUIRE_REAL"] = "1"
+        with chromium() as browser:
+            _photograph_report(browser, page)
+            _photograph_artifact(browser, report, folder)
+
+
+def _report(folder: Path) -> Report:
+    with open_ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger:
+        criteria = [Criterion.model_validate(one) for one in CRITERIA]
+        outcome = screen(Screening("1d0a2dfe", SimulatedStore(dict(objects())), criteria), ledger)
+        return make_report(ledger.run(outcome.run_id))
+
+
+def _photograph_report(browser: Browser, page: Path) -> None:
+    with browser.new_context(viewport={"width": 820, "height": 1240}, color_scheme="light") as context:
+        opened = context.new_page()
+        opened.goto(page.as_uri())
+        opened.screenshot(path=IMAGES / "report.png")
+        opened.locator("section:has(> #values)").screenshot(path=IMAGES / "report-values.png")
+
+
+def _photograph_artifact(browser: Browser, report: Report, folder: Path) -> None:
+    with (
+        prefect_server(folder) as server,
+        browser.new_context(viewport={"width": 1180, "height": 980}, color_scheme="light") as context,
+    ):
+        content = {"key": "attrition", "type": "markdown", "data": describe_attrition(report), "description": ATTRITION}
+        artifact = server.api.post("/artifacts/", json=content).raise_for_status().json()
+        opened = context.new_page()
+        opened.goto(f"{server.url.removesuffix('/api')}/v2/artifacts/artifact/{artifact['id']}")
+        opened.locator("svg[id^=mermaid] .node").first.wait_for()
+        opened.screenshot(path=IMAGES / "prefect-attrition.png")
+
+
+if __name__ == "__main__":
+    main()
