@@ -1,13 +1,15 @@
 """A store that is far away: Ceph RGW that takes some 45 ms for a request, as it does with Nagle's algorithm on.
 
 Ours beside a bare loop of the same ranged GETs with as many requests at a time: with one shard in flight, where
-waiting is all that counts, and with as many as there are by default.
+waiting is all that counts, and with as many as there are by default. And the same bucket listed, in small pages: with
+one request at a time, and with as many as there are by default.
 """
 
 import argparse
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,11 +18,17 @@ from scripts.ceph_rgw import CephRgw
 
 from benchmarks.index import of_bare, take_turns
 from benchmarks.made import Maker
-from benchmarks.measure import Promise, Report, Spent, Table, run
+from benchmarks.measure import Promise, Report, Spent, Table, interleave, ratio, run, spend
 from benchmarks.wire import SETTINGS, Range, Server, read_bare
+from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening import in_threads
+from dicom_sieve.stores.listing import list_objects
+from dicom_sieve.stores.s3_clients import make_boto3_client
+from dicom_sieve.stores.s3_pages import list_page
 
 ALONE = 100
+PAGES = 200
+"""Of the listing; of a thousand keys each it would be of 200,000 objects."""
 
 
 def measure(chosen: argparse.Namespace) -> Report:
@@ -48,6 +56,9 @@ def measure_on(server: Server, objects: int, repetitions: int, bucket: str = "ma
         text = f"indexing far away, {in_flight} requests at a time: of the bare GET loop"
         promises.append(Promise(text, 0.8, speed))
         samples[str(in_flight)] = {"ours": [asdict(one.index) for one in runs], "bare": [asdict(one) for one in bares]}
+    listings, promise = _list_far(server, bucket, objects, repetitions)
+    samples["listing"] = {name: [asdict(one) for one in turns] for name, turns in listings.items()}
+    promises.append(promise)
     return Report(
         "far",
         {"objects": objects, "milliseconds_of_a_request_alone": seconds * 1e3, "turns": repetitions},
@@ -58,9 +69,40 @@ def measure_on(server: Server, objects: int, repetitions: int, bucket: str = "ma
                 ("way", "requests at a time", "objects/s", "client CPU, µs an object", "of the bare loop"),
                 tuple(rows),
             ),
+            Table(
+                f"**{objects:,} objects listed far away, in {PAGES:,} pages**",
+                ("requests at a time", "seconds", "client CPU, ms a page"),
+                tuple(
+                    (name, median(one.wall for one in turns), median(one.cpu for one in turns) / PAGES * 1e3)
+                    for name, turns in listings.items()
+                ),
+            ),
         ),
         samples,
     )
+
+
+def _list_far(server: Server, bucket: str, objects: int, repetitions: int) -> tuple[dict[str, list[Spent]], Promise]:
+    """List a bucket page by page, and in parallel, in turns; both must find all of it."""
+    client = make_boto3_client(server.access(bucket))
+    page_keys = -(-objects // PAGES)
+    client.meta.events.register(
+        "before-parameter-build.s3.ListObjectsV2", lambda params, **_: params.update(MaxKeys=page_keys)
+    )
+    ask, place = partial(list_page, client, bucket, ""), Location(server.endpoint, bucket)
+
+    def take(in_flight: int) -> Spent:
+        found: list[ObjectInfo] = []
+        spent = spend(lambda: found.extend(list_objects(ask, place, in_flight=in_flight)))
+        if len(found) != objects:
+            raise RuntimeError(f"{len(found)} of {objects} objects were listed")
+        return spent
+
+    in_flight = (1, SETTINGS.lists_in_flight)
+    listings = interleave({str(number): partial(take, number) for number in in_flight}, repetitions)
+    one, many = ([turn.wall for turn in turns] for turns in listings.values())
+    text = f"listing far away, {SETTINGS.lists_in_flight} requests at a time: faster than one by one"
+    return listings, Promise(text, 3.0, ratio(one, many))
 
 
 def _seconds_of_one(server: Server, bucket: str, asked: Sequence[Range]) -> float:

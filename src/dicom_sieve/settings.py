@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     reads_in_flight: Annotated[
         int, Field(ge=1, le=1_000, description="Requests that one shard has under way at the same time.")
     ] = 32
+    lists_in_flight: Annotated[
+        int,
+        Field(ge=1, le=64, description="Requests that list one location at the same time, once it proves large."),
+    ] = 8
     series_in_flight: Annotated[
         int, Field(ge=1, le=1_000, description="Series that one run of segment-series computes on at the same time.")
     ] = 2

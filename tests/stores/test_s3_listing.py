@@ -2,11 +2,16 @@
 
 import asyncio
 import re
+from functools import partial
+from typing import Any
 
 import pytest
 
 from dicom_sieve.errors import StoreError
 from dicom_sieve.stores import Patience, s3
+from dicom_sieve.stores.listing import list_objects
+from dicom_sieve.stores.s3_clients import make_boto3_client
+from dicom_sieve.stores.s3_pages import list_page
 from tests.conftest import S3Server
 from tests.stores.buckets import fill, read_all
 from tests.stores.keys import CONTROL, ODD, in_byte_order, make_keys
@@ -22,6 +27,10 @@ def keys_for(server: S3Server) -> list[str]:
     return [key for key in keys if not (server.is_moto and "\n" in key)]
 
 
+def in_pages_of_five(params: dict[str, Any], **_: object) -> None:
+    params["MaxKeys"] = 5
+
+
 class TestOddKeys:
     def test_are_listed_all_once_in_the_order_of_their_bytes_and_read_back_exactly(self, s3_server: S3Server) -> None:
         bucket, keys = s3_server.make_bucket(), keys_for(s3_server)
@@ -35,6 +44,10 @@ class TestOddKeys:
         assert [info.key for info in listed] == in_byte_order(keys)
         assert [info.size for info in listed] == [len(bodies[info.key]) for info in listed]
         assert read_all(store, listed) == bodies
+        client = make_boto3_client(store.access)
+        client.meta.events.register("before-parameter-build.s3.ListObjectsV2", in_pages_of_five)
+        ask = partial(list_page, client, bucket, "")
+        assert list(list_objects(ask, store.location, in_flight=4, pages_one_by_one=1)) == listed
 
     def test_that_obstore_takes_are_read_the_same_by_both_clients(self, s3_server: S3Server) -> None:
         bucket, keys = s3_server.make_bucket(), make_keys(300, ODD, seed=8)

@@ -24,6 +24,7 @@ class Patience:
         read_attempts: How often one request is made at most.
         first_pause_seconds: Before the second attempt; each further pause doubles, and all are drawn around that.
         reads_in_flight: Requests of one event loop that are under way at the same time, while the server bears it.
+        lists_in_flight: Requests that list one location at the same time, once its listing proves long.
     """
 
     connect_timeout_seconds: float = 10.0
@@ -32,6 +33,7 @@ class Patience:
     read_attempts: int = 6
     first_pause_seconds: float = 0.2
     reads_in_flight: int = 32
+    lists_in_flight: int = 8
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:

@@ -11,7 +11,7 @@ import base64
 import datetime
 import hashlib
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,11 +35,12 @@ from dicom_sieve.stores.interface import (
     TransportError,
     UnwritableKeyError,
 )
+from dicom_sieve.stores.key_space import LONGEST_KEY
+from dicom_sieve.stores.listing import Cursor, Page, list_objects
 from dicom_sieve.stores.pace import Pace
 from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, CONNECTIONS, S3Access, make_boto3_client, make_obstore_client
 from dicom_sieve.stores.s3_errors import (
     MalformedAnswerError,
-    MalformedListingError,
     code_of,
     is_conflict,
     is_passing,
@@ -49,16 +50,11 @@ from dicom_sieve.stores.s3_errors import (
     read_error,
     told_as_store_error,
 )
+from dicom_sieve.stores.s3_pages import list_page
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import (
-        HeadObjectOutputTypeDef,
-        ListObjectsV2OutputTypeDef,
-        ListObjectsV2RequestTypeDef,
-    )
-LONGEST_KEY = 1024
-"""Of S3, in bytes of UTF-8."""
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 LARGEST_PUT = 5 * 1024**3
 """Of S3, in bytes: what one request may write or copy."""
 
@@ -89,12 +85,9 @@ class S3Store:
 
         Raises:
             StoreError: The bucket cannot be listed.
+            ListingOrderError: A long listing is out of order.
         """
-        request: ListObjectsV2RequestTypeDef | None = {"Bucket": self.access.bucket, "Prefix": self.prefix}
-        while request is not None:
-            with told_as_store_error("list", str(self.location)):
-                objects, request = self._repeat(partial(self._list_page, request))
-            yield from objects
+        return list_objects(self._page, self.location, in_flight=self.access.patience.lists_in_flight)
 
     async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:
         """Read bytes of an object, if it is still the one that was listed; see `Reads.read`."""
@@ -323,11 +316,9 @@ class S3Store:
     def _head(self, key: str) -> "HeadObjectOutputTypeDef":
         return self._boto3.head_object(Bucket=self.access.bucket, Key=key)
 
-    def _list_page(
-        self, request: "ListObjectsV2RequestTypeDef"
-    ) -> "tuple[Sequence[ObjectInfo], ListObjectsV2RequestTypeDef | None]":
-        page = self._boto3.list_objects_v2(**request)
-        return _objects(page), _next_page(request, page)
+    def _page(self, cursor: Cursor) -> Page:
+        with told_as_store_error("list", str(self.location)):
+            return self._repeat(lambda: list_page(self._boto3, self.access.bucket, self.prefix, cursor))
 
     def _put(self, key: str, body: Path) -> None:
         with body.open("rb") as file:
@@ -349,37 +340,6 @@ def _info(key: str, answer: "HeadObjectOutputTypeDef") -> ObjectInfo:
         return ObjectInfo(key, answer["ETag"].strip('"'), answer["ContentLength"], modified)
     except KeyError:
         raise MalformedAnswerError from None
-
-
-def _objects(page: "ListObjectsV2OutputTypeDef") -> list[ObjectInfo]:
-    try:
-        return [
-            ObjectInfo(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
-            for entry in page.get("Contents", ())
-        ]
-    except KeyError:
-        raise MalformedListingError from None
-
-
-def _next_page(
-    request: "ListObjectsV2RequestTypeDef", page: "ListObjectsV2OutputTypeDef"
-) -> "ListObjectsV2RequestTypeDef | None":
-    """Say how to ask for the page after this one; None behind the last.
-
-    The server's token leads on, or, where the page has none that could be taken, the last key.
-    """
-    if page.get("IsTruncated") is False:
-        return None
-    following: ListObjectsV2RequestTypeDef = {"Bucket": request["Bucket"], "Prefix": request["Prefix"]}
-    if token := page.get("NextContinuationToken"):
-        following["ContinuationToken"] = token
-    elif contents := page.get("Contents"):
-        following["StartAfter"] = contents[-1]["Key"]
-    else:
-        raise MalformedListingError
-    if following == request:  # or it would never end
-        raise MalformedListingError
-    return following
 
 
 def _is_plain(key: str) -> bool:

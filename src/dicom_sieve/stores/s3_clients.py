@@ -1,7 +1,6 @@
 """How the two S3 clients are made (ADR 5): boto3 sees every key, obstore reads many objects for little CPU."""
 
 import logging
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -15,6 +14,7 @@ from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.stores.credentials import GivesSession
 from dicom_sieve.stores.patience import DEFAULT_PATIENCE, Patience
+from dicom_sieve.stores.s3_pages import read_page_early
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,16 +26,6 @@ CONNECTIONS = 64
 """That boto3 keeps open at most, and threads that use them."""
 
 _STAND_IN_REGION = "us-east-1"
-
-_ECHO_THAT_IS_NO_XML = re.compile(
-    rb"<(Prefix|StartAfter|ContinuationToken|NextContinuationToken)>"
-    rb"[^<]*(?:&#x(?:0[0-8bcef]|1[0-9a-f]);|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf])[^<]*</\1>",
-    re.IGNORECASE,
-)
-"""Where Ceph repeats a key as it is in a page of a listing, with characters that no XML may hold (XML 1.0, 2.2).
-
-The keys that are listed come URL-encoded: without these elements the page is sound and whole.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +89,7 @@ def make_boto3_client(access: S3Access) -> "S3Client":
     client = session.client("s3", endpoint_url=access.endpoint, region_name=region, config=config)
     if access.endpoint:
         client.meta.events.register("before-sign.s3", partial(_sign_for, access.region))
-    client.meta.events.register("before-parse.s3.ListObjectsV2", _leave_out_what_is_no_xml)
+    client.meta.events.register("before-parse.s3.ListObjectsV2", read_page_early)
     return client
 
 
@@ -131,12 +121,6 @@ def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3:
 
 def _sign_for(region: str, request: Any, **_: object) -> None:
     request.context.setdefault("signing", {})["region"] = region
-
-
-def _leave_out_what_is_no_xml(response_dict: dict[str, Any], **_: object) -> None:
-    body, found = _ECHO_THAT_IS_NO_XML.subn(b"", response_dict["body"])
-    if found:  # botocore takes a page that is no XML for an error, and has just made its status 500
-        response_dict.update(body=body, status_code=200)
 
 
 def silence_wire_logs() -> None:
