@@ -132,6 +132,29 @@ class TestCriteria:
         rows = table(section(read("docs/criteria.md"), heading))
         assert [tuple(row) for row in rows] == [(one.value, one.describe()) for one in words]
 
+    def test_every_operation_reads_as_the_document_says(self) -> None:
+        rows = table(section(read("docs/criteria.md"), "In words"))
+        assert [(vr, operation) for vr, operation, _ in rows] == [
+            (vr, operation.value) for vr in ("DA", "AS", "CS") for operation in OPERATIONS[ValueRepresentation(vr)]
+        ]
+        for _, operation, reads_as in rows:
+            read_back = re.fullmatch(r"\w+ \((....),(....)\) is .*?([-\w]+)(?: or ([-\w]+))?", reads_as)
+            assert read_back is not None
+            group, element, *references = (part for part in read_back.groups() if part)
+            is_list = operation == Operation.IN
+            criterion = Criterion(
+                dicom_tag=(group, element),
+                operation=Operation(operation),
+                reference=references if is_list else references[0],
+            )
+            assert compile_criteria([criterion])[0].describe() == reads_as
+
+    def test_the_names_of_findings_and_defects_in_the_ledger_are_the_code_s(self) -> None:
+        document = section(read("docs/ledger.md"), "instance_decision")
+        findings, defects = document.split("[Findings in words]")[1].split("[Defects in words]")
+        assert re.findall(r"`(\w+)`", findings) == list(Finding)
+        assert re.findall(r"`(\w+)`", defects) == list(Defect)
+
     def test_the_example_reads_back_as_the_document_says(self) -> None:
         document = read("docs/criteria.md")
         criteria = [Criterion.model_validate(one) for one in json.loads(code_blocks(document, "json")[0])]
