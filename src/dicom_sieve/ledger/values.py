@@ -11,7 +11,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.criteria.values import trim
 from dicom_sieve.ledger.deciding import pages_of_headers
 from dicom_sieve.ledger.snapshots import Snapshot
 from dicom_sieve.ledger.tables import header
@@ -39,7 +38,7 @@ class ValueCount:
     """One value of an attribute.
 
     Attributes:
-        value: As the objects hold it, without padding.
+        value: As the objects hold it, without the padding at its end.
         instances: That have it; one that has it twice counts once.
         series: That have it in any of their instances.
     """
@@ -136,7 +135,7 @@ class _Seen:
     @classmethod
     def read(cls, text: str | None) -> "_Seen":
         raw = [] if text is None else json.loads(text)
-        seen = cls(tuple(dict.fromkeys(filter(None, map(trim, raw)))))
+        seen = cls(tuple(dict.fromkeys(filter(None, raw))))
         seen.alone = (seen,)
         return seen
 
