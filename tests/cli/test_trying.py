@@ -1,0 +1,194 @@
+"""The commands for who tries criteria: preview, compare, values; what they print is inert, and can be piped."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import make_instance
+from tests.cli.command import run_command
+
+IS_CT = [{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "CT"}]
+IS_MR = [{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "MR"}]
+HOSTILE = ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "a|b", "\x1b[2J[red]", '"quoted",']
+
+
+class Home:
+    """A folder with images, criteria and a ledger."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.images = folder / "images"
+        self.images.mkdir()
+        for name, criteria in (("ct", IS_CT), ("mr", IS_MR)):
+            (folder / f"{name}.json").write_text(json.dumps(criteria))
+
+    def put(self, key: str, **attributes: Any) -> None:
+        (self.images / key).write_bytes(make_instance(**attributes))
+
+    def ask(self, *arguments: str) -> str:
+        done = run_command(*arguments, home=self.folder)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *arguments: str) -> tuple[int, str]:
+        done = run_command(*arguments, home=self.folder)
+        assert done.stdout == ""
+        return done.returncode, done.stderr
+
+    def criteria(self, name: str) -> str:
+        return str(self.folder / f"{name}.json")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Two CT, one MR and one that is no DICOM, never screened."""
+    made = Home(tmp_path_factory.mktemp("home"))
+    for number, modality in enumerate(("CT", "CT", "MR")):
+        series = "1.5.1" if modality == "CT" else "1.5.2"
+        made.put(f"{number}.dcm", series_instance_uid=series, SOPInstanceUID=f"1.6.{number}", Modality=modality)
+    (made.images / "notes.txt").write_text("not an image")
+    return made
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Values, and a series, that a terminal or a spreadsheet may take for something else."""
+    made = Home(tmp_path_factory.mktemp("hostile"))
+    for number, value in enumerate(HOSTILE):
+        made.put(
+            f"{number}.dcm",
+            series_instance_uid=None,
+            SeriesInstanceUID=value,
+            SOPInstanceUID=f"1.6.{number}",
+            Modality=value,
+        )
+    made.ask("preview", str(made.images), "--criteria", made.criteria("ct"))
+    return made
+
+
+def test_a_preview_leaves_no_run_and_answers_again_without_listing(home: Home) -> None:
+    images = str(home.images)
+    code, why = home.refused("preview", images, "--criteria", home.criteria("ct"), "--no-listing")
+    assert (code, why.partition("; ")[0]) == (1, f"dicom-sieve: the ledger holds nothing of {images}")
+    assert why.endswith("; 'dicom-sieve preview' without --no-listing, or a run, lists it first\n")
+
+    said = home.ask("preview", images, "--criteria", home.criteria("ct"))
+    again = json.loads(home.ask("preview", images, "--criteria", home.criteria("mr"), "--no-listing", "--json"))
+
+    assert "Preview: 2 of 4 instances would pass in 1 whole series" in said
+    assert "criterion 1: Modality (0008,0060) is CT  NOT_MET          1" in said
+    assert again["counts"]["series"] == {"NONE": 1, "WHOLE": 1}
+    assert again["counts"]["passed"] == 1
+    assert "no runs yet" in home.ask("runs")
+
+
+def test_two_files_of_criteria_are_compared_where_the_location_says(home: Home) -> None:
+    home.ask("preview", str(home.images), "--criteria", home.criteria("ct"))
+    asked = ("compare", home.criteria("ct"), home.criteria("mr"))
+
+    code, why = home.refused(*asked)
+    answer = json.loads(home.ask(*asked, "--location", str(home.images), "--json"))
+    rows = list(csv.DictReader(io.StringIO(home.ask(*asked, "--location", str(home.images), "--csv"))))
+    text = home.ask(*asked, "--location", str(home.images))
+
+    assert (code, "where are two files of criteria" in why) == (2, True)
+    assert [(one["change"], one["series_instance_uid"]) for one in answer["series"]] == [
+        ("OUT", "1.5.1"),
+        ("IN", "1.5.2"),
+    ]
+    assert answer["summary"]["passed"] == {"A": 2, "B": 1}
+    assert [(row["change"], row["a_selection"], row["b_passed"], row["reasons"]) for row in rows] == [
+        ("OUT", "WHOLE", "0", "B1 NOT_MET 2"),
+        ("IN", "NONE", "1", "A1 NOT_MET 1"),
+    ]
+    assert "OUT      1.5.1  WHOLE 2/2 -> NONE 0/2  B1 NOT_MET 2\n" in text
+    assert "B1: Modality (0008,0060) is MR  NOT_MET          2" in text
+
+
+def test_a_run_is_compared_with_a_file_and_refuses_another_location(home: Home) -> None:
+    run = json.loads(home.ask("screen", str(home.images), "--criteria", home.criteria("ct"), "--json"))["run_id"]
+
+    answer = json.loads(home.ask("compare", run[:8], home.criteria("mr"), "--json"))
+    code, why = home.refused("compare", run, home.criteria("mr"), "--location", str(home.images))
+
+    assert answer["sides"]["A"]["name"] == run
+    assert answer["summary"]["went_out"] == 2
+    assert (code, "a run has its own" in why) == (2, True)
+
+
+def test_values_tell_what_there_is_to_ask_for(home: Home) -> None:
+    home.ask("preview", str(home.images), "--criteria", home.criteria("ct"))
+
+    overview = json.loads(home.ask("values", str(home.images), "--json"))
+    by_tag = json.loads(home.ask("values", str(home.images), "0008,0060", "--json"))
+    text = home.ask("values", str(home.images), "Modality", "--min-cell", "2")
+    limited = json.loads(home.ask("values", str(home.images), "(0008,0060)", "--limit", "1", "--json"))
+
+    modality = {
+        "keyword": "Modality",
+        "tag": "0008,0060",
+        "vr": "CS",
+        "present": 3,
+        "empty": 0,
+        "absent": 0,
+        "values": 2,
+    }
+    assert (overview["instances"], overview["attributes"]) == (3, [modality])
+    assert by_tag["values"] == [
+        {"value": "CT", "instances": 2, "series": 1},
+        {"value": "MR", "instances": 1, "series": 1},
+    ]
+    assert limited["values"] == by_tag["values"][:1]
+    assert limited["other"] == {"values": 1, "instances": 1}
+    assert "(other values: 1)          1" in text
+    assert "MR" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        (
+            "PatientName",
+            "PatientName (0010,0010) has the VR PN; accepted: AS (Age String), CS (Code String), DA (Date)",
+        ),
+        ("0009,0010", "(0009,0010) is a private tag: it has no VR in the DICOM dictionary"),
+        (
+            "StudyDay",
+            "'StudyDay' is no keyword of the DICOM dictionary; accepted: one as StudyDate, or a tag as 0008,0020",
+        ),
+    ],
+)
+def test_values_refuse_what_no_criterion_can_name(home: Home, name: str, why: str) -> None:
+    assert home.refused("values", str(home.images), name) == (2, f"dicom-sieve: KEYWORD: {why}\n")
+
+
+class TestHostileValues:
+    def test_are_no_formulas_in_csv_and_no_other_cells(self, hostile: Home) -> None:
+        printed = hostile.ask("values", str(hostile.images), "Modality", "--csv")
+
+        rows = list(csv.reader(io.StringIO(printed)))
+        assert rows[0] == ["value", "instances", "series"]
+        assert {len(row) for row in rows} == {3}
+        cells = {row[0] for row in rows[1:]}
+        assert cells == {"'=1+1", "'+1", "'-1", "'@A1", "'\\t=1", "'\\r=1", "a|b", "\\x1b[2J[red]", '"quoted",'}
+
+    @pytest.mark.parametrize("form", ["--csv", "--json", "--limit=50"])
+    def test_say_nothing_to_a_terminal(self, hostile: Home, form: str) -> None:
+        printed = hostile.ask("values", str(hostile.images), "Modality", form)
+
+        assert not any(ord(one) < 32 for one in printed.replace("\n", ""))
+        assert "[2J[red]" in printed
+
+    def test_nor_does_a_series_that_is_called_so(self, hostile: Home) -> None:
+        everything = [{"dicom_tag": "Modality", "operation": "IN", "reference": ["=1+1", "+1", "a|b", "@A1"]}]
+        (hostile.folder / "all.json").write_text(json.dumps(everything))
+        asked = ("compare", hostile.criteria("ct"), hostile.criteria("all"), "--location", str(hostile.images))
+
+        rows = list(csv.DictReader(io.StringIO(hostile.ask(*asked, "--csv"))))
+
+        assert {row["series_instance_uid"] for row in rows} == {"'=1+1", "'+1", "a|b", "'@A1"}
+        assert not any(ord(one) < 32 for one in hostile.ask(*asked).replace("\n", ""))
