@@ -26,6 +26,7 @@ from dicom_sieve.lineage import sending
 from dicom_sieve.lineage.follow import SECONDS
 from dicom_sieve.publishing.parts import INSTANCES, SERIES
 from dicom_sieve.screening import Screening, screen
+from dicom_sieve.screening.compare import Change
 from dicom_sieve.segmentation.volume import MOST_VOXELS
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import DirectoryStore
@@ -154,6 +155,9 @@ class TestCriteria:
         findings, defects = document.split("[Findings in words]")[1].split("[Defects in words]")
         assert re.findall(r"`(\w+)`", findings) == list(Finding)
         assert re.findall(r"`(\w+)`", defects) == list(Defect)
+
+    def test_the_changes_of_a_comparison_are_the_code_s(self) -> None:
+        assert [row[0] for row in table(section(read("docs/criteria.md"), "Trying criteria"))] == list(Change)
 
     def test_the_example_reads_back_as_the_document_says(self) -> None:
         document = read("docs/criteria.md")

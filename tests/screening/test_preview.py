@@ -132,7 +132,8 @@ class TestAPreview:
 
         forecast = preview(Preview(store, one_of("CT")), ledger)
 
-        assert forecast.describe() == "Preview: 1 of 2 instances would pass in 1 whole series; 1 objects are not read"
+        sentence = "Preview: 1 of 2 instances would pass in 1 whole series"
+        assert forecast.describe() == f"{sentence}; objects that are not read: 1"
         assert forecast.counts["bytes"] == sum(one.size for one in store.objects().values())
 
     def test_says_that_credentials_may_not_read_as_a_run_does(self, ledger: Ledger) -> None:

@@ -46,7 +46,7 @@ class Forecast:
         counts = self.counts
         passed, listed, whole = counts["passed"], counts["listed"], counts["series"].get("WHOLE", 0)
         sentence = f"Preview: {passed:,} of {listed:,} instances would pass in {whole:,} whole series"
-        return f"{sentence}; {counts['unread']:,} objects are not read" if counts["unread"] else sentence
+        return f"{sentence}; objects that are not read: {counts['unread']:,}" if counts["unread"] else sentence
 
 
 def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> Forecast:
