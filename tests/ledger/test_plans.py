@@ -2,14 +2,20 @@
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.ledger.comparing import snapshot_of_run
 from dicom_sieve.ledger.tables import series_decision
-from tests.screening.screenings import ct, mr, screen_ct
-from tests.simulated_store import SimulatedStore
+from dicom_sieve.ledger.values import attributes_held, values_held
+from dicom_sieve.screening import preview_known
+from dicom_sieve.screening.compare import Compared, Summary, compare
+from tests.screening.screenings import ct, mr, one_of, screen_ct
+from tests.simulated_store import PLACE, SimulatedStore
 
 LARGE_TABLES = ("object", "header", "header_change", "decision")
 
@@ -43,6 +49,12 @@ def test_no_large_table_is_read_row_by_row(tmp_path: Path) -> None:
             screen_ct(store, ledger, "second", shard_objects=1)
             for name in ("05", "1.6.7", "1.5.9", "1.2.3", "nothing"):
                 ledger.trace(name)
+            row = ledger.run("second").row
+            judged = Compared("second", snapshot_of_run(ledger.engine, row), compile_criteria(one_of("MR")))
+            list(compare(ledger, replace(judged, run_number=row.number), judged, Summary()))
+            preview_known(PLACE, one_of("MR"), ledger)
+            attributes_held(ledger.engine, judged.snapshot)
+            values_held(ledger.engine, judged.snapshot, "00080060")
             for series in ("1.5.3", "1.5.5"):
                 of_one = series_decision.c.series_instance_uid == series
                 with ledger.engine.connect() as connection:
