@@ -24,6 +24,7 @@ from benchmarks.ledger_side import (
     list_bare,
     middle,
     trace_some,
+    try_criteria,
 )
 from benchmarks.made_ledger import LISTED, PLACE, make_ledger
 from benchmarks.measure import Promise, Report, Table, ratio, run
@@ -75,6 +76,7 @@ def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
                 bare_lists.append(list_bare(ledger))
         traces = trace_some(ledger, headers, TRACES)
         series = ask_for_series(ledger, "first", headers)
+        tried = [try_criteria(ledger) for _ in range(repetitions)]
         counts = ledger.run("first").row.counts or {}
     return {
         "objects": counts["passed"] + counts["discarded"],
@@ -86,6 +88,7 @@ def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
         "bare_lists": bare_lists,
         "traces": traces,
         "series": series,
+        "tried": tried,
         "bytes": whole,
         "run_bytes": run_bytes / repetitions,
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
@@ -102,6 +105,10 @@ def _promises(name: str, side: Side, headers: int, listed: int) -> Iterator[Prom
     yield Promise(f"listing again on {name}, a hundredth changed", 50_000.0, keys, "keys/s")
     slowest = max(max(seconds) for seconds in side["traces"].values()) * 1e3
     yield Promise(f"trace of one UID or key on {name}, the slowest", 50.0, slowest, "ms", at_least=False)
+    tried = {work: seconds / headers * 1e6 for work, seconds in middle(side["tried"]).items()}
+    yield Promise(f"preview on {name}, seconds for a million headers", 10.0, tried["preview"], "s", at_least=False)
+    slowest = max(tried["values of an attribute"], tried["attributes"])
+    yield Promise(f"values on {name}, seconds for a million headers", 5.0, slowest, "s", at_least=False)
     yield Promise(f"peak of resident memory, ledger on {name}", 512.0, side["peak_bytes"] / MIB, "MiB", at_least=False)
 
 
@@ -132,6 +139,10 @@ def _times(sides: Mapping[str, Side], listed: int) -> Table:
         "trace by Series Instance UID, ms": lambda side: milliseconds(side, "Series Instance UID"),
         "`series_decision`, one series of a run, ms": lambda side: side["series"]["one series"] * 1e3,
         "`series_decision`, all series of a run, s": lambda side: side["series"]["all series"],
+        "preview without listing, s": lambda side: middle(side["tried"])["preview"],
+        "values of one attribute, s": lambda side: middle(side["tried"])["values of an attribute"],
+        "all attributes with their numbers of values, s": lambda side: middle(side["tried"])["attributes"],
+        "compare two sets of criteria, s": lambda side: middle(side["tried"])["compare"],
     }
     rows: tuple[Row, ...] = tuple((work, *(of(side) for side in sides.values())) for work, of in works.items())
     return Table("**Listing, tracing, asking**", ("work", *sides), rows)

@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -112,8 +112,9 @@ def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True)
     """
     with open_ledger(url) as ledger, ledger.engine.connect() as connection:
         _relax(connection)
-        counts = {"listed": 0, "bytes": 0, "added": 1, "removed": 0}  # of which only that something was added counts
-        for number, place in enumerate((PLACE, LISTED), 1):
+        objects = sum(islice(cycle(OBJECTS_OF_HEADERS), headers))
+        for number, (place, count) in enumerate(((PLACE, objects), (LISTED, listed)), 1):
+            counts = {"listed": count, "bytes": 0, "added": count, "removed": 0}
             values = {"endpoint": place.endpoint, "bucket": place.bucket, "prefix": place.prefix}
             connection.execute(sa.insert(location).values(id=number, **values))
             of = {"id": number, "location_id": number, "state": "COMPLETE"}
