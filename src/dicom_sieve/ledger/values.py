@@ -81,7 +81,7 @@ class AttributeValues:
 def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
     """Count the attributes of a snapshot's objects."""
     instances, members = 0, dict[str, int]()
-    for count, text in _rows(engine, snapshot, sa.cast(header.c.attributes, sa.Text)):
+    for count, text in _rows(engine, snapshot, _text(engine.dialect, header.c.attributes)):
         instances += count
         for member in _members(text):
             members[member] = members.get(member, 0) + count
@@ -154,12 +154,16 @@ def _sum_up(members: dict[str, int]) -> Iterator[AttributeUse]:
     present, empty, distinct, listed = Counter[str](), Counter[str](), Counter[str](), dict[str, set[str]]()
     for member, instances in members.items():
         tag, values = member[:8], member[len('00080060": [') :]
+        if '", "' not in values:  # one value, or none
+            if values in ("", '""'):
+                empty[tag] += instances
+            else:
+                present[tag] += instances
+                distinct[tag] += 1
+            continue
         one_by_one = [value for value in values[1:-1].split('", "') if value]
         (present if one_by_one else empty)[tag] += instances
-        if len(one_by_one) == 1 and values == f'"{one_by_one[0]}"':
-            distinct[tag] += 1
-        else:
-            listed.setdefault(tag, set()).update(one_by_one)
+        listed.setdefault(tag, set()).update(one_by_one)
     for tag, values_of_lists in listed.items():
         distinct[tag] += sum(f'{tag}": ["{value}"' not in members for value in values_of_lists)
     for tag in sorted(present | empty):
@@ -179,5 +183,10 @@ def _rows(engine: sa.Engine, snapshot: Snapshot, *columns: sa.ColumnElement[Any]
 def _values(dialect: sa.Dialect, tag: str) -> sa.ColumnElement[Any]:
     """Take out the values of a tag as the text of a list; NULL where the header has it not."""
     if dialect.name == "postgresql":
-        return sa.cast(header.c.attributes[tag], sa.Text)
-    return sa.type_coerce(sa.type_coerce(header.c.attributes, sa.Text).op("->")(f'$."{tag}"'), sa.Text)
+        return _text(dialect, header.c.attributes[tag])
+    return sa.type_coerce(_text(dialect, header.c.attributes).op("->")(f'$."{tag}"'), sa.Text)
+
+
+def _text(dialect: sa.Dialect, json_column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """Give JSON as the database writes it; SQLite holds it as text."""
+    return (sa.cast if dialect.name == "postgresql" else sa.type_coerce)(json_column, sa.Text)
