@@ -46,6 +46,11 @@ def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> 
     held = headers_of(snapshot_id, location_id)
     held_ids = held.selected_columns.header_id
     of_page = held.where(held_ids >= first, held_ids < end).subquery("held")
+    of_run = sa.select(ids, sa.cast(decision.c.findings, sa.Text).label("findings")).where(
+        decision.c.run_number == run_number, ids >= first, ids < end
+    )
+    # PostgreSQL expects few rows of three ranges of ids that are one and the same, and would look each of them up.
+    decided = of_run.cte("decided").prefix_with("MATERIALIZED", dialect="postgresql")
     page = (
         sa.select(
             header.c.study_instance_uid,
@@ -53,11 +58,13 @@ def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> 
             of_page.c.instances,
             of_page.c.bytes,
             header.c.defect,
-            sa.cast(decision.c.findings, sa.Text),
+            decided.c.findings,
             select_values(engine.dialect, tags),
         )
-        .select_from(of_page.join(header, header.c.id == of_page.c.header_id).join(decision, ids == header.c.id))
-        .where(decision.c.run_number == run_number, ids >= first, ids < end, header.c.id >= first, header.c.id < end)
+        .select_from(
+            of_page.join(header, header.c.id == of_page.c.header_id).join(decided, decided.c.header_id == header.c.id)
+        )
+        .where(header.c.id >= first, header.c.id < end)
     )
     following = sa.select(sa.func.min(ids)).where(decision.c.run_number == run_number, ids >= first)
     stop = 0
@@ -101,7 +108,8 @@ def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
     Which SOP Instance UIDs are there more than once is read from their index alone; then only their objects are read.
     """
     uid = object_.c.sop_instance_uid
-    twice = sa.select(uid).where(uid.is_not(None)).group_by(uid).having(sa.func.count() > 1).cte("twice")
+    several = sa.select(uid).where(uid.is_not(None)).group_by(uid).having(sa.func.count() > 1)
+    twice = several.cte("twice")
     per_series = (
         sa.select((sa.func.count(uid) - sa.func.count(uid.distinct())).label("duplicates"))
         .select_from(
@@ -119,6 +127,8 @@ def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
     )
     query = sa.select(sa.func.sum(per_series.c.duplicates), sa.func.count()).where(per_series.c.duplicates > 0)
     with engine.connect() as connection:
+        if connection.execute(several.limit(1)).first() is None:
+            return Duplicates(0, 0)
         instances, series = connection.execute(query).one()
     return Duplicates(int(instances or 0), series)
 
