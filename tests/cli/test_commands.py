@@ -297,7 +297,7 @@ class TestTrace:
 
 
 class TestHelp:
-    @pytest.mark.parametrize("name", ["check", "screen", "runs", "show", "series", "trace", "up", "serve"])
+    @pytest.mark.parametrize("name", ["check", "screen", "runs", "show", "report", "series", "trace", "up", "serve"])
     def test_every_command_has_an_example(self, command: Command, name: str) -> None:
         done = command(name, "--help")
 
