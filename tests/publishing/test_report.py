@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from dicom_sieve.errors import IncompleteRunError, NothingToReportError
 from dicom_sieve.headers import Defect
 from dicom_sieve.publishing.report import figures as figures_module
 from dicom_sieve.publishing.report import make_report, render
+from dicom_sieve.publishing.report.distribution import Bar
 from dicom_sieve.publishing.report.figures import Tally
 from dicom_sieve.screening import Screening, screen
 from tests.publishing.reported import CRITERIA, instances, made_store, screen_made
@@ -184,6 +186,20 @@ class TestTheFigures:
             assert all(bar.instances <= exact[bar.label] for bar in one.distribution.bars)
             told = sum(bar.instances for bar in one.distribution.bars) + rest.instances
             assert max(exact.values()) < told <= sum(exact.values())
+
+    def test_of_values_without_end_take_bounded_memory(self) -> None:
+        [criterion] = TWO[:1]
+        codes = [[f"{number} {'X' * 40}{place}" for place in range(500)] for number in range(300)]
+        tally, values = Tally([criterion]), (json.dumps([[one, one]]) for one in codes)
+
+        tracemalloc.start()
+        tally.add(("1.1", "1.1.1", 10, 1, None, '["NOT_MET"]', text) for text in values)
+        [one] = tally.figures(3_000, 300, 5).criteria
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        assert most < 24 * 1024 * 1024  # all of them at once are more than 40
+        assert (one.distribution.bars, one.distribution.other) == ((), Bar("other", 3_000, 0))
 
     def test_of_an_old_run_stay_as_they_were(self, made: Ledger) -> None:
         before = make_report(made.run("made")).figures

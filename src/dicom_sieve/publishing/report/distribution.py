@@ -61,9 +61,9 @@ def read_value(text: str, vr: ValueRepresentation) -> Comparable | None:
 
 
 def bin_of(value: Comparable) -> Bin:
-    """Tell where a value belongs."""
+    """Tell where a value belongs; of a long code the beginning says it."""
     if isinstance(value, str):
-        return value
+        return value if len(value) <= LONGEST_LABEL else f"{value[: LONGEST_LABEL - 1]}…"
     if isinstance(value, Age):
         return value.seconds // (10 * SECONDS_OF_UNIT["Y"])
     return value.year * 12 + value.month - 1
@@ -135,7 +135,7 @@ class _Scale:
 
 
 _SCALES = {
-    ValueRepresentation.CS: (_Scale(lambda code: code, lambda code: _shorten(str(code))),),
+    ValueRepresentation.CS: (_Scale(lambda code: code, str),),
     ValueRepresentation.AS: (
         _Scale(lambda decade: decade, lambda decade: f"{10 * int(decade)} to {10 * int(decade) + 9} years"),
     ),
@@ -157,7 +157,3 @@ def _count(counts: Counts, scale: _Scale) -> list[Bar]:
             both[1] += met
     in_order = sorted(wide.items(), key=lambda item: (item[0] if isinstance(item[0], int) else 0, str(item[0])))
     return [Bar(scale.label(one), instances, met) for one, (instances, met) in in_order]
-
-
-def _shorten(code: str) -> str:
-    return code if len(code) <= LONGEST_LABEL else f"{code[: LONGEST_LABEL - 1]}…"

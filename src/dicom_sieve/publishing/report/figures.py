@@ -24,6 +24,11 @@ from dicom_sieve.publishing.report.series import PASSED, SeriesStates
 
 MOST_REMEMBERED = 65_536
 """Combinations of values that are counted before they are added up, and distinct values that are counted apart."""
+MOST_CHARACTERS = 16 * 1024 * 1024
+"""Of values that are remembered until they are added up."""
+LONGEST_REMEMBERED = 512
+MOST_VALUES = 64
+"""Characters, and values, of one attribute; what has more is read each time, and not counted apart."""
 MOST_PARTIAL = 100
 """Series that are listed as PARTIAL."""
 MODIFIED_DATES = "00280303"
@@ -155,13 +160,14 @@ class _Values:
         """Take in the values of so many instances."""
         seen = self.known.get(tuple(texts))
         if seen is None:
-            if len(self.known) >= MOST_REMEMBERED:
-                self.known.clear()
-            seen = self.known[tuple(texts)] = _see(criterion, texts)
+            seen = _see(criterion, texts)
+            if len(self.known) < MOST_REMEMBERED and sum(map(len, texts)) <= LONGEST_REMEMBERED:
+                self.known[tuple(texts)] = seen
         self.placeholders += instances * seen.is_placeholder
         self.equal |= seen.equal
         if seen.bins:
-            is_apart = seen.bins in self.counts or len(self.counts) < MOST_REMEMBERED
+            is_new_one = len(self.counts) < MOST_REMEMBERED and len(seen.bins) <= MOST_VALUES
+            is_apart = is_new_one or seen.bins in self.counts
             both = self.counts.setdefault(seen.bins, [0, 0]) if is_apart else self.rest
             both[0] += instances
             both[1] += instances * (finding is Finding.MET)
@@ -191,6 +197,7 @@ class Tally:
         self._studies: dict[int, bool] = {}
         self._partial: list[str] = []
         self._known: dict[tuple[str, str | None, str], _Kind] = {}
+        self._characters = 0
         self._results: dict[tuple[str | None, tuple[Finding, ...]], list[int]] = {}
         self._values = tuple(_Values() for _ in self.criteria)
         self._modified: Counter[str] = Counter()
@@ -252,7 +259,8 @@ class Tally:
 
     def _meet(self, findings: str, defect: str | None, values: str) -> _Kind:
         """Take note of a kind of headers that was not met before, or not lately."""
-        if len(self._known) >= MOST_REMEMBERED:
+        self._characters += len(values)
+        if len(self._known) >= MOST_REMEMBERED or self._characters > MOST_CHARACTERS:
             self._fold()
         found = tuple(Finding(name) for name in json.loads(findings))
         kind = self._known[findings, defect, values] = _Kind(found, defect, values, self._states.of(found))
@@ -280,6 +288,7 @@ class Tally:
                     named = {trim(one).upper() for one in attributes.get(MODIFIED_DATES, ())}
                     self._modified.update(dict.fromkeys(named & {"MODIFIED", "REMOVED"}, kind.instances))
         self._known.clear()
+        self._characters = 0
 
     def _steps(self, judged: Mapping[tuple[Finding, ...], Amount], by_state: Mapping[int, int]) -> Iterator[Step]:
         """Go through the criteria in their order."""
