@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     lists_in_flight: Annotated[
         int,
         Field(ge=1, le=64, description="Requests that list one location at the same time, once it proves large."),
-    ] = 8
+    ] = 16
     series_in_flight: Annotated[
         int, Field(ge=1, le=1_000, description="Series that one run of segment-series computes on at the same time.")
     ] = 2

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dicom_sieve.errors import ListingOrderError, StoreError
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.stores.key_space import behind, between
+from dicom_sieve.stores.key_space import Letters, Stretch, behind
 from dicom_sieve.stores.listing import PAGES_ONE_BY_ONE, PAGES_WAITING, list_objects
 from tests.stores.keys import CONTROL, ODD
 from tests.stores.listed import PLACE, ListedBucket
@@ -31,6 +31,13 @@ def listed(bucket: ListedBucket, *, in_flight: int = 8, pages_one_by_one: int = 
 
 def begin(bucket: ListedBucket) -> Generator[ObjectInfo, None, None]:
     yield from list_objects(bucket.ask, PLACE, in_flight=4)
+
+
+def letters_of(*keys: str) -> Letters:
+    letters = Letters()
+    for key in keys:
+        letters.learn(key)
+    return letters
 
 
 def listers() -> list[str]:
@@ -179,7 +186,7 @@ class TestServersThatDoOtherwise:
         assert not listers()
 
 
-class TestPoints:
+class TestPlacesToDivide:
     @given(prefix=texts, rest=texts)
     def test_nothing_that_begins_so_is_behind_it(self, prefix: str, rest: str) -> None:
         point = behind(prefix)
@@ -189,12 +196,22 @@ class TestPoints:
         else:
             assert (prefix + rest).encode() < point.encode()
 
-    @given(low=texts, high=texts, alphabet=st.sets(st.characters(exclude_categories=["Cs"]), min_size=1))
-    def test_one_between_two_is_between_them(self, low: str, high: str, alphabet: set[str]) -> None:
-        point = between(low, high, alphabet)
+    @given(low=texts, high=texts, keys=st.lists(texts))
+    def test_one_between_two_is_between_them(self, low: str, high: str, keys: list[str]) -> None:
+        point = letters_of(*keys, low, high).between(low, high)
 
         assert point is None or low.encode() < point.encode() < high.encode()
 
-    def test_the_middle_is_of_characters_that_keys_have(self) -> None:
-        assert between("image0000", "image9999", set("0123456789")) == "image5"
-        assert between("a", "y", set("abcdefghijklmnopqrstuvwxyz")) == "m"
+    def test_is_made_as_keys_are(self) -> None:
+        letters = letters_of(*(f"study-{number}/image.dcm" for number in range(10)))
+
+        assert letters.between("study-0/image.dcm", "study-9/image.dcm") == "study-5"
+        assert letters.between("study-0/image.dcm", "t") == "study-5"
+        assert letters.between("study-4/image.dcm", "study-5/image.dcm") == "study-5"
+        assert letters.between("study-4/image.dcm", "study-4/image.dcm/") is None
+
+    def test_pages_are_guessed_from_those_beside(self) -> None:
+        listed = Stretch("image000", "image099", pages=10)
+
+        assert listed.pages_between("image099", "image299", list("0123456789")) == pytest.approx(20, rel=0.3)
+        assert listed.pages_between("image099", "image1", list("0123456789")) < 1

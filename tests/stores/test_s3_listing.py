@@ -46,8 +46,10 @@ class TestOddKeys:
         assert read_all(store, listed) == bodies
         client = make_boto3_client(store.access)
         client.meta.events.register("before-parameter-build.s3.ListObjectsV2", in_pages_of_five)
-        ask = partial(list_page, client, bucket, "")
-        assert list(list_objects(ask, store.location, in_flight=4, pages_one_by_one=1)) == listed
+        for prefix in ("", "x", "x/"):
+            ask = partial(list_page, client, bucket, prefix)
+            found = list(list_objects(ask, store.location, in_flight=4, pages_one_by_one=1))
+            assert found == [info for info in listed if info.key[: len(prefix)] == prefix]
 
     def test_that_obstore_takes_are_read_the_same_by_both_clients(self, s3_server: S3Server) -> None:
         bucket, keys = s3_server.make_bucket(), make_keys(300, ODD, seed=8)

@@ -4,22 +4,23 @@ The order is that of the keys' UTF-8 bytes, which is that of their code points. 
 costs a request, never a key.
 """
 
+import os.path
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 LONGEST_KEY = 1024
 """Of S3, in bytes of UTF-8."""
 PLACES = 12
-"""So many characters behind what two keys have in common are looked at."""
+"""So many characters behind what keys have in common tell how far apart they are."""
 _SURROGATES = range(0xD800, 0xE000)
 _LAST_CODE_POINT = 0x10FFFF
 
 
 def common_prefix(one: str, other: str) -> str:
     """Give what both begin with."""
-    pairs = zip(one, other, strict=False)
-    end = next((place for place, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
-    return one[:end]
+    return os.path.commonprefix([one, other])  # noqa: RUF071 - of characters, not of paths
 
 
 def behind(prefix: str) -> str | None:
@@ -33,27 +34,64 @@ def behind(prefix: str) -> str | None:
     return None
 
 
-def between(low: str, high: str, alphabet: Collection[str]) -> str | None:
-    """Give a point in the middle between two, of characters as keys have them; None where none is found.
+class Letters:
+    """What keys are made of: which characters were seen, and which behind which."""
 
-    Args:
-        low: Below the point.
-        high: Above it.
-        alphabet: Characters that keys are made of.
+    def __init__(self) -> None:
+        self._behind: dict[str, set[str]] = {}
+
+    def learn(self, key: str) -> None:
+        """Take note of a key."""
+        for one, other in pairwise(key):
+            self._behind.setdefault(one, set()).add(other)
+        self._behind.setdefault("", set()).add(key[:1])
+
+    def all(self) -> list[str]:
+        """Give every character, in order."""
+        return sorted(set().union(*self._behind.values()) - {""})
+
+    def between(self, low: str, high: str) -> str | None:
+        """Give a point between two, made as keys are: in the middle where they part, or else behind; None without one.
+
+        Args:
+            low: Below the point.
+            high: Above it.
+        """
+        parted = len(common_prefix(low, high))
+        for end in range(parted, len(low) + 1):
+            points = {low[:end] + letter for letter in self._behind.get(low[:end][-1:], ())}
+            if end == parted:
+                points.add(high[: end + 1])
+            inside = sorted(point for point in points if low < point < high)
+            if inside:
+                point = inside[len(inside) // 2]
+                return point if len(point.encode()) <= LONGEST_KEY else None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Keys that lie beside each other, and in how many pages.
+
+    Attributes:
+        first: Key.
+        last: Key.
+        pages: How many.
     """
-    letters = sorted(alphabet)
-    shared = len(common_prefix(low, high))
-    middle = (_number(low[shared:], letters) + _number(high[shared:], letters)) // 2
-    point = low[:shared] + _text(middle, letters)
-    return point if low < point < high and len(point.encode()) <= LONGEST_KEY else None
 
+    first: str
+    last: str
+    pages: int = 1
 
-def pages_left(first: str, last: str, until: str, alphabet: Collection[str]) -> float:
-    """Guess how many more pages there are up to a point, if keys go on as from the first to the last of a page."""
-    letters = sorted(alphabet)
-    shared = len(common_prefix(first, until))
-    begun, done, end = (_number(text[shared:], letters) for text in (first, last, until))
-    return (end - done) / (done - begun) if done > begun else float("inf")
+    def on_to(self, key: str) -> "Stretch":
+        """Give it with one more page, that ends with a key."""
+        return Stretch(self.first, key, self.pages + (self.first != self.last))
+
+    def pages_between(self, low: str, high: str, letters: Sequence[str]) -> float:
+        """Guess how many pages there are between two points, if keys are spread there as here."""
+        shared = min(len(common_prefix(self.first, text)) for text in (self.last, low, high))
+        begin, end, one, other = (_number(text[shared:], letters) for text in (self.first, self.last, low, high))
+        return self.pages * (other - one) / (end - begin) if end > begin else float("inf")
 
 
 def _number(text: str, letters: Sequence[str]) -> int:
@@ -62,12 +100,3 @@ def _number(text: str, letters: Sequence[str]) -> int:
     for place in range(PLACES):
         number = number * base + (bisect_left(letters, text[place]) + 1 if place < len(text) else 0)
     return number
-
-
-def _text(number: int, letters: Sequence[str]) -> str:
-    """Write such a number as a text."""
-    base = len(letters) + 1
-    number = min(number, base**PLACES - 1)
-    digits = [number // base**place % base for place in reversed(range(PLACES))]
-    end = digits.index(0) if 0 in digits else PLACES
-    return "".join(letters[digit - 1] for digit in digits[:end])

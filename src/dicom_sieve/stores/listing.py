@@ -17,10 +17,14 @@ from itertools import pairwise
 
 from dicom_sieve.errors import ListingOrderError, StoreError
 from dicom_sieve.objects import Location, ObjectInfo
-from dicom_sieve.stores.key_space import LONGEST_KEY, behind, between, common_prefix, pages_left
+from dicom_sieve.stores.key_space import LONGEST_KEY, Letters, Stretch, behind, common_prefix
 
 PAGES_ONE_BY_ONE = 10
 """So many pages come one after the other; a listing that is no longer costs what it always did."""
+VAIN_IN_A_ROW = 3
+"""After so many in the middle of a range, another way to divide it is tried."""
+SAMPLED = 10
+"""Of so many keys of these pages, one is looked at for how keys are made."""
 PAGES_WAITING = 8
 """For each request at a time, so many pages wait for their turn, at most."""
 WORTH_DIVIDING = 2.0
@@ -70,7 +74,7 @@ def list_objects(
     """
     cursor: Cursor | None = Cursor()
     last = first = ""
-    letters: set[str] = set()
+    letters = Letters()
     is_in_order = True
     number = 0
     while cursor is not None:
@@ -79,10 +83,12 @@ def list_objects(
         if page.objects:
             is_in_order = is_in_order and page.is_in_order_behind(last)
             first, last = first or page.objects[0].key, page.objects[-1].key
-            letters.update(*(info.key for info in page.objects))
+            for info in page.objects[::SAMPLED]:
+                letters.learn(info.key)
         yield from page.objects
         if cursor and last and is_in_order and in_flight > 1 and number >= pages_one_by_one:
-            rest = _Range(cursor, anchor=first, first=page.objects[0].key if page.objects else last, last=last)
+            start = page.objects[0].key if page.objects else last
+            rest = _Range(cursor, anchor=first, page=start, last=last, stretch=Stretch(start, last), is_climbing=True)
             yield from _Division(ask, location, in_flight, rest, letters).objects()
             return
 
@@ -93,45 +99,50 @@ class _Range:
 
     Attributes:
         cursor: Where its next page begins.
-        anchor: A key before it: what both have in common, the range is likely to have in common.
-        first: The first key of its last page.
+        anchor: A key before it that begins as it does: what both have in common, the rest may have in common, too.
+        page: The first key of its last page.
         last: The last key of its last page.
+        stretch: What was listed since it was divided last.
         until: No key is greater (inclusive); None where that is not known.
         pages: That wait for their turn.
         is_taken: Its next page is being asked for.
         is_probed: A page further on is being asked for.
         is_ended: There is no more to ask for.
-        was_in_vain: Nothing was found the last time.
+        is_climbing: It is to be divided behind what its keys have in common, rather than in the middle.
+        in_vain: How many times in a row nothing was found further on.
     """
 
     cursor: Cursor
     anchor: str
-    first: str
+    page: str
     last: str
+    stretch: Stretch
     until: str | None = None
     pages: deque[Sequence[ObjectInfo]] = field(default_factory=deque)
     is_taken: bool = False
     is_probed: bool = False
     is_ended: bool = False
-    was_in_vain: bool = False
+    is_climbing: bool = False
+    in_vain: int = 0
 
-    def point(self, letters: set[str]) -> str | None:
+    def point(self, letters: Letters) -> str | None:
         """Choose where to divide it: behind all that begins as what is known of it, or in the middle."""
-        bounds = [behind(common_prefix(key, self.last)) for key in (self.anchor, self.first)]
-        ahead = [bound for bound in bounds if bound and (self.until is None or bound < self.until)]
-        if ahead and (self.until is None or self.was_in_vain):
-            return ahead[0] if len(ahead[0].encode()) <= LONGEST_KEY else None
-        bound = chr(0x10FFFF)
-        until = self.until or bound or chr(0x10FFFF)
-        if pages_left(self.first, self.last, until, letters) < WORTH_DIVIDING:
-            return None
-        return between(self.last, until, letters)
+        for key in (self.anchor, self.page) if self.is_climbing else ():
+            bound = behind(common_prefix(key, self.last))
+            if bound and (self.until is None or bound < self.until) and len(bound.encode()) <= LONGEST_KEY:
+                self.anchor = key
+                return bound
+        self.is_climbing = False
+        until = self.until or chr(0x10FFFF)
+        spread = [self.stretch, Stretch(self.page, self.last)]
+        left = min(one.pages_between(self.last, until, letters.all()) for one in spread)
+        return letters.between(self.last, until) if left >= WORTH_DIVIDING else None
 
 
 class _Division:
     """The rest of a listing, divided into ranges as it goes."""
 
-    def __init__(self, ask: Asks, location: Location, in_flight: int, rest: _Range, letters: set[str]) -> None:
+    def __init__(self, ask: Asks, location: Location, in_flight: int, rest: _Range, letters: Letters) -> None:
         self._ask = ask
         self._location = location
         self._in_flight = in_flight
@@ -242,16 +253,20 @@ class _Division:
                 return
             is_passed = one.is_ended or one.last >= point
             found = page.objects and (one.until is None or page.objects[0].key <= one.until)
-            one.was_in_vain = is_passed or not found
-            if one.was_in_vain:
+            was_climbing, one.is_climbing = one.is_climbing, False
+            if is_passed or not found:
+                one.in_vain += 1
+                one.is_climbing = not was_climbing and one.in_vain % VAIN_IN_A_ROW == 0
                 self._in_vain += 1
                 is_known = page.objects or page.following is None
                 if is_known and not is_passed:
                     one.until = point
                 return
+            one.in_vain = 0
             first = page.objects[0].key
-            upper = _Range(Cursor(), one.anchor if one.until is None else first, first, point, one.until)
-            one.until = point
+            anchor = one.anchor if was_climbing and common_prefix(one.anchor, first) else first
+            upper = _Range(Cursor(), anchor, first, point, Stretch(first, first), one.until, is_climbing=was_climbing)
+            one.until, one.stretch = point, Stretch(one.page, one.last)
             self._ranges.insert(self._ranges.index(one) + 1, upper)
             self._take(upper, page)
 
@@ -266,8 +281,9 @@ class _Division:
         else:
             one.cursor = page.following
         if objects:
-            one.first, one.last = objects[0].key, objects[-1].key
-            self._letters.update(one.first, one.last)
+            one.page, one.last = objects[0].key, objects[-1].key
+            one.stretch = one.stretch.on_to(one.last)
+            self._letters.learn(one.page)
             one.pages.append(objects)
             self._pages += 1
 

@@ -33,7 +33,7 @@ class Patience:
     read_attempts: int = 6
     first_pause_seconds: float = 0.2
     reads_in_flight: int = 32
-    lists_in_flight: int = 8
+    lists_in_flight: int = 16
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
