@@ -76,7 +76,7 @@ def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
                 bare_lists.append(list_bare(ledger))
         traces = trace_some(ledger, headers, TRACES)
         series = ask_for_series(ledger, "first", headers)
-        tried = [try_criteria(ledger) for _ in range(repetitions)]
+        tried = [try_criteria(ledger, "first") for _ in range(repetitions)]
         counts = ledger.run("first").row.counts or {}
     return {
         "objects": counts["passed"] + counts["discarded"],
@@ -109,6 +109,7 @@ def _promises(name: str, side: Side, headers: int, listed: int) -> Iterator[Prom
     yield Promise(f"preview on {name}, seconds for a million headers", 10.0, tried["preview"], "s", at_least=False)
     slowest = max(tried["values of an attribute"], tried["attributes"])
     yield Promise(f"values on {name}, seconds for a million headers", 5.0, slowest, "s", at_least=False)
+    yield Promise(f"report on {name}, seconds for a million headers", 20.0, tried["report"], "s", at_least=False)
     yield Promise(f"peak of resident memory, ledger on {name}", 512.0, side["peak_bytes"] / MIB, "MiB", at_least=False)
 
 
@@ -143,6 +144,7 @@ def _times(sides: Mapping[str, Side], listed: int) -> Table:
         "values of one attribute, s": lambda side: middle(side["tried"])["values of an attribute"],
         "all attributes with their numbers of values, s": lambda side: middle(side["tried"])["attributes"],
         "compare two sets of criteria, s": lambda side: middle(side["tried"])["compare"],
+        "report of a run, s": lambda side: middle(side["tried"])["report"],
     }
     rows: tuple[Row, ...] = tuple((work, *(of(side) for side in sides.values())) for work, of in works.items())
     return Table("**Listing, tracing, asking**", ("work", *sides), rows)

@@ -22,6 +22,7 @@ from dicom_sieve.ledger.snapshots import last_snapshot
 from dicom_sieve.ledger.tables import RunState, series_decision
 from dicom_sieve.ledger.values import attributes_held, values_held
 from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.publishing.report import make_report, render
 from dicom_sieve.screening import Silent, preview_known
 from dicom_sieve.screening.compare import Compared, Summary, compare
 from dicom_sieve.screening.decide import decide, recording
@@ -231,8 +232,8 @@ def ask_for_series(ledger: Ledger, run_id: str, headers: int) -> Steps:
     return watch.steps
 
 
-def try_criteria(ledger: Ledger) -> Steps:
-    """Do what who tries criteria waits for, on a location that was listed before."""
+def try_criteria(ledger: Ledger, run_id: str) -> Steps:
+    """Do what who tries criteria waits for, on a location that was listed before; and report a run over it."""
     watch = Watch()
     preview_known(PLACE, CRITERIA, ledger)
     watch.lap("preview")
@@ -245,6 +246,8 @@ def try_criteria(ledger: Ledger) -> Steps:
     if not any(compare(ledger, both, one, Summary())):
         raise ValueError("fewer criteria let more series pass")
     watch.lap("compare")
+    render(make_report(ledger.run(run_id)), "html")
+    watch.lap("report")
     return watch.steps
 
 
