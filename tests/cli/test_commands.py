@@ -66,6 +66,22 @@ class TestScreen:
         assert "20191231" not in done.stdout + done.stderr
         assert "notes.txt" not in done.stdout + done.stderr
 
+    @pytest.mark.parametrize(
+        ("uri", "inventory", "said"),
+        [
+            ("images", "s3://inventories/manifest.json", "a directory has no inventory"),
+            ("s3://bucket", "manifest.json", "is no address of a manifest"),
+        ],
+    )
+    def test_an_inventory_is_of_a_bucket(
+        self, screened: Path, command: Command, uri: str, inventory: str, said: str
+    ) -> None:
+        place = uri if uri.startswith("s3:") else str(screened / uri)
+        done = command("screen", place, "--criteria", str(screened / "criteria.json"), "--inventory", inventory)
+
+        assert done.returncode == 2
+        assert said in " ".join(done.stderr.split())
+
     def test_prints_json_for_a_program_and_nothing_else(self, screened: Path, command: Command) -> None:
         output = screened / "published"
         done = command(

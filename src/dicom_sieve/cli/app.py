@@ -16,7 +16,7 @@ from dicom_sieve.cli.computations import computations_app
 from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read_json_file
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
-from dicom_sieve.cli.options import AsJson, CriteriaFile, Endpoint, Region, Run, Uri
+from dicom_sieve.cli.options import AsJson, CriteriaFile, Endpoint, ManifestOfInventory, Region, Run, Uri
 from dicom_sieve.cli.report import report_app
 from dicom_sieve.cli.trace_text import named_values, show_result, show_trace
 from dicom_sieve.cli.trying import trying_app
@@ -88,13 +88,14 @@ def screen(
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the objects that passed beside the manifest, too; needs --output.")
     ] = False,
+    inventory: ManifestOfInventory = None,
     as_json: AsJson = False,
 ) -> None:
     """Screen a location without a Prefect server.
 
     Credentials come from AWS's default chain: environment, profile, role.
     """
-    from dicom_sieve.cli.places import open_input, open_output  # noqa: PLC0415 - S3 clients are slow to import
+    from dicom_sieve.cli.places import open_input, open_inventory, open_output  # noqa: PLC0415 - S3 clients are slow to import
     from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
     from dicom_sieve.lineage import following  # noqa: PLC0415
     from dicom_sieve.screening import Limits, Screening, executor_for  # noqa: PLC0415
@@ -123,6 +124,7 @@ def screen(
                 run_shards=executor_for(settings),
                 observer=observer,
                 on_begin=follower.run,
+                inventory=open_inventory(inventory, store),
             ),
             ledger,
         )

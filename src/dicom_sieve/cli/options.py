@@ -13,6 +13,14 @@ CriteriaFile = Annotated[Path, typer.Option("--criteria", help="Criteria as JSON
 Endpoint = Annotated[
     str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it AWS itself.")
 ]
+ManifestOfInventory = Annotated[
+    str | None,
+    typer.Option(
+        "--inventory",
+        metavar="URI",
+        help="s3://bucket/path/manifest.json of an S3 Inventory, read in place of listing the bucket.",
+    ),
+]
 KnownEndpoint = Annotated[
     str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server, if several have such a bucket.")
 ]

@@ -7,9 +7,10 @@ import typer
 from dicom_sieve.cli.options import SCHEME
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import DefaultChain, DirectoryStore, Patience, S3Access, S3Store, check_endpoint
+from dicom_sieve.stores import DefaultChain, DirectoryStore, Inventory, Patience, S3Access, S3Store, check_endpoint
 
 Place = DirectoryStore | S3Store
+INVENTORY = "--inventory"
 
 
 def open_input(uri: str, endpoint: str | None, region: str) -> Place:
@@ -17,6 +18,18 @@ def open_input(uri: str, endpoint: str | None, region: str) -> Place:
     if not uri.startswith(SCHEME) and not Path(uri).is_dir():
         raise typer.BadParameter(f"{uri} is neither s3://bucket/prefix nor a directory", param_hint="URI")
     return _open(uri, endpoint, region, "URI")
+
+
+def open_inventory(uri: str | None, store: Place) -> Inventory | None:
+    """Open the inventory to read in place of listing a store; None where nothing is asked."""
+    if uri is None:
+        return None
+    if not isinstance(store, S3Store):
+        raise typer.BadParameter("a directory has no inventory; accepted with s3://bucket", param_hint=INVENTORY)
+    try:
+        return store.inventory(uri)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=INVENTORY) from None
 
 
 def open_output(uri: str | None, endpoint: str | None, region: str) -> Place | None:

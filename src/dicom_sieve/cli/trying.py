@@ -8,7 +8,16 @@ import typer
 from dicom_sieve.cli import text
 from dicom_sieve.cli.criteria_file import read_criteria_file
 from dicom_sieve.cli.known import LIST_FIRST, find_known
-from dicom_sieve.cli.options import AsCsv, AsJson, CriteriaFile, Endpoint, KnownEndpoint, Region, Uri
+from dicom_sieve.cli.options import (
+    AsCsv,
+    AsJson,
+    CriteriaFile,
+    Endpoint,
+    KnownEndpoint,
+    ManifestOfInventory,
+    Region,
+    Uri,
+)
 from dicom_sieve.cli.values_text import show_attributes, show_values
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.criteria.reading import read_attribute
@@ -32,6 +41,7 @@ def preview(
     ] = False,
     endpoint: Endpoint = None,
     region: Region = "us-east-1",
+    inventory: ManifestOfInventory = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what a run would say, without one.
@@ -39,21 +49,25 @@ def preview(
     The location is listed, and what is new there is read, as a run does; the ledger keeps what it learns of the
     location by that. No run and no decision is recorded, nothing is published, and nothing is ever written to S3.
     """
-    from dicom_sieve.cli.places import open_input  # noqa: PLC0415 - S3 clients are slow to import
+    from dicom_sieve.cli.places import open_input, open_inventory  # noqa: PLC0415 - S3 clients are slow to import
     from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
     from dicom_sieve.screening import Limits, Preview, executor_for, preview_known  # noqa: PLC0415
     from dicom_sieve.screening import preview as run_preview  # noqa: PLC0415
     from dicom_sieve.settings import load_settings  # noqa: PLC0415
 
+    if no_listing and inventory:
+        raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint="--inventory")
     asked = read_criteria_file(criteria)
     settings = load_settings()
     with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
         if no_listing:
             forecast = preview_known(find_known(ledger, uri, endpoint, LIST_FIRST), asked, ledger, observer=observer)
         else:
+            store = open_input(uri, endpoint, region)
             what = Preview(
-                open_input(uri, endpoint, region),
+                store,
                 asked,
+                inventory=open_inventory(inventory, store),
                 limits=Limits.from_settings(settings),
                 shard_objects=settings.shard_objects,
                 run_shards=executor_for(settings),

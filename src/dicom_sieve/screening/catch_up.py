@@ -15,7 +15,7 @@ from dicom_sieve.screening.index import Limits, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.shards import RunsShards, one_by_one
 from dicom_sieve.screening.snapshot import take_snapshot
-from dicom_sieve.stores.interface import Store
+from dicom_sieve.stores.interface import ListsAsOf, Store
 
 FRUITLESS_SHARDS = 3
 """So many shards in a row of which not one object could be read: the store is down, and the rest stays unread."""
@@ -37,6 +37,7 @@ class Means:
         observer: Who watches.
         clock: Tells the time.
         lease_seconds: How long one may be away before others may write to the location.
+        inventory: Of the location, read in place of listing it.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -45,6 +46,7 @@ class Means:
     observer: Observer = field(default_factory=Silent)
     clock: Callable[[], datetime.datetime] = now
     lease_seconds: float = LEASE_SECONDS
+    inventory: ListsAsOf | None = None
 
 
 @dataclass(slots=True)
@@ -99,7 +101,7 @@ def catch_up(
         StoreError: The location cannot be listed.
         LeaseLostError: The lease has ended.
     """
-    snapshot = take_snapshot(store, lease, clock=means.clock, observer=means.observer)
+    snapshot = take_snapshot(store, lease, clock=means.clock, observer=means.observer, inventory=means.inventory)
     on_listed(snapshot.id)
     caught_up = CaughtUp(snapshot)
     _index(store, means, lease, caught_up)

@@ -18,7 +18,7 @@ from dicom_sieve.ledger.snapshots import (
 )
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening.observer import Observer
-from dicom_sieve.stores.interface import Lists
+from dicom_sieve.stores.interface import Lists, ListsAsOf
 
 BATCH_KEYS = 5_000
 
@@ -71,23 +71,32 @@ def take_snapshot(
     *,
     clock: Callable[[], datetime.datetime],
     observer: Observer,
+    inventory: ListsAsOf | None = None,
 ) -> Snapshot:
     """List a location into the ledger.
 
     Changes are committed in batches; a listing that breaks off leaves a snapshot that no run refers to, and the next
     one compares with what is there.
 
+    Args:
+        store: What is listed.
+        lease: Of the location.
+        clock: Tells the time.
+        observer: Who watches.
+        inventory: Read in place of listing, if there is one: the snapshot is as old as it is.
+
     Raises:
         StoreError: The location cannot be listed.
         ListingOrderError: It lists out of order.
         LeaseLostError: The location's lease has ended.
     """
+    as_of = None if inventory is None else inventory.created_at
     with lease.writing() as connection:
         snapshot_id = open_snapshot(connection, lease.location_id, clock())
     counts = SnapshotCounts()
     unsettled = unsettled_headers(lease.engine)
     observer.begin("list", None)
-    pairs = compare(store.list(), known_objects(lease.engine, lease.location_id), store.location)
+    pairs = compare((inventory or store).list(), known_objects(lease.engine, lease.location_id), store.location)
     while batch := list(islice(pairs, BATCH_KEYS)):
         changes = [pair for pair in batch if is_change(pair, unsettled)]
         removed = [known.id for _, known in changes if known is not None]
@@ -103,7 +112,7 @@ def take_snapshot(
             removed=counts.removed + len(removed),
         )
         observer.advance(len(sizes))
-    listed_at = clock()
+    listed_at = as_of or clock()
     with lease.writing() as connection:
         close_snapshot(connection, snapshot_id, listed_at, counts)
     return Snapshot(snapshot_id, lease.location_id, lease.place, counts, listed_at)

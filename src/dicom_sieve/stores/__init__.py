@@ -3,6 +3,7 @@
 from dicom_sieve.stores.credentials import DefaultChain, GivesSession, StaticCredentials
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.interface import Lists, Reads, Store, Writes
+from dicom_sieve.stores.inventory import Inventory
 from dicom_sieve.stores.patience import Patience
 from dicom_sieve.stores.s3 import S3Store
 from dicom_sieve.stores.s3_clients import S3Access, check_endpoint
@@ -11,6 +12,7 @@ __all__ = [
     "DefaultChain",
     "DirectoryStore",
     "GivesSession",
+    "Inventory",
     "Lists",
     "Patience",
     "Reads",

@@ -1,5 +1,6 @@
 """What the rest of the program asks of a place where objects lie: one Protocol a capability."""
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -73,6 +74,19 @@ class Lists(Protocol):
 
         Raises:
             StoreError: The place cannot be listed.
+        """
+        ...
+
+
+class ListsAsOf(Lists, Protocol):
+    """A place that can be listed as it was."""
+
+    @property
+    def created_at(self) -> datetime.datetime:
+        """When it was so.
+
+        Raises:
+            StoreError: That cannot be told.
         """
         ...
 

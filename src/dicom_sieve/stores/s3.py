@@ -14,7 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +35,7 @@ from dicom_sieve.stores.interface import (
     TransportError,
     UnwritableKeyError,
 )
+from dicom_sieve.stores.inventory import Inventory
 from dicom_sieve.stores.key_space import LONGEST_KEY
 from dicom_sieve.stores.listing import Cursor, Page, list_objects
 from dicom_sieve.stores.pace import Pace
@@ -55,6 +56,7 @@ from dicom_sieve.stores.s3_pages import list_page
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
+SCHEME = "s3://"
 LARGEST_PUT = 5 * 1024**3
 """Of S3, in bytes: what one request may write or copy."""
 
@@ -88,6 +90,20 @@ class S3Store:
             ListingOrderError: A long listing is out of order.
         """
         return list_objects(self._page, self.location, in_flight=self.access.patience.lists_in_flight)
+
+    def inventory(self, uri: str) -> Inventory:
+        """Give an S3 Inventory of this bucket, to be read in place of listing it; with the same credentials.
+
+        Args:
+            uri: Of its manifest, in any bucket of the same server.
+
+        Raises:
+            ValueError: That is the address of no object.
+        """
+        bucket, _, key = uri.removeprefix(SCHEME).partition("/")
+        if not uri.startswith(SCHEME) or not bucket or not key:
+            raise ValueError("is no address of a manifest; accepted: s3://bucket/path/manifest.json")
+        return Inventory(self.location, S3Store(replace(self.access, bucket=bucket)), key)
 
     async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:
         """Read bytes of an object, if it is still the one that was listed; see `Reads.read`."""

@@ -1,0 +1,202 @@
+"""An S3 Inventory in place of a listing: what a bucket held when AWS wrote it, in CSV or Parquet.
+
+Its files are in no order. Objects are sorted in runs, which are kept on disk and merged: memory stays flat. How a
+manifest and its files look: Amazon S3 User Guide, "Amazon S3 Inventory list" and "Locating your inventory list".
+"""
+
+import datetime
+import hashlib
+import heapq
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import count, islice
+from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from dicom_sieve.errors import DicomSieveError, StoreError
+from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.stores.interface import Downloads
+from dicom_sieve.stores.inventory_rows import FORMATS, MalformedInventoryError, read_objects
+
+RUN_OBJECTS = 100_000
+"""So many objects are sorted in memory at a time, in some 50 MB."""
+RUNS_AT_A_TIME = 64
+"""So many sorted runs are merged at a time, each an open file."""
+
+
+class Keeps(Downloads, Protocol):
+    """A place that inventories are kept in."""
+
+    def find(self, key: str) -> ObjectInfo | None:
+        """Look for an object; see `Writes.find`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file of an inventory, as its manifest names it."""
+
+    key: str
+    md5: str
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryManifest:
+    """What an inventory's ``manifest.json`` says.
+
+    Attributes:
+        bucket: That it is of.
+        created_at: When the inventory was begun: what it shows is as old.
+        format: CSV or Parquet.
+        columns: Of CSV, in order; empty for Parquet, whose files say it themselves.
+        files: That hold the objects.
+    """
+
+    bucket: str
+    created_at: datetime.datetime
+    format: str
+    columns: tuple[str, ...]
+    files: tuple[DataFile, ...]
+
+    @classmethod
+    def read(cls, text: bytes, *, of: str) -> "InventoryManifest":
+        """Read the manifest of an inventory of a bucket.
+
+        Raises:
+            MalformedInventoryError: It is none, or of another bucket, or of an inventory that cannot be read.
+        """
+        try:
+            said: dict[str, Any] = json.loads(text)
+            kind, schema = said["fileFormat"], str(said["fileSchema"])
+            files = tuple(DataFile(str(one["key"]), str(one["MD5checksum"])) for one in said["files"])
+            created_at = datetime.datetime.fromtimestamp(int(said["creationTimestamp"]) / 1e3, datetime.UTC)
+            bucket = str(said["sourceBucket"])
+        except (ValueError, KeyError, TypeError, OverflowError):
+            raise MalformedInventoryError("is no manifest.json of an S3 Inventory") from None
+        if kind not in FORMATS:
+            accepted = ", ".join(FORMATS)
+            raise MalformedInventoryError("is of a format that is not read", f"accepted: {accepted}")
+        if bucket != of:
+            raise MalformedInventoryError("is of another bucket", f"accepted: an inventory of {of}")
+        columns = tuple(name.strip() for name in schema.split(",")) if kind == "CSV" else ()
+        return cls(bucket, created_at, kind, columns, files)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """A location as an S3 Inventory shows it.
+
+    Attributes:
+        location: What is asked for; the inventory may be of more.
+        kept_in: Where its manifest and its files lie.
+        key: Of the manifest.
+    """
+
+    location: Location
+    kept_in: Keeps
+    key: str
+
+    @property
+    def created_at(self) -> datetime.datetime:
+        """When AWS began to write it: what it shows is as old.
+
+        Raises:
+            StoreError: It cannot be read, or is of another bucket.
+        """
+        return self._manifest.created_at
+
+    def list(self) -> Iterator[ObjectInfo]:
+        """Give every object of the location, in the order of the keys' UTF-8 bytes; see `Lists.list`.
+
+        Raises:
+            StoreError: It cannot be read, lacks what is needed, or its bytes are not those that the manifest names.
+        """
+        with TemporaryDirectory(prefix="dicom-sieve-") as folder:
+            last = None
+            for info in _sorted(self._objects(Path(folder)), Path(folder)):
+                if info.key == last:
+                    raise self._error(self.key, MalformedInventoryError("names an object twice"))
+                last = info.key
+                yield info
+
+    @cached_property
+    def _manifest(self) -> InventoryManifest:
+        with TemporaryDirectory(prefix="dicom-sieve-") as folder:
+            try:
+                text = self._fetch(self.key, Path(folder) / "manifest.json").read_bytes()
+                return InventoryManifest.read(text, of=self.location.bucket)
+            except MalformedInventoryError as error:
+                raise self._error(self.key, error) from None
+
+    def _objects(self, folder: Path) -> Iterator[ObjectInfo]:
+        manifest = self._manifest
+        for data in manifest.files:
+            try:
+                file = self._fetch(data.key, folder / "data")
+                _check_md5(file, data.md5)
+                for info in read_objects(file, manifest.format, manifest.columns):
+                    if info.key.startswith(self.location.prefix):
+                        yield info
+                file.unlink()
+            except MalformedInventoryError as error:
+                raise self._error(data.key, error) from None
+
+    def _fetch(self, key: str, target: Path) -> Path:
+        found = self.kept_in.find(key)
+        if found is None:
+            raise MalformedInventoryError("is not there", "check bucket and key of the manifest")
+        try:
+            self.kept_in.download(found, target)
+        except StoreError:
+            raise
+        except DicomSieveError as error:  # a refusal, or a fault that lasted
+            raise MalformedInventoryError(str(error)) from None
+        return target
+
+    def _error(self, key: str, error: MalformedInventoryError) -> StoreError:
+        return StoreError("use the inventory", self.kept_in.location.uri(key), error.observed, error.advice)
+
+
+def _check_md5(file: Path, md5: str) -> None:
+    with file.open("rb") as opened:
+        if hashlib.file_digest(opened, partial(hashlib.md5, usedforsecurity=False)).hexdigest() != md5.lower():
+            raise MalformedInventoryError("is not what its manifest names: the MD5 checksum differs")
+
+
+def _sorted(objects: Iterable[ObjectInfo], folder: Path) -> Iterator[ObjectInfo]:
+    """Sort any number of objects by their keys, on disk."""
+    remaining, numbers = iter(objects), count()
+    runs: list[Path] = []
+    while some := sorted(islice(remaining, RUN_OBJECTS), key=_KEY):
+        runs.append(_write(some, folder / f"run-{next(numbers)}"))
+        if len(runs) == RUNS_AT_A_TIME:
+            merged = _write(_merge(runs), folder / f"run-{next(numbers)}")
+            for run in runs:
+                run.unlink()
+            runs = [merged]
+    yield from _merge(runs)
+
+
+_KEY = attrgetter("key")
+
+
+def _merge(runs: Sequence[Path]) -> Iterator[ObjectInfo]:
+    return heapq.merge(*(_read(run) for run in runs), key=_KEY)
+
+
+def _write(objects: Iterable[ObjectInfo], run: Path) -> Path:
+    with run.open("x", encoding="ascii") as file:
+        for info in objects:
+            file.write(json.dumps((info.key, info.etag, info.size, info.last_modified.isoformat())) + "\n")
+    return run
+
+
+def _read(run: Path) -> Iterator[ObjectInfo]:
+    with run.open(encoding="ascii") as file:
+        for line in file:
+            key, etag, size, modified = json.loads(line)
+            yield ObjectInfo(key, etag, size, datetime.datetime.fromisoformat(modified))
