@@ -1,8 +1,12 @@
 """What readers in other processes do to a ledger in tests; small, because each of them imports it."""
 
+import time
 from pathlib import Path
 
 from dicom_sieve import open_ledger
+
+PAUSE_SECONDS = 0.1
+"""Few, so that a reader is nearly always at it; without, they would leave no CPU to who writes."""
 
 
 def read_everything(url: str, stop: Path, answer: Path) -> None:
@@ -19,6 +23,7 @@ def read_everything(url: str, stop: Path, answer: Path) -> None:
                     if keys:
                         ledger.trace(keys[0])
             rounds += 1
+            time.sleep(PAUSE_SECONDS)
     except Exception as error:
         answer.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
     else:
