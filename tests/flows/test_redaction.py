@@ -138,16 +138,16 @@ class TestTheContractsSchema:
     def test_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
         schema = contract_schema().model_dump()
         fields = dict(schema["properties"])
-        for model in ("S3Parameters", "Criterion"):
+        for model in ("InputS3Parameters", "Criterion"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 12
+        assert len(fields) == 13
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name
 
     def test_puts_no_pattern_on_credentials(self) -> None:
-        credentials = contract_schema().definitions["S3Parameters"]["properties"]["credentials"]
+        credentials = contract_schema().definitions["InputS3Parameters"]["properties"]["credentials"]
 
         assert "pattern" not in str(credentials)
         assert credentials["anyOf"][0] == {"title": "Keys", "type": "string"}

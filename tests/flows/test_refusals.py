@@ -133,7 +133,11 @@ def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[
         ),
         "misshapen": prefect.start(
             {
-                "input_s3_parameters": {**without(place, "bucket"), "access_key": planted.KEYS.access_key},
+                "input_s3_parameters": {
+                    **without(place, "bucket"),
+                    "access_key": planted.KEYS.access_key,
+                    "inventory": planted.CREDENTIALS,
+                },
                 "criteria": [
                     {**IS_CT, "dicom_tag": ["0008", "00G0"]},
                     {**IS_CT, "operation": "NOT"},
@@ -181,6 +185,7 @@ class TestTheFlow:
         assert [line.partition(": ")[0] for line in lines] == [
             "input_s3_parameters.bucket",
             "input_s3_parameters",
+            "input_s3_parameters.inventory",
             "output_s3_parameters",
             "criteria[0].dicom_tag[1]",
             "criteria[1].operation",

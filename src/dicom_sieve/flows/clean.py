@@ -71,6 +71,7 @@ def _preview(request: Request, settings: Settings, logger: RunLogger) -> State[N
         shard_objects=settings.shard_objects,
         run_shards=in_tasks(settings),
         observer=PrefectObserver(logger),
+        inventory=request.inventory,
     )
     if request.output is not None:
         logger.info("a preview publishes nothing: the output is not used")
@@ -96,6 +97,7 @@ def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunL
             run_shards=in_tasks(settings),
             observer=PrefectObserver(logger),
             on_begin=follower.run,
+            inventory=request.inventory,
         )
         outcome = screen(screening, ledger)
         report = outcome.report or make_report(ledger.run(outcome.run_id))

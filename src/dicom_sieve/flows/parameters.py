@@ -71,6 +71,21 @@ class S3Parameters(BaseModel):
     ] = None
 
 
+class InputS3Parameters(S3Parameters):
+    """Where a run finds its objects, and how it learns which there are."""
+
+    model_config = ConfigDict(title="Input location")
+
+    inventory: Annotated[
+        Annotated[str, Field(title="URI")] | None,
+        Field(
+            title="Inventory",
+            description="s3://bucket/path/manifest.json of an S3 Inventory, read instead of listing.",
+            json_schema_extra={"position": 5},
+        ),
+    ] = None
+
+
 class Publish(StrEnum):
     """What a run publishes."""
 
@@ -99,7 +114,7 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     input_s3_parameters: Annotated[
-        S3Parameters,
+        InputS3Parameters,
         Field(title="Input", description="Where the objects lie.", json_schema_extra={"position": 0}),
     ]
     criteria: Annotated[

@@ -15,10 +15,12 @@ from dicom_sieve.flows.parameters import RUN_ID, Publish, RawParameters, S3Param
 from dicom_sieve.stores import (
     DefaultChain,
     GivesSession,
+    Inventory,
     Patience,
     S3Access,
     S3Store,
     StaticCredentials,
+    address_of_manifest,
     check_endpoint,
 )
 
@@ -33,6 +35,7 @@ class Request:
         output: Where to publish, or None.
         publish: What to publish there.
         preview: Whether only to tell what a run would say.
+        inventory: To be read in place of listing, or None.
     """
 
     store: S3Store
@@ -40,6 +43,7 @@ class Request:
     output: S3Store | None
     publish: Publish = Publish.MANIFEST
     preview: bool = False
+    inventory: Inventory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,10 @@ def read_request(parameters: RawParameters, patience: Patience) -> Request:
         InvalidRequestError: Every problem, one line each; no line quotes credentials.
     """
     problems: list[str] = []
-    store = read_location(parameters.get("input_s3_parameters"), "input_s3_parameters", patience, problems)
+    place = _as_mapping(parameters.get("input_s3_parameters"))
+    uri = None if place is None else place.pop("inventory", None)
+    store = read_location(place, "input_s3_parameters", patience, problems)
+    inventory = None if uri is None else _read_inventory(uri, store, problems)
     output, publish = None, Publish.MANIFEST
     if parameters.get("output_s3_parameters") is not None:
         location, publish = _without_publish(parameters["output_s3_parameters"], problems)
@@ -80,7 +87,16 @@ def read_request(parameters: RawParameters, patience: Patience) -> Request:
         problems.append(f"preview: a value of type {type(preview).__name__}; accepted: true or false")
     if problems or store is None:
         raise InvalidRequestError(tuple(problems))
-    return Request(store, criteria, output, publish, preview)
+    return Request(store, criteria, output, publish, preview, inventory)
+
+
+def _read_inventory(uri: Any, store: S3Store | None, problems: list[str]) -> Inventory | None:
+    try:
+        address_of_manifest(uri if isinstance(uri, str) else "")
+    except ValueError as error:
+        problems.append(f"input_s3_parameters.inventory: {error}")
+        return None
+    return None if store is None else store.inventory(uri)
 
 
 def _without_publish(given: Any, problems: list[str]) -> tuple[Any, Publish]:

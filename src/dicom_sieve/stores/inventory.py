@@ -22,6 +22,7 @@ from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.stores.interface import Downloads
 from dicom_sieve.stores.inventory_rows import FORMATS, MalformedInventoryError, read_objects
 
+SCHEME = "s3://"
 RUN_OBJECTS = 100_000
 """So many objects are sorted in memory at a time, in some 50 MB."""
 RUNS_AT_A_TIME = 64
@@ -159,6 +160,18 @@ class Inventory:
 
     def _error(self, key: str, error: MalformedInventoryError) -> StoreError:
         return StoreError("use the inventory", self.kept_in.location.uri(key), error.observed, error.advice)
+
+
+def address_of_manifest(uri: str) -> tuple[str, str]:
+    """Give bucket and key of a manifest.
+
+    Raises:
+        ValueError: That is the address of no object; the message does not quote it.
+    """
+    bucket, _, key = uri.removeprefix(SCHEME).partition("/")
+    if not uri.startswith(SCHEME) or not bucket or not key:
+        raise ValueError("is no address of a manifest; accepted: s3://bucket/path/manifest.json")
+    return bucket, key
 
 
 def _check_md5(file: Path, md5: str) -> None:

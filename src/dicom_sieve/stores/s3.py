@@ -35,7 +35,7 @@ from dicom_sieve.stores.interface import (
     TransportError,
     UnwritableKeyError,
 )
-from dicom_sieve.stores.inventory import Inventory
+from dicom_sieve.stores.inventory import Inventory, address_of_manifest
 from dicom_sieve.stores.key_space import LONGEST_KEY
 from dicom_sieve.stores.listing import Cursor, Page, list_objects
 from dicom_sieve.stores.pace import Pace
@@ -56,7 +56,6 @@ from dicom_sieve.stores.s3_pages import list_page
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
-SCHEME = "s3://"
 LARGEST_PUT = 5 * 1024**3
 """Of S3, in bytes: what one request may write or copy."""
 
@@ -100,9 +99,7 @@ class S3Store:
         Raises:
             ValueError: That is the address of no object.
         """
-        bucket, _, key = uri.removeprefix(SCHEME).partition("/")
-        if not uri.startswith(SCHEME) or not bucket or not key:
-            raise ValueError("is no address of a manifest; accepted: s3://bucket/path/manifest.json")
+        bucket, key = address_of_manifest(uri)
         return Inventory(self.location, S3Store(replace(self.access, bucket=bucket)), key)
 
     async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:

@@ -1,0 +1,24 @@
+"""An inventory that a run is asked to read in place of listing."""
+
+from dicom_sieve.flows.request import read_request
+from dicom_sieve.objects import Location
+from dicom_sieve.stores import Patience
+from tests.flows import planted
+
+PLACE = {"bucket": "challenge-tech", "region": "eu-west", "endpoint": "http://127.0.0.1:9", "credentials": "a:b"}
+
+
+class TestAnInventoryThatIsAskedFor:
+    def test_is_of_the_input_and_read_from_its_server(self) -> None:
+        uri = "s3://inventories/weekly/manifest.json"
+        parameters = {"input_s3_parameters": {**PLACE, "inventory": uri}, "criteria": planted.IS_CT}
+
+        inventory = read_request(parameters, Patience()).inventory
+
+        assert inventory is not None
+        assert inventory.location == Location("http://127.0.0.1:9", "challenge-tech")
+        assert inventory.kept_in.location == Location("http://127.0.0.1:9", "inventories")
+        assert inventory.key == "weekly/manifest.json"
+
+    def test_is_none_where_none_is_asked_for(self) -> None:
+        assert read_request({"input_s3_parameters": PLACE, "criteria": planted.IS_CT}, Patience()).inventory is None
