@@ -22,6 +22,8 @@ from tests.flows.s3_proxy import Answer, Asked, S3Proxy, s3_proxy
 from tests.prefect_server import SEGMENT, PrefectServer, wait_for
 from tests.segmentation.bucket import objects, slices
 
+pytestmark = pytest.mark.timeout(900)  # whose turn is first waits for eleven runs
+
 LEDGER_PASSWORD = "planted-password"
 BOMB = "PLANTEDBOMB"
 CALL = "import json, sys; from dicom_sieve.flows.clean import clean_dicom; clean_dicom(**json.loads(sys.stdin.read()))"
@@ -202,7 +204,6 @@ ENDS = {
 
 
 class TestTheEnd:
-    @pytest.mark.timeout(300)
     @pytest.mark.parametrize("name", ENDS)
     def test_is_told_in_words(self, prefect: PrefectServer, runs: dict[str, str], name: str) -> None:
         wanted_state, wanted_words = ENDS[name]
