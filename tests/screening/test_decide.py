@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion, compile_criteria
 from dicom_sieve.errors import IncompleteRunError
-from dicom_sieve.ledger import deciding
+from dicom_sieve.ledger import bulk, deciding
 from dicom_sieve.ledger.audit import seals
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, decide, screen
@@ -75,7 +75,7 @@ class TestCounts:
         whole = screen_ct(store, ledger, "whole").counts
         monkeypatch.setattr(deciding, "PAGE_IDS", 7)
         monkeypatch.setattr(seals, "BLOCK_IDS", 7)
-        monkeypatch.setattr(deciding, "ROWS_AT_A_TIME", 2)
+        monkeypatch.setattr(bulk, "ROWS_AT_A_TIME", 2)
         monkeypatch.setattr(decide, "MOST_REMEMBERED", 1)
         paged = screen_ct(store, ledger, "paged").counts
 

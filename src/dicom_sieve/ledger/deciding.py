@@ -20,8 +20,6 @@ from dicom_sieve.ledger.tables import decision, header, header_change
 
 PAGE_IDS = 20 * BLOCK_IDS
 """A page is what lies within so many ids: no query needs to sort, or to count; and of whole blocks."""
-ROWS_AT_A_TIME = 500
-"""So few that Python's garbage collector sees no reason to start; with whole pages it takes a fifth of the time."""
 TAGS_TOGETHER = 50
 """SQL functions take a hundred arguments."""
 
@@ -74,6 +72,14 @@ def pages_of_headers(
         location_id: Its location.
         select: Asks for columns of `header`, and of what it is given: ``header_id``, ``instances``, ``bytes``.
     """
+    pages = _pages_of_headers(engine, snapshot_id, location_id, select)
+    # PostgreSQL, which is another process, finds the next page while one is gone through.
+    return bulk.one_ahead(map(iter, map(list, pages))) if engine.dialect.name == "postgresql" else pages
+
+
+def _pages_of_headers(
+    engine: sa.Engine, snapshot_id: int, location_id: int, select: Callable[[sa.FromClause], sa.Select[Any]]
+) -> Iterator[Iterator[Any]]:
     first, end = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
     ids = header_change.c.header_id
     held = headers_of(snapshot_id, location_id).where(ids >= first, ids < end).subquery("held")
@@ -91,7 +97,7 @@ def pages_of_headers(
                 return
             stop = start - start % PAGE_IDS + PAGE_IDS
             with connection.execute(page, {"first": start, "end": stop}) as rows:
-                yield chain.from_iterable(rows.partitions(ROWS_AT_A_TIME))
+                yield chain.from_iterable(rows.partitions(bulk.ROWS_AT_A_TIME))
 
 
 def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -10,7 +10,8 @@ from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.deciding import PAGE_IDS, ROWS_AT_A_TIME, select_values
+from dicom_sieve.ledger import bulk
+from dicom_sieve.ledger.deciding import PAGE_IDS, select_values
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.snapshots import is_in_snapshot
 from dicom_sieve.ledger.tables import decision, header, header_change, object_, run
@@ -75,7 +76,7 @@ def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> 
                 return
             stop = start + PAGE_IDS
             with connection.execute(page, {"first": start, "end": stop}) as rows:
-                yield from cast("Iterator[DecidedRow]", chain.from_iterable(rows.partitions(ROWS_AT_A_TIME)))
+                yield from cast("Iterator[DecidedRow]", chain.from_iterable(rows.partitions(bulk.ROWS_AT_A_TIME)))
 
 
 def findings_of_series(

@@ -5,18 +5,16 @@ Values are taken as the database holds them, without a type in between: what an 
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger import bulk
 from dicom_sieve.ledger.tables import decision, header, location, object_, run, snapshot
 
 Line = tuple[int, bytes]
 """The id of a row, and the row."""
-FETCHED_ROWS = 500
-"""So few that Python's garbage collector sees no reason to start."""
 _TAILS_REMEMBERED = 65_536
 
 canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -57,8 +55,8 @@ def as_held(dialect: sa.Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElem
 
 def stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
     """Give rows of which only some are in memory."""
-    with connection.execute(query, execution_options={"yield_per": FETCHED_ROWS}) as result:
-        yield from chain.from_iterable(result.partitions())
+    with connection.execute(query, execution_options={"yield_per": bulk.ROWS_AT_A_TIME}) as result:
+        yield from bulk.rows_of(result)
 
 
 def run_lines(connection: sa.Connection, run_number: int, *, state: str | None = None) -> Iterator[Line]:
