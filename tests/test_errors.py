@@ -45,6 +45,9 @@ WORDS = {
     errors.NothingToReportError("r1", "FAILED"): (
         "run r1 is FAILED: there is no report of it; accepted: COMPLETED, INCOMPLETE"
     ),
+    errors.NoServerError("none is named"): (
+        "no Prefect server: none is named; accepted: PREFECT_API_URL, as http://prefect.example.org:4200/api"
+    ),
     errors.SpentCredentialsError("input_s3_parameters"): (
         "input_s3_parameters.credentials were removed from this run when it first started: trigger a new run, "
         "or pass a reference to an AwsCredentials block, which can be started again"

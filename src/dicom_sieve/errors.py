@@ -189,6 +189,20 @@ class NothingToReportError(DicomSieveError):
         return f"run {run_id} is {state}: there is no report of it; accepted: COMPLETED, INCOMPLETE"
 
 
+class NoServerError(DicomSieveError):
+    """A Prefect server that is not there.
+
+    Args:
+        observed: What was seen, in words, without the server's address: it may hold a password.
+    """
+
+    def __init__(self, observed: str) -> None:
+        super().__init__(observed)
+
+    def __str__(self) -> str:
+        return f"no Prefect server: {self.args[0]}; accepted: PREFECT_API_URL, as http://prefect.example.org:4200/api"
+
+
 class SpentCredentialsError(DicomSieveError):
     """A run started again whose credentials were removed when it first started."""
 

@@ -1,6 +1,7 @@
 """The commands. Each opens what it needs, calls one function, and prints."""
 
 import dataclasses
+import shlex
 import sys
 import uuid
 from enum import StrEnum
@@ -246,6 +247,25 @@ def serve(then_segment: ThenSegment = None) -> None:
         text.show_lines(missing)
     sys.stdout.flush()
     serve_deployments(settings.runs_in_flight, then_segment=following)
+
+
+@app.command(epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve deploy --pool dicom")
+def deploy(
+    pool: Annotated[
+        str, typer.Option(help="The work pool; one for processes is made where there is none of this name.")
+    ],
+    then_segment: ThenSegment = None,
+) -> None:
+    """Leave the deployments on the Prefect server that PREFECT_API_URL names, for the workers of a work pool."""
+    from dicom_sieve.flows.deployments import deploy as leave_deployments  # noqa: PLC0415
+    from dicom_sieve.flows.deployments import without_extra  # noqa: PLC0415
+
+    following = None if then_segment is None else read_json_file(then_segment)
+    names = leave_deployments(pool, then_segment=following)
+    text.show_lines(f"deployed {' and '.join(names)}")
+    if missing := without_extra():
+        text.show_lines(missing)
+    text.show_lines(f"a worker, on any machine: prefect worker start --pool {shlex.quote(pool)}")
 
 
 app.add_typer(audit_app)

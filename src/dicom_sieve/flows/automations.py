@@ -1,4 +1,4 @@
-"""Automations of Prefect's server that serving sets up, each once."""
+"""Automations of Prefect's server that serving and deploying set up, each once."""
 
 from typing import Any
 

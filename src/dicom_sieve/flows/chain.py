@@ -71,7 +71,7 @@ def describe_automation(location: Location, parameters: Mapping[str, Any], deplo
     """Describe it: a run that completed on this bucket is followed by one of `SEGMENT` with its id."""
     return AutomationCore(
         name=f"{SEGMENT} follows {CLEAN} on {location.bucket} at {location.endpoint}",
-        description="Made by 'dicom-sieve serve --then-segment'.",
+        description="Made by dicom-sieve, with --then-segment.",
         trigger=EventTrigger(
             posture=Posture.Reactive,
             expect={RUN_COMPLETED},

@@ -1,5 +1,6 @@
-"""Serving the flows: the deployments that consumers call."""
+"""Serving the flows: the deployments that consumers call, run by this process or by the workers of a work pool."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +11,12 @@ from prefect.utilities.callables import ParameterSchema
 from pydantic import BaseModel
 
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.flows import chain, heartbeats
+from dicom_sieve.flows import chain, heartbeats, pools
 from dicom_sieve.flows.automations import set_up
 from dicom_sieve.flows.clean import clean_dicom
 from dicom_sieve.flows.names import DEPLOYMENT, SEGMENT
 from dicom_sieve.flows.parameters import Parameters, SegmentParameters
+from dicom_sieve.objects import Location
 from dicom_sieve.segmentation import missing_packages
 from dicom_sieve.version import __version__
 
@@ -29,21 +31,22 @@ def contract_schema(parameters: type[BaseModel] = Parameters) -> ContractSchema:
     return ContractSchema(**{**schema, "definitions": schema.pop("$defs")})
 
 
-def deployments(name: str = DEPLOYMENT) -> list[RunnerDeployment]:
+def deployments(name: str = DEPLOYMENT, pool: str | None = None) -> list[RunnerDeployment]:
     """Describe the deployments ``clean-dicom/default`` and, with its extra, ``segment-series/default``.
 
     Args:
         name: Another name than ``default``.
+        pool: The work pool whose workers run them; None: whoever serves them.
     """
-    made = [_describe(clean_dicom, Parameters, name)]
+    made = [_describe(clean_dicom, Parameters, name, pool)]
     if not missing_packages():
         from dicom_sieve.flows.segment import segment_series_of_run  # noqa: PLC0415 - it needs the extra
 
-        made.append(_describe(segment_series_of_run, SegmentParameters, name))
+        made.append(_describe(segment_series_of_run, SegmentParameters, name, pool))
     return made
 
 
-def _describe(flow: Flow[..., Any], parameters: type[BaseModel], name: str) -> RunnerDeployment:
+def _describe(flow: Flow[..., Any], parameters: type[BaseModel], name: str, pool: str | None) -> RunnerDeployment:
     made = flow.to_deployment(
         name=name,
         description=flow.description,
@@ -51,6 +54,8 @@ def _describe(flow: Flow[..., Any], parameters: type[BaseModel], name: str) -> R
         tags=["dicom-sieve"],
         enforce_parameter_schema=True,
         entrypoint_type=EntrypointType.MODULE_PATH,
+        work_pool_name=pool,
+        job_variables=None if pool is None else {"env": heartbeats.ENVIRONMENT},
     )
     if not isinstance(made, RunnerDeployment):
         raise TypeError("serve from where no event loop runs")
@@ -71,15 +76,48 @@ def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, then_segme
     Raises:
         InvalidRequestError: What is to be started afterwards is not accepted, or is not installed.
     """
+    following = _read(then_segment)
     served = deployments(name)
-    if then_segment is not None:
-        if missing := without_extra():
-            raise InvalidRequestError((missing,))
-        location, parameters = chain.read_then_segment(then_segment)
-        deployment_id = UUID(str(served[-1].apply()))
-        set_up(chain.describe_automation(location, parameters, deployment_id))
-    set_up(heartbeats.describe_automation())
+    _set_up_automations(served, following)
     serve(*served, limit=runs_in_flight, print_starting_message=False, heartbeat_seconds=heartbeats.HEARTBEAT_SECONDS)
+
+
+def deploy(pool: str, name: str = DEPLOYMENT, *, then_segment: Any = None) -> list[str]:
+    """Leave the deployments on Prefect's server, for the workers of a work pool; what is there is brought up to date.
+
+    Args:
+        pool: Of workers; where there is none of this name, one for processes is made.
+        name: Of the deployments.
+        then_segment: As for `serve_deployments`.
+
+    Returns:
+        The deployments' names, as ``clean-dicom/default``.
+
+    Raises:
+        InvalidRequestError: What is to be started afterwards is not accepted, or is not installed.
+        NoServerError: There is no server to leave them on.
+    """
+    following = _read(then_segment)
+    pools.set_up(pool)
+    made = deployments(name, pool)
+    _set_up_automations(made, following)
+    for one in made:
+        one.apply()
+    return [one.full_name for one in made]
+
+
+def _read(then_segment: Any) -> tuple[Location, Mapping[str, Any]] | None:
+    if then_segment is None:
+        return None
+    if missing := without_extra():
+        raise InvalidRequestError((missing,))
+    return chain.read_then_segment(then_segment)
+
+
+def _set_up_automations(made: Sequence[RunnerDeployment], following: tuple[Location, Mapping[str, Any]] | None) -> None:
+    if following is not None:
+        set_up(chain.describe_automation(*following, UUID(str(made[-1].apply()))))
+    set_up(heartbeats.describe_automation())
 
 
 def without_extra() -> str:

@@ -15,6 +15,8 @@ from dicom_sieve.flows.names import CLEAN, SEGMENT
 
 HEARTBEAT_SECONDS = 30
 """The least that Prefect accepts."""
+ENVIRONMENT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+"""What tells Prefect so in a flow's process."""
 SECONDS_WITHOUT = 90
 """Three heartbeats missed; Prefect looks every 5 s, so that a run is Crashed within 120 s of its death."""
 AUTOMATION = "dicom-sieve: a run that no longer says that it lives is Crashed"
@@ -26,7 +28,7 @@ def describe_automation() -> AutomationCore:
     """Describe it: a run of our flows of which nothing was heard for so long is Crashed."""
     return AutomationCore(
         name=AUTOMATION,
-        description="Made by 'dicom-sieve serve'. The ledger says how far the run came.",
+        description="Made by dicom-sieve. The ledger says how far the run came.",
         trigger=EventTrigger(
             posture=Posture.Proactive,
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
