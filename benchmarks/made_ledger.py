@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.headers import Header
+from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.ledger import bulk
 from dicom_sieve.ledger.tables import header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
@@ -29,6 +30,7 @@ COUNT = """
 INSERT INTO header_change (location_id, header_id, snapshot_id, instances, bytes)
 SELECT location_id, header_id, added_in, COUNT(*), SUM(size) FROM object GROUP BY location_id, header_id, added_in
 """
+SECRET = b"of made ledgers"
 _MODALITIES = ("CR", "DX", "US", "CT", "MG", "CR", "MR", "DX", "CT", "MR")
 _PARTS = ("CHEST", "ABDOMEN", "HEAD", "KNEE", "BREAST", "HAND")
 
@@ -85,7 +87,8 @@ def make_headers(count: int, seed: int = 20_260_101) -> Iterator[MadeHeader]:
             "00200060": (),
             "00281040": (f"HEADER {number}",),  # what makes it distinct
         }
-        made = Header(study, series, "1.2.840.10008.5.1.4.1.1.2", attributes)
+        patient = (f"{(number - 1) // 6:08d}", "MADE")
+        made = Header(study, series, "1.2.840.10008.5.1.4.1.1.2", attributes, patient=patient)
         yield MadeHeader(number, made, f"archive/{(number - 1) // 3:07d}/{number:08d}", objects)
 
 
@@ -175,7 +178,7 @@ def _header_row(one: MadeHeader) -> tuple[Any, ...]:
     known = one.header
     attributes = json.dumps(dict(known.attributes))
     uids = (known.study_instance_uid, known.series_instance_uid, known.sop_class_uid)
-    return (one.id, known.digest, *uids, attributes, None)
+    return (one.id, known.digest(SECRET), *uids, attributes, None, digest_patient(known.patient, SECRET))
 
 
 def _object_rows(objects: Iterable[tuple[MadeHeader, int, ObjectInfo]], modified: Any) -> Iterator[tuple[Any, ...]]:

@@ -29,6 +29,8 @@ OTHERS = {
     0x00200013: "IS",
     0x00280010: "US",
     0x00081030: "LO",
+    0x00100020: "LO",
+    0x00100021: "LO",
     0x00090010: "LO",
     0x00091001: "UN",
     0x00091002: "OB",
@@ -111,7 +113,7 @@ class Maker:
             return struct.pack("<H", self.chance.randrange(512))
         if vr in {"CS", "DA", "AS"}:
             return self.chance.choice(VALUES) + self.chance.choice([b"", b" ", b"\0"])
-        return self.chance.choice([b"", b"12 ", b"some text, of odd length"])
+        return self.chance.choice([b"", b"12 ", b"some text, of odd length", b" 12\\a \0", b" "])
 
     def _sequence(self, tag: int, implicit: bool, depth: int = 0) -> bytes:
         items = []

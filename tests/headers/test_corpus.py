@@ -79,6 +79,18 @@ def values_of(value: object) -> tuple[str, ...]:
     return () if texts == ("",) else texts
 
 
+def patient_with_pydicom(path: Path) -> tuple[str, str] | None:
+    """Patient ID and its issuer, as their bytes are in the file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = pydicom.dcmread(path, force=True)
+    texts = []
+    for tag in (0x00100020, 0x00100021):
+        value = dataset.get_item(tag).value or b"" if tag in dataset else b""
+        texts.append((value if isinstance(value, str) else value.decode("latin-1")).strip(" \0"))
+    return (texts[0], texts[1]) if texts[0] else None
+
+
 def read_with_us(path: Path) -> Values:
     instance = scan_whole(path.read_bytes())
     header = instance.header
@@ -105,6 +117,7 @@ def test_every_readable_file_says_what_pydicom_says(path: Path) -> None:
     empty_uids = {tag for tag in UIDS.values() if expected.get(tag) == ()}  # an empty UID counts as none
 
     assert read_with_us(path) == {tag: texts for tag, texts in expected.items() if tag not in empty_uids}
+    assert scan_whole(path.read_bytes()).header.patient == patient_with_pydicom(path)
 
 
 DUMPED = re.compile(

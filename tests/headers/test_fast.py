@@ -16,6 +16,7 @@ from tests.corpus import FILES
 from tests.headers.made import ATTRIBUTES, UIDS, Maker, Oddity
 from tests.headers.raw import LIMIT, MODALITY, SERIES, UNDEFINED, element, meta, sequence, series
 
+PATIENT = ("00100020", "00100021")
 SEEDS = 20
 OBJECTS_A_SEED = 5_000
 
@@ -65,6 +66,7 @@ def test_made_objects_of_which_a_part_is_held_are_never_judged_by_what_is_missin
 @pytest.mark.parametrize("seed", range(4))
 def test_made_objects_are_read_as_pydicom_reads_them(seed: int) -> None:
     maker, compared = Maker(2000 + seed, Oddity(no_vr=0, lying_length=0, stray_delimiter=0)), 0
+    of_patients = 0
     for number in range(1000):
         data = maker.make()
         answer = careful(data)
@@ -72,26 +74,39 @@ def test_made_objects_are_read_as_pydicom_reads_them(seed: int) -> None:
         theirs = read_with_pydicom(data) if answer.header.defect is None else None
         if theirs is not None:
             ours = {tag: texts for tag, texts in answer.header.attributes.items() if tag != "00080005"}
+            patient = [theirs.pop(tag, ()) for tag in PATIENT]
             assert ours == theirs, number
-            compared += 1
+            assert answer.header.patient == patient_of(*patient), number
+            compared, of_patients = compared + 1, of_patients + (answer.header.patient is not None)
     assert compared > 600
+    assert of_patients > 100
+
+
+def patient_of(patient_id: tuple[str, ...], issuer: tuple[str, ...]) -> tuple[str, str] | None:
+    texts = ["\\".join(one).strip(" \0") for one in (patient_id, issuer)]
+    return None if texts[0] in ("", "\ufffd") else (texts[0], texts[1])
 
 
 def read_with_pydicom(data: bytes) -> dict[str, tuple[str, ...]] | None:
-    """The attributes of the made objects, as pydicom finds them before it converts them (as it does with 0008,0005)."""
+    """The attributes, and whose they are, of the made objects, as pydicom finds them before it converts them
+    (as it does with 0008,0005).
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             dataset = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=True)
         except (NotImplementedError, TypeError, ValueError):  # some names of character sets are too odd for it
             return None
+    raws = [one for one in dataset._dict.values() if isinstance(one, RawDataElement)]
+    if any(one.length == UNDEFINED for one in raws):  # it ends one with the first delimiter, be it a nested sequence's
+        return None
     found: dict[str, tuple[str, ...]] = {}
-    for tag in (*ATTRIBUTES, *UIDS):
+    for tag in (*ATTRIBUTES, *UIDS, *(int(tag, 16) for tag in PATIENT)):
         if tag in UIDS or tag == 0x00080005 or tag not in dataset:
             continue
         raw = dataset._dict[BaseTag(tag)]  # untouched: get_item converts empty ones
         texts: tuple[str, ...] = ("\ufffd",)  # what has no length of its own is no text
-        if isinstance(raw, RawDataElement) and raw.length != UNDEFINED:
+        if isinstance(raw, RawDataElement):
             text = (raw.value or b"").decode("latin-1").rstrip(" \0")
             texts = tuple(part.rstrip(" \0").replace("\0", "\ufffd") for part in text.split("\\")) if text else ()
         found[f"{tag:08X}"] = texts

@@ -1,17 +1,20 @@
 """What a ledger says, as text: two ledgers that say the same give the same bytes, on whichever database.
 
 Left out is what depends on the way there: numbers of rows, times of runs, and what a run had to do to
-know what it knows.
+know what it knows; and what depends on the ledger's secret: a header is named by its content without its patient, a
+patient by all headers that are of them.
 """
 
 import datetime
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger
+from dicom_sieve.headers.header import digest_content
 from dicom_sieve.ledger.tables import (
     computation,
     computation_input,
@@ -41,10 +44,26 @@ def export(ledger: Ledger, *run_ids: str) -> str:
         if run_ids:
             chosen = chosen.where(run.c.id.in_(run_ids))
         numbers = connection.scalars(chosen.order_by(run.c.number)).all()
+        contents, patients = _headers(connection)
+        lines.extend(sorted(json.dumps({"kind": "patient", "headers": sorted(of)}) for of in patients))
         for kind, query in _queries(numbers):
             facts = (_as_fact(kind, row._asdict()) for row in connection.execute(query))
-            lines.extend(sorted(json.dumps(fact, sort_keys=True, default=_plain) for fact in facts))
+            named = ({**fact, "digest": contents.get(fact.get("digest"))} for fact in facts)
+            lines.extend(sorted(json.dumps(fact, sort_keys=True, default=_plain) for fact in named))
     return "".join(f"{line}\n" for line in lines)
+
+
+def _headers(connection: sa.Connection) -> tuple[dict[str | None, str], list[list[str]]]:
+    """Give what stands for each header, by its digest; and for each patient all that stands for their headers."""
+    contents: dict[str | None, str] = {}
+    patients = defaultdict[str, list[str]](list)
+    of = header.c
+    columns = (of.study_instance_uid, of.series_instance_uid, of.sop_class_uid, of.attributes, of.defect)
+    for digest, patient, *content in connection.execute(sa.select(of.digest, of.patient, *columns)):
+        contents[digest] = digest_content(*content, patient=None)
+        if patient is not None:
+            patients[patient].append(contents[digest])
+    return contents, list(patients.values())
 
 
 def _queries(numbers: Any) -> Iterator[tuple[str, sa.Select[Any]]]:
@@ -138,7 +157,9 @@ def _computations(of_runs: sa.ColumnElement[bool]) -> Iterator[tuple[str, sa.Sel
     )
     yield (
         "computation output",
-        sa.select(*what, outputs.series_instance_uid, outputs.uri, outputs.digest, outputs.sop_instance_uid)
+        sa.select(
+            *what, outputs.series_instance_uid, outputs.uri, outputs.digest.label("sha_256"), outputs.sop_instance_uid
+        )
         .select_from(computation.join(run, run.c.number == computation.c.run_number).join(computation_output))
         .where(of_runs),
     )

@@ -46,8 +46,8 @@ def _fill(connection: sa.Connection) -> None:
     [shard] = [store.shard("1", "2", "3", "4")]
     read = {one.info.key: one for one in index_shard(store, shard, Limits()).indexed}
     infos = {one.key: one for one in store.list()}
-    headers = list({one.instance.header.digest: one.instance.header for one in read.values()}.values())
-    numbers = {one.digest: number for number, one in enumerate(headers, 1)}
+    headers = list({one.instance.header.digest(b""): one.instance.header for one in read.values()}.values())
+    numbers = {one.digest(b""): number for number, one in enumerate(headers, 1)}
 
     def of(key: str, number: int, added: int, removed: int | None = None) -> dict[str, Any]:
         one = read.get(key)
@@ -59,7 +59,7 @@ def _fill(connection: sa.Connection) -> None:
             "etag": info.etag,
             "size": info.size,
             "last_modified": info.last_modified,
-            "header_id": one and numbers[one.instance.header.digest],
+            "header_id": one and numbers[one.instance.header.digest(b"")],
             "sop_instance_uid": one and one.instance.sop_instance_uid,
             "added_in": added,
             "removed_in": removed,
@@ -77,8 +77,8 @@ def _fill(connection: sa.Connection) -> None:
         _insert(connection, "snapshot", {**snapshot, "counts": counts})
     _insert(connection, "snapshot", {"id": 4, "location_id": 1, "state": "LISTING", "started_at": NOW})
     for number, one in enumerate(headers, 1):
-        uids = ("study_instance_uid", "series_instance_uid", "sop_class_uid", "defect", "digest")
-        content = {name: getattr(one, name) for name in uids}
+        uids = ("study_instance_uid", "series_instance_uid", "sop_class_uid", "defect")
+        content = {"digest": one.digest(b""), **{name: getattr(one, name) for name in uids}}
         _insert(connection, "header", {"id": number, "attributes": dict(one.attributes), **content})
     _insert(
         connection,

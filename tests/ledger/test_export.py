@@ -13,7 +13,15 @@ from tests.simulated_store import SimulatedStore
 
 
 def mixed_store() -> SimulatedStore:
-    return SimulatedStore({"1": ct(), "2": ct(uid="1.2.3.4.2"), "3": mr(), "4": b"no DICOM", "5": b""})
+    return SimulatedStore(
+        {
+            "1": ct(PatientID="1"),
+            "2": ct(uid="1.2.3.4.2", PatientID="1"),
+            "3": mr(PatientID="2"),
+            "4": b"no DICOM",
+            "5": b"",
+        }
+    )
 
 
 @pytest.fixture
@@ -48,6 +56,7 @@ def test_holds_every_object_and_verdict(ledger: Ledger) -> None:
         "UPDATE object SET etag = 'another' WHERE key = '3'",
         "UPDATE object SET removed_in = added_in WHERE key = '3'",
         "UPDATE header SET attributes = '{}' WHERE defect IS NULL",
+        "UPDATE header SET patient = 'one' WHERE defect IS NULL",
         "INSERT INTO decision SELECT run_number, header_id + 1000, verdict, findings FROM decision LIMIT 1",
         "UPDATE location SET prefix = 'elsewhere/'",
     ],
@@ -58,7 +67,9 @@ def test_shows_an_edit(other: Ledger, edit: str) -> None:
     with other.engine.connect() as connection:
         connection.execute(sa.text("PRAGMA foreign_keys = OFF"))
         connection.execute(
-            sa.text("INSERT INTO header SELECT id + 1000, digest || 'x', NULL, NULL, NULL, '{}', NULL FROM header")
+            sa.text(
+                "INSERT INTO header SELECT id + 1000, digest || 'x', NULL, NULL, NULL, '{}', NULL, NULL FROM header"
+            )
         )
         connection.commit()
         with_headers = export(other)

@@ -27,7 +27,9 @@ CHANGES = 100
 @pytest.fixture
 def sealed(ledger: Ledger) -> Ledger:
     """Five runs on two locations: completed, incomplete, failed; objects came, changed and went."""
-    store = SimulatedStore({f"{number}": ct(f"1.5.{number}", f"1.6.{number}") for number in range(9)})
+    store = SimulatedStore(
+        {f"{number}": ct(f"1.5.{number}", f"1.6.{number}", PatientID=f"{number}") for number in range(9)}
+    )
     other = SimulatedStore({"a/1": mr("1.7.1", "1.8.1"), "a/2": ct("1.7.2", "1.8.2")}, location=ELSEWHERE)
     screen_ct(store, ledger, "first")
     screen_ct(other, ledger, "other")
@@ -91,7 +93,7 @@ class TestAnIntactLedger:
         assert verify(sealed.engine).is_intact
 
     def test_what_a_preview_learnt_is_no_damage_and_is_sealed_by_the_next_run(self, sealed: Ledger) -> None:
-        store = SimulatedStore({"3": ct("1.5.3", "1.6.30"), "7": ct("1.5.7", "1.6.7")})
+        store = SimulatedStore({"3": ct("1.5.3", "1.6.30"), "7": ct("1.5.7", "1.6.7", PatientID="7")})
         preview(Preview(store, one_of("CT")), sealed)
 
         before = verify(sealed.engine)

@@ -33,6 +33,14 @@ SERIES: dict[str, list[dict[str, Any]]] = {
     "1.14": [{**GOOD, "Modality": HOSTILE}] * 7,
     "1.15": [*[{**GOOD, "PatientAge": "045Y"}], *[{**GOOD, "LongitudinalTemporalInformationModified": "REMOVED"}] * 4],
 }
+PATIENTS: dict[str, dict[str, Any]] = {
+    "1.2": {"PatientID": "1"},  # as series 1.1
+    "1.3": {"PatientID": "1", "IssuerOfPatientID": "ELSEWHERE"},
+    "1.4": {"PatientID": ""},
+    "1.5": {},
+    "1.6": {"PatientID": "<i>6|"},
+}
+"""Of each other series another."""
 DEFECTS = ("NOT_DICOM", "EMPTY_OBJECT", "CORRUPT", "TOO_LARGE", "UNREADABLE", "GONE", "NO_SERIES")
 
 
@@ -41,9 +49,10 @@ def instances() -> Iterator[tuple[str, bytes]]:
     for series, made in SERIES.items():
         for number, attributes in enumerate(made):
             uid = f"{series}.{max(number, 1) if series == '1.1' else number}"
+            patient: dict[str, Any] = PATIENTS.get(series, {"PatientID": series.partition(".")[2]})
             yield (
                 f"{series}/{number:02}.dcm",
-                make_instance(series_instance_uid=series, SOPInstanceUID=uid, **attributes),
+                make_instance(series_instance_uid=series, SOPInstanceUID=uid, **attributes, **patient),
             )
 
 

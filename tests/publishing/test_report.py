@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
@@ -84,6 +85,14 @@ class Asked:
         return {uid for (uid,) in self.rows(query + self.left(places))}
 
 
+PATIENTS = """
+SELECT COUNT(DISTINCT header.patient), SUM(CASE WHEN header.patient IS NULL THEN 1 ELSE 0 END)
+FROM instance_decision AS decided
+JOIN object ON object.key = decided.object_key AND object.etag = decided.etag
+JOIN header ON header.id = object.header_id
+WHERE decided.run_id = :run AND decided.defect IS NULL AND """
+
+
 class TestTheFigures:
     def test_are_those_of_the_views(self, screened: Ledger) -> None:
         asked = Asked(screened, "made")
@@ -96,6 +105,14 @@ class TestTheFigures:
             assert amount.instances == asked.count(f"verdict = '{verdict}'")
         assert figures.passed.series == asked.count("verdict = 'PASSED'", "DISTINCT series_instance_uid")
         assert figures.passed.studies == asked.count("verdict = 'PASSED'", "DISTINCT study_instance_uid")
+        [(patients, without)] = asked.rows(f"{PATIENTS} 1 = 1")
+        [(passed, _)] = asked.rows(f"{PATIENTS} decided.verdict = 'PASSED'")
+        assert (figures.looked_at.patients, figures.passed.patients, figures.without_patient) == (
+            patients,
+            passed,
+            without,
+        )
+        assert figures.discarded.patients == patients - passed
         assert figures.looked_at.series == len(asked.rows("SELECT 1 FROM series_decision WHERE run_id = :run"))
         assert {name: count for name, count in figures.selections.items() if count} == dict(asked.rows(SELECTION))
         by_defect = (
@@ -157,6 +174,23 @@ class TestTheFigures:
         assert report.duplicates == (1, 1)
         assert all(one.only for one in report.figures.criteria)
 
+    def test_of_patients_are_those_that_pydicom_reads(self, made: Ledger) -> None:
+        patients = [(each.get("PatientID"), each.get("IssuerOfPatientID")) for _, each in readable()]
+
+        figures = make_report(made.run("made")).figures
+
+        assert figures.looked_at.patients == len({one for one in patients if one[0]}) == 12
+        assert figures.without_patient == sum(not one for one, _ in patients) == 14
+
+    def test_hold_no_patient(self, made: Ledger) -> None:
+        kept = sql(made, "SELECT DISTINCT patient FROM header WHERE patient IS NOT NULL")
+
+        assert all(re.fullmatch("[0-9a-f]{32}", one) for (one,) in kept)
+        for how in ("html", "markdown", "json"):
+            text = render(make_report(made.run("made")), how)
+            assert "ELSEWHERE" not in text
+            assert not any(one in text for (one,) in kept)
+
     def test_of_values_are_those_that_pydicom_reads(self, made: Ledger) -> None:
         codes: Counter[str] = Counter()
         for _, dataset in readable():
@@ -193,7 +227,7 @@ class TestTheFigures:
         tally, values = Tally([criterion]), (json.dumps([[one, one]]) for one in codes)
 
         tracemalloc.start()
-        tally.add(("1.1", "1.1.1", 10, 1, None, '["NOT_MET"]', text) for text in values)
+        tally.add(("1.1", "1.1.1", None, 10, 1, None, '["NOT_MET"]', text) for text in values)
         [one] = tally.figures(3_000, 300, 5).criteria
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -290,6 +324,7 @@ rows = st.lists(
     st.tuples(
         st.sampled_from([None, "1.1", "1.2"]),
         st.sampled_from(["1.1.1", "1.1.2", "1.2.1", "1.2.2"]),
+        st.sampled_from([None, "a", "b"]),
         st.integers(1, 9),
         st.integers(0, 99),
         st.sampled_from([None, None, None, "CORRUPT"]),
@@ -307,20 +342,22 @@ class TestAttrition:
             (
                 study,
                 None if defect else series,
+                patient,
                 count,
                 size,
                 defect,
                 json.dumps([] if defect else findings),
                 "[[null, null, null]]",
             )
-            for study, series, count, size, defect, findings in rows
+            for study, series, patient, count, size, defect, findings in rows
         )
-        listed = sum(row[2] for row in rows)
+        listed = sum(row[3] for row in rows)
 
-        figures = tally.figures(listed, sum(row[3] for row in rows), 5)
+        figures = tally.figures(listed, sum(row[4] for row in rows), 5)
 
         assert figures.looked_at.instances == figures.passed.instances + figures.discarded.instances
         assert figures.looked_at.bytes == figures.passed.bytes + figures.discarded.bytes
+        assert figures.looked_at.patients == figures.passed.patients + figures.discarded.patients
         assert figures.looked_at.series == figures.passed.series + figures.discarded.series
         assert listed == sum(figures.defects.values()) + figures.judged.instances
         instances, series = figures.judged.instances, figures.judged.series

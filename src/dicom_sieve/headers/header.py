@@ -1,11 +1,11 @@
 """A header: what the ledger keeps of an object. Equal headers are stored once, and many objects point to one."""
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 
 
 class Defect(StrEnum):
@@ -52,6 +52,8 @@ class Header:
             top-level DA, CS and AS attribute of the object. An attribute without a value has the empty tuple. Trailing
             padding is taken off, and a NUL or an undecodable value inside is U+FFFD, as databases cannot hold NULs.
         defect: Why the object cannot be judged, or None.
+        patient: Patient ID (0010,0020) and its issuer (0010,0021, or ""), None where there is no Patient ID. The ledger
+            keeps a digest of it alone, see `digest_patient`.
     """
 
     study_instance_uid: str | None = None
@@ -59,12 +61,21 @@ class Header:
     sop_class_uid: str | None = None
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defect: Defect | None = None
+    patient: tuple[str, str] | None = field(default=None, repr=False)
 
-    @cached_property
-    def digest(self) -> str:
-        """Identify the header by its content; see `digest_content`."""
+    def digest(self, secret: bytes) -> str:
+        """Identify the header by its content; see `digest_content`.
+
+        Args:
+            secret: Of the ledger, see `digest_patient`.
+        """
         return digest_content(
-            self.study_instance_uid, self.series_instance_uid, self.sop_class_uid, self.attributes, self.defect
+            self.study_instance_uid,
+            self.series_instance_uid,
+            self.sop_class_uid,
+            self.attributes,
+            self.defect,
+            patient=digest_patient(self.patient, secret),
         )
 
 
@@ -74,10 +85,26 @@ def digest_content(
     sop_class_uid: str | None,
     attributes: Mapping[str, Sequence[str]],
     defect: str | None,
+    *,
+    patient: str | None,
 ) -> str:
-    """Give a header's digest: SHA-256 over canonical JSON, as hex."""
+    """Give a header's digest: SHA-256 over canonical JSON, as hex. Where no patient is known, none is in it."""
     content = [study_instance_uid, series_instance_uid, sop_class_uid, dict(attributes), defect]
+    if patient is not None:
+        content.append(patient)
     return hashlib.sha256(_canonical(content).encode()).hexdigest()
+
+
+def digest_patient(patient: tuple[str, str] | None, secret: bytes) -> str | None:
+    """Give what stands for a patient in one ledger (ADR 16): HMAC with SHA-256, its first 128 bits as hex.
+
+    Args:
+        patient: See `Header`.
+        secret: Of the ledger: without it nobody can tell whose digest this is by trying Patient IDs.
+    """
+    if patient is None:
+        return None
+    return hmac.digest(secret, _canonical(patient).encode(), "sha256")[:16].hex()
 
 
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode

@@ -15,6 +15,9 @@ SOP_INSTANCE_UID = 0x00080018
 STUDY_INSTANCE_UID = 0x0020000D
 SERIES_INSTANCE_UID = 0x0020000E
 UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+PATIENT_ID = 0x00100020
+ISSUER_OF_PATIENT_ID = 0x00100021
+PATIENT = frozenset({PATIENT_ID, ISSUER_OF_PATIENT_ID})
 LONGEST_UID = 256
 """In characters: four times what PS3.5 6.2 allows. No database can index texts of any length."""
 
@@ -27,7 +30,7 @@ Texts = tuple[str, ...]
 @cache
 def wanted_tags() -> frozenset[int]:
     """Give the tags of all elements that a header is made of."""
-    return header_tags() | UIDS
+    return header_tags() | UIDS | PATIENT
 
 
 def texts_of(value: bytes | None) -> Texts:
@@ -43,6 +46,12 @@ def uid_of(values: Mapping[int, Texts], tag: int) -> str | None:
     return "\\".join(values.get(tag, ())) or None
 
 
+def patient_of(values: Mapping[int, Texts]) -> tuple[str, str] | None:
+    """Give Patient ID and its issuer: both together identify a patient (PS3.3 C.7.1.1). Their bytes are compared."""
+    patient, issuer = ("\\".join(values.get(tag, ())).strip(PADDING) for tag in (PATIENT_ID, ISSUER_OF_PATIENT_ID))
+    return (patient, issuer) if patient and patient != NOT_TEXT else None
+
+
 def is_damaged_uid(tag: int, texts: Texts) -> bool:
     """Tell whether an element should hold a UID and holds none that a ledger could."""
     return tag in UIDS and (texts == (NOT_TEXT,) or len("\\".join(texts)) > LONGEST_UID)
@@ -55,6 +64,7 @@ def header_of(values: Mapping[int, Texts]) -> Header:
         study_instance_uid=uid_of(values, STUDY_INSTANCE_UID),
         series_instance_uid=series,
         sop_class_uid=uid_of(values, SOP_CLASS_UID),
-        attributes={f"{tag:08X}": texts for tag, texts in sorted(values.items()) if tag not in UIDS},
+        attributes={f"{tag:08X}": texts for tag, texts in sorted(values.items()) if tag not in UIDS | PATIENT},
         defect=None if series else Defect.NO_SERIES,
+        patient=patient_of(values),
     )

@@ -23,6 +23,9 @@ PAGE_IDS = 20 * BLOCK_IDS
 TAGS_TOGETHER = 50
 """SQL functions take a hundred arguments."""
 
+PAGE_FIRST, PAGE_END = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
+"""Of a query for one page of headers: its ids, the end excluded."""
+
 _COLUMNS = ("run_number", "header_id", "verdict", "findings")
 
 HeaderRow = tuple[int, str, str | None, int, int, str | None, str]
@@ -70,7 +73,8 @@ def pages_of_headers(
         engine: The ledger's.
         snapshot_id: Which snapshot.
         location_id: Its location.
-        select: Asks for columns of `header`, and of what it is given: ``header_id``, ``instances``, ``bytes``.
+        select: Asks for columns of `header`, and of what it is given: ``header_id``, ``instances``, ``bytes``. It may
+            ask for rows of other tables, too, if it says which headers they belong to.
     """
     pages = _pages_of_headers(engine, snapshot_id, location_id, select)
     # PostgreSQL, which is another process, finds the next page while one is gone through.
@@ -80,15 +84,14 @@ def pages_of_headers(
 def _pages_of_headers(
     engine: sa.Engine, snapshot_id: int, location_id: int, select: Callable[[sa.FromClause], sa.Select[Any]]
 ) -> Iterator[Iterator[Any]]:
-    first, end = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
     ids = header_change.c.header_id
-    held = headers_of(snapshot_id, location_id).where(ids >= first, ids < end).subquery("held")
+    held = headers_of(snapshot_id, location_id).where(ids >= PAGE_FIRST, ids < PAGE_END).subquery("held")
     page = (
         select(held)
         .select_from(held.join(header, header.c.id == held.c.header_id))
-        .where(header.c.id >= first, header.c.id < end)
+        .where(header.c.id >= PAGE_FIRST, header.c.id < PAGE_END)
     )
-    following = sa.select(sa.func.min(ids)).where(header_change.c.location_id == location_id, ids >= first)
+    following = sa.select(sa.func.min(ids)).where(header_change.c.location_id == location_id, ids >= PAGE_FIRST)
     stop = 0
     while True:
         with engine.connect() as connection:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from dicom_sieve.headers import Header, Instance
+from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.ledger import bulk, header_changes
-from dicom_sieve.ledger.tables import BigKey, QueryableJson, UtcDateTime, header, object_
+from dicom_sieve.ledger.tables import BigKey, QueryableJson, UtcDateTime, header, object_, patient_key
 from dicom_sieve.objects import ObjectInfo
 
 PAGE_ROWS = 10_000
@@ -21,6 +22,7 @@ _headers = bulk.staging(
     sa.Column("sop_class_uid", sa.Text),
     sa.Column("attributes", QueryableJson),
     sa.Column("defect", sa.Text),
+    sa.Column("patient", sa.Text),
 )
 _read = bulk.staging(
     "staged_read",
@@ -105,7 +107,10 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
     """
     if not indexed:
         return 0
-    _store_headers(connection, {one.instance.header.digest: one.instance.header for one in indexed})
+    secret = connection.execute(sa.select(patient_key.c.secret)).scalar_one()
+    distinct = {id(one.instance.header): one.instance.header for one in indexed}  # those of a series share one
+    digests = {number: one.digest(secret) for number, one in distinct.items()}
+    _store_headers(connection, {digests[number]: one for number, one in distinct.items()}, secret)
     as_moment = bulk.stored(connection, object_.c.last_modified)
     bulk.stage(
         connection,
@@ -113,7 +118,7 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
         (
             (
                 one.id,
-                one.instance.header.digest,
+                digests[id(one.instance.header)],
                 one.instance.sop_instance_uid,
                 one.info.etag,
                 one.info.size,
@@ -139,7 +144,7 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
     return connection.execute(sa.update(object_).where(is_new).values(header_id=header.c.id, **values)).rowcount
 
 
-def _store_headers(connection: sa.Connection, headers: Mapping[str, Header]) -> None:
+def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], secret: bytes) -> None:
     """Store those that are new, in one order for all writers: then no two wait for each other in a ring."""
     rows = (
         (
@@ -149,6 +154,7 @@ def _store_headers(connection: sa.Connection, headers: Mapping[str, Header]) -> 
             one.sop_class_uid,
             json.dumps(dict(one.attributes)),
             one.defect and one.defect.value,
+            digest_patient(one.patient, secret),
         )
         for digest, one in headers.items()
     )

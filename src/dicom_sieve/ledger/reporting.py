@@ -5,20 +5,18 @@ Object rows are not touched, but for duplicates: how many instances of a header 
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger import bulk
-from dicom_sieve.ledger.deciding import PAGE_IDS, select_values
+from dicom_sieve.ledger.deciding import PAGE_END, PAGE_FIRST, pages_of_headers, select_values
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.snapshots import is_in_snapshot
 from dicom_sieve.ledger.tables import decision, header, header_change, object_, run
 
-DecidedRow = tuple[str | None, str | None, int, int, str | None, str, str]
-"""Study and Series Instance UID; instances and bytes in the run's snapshot; defect; findings as JSON; a text that
-stands for the values asked for, see `deciding.read_values`."""
+DecidedRow = tuple[str | None, str | None, str | None, int, int, str | None, str, str]
+"""Study and Series Instance UID; the patient's digest; instances and bytes in the run's snapshot; defect; findings as
+JSON; a text that stands for the values asked for, see `deciding.read_values`."""
 
 
 class Duplicates(NamedTuple):
@@ -41,42 +39,27 @@ def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> 
         run_number: Of a run that has a snapshot.
         tags: Attributes whose values are asked for, as eight upper-case hex digits; one or more.
     """
-    first, end = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
-    snapshot_id, location_id = _place(engine, run_number)
-    ids = decision.c.header_id
-    held = headers_of(snapshot_id, location_id)
-    held_ids = held.selected_columns.header_id
-    of_page = held.where(held_ids >= first, held_ids < end).subquery("held")
-    of_run = sa.select(ids, sa.cast(decision.c.findings, sa.Text).label("findings")).where(
-        decision.c.run_number == run_number, ids >= first, ids < end
-    )
-    # PostgreSQL expects few rows of three ranges of ids that are one and the same, and would look each of them up.
-    decided = of_run.cte("decided").prefix_with("MATERIALIZED", dialect="postgresql")
-    page = (
-        sa.select(
+
+    def select(held: sa.FromClause) -> sa.Select[Any]:
+        ids = decision.c.header_id
+        of_page = sa.select(ids, sa.cast(decision.c.findings, sa.Text).label("findings")).where(
+            decision.c.run_number == run_number, ids >= PAGE_FIRST, ids < PAGE_END
+        )
+        # PostgreSQL expects few rows of three ranges of ids that are one and the same, and would look each of them up.
+        decided = of_page.cte("decided").prefix_with("MATERIALIZED", dialect="postgresql")
+        return sa.select(
             header.c.study_instance_uid,
             header.c.series_instance_uid,
-            of_page.c.instances,
-            of_page.c.bytes,
+            header.c.patient,
+            held.c.instances,
+            held.c.bytes,
             header.c.defect,
             decided.c.findings,
             select_values(engine.dialect, tags),
-        )
-        .select_from(
-            of_page.join(header, header.c.id == of_page.c.header_id).join(decided, decided.c.header_id == header.c.id)
-        )
-        .where(header.c.id >= first, header.c.id < end)
-    )
-    following = sa.select(sa.func.min(ids)).where(decision.c.run_number == run_number, ids >= first)
-    stop = 0
-    while True:
-        with engine.connect() as connection:
-            start = connection.scalar(following, {"first": stop})
-            if start is None:
-                return
-            stop = start + PAGE_IDS
-            with connection.execute(page, {"first": start, "end": stop}) as rows:
-                yield from cast("Iterator[DecidedRow]", chain.from_iterable(rows.partitions(bulk.ROWS_AT_A_TIME)))
+        ).where(decided.c.header_id == header.c.id)
+
+    for page in pages_of_headers(engine, *_place(engine, run_number), select):
+        yield from page
 
 
 def findings_of_series(

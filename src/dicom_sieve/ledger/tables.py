@@ -111,11 +111,19 @@ header = sa.Table(
     sa.Column("sop_class_uid", sa.Text),
     sa.Column("attributes", QueryableJson, nullable=False),
     sa.Column("defect", sa.Text),
+    sa.Column("patient", sa.Text),
     sa.Index("header_series_instance_uid", "series_instance_uid"),
     sa.Index("header_study_instance_uid", "study_instance_uid"),
 )
 _is_defective = header.c.defect.is_not(None)
 sa.Index("header_defect", header.c.defect, sqlite_where=_is_defective, postgresql_where=_is_defective)
+
+patient_key = sa.Table(
+    "patient_key",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("secret", sa.LargeBinary, nullable=False),
+)
 
 object_ = sa.Table(
     "object",
@@ -242,6 +250,7 @@ computation = sa.Table(
     sa.Column("finished_at", UtcDateTime),
     sa.Column("identity", sa.Text, nullable=False, server_default=""),
     sa.Column("holder", sa.Text, nullable=False, server_default=""),
+    sa.Column("expires_at", UtcDateTime),
     sa.Index("computation_run_number", "run_number"),
     sa.Index("computation_identity", "identity"),
 )

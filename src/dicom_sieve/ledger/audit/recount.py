@@ -166,7 +166,7 @@ def recount_headers(
     rows = 0
     for row_id, digest, *content in _told(lines.stream(connection, query), advance):
         rows += 1
-        if _digest(*content) != digest:
+        if _digest(content) != digest:
             tell(row_id)
     return rows
 
@@ -174,7 +174,7 @@ def recount_headers(
 def digest_header(connection: sa.Connection, header_id: int) -> tuple[str, str] | None:
     """Give the digest of a header that the ledger has, and that of its content as it is now; None: it has no such."""
     for _, digest, *content in connection.execute(_headers(connection.dialect).where(header.c.id == header_id)):
-        return str(digest), _digest(*content)
+        return str(digest), _digest(content)
     return None
 
 
@@ -188,12 +188,14 @@ def _headers(dialect: sa.Dialect) -> sa.Select[Any]:
         columns.sop_class_uid,
         lines.as_held(dialect, columns.attributes),
         columns.defect,
+        columns.patient,
     ).order_by(columns.id)
 
 
-def _digest(study: Any, series: Any, sop_class: Any, attributes: Any, defect: Any) -> str:
+def _digest(content: Sequence[Any]) -> str:
+    study, series, sop_class, attributes, defect, patient = content
     try:
-        return digest_content(study, series, sop_class, json.loads(attributes), defect)
+        return digest_content(study, series, sop_class, json.loads(attributes), defect, patient=patient)
     except (ValueError, TypeError):  # no JSON, or not of this kind: like no header
         return ""
 

@@ -39,8 +39,9 @@ PLACEHOLDERS = {ValueRepresentation.DA: "19000101", ValueRepresentation.AS: "000
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How much: studies and series of instances that could be judged, objects and their bytes."""
+    """How much: patients, studies and series of instances that could be judged, objects and their bytes."""
 
+    patients: int = 0
     studies: int = 0
     series: int = 0
     instances: int = 0
@@ -100,8 +101,9 @@ class Figures:
 
     Attributes:
         looked_at: What could be judged, and what could not.
-        passed: Studies and series: of which any instance passed.
-        discarded: Studies and series: of which none passed.
+        passed: Patients, studies and series: of which any instance passed.
+        discarded: Patients, studies and series: of which none passed.
+        without_patient: Instances that could be judged and of which no patient is known.
         unread: Objects that the run could not read; 0 but for an INCOMPLETE run.
         defects: Objects that could not be judged, by defect.
         judged: Instances that could be, and their series.
@@ -115,6 +117,7 @@ class Figures:
     looked_at: Amount
     passed: Amount
     discarded: Amount
+    without_patient: int
     unread: int
     defects: Mapping[str, int]
     judged: Amount
@@ -181,7 +184,7 @@ class _Values:
 class Tally:
     """Takes a run's decided headers in, one after the other, and gives figures.
 
-    Series and studies are kept by the hash of their UID: some 100 bytes each.
+    Series, studies and patients are kept by the hash of what stands for them: some 100 bytes each.
 
     Args:
         criteria: The run's.
@@ -195,6 +198,8 @@ class Tally:
         self._states = SeriesStates(len(self.criteria))
         self._series: dict[int, int] = {}
         self._studies: dict[int, bool] = {}
+        self._patients: dict[int, bool] = {}
+        self._without_patient = 0
         self._partial: list[str] = []
         self._known: dict[tuple[str, str | None, str], _Kind] = {}
         self._characters = 0
@@ -204,8 +209,8 @@ class Tally:
 
     def add(self, rows: Iterable[DecidedRow]) -> None:
         """Take headers in."""
-        known, series_states, studies = self._known, self._series, self._studies
-        for study, series, instances, size, defect, findings, values in rows:
+        known, series_states, studies, patients = self._known, self._series, self._studies, self._patients
+        for study, series, patient, instances, size, defect, findings, values in rows:
             kind = known.get((findings, defect, values)) or self._meet(findings, defect, values)
             kind.instances += instances
             kind.bytes += size
@@ -219,6 +224,11 @@ class Tally:
             if study is not None:
                 key = hash(study)
                 studies[key] = studies.get(key, False) or kind.state == PASSED
+            if patient is None:
+                self._without_patient += instances
+            else:
+                key = hash(patient)
+                patients[key] = patients.get(key, False) or kind.state == PASSED
 
     def figures(self, listed: int, size: int, min_cell: int) -> Figures:
         """Give what came of all of them.
@@ -230,26 +240,29 @@ class Tally:
         """
         self._fold()
         by_state = Counter(self._series.values())
-        results = {how: Amount(0, 0, *of) for how, of in self._results.items()}
+        results = {how: Amount(0, 0, 0, *of) for how, of in self._results.items()}
         judged = {findings: of for (defect, findings), of in results.items() if defect is None}
         passed = {findings: of for findings, of in judged.items() if set(findings) <= {Finding.MET}}
         selections = dict.fromkeys(("WHOLE", "PARTIAL", "NONE"), 0)
         for number, series in by_state.items():
             selections[self._states.selection(number)] += series
-        studies, kept = len(self._studies), sum(self._studies.values())
+        studies, kept_studies = len(self._studies), sum(self._studies.values())
+        patients, kept_patients = len(self._patients), sum(self._patients.values())
         series = len(self._series)
         return Figures(
-            looked_at=Amount(studies, series, listed, size),
-            passed=Amount(kept, series - selections["NONE"], _instances(passed), _bytes(passed)),
+            looked_at=Amount(patients, studies, series, listed, size),
+            passed=Amount(kept_patients, kept_studies, series - selections["NONE"], _instances(passed), _bytes(passed)),
             discarded=Amount(
-                studies - kept,
+                patients - kept_patients,
+                studies - kept_studies,
                 selections["NONE"],
                 _instances(results) - _instances(passed),
                 _bytes(results) - _bytes(passed),
             ),
+            without_patient=self._without_patient,
             unread=listed - _instances(results),
             defects=_by_defect(results),
-            judged=Amount(studies, series, _instances(judged), _bytes(judged)),
+            judged=Amount(patients, studies, series, _instances(judged), _bytes(judged)),
             steps=tuple(self._steps(judged, by_state)),
             criteria=tuple(self._criterion(place, judged, min_cell) for place in range(len(self.criteria))),
             selections=selections,

@@ -13,7 +13,7 @@ from dicom_sieve.headers import Defect
 from dicom_sieve.publishing.report.attrition import NARROW, WIDE, svg_of
 from dicom_sieve.publishing.report.plain import amounts, citation, why_partial
 from dicom_sieve.publishing.report.report import Report
-from dicom_sieve.publishing.report.words import counted, headed, size_of, spoken
+from dicom_sieve.publishing.report.words import counted, describe_patients, headed, size_of, spoken
 
 BAR_WIDTH = 200
 """Of the longest bar, in the units of its drawing."""
@@ -51,7 +51,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        counted=counted, size=size_of, spoken=spoken, headed=headed, why=why_partial, length_of=_length_of
+        counted=counted,
+        size=size_of,
+        spoken=spoken,
+        headed=headed,
+        patients=describe_patients,
+        why=why_partial,
+        length_of=_length_of,
     )
     return environment
 

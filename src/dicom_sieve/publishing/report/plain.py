@@ -10,7 +10,13 @@ from typing import Any
 from dicom_sieve.publishing.report.attrition import mermaid_of
 from dicom_sieve.publishing.report.distribution import Bar
 from dicom_sieve.publishing.report.report import Report
-from dicom_sieve.publishing.report.words import counted, describe_findings, reasons_to_discard, size_of
+from dicom_sieve.publishing.report.words import (
+    counted,
+    describe_findings,
+    describe_patients,
+    reasons_to_discard,
+    size_of,
+)
 
 FORMAT = "dicom-sieve report"
 FORMAT_VERSION = 1
@@ -30,7 +36,7 @@ def as_json(report: Report) -> str:
             for given, one, of in zip(run.criteria, report.criteria, figures.criteria, strict=True)
         ],
         "counts": {name: asdict(amount) for name, amount in amounts(report).items()},
-        "patients": None,
+        "without_patient": figures.without_patient,
         "unread": figures.unread,
         "defects": figures.defects,
         "attrition": [asdict(step) for step in figures.steps],
@@ -107,10 +113,11 @@ def _markdown(report: Report) -> Iterator[str]:
     yield from (f"{number}. {inert_markdown(one.describe())}" for number, one in enumerate(report.criteria, 1))
     yield from ("", "## Counts")
     rows = [
-        (name.replace("_", " "), of.studies, of.series, of.instances, size_of(of.bytes))
+        (name.replace("_", " "), of.patients, of.studies, of.series, of.instances, size_of(of.bytes))
         for name, of in amounts(report).items()
     ]
-    yield from _table(("", "studies", "series", "instances", "size"), rows)
+    yield from _table(("", "patients", "studies", "series", "instances", "size"), rows)
+    yield from (describe_patients(figures.without_patient), "")
     yield from ("## Attrition", "", "```mermaid", mermaid_of(report), "```", "", "## Reasons to discard")
     reasons = reasons_to_discard(report.criteria, [one.findings for one in figures.criteria], figures.defects)
     yield from _table(("reason", "", "objects"), reasons)

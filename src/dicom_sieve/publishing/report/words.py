@@ -77,6 +77,14 @@ def describe_findings(findings: Sequence[str]) -> str:
     return ", ".join(missed) or "passed"
 
 
+def describe_patients(without: int) -> str:
+    """Say how patients are counted, and of how many instances none is known."""
+    rest = f"; {counted(without, 'instance')} {_have(without)} none that is known" if without else ""
+    return (
+        f"Patients are told apart by Patient ID and its issuer, of which the ledger keeps a keyed digest alone{rest}."
+    )
+
+
 def counted(number: int, noun: str) -> str:
     """Give ``1 instance``, ``12,340 instances``, ``2 studies``, ``3 series``."""
     if number == 1 or noun == "series":

@@ -1,0 +1,80 @@
+"""Patients are told apart, and told to nobody: what the ledger keeps of them, in this version and of earlier ones."""
+
+from pathlib import Path
+
+from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.database import connect, upgrade
+from dicom_sieve.publishing.report import make_report
+from dicom_sieve.stores import DirectoryStore
+from tests.ledger.first_version import make_first_version, store_of_old
+from tests.ledger.vandal import vandal
+from tests.screening.screenings import ct, screen_ct, sql
+from tests.simulated_store import SimulatedStore
+
+PATIENTS = "SELECT DISTINCT patient FROM header ORDER BY patient"
+
+
+def two_patients() -> SimulatedStore:
+    """Equal headers of two patients, one of them twice."""
+    patients = {"1": "A", "2": " A ", "3": "B"}
+    return SimulatedStore({key: ct(uid=f"1.9.{key}", PatientID=one) for key, one in patients.items()})
+
+
+def test_equal_headers_of_two_patients_are_two(ledger: Ledger) -> None:
+    screen_ct(two_patients(), ledger, "a")
+
+    figures = make_report(ledger.run("a")).figures
+
+    assert (figures.looked_at.patients, figures.without_patient) == (2, 0)
+    assert (figures.looked_at.studies, figures.looked_at.series) == (1, 1)
+    assert sql(ledger, "SELECT count(*) FROM header")[0] == (2,)
+
+
+def test_nobody_can_tell_who_is_in_two_ledgers(tmp_path: Path) -> None:
+    kept = []
+    for name in ("one", "other"):
+        with open_ledger(f"sqlite:///{tmp_path / name}") as ledger:
+            screen_ct(two_patients(), ledger, "a")
+            kept.append({patient for (patient,) in sql(ledger, PATIENTS)})
+
+    assert [len(one) for one in kept] == [2, 2]
+    assert kept[0].isdisjoint(kept[1])
+
+
+def test_a_patient_that_was_changed_is_found(ledger: Ledger) -> None:
+    screen_ct(two_patients(), ledger, "a")
+    for edit in ("UPDATE header SET patient = NULL", "UPDATE header SET patient = 'x'"):
+        with vandal(ledger) as connection:
+            connection.exec_driver_sql(f"{edit} WHERE id = 1")
+
+        assert [(one.table, one.row) for one in verify(ledger.engine).damages] == [("header", 1)]
+
+
+def test_of_an_earlier_ledger_are_not_known_until_an_object_changes(ledger_url: str) -> None:
+    make_first_version(ledger_url)
+    engine = connect(ledger_url)
+    upgrade(engine)
+    engine.dispose()
+    store = store_of_old()
+
+    with open_ledger(ledger_url) as ledger:
+        screen_ct(store, ledger, "before")
+        store.put("1", ct("1.5.1", "1.6.1", PatientID="A"))
+        screen_ct(store, ledger, "after")
+
+        found = [make_report(ledger.run(one)).figures for one in ("before", "after")]
+        assert [(one.looked_at.patients, one.without_patient) for one in found] == [(0, 4), (1, 3)]
+        assert verify(ledger.engine).is_intact
+
+
+def test_are_in_no_file_in_clear(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1").write_bytes(ct(PatientID="PLANTED-4711"))
+    with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        store = DirectoryStore(tmp_path / "images")
+        screen_ct(store, ledger, "a", output=DirectoryStore(tmp_path / "published"))
+
+    written = [one for one in tmp_path.rglob("*") if one.is_file() and one.parent.name != "images"]
+    assert len(written) > 3
+    assert not any(b"4711" in one.read_bytes() for one in written)
