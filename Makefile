@@ -30,7 +30,7 @@ check: install ## formatting, lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install ## measure, and write docs/performance.md (LARGE=1: a million objects, too)
+bench: install ## measure, and write docs/performance.md and docs/scale.md (LARGE=1: a million objects, too)
 	$(BIN)/python -m benchmarks $(if $(LARGE),--large) $(ARGS)
 
 format: install ## rewrite the formatting

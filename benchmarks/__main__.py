@@ -1,25 +1,25 @@
 """Run the benchmarks, one after the other, each in a process of its own; keep the figures and put them in the docs.
 
-``results.json`` holds the last figures of each; ``docs/performance.md`` shows them between its markers.
+``results.json`` holds the last figures of each; ``docs/performance.md`` shows them between its markers, and
+``docs/scale.md`` what follows from them for larger buckets.
 """
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import render, render_promises
+from benchmarks import scale
+from benchmarks.measure import put_figures, render, render_promises
 
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
 BENCHMARKS = ("scan", "index", "far", "memory", "ledger", "audit")
 HAVE_LARGE = ("memory", "ledger", "audit")
 PROMISES = "promises"
-_PLACE = re.compile(r"(?<=<!-- figures: )(\w+)( -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,21 +47,19 @@ def _kept() -> dict[str, Any]:
 def _keep(results: Mapping[str, Any]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     DOCUMENT.write_text(fill(DOCUMENT.read_text(encoding="utf-8"), results), encoding="utf-8")
+    if set(results) >= scale.NEEDS:
+        scale.DOCUMENT.write_text(scale.fill(scale.DOCUMENT.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
 def fill(document: str, results: Mapping[str, Any]) -> str:
     """Put figures between a document's markers; where there are none, that is said."""
 
-    def put(place: re.Match[str]) -> str:
-        name = place[1]
-        known = [results[one] for one in BENCHMARKS if one in results]
+    def figures(name: str) -> str:
         if name == PROMISES:
-            figures = render_promises(known)
-        else:
-            figures = render(results[name]) if name in results else "Not measured yet."
-        return f"{name}{place[2]}\n{figures}\n\n"
+            return render_promises([results[one] for one in BENCHMARKS if one in results])
+        return render(results[name]) if name in results else "Not measured yet."
 
-    return _PLACE.sub(put, document)
+    return put_figures(document, figures)
 
 
 def _run(name: str, options: Sequence[str]) -> Any:

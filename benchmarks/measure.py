@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import platform
+import re
 import resource
 import sys
 import time
@@ -18,6 +19,7 @@ from statistics import median
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_PLACE = re.compile(r"(?<=<!-- figures: )(\w+)( -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,16 @@ def run(
     report["measured_on"] = time.strftime("%Y-%m-%d", time.gmtime())
     sys.stdout.write(json.dumps(report, indent=1) if chosen.json else render(report))
     sys.stdout.write("\n")
+
+
+def put_figures(document: str, figures: Callable[[str], str]) -> str:
+    """Put figures between a document's markers.
+
+    Args:
+        document: In Markdown, with places as ``<!-- figures: name -->`` and ``<!-- end of figures -->``.
+        figures: Gives those of a place by its name.
+    """
+    return _PLACE.sub(lambda place: f"{place[1]}{place[2]}\n{figures(place[1])}\n\n", document)
 
 
 def render(report: Mapping[str, Any]) -> str:
