@@ -16,7 +16,7 @@ from dicom_sieve.flows.artifacts import show_attrition, show_link, show_verdicts
 from dicom_sieve.flows.chain import announce
 from dicom_sieve.flows.coat import RunLogger, in_coat
 from dicom_sieve.flows.names import CLEAN
-from dicom_sieve.flows.observer import PrefectObserver
+from dicom_sieve.flows.observer import observing
 from dicom_sieve.flows.parameters import Publish, RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import Request, read_request
@@ -64,18 +64,18 @@ def _do(given: RawParameters, flow_run_id: str, logger: RunLogger) -> State[None
 
 
 def _preview(request: Request, settings: Settings, logger: RunLogger) -> State[None]:
-    asked = Preview(
-        request.store,
-        request.criteria,
-        limits=Limits.from_settings(settings),
-        shard_objects=settings.shard_objects,
-        run_shards=in_tasks(settings),
-        observer=PrefectObserver(logger),
-        inventory=request.inventory,
-    )
     if request.output is not None:
         logger.info("a preview publishes nothing: the output is not used")
-    with open_ledger(settings.database_url.get_secret_value()) as ledger:
+    with open_ledger(settings.database_url.get_secret_value()) as ledger, observing(logger) as observer:
+        asked = Preview(
+            request.store,
+            request.criteria,
+            limits=Limits.from_settings(settings),
+            shard_objects=settings.shard_objects,
+            run_shards=in_tasks(settings),
+            observer=observer,
+            inventory=request.inventory,
+        )
         forecast = foresee(asked, ledger)
     show_verdicts(forecast.describe(), forecast.counts, compile_criteria(request.criteria))
     return Completed(message=forecast.describe())
@@ -85,6 +85,7 @@ def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunL
     with (
         open_ledger(settings.database_url.get_secret_value()) as ledger,
         following(ledger, logger.warning) as follower,
+        observing(logger) as observer,
     ):
         screening = Screening(
             execution_id=flow_run_id,
@@ -95,7 +96,7 @@ def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunL
             limits=Limits.from_settings(settings),
             shard_objects=settings.shard_objects,
             run_shards=in_tasks(settings),
-            observer=PrefectObserver(logger),
+            observer=observer,
             on_begin=follower.run,
             inventory=request.inventory,
         )
