@@ -54,8 +54,8 @@ class Flow:
     @property
     def limit(self) -> str:
         """What there is too little of; where there is enough of all, the requests just wait for their answers."""
-        name = max(self.busy, key=lambda one: self.busy[one])
-        return name if self.busy[name] >= BUSY else "requests in flight"
+        name = max(self.busy, key=lambda one: self.busy[one], default="")
+        return name if name and self.busy[name] >= BUSY else "requests in flight"
 
 
 def always(resource: Resource, seconds: float) -> Step:

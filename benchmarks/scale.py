@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.limits import GETS_A_PREFIX, RATES, S3_SECONDS
 from benchmarks.measure import put_figures, table
 from benchmarks.queues import Flow, Resource, Step, always, simulate
 from benchmarks.wire import SETTINGS
@@ -18,7 +19,7 @@ from dicom_sieve.publishing.parts import PART_ROWS
 
 Results = Mapping[str, Any]
 
-NEEDS = {"scan", "index", "far", "memory", "ledger"}
+NEEDS = {"scan", "index", "far", "limits", "memory", "ledger"}
 """Benchmarks whose figures the model is fed with, or held to."""
 DOCUMENT = Path(__file__).parent.parent / "docs" / "scale.md"
 TOLERANCE = 1 / 3
@@ -26,10 +27,6 @@ TOLERANCE = 1 / 3
 GIB = 1024**3
 HOUR = 3600.0
 
-GETS_A_PREFIX = 5_500.0
-"""A second. Amazon S3 User Guide, "Best practices design patterns: optimizing Amazon S3 performance"."""
-S3_SECONDS = (0.1, 0.2)
-"""Of a request. The same guide, "Performance guidelines for Amazon S3": small objects, roughly 100 to 200 ms."""
 PAGE_KEYS = 1_000
 """Of one answer to ListObjectsV2. Amazon S3 API Reference."""
 PAGE_CPU = 0.013
@@ -168,6 +165,13 @@ def points(results: Results, costs: Costs) -> list[Point]:
             modelled = on_two_cores(costs, cpu, int(number), away).rate
             words = "ours, index phase" if who == "ours" else "bare loop"
             found.append(Point(f"far away, {words}, {number} requests at a time", measured, modelled, "objects/s"))
+    in_flight = results["limits"]["setting"]["requests_at_a_time"]
+    for store, rate in RATES.items():
+        measured = results["limits"]["setting"]["objects"] / median(
+            one["wall"] for one in results["limits"]["samples"][store]
+        )
+        modelled = simulate(asked_of_s3(rate, prefixes=1), in_flight, rounds=20_000).rate
+        found.append(Point(f"as slow as S3, {store}, {in_flight} requests at a time", measured, modelled, "objects/s"))
     for run, phase in (("first", "list"), ("first", "index"), ("first", "decide"), ("second", "list")):
         by_size = _phases(results, run, phase)
         least = min(by_size)
@@ -198,6 +202,12 @@ def on_two_cores(costs: Costs, client: float, in_flight: int, away: float = 0.0)
     return simulate(steps, in_flight, rounds=20_000)
 
 
+def asked_of_s3(rate: float | None, prefixes: int) -> list[Step]:
+    """Give what a request waits for at S3: its prefix's turn, where there is a rate, and the answer."""
+    turn = [] if rate is None else [always(Resource("S3's rate of a prefix", groups=prefixes), 1 / rate)]
+    return [*turn, Step(Resource("S3", servers=None), *S3_SECONDS)]
+
+
 def on_s3(costs: Costs, workers: int, prefixes: int, locations: int = 1) -> Flow:
     """Simulate indexing from S3, at its published rates.
 
@@ -208,8 +218,7 @@ def on_s3(costs: Costs, workers: int, prefixes: int, locations: int = 1) -> Flow
         locations: Each with a flow of its own, the only one that records there.
     """
     steps = (
-        always(Resource("S3's rate of a prefix", groups=prefixes), 1 / GETS_A_PREFIX),
-        Step(Resource("S3", servers=None), *S3_SECONDS),
+        *asked_of_s3(GETS_A_PREFIX, prefixes),
         always(Resource("workers", groups=workers), costs.index),
         always(Resource("the flow's recording", groups=locations), costs.record),
     )

@@ -112,6 +112,11 @@ class TestBenchmarks:
             ("600 objects, second run", 0),
         ]
 
+    def test_limits(self) -> None:
+        rows = cells(run("limits", "--objects=300", "--repetitions=1"))
+        assert 0 < rows["a tenth of S3's rate of a prefix"][0] < 550
+        assert 0 < rows["no rate"][0] < 128 / 0.1
+
     @pytest.mark.real_postgres
     def test_ledger(self) -> None:
         report = run("ledger", "--headers=30", "--listed=200", "--repetitions=1")
