@@ -1,9 +1,10 @@
 """The settings of a deployment, from the environment: prefix ``DICOM_SIEVE_``."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dicom_sieve.errors import SettingsError
@@ -32,9 +33,16 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=100, description="Runs that one serving process executes at the same time.")
     ] = 2
     task_runner: Annotated[
-        Literal["threads", "processes"],
-        Field(description="What shards run in: threads of one process, or a process a core."),
+        Literal["threads", "processes", "ray"],
+        Field(description="What shards run in: threads of one process, a process a core, or workers on Ray."),
     ] = "threads"
+    ray_address: Annotated[
+        str,
+        Field(
+            pattern=r"^$|^(ray://)?[^\s/@]+:[0-9]{1,5}$",
+            description="Of a running Ray: host:6379 or ray://host:10001. Empty: a run starts one and stops it.",
+        ),
+    ] = ""
     shard_objects: Annotated[int, Field(ge=1, le=100_000, description="Objects that one task indexes, at most.")] = (
         1_000
     )
@@ -78,6 +86,13 @@ class Settings(BaseSettings):
             description="Elements that an unusual object may have, those in items included; more is TOO_LARGE.",
         ),
     ] = 50_000
+
+    @field_validator("task_runner")
+    @classmethod
+    def _is_installed(cls, task_runner: str) -> str:
+        if task_runner == "ray" and find_spec("ray") is None:
+            raise ValueError("ray is not installed; pip install 'dicom-sieve[ray]'")
+        return task_runner
 
 
 def load_settings() -> Settings:

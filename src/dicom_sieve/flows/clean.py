@@ -1,7 +1,6 @@
 """The flow ``clean-dicom``: a thin coat around `dicom_sieve.screening.screen`."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -25,7 +24,7 @@ from dicom_sieve.lineage import following
 from dicom_sieve.publishing.report import make_report
 from dicom_sieve.screening import Limits, Preview, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening import preview as foresee
-from dicom_sieve.screening.shards import in_flight, process_pool, worker_processes
+from dicom_sieve.screening.shards import in_flight, pool_for
 from dicom_sieve.settings import Settings, load_settings
 from dicom_sieve.stores import Patience
 
@@ -129,17 +128,16 @@ def index_shard_task(number: int, index: Callable[[], ShardResult]) -> ShardResu
 def in_tasks(settings: Settings) -> RunsShards:
     """Give an executor that runs each shard as a Prefect task, a bounded number at a time.
 
-    Tasks are threads of the flow's process. With the setting ``processes`` each hands its shard to one of the same pool
-    of processes that runs without Prefect, and waits: Prefect's own would load Prefect in each, and pickle every task.
+    Tasks are threads of the flow's process. With other workers each hands its shard to one of the same that run without
+    Prefect, and waits: engines of Prefect's own would load it in each worker, and send it the flow's parameters and
+    Prefect's API key with every shard (ADR 15).
     """
 
     def submit(index: Callable[[Shard], ShardResult], shard: Shard) -> PrefectFuture[ShardResult]:
         return index_shard_task.submit(shard.number, partial(index, shard))
 
     def run(index: Callable[[Shard], ShardResult], shards: Iterable[Shard], /) -> Iterator[ShardResult]:
-        in_processes = settings.task_runner == "processes"
-        pool = process_pool(worker_processes(settings.shards_in_flight), index) if in_processes else nullcontext(index)
-        with pool as indexes:
+        with pool_for(settings)(index) as indexes:
             yield from in_flight(
                 partial(submit, indexes), lambda future: future.result(), shards, settings.shards_in_flight
             )

@@ -5,7 +5,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -16,6 +17,7 @@ One = TypeVar("One")
 Flying = TypeVar("Flying")
 Ended = TypeVar("Ended")
 IndexesShard = Callable[[Shard], ShardResult]
+Pool = Callable[[IndexesShard], AbstractContextManager[IndexesShard]]
 
 
 class RunsShards(Protocol):
@@ -45,14 +47,19 @@ def in_threads(workers: int) -> RunsShards:
     return run
 
 
-def in_processes(workers: int) -> RunsShards:
-    """Give an executor that runs so many shards at the same time, each in a process: for all cores of one machine."""
+def in_pool(pool: Pool, most: int) -> RunsShards:
+    """Give an executor that hands so many shards at the same time to a pool's workers."""
 
     def run(index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
-        with process_pool(workers, index) as remote:
-            yield from in_threads(workers + 1)(remote, shards)  # one more, so that no process waits for the next
+        with pool(index) as remote:
+            yield from in_threads(most)(remote, shards)
 
     return run
+
+
+def in_processes(workers: int) -> RunsShards:
+    """Give an executor that runs so many shards at the same time, each in a process: for all cores of one machine."""
+    return in_pool(partial(process_pool, workers), workers + 1)  # one more, so that no process waits for the next
 
 
 @contextmanager
@@ -83,11 +90,22 @@ def worker_processes(shards_in_flight: int) -> int:
     return min(shards_in_flight, len(os.sched_getaffinity(0)))
 
 
+def pool_for(settings: Settings) -> Pool:
+    """Give the workers that the settings name: on entering, a function is exchanged for one that has them run it."""
+    match settings.task_runner:
+        case "threads":
+            return nullcontext  # whoever calls it is the worker
+        case "processes":
+            return partial(process_pool, worker_processes(settings.shards_in_flight))
+        case "ray":
+            from dicom_sieve.screening.on_ray import ray_pool  # noqa: PLC0415 - an extra, and slow to import
+
+            return partial(ray_pool, settings.ray_address, settings.shards_in_flight)
+
+
 def executor_for(settings: Settings) -> RunsShards:
     """Give the executor that the settings name."""
-    if settings.task_runner == "processes":
-        return in_processes(worker_processes(settings.shards_in_flight))
-    return in_threads(settings.shards_in_flight)
+    return in_pool(pool_for(settings), settings.shards_in_flight)
 
 
 def in_flight(

@@ -1,0 +1,140 @@
+"""Shards on Ray, whose workers may be on many machines (ADR 15). Imported only where it is chosen.
+
+It needs the extra ``dicom-sieve[ray]``.
+
+What a worker is sent lies in the call itself, never in Ray's object store or its control plane: credentials are held
+by the process that runs and by the workers, in memory, and end with them. Errors come back as values, so that Ray has
+no text to write down.
+"""
+
+import os
+import pickle
+import socket
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported
+
+import ray
+from ray.exceptions import RayError
+
+from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.screening.index import Shard, ShardResult
+from dicom_sieve.screening.shards import IndexesShard
+from dicom_sieve.version import __version__
+
+EXECUTIONS = 5
+"""Of one shard, at most: so often its worker, or the machine, may die under it."""
+OBJECT_STORE_BYTES = 256 * 1024 * 1024
+"""Of a Ray of our own: for the rows of the shards in flight, about a mebibyte each."""
+SECONDS_TO_CONNECT = 10.0
+
+
+class WorkersError(DicomSieveError):
+    """Workers on Ray that cannot be reached, or did not bring a shard home.
+
+    Args:
+        observed: What happened, without values.
+        advice: What to do about it.
+    """
+
+    def __init__(self, observed: str, *advice: str) -> None:
+        super().__init__(observed, *advice)
+
+    def __str__(self) -> str:
+        return "; ".join(self.args)
+
+
+@contextmanager
+def ray_pool(address: str, workers: int, index: IndexesShard) -> Iterator[IndexesShard]:
+    """Give a function that runs another on one of Ray's workers, and waits for it.
+
+    A shard whose worker dies is executed again by another; what it brings is the same.
+
+    Args:
+        address: Of a running Ray: ``host:6379`` from one of its machines, ``ray://host:10001`` from elsewhere. Empty:
+            one is started on this machine, and stopped in the end.
+        workers: Of the one that is started.
+        index: What is run. It is pickled.
+
+    Raises:
+        WorkersError: Ray cannot be reached, or lost a shard for good.
+    """
+    sent = pickle.dumps(index)
+    with _connected(address, workers):
+        execute = ray.remote(_execute).options(name="index-shard", num_cpus=1, max_retries=EXECUTIONS - 1)
+
+        def remote(shard: Shard) -> ShardResult:
+            try:
+                ended = ray.get(execute.remote(__version__, sent, shard))
+            except (RayError, ConnectionError) as error:
+                raise WorkersError(
+                    f"Ray did not bring shard {shard.number} home: {type(error).__name__}",
+                    "see whether its machines are up and all have this version of dicom-sieve, then start another "
+                    "run: it reads only what is missing",
+                ) from None
+            if isinstance(ended, DicomSieveError):
+                raise ended
+            return ended
+
+        yield remote
+
+
+def _execute(version: str, sent: bytes, shard: Shard) -> ShardResult | DicomSieveError:
+    """Index a shard, where a worker is. No error leaves it but as what it returns: Ray would keep and log its text."""
+    if version != __version__:
+        return WorkersError(
+            f"a worker on Ray has dicom-sieve {__version__}, and the run {version}", "install the same everywhere"
+        )
+    try:
+        return _restore(sent)(shard)
+    except DicomSieveError as error:
+        return error
+    except Exception as error:
+        places = ", ".join(
+            f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)
+        )
+        return WorkersError(f"unexpected {type(error).__name__} in a worker on Ray, raised through {places}")
+
+
+@lru_cache(maxsize=1)
+def _restore(sent: bytes) -> IndexesShard:
+    """Give the function with its store, whose clients then serve all shards of a run in this worker."""
+    index: IndexesShard = pickle.loads(sent)  # noqa: S301 - pickled by the run that calls
+    return index
+
+
+@contextmanager
+def _connected(address: str, workers: int) -> Iterator[None]:
+    """Be connected to Ray; one that the process is connected to already is used as it is."""
+    if ray.is_initialized():
+        yield
+        return
+    with TemporaryDirectory(prefix="sieve-") as folder:  # a Ray of our own leaves nothing behind
+        quiet: dict[str, Any] = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
+        own: dict[str, Any] = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "_temp_dir": folder}
+        try:
+            if address:
+                _make_sure_of(address)
+            ray.init(address or "local", **quiet, **({} if address else own))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise WorkersError(
+                f"no Ray at {address or 'all on this machine'}: {type(error).__name__}",
+                "accepted for DICOM_SIEVE_RAY_ADDRESS: host:6379 from one of Ray's machines, ray://host:10001 from "
+                "elsewhere, or nothing: then the run starts one",
+            ) from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _make_sure_of(address: str) -> None:
+    """See whether anyone listens there: Ray itself asks again for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()

@@ -1,0 +1,95 @@
+"""Ray on several nodes of this machine: the head, which runs no shard, and two that run one at a time."""
+
+import gc
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ray.cluster_utils import Cluster
+
+from dicom_sieve.screening import RunsShards
+from dicom_sieve.screening.on_ray import ray_pool
+from dicom_sieve.screening.shards import IndexesShard, in_pool
+
+SMALL = {"object_store_memory": 80 * 1024 * 1024, "include_dashboard": False}
+ATTEMPTS = 3
+"""To start a node: Ray gives up one that takes half a minute, as it may on a machine that is busy otherwise."""
+
+
+@dataclass
+class Nodes:
+    """A running Ray.
+
+    Attributes:
+        cluster: Of Ray's own utilities.
+        folder: Where all of its processes write.
+        workers: Nodes that run shards.
+        client_port: Where clients that are not on one of its machines connect to.
+    """
+
+    cluster: Any
+    folder: Path
+    workers: list[Any]
+    client_port: int
+
+    @property
+    def address(self) -> str:
+        return str(self.cluster.address)
+
+    def add(self) -> None:
+        """Start one more node."""
+        self.workers.append(_patiently(self.cluster, num_cpus=1, **SMALL))
+
+    def kill(self, place: int) -> None:
+        """Kill a node with all that runs there."""
+        self.cluster.remove_node(self.workers.pop(place), allow_graceful=False)
+
+    def kill_head(self) -> None:
+        """Kill what all others depend on: the control plane, and the head's part of it."""
+        head: Any = self.cluster.head_node
+        head.kill_gcs_server(check_alive=False)
+        head.kill_raylet(check_alive=False)
+
+    def executor(self, workers: int = 2) -> RunsShards:
+        """Give an executor that runs shards there."""
+
+        def pool(index: IndexesShard) -> Any:
+            return ray_pool(self.address, workers, index)
+
+        return in_pool(pool, workers)
+
+
+@contextmanager
+def running_ray() -> Iterator[Nodes]:
+    """Start it, and stop all of it in the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        client_port = free.getsockname()[1]
+    with TemporaryDirectory(prefix="ray-") as folder:  # of a short name: it is part of names of sockets
+        cluster: Any = Cluster(shutdown_at_exit=False)
+        nodes = Nodes(cluster, Path(folder), [], client_port)
+        try:
+            _patiently(cluster, num_cpus=0, temp_dir=folder, ray_client_server_port=client_port, **SMALL)
+            nodes.add()
+            nodes.add()
+            yield nodes
+        finally:
+            cluster.shutdown()
+
+
+def _patiently(cluster: Any, attempts: int = ATTEMPTS, **means: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves the log files of what it starts open
+        try:
+            return cluster.add_node(**means)
+        except Exception:  # Ray raises no other type
+            if attempts == 1:
+                raise
+        finally:
+            gc.collect()
+    return _patiently(cluster, attempts - 1, **means)
