@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
+from dicom_sieve.ledger import database
+from dicom_sieve.ledger.heartbeat import is_silent
 from dicom_sieve.ledger.holder import is_dead
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
 from dicom_sieve.ledger.tables import (
@@ -102,8 +104,9 @@ def begin_computation(
     identity: str,
     holder: str,
     started_at: datetime.datetime,
+    seconds: float,
 ) -> int:
-    """Record that a computation has begun, and give its id."""
+    """Record that a computation has begun, and give its id; for so many seconds it is believed to be under way."""
     values = {
         "run_number": run_number,
         "name": name,
@@ -113,23 +116,25 @@ def begin_computation(
         "holder": holder,
         "state": RunState.RUNNING,
         "started_at": started_at,
+        "expires_at": database.moment(connection, seconds),
     }
     return new_key(connection.execute(sa.insert(computation).values(values)))
 
 
 def fail_dead(connection: sa.Connection, identity: str, finished_at: datetime.datetime) -> None:
-    """Record the end of computations of the same whose process has died, as far as that can be seen from here.
+    """Record the end of computations of the same whose process has died: it is seen to be dead, or was silent too long.
 
     One that was told to stop has recorded its own end, but perhaps not that of the series under way.
     """
     series_under_way = sa.exists().where(
         computation_input.c.computation_id == computation.c.id, computation_input.c.state == InputState.RUNNING
     )
-    under_way = sa.select(computation.c.id, computation.c.state, computation.c.holder).where(
+    columns = (computation.c.id, computation.c.state, computation.c.holder)
+    under_way = sa.select(*columns, is_silent(connection).label("is_silent")).where(
         computation.c.identity == identity, sa.or_(computation.c.state == RunState.RUNNING, series_under_way)
     )
     for row in connection.execute(under_way).all():
-        if not is_dead(row.holder):
+        if not has_died(row):
             continue
         if row.state == RunState.RUNNING:
             finish_computation(connection, row.id, RunState.FAILED, finished_at)
@@ -138,6 +143,11 @@ def fail_dead(connection: sa.Connection, identity: str, finished_at: datetime.da
             .where(computation_input.c.computation_id == row.id, computation_input.c.state == InputState.RUNNING)
             .values(state=InputState.FAILED, failure=ABANDONED, finished_at=finished_at)
         )
+
+
+def has_died(row: sa.Row[Any]) -> bool:
+    """Tell whether a process is gone, of a row with ``is_silent`` and its ``holder``."""
+    return row.is_silent or is_dead(row.holder)
 
 
 def finish_computation(

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.computations import ABANDONED, Output
-from dicom_sieve.ledger.holder import is_dead
+from dicom_sieve.ledger.computations import ABANDONED, Output, has_died
+from dicom_sieve.ledger.heartbeat import is_silent
 from dicom_sieve.ledger.tables import (
     InputState,
     RunState,
@@ -35,7 +35,7 @@ class ComputationRow:
         name: What was computed.
         version: Of the code.
         parameters: Of the computation.
-        state: ``RUNNING``, ``COMPLETED`` or ``FAILED``. One whose process is seen to be dead has failed.
+        state: ``RUNNING``, ``COMPLETED`` or ``FAILED``. One whose process has died has failed, and so has its series.
         counts: Series by what became of them.
         started_at: When it began.
         finished_at: When it ended; None before.
@@ -119,7 +119,8 @@ class TracedResult:
 
 def list_computations(engine: sa.Engine, run_number: int | None = None) -> list[ComputationRow]:
     """Give all computations, or those of one run, the newest first."""
-    query = sa.select(computation, run.c.id.label("run_id")).join(run, run.c.number == computation.c.run_number)
+    columns = (computation, run.c.id.label("run_id"), is_silent(engine).label("is_silent"))
+    query = sa.select(*columns).join(run, run.c.number == computation.c.run_number)
     series = sa.select(
         computation_input.c.computation_id, computation_input.c.state, sa.func.count().label("number")
     ).where(computation_input.c.object_id.is_(None))
@@ -133,20 +134,18 @@ def list_computations(engine: sa.Engine, run_number: int | None = None) -> list[
         grouped = series.group_by(computation_input.c.computation_id, computation_input.c.state)
         for computation_id, state, number in connection.execute(grouped):
             counts.get(computation_id, {})[state] = number
-    return [
-        ComputationRow(
-            row.id,
-            row.run_id,
-            row.name,
-            row.version,
-            row.parameters,
-            RunState.FAILED if row.state == RunState.RUNNING and is_dead(row.holder) else row.state,
-            counts[row.id],
-            row.started_at,
-            row.finished_at,
-        )
-        for row in rows
-    ]
+    return [_as_it_is(row, counts[row.id]) for row in rows]
+
+
+def _as_it_is(row: sa.Row[Any], counts: dict[str, int]) -> ComputationRow:
+    """Give a computation: what is under way in a process that has died has failed, though nobody recorded it yet."""
+    state = row.state
+    if (state == RunState.RUNNING or InputState.RUNNING in counts) and has_died(row):
+        state = RunState.FAILED if state == RunState.RUNNING else state
+        failed = counts.pop(InputState.RUNNING, 0) + counts.pop(InputState.FAILED, 0)
+        counts |= {InputState.FAILED.value: failed} if failed else {}
+    of = (row.id, row.run_id, row.name, row.version, row.parameters)
+    return ComputationRow(*of, state, counts, row.started_at, row.finished_at)
 
 
 def list_series(engine: sa.Engine, run_number: int) -> list[ComputedSeries]:
@@ -223,6 +222,7 @@ def _series(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> lis
             computation.c.name,
             computation.c.version,
             computation.c.holder,
+            is_silent(connection).label("is_silent"),
             computation_input.c.series_instance_uid,
             computation_input.c.state,
             computation_input.c.failure,
@@ -240,7 +240,7 @@ def _series(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> lis
     for _, group in groupby(connection.execute(query), key=lambda row: row.id):
         rows = list(group)
         first = rows[0]
-        has_died = first.state == InputState.RUNNING and is_dead(first.holder)
+        is_lost = first.state == InputState.RUNNING and has_died(first)
         found.append(
             ComputedSeries(
                 first.computation_id,
@@ -248,8 +248,8 @@ def _series(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> lis
                 first.name,
                 first.version,
                 first.series_instance_uid,
-                InputState.FAILED if has_died else first.state,
-                ABANDONED if has_died else first.failure,
+                InputState.FAILED if is_lost else first.state,
+                ABANDONED if is_lost else first.failure,
                 tuple(Output(*(getattr(row, name) for name in _OUTPUT)) for row in rows if row.uri is not None),
             )
         )

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
 from dicom_sieve.ledger import computations, database
 from dicom_sieve.ledger.computations import InputInstance, InputSeries, Output
+from dicom_sieve.ledger.heartbeat import ALIVE_SECONDS, beating
 from dicom_sieve.ledger.holder import name_holder
 from dicom_sieve.ledger.rows import RunRow
 from dicom_sieve.ledger.tables import InputState, RunState, run
@@ -339,8 +340,9 @@ def compute(
     selection: str,
     inputs: Inputs | None,
     outputs: Outputs | None,
+    seconds: float = ALIVE_SECONDS,
 ) -> Iterator[Computation]:
-    """Record a computation from its begin to its end; see `Ledger.computation`."""
+    """Record a computation from its begin to its end; see `Ledger.computation`, and `heartbeat` for the seconds."""
     if selection not in SELECTIONS:
         raise ValueError(f"selection {selection!r} is not known; accepted: {', '.join(SELECTIONS)}")
     if row.state != RunState.COMPLETED:
@@ -360,10 +362,13 @@ def compute(
             identity=identity,
             holder=name_holder(),
             started_at=now(),
+            seconds=seconds,
         )
+    made = Computation(engine, computation_id, name, version, parameters, row, identity, selection, inputs, outputs)
     state = RunState.FAILED
     try:
-        yield Computation(engine, computation_id, name, version, parameters, row, identity, selection, inputs, outputs)
+        with beating(engine, computation_id, seconds):
+            yield made
         state = RunState.COMPLETED
     finally:
         with database.writing(engine) as connection:
