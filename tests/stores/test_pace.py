@@ -49,12 +49,20 @@ class TestPace:
 
     def test_halves_when_the_server_says_slow_down(self) -> None:
         async def story(server: Watched) -> None:
-            await server.ask_many(1, SlowDownError("503"))
+            await server.ask_many(16, SlowDownError("503"))
             await server.ask_many(ANSWERS_FOR_ONE_MORE - 1)
             await server.ask_many(20, TransportError("neither an answer nor a wish"))
             assert server.pace.allowed == server.peak == 8
 
         watch(16, story)
+
+    def test_halves_what_is_under_way_at_once_however_much_could_be(self) -> None:
+        async def story(server: Watched) -> None:
+            await server.ask_many(16, SlowDownError("503"))
+            await server.ask_many(20, TransportError("neither an answer nor a wish"))
+            assert server.pace.allowed == server.peak == 8
+
+        watch(128, story)
 
     def test_halves_once_for_requests_that_were_under_way_together(self) -> None:
         async def story(server: Watched) -> None:
@@ -78,7 +86,7 @@ class TestPace:
 
     def test_grows_by_one_after_so_many_answers_and_no_further_than_at_first(self) -> None:
         async def story(server: Watched) -> None:
-            await server.ask_many(1, SlowDownError("503"))
+            await server.ask_many(16, SlowDownError("503"))
             await server.ask_many(3 * ANSWERS_FOR_ONE_MORE)
             assert server.pace.allowed == 11
             await server.ask_many(100 * ANSWERS_FOR_ONE_MORE)

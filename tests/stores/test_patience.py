@@ -75,12 +75,12 @@ class TestRepeating:
 def test_the_settings_of_the_same_names_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DICOM_SIEVE_REQUEST_TIMEOUT_SECONDS", "1.5")
     monkeypatch.setenv("DICOM_SIEVE_READ_ATTEMPTS", "3")
+    monkeypatch.setenv("DICOM_SIEVE_SHARDS_IN_FLIGHT", "5")
+    monkeypatch.setenv("DICOM_SIEVE_READS_IN_FLIGHT", "7")
 
     patience = Patience.from_settings(Settings())
 
-    assert patience == Patience(
-        request_timeout_seconds=1.5, read_attempts=3, reads_in_flight=Settings().reads_in_flight
-    )
+    assert patience == Patience(request_timeout_seconds=1.5, read_attempts=3, requests_in_flight=35)
 
 
 def test_what_is_borne_without_settings_is_what_the_settings_bear() -> None:

@@ -7,6 +7,7 @@ from typing import Self
 from dicom_sieve.headers import MOST_ELEMENTS, Defect, Instance, NeedMore, Window, defective, scan
 from dicom_sieve.ledger.indexing import IndexedObject, UnreadObject
 from dicom_sieve.objects import ObjectInfo
+from dicom_sieve.screening.event_loop import run_beside_others
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores.interface import (
     ObjectChangedError,
@@ -96,7 +97,7 @@ def index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
         shard: Which objects.
         limits: How much is read.
     """
-    return asyncio.run(_index_shard(store, shard, limits))
+    return run_beside_others(_index_shard(store, shard, limits))
 
 
 async def _index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:

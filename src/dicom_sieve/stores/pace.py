@@ -15,7 +15,7 @@ DEAF_SECONDS = 1.0
 class Pace:
     """Slots for requests, within one event loop: enter one to ask, leave it with the answer or its error.
 
-    `SlowDownError` halves the slots; every so many answers bring one back.
+    `SlowDownError` leaves half as many slots as requests are under way; every so many answers bring one back.
 
     Args:
         most: How many slots there are when nothing is amiss.
@@ -30,6 +30,7 @@ class Pace:
         self._most = most
         self._clock = clock
         self._slots = asyncio.Semaphore(most)
+        self._under_way = 0
         self._owed = 0  # slots to take away that are in use: they end with the requests that hold them
         self._answers = 0
         self._deaf_until = float("-inf")
@@ -41,6 +42,7 @@ class Pace:
 
     async def __aenter__(self) -> None:
         await self._slots.acquire()
+        self._under_way += 1
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -48,7 +50,8 @@ class Pace:
         if error is None:
             self._answered()
         elif isinstance(error, SlowDownError):
-            self._slow_down()
+            await self._slow_down()
+        self._under_way -= 1
         self._give_back()
 
     def _give_back(self) -> None:
@@ -57,15 +60,18 @@ class Pace:
         else:
             self._slots.release()
 
-    def _slow_down(self) -> None:
+    async def _slow_down(self) -> None:
         now = self._clock()
         if now < self._deaf_until:
             return
         self._deaf_until = now + DEAF_SECONDS
         self._answers = 0
-        taken = self.allowed // 2
-        self.allowed -= taken
-        self._owed += taken
+        left = max(1, min(self.allowed, self._under_way) // 2)
+        self._owed += self.allowed - left
+        self.allowed = left
+        while self._owed and not self._slots.locked():
+            await self._slots.acquire()  # of those that nobody uses, at once
+            self._owed -= 1
 
     def _answered(self) -> None:
         if self.allowed == self._most:

@@ -23,7 +23,7 @@ class Patience:
         read_deadline_seconds: For one read with all its attempts.
         read_attempts: How often one request is made at most.
         first_pause_seconds: Before the second attempt; each further pause doubles, and all are drawn around that.
-        reads_in_flight: Requests of one event loop that are under way at the same time, while the server bears it.
+        requests_in_flight: Reads of one process that are under way at the same time, while the server bears it.
         lists_in_flight: Requests that list one location at the same time, once its listing proves long.
     """
 
@@ -32,14 +32,15 @@ class Patience:
     read_deadline_seconds: float = 120.0
     read_attempts: int = 6
     first_pause_seconds: float = 0.2
-    reads_in_flight: int = 32
+    requests_in_flight: int = 128
     lists_in_flight: int = 16
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Take from the settings those that have the same names."""
+        """Take from the settings those that have the same names, and what all shards together may ask for."""
         names = {one.name for one in fields(cls)} & Settings.model_fields.keys()
-        return cls(**{name: getattr(settings, name) for name in names})
+        requests = settings.shards_in_flight * settings.reads_in_flight
+        return cls(requests_in_flight=requests, **{name: getattr(settings, name) for name in names})
 
     def pause(self, attempt: int) -> float:
         """Give the seconds to wait before an attempt, the first being 0: none before that, then more and more."""

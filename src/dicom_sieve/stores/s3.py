@@ -186,11 +186,11 @@ class S3Store:
         return {"access": self.access, "prefix": self.prefix}
 
     def _pace(self) -> Pace:
-        """Give the pace of the running event loop: a shard has one of its own."""
+        """Give the pace of the running event loop, which a process has one of."""
         loop = asyncio.get_running_loop()
         pace = self._paces.get(loop)
         if pace is None:
-            pace = self._paces[loop] = Pace(self.access.patience.reads_in_flight)
+            pace = self._paces[loop] = Pace(self.access.patience.requests_in_flight)
         return pace
 
     def _repeat(self, ask: Callable[[], T]) -> T:
