@@ -1,9 +1,11 @@
+import hashlib
+import json
 import pickle
 import re
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dicom_sieve.headers import Defect, Header, Instance, defective
@@ -40,6 +42,15 @@ class TestADigest:
         header = Header("1.2", "1.3", "1.4", {"00080060": ("CT", "MR")})
 
         assert header.digest(SECRET) == "ebdf7d49a1c3614e1de4239671b814567b83489586714bff24b8b48ef9520585"
+
+    @given(values=st.lists(st.text(st.characters(codec=None, exclude_categories=()), max_size=4), max_size=4))
+    @example(values=["\x00\x1f\x7f\x80", "\ud800", "\U0001f4c4", '"\\/'])
+    def test_is_that_of_json_as_python_writes_it_whatever_a_value_holds(self, values: list[str]) -> None:
+        content = [None, None, None, {"00080060": values}, None]
+
+        written = json.dumps(content, separators=(",", ":"))
+        header = Header(attributes={"00080060": tuple(values)})
+        assert header.digest(SECRET) == hashlib.sha256(written.encode()).hexdigest()
 
     def test_of_whom_it_is_needs_the_secret_and_stays_as_it_is_too(self) -> None:
         header = Header("1.2", "1.3", "1.4", {"00080060": ("CT", "MR")}, patient=("4711", "HOSPITAL"))

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import orjson
+
 
 class Defect(StrEnum):
     """Why an object could not be judged: a closed set."""
@@ -92,7 +94,7 @@ def digest_content(
     content = [study_instance_uid, series_instance_uid, sop_class_uid, dict(attributes), defect]
     if patient is not None:
         content.append(patient)
-    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+    return hashlib.sha256(_canonical(content)).hexdigest()
 
 
 def digest_patient(patient: tuple[str, str] | None, secret: bytes) -> str | None:
@@ -104,10 +106,21 @@ def digest_patient(patient: tuple[str, str] | None, secret: bytes) -> str | None
     """
     if patient is None:
         return None
-    return hmac.digest(secret, _canonical(patient).encode(), "sha256")[:16].hex()
+    return hmac.digest(secret, _canonical(patient), "sha256")[:16].hex()
 
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+def _canonical(content: Sequence[object]) -> bytes:
+    """Write canonical JSON: members sorted by name, no white space, all but ASCII escaped; texts, lists and None."""
+    try:
+        quick = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half a character outside the Basic Multilingual Plane
+        quick = _DELETE
+    # A sixth of the time, and the same where neither has anything to escape.
+    return quick if quick.isascii() and _DELETE not in quick else _written_with_care(content).encode()
+
+
+_DELETE = b"\x7f"
+_written_with_care = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy as sa
 
 from dicom_sieve.headers.header import digest_content
@@ -195,9 +196,16 @@ def _headers(dialect: sa.Dialect) -> sa.Select[Any]:
 def _digest(content: Sequence[Any]) -> str:
     study, series, sop_class, attributes, defect, patient = content
     try:
-        return digest_content(study, series, sop_class, json.loads(attributes), defect, patient=patient)
+        return digest_content(study, series, sop_class, _read(attributes), defect, patient=patient)
     except (ValueError, TypeError):  # no JSON, or not of this kind: like no header
         return ""
+
+
+def _read(text: Any) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:  # it minds more than Python's own
+        return json.loads(text)
 
 
 def recount_instances(
