@@ -104,7 +104,7 @@ class Recording(S3Store):
         return await super().read(listed, start=start, end=end)
 
 
-def screen_all(store: S3Store, run_shards: RunsShards) -> Run:
+def screen_all(store: S3Store, run_shards: RunsShards, settings: Settings = SETTINGS) -> Run:
     """Screen a bucket that a new ledger knows nothing of: it is listed, and every object read."""
     phases = Phases()
     counts: dict[str, Any] = {}
@@ -115,8 +115,8 @@ def screen_all(store: S3Store, run_shards: RunsShards) -> Run:
                 execution_id=str(uuid.uuid4()),
                 store=store,
                 criteria=CRITERIA,
-                limits=Limits.from_settings(SETTINGS),
-                shard_objects=SETTINGS.shard_objects,
+                limits=Limits.from_settings(settings),
+                shard_objects=settings.shard_objects,
                 run_shards=run_shards,
                 observer=phases,
             )

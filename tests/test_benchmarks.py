@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import far, index
+from benchmarks import far, index, workers
 from benchmarks.__main__ import BENCHMARKS, DOCUMENT, RESULTS, fill
 from benchmarks.made import Maker
 from benchmarks.measure import Promise, Report, interleave, ratio, render, render_promises
@@ -141,6 +141,15 @@ class TestBenchmarks:
     def test_far(self, server: Server) -> None:
         report = as_json(far.measure_on(server, 30, 1, bucket="far-made"))
         assert [row[0] for row in report["tables"][0]["rows"]] == ["bare loop", "ours, index phase"] * 2
+
+    @pytest.mark.real_s3
+    @pytest.mark.timeout(400)
+    def test_workers(self, server: Server) -> None:
+        far_away = workers.scale(server, 30, 1, "workers-far", (1,))
+        nearby = workers.compare(server, 30, 1, "workers-near")
+        report = as_json(workers.report_of(far_away, nearby, 30, 30))
+        assert [list(cells(report, place)) for place in (0, 1)] == [["1"], ["processes", "ray"]]
+        assert all(row[1] > 0 for table in report["tables"] for row in table["rows"])
 
 
 class TestDocument:

@@ -89,11 +89,8 @@ def test_lineage_that_is_configured_is_not_sent_and_the_run_goes_on(python: Path
     images = tmp_path / "images"
     images.mkdir()
     (images / "1.dcm").write_bytes(make_instance(Modality="CT"))
-    criteria = tmp_path / "criteria.json"
-    criteria.write_text('[{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "CT"}]')
-
     told = subprocess.run(
-        [str(python), "-m", "dicom_sieve", "screen", str(images), "--criteria", str(criteria), "--json"],
+        [str(python), "-m", "dicom_sieve", "screen", str(images), "--criteria", str(_criteria(tmp_path)), "--json"],
         env=environment_of(tmp_path, OPENLINEAGE_URL="http://127.0.0.1:9"),
         capture_output=True,
         text=True,
@@ -102,3 +99,23 @@ def test_lineage_that_is_configured_is_not_sent_and_the_run_goes_on(python: Path
 
     assert json.loads(told.stdout)["counts"]["passed"] == 1
     assert told.stderr == "OpenLineage is configured, but no event is sent: pip install 'dicom-sieve[lineage]'\n"
+
+
+def test_ray_cannot_be_chosen_and_it_is_said_what_to_do(python: Path, tmp_path: Path) -> None:
+    told = subprocess.run(
+        [str(python), "-m", "dicom_sieve", "screen", str(tmp_path), "--criteria", str(_criteria(tmp_path))],
+        env=environment_of(tmp_path, DICOM_SIEVE_TASK_RUNNER="ray"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 2
+    assert "DICOM_SIEVE_TASK_RUNNER: " in told.stderr
+    assert told.stderr.endswith("ray is not installed; pip install 'dicom-sieve[ray]'\n")
+
+
+def _criteria(folder: Path) -> Path:
+    file = folder / "criteria.json"
+    file.write_text('[{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "CT"}]')
+    return file

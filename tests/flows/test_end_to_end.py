@@ -16,10 +16,7 @@ from tests.flows.conftest import SHARD_OBJECTS, ledger_url
 from tests.prefect_server import PrefectServer, wait_for
 from tests.real.bucket import CRITERIA, Expected, expected, fill
 
-ON_POSTGRESQL = """
-from dicom_sieve.flows.deployments import serve_deployments
-serve_deployments(1, "on-postgresql")
-"""
+SERVE = 'from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(1, "{}")'
 
 
 @pytest.mark.timeout(240)
@@ -49,11 +46,30 @@ def test_a_consumer_screens_a_bucket_on_ceph_into_postgresql(
     prefect: PrefectServer, rgw_server: S3Server, postgres_url: str, tmp_path: Path
 ) -> None:
     settings = {"DICOM_SIEVE_DATABASE_URL": postgres_url}
-    with prefect.serving(ON_POSTGRESQL, "serve-postgresql.log", "on-postgresql", **settings):
+    with prefect.serving(SERVE.format("on-postgresql"), "serve-postgresql.log", "on-postgresql", **settings):
         _screen_over_rest(prefect, rgw_server, "on-postgresql", postgres_url, tmp_path)
 
     with _engine(postgres_url) as engine:
         assert "flow_run" not in sa.inspect(engine).get_table_names()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("runner", ["processes", "ray"])
+def test_a_consumer_screens_a_bucket_with_workers_of_other_kinds(
+    prefect: PrefectServer, moto_server: S3Server, tmp_path: Path, runner: str
+) -> None:
+    settings = {
+        "DICOM_SIEVE_TASK_RUNNER": runner,
+        "DICOM_SIEVE_DATABASE_URL": ledger_url(tmp_path),
+        "DICOM_SIEVE_SHARD_OBJECTS": str(SHARD_OBJECTS),
+        "DICOM_SIEVE_SHARDS_IN_FLIGHT": "2",
+    }
+    with prefect.serving(SERVE.format(runner), f"serve-{runner}.log", runner, **settings) as log:
+        run = _screen_over_rest(prefect, moto_server, runner, settings["DICOM_SIEVE_DATABASE_URL"], tmp_path)
+        tasks = wait_for(lambda: _task_runs(prefect, run), "the tasks to be recorded", 30)
+
+    assert len(tasks) == -(-len(expected()) // SHARD_OBJECTS)
+    assert moto_server.credentials.access_key not in log.read_text()
 
 
 def _screen_over_rest(prefect: PrefectServer, server: S3Server, deployment: str, ledger: str, scratch: Path) -> str:

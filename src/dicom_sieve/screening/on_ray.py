@@ -7,6 +7,7 @@ by the process that runs and by the workers, in memory, and end with them. Error
 no text to write down.
 """
 
+import logging
 import os
 import pickle
 import socket
@@ -33,6 +34,9 @@ EXECUTIONS = 5
 OBJECT_STORE_BYTES = 256 * 1024 * 1024
 """Of a Ray of our own: for the rows of the shards in flight, about a mebibyte each."""
 SECONDS_TO_CONNECT = 10.0
+STARTS = 3
+"""Of a Ray of our own, at most."""
+QUIET: dict[str, Any] = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
 
 
 class WorkersError(DicomSieveError):
@@ -115,14 +119,15 @@ def _connected(address: str, workers: int) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    with TemporaryDirectory(prefix="sieve-") as folder:  # a Ray of our own leaves nothing behind
-        quiet: dict[str, Any] = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
-        own: dict[str, Any] = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "_temp_dir": folder}
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    with TemporaryDirectory(prefix="sieve-", ignore_cleanup_errors=True) as folder:  # ours leaves nothing behind
         try:
             if address:
                 _make_sure_of(address)
-            ray.init(address or "local", **quiet, **({} if address else own))
-        except (OSError, RuntimeError, ValueError) as error:
+                ray.init(address, **QUIET)
+            else:
+                _start(workers, folder)
+        except Exception as error:  # Ray's own are of no closer type
             raise WorkersError(
                 f"no Ray at {address or 'all on this machine'}: {type(error).__name__}",
                 "accepted for DICOM_SIEVE_RAY_ADDRESS: host:6379 from one of Ray's machines, ray://host:10001 from "
@@ -132,6 +137,17 @@ def _connected(address: str, workers: int) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def _start(workers: int, folder: str, attempts: int = STARTS) -> None:
+    """Start a Ray of our own; it gives up after half a minute, and on a machine that is busy otherwise takes longer."""
+    own: dict[str, Any] = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "_temp_dir": folder}
+    try:
+        ray.init("local", **own, **QUIET)
+    except Exception:
+        if attempts == 1:
+            raise
+        _start(workers, folder, attempts - 1)
 
 
 def _make_sure_of(address: str) -> None:

@@ -1,0 +1,109 @@
+"""Workers on Ray: whether four of them index four times as fast as one, and what Ray costs beside processes.
+
+The first against a Ceph RGW that takes some 45 ms for a request, with so few requests in flight that waiting counts,
+and not the cores of this machine; the second against one that answers at once. A run starts its own Ray each time, and
+stops it: that is part of what is measured.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from scripts.ceph_rgw import CephRgw
+
+from benchmarks.made import Maker
+from benchmarks.measure import Promise, Report, Table, interleave, ratio, run
+from benchmarks.wire import SETTINGS, Run, Server, screen_all
+from dicom_sieve.screening import executor_for
+from dicom_sieve.settings import Settings
+from dicom_sieve.stores import S3Store
+
+FAR = {"task_runner": "ray", "reads_in_flight": 4, "shard_objects": 50}
+"""Shards are small, so that each worker gets some of a small bucket."""
+WORKERS = (1, 2, 4)
+
+
+def measure(chosen: argparse.Namespace) -> Report:
+    """Measure against servers of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        with CephRgw(Path(folder) / "far", tcp_nodelay=False) as rgw:
+            far = scale(Server.of(rgw), chosen.far_objects, chosen.repetitions)
+        with CephRgw(Path(folder) / "near") as rgw:
+            near = compare(Server.of(rgw), chosen.objects, chosen.repetitions)
+    return report_of(far, near, chosen.far_objects, chosen.objects)
+
+
+def scale(
+    server: Server, objects: int, repetitions: int, bucket: str = "workers-far", workers: Sequence[int] = WORKERS
+) -> Mapping[str, Sequence[Run]]:
+    """Screen a bucket far away with ever more workers; gives runs by how many."""
+    settings = {str(one): SETTINGS.model_copy(update={**FAR, "shards_in_flight": one}) for one in workers}
+    return _take_turns(server, bucket, objects, repetitions, settings)
+
+
+def compare(server: Server, objects: int, repetitions: int, bucket: str = "workers") -> Mapping[str, Sequence[Run]]:
+    """Screen a bucket nearby at default settings; gives runs by what shards run in."""
+    settings = {one: SETTINGS.model_copy(update={"task_runner": one}) for one in ("processes", "ray")}
+    return _take_turns(server, bucket, objects, repetitions, settings)
+
+
+def report_of(
+    far: Mapping[str, Sequence[Run]], near: Mapping[str, Sequence[Run]], far_objects: int, objects: int
+) -> Report:
+    """Hold what was measured against what is promised."""
+    walls = {name: [each.index.wall for each in runs] for name, runs in {**far, **near}.items()}
+    one, most = (list(far)[place] for place in (0, -1))
+    return Report(
+        "workers",
+        {"objects_far_away": far_objects, "objects_nearby": objects, "turns": len(walls[most])},
+        (
+            Promise(f"{most} workers on Ray, far away: of one", 3.4, ratio(walls[one], walls[most])),
+            Promise(
+                "Ray beside processes, nearby: time", 1.15, ratio(walls["ray"], walls["processes"]), at_least=False
+            ),
+        ),
+        (
+            Table(
+                f"**{far_objects:,} objects, far away, {FAR['reads_in_flight']} requests of a worker at a time**",
+                ("workers on Ray", "objects/s", "times one"),
+                tuple((name, far_objects / median(walls[name]), ratio(walls[one], walls[name])) for name in far),
+            ),
+            Table(
+                f"**{objects:,} objects, nearby**",
+                ("shards in", "objects/s", "time, of processes"),
+                tuple((name, objects / median(walls[name]), ratio(walls[name], walls["processes"])) for name in near),
+            ),
+        ),
+        {name: [asdict(each.index) for each in runs] for name, runs in {**far, **near}.items()},
+    )
+
+
+def _take_turns(
+    server: Server, bucket: str, objects: int, repetitions: int, settings: Mapping[str, Settings]
+) -> Mapping[str, Sequence[Run]]:
+    server.fill(bucket, Maker().objects(objects))
+    works = {name: partial(_screen, server, bucket, one) for name, one in settings.items()}
+    return interleave(works, repetitions)
+
+
+def _screen(server: Server, bucket: str, settings: Settings) -> Run:
+    return screen_all(S3Store(server.access(bucket)), executor_for(settings), settings)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--objects", type=int, default=50_000, help="in the bucket nearby")
+    parser.add_argument("--far-objects", type=int, default=6_000, help="in the bucket far away")
+    parser.add_argument("--repetitions", type=int, default=1, help="turns")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run it as a command."""
+    run(measure, description=__doc__, options=_options, arguments=arguments)
+
+
+if __name__ == "__main__":
+    main()
