@@ -5,7 +5,7 @@ import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,14 +28,16 @@ class Nodes:
     Attributes:
         cluster: Of Ray's own utilities.
         folder: Where all of its processes write.
+        client_address: Where clients connect to that are not on one of its machines, if its nodes are apart.
+        apart: Whether each node has a loopback address of its own.
         workers: Nodes that run shards.
-        client_port: Where clients that are not on one of its machines connect to.
     """
 
     cluster: Any
     folder: Path
-    workers: list[Any]
-    client_port: int
+    client_address: str
+    apart: bool
+    workers: list[Any] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -43,11 +45,18 @@ class Nodes:
 
     def add(self) -> None:
         """Start one more node."""
-        self.workers.append(_patiently(self.cluster, num_cpus=1, **SMALL))
+        place = f"127.0.0.{len(self.workers) + 3}"
+        self.workers.append(_patiently(self.cluster, num_cpus=1, **_at(place, self.apart), **SMALL))
 
     def kill(self, place: int) -> None:
         """Kill a node with all that runs there."""
         self.cluster.remove_node(self.workers.pop(place), allow_graceful=False)
+
+    def restart_head(self) -> None:
+        """Kill the control plane, and start it again: it remembers nothing."""
+        head: Any = self.cluster.head_node
+        head.kill_gcs_server()
+        head.start_gcs_server()
 
     def kill_head(self) -> None:
         """Kill what all others depend on: the control plane, and the head's part of it."""
@@ -65,21 +74,26 @@ class Nodes:
 
 
 @contextmanager
-def running_ray() -> Iterator[Nodes]:
+def running_ray(*, apart: bool = False) -> Iterator[Nodes]:
     """Start it, and stop all of it in the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        client_port = free.getsockname()[1]
+        port = free.getsockname()[1]
     with TemporaryDirectory(prefix="ray-") as folder:  # of a short name: it is part of names of sockets
         cluster: Any = Cluster(shutdown_at_exit=False)
-        nodes = Nodes(cluster, Path(folder), [], client_port)
+        nodes = Nodes(cluster, Path(folder), f"ray://127.0.0.2:{port}", apart)
+        client = {"ray_client_server_port": port} if apart else {}
         try:
-            _patiently(cluster, num_cpus=0, temp_dir=folder, ray_client_server_port=client_port, **SMALL)
+            _patiently(cluster, num_cpus=0, temp_dir=folder, **_at("127.0.0.2", apart), **client, **SMALL)
             nodes.add()
             nodes.add()
             yield nodes
         finally:
             cluster.shutdown()
+
+
+def _at(address: str, apart: bool) -> dict[str, Any]:
+    return {"node_ip_address": address} if apart else {}
 
 
 def _patiently(cluster: Any, attempts: int = ATTEMPTS, **means: Any) -> Any:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from tests.conftest import S3Server
 from tests.flows.conftest import SHARD_OBJECTS, ledger_url
 from tests.prefect_server import PrefectServer, wait_for
+from tests.ray_cluster import running_ray
 from tests.real.bucket import CRITERIA, Expected, expected, fill
 
 SERVE = 'from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(1, "{}")'
@@ -64,7 +65,10 @@ def test_a_consumer_screens_a_bucket_with_workers_of_other_kinds(
         "DICOM_SIEVE_SHARD_OBJECTS": str(SHARD_OBJECTS),
         "DICOM_SIEVE_SHARDS_IN_FLIGHT": "2",
     }
-    with prefect.serving(SERVE.format(runner), f"serve-{runner}.log", runner, **settings) as log:
+    with ExitStack() as stack:
+        if runner == "ray":  # two nodes, the S3 server and the flow, each at an address of its own
+            settings["DICOM_SIEVE_RAY_ADDRESS"] = stack.enter_context(running_ray(apart=True)).client_address
+        log = stack.enter_context(prefect.serving(SERVE.format(runner), f"serve-{runner}.log", runner, **settings))
         run = _screen_over_rest(prefect, moto_server, runner, settings["DICOM_SIEVE_DATABASE_URL"], tmp_path)
         tasks = wait_for(lambda: _task_runs(prefect, run), "the tasks to be recorded", 30)
 

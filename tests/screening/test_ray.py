@@ -11,7 +11,6 @@ import pytest
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.screening import Shard, ShardResult, in_threads, on_ray
 from dicom_sieve.screening.on_ray import WorkersError, ray_pool
-from dicom_sieve.screening.shards import in_pool
 from dicom_sieve.stores import DirectoryStore, S3Access, S3Store, StaticCredentials
 from tests.builders import make_instance
 from tests.conftest import S3Server
@@ -64,30 +63,14 @@ def die_once(mark: Path, shard: Shard) -> ShardResult:
     return ShardResult(shard.number, (), (), reads=len(mark.read_text().splitlines()), bytes_read=0)
 
 
-class TestGivesTheLedgerThatThreadsGive:
-    def test_from_one_of_its_machines(self, nodes: Nodes, images: Path, ledger: Ledger) -> None:
-        expected = self.in_threads(DirectoryStore(images))
+def test_gives_the_ledger_that_threads_give(nodes: Nodes, images: Path, ledger: Ledger) -> None:
+    with open_ledger("sqlite:///:memory:") as once:
+        screen_ct(DirectoryStore(images), once, "run", run_shards=in_threads(2), shard_objects=7)
+        expected = export(once)
 
-        screen_ct(DirectoryStore(images), ledger, "run", run_shards=nodes.executor(), shard_objects=7)
+    screen_ct(DirectoryStore(images), ledger, "run", run_shards=nodes.executor(), shard_objects=7)
 
-        assert export(ledger) == expected
-
-    def test_from_elsewhere_reading_s3(self, nodes: Nodes, moto_server: S3Server, ledger: Ledger) -> None:
-        bucket = moto_server.make_bucket()
-        for number in range(30):
-            moto_server.client().put_object(Bucket=bucket, Key=f"{number}.dcm", Body=ct(uid=f"1.{number}"))
-        store = moto_server.store(bucket)
-        expected = self.in_threads(store)
-        away = in_pool(partial(ray_pool, f"ray://127.0.0.1:{nodes.client_port}", 2), 2)
-
-        screen_ct(store, ledger, "run", run_shards=away, shard_objects=7)
-
-        assert export(ledger) == expected
-
-    def in_threads(self, store: DirectoryStore | S3Store) -> str:
-        with open_ledger("sqlite:///:memory:") as once:
-            screen_ct(store, once, "run", run_shards=in_threads(2), shard_objects=7)
-            return export(once)
+    assert export(ledger) == expected
 
 
 class TestWhenAWorkerDies:

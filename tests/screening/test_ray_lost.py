@@ -117,3 +117,15 @@ def test_a_node_killed_at_a_random_point_changes_nothing(
     nodes.add()
 
     assert found == undisturbed
+
+
+def test_a_head_that_is_restarted_changes_nothing(nodes: Nodes, images: Path, undisturbed: str, tmp_path: Path) -> None:
+    def restarting(index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
+        for number, result in enumerate(nodes.executor()(index, shards)):
+            if number == AT_SHARD:
+                nodes.restart_head()
+            yield result
+
+    with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        screen_ct(DirectoryStore(images), ledger, "run", run_shards=restarting, shard_objects=SHARD_OBJECTS)
+        assert export(ledger) == undisturbed
