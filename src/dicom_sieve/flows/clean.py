@@ -130,7 +130,7 @@ def in_tasks(settings: Settings) -> RunsShards:
 
     Tasks are threads of the flow's process. With other workers each hands its shard to one of the same that run without
     Prefect, and waits: engines of Prefect's own would load it in each worker, and send it the flow's parameters and
-    Prefect's API key with every shard (ADR 15).
+    Prefect's API key with every shard (ADR 17).
     """
 
     def submit(index: Callable[[Shard], ShardResult], shard: Shard) -> PrefectFuture[ShardResult]:

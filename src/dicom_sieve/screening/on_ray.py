@@ -1,4 +1,4 @@
-"""Shards on Ray, whose workers may be on many machines (ADR 15). Imported only where it is chosen.
+"""Shards on Ray, whose workers may be on many machines (ADR 17). Imported only where it is chosen.
 
 It needs the extra ``dicom-sieve[ray]``.
 
