@@ -38,13 +38,19 @@ class TestRunBesideOthers:
             run_beside_others(meet())
             assert waiting.result() == "met"
 
-    def test_an_error_reaches_who_waits_and_the_loop_goes_on(self) -> None:
+    @pytest.mark.parametrize("error", [LookupError("this one"), KeyboardInterrupt("this one"), SystemExit("this one")])
+    def test_an_error_reaches_who_waits_and_the_loop_goes_on(self, error: BaseException) -> None:
         async def fail() -> None:
-            raise LookupError("this one")
+            raise error
 
-        with pytest.raises(LookupError, match="this one"):
-            run_beside_others(fail())
-        assert run_beside_others(loop_id())
+        async def fail_in_a_task() -> None:
+            await asyncio.gather(fail(), asyncio.sleep(0))
+
+        before = run_beside_others(loop_id())
+        for work in (fail(), fail_in_a_task()):
+            with pytest.raises(type(error), match="this one"):
+                run_beside_others(work)
+            assert run_beside_others(loop_id()) == before
 
     def test_work_is_given_up_when_who_waits_is_interrupted(self) -> None:
         work = Lasting()

@@ -32,10 +32,20 @@ def run_beside_others(work: Coroutine[Any, Any, T]) -> T:
 def _loop_of(_process: int) -> asyncio.AbstractEventLoop:
     """Start the loop in a thread; a process that was forked off has the loop, but not the thread."""
     loop = uvloop.new_event_loop()
-    thread = Thread(target=loop.run_forever, name="reads", daemon=True)
+    thread = Thread(target=_run, args=(loop,), name="reads", daemon=True)
     thread.start()
     atexit.register(_end, loop, thread)
     return loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until it is stopped: what ends programs ends the work that raised it, and nothing else."""
+    while True:
+        try:
+            loop.run_forever()
+        except (KeyboardInterrupt, SystemExit):
+            continue
+        return
 
 
 def _end(loop: asyncio.AbstractEventLoop, thread: Thread) -> None:
