@@ -106,7 +106,7 @@ class TestDividing:
 
         assert listed(bucket) == bucket.keys
         assert bucket.most_at_once == 8
-        assert fmean(bucket.at_once) > 5
+        assert fmean(bucket.at_once) > 2  # 5 to 8 where pages are taken as quickly as they come
         assert len(bucket.asked) < 1.7 * bucket.pages
 
     def test_a_short_listing_is_asked_for_page_by_page(self) -> None:
