@@ -17,15 +17,15 @@ def set_up(wanted: AutomationCore) -> None:
         if not found:
             client.create_automation(wanted)
         for one in found[:1]:
-            if _content(one) != _content(wanted):
+            if content_of(one) != content_of(wanted):
                 client.update_automation(one.id, wanted.model_copy(update={"enabled": one.enabled}))
         for another in found[1:]:  # two processes began to serve at the same instant
             client.delete_automation(another.id)
 
 
-def _content(automation: AutomationCore) -> dict[str, Any]:
-    """Give what an automation does, without what a server numbers."""
+def content_of(automation: AutomationCore) -> dict[str, Any]:
+    """Give what an automation does, without what a server numbers; its sets as sets, which have no order."""
     return {
-        **automation.model_dump(mode="json", include={"description", "actions"}),
-        "trigger": automation.trigger.model_dump(mode="json", exclude={"id"}),
+        **automation.model_dump(include={"description", "actions"}),
+        "trigger": automation.trigger.model_dump(exclude={"id"}),
     }
