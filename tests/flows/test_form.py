@@ -37,7 +37,7 @@ def browser_page() -> Iterator[Page]:
     """A page in Debian's Chromium."""
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1200, "height": 2400})
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         yield page
 
 
