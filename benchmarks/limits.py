@@ -7,22 +7,17 @@ for S3; requests above a prefix's rate wait their turn. The rate is a tenth of S
 import argparse
 import asyncio
 import random
-import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from statistics import median
 
-from benchmarks.made import CRITERIA
-from benchmarks.measure import Phases, Report, Spent, Table, interleave, run
+from benchmarks.measure import Report, Spent, Table, interleave, run
 from benchmarks.memory import EndlessStore
-from benchmarks.wire import SETTINGS
-from dicom_sieve import open_ledger
+from benchmarks.wire import SETTINGS, screen_all
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.screening import Limits, Screening, in_threads, screen
+from dicom_sieve.screening import in_threads
 
 GETS_A_PREFIX = 5_500.0
 """A second. Amazon S3 User Guide, "Best practices design patterns: optimizing Amazon S3 performance"."""
@@ -75,20 +70,11 @@ class SlowStore(EndlessStore):
 
 def index_once(objects: int, rate: float | None) -> Spent:
     """Screen a bucket of which nothing is known; gives what indexing took."""
-    phases = Phases()
-    with tempfile.TemporaryDirectory() as folder, open_ledger(f"sqlite:///{Path(folder) / 'ledger.db'}") as ledger:
-        screening = Screening(
-            execution_id=str(uuid.uuid4()),
-            store=SlowStore(objects, turns=Turns(rate)),
-            criteria=CRITERIA,
-            limits=Limits.from_settings(SETTINGS),
-            shard_objects=SETTINGS.shard_objects,
-            run_shards=in_threads(SETTINGS.shards_in_flight),
-            observer=phases,
-        )
-        if (found := screen(screening, ledger).counts["listed"]) != objects:
-            raise RuntimeError(f"{found} of {objects} objects were listed")
-    return phases.spent()["index"]
+    run_shards = in_threads(SETTINGS.shards_in_flight)
+    screened = screen_all(SlowStore(objects, turns=Turns(rate)), run_shards)
+    if screened.listed != objects:
+        raise RuntimeError(f"{screened.listed} of {objects} objects were listed")
+    return screened.index
 
 
 def measure(chosen: argparse.Namespace) -> Report:

@@ -197,7 +197,7 @@ def on_two_cores(costs: Costs, client: float, in_flight: int, away: float = 0.0)
         in_flight: Requests at the same time.
         away: Seconds of a request in which neither works.
     """
-    cores = Resource("cores", servers=2)
+    cores = Resource("cores", servers=CORES)
     steps = (always(Resource("the way", servers=None), away), always(cores, costs.server), always(cores, client))
     return simulate(steps, in_flight, rounds=20_000)
 

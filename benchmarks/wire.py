@@ -21,7 +21,7 @@ from dicom_sieve import open_ledger
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.screening import Limits, RunsShards, Screening, screen
 from dicom_sieve.settings import Settings
-from dicom_sieve.stores import Patience, S3Access, S3Store, StaticCredentials
+from dicom_sieve.stores import Patience, S3Access, S3Store, StaticCredentials, Store
 from dicom_sieve.stores.s3_clients import make_boto3_client
 
 REGION = "eu-west"
@@ -105,7 +105,7 @@ class Recording(S3Store):
         return await super().read(listed, start=start, end=end)
 
 
-def screen_all(store: S3Store, run_shards: RunsShards, settings: Settings = SETTINGS) -> Run:
+def screen_all(store: Store, run_shards: RunsShards, settings: Settings = SETTINGS) -> Run:
     """Screen a bucket that a new ledger knows nothing of: it is listed, and every object read."""
     phases = Phases()
     counts: dict[str, Any] = {}

@@ -4,7 +4,7 @@ import gc
 import socket
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from ray.cluster_utils import Cluster
 from dicom_sieve.screening import RunsShards
 from dicom_sieve.screening.on_ray import ray_pool
 from dicom_sieve.screening.shards import IndexesShard, in_pool
+from tests.prefect_server import SECONDS_TO_START, wait_for
 
 SMALL = {"object_store_memory": 80 * 1024 * 1024, "include_dashboard": False}
 ATTEMPTS = 3
@@ -87,9 +88,17 @@ def running_ray(*, apart: bool = False) -> Iterator[Nodes]:
             _patiently(cluster, num_cpus=0, temp_dir=folder, **_at("127.0.0.2", apart), **client, **SMALL)
             nodes.add()
             nodes.add()
+            if apart:
+                wait_for(lambda: _listens("127.0.0.2", port), "Ray to listen to clients", SECONDS_TO_START)
             yield nodes
         finally:
             cluster.shutdown()
+
+
+def _listens(host: str, port: int) -> bool:
+    with suppress(ConnectionRefusedError), socket.create_connection((host, port)):
+        return True
+    return False
 
 
 def _at(address: str, apart: bool) -> dict[str, Any]:

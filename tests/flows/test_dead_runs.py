@@ -16,6 +16,7 @@ from tests.flows import planted
 from tests.flows.conftest import ledger_url
 from tests.prefect_server import SECONDS_TO_START, PrefectServer, running, wait_for
 from tests.processes import descendants, kill
+from tests.screening.screenings import state_of
 
 NAME = "doomed"
 SERVE = f"from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(1, {NAME!r})"
@@ -56,11 +57,6 @@ def start(prefect: PrefectServer, ledger: Ledger, endpoint: str) -> str:
     return run
 
 
-def shown(ledger: Ledger, run: str) -> tuple[str, str | None]:
-    row = ledger.run(run).row
-    return row.state, row.failure
-
-
 def crashed(prefect: PrefectServer, run: str) -> dict[str, Any] | None:
     state: dict[str, Any] = prefect.flow_run(run)["state"]
     assert state["type"] in {"RUNNING", "CRASHED"}
@@ -77,7 +73,7 @@ def test_whoever_served_it_died_too(prefect: PrefectServer, served_ledger: Ledge
         begun = time.monotonic()
         kill(*processes)
     with serving(prefect):  # as a supervisor starts it again
-        wait_for(lambda: shown(served_ledger, run) == DIED, "the ledger to show it", SECONDS)
+        wait_for(lambda: state_of(served_ledger, run) == DIED, "the ledger to show it", SECONDS)
         state = wait_for(lambda: crashed(prefect, run), "Prefect to show it", SECONDS - (time.monotonic() - begun))
 
     assert state["message"] == "nothing was heard of its process for 90 s; start another run"
@@ -93,7 +89,7 @@ def test_only_its_own_process_died(prefect: PrefectServer, served_ledger: Ledger
         kill(*descendants(process.pid))
         wait_for(lambda: crashed(prefect, run), "Prefect to show it", SECONDS)
         wait_for(
-            lambda: shown(served_ledger, run) == DIED, "the ledger to show it", SECONDS - (time.monotonic() - begun)
+            lambda: state_of(served_ledger, run) == DIED, "the ledger to show it", SECONDS - (time.monotonic() - begun)
         )
 
 

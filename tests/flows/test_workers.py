@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from dicom_sieve import Ledger, open_ledger
+from dicom_sieve import open_ledger
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.flows.deployments import deployments
 from dicom_sieve.flows.heartbeats import AUTOMATION
@@ -25,6 +25,7 @@ from tests.flows.s3_proxy import Asked, S3Proxy, s3_proxy
 from tests.ledger.export import export
 from tests.prefect_server import CLEAN, SEGMENT, PrefectServer, prefect_server, running, wait_for
 from tests.processes import descendants, kill
+from tests.screening.screenings import state_of
 
 POOL = "dicom"
 OBJECTS = 8
@@ -153,11 +154,6 @@ def state(server: PrefectServer, run: str) -> str:
     return str(server.flow_run(run)["state"]["type"])
 
 
-def shown(ledger: Ledger, run: str) -> tuple[str, str | None]:
-    row = ledger.run(run).row
-    return row.state, row.failure
-
-
 @pytest.mark.real_postgres
 @pytest.mark.timeout(400)
 def test_two_workers_share_runs_and_one_that_is_killed_costs_its_run_alone(
@@ -184,7 +180,7 @@ def test_two_workers_share_runs_and_one_that_is_killed_costs_its_run_alone(
 
         lost, kept = going
         kill(*processes[run_by[lost]])
-        wait_for(lambda: shown(ledger, runs[lost])[0] == "FAILED", "the ledger to show it", 120)
+        wait_for(lambda: state_of(ledger, runs[lost])[0] == "FAILED", "the ledger to show it", 120)
         again = server.start(requests[lost])
         for event in going.values():
             event.set()
@@ -193,7 +189,7 @@ def test_two_workers_share_runs_and_one_that_is_killed_costs_its_run_alone(
         assert server.state(again) == ("Completed", f"{OBJECTS} of {OBJECTS} instances passed in 1 whole series")
         wait_for(lambda: heard_of(server, runs[kept]), "the run to have said that it lives", 60)
         wait_for(lambda: state(server, runs[lost]) == "CRASHED", "Prefect to show it", WITHOUT_SECONDS + 60)
-        assert shown(ledger, runs[lost]) == ("FAILED", "its process ended before the run did")
+        assert state_of(ledger, runs[lost]) == ("FAILED", "its process ended before the run did")
         counts = ledger.run(again).row.counts
         assert counts is not None
         assert counts["reads"] == OBJECTS // 2  # what was read before is not read again

@@ -1,5 +1,6 @@
 """Short ways to screen a simulated store, and to ask the ledger what came of it."""
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +27,15 @@ def ct(series: str = "1.2.3.4", uid: str = "1.2.3.4.1", **attributes: Any) -> by
 def mr(series: str = "1.2.3.5", uid: str = "1.2.3.5.1", **attributes: Any) -> bytes:
     """Make an instance that `one_of("CT")` discards."""
     return make_instance(series_instance_uid=series, SOPInstanceUID=uid, Modality="MR", **attributes)
+
+
+def write_images(root: Path) -> Path:
+    """Write 60 objects into a new directory, which it gives: CT and MR in four series, and some that are no DICOM."""
+    root.mkdir()
+    for number in range(60):
+        data = (ct if number % 3 else mr)(f"1.5.{number % 4 + 1}", f"1.6.{number + 1}") if number % 7 else b"x"
+        (root / f"{number:02}").write_bytes(data)
+    return root
 
 
 def screen_ct(store: Store, ledger: Ledger, execution_id: str, **means: Any) -> Outcome:

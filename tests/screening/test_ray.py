@@ -16,7 +16,7 @@ from tests.builders import make_instance
 from tests.conftest import S3Server
 from tests.ledger.export import export
 from tests.ray_cluster import Nodes, running_ray
-from tests.screening.screenings import ct, mr, screen_ct, state_of
+from tests.screening.screenings import screen_ct, state_of, write_images
 from tests.simulated_store import SimulatedStore
 
 pytestmark = pytest.mark.timeout(600)
@@ -38,12 +38,7 @@ def ledger() -> Iterator[Ledger]:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    root = tmp_path / "images"
-    root.mkdir()
-    for number in range(60):
-        data = (ct if number % 3 else mr)(f"1.5.{number % 4 + 1}", f"1.6.{number + 1}") if number % 7 else b"x"
-        (root / f"{number:02}").write_bytes(data)
-    return root
+    return write_images(tmp_path / "images")
 
 
 def fail(shard: Shard) -> ShardResult:

@@ -19,7 +19,7 @@ from dicom_sieve.screening.index import Limits
 from dicom_sieve.screening.shards import IndexesShard
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.export import export
-from tests.screening.screenings import ct, mr, screen_ct, sql
+from tests.screening.screenings import ct, screen_ct, sql, write_images
 from tests.simulated_store import SimulatedStore
 
 Twins = tuple[ShardResult, ShardResult]
@@ -73,12 +73,7 @@ def in_processes() -> Executor:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    root = tmp_path / "images"
-    root.mkdir()
-    for number in range(60):
-        data = (ct if number % 3 else mr)(f"1.5.{number % 4 + 1}", f"1.6.{number + 1}") if number % 7 else b"x"
-        (root / f"{number:02}").write_bytes(data)
-    return root
+    return write_images(tmp_path / "images")
 
 
 @pytest.mark.parametrize("pool", [in_threads, in_processes])

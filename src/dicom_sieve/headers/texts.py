@@ -18,6 +18,8 @@ UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_IN
 PATIENT_ID = 0x00100020
 ISSUER_OF_PATIENT_ID = 0x00100021
 PATIENT = frozenset({PATIENT_ID, ISSUER_OF_PATIENT_ID})
+IDENTITIES = UIDS | PATIENT
+"""What a header is made of besides its attributes."""
 LONGEST_UID = 256
 """In characters: four times what PS3.5 6.2 allows. No database can index texts of any length."""
 
@@ -30,7 +32,7 @@ Texts = tuple[str, ...]
 @cache
 def wanted_tags() -> frozenset[int]:
     """Give the tags of all elements that a header is made of."""
-    return header_tags() | UIDS | PATIENT
+    return header_tags() | IDENTITIES
 
 
 def texts_of(value: bytes | None) -> Texts:
@@ -64,7 +66,7 @@ def header_of(values: Mapping[int, Texts]) -> Header:
         study_instance_uid=uid_of(values, STUDY_INSTANCE_UID),
         series_instance_uid=series,
         sop_class_uid=uid_of(values, SOP_CLASS_UID),
-        attributes={f"{tag:08X}": texts for tag, texts in sorted(values.items()) if tag not in UIDS | PATIENT},
+        attributes={f"{tag:08X}": texts for tag, texts in sorted(values.items()) if tag not in IDENTITIES},
         defect=None if series else Defect.NO_SERIES,
         patient=patient_of(values),
     )
