@@ -77,8 +77,8 @@ def test_that_is_ended_ends_its_ray(screening: "subprocess.Popen[str]", temporar
     screening.send_signal(sent)
 
     assert screening.wait(60) != 0
-    # Ended while it starts, parts of Ray notice only when they miss the others for a minute.
-    wait_for(lambda: not any(map(command_of, started)), "the end of Ray", 150)
+    # Nothing of ours is left that could end parts of Ray after SIGKILL: they miss the others only after a minute.
+    wait_for(lambda: not any(map(command_of, started)), "the end of Ray", 150 if sent is signal.SIGKILL else 30)
     if sent is not signal.SIGKILL:
         assert list(temporary.iterdir()) == []
 

@@ -5,8 +5,10 @@ import pickle
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.screening import Shard, ShardResult, in_threads, on_ray
@@ -43,6 +45,10 @@ def images(tmp_path: Path) -> Path:
 
 def fail(shard: Shard) -> ShardResult:
     raise LookupError(f"{NAME} {SECRET} {shard.number}")
+
+
+def read_nothing(shard: Shard) -> ShardResult:
+    return ShardResult(shard.number, (), (), reads=0, bytes_read=0)
 
 
 def die(shard: Shard) -> ShardResult:
@@ -128,6 +134,23 @@ def test_what_cannot_be_reached_is_said_at_once() -> None:
         ray_pool("127.0.0.1:1", 1, fail),
     ):
         pytest.fail("there is none")
+
+
+def test_one_that_takes_too_long_is_asked_again(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = ray.init
+    asked = []
+
+    def slow_at_first(*where: str, **means: Any) -> Any:
+        asked.append(where)
+        if len(asked) == 1:
+            raise RuntimeError("Proxy failed to Connect to backend!")  # what Ray says after 30 s
+        return connect(*where, **means)
+
+    monkeypatch.setattr(ray, "init", slow_at_first)
+
+    with ray_pool(nodes.address, 1, read_nothing) as remote:
+        assert remote(Shard(7, ())).number == 7
+    assert asked == [(nodes.address,)] * 2
 
 
 def test_a_worker_of_another_version_is_refused(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ by the process that runs and by the workers, in memory, and end with them. Error
 no text to write down.
 """
 
+import atexit
 import logging
 import os
 import pickle
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -25,6 +27,7 @@ import ray
 from ray.exceptions import RayError
 
 from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.screening.descendants import descendants_that_name, kill
 from dicom_sieve.screening.index import Shard, ShardResult
 from dicom_sieve.screening.shards import IndexesShard
 from dicom_sieve.version import __version__
@@ -34,8 +37,8 @@ EXECUTIONS = 5
 OBJECT_STORE_BYTES = 256 * 1024 * 1024
 """Of a Ray of our own: for the rows of the shards in flight, about a mebibyte each."""
 SECONDS_TO_CONNECT = 10.0
-STARTS = 3
-"""Of a Ray of our own, at most."""
+ATTEMPTS = 3
+"""To start a Ray of our own, or to be connected to another, at most."""
 QUIET: dict[str, Any] = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
 
 
@@ -121,33 +124,48 @@ def _connected(address: str, workers: int) -> Iterator[None]:
         return
     logging.getLogger("ray").setLevel(logging.ERROR)
     with TemporaryDirectory(prefix="sieve-", ignore_cleanup_errors=True) as folder:  # ours leaves nothing behind
+        left: list[int] = []
+        atexit.register(_sweep, folder, left)  # before Ray registers what it does then, so that it comes after it
         try:
-            if address:
-                _make_sure_of(address)
-                ray.init(address, **QUIET)
-            else:
-                _start(workers, folder)
-        except Exception as error:  # Ray's own are of no closer type
-            raise WorkersError(
-                f"no Ray at {address or 'all on this machine'}: {type(error).__name__}",
-                "accepted for DICOM_SIEVE_RAY_ADDRESS: host:6379 from one of Ray's machines, ray://host:10001 from "
-                "elsewhere, or nothing: then the run starts one",
-            ) from None
-        try:
+            _connect(address, workers, folder)
             yield
+        except (SystemExit, KeyboardInterrupt):
+            left += descendants_that_name(folder)
+            raise
         finally:
             ray.shutdown()
 
 
-def _start(workers: int, folder: str, attempts: int = STARTS) -> None:
-    """Start a Ray of our own; it gives up after half a minute, and on a machine that is busy otherwise takes longer."""
-    own: dict[str, Any] = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "_temp_dir": folder}
+def _sweep(folder: str, left: list[int]) -> None:
+    """Remove what stays of a Ray ended while it starts: processes that wait a minute for others, and write there."""
+    kill(left)
+    rmtree(folder, ignore_errors=True)
+
+
+def _connect(address: str, workers: int, folder: str) -> None:
+    """Be connected to a Ray, or to one of our own that keeps its files in a folder."""
     try:
-        ray.init("local", **own, **QUIET)
+        if address:
+            _make_sure_of(address)
+            _initialise(address)
+        else:
+            _initialise("local", num_cpus=workers, object_store_memory=OBJECT_STORE_BYTES, _temp_dir=folder)
+    except Exception as error:  # Ray's own are of no closer type
+        raise WorkersError(
+            f"no Ray at {address or 'all on this machine'}: {type(error).__name__}",
+            "accepted for DICOM_SIEVE_RAY_ADDRESS: host:6379 from one of Ray's machines, ray://host:10001 from "
+            "elsewhere, or nothing: then the run starts one",
+        ) from None
+
+
+def _initialise(address: str, attempts: int = ATTEMPTS, **own: Any) -> None:
+    """Start Ray, or connect to it: it gives up after half a minute, and on a busy machine either takes longer."""
+    try:
+        ray.init(address, **own, **QUIET)
     except Exception:
         if attempts == 1:
             raise
-        _start(workers, folder, attempts - 1)
+        _initialise(address, attempts - 1, **own)
 
 
 def _make_sure_of(address: str) -> None:
