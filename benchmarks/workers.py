@@ -1,13 +1,13 @@
 """Workers on Ray: whether four of them index four times as fast as one, and what Ray costs beside processes.
 
 The first against a Ceph RGW that takes some 45 ms for a request, with so few requests in flight that waiting counts,
-and not the cores of this machine; the second against one that answers at once. A run starts its own Ray each time, and
-stops it: that is part of what is measured.
+and not the cores of this machine; the second against one that answers at once. Ray runs before a run begins, as on a
+cluster, and its workers know nothing of us yet; nearby also with a Ray that the run starts and stops.
 """
 
 import argparse
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,15 @@ from scripts.ceph_rgw import CephRgw
 from benchmarks.made import Maker
 from benchmarks.measure import Promise, Report, Table, interleave, ratio, run
 from benchmarks.wire import SETTINGS, Run, Server, screen_all
-from dicom_sieve.screening import executor_for
+from dicom_sieve.screening import Shard, ShardResult, executor_for
+from dicom_sieve.screening.on_ray import ray_pool
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import S3Store
 
 FAR = {"task_runner": "ray", "reads_in_flight": 4, "shard_objects": 50}
 """Shards are small, so that each worker gets some of a small bucket."""
 WORKERS = (1, 2, 4)
+PROCESSES, RUNNING, OWN = "processes", "Ray that runs already", "Ray that the run starts and stops"
 
 
 def measure(chosen: argparse.Namespace) -> Report:
@@ -42,13 +44,19 @@ def scale(
 ) -> Mapping[str, Sequence[Run]]:
     """Screen a bucket far away with ever more workers; gives runs by how many."""
     settings = {str(one): SETTINGS.model_copy(update={**FAR, "shards_in_flight": one}) for one in workers}
-    return _take_turns(server, bucket, objects, repetitions, settings)
+    works = {name: partial(_screen_on_running_ray, server, bucket, one) for name, one in settings.items()}
+    return _take_turns(server, bucket, objects, repetitions, works)
 
 
 def compare(server: Server, objects: int, repetitions: int, bucket: str = "workers") -> Mapping[str, Sequence[Run]]:
     """Screen a bucket nearby at default settings; gives runs by what shards run in."""
-    settings = {one: SETTINGS.model_copy(update={"task_runner": one}) for one in ("processes", "ray")}
-    return _take_turns(server, bucket, objects, repetitions, settings)
+    processes, on_ray = (SETTINGS.model_copy(update={"task_runner": one}) for one in ("processes", "ray"))
+    works = {
+        PROCESSES: partial(_screen, server, bucket, processes),
+        RUNNING: partial(_screen_on_running_ray, server, bucket, on_ray),
+        OWN: partial(_screen, server, bucket, on_ray),
+    }
+    return _take_turns(server, bucket, objects, repetitions, works)
 
 
 def report_of(
@@ -62,8 +70,9 @@ def report_of(
         {"objects_far_away": far_objects, "objects_nearby": objects, "turns": len(walls[most])},
         (
             Promise(f"{most} workers on Ray, far away: of one", 3.4, ratio(walls[one], walls[most])),
-            Promise(
-                "Ray beside processes, nearby: time", 1.15, ratio(walls["ray"], walls["processes"]), at_least=False
+            *(
+                Promise(f"{one}, beside processes: time", 1.15, ratio(walls[one], walls[PROCESSES]), at_least=False)
+                for one in (RUNNING, OWN)
             ),
         ),
         (
@@ -75,7 +84,7 @@ def report_of(
             Table(
                 f"**{objects:,} objects, nearby**",
                 ("shards in", "objects/s", "time, of processes"),
-                tuple((name, objects / median(walls[name]), ratio(walls[name], walls["processes"])) for name in near),
+                tuple((name, objects / median(walls[name]), ratio(walls[name], walls[PROCESSES])) for name in near),
             ),
         ),
         {name: [asdict(each.index) for each in runs] for name, runs in {**far, **near}.items()},
@@ -83,15 +92,24 @@ def report_of(
 
 
 def _take_turns(
-    server: Server, bucket: str, objects: int, repetitions: int, settings: Mapping[str, Settings]
+    server: Server, bucket: str, objects: int, repetitions: int, works: Mapping[str, Callable[[], Run]]
 ) -> Mapping[str, Sequence[Run]]:
     server.fill(bucket, Maker().objects(objects))
-    works = {name: partial(_screen, server, bucket, one) for name, one in settings.items()}
     return interleave(works, repetitions)
 
 
 def _screen(server: Server, bucket: str, settings: Settings) -> Run:
     return screen_all(S3Store(server.access(bucket)), executor_for(settings), settings)
+
+
+def _screen_on_running_ray(server: Server, bucket: str, settings: Settings) -> Run:
+    """Screen while this process is connected to a Ray, which the run then uses."""
+    with ray_pool("", settings.shards_in_flight, _index_nothing):
+        return _screen(server, bucket, settings)
+
+
+def _index_nothing(shard: Shard) -> ShardResult:
+    return ShardResult(shard.number, (), (), reads=0, bytes_read=0)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

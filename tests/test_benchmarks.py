@@ -148,7 +148,10 @@ class TestBenchmarks:
         far_away = workers.scale(server, 30, 1, "workers-far", (1,))
         nearby = workers.compare(server, 30, 1, "workers-near")
         report = as_json(workers.report_of(far_away, nearby, 30, 30))
-        assert [list(cells(report, place)) for place in (0, 1)] == [["1"], ["processes", "ray"]]
+        assert [list(cells(report, place)) for place in (0, 1)] == [
+            ["1"],
+            [workers.PROCESSES, workers.RUNNING, workers.OWN],
+        ]
         assert all(row[1] > 0 for table in report["tables"] for row in table["rows"])
 
 
