@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import httpx
 
 SECONDS_TO_START = 90
-SECONDS_TO_END = 120
+SECONDS_TO_END = 200
 T = TypeVar("T")
 END_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 CLEAN, SEGMENT = "clean-dicom", "segment-series"

@@ -2,9 +2,11 @@
 
 import gc
 import socket
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +17,6 @@ from ray.cluster_utils import Cluster
 from dicom_sieve.screening import RunsShards
 from dicom_sieve.screening.on_ray import ray_pool
 from dicom_sieve.screening.shards import IndexesShard, in_pool
-from tests.prefect_server import SECONDS_TO_START, wait_for
 
 SMALL = {"object_store_memory": 80 * 1024 * 1024, "include_dashboard": False}
 ATTEMPTS = 3
@@ -77,28 +78,39 @@ class Nodes:
 @contextmanager
 def running_ray(*, apart: bool = False) -> Iterator[Nodes]:
     """Start it, and stop all of it in the end."""
+    with TemporaryDirectory(prefix="ray-") as folder:  # of a short name: it is part of names of sockets
+        nodes = _start(Path(folder), apart)
+        try:
+            yield nodes
+        finally:
+            nodes.cluster.shutdown()
+
+
+def _start(folder: Path, apart: bool, attempts: int = ATTEMPTS) -> Nodes:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with TemporaryDirectory(prefix="ray-") as folder:  # of a short name: it is part of names of sockets
-        cluster: Any = Cluster(shutdown_at_exit=False)
-        nodes = Nodes(cluster, Path(folder), f"ray://127.0.0.2:{port}", apart)
-        client = {"ray_client_server_port": port} if apart else {}
-        try:
-            _patiently(cluster, num_cpus=0, temp_dir=folder, **_at("127.0.0.2", apart), **client, **SMALL)
-            nodes.add()
-            nodes.add()
-            if apart:
-                wait_for(lambda: _listens("127.0.0.2", port), "Ray to listen to clients", SECONDS_TO_START)
-            yield nodes
-        finally:
-            cluster.shutdown()
+    cluster: Any = Cluster(shutdown_at_exit=False)
+    nodes = Nodes(cluster, folder, f"ray://127.0.0.2:{port}", apart)
+    client = {"ray_client_server_port": port} if apart else {}
+    try:
+        _patiently(cluster, num_cpus=0, temp_dir=str(folder), **_at("127.0.0.2", apart), **client, **SMALL)
+        nodes.add()
+        nodes.add()
+        if not apart or _answers(f"127.0.0.2:{port}"):
+            return nodes
+    except BaseException:
+        cluster.shutdown()
+        raise
+    cluster.shutdown()
+    assert attempts > 1, f"Ray answers no clients at {nodes.client_address}"
+    return _start(folder, apart, attempts - 1)
 
 
-def _listens(host: str, port: int) -> bool:
-    with suppress(ConnectionRefusedError), socket.create_connection((host, port)):
-        return True
-    return False
+def _answers(address: str) -> bool:
+    """See whether a gRPC server takes connections, from a process of its own: gRPC does not bear that ours forks."""
+    code = "import grpc, sys; grpc.channel_ready_future(grpc.insecure_channel(sys.argv[1])).result(60)"
+    return subprocess.run([sys.executable, "-c", code, address], capture_output=True, check=False).returncode == 0
 
 
 def _at(address: str, apart: bool) -> dict[str, Any]:

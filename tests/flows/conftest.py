@@ -38,11 +38,8 @@ def served_ledger(prefect: PrefectServer) -> Iterator[Ledger]:
 
 @pytest.fixture(scope="session")
 def moto_bucket(moto_server: S3Server) -> str:
-    """A small bucket: two CT, one MR, with patients' values in them."""
-    name = moto_server.make_bucket()
-    for key, body in planted.objects().items():
-        moto_server.client().put_object(Bucket=name, Key=key, Body=body)
-    return name
+    """A small bucket: two CT, one MR, with patients' values in them. Another test may have had it read already."""
+    return make_planted_bucket(moto_server)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +47,14 @@ def proxy(moto_server: S3Server) -> Iterator[S3Proxy]:
     """A proxy before moto."""
     with s3_proxy(moto_server.endpoint) as running:
         yield running
+
+
+def make_planted_bucket(server: S3Server) -> str:
+    """Make such a bucket that no run has seen."""
+    name = server.make_bucket()
+    for key, body in planted.objects().items():
+        server.client().put_object(Bucket=name, Key=key, Body=body)
+    return name
 
 
 def ledger_url(home: Path) -> str:

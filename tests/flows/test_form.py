@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Locator, Page
-from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser import chromium
 from tests.conftest import S3Server
 from tests.flows import planted
+from tests.flows.conftest import make_planted_bucket
 from tests.prefect_server import PrefectServer, wait_for
 
 pytestmark = pytest.mark.browser
@@ -68,11 +67,9 @@ class TestTheForm:
 
         assert [option.strip() for option in options.all_inner_texts()] == ["EQUALS", "GREATER", "LESS", "IN"]
 
-    def test_starts_a_run_that_completes(
-        self, form: Page, prefect: PrefectServer, moto_server: S3Server, moto_bucket: str
-    ) -> None:
+    def test_starts_a_run_that_completes(self, form: Page, prefect: PrefectServer, moto_server: S3Server) -> None:
         before = {run["id"] for run in prefect.all_of("/flow_runs/filter")}
-        _write(_field(form, "Bucket"), moto_bucket)
+        _write(_field(form, "Bucket"), make_planted_bucket(moto_server))
         _write(_field(form, "Region"), "eu-west")
         _field(form, "Endpoint").get_by_text("URL", exact=True).click()
         _write(_field(form, "Endpoint"), moto_server.endpoint)
@@ -102,7 +99,8 @@ class TestTheForm:
         assert {one["key"] for one in shown} == set(ON_ARTIFACTS)
         pages = f"{prefect.url.removesuffix('/api')}/v2/artifacts/artifact"
         for one in shown:
-            _look_at(form, f"{pages}/{one['id']}", ON_ARTIFACTS[one["key"]])
+            form.goto(f"{pages}/{one['id']}")
+            form.locator("main").get_by_text(ON_ARTIFACTS[one["key"]]).first.wait_for()
             if one["key"] == "attrition":
                 boxes = _boxes(form)
         assert sorted(boxes) == [
@@ -112,16 +110,6 @@ class TestTheForm:
             "Objectslisted3objects",
             "Passed2instances,1series",
         ]
-
-
-def _look_at(page: Page, address: str, text: str) -> None:
-    """Go to a page of Prefect's until it shows a text; it gives up when a busy server answers 503."""
-    for patience in (20_000, 20_000, 60_000):
-        page.goto(address)
-        with suppress(PlaywrightTimeoutError):
-            page.locator("main").get_by_text(text).first.wait_for(timeout=patience)
-            return
-    pytest.fail(f"nowhere on {address}: {text}")
 
 
 def _boxes(page: Page) -> list[str]:
