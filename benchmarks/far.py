@@ -120,7 +120,7 @@ def _figures(spent: Sequence[Spent], objects: int, in_flight: int) -> tuple[int,
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--objects", type=int, default=8_000, help="in the bucket")
+    parser.add_argument("--objects", type=int, default=8_000, help="in the bucket: two rounds of shards")
     parser.add_argument("--repetitions", type=int, default=3, help="turns")
 
 

@@ -18,8 +18,8 @@ from scripts.ceph_rgw import CephRgw
 from benchmarks.made import Maker
 from benchmarks.measure import Promise, Report, Table, interleave, ratio, run
 from benchmarks.wire import SETTINGS, Run, Server, screen_all
-from dicom_sieve.screening import Shard, ShardResult, executor_for
-from dicom_sieve.screening.on_ray import ray_pool
+from dicom_sieve.screening import executor_for
+from dicom_sieve.screening.on_ray import connected
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import S3Store
 
@@ -104,12 +104,8 @@ def _screen(server: Server, bucket: str, settings: Settings) -> Run:
 
 def _screen_on_running_ray(server: Server, bucket: str, settings: Settings) -> Run:
     """Screen while this process is connected to a Ray, which the run then uses."""
-    with ray_pool("", settings.shards_in_flight, _index_nothing):
+    with connected("", settings.shards_in_flight):
         return _screen(server, bucket, settings)
-
-
-def _index_nothing(shard: Shard) -> ShardResult:
-    return ShardResult(shard.number, (), (), reads=0, bytes_read=0)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -93,16 +93,17 @@ def _start(folder: Path, apart: bool, attempts: int = ATTEMPTS) -> Nodes:
     cluster: Any = Cluster(shutdown_at_exit=False)
     nodes = Nodes(cluster, folder, f"ray://127.0.0.2:{port}", apart)
     client = {"ray_client_server_port": port} if apart else {}
+    usable = False
     try:
         _patiently(cluster, num_cpus=0, temp_dir=str(folder), **_at("127.0.0.2", apart), **client, **SMALL)
         nodes.add()
         nodes.add()
-        if not apart or _answers(f"127.0.0.2:{port}"):
-            return nodes
-    except BaseException:
-        cluster.shutdown()
-        raise
-    cluster.shutdown()
+        usable = not apart or _answers(f"127.0.0.2:{port}")
+    finally:
+        if not usable:
+            cluster.shutdown()
+    if usable:
+        return nodes
     assert attempts > 1, f"Ray answers no clients at {nodes.client_address}"
     return _start(folder, apart, attempts - 1)
 

@@ -73,7 +73,7 @@ def ray_pool(address: str, workers: int, index: IndexesShard) -> Iterator[Indexe
         WorkersError: Ray cannot be reached, or lost a shard for good.
     """
     sent = pickle.dumps(index)
-    with _connected(address, workers):
+    with connected(address, workers):
         execute = ray.remote(_execute).options(name="index-shard", num_cpus=1, max_retries=EXECUTIONS - 1)
 
         def remote(shard: Shard) -> ShardResult:
@@ -117,7 +117,7 @@ def _restore(sent: bytes) -> IndexesShard:
 
 
 @contextmanager
-def _connected(address: str, workers: int) -> Iterator[None]:
+def connected(address: str, workers: int) -> Iterator[None]:
     """Be connected to Ray; one that the process is connected to already is used as it is."""
     if ray.is_initialized():
         yield
