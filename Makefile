@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Many tests wait for servers: more processes than cores. Files are handed out in the order of tests/distribution.py.
+PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 
-.PHONY: help install demo test check bench format lock clean
+.PHONY: help install demo test coverage check bench format lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,15 +16,19 @@ $(VENV)/.installed: requirements/uv.txt requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed: make PYTHON=python3.12 install"'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/uv.txt requirements/dev.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements/uv.txt requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q src # else, where Python may write no bytecode, each process that starts makes it anew
 	touch $@
 
 demo: install ## screen a bucket of real DICOM over the REST API, segment what passed (KEEP=1 leaves it running)
 	$(BIN)/python scripts/demo.py $(if $(KEEP),--keep)
 
 test: install ## the whole suite, on the real servers that are present
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term:skip-covered $(ARGS)
+	$(PYTEST) $(ARGS)
+
+coverage: install ## the whole suite, and the lines and branches that no test reached; takes longer
+	$(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
 
 check: install ## formatting, lint, types, direction of imports
 	$(BIN)/ruff format --check .

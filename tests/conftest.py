@@ -22,6 +22,7 @@ from scripts import ceph_rgw
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
+from tests import distribution
 
 hypothesis.settings.register_profile("plain", deadline=None, database=None)  # machines may be slow, and leave nothing
 hypothesis.settings.load_profile("plain")
@@ -36,6 +37,15 @@ def not_present(name: str, reason: str) -> None:
     if REQUIRED:
         pytest.fail(f"{name} is required and not present: {reason}")
     pytest.skip(f"{name} is not present: {reason}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: distribution.place(item.location[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> distribution.Distribution:
+    return distribution.Distribution(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,0 +1,43 @@
+"""Which tests share a process where they run in several: those of a file, and those that share a Prefect server."""
+
+from xdist.scheduler import LoadScopeScheduling
+
+BEGIN_FIRST = (
+    "tests/flows/test_dead_runs.py",
+    "tests/flows/test_leaks.py",
+    "tests/screening/test_crash.py",
+    "tests/test_benchmarks.py",
+    "tests/screening/test_ray_lost.py",
+    "tests/screening/test_ray.py",
+    "tests/screening/test_readers.py",
+    "tests/real/test_faults.py",
+    "tests/publishing/test_copies.py",
+    "tests/flows/test_workers.py",
+    "tests/screening/test_killed_around.py",
+    "tests/screening/test_processes.py",
+)
+"""Files that take longest. Where they come last, the other processes have nothing left to do."""
+
+WAITING = ("dead_runs", "end_to_end", "form", "progress", "same_time")
+"""Files of flows that spend most of their time waiting: they share a second server."""
+
+
+class Distribution(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out files, in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Name what a test belongs to."""
+        return share(nodeid.partition("::")[0])
+
+
+def share(file: str) -> str:
+    """Name what the tests of a file belong to."""
+    folder, _, name = file.rpartition("/test_")
+    if folder != "tests/flows" or name == "workers.py":  # which has a server of its own
+        return file
+    return f"{folder}, waiting" if name.removesuffix(".py") in WAITING else folder
+
+
+def place(file: str) -> int:
+    """Give the place of a file in the order of all."""
+    return BEGIN_FIRST.index(file) if file in BEGIN_FIRST else len(BEGIN_FIRST)
