@@ -70,11 +70,11 @@ def test_of_an_earlier_ledger_are_not_known_until_an_object_changes(ledger_url: 
 
 def test_are_in_no_file_in_clear(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "1").write_bytes(ct(PatientID="PLANTED-4711"))
+    (tmp_path / "images" / "1").write_bytes(ct(PatientID="PLANTED-PATIENT"))
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
         store = DirectoryStore(tmp_path / "images")
         screen_ct(store, ledger, "a", output=DirectoryStore(tmp_path / "published"))
 
     written = [one for one in tmp_path.rglob("*") if one.is_file() and one.parent.name != "images"]
     assert len(written) > 3
-    assert not any(b"4711" in one.read_bytes() for one in written)
+    assert not any(b"PLANTED" in one.read_bytes() for one in written)
