@@ -20,6 +20,7 @@ from benchmarks.measure import Promise, Report, Table, interleave, ratio, run
 from benchmarks.wire import SETTINGS, Run, Server, screen_all
 from dicom_sieve.screening import executor_for
 from dicom_sieve.screening.on_ray import connected
+from dicom_sieve.screening.shards import worker_processes
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import S3Store
 
@@ -43,8 +44,8 @@ def scale(
     server: Server, objects: int, repetitions: int, bucket: str = "workers-far", workers: Sequence[int] = WORKERS
 ) -> Mapping[str, Sequence[Run]]:
     """Screen a bucket far away with ever more workers; gives runs by how many."""
-    settings = {str(one): SETTINGS.model_copy(update={**FAR, "shards_in_flight": one}) for one in workers}
-    works = {name: partial(_screen_on_running_ray, server, bucket, one) for name, one in settings.items()}
+    settings = {one: SETTINGS.model_copy(update={**FAR, "shards_in_flight": one}) for one in workers}
+    works = {str(one): partial(_screen_on_running_ray, server, bucket, chosen, one) for one, chosen in settings.items()}
     return _take_turns(server, bucket, objects, repetitions, works)
 
 
@@ -53,7 +54,7 @@ def compare(server: Server, objects: int, repetitions: int, bucket: str = "worke
     processes, on_ray = (SETTINGS.model_copy(update={"task_runner": one}) for one in ("processes", "ray"))
     works = {
         PROCESSES: partial(_screen, server, bucket, processes),
-        RUNNING: partial(_screen_on_running_ray, server, bucket, on_ray),
+        RUNNING: partial(_screen_on_running_ray, server, bucket, on_ray, worker_processes(on_ray.shards_in_flight)),
         OWN: partial(_screen, server, bucket, on_ray),
     }
     return _take_turns(server, bucket, objects, repetitions, works)
@@ -102,9 +103,9 @@ def _screen(server: Server, bucket: str, settings: Settings) -> Run:
     return screen_all(S3Store(server.access(bucket)), executor_for(settings), settings)
 
 
-def _screen_on_running_ray(server: Server, bucket: str, settings: Settings) -> Run:
-    """Screen while this process is connected to a Ray, which the run then uses."""
-    with connected("", settings.shards_in_flight):
+def _screen_on_running_ray(server: Server, bucket: str, settings: Settings, workers: int) -> Run:
+    """Screen while this process is connected to a Ray of so many workers, which the run then uses."""
+    with connected("", workers):
         return _screen(server, bucket, settings)
 
 

@@ -92,15 +92,16 @@ def worker_processes(shards_in_flight: int) -> int:
 
 def pool_for(settings: Settings) -> Pool:
     """Give the workers that the settings name: on entering, a function is exchanged for one that has them run it."""
+    here = worker_processes(settings.shards_in_flight)
     match settings.task_runner:
         case "threads":
             return nullcontext  # whoever calls it is the worker
         case "processes":
-            return partial(process_pool, worker_processes(settings.shards_in_flight))
+            return partial(process_pool, here)
         case "ray":
             from dicom_sieve.screening.on_ray import ray_pool  # noqa: PLC0415 - an extra, and slow to import
 
-            return partial(ray_pool, settings.ray_address, settings.shards_in_flight)
+            return partial(ray_pool, settings.ray_address, here)
 
 
 def executor_for(settings: Settings) -> RunsShards:
