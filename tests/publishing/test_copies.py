@@ -18,20 +18,10 @@ from dicom_sieve.stores.interface import Downloads
 from tests.conftest import S3Server
 from tests.fault_proxy import fault_proxy
 from tests.screening.screenings import ct, mr, screen_ct
-from tests.stores.buckets import fill
+from tests.stores.buckets import contents, fill
 from tests.stores.keys import CONTROL, ODD, make_keys
 
 QUICK = Patience(request_timeout_seconds=2.0, read_attempts=12, first_pause_seconds=0.01)
-
-
-def contents(server: S3Server, bucket: str, folder: str) -> dict[str, bytes]:
-    """Give every object under a folder, by the rest of its key."""
-    client = server.client()
-    prefix = f"{folder}/"
-    return {
-        info.key.removeprefix(prefix): client.get_object(Bucket=bucket, Key=info.key)["Body"].read()
-        for info in server.store(bucket, prefix).list()
-    }
 
 
 class TestOddKeys:
@@ -43,14 +33,14 @@ class TestOddKeys:
         fill(s3_server, source, objects)
         store, output = s3_server.store(source), s3_server.store(target)
         if way == "through here":
-            output._copies_through_here.set()
+            output._not_copied_within.add(source)
 
         copied = list(copy_objects(store.list(), store, output, "run/objects"))
 
         assert {one.outcome for one in copied} == {CopyOutcome.COPIED}
         assert [one.info.key for one in copied] == [info.key for info in store.list()]
         assert contents(s3_server, target, "run/objects") == {key: objects[key] for key in objects}
-        assert output._copies_through_here.is_set() == (way == "through here")
+        assert output._not_copied_within == ({source} if way == "through here" else set())
 
     def test_that_lead_out_of_a_directory_are_not_followed(self, moto_server: S3Server, tmp_path: Path) -> None:
         source = moto_server.make_bucket()

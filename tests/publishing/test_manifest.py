@@ -231,6 +231,7 @@ class TestOnce:
             location_id=location_id,
             counts=outcome.counts,
             copies_of=None,
+            former_runs=(),
             output=output,
             make_sure=lambda: None,
             advance=lambda _: None,

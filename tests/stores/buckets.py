@@ -19,6 +19,16 @@ def fill(server: S3Server, bucket: str, objects: Mapping[str, bytes]) -> None:
     client.close()
 
 
+def contents(server: S3Server, bucket: str, folder: str) -> dict[str, bytes]:
+    """Give every object under a folder, by the rest of its key."""
+    client = server.client()
+    prefix = f"{folder}/"
+    return {
+        info.key.removeprefix(prefix): client.get_object(Bucket=bucket, Key=info.key)["Body"].read()
+        for info in server.store(bucket, prefix).list()
+    }
+
+
 def read_all(store: Reads, listed: list[ObjectInfo]) -> dict[str, bytes]:
     """Read each object from its first byte to its last."""
 

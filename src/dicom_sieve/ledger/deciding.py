@@ -6,7 +6,6 @@ database takes out of a header only the values that are asked for.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,7 +73,8 @@ def pages_of_headers(
         snapshot_id: Which snapshot.
         location_id: Its location.
         select: Asks for columns of `header`, and of what it is given: ``header_id``, ``instances``, ``bytes``. It may
-            ask for rows of other tables, too, if it says which headers they belong to.
+            ask for rows of other tables, too, if it says which headers they belong to. It asks for texts and numbers:
+            they come as the driver has them.
     """
     pages = _pages_of_headers(engine, snapshot_id, location_id, select)
     # PostgreSQL, which is another process, finds the next page while one is gone through.
@@ -100,7 +100,7 @@ def _pages_of_headers(
                 return
             stop = start - start % PAGE_IDS + PAGE_IDS
             with connection.execute(page, {"first": start, "end": stop}) as rows:
-                yield chain.from_iterable(rows.partitions(bulk.ROWS_AT_A_TIME))
+                yield bulk.plain_rows(rows)
 
 
 def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -72,6 +72,12 @@ def begin_run(
     return new_key(connection.execute(sa.insert(run).values(values))), run_id
 
 
+def former_ids(run_id: str, execution_id: str) -> list[str]:
+    """Give the ids of the runs that were started under the same id before, the last one first; see `begin_run`."""
+    attempt = int(run_id.removeprefix(execution_id).removeprefix(".") or 1)
+    return [execution_id if former == 1 else f"{execution_id}.{former}" for former in range(attempt - 1, 0, -1)]
+
+
 def fail_abandoned(lease: Lease, finished_at: datetime.datetime) -> None:
     """Record the end of runs whose process ended before they did: only who holds the location's lease can tell."""
     is_one = sa.and_(run.c.location_id == lease.location_id, run.c.state == RunState.RUNNING)

@@ -1,7 +1,7 @@
 """Copies of the objects that passed, under their own keys, each bound to the etag that was judged."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,7 +67,9 @@ class Copied:
     reason: str | None = None
 
 
-def copy_objects(objects: Iterable[ObjectInfo], source: Downloads, target: Copies, folder: str) -> Iterator[Copied]:
+def copy_objects(
+    objects: Iterable[ObjectInfo], source: Downloads, target: Copies, folder: str, formers: Sequence[str] = ()
+) -> Iterator[Copied]:
     """Copy objects, several at a time, and tell of each in their order.
 
     Args:
@@ -75,11 +77,12 @@ def copy_objects(objects: Iterable[ObjectInfo], source: Downloads, target: Copie
         source: Where they lie.
         target: Where they are copied to.
         folder: What the keys of the copies begin with; the object's own key follows, unchanged.
+        formers: Other such folders of the target, where earlier starts of the run left what they had copied.
 
     Raises:
         StoreError: The target refuses to be written to, or nothing comes through any more.
     """
-    copy = partial(_copy, source=source, target=target, folder=folder)
+    copy = partial(_copy, source=source, target=target, folder=folder, formers=formers)
     waiting = iter(objects)
     failed_in_a_row = 0
     with ThreadPoolExecutor(COPIES_IN_FLIGHT, thread_name_prefix="copy") as pool:
@@ -97,10 +100,10 @@ def copy_objects(objects: Iterable[ObjectInfo], source: Downloads, target: Copie
                 one.cancel()
 
 
-def _copy(info: ObjectInfo, *, source: Downloads, target: Copies, folder: str) -> Copied:
+def _copy(info: ObjectInfo, *, source: Downloads, target: Copies, folder: str, formers: Sequence[str]) -> Copied:
     key = f"{folder}/{info.key}"
     try:
-        target.copy_from(source, info, key)
+        target.copy_from(source, info, key, [f"{former}/{info.key}" for former in formers])
     except ObjectChangedError as error:
         return Copied(info, key, CopyOutcome.CHANGED, str(error))
     except ObjectGoneError as error:

@@ -6,7 +6,7 @@ Where there is no ``manifest.json`` the run was not published, whatever parts li
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -54,6 +54,7 @@ def publish(
     counts: Mapping[str, Any],
     output: Copies,
     copies_of: Downloads | None,
+    former_runs: Sequence[str],
     make_sure: Callable[[], None],
     advance: Callable[[int], None],
 ) -> Published:
@@ -67,6 +68,7 @@ def publish(
         counts: The run's.
         output: Where to.
         copies_of: Where the objects lie, if those that passed are to be copied; else None.
+        former_runs: Ids of the run's earlier starts, which may have left copies.
         make_sure: Called before ``manifest.json`` is written; raises when the run may not write any more.
         advance: Told how many instances were written.
 
@@ -75,7 +77,7 @@ def publish(
         StoreError: The output cannot be written.
     """
     copies: Counter[str] = Counter()
-    folder = "/".join(part for part in (output.location.prefix.rstrip("/"), run_id) if part)
+    folder, *formers = (_folder(output, one) for one in (run_id, *former_runs))
     manifest_key = f"{folder}/{MANIFEST}"
     if output.find(manifest_key) is not None:
         raise AlreadyPublishedError(output.location.uri(manifest_key))
@@ -94,7 +96,9 @@ def publish(
         copied: Iterator[Part] = iter(())
         if copies_of is not None:
             objects = objects_to_copy(ledger.engine, recorded.row.number, snapshot_id, location_id, Verdict.PASSED)
-            done = copy_objects(objects, copies_of, output, f"{folder}/objects")
+            done = copy_objects(
+                objects, copies_of, output, f"{folder}/objects", [f"{former}/objects" for former in formers]
+            )
             copied = write_parts(
                 copies_to_batches(done, copies),
                 schema=COPIES,
@@ -115,6 +119,10 @@ def publish(
         make_sure()
         output.write_once(manifest_key, file)
     return Published(Manifest(output.location.uri(manifest_key), str(content["digest"])), counts, report)
+
+
+def _folder(output: Copies, run_id: str) -> str:
+    return "/".join(part for part in (output.location.prefix.rstrip("/"), run_id) if part)
 
 
 def digest_manifest(content: Mapping[str, Any]) -> str:

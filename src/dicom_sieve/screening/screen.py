@@ -22,6 +22,7 @@ from dicom_sieve.ledger.runs import (
     bind_snapshot,
     fail_abandoned,
     finish_run,
+    former_ids,
 )
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing.manifest import Published, publish
@@ -178,6 +179,7 @@ class _Run:
             counts=counts,
             output=self.screening.output,
             copies_of=self.screening.copies_of,
+            former_runs=former_ids(self.id, self.screening.execution_id),
             make_sure=self.lease.make_sure,
             advance=self.screening.observer.advance,
         )

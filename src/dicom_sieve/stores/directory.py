@@ -3,13 +3,15 @@
 import datetime
 import errno
 import filecmp
+import hashlib
 import os
 import re
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
@@ -109,7 +111,7 @@ class DirectoryStore:
         except OSError as error:
             raise _store_error("write", target, error) from None
 
-    def copy_from(self, source: Downloads, listed: ObjectInfo, key: str) -> None:
+    def copy_from(self, source: Downloads, listed: ObjectInfo, key: str, formers: Sequence[str] = ()) -> None:
         """Copy an object into a file; see `Copies.copy_from`. No key leads out of the directory."""
         if {"", ".", ".."} & set(key.split("/")) or "\0" in key:
             raise UnwritableKeyError
@@ -118,7 +120,11 @@ class DirectoryStore:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                source.download(listed, part)
+                former = next((one for one in map(self._path, formers) if _has_bytes_of(listed, one)), None)
+                if former is None:
+                    source.download(listed, part)
+                else:
+                    shutil.copyfile(former, part)
                 part.replace(target)
             finally:
                 part.unlink(missing_ok=True)
@@ -190,6 +196,14 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
         raise FileNotFoundError(errno.ENOENT, "no regular file")
     modified = datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC)
     return ObjectInfo(key, _etag(status), status.st_size, modified)
+
+
+def _has_bytes_of(listed: ObjectInfo, path: Path) -> bool:
+    """Tell whether a file has the bytes of an object; of one whose etag is no MD5 that cannot be told."""
+    if not path.is_file() or path.stat().st_size != listed.size:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest() == listed.etag
 
 
 def _etag(status: os.stat_result) -> str:

@@ -1,7 +1,7 @@
 """What the rest of the program asks of a place where objects lie: one Protocol a capability."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -177,15 +177,17 @@ class Writes(Protocol):
 class Copies(Writes, Protocol):
     """A place that objects can be copied to."""
 
-    def copy_from(self, source: Downloads, listed: ObjectInfo, key: str) -> None:
+    def copy_from(self, source: Downloads, listed: ObjectInfo, key: str, formers: Sequence[str] = ()) -> None:
         """Copy an object, if it is still the one that was listed, in place of what is under the key.
 
-        Within one server the bytes stay there, where server and rights allow; else they come through here.
+        Within one server the bytes stay there, where server and rights allow; else they come through here, once: where
+        there is a former copy with the etag that was listed, that one is copied.
 
         Args:
             source: Where it lies.
             listed: Which object, with the etag that its bytes must have.
             key: Of the copy.
+            formers: Keys here under which there may be a copy already.
 
         Raises:
             ObjectChangedError: The object has another etag now.

@@ -10,8 +10,7 @@ import asyncio
 import base64
 import datetime
 import hashlib
-import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -149,11 +148,13 @@ class S3Store:
                 if not self._repeat(partial(self._holds, key, body)):
                     raise AlreadyPublishedError(uri) from None
 
-    def copy_from(self, source: Downloads, listed: ObjectInfo, key: str) -> None:
+    def copy_from(self, source: Downloads, listed: ObjectInfo, key: str, formers: Sequence[str] = ()) -> None:
         """Copy an object, bound to the etag that was listed; see `Copies.copy_from`."""
         if len(key.encode()) > LONGEST_KEY:
             raise UnwritableKeyError
         if isinstance(source, S3Store) and self._copy_within(source, listed, key):
+            return
+        if any(self._copy_former(former, listed, key) for former in formers):
             return
         with TemporaryDirectory(prefix="dicom-sieve-") as folder:
             file = Path(folder) / "object"
@@ -173,9 +174,9 @@ class S3Store:
         return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="boto3")
 
     @cached_property
-    def _copies_through_here(self) -> threading.Event:
-        """Set once the server refuses to copy by itself: then it is not asked again."""
-        return threading.Event()
+    def _not_copied_within(self) -> set[str]:
+        """Buckets that the server refuses to copy from by itself: it is not asked again."""
+        return set()
 
     @cached_property
     def _paces(self) -> WeakKeyDictionary[asyncio.AbstractEventLoop, Pace]:
@@ -281,7 +282,7 @@ class S3Store:
         Servers differ in whether they mind CopySourceIfMatch, so a copy counts when it has the etag that was listed.
         """
         is_one_server = source.access.endpoint == self.access.endpoint
-        if not is_one_server or listed.size > LARGEST_PUT or self._copies_through_here.is_set():
+        if not is_one_server or listed.size > LARGEST_PUT or source.access.bucket in self._not_copied_within:
             return False
         ask = partial(
             self._boto3.copy_object,
@@ -295,8 +296,14 @@ class S3Store:
             return answer["CopyObjectResult"]["ETag"].strip('"') == listed.etag
         except (BotoCoreError, ClientError, KeyError) as error:
             if is_refusal(code_of(error)) or code_of(error) in {"NotImplemented", "MethodNotAllowed"}:
-                self._copies_through_here.set()
+                self._not_copied_within.add(source.access.bucket)
             return False
+
+    def _copy_former(self, former: str, listed: ObjectInfo, key: str) -> bool:
+        """Copy a copy, if it has the etag that was listed: then it has those very bytes."""
+        found = self.find(former)
+        is_it = found is not None and (found.etag, found.size) == (listed.etag, listed.size)
+        return is_it and self._copy_within(self, replace(listed, key=former), key)
 
     def _upload(self, key: str, file: Path) -> None:
         with told_as_store_error("write", self.location.uri(key)):
