@@ -1,6 +1,7 @@
 """Ray on several nodes of this machine: the head, which runs no shard, and two that run one at a time."""
 
 import gc
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 from ray.cluster_utils import Cluster
 
@@ -19,6 +21,8 @@ from dicom_sieve.screening.on_ray import ray_pool
 from dicom_sieve.screening.shards import IndexesShard, in_pool
 
 SMALL = {"object_store_memory": 80 * 1024 * 1024, "include_dashboard": False}
+AWAY = {"RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
+"""How long nodes wait for a control plane: to start it again may take a busy machine the 60 s that is Ray's default."""
 ATTEMPTS = 3
 """To start a node: Ray gives up one that takes half a minute, as it may on a machine that is busy otherwise."""
 
@@ -122,7 +126,8 @@ def _patiently(cluster: Any, attempts: int = ATTEMPTS, **means: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves the log files of what it starts open
         try:
-            return cluster.add_node(**means)
+            with mock.patch.dict(os.environ, AWAY):
+                return cluster.add_node(**means)
         except Exception:  # Ray raises no other type
             if attempts == 1:
                 raise

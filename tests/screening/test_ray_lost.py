@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve import open_ledger
-from dicom_sieve.screening import Shard, ShardResult, in_threads
+from dicom_sieve.screening import Shard, ShardResult, in_threads, on_ray
 from dicom_sieve.screening.shards import IndexesShard
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.export import export
@@ -25,7 +25,7 @@ OBJECTS = int(os.environ.get("RAY_OBJECTS", "400"))
 SHARD_OBJECTS = max(10, OBJECTS // 100)
 AT_SHARD = 10
 
-pytestmark = pytest.mark.timeout(600 + 120 * KILLS + OBJECTS // 10)
+pytestmark = pytest.mark.timeout(300 + 120 * KILLS + OBJECTS // 10)
 
 SCREEN = """
 import sys
@@ -117,6 +117,31 @@ def test_a_node_killed_at_a_random_point_changes_nothing(
     nodes.add()
 
     assert found == undisturbed
+
+
+def test_where_all_nodes_are_gone_the_run_fails_and_the_next_one_reads_what_is_missing(
+    nodes: Nodes, images: Path, undisturbed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_ray, "SECONDS_BETWEEN_LOOKS", 0.5)
+    monkeypatch.setattr(on_ray, "SECONDS_WITHOUT_MACHINES", 3.0)
+
+    def killing(index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
+        for number, result in enumerate(nodes.executor()(index, shards)):
+            if number == AT_SHARD:
+                nodes.kill(0)
+                nodes.kill(0)
+            yield result
+
+    with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        with pytest.raises(on_ray.WorkersError, match="no machine of Ray has been up for 3 s"):
+            screen_ct(DirectoryStore(images), ledger, "run", run_shards=killing, shard_objects=SHARD_OBJECTS)
+        nodes.add()
+        nodes.add()
+        assert state_of(ledger, "run")[0] == "FAILED"
+        outcome = screen_ct(DirectoryStore(images), ledger, "next", run_shards=nodes.executor())
+
+        assert AT_SHARD * SHARD_OBJECTS <= OBJECTS - outcome.counts["indexed"] < OBJECTS
+        assert export(ledger, "next").replace('"next"', '"run"') == undisturbed
 
 
 def test_a_head_that_is_restarted_changes_nothing(nodes: Nodes, images: Path, undisturbed: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import logging
 import os
 import pickle
 import socket
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import GetTimeoutError, RayError
 
 from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.screening.descendants import descendants_that_name, kill
@@ -39,6 +40,9 @@ OBJECT_STORE_BYTES = 256 * 1024 * 1024
 SECONDS_TO_CONNECT = 10.0
 ATTEMPTS = 3
 """To start a Ray of our own, or to be connected to another, at most."""
+SECONDS_BETWEEN_LOOKS = 30.0
+SECONDS_WITHOUT_MACHINES = 600.0
+"""In which a cluster that grows with its work has machines again."""
 QUIET: dict[str, Any] = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
 
 
@@ -78,7 +82,7 @@ def ray_pool(address: str, workers: int, index: IndexesShard) -> Iterator[Indexe
 
         def remote(shard: Shard) -> ShardResult:
             try:
-                ended = ray.get(execute.remote(__version__, sent, shard))
+                ended = _wait_for(execute.remote(__version__, sent, shard))
             except (RayError, ConnectionError) as error:
                 raise WorkersError(
                     f"Ray did not bring shard {shard.number} home: {type(error).__name__}",
@@ -90,6 +94,25 @@ def ray_pool(address: str, workers: int, index: IndexesShard) -> Iterator[Indexe
             return ended
 
         yield remote
+
+
+def _wait_for(call: Any) -> ShardResult | DicomSieveError:
+    """Give what a call returns. Ray itself would wait for ever where all of its machines are gone."""
+    last_seen = time.monotonic()
+    while True:
+        try:
+            ended: ShardResult | DicomSieveError = ray.get(call, timeout=SECONDS_BETWEEN_LOOKS)
+        except GetTimeoutError:
+            machines = ray.nodes()  # type: ignore[no-untyped-call]
+            if any(one["Alive"] and one["Resources"].get("CPU") for one in machines):
+                last_seen = time.monotonic()
+            elif time.monotonic() - last_seen > SECONDS_WITHOUT_MACHINES:
+                raise WorkersError(
+                    f"no machine of Ray has been up for {SECONDS_WITHOUT_MACHINES:.0f} s",
+                    "start them, then start another run: it reads only what is missing",
+                ) from None
+        else:
+            return ended
 
 
 def _execute(version: str, sent: bytes, shard: Shard) -> ShardResult | DicomSieveError:
