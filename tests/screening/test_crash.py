@@ -126,7 +126,7 @@ def change(root: Path) -> None:
 
 
 class TestKilledAtRandomPoints:
-    @pytest.mark.timeout(max(300, 6 * KILLS))
+    @pytest.mark.timeout(max(600, 12 * KILLS))
     def test_the_same_trigger_again_gives_what_an_undisturbed_run_gives(
         self, databases: Databases, tmp_path: Path
     ) -> None:
