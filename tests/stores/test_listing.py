@@ -109,6 +109,13 @@ class TestDividing:
         assert fmean(bucket.at_once) > 2  # 5 to 8 where pages are taken as quickly as they come
         assert len(bucket.asked) < 1.7 * bucket.pages
 
+    def test_where_each_folder_is_one_page_few_requests_are_alone(self) -> None:
+        keys = (f"series-{number // 40:07}/{number:09}.dcm" for number in range(8_000))
+        bucket = ListedBucket(keys, page_keys=40, seconds=0.02)
+
+        assert listed(bucket, in_flight=16) == bucket.keys
+        assert bucket.at_once.count(1) < 2 * PAGES_ONE_BY_ONE
+
     def test_a_short_listing_is_asked_for_page_by_page(self) -> None:
         bucket = ListedBucket((f"{number:05}" for number in range(PAGES_ONE_BY_ONE * 10)), page_keys=10)
 

@@ -30,7 +30,7 @@ PAGES_WAITING = 8
 WORTH_DIVIDING = 2.0
 """Pages that a range must have left, as far as can be told."""
 VAIN_REQUESTS = 32
-"""That found nothing of use, beside an eighth of all: with more, nothing is divided any more."""
+"""That found nothing of use, beside a quarter of all: with more, nothing is divided any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class _Division:
 
     @property
     def _is_worth_it(self) -> bool:
-        return self._may_divide and self._in_vain <= VAIN_REQUESTS + self._asked // 8
+        return self._may_divide and self._in_vain <= VAIN_REQUESTS + self._asked // 4
 
     def _go_on(self, one: _Range) -> None:
         page = self._ask(one.cursor)
