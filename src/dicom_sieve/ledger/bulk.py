@@ -6,11 +6,12 @@ temporary one of the connection, and from there in statements that both database
 a time; PostgreSQL, which is another process, finds the next ones while those are gone through.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,7 +21,10 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database import describe
 
 Row = Sequence[Any]
+One = TypeVar("One")
 T = TypeVar("T")
+PARTS_AHEAD = 2
+"""So that the database has something to do while what it found last is fetched, too."""
 ROWS_AT_A_TIME = 500
 """So few that Python's garbage collector sees no reason to start; with 10,000 it takes a fifth of the time."""
 
@@ -51,6 +55,17 @@ def one_ahead(parts: Iterator[T]) -> Iterator[T]:
         following = pool.submit(next, parts, None)
         while (part := following.result()) is not None:
             following = pool.submit(next, parts, None)
+            yield part
+
+
+def some_ahead(make: Callable[[One], T], of: Iterable[One]) -> Iterator[T]:
+    """Have the next parts made in threads while one is gone through, and give them in order."""
+    waiting = iter(of)
+    with ThreadPoolExecutor(PARTS_AHEAD, thread_name_prefix="ahead") as pool:
+        making = deque(pool.submit(make, one) for one in islice(waiting, PARTS_AHEAD))
+        while making:
+            part = making.popleft().result()
+            making.extend(pool.submit(make, one) for one in islice(waiting, 1))
             yield part
 
 

@@ -76,14 +76,6 @@ def pages_of_headers(
             ask for rows of other tables, too, if it says which headers they belong to. It asks for texts and numbers:
             they come as the driver has them.
     """
-    pages = _pages_of_headers(engine, snapshot_id, location_id, select)
-    # PostgreSQL, which is another process, finds the next page while one is gone through.
-    return bulk.one_ahead(map(iter, map(list, pages))) if engine.dialect.name == "postgresql" else pages
-
-
-def _pages_of_headers(
-    engine: sa.Engine, snapshot_id: int, location_id: int, select: Callable[[sa.FromClause], sa.Select[Any]]
-) -> Iterator[Iterator[Any]]:
     ids = header_change.c.header_id
     held = headers_of(snapshot_id, location_id).where(ids >= PAGE_FIRST, ids < PAGE_END).subquery("held")
     page = (
@@ -91,16 +83,31 @@ def _pages_of_headers(
         .select_from(held.join(header, header.c.id == held.c.header_id))
         .where(header.c.id >= PAGE_FIRST, header.c.id < PAGE_END)
     )
+    places = _places_of_headers(engine, location_id)
+    if engine.dialect.name == "sqlite":
+        return (_read(engine, page, place) for place in places)
+    # PostgreSQL, which is other processes, finds the next pages while one is gone through.
+    return bulk.some_ahead(lambda place: iter(list(_read(engine, page, place))), places)
+
+
+def _places_of_headers(engine: sa.Engine, location_id: int) -> Iterator[tuple[int, int]]:
+    """Give the first id of each page that has any, and where the page ends."""
+    ids = header_change.c.header_id
     following = sa.select(sa.func.min(ids)).where(header_change.c.location_id == location_id, ids >= PAGE_FIRST)
     stop = 0
     while True:
         with engine.connect() as connection:
             start = connection.scalar(following, {"first": stop})
-            if start is None:
-                return
-            stop = start - start % PAGE_IDS + PAGE_IDS
-            with connection.execute(page, {"first": start, "end": stop}) as rows:
-                yield bulk.plain_rows(rows)
+        if start is None:
+            return
+        stop = start - start % PAGE_IDS + PAGE_IDS
+        yield start, stop
+
+
+def _read(engine: sa.Engine, page: sa.Select[Any], place: tuple[int, int]) -> Iterator[Any]:
+    start, stop = place
+    with engine.connect() as connection, connection.execute(page, {"first": start, "end": stop}) as rows:
+        yield from bulk.plain_rows(rows)
 
 
 def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
