@@ -1,7 +1,8 @@
 """Indexing a bucket: ours end to end, a bare loop of the same ranged GETs, and the naive way on a part of it.
 
 All against one Ceph RGW on the same machine, in turns: server and client share its cores. The demo's bucket tells how
-many GETs and bytes an object of real data takes.
+many GETs and bytes an object of real data takes. What processes gain where the server takes none of the client's cores
+shows on a store that makes objects up.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from scripts.ceph_rgw import CephRgw
 
 from benchmarks.made import Maker
 from benchmarks.measure import Promise, Report, Spent, Table, interleave, ratio, run
+from benchmarks.memory import EndlessStore
 from benchmarks.naive import read_naively
 from benchmarks.wire import SETTINGS, Range, Recording, Run, Server, read_bare, screen_all
 from dicom_sieve.screening import RunsShards, in_processes, in_threads, one_by_one
@@ -31,31 +33,59 @@ Row = tuple[str | float | None, ...]
 def measure(chosen: argparse.Namespace) -> Report:
     """Measure against a server of its own."""
     with tempfile.TemporaryDirectory() as folder, CephRgw(Path(folder) / "rgw") as rgw:
-        return measure_on(Server.of(rgw), chosen.objects, chosen.naive_objects, chosen.repetitions)
+        alone = compare_alone(chosen.alone_objects, chosen.repetitions)
+        return measure_on(Server.of(rgw), chosen.objects, chosen.naive_objects, chosen.repetitions, alone=alone)
+
+
+def compare_alone(objects: int, repetitions: int) -> Mapping[str, Sequence[Run]]:
+    """Screen a store that takes no core of this machine, but for making bytes up; gives runs by their runner."""
+    store = EndlessStore(objects)
+    return interleave({name: partial(screen_all, store, runner) for name, runner in _runners().items()}, repetitions)
+
+
+def _runners() -> Mapping[str, RunsShards]:
+    return {"threads": in_threads(SETTINGS.shards_in_flight), "processes": in_processes(os.cpu_count() or 1)}
 
 
 def measure_on(
-    server: Server, objects: int, naive_objects: int, repetitions: int, buckets: tuple[str, str] = ("made", "demo")
+    server: Server,
+    objects: int,
+    naive_objects: int,
+    repetitions: int,
+    *,
+    alone: Mapping[str, Sequence[Run]],
+    buckets: tuple[str, str] = ("made", "demo"),
 ) -> Report:
-    """Measure against a running server, in two buckets made for it."""
+    """Measure against a running server, in two buckets made for it.
+
+    Args:
+        server: Which.
+        objects: Of the bucket that is read by all.
+        naive_objects: Of these, read naively.
+        repetitions: Turns.
+        alone: What `compare_alone` gave.
+        buckets: Their names.
+    """
     made, real = buckets
     maker = Maker()
     server.fill(made, maker.objects(objects))
     server.fill(real, demo_bucket.objects())
     on_demo = screen_all(S3Store(server.access(real)), one_by_one)
-    runners = {"threads": in_threads(SETTINGS.shards_in_flight), "processes": in_processes(os.cpu_count() or 1)}
-    by_runner, bares, _ = take_turns(server, made, repetitions, runners, in_flight=IN_FLIGHT)
+    by_runner, bares, _ = take_turns(server, made, repetitions, _runners(), in_flight=IN_FLIGHT)
     keys = [maker.key(number) for number in range(min(naive_objects, objects))]
     naive = read_naively(server, made, keys)
     setting = {"objects": objects, "bytes_each": maker.size, "objects_read_naively": len(keys)}
+    made_up = alone["threads"][0].listed
+    beside_threads = {name: _beside(runs, alone["threads"]) for name, runs in alone.items()}
     ours, wall = by_runner["threads"], median(one.whole.wall for one in by_runner["threads"])
     buckets_read = {"made": ours[0], "demo": on_demo}
     return Report(
         "index",
-        {**setting, "requests_at_a_time": IN_FLIGHT, "turns": repetitions},
+        {**setting, "objects_made_up": made_up, "requests_at_a_time": IN_FLIGHT, "turns": repetitions},
         (
             Promise("indexing: of the bare GET loop", 0.8, of_bare(ours, bares)),
             Promise("a whole run: times the naive way", 10.0, objects / wall * naive["tasks"].wall / len(keys)),
+            Promise("processes, where no server shares the cores: times threads", 1.0, beside_threads["processes"]),
             Promise("GETs an object, demo bucket", 1.15, _reads(on_demo), "GETs", at_least=False),
             Promise("KiB an object, demo bucket", 32.0, _kib(on_demo), "KiB", at_least=False),
         ),
@@ -75,9 +105,18 @@ def measure_on(
                 ("bucket", "objects", "GETs an object", "KiB an object"),
                 tuple((name, one.listed, _reads(one), _kib(one)) for name, one in buckets_read.items()),
             ),
+            Table(
+                f"**{made_up:,} objects that are made up**, no server beside the client",
+                ("ours in", "objects/s, index phase", "times threads"),
+                tuple(
+                    (name, made_up / median(one.index.wall for one in runs), beside_threads[name])
+                    for name, runs in alone.items()
+                ),
+            ),
         ),
         {
             **{name: [asdict(one) for one in runs] for name, runs in by_runner.items()},
+            "made_up": {name: [asdict(one) for one in runs] for name, runs in alone.items()},
             "bare": [asdict(one) for one in bares],
             "naive": {name: asdict(one) for name, one in naive.items()},
         },
@@ -114,6 +153,11 @@ def of_bare(runs: Sequence[Run], bares: Sequence[Spent]) -> float:
     return ratio([bare.wall for bare in bares], [one.index.wall for one in runs])
 
 
+def _beside(runs: Sequence[Run], others: Sequence[Run]) -> float:
+    """Give how many times as fast an index phase is as that of others."""
+    return ratio([one.index.wall for one in others], [one.index.wall for one in runs])
+
+
 def _rows(by_runner: Mapping[str, Sequence[Run]], bares: Sequence[Spent], objects: int) -> Iterator[Row]:
     for name, runs in by_runner.items():
         yield _row(f"ours in {name}: index phase", [one.index for one in runs], objects, of_bare(runs, bares))
@@ -136,6 +180,7 @@ def _kib(one: Run) -> float:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--objects", type=int, default=20_000, help="in the bucket")
     parser.add_argument("--naive-objects", type=int, default=500, help="of them, read the naive way")
+    parser.add_argument("--alone-objects", type=int, default=400_000, help="made up, read without a server")
     parser.add_argument("--repetitions", type=int, default=3, help="turns")
 
 

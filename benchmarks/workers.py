@@ -36,7 +36,7 @@ def measure(chosen: argparse.Namespace) -> Report:
         with CephRgw(Path(folder) / "far", tcp_nodelay=False) as rgw:
             far = scale(Server.of(rgw), chosen.far_objects, chosen.repetitions)
         with CephRgw(Path(folder) / "near") as rgw:
-            near = compare(Server.of(rgw), chosen.objects, chosen.repetitions)
+            near = compare(Server.of(rgw), chosen.objects, chosen.near_repetitions)
     return report_of(far, near, chosen.far_objects, chosen.objects)
 
 
@@ -68,7 +68,12 @@ def report_of(
     one, most = (list(far)[place] for place in (0, -1))
     return Report(
         "workers",
-        {"objects_far_away": far_objects, "objects_nearby": objects, "turns": len(walls[most])},
+        {
+            "objects_far_away": far_objects,
+            "objects_nearby": objects,
+            "turns_far_away": len(walls[most]),
+            "turns_nearby": len(walls[PROCESSES]),
+        },
         (
             Promise(f"{most} workers on Ray, far away: of one", 3.4, ratio(walls[one], walls[most])),
             *(
@@ -111,8 +116,9 @@ def _screen_on_running_ray(server: Server, bucket: str, settings: Settings, work
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--objects", type=int, default=50_000, help="in the bucket nearby")
-    parser.add_argument("--far-objects", type=int, default=6_000, help="in the bucket far away")
-    parser.add_argument("--repetitions", type=int, default=1, help="turns")
+    parser.add_argument("--far-objects", type=int, default=12_000, help="in the bucket far away")
+    parser.add_argument("--repetitions", type=int, default=1, help="turns far away")
+    parser.add_argument("--near-repetitions", type=int, default=2, help="turns nearby")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,10 +1,14 @@
 """Index once, decide many: what a run reads, and what the runs before it still say."""
 
+from collections.abc import Iterable, Iterator
+
 import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError, ListingOrderError, NothingReadableError, StoreError
 from dicom_sieve.screening import Limits, Screening, in_threads, screen
+from dicom_sieve.screening.index import Shard, ShardResult
+from dicom_sieve.screening.shards import IndexesShard
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql, state_of, verdicts
 from tests.simulated_store import SimulatedStore
 
@@ -29,6 +33,15 @@ class TestSecondRun:
         assert (first.counts["reads"], second.counts["reads"], second.counts["indexed"]) == (3, 0, 0)
         assert (first.counts["passed"], second.counts["passed"]) == (1, 1)
         assert verdicts(ledger, "first")["a/1"] == verdicts(ledger, "second")["a//2"] == PASSED
+
+    def test_starts_no_workers_where_nothing_is_new(self, ledger: Ledger) -> None:
+        store = SimulatedStore({"1": ct(), "2": mr()})
+        screen_ct(store, ledger, "first")
+
+        def start_workers(index: IndexesShard, shards: Iterable[Shard], /) -> Iterator[ShardResult]:
+            raise AssertionError("nothing is there to be read")
+
+        assert screen_ct(store, ledger, "second", run_shards=start_workers).counts["passed"] == 1
 
     def test_reads_only_what_is_new_or_changed_and_the_first_still_answers(self, ledger: Ledger) -> None:
         store = SimulatedStore({"changed": ct(), "kept": ct(), "vanished": ct()})

@@ -1,17 +1,19 @@
 """The fast path: reads what nearly all objects are, and is unsure of anything unusual.
 
 Headers repeat the same element headers (tag, VR, length) over and over. The eight bytes of one tell how far the next
-one is; that is remembered, and going on is one look-up. Whatever it is unsure of the careful reader decides. Both give
-the same answers, so which of them read an object never matters.
+one is; that is remembered, and going on is one look-up, or one for a whole row of elements (`Leap`). Whatever it is
+unsure of the careful reader decides. Both give the same answers, so which of them read an object never matters.
 """
 
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count
 from typing import NoReturn, TypeVar
 
 from dicom_sieve.criteria.attribute import FIRST_GROUP_BEHIND_HEADER, FIRST_GROUP_OF_DATA_SET
+from dicom_sieve.criteria.values import PADDING
 from dicom_sieve.headers.elements import (
     END_OF_ITEM,
     END_OF_SEQUENCE,
@@ -22,13 +24,14 @@ from dicom_sieve.headers.elements import (
     UNDEFINED_LENGTH,
 )
 from dicom_sieve.headers.header import Header, Instance
+from dicom_sieve.headers.leaps import Leaps, Seen
 from dicom_sieve.headers.texts import (
     LARGEST_HEADER,
+    LONGEST_UID,
     SOP_INSTANCE_UID,
+    has_damaged_uid,
     header_of,
-    is_damaged_uid,
     texts_of,
-    uid_of,
     wanted_tags,
 )
 from dicom_sieve.headers.window import MissingBytesError, NeedMore, Window
@@ -45,6 +48,9 @@ EXPLICIT = frozenset(
 """Transfer syntaxes known to be explicit VR little endian, not deflated (PS3.5 annex A); any other is unusual here."""
 
 MOST_KNOWN = 50_000
+FIRST_TO_LEARN_FROM = 16
+LEARNS_FROM_EACH = 128
+"""Leaps are learnt from the first headers, and then from one in so many."""
 _LONG = -1
 """Stands for the step over an element whose length is in the four bytes behind its first eight."""
 _UNDEFINED = -2
@@ -66,6 +72,8 @@ class _Encoding:
         wanted: Over elements that are wanted, with their tags.
         nested: Over elements within items.
         items: Over items, and what delimits them.
+        leaps: Over many elements at once.
+        count: Gives 0, 1, 2 …, one for each header.
         head: Unpacks group, element, VR, length of 16 bits, length of 32 bits.
         long: Unpacks a length of 32 bits.
     """
@@ -76,12 +84,19 @@ class _Encoding:
     wanted: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     nested: dict[bytes, int] = field(default_factory=dict)
     items: dict[bytes, int] = field(default_factory=dict)
+    leaps: Leaps = field(default_factory=Leaps)
+    count: "count[int]" = field(default_factory=count)
     head: Callable[[bytes, int], tuple[int, int, bytes, int, int]] = field(init=False)
     long: Callable[[bytes, int], tuple[int]] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "head", struct.Struct(f"{self.order}HH2sHL").unpack_from)
         object.__setattr__(self, "long", struct.Struct(f"{self.order}L").unpack_from)
+
+    def is_to_learn_from_next(self) -> bool:
+        """Tell whether to learn leaps from the next header; to be asked once for each."""
+        number = next(self.count)
+        return number < FIRST_TO_LEARN_FROM or number % LEARNS_FROM_EACH == 0
 
 
 _IMPLICIT = _Encoding(implicit=True, order="<")
@@ -92,6 +107,9 @@ _META_STEPS: dict[bytes, int] = {}
 
 LARGEST_SHARED = 4096
 """In bytes of values: the headers of most instances are smaller, and the 512 that are kept take few MiB."""
+
+LONGEST_KEPT = 64
+"""In bytes of a value, whose texts are kept: headers that differ still have most of their values in common."""
 
 _PREAMBLE = 132
 _TRANSFER_SYNTAX_UID = 0x0010
@@ -125,12 +143,12 @@ def read_quickly(window: Window) -> Instance | NeedMore | None:
     size = sum(map(len, values.values()))
     if size > LARGEST_HEADER:
         return None
-    uid = texts_of(values.pop(SOP_INSTANCE_UID, b""))
+    uid = values.pop(SOP_INSTANCE_UID, b"").decode("latin-1").rstrip(PADDING)
     make = _header if size <= LARGEST_SHARED else _header.__wrapped__
     header = make(tuple(values.items()))
-    if header is None or is_damaged_uid(SOP_INSTANCE_UID, uid):
+    if header is None or len(uid) > LONGEST_UID or "\\" in uid or "\0" in uid:
         return None
-    return Instance(header, uid_of({SOP_INSTANCE_UID: uid}, SOP_INSTANCE_UID))
+    return Instance(header, uid or None)
 
 
 def _read_meta(window: Window, data: bytes) -> tuple[_Encoding, int]:
@@ -192,14 +210,19 @@ class _Values:
             MissingBytesError: A byte is needed that the window does not hold.
             _Unsure: Something is unusual.
         """
-        step_of, wanted_of, long = self._encoding.steps.get, self._encoding.wanted.get, self._encoding.long
-        values = self.values
+        encoding = self._encoding
+        step_of, wanted_of, long, leap_of = encoding.steps.get, encoding.wanted.get, encoding.long, encoding.leaps.get
+        values, is_to_learn = self.values, encoding.is_to_learn_from_next()
         is_within = True
         while is_within:
             data, position = self._data, self._position
             within = len(data)
             while True:
                 head = data[position : position + 8]
+                leap = leap_of(head)
+                if leap is not None and position + leap.size <= within:
+                    position = encoding.leaps.take(leap, data, position, values)
+                    continue
                 if step := step_of(head):
                     if step == _LONG:
                         if position + 12 > within or (length := long(data, position + 8)[0]) == UNDEFINED_LENGTH:
@@ -212,8 +235,32 @@ class _Values:
                     break
                 values[tag] = data[position + 8 : position + step]
                 position += step
+            if is_to_learn:
+                self._learn(position)
             self._position = position
             is_within = self._take()
+
+    def _learn(self, end: int) -> None:
+        """Make leaps over what was gone through in single steps, from the position to ``end``."""
+        encoding, data, position = self._encoding, self._data, self._position
+        within = min(end, len(data))
+        row: list[Seen] = []
+        while position < end:
+            head = data[position : position + 8]
+            leap = encoding.leaps.get(head)
+            if leap is not None and position + leap.size <= within and leap.is_at(data, position):
+                encoding.leaps.learn(row)
+                row, position = [], position + leap.size
+                continue
+            tag, step = encoding.wanted.get(head) or (0, encoding.steps.get(head, 0))
+            if not step:  # forgotten meanwhile
+                return
+            if step == _LONG:
+                head = data[position : position + 12]
+                step = 12 + encoding.long(head, 8)[0]
+            row.append(Seen(head, step, tag))
+            position += step
+        encoding.leaps.learn(row)
 
     def _take(self) -> bool:
         """Take the element that is next; False where it is behind the header, or the object ends."""
@@ -350,5 +397,8 @@ def _is_vr(vr: bytes) -> bool:
 @lru_cache(maxsize=512)
 def _header(values: tuple[tuple[int, bytes], ...]) -> Header | None:
     """Make the header of these values; the instances of a series share one."""
-    texts = {tag: texts_of(value) for tag, value in values}
-    return None if any(is_damaged_uid(tag, text) for tag, text in texts.items()) else header_of(texts)
+    texts = {tag: (_known_texts if len(value) <= LONGEST_KEPT else texts_of)(value) for tag, value in values}
+    return None if has_damaged_uid(texts) else header_of(texts)
+
+
+_known_texts = lru_cache(maxsize=4096)(texts_of)

@@ -24,8 +24,8 @@ from dicom_sieve.headers.texts import (
     SOP_INSTANCE_UID,
     UIDS,
     Texts,
+    has_damaged_uid,
     header_of,
-    is_damaged_uid,
     texts_of,
     uid_of,
     wanted_tags,
@@ -143,7 +143,7 @@ def _read_data_set(window: Window, collected: _Collected, *, implicit: bool, lit
             raise TooLargeError
         collected.values[tag] = texts_of(value)
     # Of an element that is repeated the last counts.
-    if any(is_damaged_uid(tag, texts) for tag, texts in collected.values.items()):
+    if has_damaged_uid(collected.values):
         raise DamagedError
 
 

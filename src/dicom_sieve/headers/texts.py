@@ -35,6 +35,12 @@ def wanted_tags() -> frozenset[int]:
     return header_tags() | IDENTITIES
 
 
+@cache
+def _names() -> Mapping[int, str]:
+    """Give the names of attributes, by tag."""
+    return {tag: f"{tag:08X}" for tag in header_tags() - IDENTITIES}
+
+
 def texts_of(value: bytes | None) -> Texts:
     """Split a raw value at its backslashes (PS3.5 6.4); CS, DA, AS and UI are in the default repertoire."""
     if value is None:
@@ -59,14 +65,19 @@ def is_damaged_uid(tag: int, texts: Texts) -> bool:
     return tag in UIDS and (texts == (NOT_TEXT,) or len("\\".join(texts)) > LONGEST_UID)
 
 
+def has_damaged_uid(values: Mapping[int, Texts]) -> bool:
+    """Tell whether any of the elements should hold a UID and holds none that a ledger could."""
+    return any(is_damaged_uid(tag, values[tag]) for tag in UIDS & values.keys())
+
+
 def header_of(values: Mapping[int, Texts]) -> Header:
     """Make the header of what was read, by tag."""
-    series = uid_of(values, SERIES_INSTANCE_UID)
+    series, names = uid_of(values, SERIES_INSTANCE_UID), _names()
     return Header(
         study_instance_uid=uid_of(values, STUDY_INSTANCE_UID),
         series_instance_uid=series,
         sop_class_uid=uid_of(values, SOP_CLASS_UID),
-        attributes={f"{tag:08X}": texts for tag, texts in sorted(values.items()) if tag not in IDENTITIES},
+        attributes={names[tag]: texts for tag, texts in sorted(values.items()) if tag in names},
         defect=None if series else Defect.NO_SERIES,
         patient=patient_of(values),
     )

@@ -11,6 +11,7 @@ from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.snapshots import Snapshot
+from dicom_sieve.screening.garbage import sparing_what_is_there
 from dicom_sieve.screening.index import Limits, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.shards import RunsShards, one_by_one
@@ -104,7 +105,8 @@ def catch_up(
     snapshot = take_snapshot(store, lease, clock=means.clock, observer=means.observer, inventory=means.inventory)
     on_listed(snapshot.id)
     caught_up = CaughtUp(snapshot)
-    _index(store, means, lease, caught_up)
+    with sparing_what_is_there():
+        _index(store, means, lease, caught_up)
     if snapshot.counts.added or snapshot.counts.removed or caught_up.indexed:
         ledger.count_anew("object", "header", "header_change")
     return caught_up
@@ -114,6 +116,8 @@ def _index(store: Store, means: Means, lease: Lease, caught_up: CaughtUp) -> Non
     """Read what has no header yet. The only place that writes headers: workers return rows."""
     unread, _ = count_unread(lease.engine, lease.location_id)
     means.observer.begin("index", unread)
+    if not unread:
+        return  # a Ray would be started, and stopped, for nothing
     shards = _shards(unread_objects(lease.engine, lease.location_id), means.shard_objects)
     fruitless = 0
     for result in means.run_shards(partial(_index_shard, store=store, limits=means.limits), shards):
