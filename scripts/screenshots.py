@@ -60,7 +60,7 @@ def _photograph_artifact(browser: Browser, report: Report, folder: Path) -> None
         artifact = server.api.post("/artifacts/", json=content).raise_for_status().json()
         opened = context.new_page()
         opened.goto(f"{server.url.removesuffix('/api')}/v2/artifacts/artifact/{artifact['id']}")
-        opened.locator("svg[id^=mermaid] .node").first.wait_for()
+        opened.locator("main svg[id^=mermaid] .node").first.wait_for()
         opened.screenshot(path=IMAGES / "prefect-attrition.png")
 
 

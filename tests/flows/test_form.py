@@ -113,10 +113,15 @@ class TestTheForm:
 
 
 def _boxes(page: Page) -> list[str]:
-    """Give what stands in the boxes of a diagram that was drawn; without spaces, for its lines are apart to the eye."""
-    drawing = page.locator("svg[id^=mermaid]")
-    drawing.locator(".node").first.wait_for()
-    return ["".join(text.split()) for text in drawing.locator(".node").all_text_contents()]
+    """Give what stands in the boxes of a diagram that was drawn; without spaces, for its lines are apart to the eye.
+
+    It is drawn outside of the page's ``main`` first, taken away and put in whole, so both are asked at one moment.
+    """
+    texts = """() => {
+        const boxes = [...document.querySelectorAll("main svg[id^=mermaid] .node")];
+        return boxes.length ? boxes.map(box => box.textContent) : null;
+    }"""
+    return ["".join(text.split()) for text in page.wait_for_function(texts).json_value()]
 
 
 def _with_descriptions(form: Page) -> str | None:
