@@ -123,12 +123,15 @@ def _at(address: str, apart: bool) -> dict[str, Any]:
 
 
 def _patiently(cluster: Any, attempts: int = ATTEMPTS, **means: Any) -> Any:
+    before = cluster.list_all_nodes()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves the log files of what it starts open
         try:
             with mock.patch.dict(os.environ, AWAY):
                 return cluster.add_node(**means)
         except Exception:  # Ray raises no other type
+            for late in set(cluster.list_all_nodes()).difference(before):  # or it would come when nobody waits for it
+                cluster.remove_node(late, allow_graceful=False)
             if attempts == 1:
                 raise
         finally:

@@ -82,10 +82,10 @@ def test_another_location_has_another_lease(ledger: Ledger) -> None:
 
 
 def test_it_is_kept_for_longer_than_it_lasts(ledger: Ledger) -> None:
-    other = stranger(ledger, 1.0)
+    other = stranger(ledger, 2.0)
 
-    with ledger.lease(PLACE, on_wait=never, seconds=1.0) as lease:
-        until = time.monotonic() + 2.5
+    with ledger.lease(PLACE, on_wait=never, seconds=2.0) as lease:
+        until = time.monotonic() + 4.5
         while time.monotonic() < until:
             assert not other.take()
             time.sleep(0.1)
@@ -97,12 +97,12 @@ def test_it_is_kept_for_longer_than_it_lasts(ledger: Ledger) -> None:
 
 
 def test_one_that_nobody_renews_ends_and_who_held_it_writes_nothing_any_more(ledger: Ledger) -> None:
-    first, second = stranger(ledger, 0.6), stranger(ledger, 60.0)
+    first, second = stranger(ledger, 2.0), stranger(ledger, 60.0)
     assert first.take()
     with first.writing() as connection:
         add_location(connection, "in time")
     assert not second.take()
-    time.sleep(0.7)
+    time.sleep(2.1)
 
     with pytest.raises(LeaseLostError), first.writing() as connection:
         add_location(connection, "after its end, though nobody took it")
@@ -128,11 +128,13 @@ def write_slowly(lease: Lease, seconds: float, at_the_end: Callable[[], object] 
 
 
 def test_a_transaction_that_outlasts_it_is_undone(ledger: Ledger) -> None:
-    first = stranger(ledger, 0.4)
+    first = stranger(
+        ledger, 1.5
+    )  # PostgreSQL itself ends one that is idle for so long, which a busy machine may make it
     assert first.take()
 
     with pytest.raises(LeaseLostError):
-        write_slowly(first, 0.6)
+        write_slowly(first, 2.0)
 
     assert added(ledger) == []
 
@@ -151,7 +153,7 @@ def test_an_error_within_a_transaction_undoes_it(ledger: Ledger) -> None:
 
 
 def test_it_is_not_taken_from_one_who_is_writing(ledger: Ledger) -> None:
-    first, second = stranger(ledger, 0.4), stranger(ledger, 60.0)
+    first, second = stranger(ledger, 1.5), stranger(ledger, 60.0)
     assert first.take()
     answers: list[bool] = []
     taking = threading.Thread(target=lambda: answers.append(second.take()))
@@ -161,7 +163,7 @@ def test_it_is_not_taken_from_one_who_is_writing(ledger: Ledger) -> None:
         taking.join(0.3)
 
     with pytest.raises(LeaseLostError):
-        write_slowly(first, 0.6, try_to_take)
+        write_slowly(first, 2.0, try_to_take)
     taking.join(30)
 
     # SQLite lets nobody in before the transaction has ended, PostgreSQL says no at once.
@@ -188,7 +190,7 @@ def test_postgresql_ends_the_transaction_of_one_who_does_nothing_for_as_long_as_
 
 def test_its_holder_may_write_from_several_threads(ledger: Ledger) -> None:
     numbers = iter(range(1000))
-    with ledger.lease(PLACE, on_wait=never, seconds=1.0) as lease:
+    with ledger.lease(PLACE, on_wait=never, seconds=10.0) as lease:
 
         def write() -> None:
             for _ in range(5):

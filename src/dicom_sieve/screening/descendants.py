@@ -2,11 +2,15 @@
 
 import os
 import signal
+import time
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 
 PROC = Path("/proc")
+SECONDS_TO_SWEEP = 10.0
 
 
 def descendants_that_name(text: str) -> list[int]:
@@ -29,7 +33,25 @@ def descendants_that_name(text: str) -> list[int]:
     return found
 
 
-def kill(numbers: list[int]) -> None:
+def sweep(folder: str, left: Iterable[int] = ()) -> None:
+    """End the descendants that name a folder, and remove it: again and again, while anything is written there.
+
+    Args:
+        folder: Where they write.
+        left: More processes that write there, whoever's they are now.
+    """
+    until = time.monotonic() + SECONDS_TO_SWEEP
+    running = set(left)
+    while (Path(folder).exists() or running) and time.monotonic() < until:
+        running.update(descendants_that_name(folder))
+        kill(running)
+        rmtree(folder, ignore_errors=True)  # what is killed may write to the end of what it is doing
+        running = {number for number in running if _command_of(number)}
+        if running:
+            time.sleep(0.02)
+
+
+def kill(numbers: Iterable[int]) -> None:
     """End processes at once; those that have ended are left out."""
     for number in numbers:
         with suppress(ProcessLookupError):

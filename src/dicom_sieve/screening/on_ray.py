@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -28,7 +27,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from dicom_sieve.errors import DicomSieveError
-from dicom_sieve.screening.descendants import descendants_that_name, kill
+from dicom_sieve.screening.descendants import descendants_that_name, sweep
 from dicom_sieve.screening.index import Shard, ShardResult
 from dicom_sieve.screening.shards import IndexesShard
 from dicom_sieve.version import __version__
@@ -148,7 +147,9 @@ def connected(address: str, workers: int) -> Iterator[None]:
     logging.getLogger("ray").setLevel(logging.ERROR)
     with TemporaryDirectory(prefix="sieve-", ignore_cleanup_errors=True) as folder:  # ours leaves nothing behind
         left: list[int] = []
-        atexit.register(_sweep, folder, left)  # before Ray registers what it does then, so that it comes after it
+        # Processes of a Ray ended while it starts wait a minute for others, and write there. Registered before Ray
+        # registers what it does in the end, it comes after that.
+        atexit.register(sweep, folder, left)
         try:
             _connect(address, workers, folder)
             yield
@@ -157,12 +158,6 @@ def connected(address: str, workers: int) -> Iterator[None]:
             raise
         finally:
             ray.shutdown()
-
-
-def _sweep(folder: str, left: list[int]) -> None:
-    """Remove what stays of a Ray ended while it starts: processes that wait a minute for others, and write there."""
-    kill(left)
-    rmtree(folder, ignore_errors=True)
 
 
 def _connect(address: str, workers: int, folder: str) -> None:
