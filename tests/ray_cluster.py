@@ -52,7 +52,7 @@ class Nodes:
     def add(self) -> None:
         """Start one more node."""
         place = f"127.0.0.{len(self.workers) + 3}"
-        self.workers.append(_patiently(self.cluster, num_cpus=1, **_at(place, self.apart), **SMALL))
+        self.workers.append(_patiently(self.cluster, self.folder, num_cpus=1, **_at(place, self.apart), **SMALL))
 
     def kill(self, place: int) -> None:
         """Kill a node with all that runs there."""
@@ -98,8 +98,9 @@ def _start(folder: Path, apart: bool, attempts: int = ATTEMPTS) -> Nodes:
     nodes = Nodes(cluster, folder, f"ray://127.0.0.2:{port}", apart)
     client = {"ray_client_server_port": port} if apart else {}
     usable = False
+    (folder / "ray").mkdir(exist_ok=True)  # where Ray's utilities write the address, and expect a folder
     try:
-        _patiently(cluster, num_cpus=0, temp_dir=str(folder), **_at("127.0.0.2", apart), **client, **SMALL)
+        _patiently(cluster, folder, num_cpus=0, temp_dir=str(folder), **_at("127.0.0.2", apart), **client, **SMALL)
         nodes.add()
         nodes.add()
         usable = not apart or _answers(f"127.0.0.2:{port}")
@@ -122,12 +123,12 @@ def _at(address: str, apart: bool) -> dict[str, Any]:
     return {"node_ip_address": address} if apart else {}
 
 
-def _patiently(cluster: Any, attempts: int = ATTEMPTS, **means: Any) -> Any:
+def _patiently(cluster: Any, folder: Path, attempts: int = ATTEMPTS, **means: Any) -> Any:
     before = cluster.list_all_nodes()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves the log files of what it starts open
         try:
-            with mock.patch.dict(os.environ, AWAY):
+            with mock.patch.dict(os.environ, AWAY | {"RAY_TMPDIR": str(folder)}):
                 return cluster.add_node(**means)
         except Exception:  # Ray raises no other type
             for late in set(cluster.list_all_nodes()).difference(before):  # or it would come when nobody waits for it
@@ -136,4 +137,4 @@ def _patiently(cluster: Any, attempts: int = ATTEMPTS, **means: Any) -> Any:
                 raise
         finally:
             gc.collect()
-    return _patiently(cluster, attempts - 1, **means)
+    return _patiently(cluster, folder, attempts - 1, **means)
