@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.ledger.members import Members, count_members
 from dicom_sieve.ledger.snapshots import last_snapshot
 from dicom_sieve.ledger.values import (
     AttributesHeld,
@@ -150,3 +151,17 @@ def test_of_what_a_location_holds_now_alone(ledger: Ledger) -> None:
     found = values_held(ledger.engine, last_snapshot(ledger.engine, PLACE), MODALITY)
 
     assert found == AttributeValues(1, 1, 0, (ValueCount("MR", 1, 1),))
+
+
+def test_headers_without_attributes_or_values_are_counted_too() -> None:
+    texts = ["{}", '{"00080060": []}', '{"00080060": [""]}', '{"00080060": ["", ""], "00100040": ["M", "", "F"]}']
+
+    found = count_members(enumerate(texts, 1))
+
+    assert found.instances == 10
+    assert sorted(found.uses) == [("00080060", True, 9), ("00100040", False, 4)]
+    assert sorted(found.values) == ['00100040": ["F"', '00100040": ["M"']
+
+
+def test_no_header_is_nothing_to_count() -> None:
+    assert count_members([]) == Members(0, [], [])

@@ -6,7 +6,7 @@ database takes out of a header only the values that are asked for.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -17,6 +17,7 @@ from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Part, insert_blocks, make_
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.tables import decision, header, header_change
 
+T = TypeVar("T")
 PAGE_IDS = 20 * BLOCK_IDS
 """A page is what lies within so many ids: no query needs to sort, or to count; and of whole blocks."""
 TAGS_TOGETHER = 50
@@ -30,6 +31,8 @@ _COLUMNS = ("run_number", "header_id", "verdict", "findings")
 HeaderRow = tuple[int, str, str | None, int, int, str | None, str]
 """Id and digest; Series Instance UID; instances and bytes in the snapshot; defect; a text that stands for the values
 asked for, see `read_values`."""
+SelectsOf = Callable[[sa.FromClause], sa.Select[Any]]
+"""Asks for columns of headers and of what is held of each; see `pages_of_headers`."""
 Decided = tuple[str, str, Sequence[tuple[int, str]]]
 """Verdict, findings as JSON, and the headers of which that was decided: the id and digest of each."""
 
@@ -61,7 +64,7 @@ def headers_to_decide(
 
 
 def pages_of_headers(
-    engine: sa.Engine, snapshot_id: int, location_id: int, select: Callable[[sa.FromClause], sa.Select[Any]]
+    engine: sa.Engine, snapshot_id: int, location_id: int, select: SelectsOf
 ) -> Iterator[Iterator[Any]]:
     """Give what is asked for of the distinct headers of a snapshot's objects, a page at a time, each header once.
 
@@ -76,18 +79,28 @@ def pages_of_headers(
             ask for rows of other tables, too, if it says which headers they belong to. It asks for texts and numbers:
             they come as the driver has them.
     """
+    if engine.dialect.name == "postgresql":  # which is other processes
+        return map(iter, gathered_pages(engine, snapshot_id, location_id, select, list[Any]))
+    page = _page(select, snapshot_id, location_id)
+    return (_read(engine, page, place) for place in _places_of_headers(engine, location_id))
+
+
+def gathered_pages(
+    engine: sa.Engine, snapshot_id: int, location_id: int, select: SelectsOf, gather: Callable[[Iterator[Any]], T]
+) -> Iterator[T]:
+    """Give what is made of each page of `pages_of_headers`, the next ones in threads while one is looked at."""
+    page = _page(select, snapshot_id, location_id)
+    return bulk.some_ahead(lambda place: gather(_read(engine, page, place)), _places_of_headers(engine, location_id))
+
+
+def _page(select: SelectsOf, snapshot_id: int, location_id: int) -> sa.Select[Any]:
     ids = header_change.c.header_id
     held = headers_of(snapshot_id, location_id).where(ids >= PAGE_FIRST, ids < PAGE_END).subquery("held")
-    page = (
+    return (
         select(held)
         .select_from(held.join(header, header.c.id == held.c.header_id))
         .where(header.c.id >= PAGE_FIRST, header.c.id < PAGE_END)
     )
-    places = _places_of_headers(engine, location_id)
-    if engine.dialect.name == "sqlite":
-        return (_read(engine, page, place) for place in places)
-    # PostgreSQL, which is other processes, finds the next pages while one is gone through.
-    return bulk.some_ahead(lambda place: iter(list(_read(engine, page, place))), places)
 
 
 def _places_of_headers(engine: sa.Engine, location_id: int) -> Iterator[tuple[int, int]]:

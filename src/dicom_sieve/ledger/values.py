@@ -5,13 +5,14 @@ Headers are read a page at a time, each once, and equal texts of the database ar
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.deciding import pages_of_headers
+from dicom_sieve.ledger.deciding import SelectsOf, gathered_pages, pages_of_headers
+from dicom_sieve.ledger.members import count_members
 from dicom_sieve.ledger.snapshots import Snapshot
 from dicom_sieve.ledger.tables import header
 
@@ -80,12 +81,21 @@ class AttributeValues:
 
 def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
     """Count the attributes of a snapshot's objects."""
-    instances, members = 0, dict[str, int]()
-    for count, text in _rows(engine, snapshot, _text(engine.dialect, header.c.attributes)):
-        instances += count
-        for member in _members(text):
-            members[member] = members.get(member, 0) + count
-    return AttributesHeld(instances, tuple(_sum_up(members)))
+    select = _selecting(_text(engine.dialect, header.c.attributes))
+    instances, uses, values = 0, Counter[tuple[str, bool]](), set[str]()
+    for page in gathered_pages(engine, snapshot.id, snapshot.location_id, select, count_members):
+        instances += page.instances
+        values.update(page.values)
+        for tag, is_empty, count in page.uses:
+            uses[tag, is_empty] += count
+    distinct = Counter(value[:8] for value in values)
+    return AttributesHeld(
+        instances,
+        tuple(
+            AttributeUse(tag, uses[tag, False], uses[tag, True], distinct[tag])
+            for tag in sorted({tag for tag, _ in uses})
+        ),
+    )
 
 
 def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeValues:
@@ -98,7 +108,9 @@ def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeVal
     """
     known: dict[str | None, _Seen] = {}
     of_series: dict[str, tuple[_Seen, ...]] = {}
-    for count, text, series in _rows(engine, snapshot, _values(engine.dialect, tag), header.c.series_instance_uid):
+    select = _selecting(_values(engine.dialect, tag), header.c.series_instance_uid)
+    pages = pages_of_headers(engine, snapshot.id, snapshot.location_id, select)
+    for count, text, series in chain.from_iterable(pages):
         seen = known.get(text)
         if seen is None:
             seen = known[text] = _Seen.read(text)
@@ -140,44 +152,9 @@ class _Seen:
         return seen
 
 
-def _members(text: str) -> list[str]:
-    r"""Take the attributes of a header apart, without reading them: ``00080060": ["CT``.
-
-    As both databases write JSON, ``], "`` stands between two members and nowhere else: within a text a quotation mark
-    has a backslash before it, and at the end of one there is no space, for padding is taken off.
-    """
-    return text[2:-2].split('], "') if len(text) > 2 else []
-
-
-def _sum_up(members: dict[str, int]) -> Iterator[AttributeUse]:
-    """Sum up attributes over what `_members` gave."""
-    present, empty, distinct, listed = Counter[str](), Counter[str](), Counter[str](), dict[str, set[str]]()
-    for member, instances in members.items():
-        tag, values = member[:8], member[len('00080060": [') :]
-        if '", "' not in values:  # one value, or none
-            if values in ("", '""'):
-                empty[tag] += instances
-            else:
-                present[tag] += instances
-                distinct[tag] += 1
-            continue
-        one_by_one = [value for value in values[1:-1].split('", "') if value]
-        (present if one_by_one else empty)[tag] += instances
-        listed.setdefault(tag, set()).update(one_by_one)
-    for tag, values_of_lists in listed.items():
-        distinct[tag] += sum(f'{tag}": ["{value}"' not in members for value in values_of_lists)
-    for tag in sorted(present | empty):
-        yield AttributeUse(tag, present[tag], empty[tag], distinct[tag])
-
-
-def _rows(engine: sa.Engine, snapshot: Snapshot, *columns: sa.ColumnElement[Any]) -> Iterator[Any]:
-    """Give instances, and columns, of every distinct header of a snapshot that could be judged."""
-
-    def select(held: sa.FromClause) -> sa.Select[Any]:
-        return sa.select(held.c.instances, *columns).where(header.c.defect.is_(None))
-
-    for page in pages_of_headers(engine, snapshot.id, snapshot.location_id, select):
-        yield from page
+def _selecting(*columns: sa.ColumnElement[Any]) -> SelectsOf:
+    """Ask for instances, and columns, of headers that could be judged."""
+    return lambda held: sa.select(held.c.instances, *columns).where(header.c.defect.is_(None))
 
 
 def _values(dialect: sa.Dialect, tag: str) -> sa.ColumnElement[Any]:
