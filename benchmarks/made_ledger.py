@@ -29,7 +29,9 @@ OBJECTS_OF_HEADERS = (1, 1, 1, 24, 1, 1, 60, 1, 6, 4)
 COUNT = """
 INSERT INTO header_change (location_id, header_id, snapshot_id, instances, bytes)
 SELECT location_id, header_id, added_in, COUNT(*), SUM(size) FROM object GROUP BY location_id, header_id, added_in
+ORDER BY location_id, header_id
 """
+"""In the order in which runs write them; PostgreSQL's own would be that of a hash."""
 SECRET = b"of made ledgers"
 _MODALITIES = ("CR", "DX", "US", "CT", "MG", "CR", "MR", "DX", "CT", "MR")
 _PARTS = ("CHEST", "ABDOMEN", "HEAD", "KNEE", "BREAST", "HAND")

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.ledger.members import Members, count_members
+from dicom_sieve.ledger import pages
+from dicom_sieve.ledger.members import Members, count_joined_members, count_members
 from dicom_sieve.ledger.snapshots import last_snapshot
 from dicom_sieve.ledger.values import (
     AttributesHeld,
@@ -20,6 +21,7 @@ from dicom_sieve.ledger.values import (
     attributes_held,
     values_held,
 )
+from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
 from tests.builders import make_instance
 from tests.corpus import FILES
@@ -61,12 +63,13 @@ def counted_values(instances: list[Instance], tag: str) -> AttributeValues:
     return AttributeValues(len(instances), present, empty, tuple(counts))
 
 
-def held(ledger: Ledger) -> list[Instance]:
+def held(ledger: Ledger, bucket: str = PLACE.bucket) -> list[Instance]:
     """Give what the ledger holds of each object that could be judged, one row an object."""
     rows = sql(
         ledger,
         "SELECT series_instance_uid, CAST(attributes AS TEXT) FROM object JOIN header ON header.id = header_id "
-        "WHERE removed_in IS NULL AND defect IS NULL",
+        "JOIN location ON location.id = location_id WHERE bucket = :bucket AND removed_in IS NULL AND defect IS NULL",
+        bucket=bucket,
     )
     return [(series, json.loads(attributes)) for series, attributes in rows]
 
@@ -153,10 +156,20 @@ def test_of_what_a_location_holds_now_alone(ledger: Ledger) -> None:
     assert found == AttributeValues(1, 1, 0, (ValueCount("MR", 1, 1),))
 
 
-def test_headers_without_attributes_or_values_are_counted_too() -> None:
-    texts = ["{}", '{"00080060": []}', '{"00080060": [""]}', '{"00080060": ["", ""], "00100040": ["M", "", "F"]}']
+OBJECTS = ("{}", '{"00080060": []}', '{"00080060": [""]}', '{"00080060": ["", ""], "00100040": ["M", "", "F"]}')
 
-    found = count_members(enumerate(texts, 1))
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda: count_members(enumerate(OBJECTS, 1)),
+        lambda: count_joined_members([("1 2 3 4", "\n".join(OBJECTS))]),
+        lambda: count_joined_members([("1", OBJECTS[0]), ("2 3", "\n".join(OBJECTS[1:3])), ("4", OBJECTS[3])]),
+    ],
+    ids=["one by one", "together", "some together"],
+)
+def test_headers_without_attributes_or_values_are_counted_too(count: Callable[[], Members]) -> None:
+    found = count()
 
     assert found.instances == 10
     assert sorted(found.uses) == [("00080060", True, 9), ("00100040", False, 4)]
@@ -164,4 +177,23 @@ def test_headers_without_attributes_or_values_are_counted_too() -> None:
 
 
 def test_no_header_is_nothing_to_count() -> None:
-    assert count_members([]) == Members(0, [], [])
+    assert count_members([]) == count_joined_members([]) == Members(0, [], [])
+
+
+def test_where_pages_end_makes_no_difference(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PAGE_IDS", 21)
+    monkeypatch.setattr(pages, "JOINED_IDS", 4)
+    here = SimulatedStore()
+    there = SimulatedStore({"1": make_instance(PatientSex="M")}, location=Location("https://simulated", "there"))
+    for number in range(100):  # headers of two locations take turns
+        store = there if number % 5 == 0 else here
+        series = f"1.5.{number % 60}"
+        store.put(f"{number:02}", make_instance(series_instance_uid=series, Modality=f"M{number % 7}"))
+        if number % 10 == 9:
+            look(ledger, here)
+            look(ledger, there)
+
+    for bucket, objects in ((PLACE.bucket, 80), ("there", 21)):
+        snapshot, instances = last_snapshot(ledger.engine, Location("https://simulated", bucket)), held(ledger, bucket)
+        assert len(instances) == objects
+        assert attributes_held(ledger.engine, snapshot) == counted(instances)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion, compile_criteria
 from dicom_sieve.errors import IncompleteRunError
-from dicom_sieve.ledger import bulk, deciding
+from dicom_sieve.ledger import bulk, deciding, pages
 from dicom_sieve.ledger.audit import seals
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, decide, screen
@@ -73,7 +73,7 @@ class TestCounts:
     def test_do_not_depend_on_the_size_of_a_page(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         store = SimulatedStore({f"{n:02}": ct(f"1.5.{n}") if n % 3 else mr(f"1.5.{n}") for n in range(1, 40)})
         whole = screen_ct(store, ledger, "whole").counts
-        monkeypatch.setattr(deciding, "PAGE_IDS", 7)
+        monkeypatch.setattr(pages, "PAGE_IDS", 7)
         monkeypatch.setattr(seals, "BLOCK_IDS", 7)
         monkeypatch.setattr(bulk, "ROWS_AT_A_TIME", 2)
         monkeypatch.setattr(decide, "MOST_REMEMBERED", 1)

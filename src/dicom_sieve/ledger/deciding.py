@@ -5,34 +5,27 @@ database takes out of a header only the values that are asked for.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import bulk
 from dicom_sieve.ledger.audit.lines import decision_line, decision_tail
-from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Part, insert_blocks, make_blocks
+from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
 from dicom_sieve.ledger.header_changes import headers_of
+from dicom_sieve.ledger.pages import pages_of_headers
 from dicom_sieve.ledger.tables import decision, header, header_change
 
-T = TypeVar("T")
-PAGE_IDS = 20 * BLOCK_IDS
-"""A page is what lies within so many ids: no query needs to sort, or to count; and of whole blocks."""
 TAGS_TOGETHER = 50
 """SQL functions take a hundred arguments."""
-
-PAGE_FIRST, PAGE_END = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
-"""Of a query for one page of headers: its ids, the end excluded."""
 
 _COLUMNS = ("run_number", "header_id", "verdict", "findings")
 
 HeaderRow = tuple[int, str, str | None, int, int, str | None, str]
 """Id and digest; Series Instance UID; instances and bytes in the snapshot; defect; a text that stands for the values
 asked for, see `read_values`."""
-SelectsOf = Callable[[sa.FromClause], sa.Select[Any]]
-"""Asks for columns of headers and of what is held of each; see `pages_of_headers`."""
 Decided = tuple[str, str, Sequence[tuple[int, str]]]
 """Verdict, findings as JSON, and the headers of which that was decided: the id and digest of each."""
 
@@ -61,66 +54,6 @@ def headers_to_decide(
         )
 
     return pages_of_headers(engine, snapshot_id, location_id, select)
-
-
-def pages_of_headers(
-    engine: sa.Engine, snapshot_id: int, location_id: int, select: SelectsOf
-) -> Iterator[Iterator[Any]]:
-    """Give what is asked for of the distinct headers of a snapshot's objects, a page at a time, each header once.
-
-    Pages come in the order of ids; within a page there is none. A page is read while it is gone through, which must
-    be before the next one is asked for.
-
-    Args:
-        engine: The ledger's.
-        snapshot_id: Which snapshot.
-        location_id: Its location.
-        select: Asks for columns of `header`, and of what it is given: ``header_id``, ``instances``, ``bytes``. It may
-            ask for rows of other tables, too, if it says which headers they belong to. It asks for texts and numbers:
-            they come as the driver has them.
-    """
-    if engine.dialect.name == "postgresql":  # which is other processes
-        return map(iter, gathered_pages(engine, snapshot_id, location_id, select, list[Any]))
-    page = _page(select, snapshot_id, location_id)
-    return (_read(engine, page, place) for place in _places_of_headers(engine, location_id))
-
-
-def gathered_pages(
-    engine: sa.Engine, snapshot_id: int, location_id: int, select: SelectsOf, gather: Callable[[Iterator[Any]], T]
-) -> Iterator[T]:
-    """Give what is made of each page of `pages_of_headers`, the next ones in threads while one is looked at."""
-    page = _page(select, snapshot_id, location_id)
-    return bulk.some_ahead(lambda place: gather(_read(engine, page, place)), _places_of_headers(engine, location_id))
-
-
-def _page(select: SelectsOf, snapshot_id: int, location_id: int) -> sa.Select[Any]:
-    ids = header_change.c.header_id
-    held = headers_of(snapshot_id, location_id).where(ids >= PAGE_FIRST, ids < PAGE_END).subquery("held")
-    return (
-        select(held)
-        .select_from(held.join(header, header.c.id == held.c.header_id))
-        .where(header.c.id >= PAGE_FIRST, header.c.id < PAGE_END)
-    )
-
-
-def _places_of_headers(engine: sa.Engine, location_id: int) -> Iterator[tuple[int, int]]:
-    """Give the first id of each page that has any, and where the page ends."""
-    ids = header_change.c.header_id
-    following = sa.select(sa.func.min(ids)).where(header_change.c.location_id == location_id, ids >= PAGE_FIRST)
-    stop = 0
-    while True:
-        with engine.connect() as connection:
-            start = connection.scalar(following, {"first": stop})
-        if start is None:
-            return
-        stop = start - start % PAGE_IDS + PAGE_IDS
-        yield start, stop
-
-
-def _read(engine: sa.Engine, page: sa.Select[Any], place: tuple[int, int]) -> Iterator[Any]:
-    start, stop = place
-    with engine.connect() as connection, connection.execute(page, {"first": start, "end": stop}) as rows:
-        yield from bulk.plain_rows(rows)
 
 
 def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dicom_sieve.ledger.pages import BETWEEN_COUNTS, BETWEEN_TEXTS
+
 BETWEEN_MEMBERS, BETWEEN_VALUES = '], "', '", "'
+TAG_LENGTH = 8
 NO_VALUE = r'^.{8}": \[("", )*("")?$'
 """Of a member without its last bracket, as ``00080060": ["CT"`` is one."""
 
@@ -28,39 +34,56 @@ class Members:
     values: Sequence[str]
 
 
-def count_members(headers: Iterable[tuple[int, str]]) -> Members:
+def count_members(rows: Iterable[tuple[int, str]]) -> Members:
     """Count the attributes of headers.
 
     Args:
-        headers: Instances, and attributes as JSON.
+        rows: Instances, and attributes as JSON, of each.
     """
-    import pyarrow as pa  # noqa: PLC0415 - heavy, and few commands need it
-    import pyarrow.compute as pc  # noqa: PLC0415 - as above
-
     counts, texts = list[int](), list[str]()
-    for count, text in headers:  # rather than zip(*headers): so many iterators wake the search for garbage
+    for count, text in rows:  # rather than zip(*rows): so many iterators wake the search for garbage
         counts.append(count)
         texts.append(text)
-    apart = pc.split_pattern(pc.utf8_slice_codeunits(pa.array(texts, pa.large_string()), 2, -2), BETWEEN_MEMBERS)
-    encoded = apart.flatten().dictionary_encode()  # to sum up by number is quicker than by text
-    instances = pa.array(counts, pa.int64()).take(pc.list_parent_indices(apart))
-    numbers, instances = _sum_up(instances, encoded.indices)
-    member = encoded.dictionary.take(numbers)
+    return _count(pa.array(counts, pa.int64()), pa.array(texts, pa.large_string()))
+
+
+def count_joined_members(rows: Iterable[tuple[str, str]]) -> Members:
+    """Count the attributes of headers of which many are in a row; see `joined_pages`."""
+    counts, texts = list[str](), list[str]()
+    for count, text in rows:
+        counts.append(count)
+        texts.append(text)
+    return _count(_take_apart(counts, BETWEEN_COUNTS).cast(pa.int64()), _take_apart(texts, BETWEEN_TEXTS))
+
+
+def _take_apart(joined: Sequence[str], separator: str) -> Any:
+    return pc.split_pattern(pa.array(joined, pa.large_string()), separator).flatten()
+
+
+def _count(counts: Any, texts: Any) -> Members:
+    apart = pc.split_pattern(pc.utf8_slice_codeunits(texts, 2, -2), BETWEEN_MEMBERS)
+    members = apart.flatten().dictionary_encode()  # each is looked at once, then summed up by number
+    member = members.dictionary
     is_empty, is_list = pc.match_substring_regex(member, NO_VALUE), pc.match_substring(member, BETWEEN_VALUES)
-    tags, empty, instances = _sum_up(instances, pc.utf8_slice_codeunits(member, 0, 8), is_empty)
-    uses = zip(tags.to_pylist(), empty.to_pylist(), instances.to_pylist(), strict=True)
+    tag = pc.utf8_slice_codeunits(member, 0, TAG_LENGTH).dictionary_encode()
+    use = pc.add(pc.multiply(tag.indices, 2), is_empty.cast(pa.int32())).take(members.indices)
+    summed = _sum_up(counts.take(pc.list_parent_indices(apart)), use)
+    tags: list[str] = tag.dictionary.to_pylist()
+    uses = [(tags[number // 2], bool(number % 2), instances) for number, instances in summed]
     values: list[str] = member.filter(pc.invert(pc.or_(is_empty, is_list))).to_pylist()
-    for several in member.filter(is_list).to_pylist():
-        tag, listed = several[:8], several[len('00080008": ["') : -1]
-        values.extend(f'{tag}": ["{value}"' for value in listed.split(BETWEEN_VALUES) if value)
-    return Members(sum(counts), [one for one in uses if one[0]], [one for one in values if one])
+    values.extend(_one_by_one(member.filter(is_list).to_pylist()))
+    return Members(pc.sum(counts).as_py() or 0, [one for one in uses if one[0]], [one for one in values if one])
 
 
-def _sum_up(instances: Any, *keys: Any) -> Sequence[Any]:
-    """Sum up instances by keys; gives the keys, each combination once, and the sums."""
-    import pyarrow as pa  # noqa: PLC0415 - as above
+def _one_by_one(members: Iterable[str]) -> Iterable[str]:
+    """Give the values of members that have several, as members of one."""
+    for several in members:
+        tag, listed = several[:TAG_LENGTH], several[len('00080008": ["') : -1]
+        yield from (f'{tag}": ["{value}"' for value in listed.split(BETWEEN_VALUES) if value)
 
-    names = [str(place) for place in range(len(keys))]
-    table = pa.table([*keys, instances], [*names, "instances"])
-    summed = table.group_by(names, use_threads=False).aggregate([("instances", "sum")])
-    return [summed[name] for name in (*names, "instances_sum")]
+
+def _sum_up(instances: Any, numbers: Any) -> Iterable[tuple[int, int]]:
+    """Sum up instances by a number; gives each number once, and the sum."""
+    table = pa.table([numbers, instances], ["number", "instances"])
+    summed = table.group_by("number", use_threads=False).aggregate([("instances", "sum")])
+    return zip(summed["number"].to_pylist(), summed["instances_sum"].to_pylist(), strict=True)

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.deciding import PAGE_END, PAGE_FIRST, pages_of_headers, select_values
+from dicom_sieve.ledger.deciding import select_values
 from dicom_sieve.ledger.header_changes import headers_of
+from dicom_sieve.ledger.pages import PAGE_END, PAGE_FIRST, pages_of_headers
 from dicom_sieve.ledger.snapshots import is_in_snapshot
 from dicom_sieve.ledger.tables import decision, header, header_change, object_, run
 

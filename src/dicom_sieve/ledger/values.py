@@ -5,14 +5,14 @@ Headers are read a page at a time, each once, and equal texts of the database ar
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.deciding import SelectsOf, gathered_pages, pages_of_headers
-from dicom_sieve.ledger.members import count_members
+from dicom_sieve.ledger.pages import SelectsOf, gathered_pages, joined_pages, pages_of_headers
 from dicom_sieve.ledger.snapshots import Snapshot
 from dicom_sieve.ledger.tables import header
 
@@ -81,14 +81,22 @@ class AttributeValues:
 
 def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
     """Count the attributes of a snapshot's objects."""
-    select = _selecting(_text(engine.dialect, header.c.attributes))
+    # Heavy, and few commands need it.
+    from dicom_sieve.ledger.members import TAG_LENGTH, Members, count_joined_members, count_members  # noqa: PLC0415
+
+    text = _text(engine.dialect, header.c.attributes)
+    pages: Iterator[Members]
+    if engine.dialect.name == "postgresql":
+        pages = joined_pages(engine, snapshot.id, snapshot.location_id, text, count_joined_members)
+    else:
+        pages = gathered_pages(engine, snapshot.id, snapshot.location_id, _selecting(text), count_members)
     instances, uses, values = 0, Counter[tuple[str, bool]](), set[str]()
-    for page in gathered_pages(engine, snapshot.id, snapshot.location_id, select, count_members):
+    for page in pages:
         instances += page.instances
         values.update(page.values)
         for tag, is_empty, count in page.uses:
             uses[tag, is_empty] += count
-    distinct = Counter(value[:8] for value in values)
+    distinct = Counter(value[:TAG_LENGTH] for value in values)
     return AttributesHeld(
         instances,
         tuple(
