@@ -101,7 +101,7 @@ def _take_turns(
             for name, read in zip(READERS, (_ours, _whole, _careful, _two, _picked, _tagged), strict=True)
         }
         if files and gdcm is not None:
-            works[OURS_ON_FILES] = partial(spend, partial(_each, _on_file, files))
+            works[OURS_ON_FILES] = partial(spend, partial(_each, _on_file, [str(file) for file in files]))
             works[GDCM_SAME] = partial(_gdcm, gdcm, files, SAME)
             works[GDCM_TWO] = partial(_gdcm, gdcm, files, TWO)
         for name, spent in interleave(works, 1).items():
@@ -115,7 +115,7 @@ def _each(read: Callable[[T], object], ones: Sequence[T]) -> None:
 
 
 def _ours(data: bytes, scan_with: Scan = _scan) -> Instance:
-    return _read_on(scan_with, len(data), lambda start, end: data[start:end])
+    return _read_on(scan_with, len(data), data[:FIRST], lambda start, length: data[start : start + length])
 
 
 def _careful(data: bytes) -> Instance:
@@ -128,23 +128,23 @@ def _whole(data: bytes) -> Instance | NeedMore:
     return _scan(window)
 
 
-def _on_file(path: Path) -> Instance:
+def _on_file(path: str) -> Instance:
     file = os.open(path, os.O_RDONLY)
     try:
-        size = os.fstat(file).st_size
-        return _read_on(_scan, size, lambda start, end: os.pread(file, end - start, start))
+        first = os.read(file, FIRST)
+        size = len(first) if len(first) < FIRST else os.fstat(file).st_size
+        return _read_on(_scan, size, first, lambda start, length: os.pread(file, length, start))
     finally:
         os.close(file)
 
 
-def _read_on(scan_with: Scan, size: int, give: Callable[[int, int], bytes]) -> Instance:
+def _read_on(scan_with: Scan, size: int, first: bytes, give: Callable[[int, int], bytes]) -> Instance:
     """Read as indexing does: on from the first byte that is missing, each time twice as much."""
     window, length = Window(size), FIRST
-    answer: Instance | NeedMore = NeedMore(0)
-    while isinstance(answer, NeedMore):
-        window.add(answer.offset, give(answer.offset, min(answer.offset + length, size)))
-        answer = scan_with(window)
+    window.add(0, first)
+    while isinstance(answer := scan_with(window), NeedMore):
         length *= 2
+        window.add(answer.offset, give(answer.offset, length))
     return answer
 
 

@@ -3,7 +3,7 @@
 import struct
 import zlib
 
-from dicom_sieve.headers import Instance, NeedMore, Window, scan
+from dicom_sieve.headers import Instance, NeedMore, Window, fast, scan
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -76,3 +76,8 @@ def scan_whole(data: bytes) -> Instance:
     answer = scan_part(data, len(data))
     assert isinstance(answer, Instance)
     return answer
+
+
+def read_quickly(window: Window) -> Instance | NeedMore | None:
+    """Read on the fast path alone."""
+    return fast.read_quickly(window, inflated_limit=LIMIT)

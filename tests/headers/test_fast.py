@@ -10,11 +10,23 @@ from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 
 from dicom_sieve.headers import Instance, NeedMore, Window
-from dicom_sieve.headers.fast import read_quickly
+from dicom_sieve.headers.fast import INFLATED_FIRST
 from dicom_sieve.headers.reference import read_header
 from tests.corpus import FILES
 from tests.headers.made import ATTRIBUTES, UIDS, Maker, Oddity
-from tests.headers.raw import LIMIT, MODALITY, SERIES, UNDEFINED, element, meta, sequence, series
+from tests.headers.raw import (
+    LIMIT,
+    MODALITY,
+    SERIES,
+    STUDY_DATE,
+    UNDEFINED,
+    deflated,
+    element,
+    meta,
+    read_quickly,
+    sequence,
+    series,
+)
 
 PATIENT = ("00100020", "00100021")
 SEEDS = 20
@@ -131,6 +143,61 @@ def test_an_object_that_ends_with_its_header_is_read_quickly() -> None:
     assert isinstance(read_quickly(window_of(data)), Instance)
     assert read_quickly(window_of(data)) == careful(data)
     assert read_quickly(window_of(data, len(data) - 1)) == NeedMore(len(data) - 1)
+
+
+class TestDeflated:
+    """What is deflated is read quickly where its header is short."""
+
+    def test_objects_are_read_quickly(self) -> None:
+        data = deflated(element(MODALITY, "CS", b"CT") + series() + element(0x7FE00010, "OW", bytes(100_000)))
+        quick = read_quickly(window_of(data))
+        assert isinstance(quick, Instance)
+        assert quick == careful(data)
+        assert quick.header.attributes == {"00080060": ("CT",)}
+
+    @pytest.mark.parametrize(
+        "behind",
+        [
+            b"",
+            element(0x00400555, "UN", bytes(INFLATED_FIRST)) + element(0x7FE00010, "OW", bytes(8)),
+            bytes(8),
+            element(STUDY_DATE, None, b"20220101"),
+        ],
+        ids=["the end of the object", "more than is inflated first", "zeros", "what has no VR"],
+    )
+    def test_what_is_unusual_is_left_to_the_careful_reader(self, behind: bytes) -> None:
+        data = deflated(element(MODALITY, "CS", b"CT") + series() + behind)
+        assert read_quickly(window_of(data)) in (None, careful(data))
+
+    def test_a_part_is_never_taken_for_the_whole(self) -> None:
+        data = deflated(element(MODALITY, "CS", b"CT") + series() + element(0x7FE00010, "OW", bytes(100)))
+        for held in range(len(data)):
+            quick = read_quickly(window_of(data, held))
+            expected = (None, careful(data), careful(data, held))
+            assert quick in expected or isinstance(quick, NeedMore), held
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_reading_on_gives_what_reading_all_at_once_gives(seed: int) -> None:
+    maker = Maker(3000 + seed)
+    parts = 0
+    for number in range(500):
+        data = maker.make()
+        whole, window = careful(data), Window(len(data))
+        start, answer = 0, read_quickly(window_of(data))
+        while True:
+            end = min(start + maker.chance.choice((1, 8, 40, 400)), len(data))
+            window.add(start, data[start:end])
+            part = read_quickly(window)
+            if not isinstance(part, NeedMore):
+                break
+            # A byte that is held is never asked for again; what needs not be read may be left out.
+            assert window.contiguous(part.offset) == b"", number
+            assert part.offset < len(data), number
+            start, parts = part.offset, parts + 1
+        assert part in (None, whole), number
+        assert (part is None) == (answer is None), number
+    assert parts > 3_000
 
 
 class TestUnsure:

@@ -3,6 +3,9 @@
 import zlib
 from dataclasses import dataclass
 
+from dicom_sieve.headers.window import Window
+
+_UNKNOWN_SIZE = 1 << 62
 _PIECE = 4096
 
 
@@ -45,3 +48,10 @@ def inflate(compressed: bytes, *, limit: int) -> Inflated:
         else:
             position += step
     return Inflated(bytes(inflated), is_whole=inflater.eof, is_damaged=False)
+
+
+def inflated_window(inflated: Inflated) -> Window:
+    """Give what was inflated as an object of its own, whose size is known where it is whole."""
+    window = Window(len(inflated.data) if inflated.is_whole else _UNKNOWN_SIZE)
+    window.add(0, inflated.data)
+    return window

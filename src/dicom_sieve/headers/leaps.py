@@ -1,114 +1,253 @@
 """Leaps: elements that were seen one behind the other, passed over at once where they are there again.
 
 The headers of a series, and all that one scanner makes, repeat long rows of elements whose lengths do not change. A
-leap unpacks the element headers of such a row from where they would be and compares them all together; where one is
-not what it was, the leap is cut there. So what is left is what headers have in common. A leap is right wherever its
-element headers are found, for each of them alone tells where the next one is.
+leap unpacks the element headers of such a row from where they would be and compares them all together. It is right
+wherever its element headers are found, for each of them alone tells where the next one is; what an element of undefined
+length holds is found in the same way, and is a part of it.
+
+Where rows of different kinds of headers begin alike, each has a leap of its own. Rows that are one but for the lengths
+of a few values are of one kind: they become shorter leaps over what is between those.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 SHORTEST_LEAP = 4
-"""In elements: a shorter one saves nothing."""
-LONGEST_LEAP = 32
-"""In elements: so that one that fails costs little."""
-MOST_LEAPS = 2_000
+"""In element headers: a shorter one saves nothing."""
+LONGEST_LEAP = 64
+"""In element headers."""
+MOST_LEAPS = 1_000
 """Some MiB."""
+MOST_WAYS = 32
+"""Leaps that begin alike."""
+DEEPEST = 8
+"""Levels of items, and of what is in them, in which leaps are made."""
+DIFFERENT_KINDS = 4
+"""Rows of which one element in so many is of another length are of different kinds."""
 _HEAD = 8
 """Bytes by which an element is known."""
+_TAG = 4
+"""Bytes of a tag."""
+
+
+class Head(NamedTuple):
+    """An element header as it was come upon, or that of an item or of a delimiter.
+
+    Attributes:
+        position: Where it begins, in bytes from the object's start.
+        head: 8 bytes, or 12 with its length.
+        level: 0 in the data set; within a value of undefined length, and within each item in one, one more.
+        tag: Where its value is wanted; else 0.
+        closes: Whether it ends the level that it is on.
+    """
+
+    position: int
+    head: bytes
+    level: int = 0
+    tag: int = 0
+    closes: bool = False
 
 
 class Seen(NamedTuple):
-    """An element that was seen.
+    """An element that was seen, or an item, with all that it holds.
 
     Attributes:
-        head: Its header: 8 bytes or 12, with its length.
+        heads: Its header, and those of what it holds.
+        layout: Where they are in it, as `struct` takes it: the headers, and what is between them.
         step: From its start to the next one's, in bytes.
+        behind: From its last header's end to the next one's start, in bytes.
         tag: Where its value is wanted; else 0.
     """
 
-    head: bytes
+    heads: tuple[bytes, ...]
+    layout: str
     step: int
-    tag: int
+    behind: int
+    tag: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Leap:
     """A row of elements.
 
     Attributes:
         unpack: Takes out of data what is where their headers would be.
-        heads: Their headers.
+        heads: These headers.
         size: From the first one's start to behind the last one, in bytes.
-        values: Of those that are wanted: tag, and where the value starts and ends, from the first one's start.
+        last: Where the last header begins, from the first one's start.
+        end: The first bytes of that header.
+        tags: Of those that are wanted.
+        values: Takes the values of these out of data.
         elements: They themselves.
     """
 
     unpack: Callable[[bytes, int], tuple[bytes, ...]]
-    heads: tuple[bytes, ...]
+    heads: bytes
     size: int
-    values: tuple[tuple[int, int, int], ...]
+    last: int
+    end: bytes
+    tags: tuple[int, ...]
+    values: Callable[[bytes, int], tuple[bytes, ...]]
     elements: tuple[Seen, ...]
 
     @classmethod
     def over(cls, elements: Sequence[Seen]) -> "Leap":
         """Make the leap over elements."""
-        layout, values, position = ["<"], [], 0
-        for head, step, tag in elements:
-            layout.append(f"{len(head)}s{step - len(head)}x")
-            if tag:
-                values.append((tag, position + len(head), position + step))
-            position += step
-        unpack = struct.Struct("".join(layout)).unpack_from
-        return cls(unpack, tuple(one.head for one in elements), position, tuple(values), tuple(elements))
+        wanted = (
+            f"{len(one.heads[0])}x{one.step - len(one.heads[0])}s" if one.tag else f"{one.step}x" for one in elements
+        )
+        heads = tuple(chain.from_iterable(one.heads for one in elements))
+        size = sum(one.step for one in elements)
+        return cls(
+            struct.Struct("<" + "".join(one.layout for one in elements)).unpack_from,
+            b"".join(heads),
+            size,
+            size - elements[-1].behind - len(heads[-1]),
+            heads[-1][:_HEAD],
+            tuple(one.tag for one in elements if one.tag),
+            struct.Struct("<" + "".join(wanted)).unpack_from,
+            tuple(elements),
+        )
 
-    def is_at(self, data: bytes, position: int) -> bool:
-        """Tell whether the elements are there; the data holds as many bytes behind the position."""
-        return self.unpack(data, position) == self.heads
 
+class Leaps(dict[bytes, list[Leap]]):
+    """Leaps by the first eight bytes of the first element, that which was made last first."""
 
-class Leaps(dict[bytes, Leap]):
-    """The leaps of one encoding, by the first eight bytes of the first element."""
+    def __init__(self) -> None:
+        super().__init__()
+        self._held = 0
 
-    def take(self, leap: Leap, data: bytes, position: int, values: dict[int, bytes]) -> int:
-        """Make a leap where its elements are, and take the values of those that are wanted; else cut it.
-
-        Args:
-            leap: One of these.
-            data: Holds all of its size from the position on.
-            position: Of an element that begins as its first.
-            values: Taken values, by tag.
-
-        Returns:
-            Where the next element begins: at the position itself, where the leap was cut.
-        """
-        found = leap.unpack(data, position)
-        if found != leap.heads:
-            self._cut(leap, found)
-            return position
-        for tag, start, end in leap.values:
-            values[tag] = data[position + start : position + end]
-        return position + leap.size
+    def clear(self) -> None:
+        """Forget all."""
+        super().clear()
+        self._held = 0
 
     def learn(self, elements: Sequence[Seen]) -> None:
-        """Make leaps over elements that follow one another."""
-        for start in range(0, len(elements), LONGEST_LEAP):
-            self._put(elements[start : start + LONGEST_LEAP])
+        """Make leaps over elements that follow one another, but where there are some already."""
+        row: list[Seen] = []
+        heads = place = 0
+        while place < len(elements):
+            one = elements[place]
+            known = next((leap for leap in self._ways(one) if _begins(elements, place, leap.elements)), None)
+            if known is not None or heads + len(one.heads) > LONGEST_LEAP:
+                self._put(row)
+                row, heads = [], 0
+            if known is not None:
+                place += len(known.elements)
+                continue
+            row.append(one)
+            heads += len(one.heads)
+            place += 1
+        self._put(row)
 
-    def _cut(self, leap: Leap, found: Sequence[bytes]) -> None:
-        """Cut a leap where what was found is not one of its headers: what is before stays, and what is behind."""
-        place = next(place for place, (head, other) in enumerate(zip(leap.heads, found, strict=True)) if head != other)
-        self.pop(leap.heads[0][:_HEAD], None)
-        self._put(leap.elements[:place])
-        behind = leap.elements[place + 1 :]
-        if behind and behind[0].head[:_HEAD] not in self:
-            self._put(behind)
+    def _put(self, row: Sequence[Seen]) -> None:
+        """Make a leap over a row, or several where the row is another one but for the lengths of some values."""
+        if sum(len(one.heads) for one in row) < SHORTEST_LEAP:
+            return
+        ways = self._ways(row[0])
+        for leap in ways:
+            if leap.elements == tuple(row):
+                return
+            changing = _changing(row, leap.elements)
+            if changing:
+                ways.remove(leap)
+                self._held -= 1
+                for part in (*_between(leap.elements, changing), *_between(row, changing)):
+                    self._put(part)
+                return
+        if self._held >= MOST_LEAPS:  # only very many kinds of headers have so many
+            self.clear()
+        ways = self.setdefault(row[0].heads[0][:_HEAD], [])
+        ways.insert(0, Leap.over(row))
+        self._held += 1 - len(ways[MOST_WAYS:])
+        del ways[MOST_WAYS:]
 
-    def _put(self, elements: Sequence[Seen]) -> None:
-        if len(elements) >= SHORTEST_LEAP:
-            if len(self) >= MOST_LEAPS:  # only very many kinds of headers have so many
-                self.clear()
-            self[elements[0].head[:_HEAD]] = Leap.over(elements)
+    def _ways(self, first: Seen) -> list[Leap]:
+        return self.get(first.heads[0][:_HEAD], [])
+
+
+def find(ways: list[Leap], data: bytes, position: int) -> Leap | None:
+    """Find the leap whose elements are there.
+
+    Args:
+        ways: Those that begin as what is at the position; the one that is found is put first.
+        data: Of an object.
+        position: Of an element.
+    """
+    room = len(data) - position
+    for leap in ways:
+        last = position + leap.last
+        if (
+            data[last : last + _HEAD] == leap.end
+            and leap.size <= room
+            and b"".join(leap.unpack(data, position)) == leap.heads
+        ):
+            if leap is not ways[0]:
+                ways.remove(leap)
+                ways.insert(0, leap)
+            return leap
+    return None
+
+
+def _begins(elements: Sequence[Seen], place: int, row: tuple[Seen, ...]) -> bool:
+    return elements[place] == row[0] and (*elements[place : place + len(row)],) == row
+
+
+def _changing(row: Sequence[Seen], other: Sequence[Seen]) -> Sequence[int]:
+    """Give the places in which two rows of one kind have values of other lengths; none where they are of two kinds."""
+    pairs = list(zip(row, other, strict=False))
+    if any(one.heads[0][:_TAG] != another.heads[0][:_TAG] for one, another in pairs):
+        return ()
+    changing = [place for place, (one, another) in enumerate(pairs) if one != another]
+    return changing if len(changing) * DIFFERENT_KINDS <= len(pairs) else ()
+
+
+def _between(row: Sequence[Seen], places: Sequence[int]) -> Iterator[Sequence[Seen]]:
+    """Give what is between the places of a row."""
+    for start, end in zip([0, *(place + 1 for place in places)], [*places, len(row)], strict=True):
+        yield row[start:end]
+
+
+def rows(trace: Sequence[Head], end: int) -> Iterator[tuple[int, Sequence[Seen]]]:
+    """Give the rows of elements, and of items, that were come upon one behind the other on one level.
+
+    Args:
+        trace: All of their headers, in order; of the data set's elements, and of what they hold.
+        end: Where the last one ends.
+
+    Yields:
+        The level, and the row. What holds more headers than a leap may have is in no row, but the rows in it are.
+    """
+    waiting = [(0, len(trace), end, 0)]
+    while waiting:
+        place, stop, end, level = waiting.pop()
+        row: list[Seen] = []
+        while place < stop:
+            following = place + 1
+            while following < stop and trace[following].level > level:
+                following += 1
+            end_of_one = trace[following].position if following < stop else end
+            if trace[place].closes or following - place > LONGEST_LEAP:
+                yield level, row
+                row = []
+                if level < DEEPEST and following - place > 1:
+                    waiting.append((place + 1, following, end_of_one, level + 1))
+            else:
+                row.append(_seen(trace[place:following], end_of_one))
+            place = following
+        yield level, row
+
+
+def _seen(heads: Sequence[Head], end: int) -> Seen:
+    ends = [*(one.position for one in heads[1:]), end]
+    gaps = [after - one.position - len(one.head) for one, after in zip(heads, ends, strict=True)]
+    return Seen(
+        tuple(one.head for one in heads),
+        "".join(f"{len(one.head)}s{gap}x" for one, gap in zip(heads, gaps, strict=True)),
+        end - heads[0].position,
+        gaps[-1],
+        heads[0].tag,
+    )

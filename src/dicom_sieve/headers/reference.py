@@ -16,7 +16,7 @@ from pydicom.uid import (
 from pydicom.values import converters
 
 from dicom_sieve.criteria.attribute import FIRST_GROUP_BEHIND_HEADER
-from dicom_sieve.headers.deflated import inflate
+from dicom_sieve.headers.deflated import inflate, inflated_window
 from dicom_sieve.headers.elements import Budget, DamagedError, TooLargeError, read_elements
 from dicom_sieve.headers.header import Defect, Instance, defective
 from dicom_sieve.headers.texts import (
@@ -32,7 +32,6 @@ from dicom_sieve.headers.texts import (
 )
 from dicom_sieve.headers.window import MissingBytesError, NeedMore, Window
 
-_UNKNOWN_SIZE = 1 << 62
 TRANSFER_SYNTAX_UID = 0x00020010
 _WELL_FORMED_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _FIRST_GROUPS = {group.to_bytes(2, order) for group in (0x0000, 0x0002, 0x0004, 0x0008) for order in ("little", "big")}
@@ -114,10 +113,8 @@ def _read_deflated(window: Window, collected: _Collected, limit: int) -> None:
     start = window.tell()
     compressed = window.contiguous(start)
     inflated = inflate(compressed, limit=limit)
-    view = Window(len(inflated.data) if inflated.is_whole else _UNKNOWN_SIZE)
-    view.add(0, inflated.data)
     try:
-        _read_data_set(view, collected, implicit=False, little_endian=True)
+        _read_data_set(inflated_window(inflated), collected, implicit=False, little_endian=True)
     except MissingBytesError:
         if len(inflated.data) >= limit:
             raise TooLargeError from None

@@ -23,4 +23,6 @@ def scan(window: Window, *, inflated_limit: int, elements_limit: int = MOST_ELEM
     """
     if window.size == 0:
         return defective(Defect.EMPTY_OBJECT)
-    return read_quickly(window) or read_header(window, inflated_limit=inflated_limit, elements_limit=elements_limit)
+    return read_quickly(window, inflated_limit=inflated_limit) or read_header(
+        window, inflated_limit=inflated_limit, elements_limit=elements_limit
+    )

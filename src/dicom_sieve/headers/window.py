@@ -35,14 +35,16 @@ class MissingBytesError(Exception):
 class Window:
     """The read parts of one object, as a seekable binary file of the object's true size.
 
-    Args:
+    Attributes:
         size: The object's size in bytes.
+        kept: What a reader keeps here while bytes are missing, to go on from there.
     """
 
-    __slots__ = ("_parts", "_position", "_starts", "size")
+    __slots__ = ("_parts", "_position", "_starts", "kept", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.kept: object = None
         self._starts: list[int] = []
         self._parts: list[bytes] = []
         self._position = 0

@@ -1,0 +1,111 @@
+"""How data sets are encoded, and what the fast path knows of each encoding: what it has seen before."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dicom_sieve.headers.leaps import Leaps
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+MOST_KNOWN = 50_000
+"""Of one kind of thing known; only what is made to do so has so many."""
+LONG = -1
+"""Stands for the step over an element whose length is in the four bytes behind its first eight."""
+UNDEFINED = -2
+"""Stands for the step into an element or an item whose length is undefined."""
+END = -3
+"""Stands for the step out of such a one, over the delimiter at its end."""
+
+CREDIT = 250_000
+"""What learning leaps may cost to begin with, and what may be saved up for it: some ms."""
+LEARNING_COSTS, LEAP_EARNS = 32, 32
+"""Of an element that is learnt from, and of a leap that was made; an element gone through by itself earns 1."""
+
+Shape = tuple[int, int]
+"""What headers that are alike have in common: bytes, and elements that were gone through one by one."""
+
+
+class UnsureError(Exception):
+    """Something is unusual: the careful reader takes over. Never leaves `dicom_sieve.headers`."""
+
+
+def remember(known: dict[K, T], what: K, as_what: T) -> None:
+    """Remember something, and forget everything where that is too much."""
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[what] = as_what
+
+
+class Learning:
+    """Tells from which headers to learn leaps: from the second one of a shape, while leaps save more than they cost."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[Shape, bool] = {}
+        self._credit = CREDIT
+
+    def is_due(self, shape: Shape, leaps: int) -> bool:
+        """Tell whether to learn from a header; to be asked once for each of which much was gone through one by one.
+
+        Args:
+            shape: Of the header.
+            leaps: How many were made in it.
+        """
+        self._credit = min(CREDIT, self._credit + shape[1] + LEAP_EARNS * leaps)
+        if self._shapes.pop(shape, False) and self._credit > 0:
+            return True
+        remember(self._shapes, shape, True)
+        return False
+
+    def spend(self, elements: int) -> None:
+        """Say from how many elements leaps were learnt."""
+        self._credit -= LEARNING_COSTS * elements
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a data set is encoded, and the steps over what is known in it, by its first eight bytes.
+
+    Attributes:
+        implicit: Whether VRs are implicit.
+        order: Of bytes, as `struct` names it.
+        deflated: Whether it is deflated, and so can be read only once it is inflated.
+        starts: First elements of a data set, as they may be.
+        steps: Over elements that are not wanted, in bytes.
+        wanted: Over elements that are wanted, with their tags.
+        ends: First elements behind the header.
+        nested: Over elements within items.
+        items: Over items, and what delimits them.
+        leaps: Over many elements at once.
+        leaps_in_items: Over many elements within items, or items, at once.
+        learning: Tells from which headers to learn leaps.
+        head: Unpacks group, element, VR, length of 16 bits, length of 32 bits.
+        long: Unpacks a length of 32 bits.
+    """
+
+    implicit: bool = False
+    order: str = "<"
+    deflated: bool = False
+    starts: dict[bytes, bool] = field(default_factory=dict)
+    steps: dict[bytes, int] = field(default_factory=dict)
+    wanted: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    ends: dict[bytes, bool] = field(default_factory=dict)
+    nested: dict[bytes, int] = field(default_factory=dict)
+    items: dict[bytes, int] = field(default_factory=dict)
+    leaps: Leaps = field(default_factory=Leaps)
+    leaps_in_items: Leaps = field(default_factory=Leaps)
+    learning: Learning = field(default_factory=Learning)
+    head: Callable[[bytes, int], tuple[int, int, bytes, int, int]] = field(init=False)
+    long: Callable[[bytes, int], tuple[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "head", struct.Struct(f"{self.order}HH2sHL").unpack_from)
+        object.__setattr__(self, "long", struct.Struct(f"{self.order}L").unpack_from)
+
+
+EXPLICIT = Encoding()
+IMPLICIT = Encoding(implicit=True)
+BIG_ENDIAN = Encoding(order=">")
+DEFLATED = Encoding(deflated=True)

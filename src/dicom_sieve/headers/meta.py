@@ -1,0 +1,108 @@
+"""The file meta information: how what is behind it is encoded."""
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+from dicom_sieve.criteria.attribute import FIRST_GROUP_OF_DATA_SET
+from dicom_sieve.headers.elements import LONG_VRS, UNDEFINED_LENGTH
+from dicom_sieve.headers.encoding import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Encoding, UnsureError, remember
+from dicom_sieve.headers.window import MissingBytesError, Window
+
+SHORTEST_ELEMENT_HEADER, LONGEST_ELEMENT_HEADER = 8, 12
+"""In bytes."""
+_PREAMBLE = 132
+_TRANSFER_SYNTAX_UID = 0x0010
+"""Its number within group 0002."""
+_COMPRESSED = (*range(50, 95), *range(100, 130), *range(201, 204))
+_ENCODINGS: Mapping[bytes, Encoding] = {
+    b"1.2.840.10008.1.2": IMPLICIT,
+    b"1.2.840.10008.1.2.1": EXPLICIT,
+    b"1.2.840.10008.1.2.1.99": DEFLATED,
+    b"1.2.840.10008.1.2.2": BIG_ENDIAN,
+    b"1.2.840.10008.1.2.5": EXPLICIT,
+    **{b"1.2.840.10008.1.2.4.%d" % number: EXPLICIT for number in _COMPRESSED},
+}
+"""Of the transfer syntaxes that are known (PS3.5 annex A); any other is unusual here."""
+_AS_WRITTEN = {uid + padding: encoding for uid, encoding in _ENCODINGS.items() for padding in (b"", b"\0", b" ")}
+
+_steps: dict[bytes, int] = {}
+"""Over elements but the one that names the transfer syntax, by their first eight bytes."""
+_syntaxes: dict[bytes, int] = {}
+"""Over that one."""
+
+
+def read_meta(window: Window, data: bytes) -> tuple[Encoding, int]:
+    """Read the file meta information.
+
+    Args:
+        window: The object.
+        data: What it holds of it, from the start on.
+
+    Returns:
+        How the data set is encoded, and where it begins.
+
+    Raises:
+        MissingBytesError: A byte is needed that the window does not hold.
+        UnsureError: Something is unusual.
+
+    Source:
+        DICOM PS3.10, section 7.1.
+    """
+    position, encoding = _PREAMBLE, None
+    if len(data) >= _PREAMBLE and data[128:132] != b"DICM":
+        raise UnsureError
+    while True:
+        head = data[position : position + 8]
+        if step := _steps.get(head):
+            position += step
+        elif step := _syntaxes.get(head):
+            written = data[position + 8 : position + step]
+            encoding = _AS_WRITTEN.get(written) or _ENCODINGS.get(written.rstrip(b" \0"))
+            position += step
+        elif encoding is not None and head in encoding.starts:
+            return encoding, position
+        elif step := _step_over(window, data, position):
+            position += step
+        elif encoding is None:
+            raise UnsureError
+        else:
+            if not encoding.deflated:
+                check_start(encoding, data, position)
+            return encoding, position
+
+
+def check_start(encoding: Encoding, data: bytes, position: int) -> None:
+    """Look at the first element of a data set, of which the data holds twelve bytes.
+
+    Raises:
+        UnsureError: It is none, or not encoded as it should be.
+    """
+    group, _, vr, _, _ = encoding.head(data, position)
+    if group < FIRST_GROUP_OF_DATA_SET or encoding.implicit == (vr.isalpha() and vr.isupper()):
+        raise UnsureError
+    remember(encoding.starts, data[position : position + 8], True)
+
+
+def miss(window: Window, offset: int, end: int) -> NoReturn:
+    """Ask for what is missing up to ``end``, unless the object ends before: then something is unusual."""
+    if end > window.size:
+        raise UnsureError
+    raise MissingBytesError(offset)
+
+
+def _step_over(window: Window, data: bytes, position: int) -> int:
+    """Give how long an element is, and remember it; 0 where it is behind the file meta information."""
+    if position + LONGEST_ELEMENT_HEADER > len(data):
+        miss(window, len(data), position + LONGEST_ELEMENT_HEADER)
+    group, element, vr, short, long = EXPLICIT.head(data, position)
+    if group != 0x0002:
+        return 0
+    if not b"AA" <= vr <= b"ZZ" or (vr in LONG_VRS and long == UNDEFINED_LENGTH):
+        raise UnsureError
+    if vr in LONG_VRS:
+        if element == _TRANSFER_SYNTAX_UID:
+            raise UnsureError
+        return LONGEST_ELEMENT_HEADER + long
+    step = 8 + short
+    remember(_syntaxes if element == _TRANSFER_SYNTAX_UID else _steps, data[position : position + 8], step)
+    return step
