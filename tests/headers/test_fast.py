@@ -9,7 +9,7 @@ import pytest
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 
-from dicom_sieve.headers import Instance, NeedMore, Window
+from dicom_sieve.headers import Instance, NeedMore, Window, fast
 from dicom_sieve.headers.fast import INFLATED_FIRST
 from dicom_sieve.headers.reference import read_header
 from tests.corpus import FILES
@@ -136,6 +136,13 @@ def test_most_real_images_are_read_quickly() -> None:
     images = [data for path in FILES.values() if (data := path.read_bytes())[128:132] == b"DICM" and len(data) > 20_000]
     quick = [data for data in images if isinstance(read_quickly(window_of(data)), Instance)]
     assert len(quick) / len(images) > 0.8
+
+
+def test_the_first_object_of_all_is_read_quickly() -> None:
+    for syntax in ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.70"):
+        fast.forget()
+        data = meta(syntax) + element(MODALITY, "CS", b"SR") + series()
+        assert isinstance(read_quickly(window_of(data)), Instance)
 
 
 def test_an_object_that_ends_with_its_header_is_read_quickly() -> None:

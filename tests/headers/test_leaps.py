@@ -7,8 +7,8 @@ from itertools import cycle, islice
 
 import pytest
 
-from dicom_sieve.headers import Instance, NeedMore, Window, encoding
-from dicom_sieve.headers.encoding import CREDIT, LEARNING_COSTS, Learning
+from dicom_sieve.headers import Instance, NeedMore, Window, encoding, fast
+from dicom_sieve.headers.encoding import CREDIT, LEAP_EARNS, LEARNING_COSTS, Learning
 from dicom_sieve.headers.leaps import (
     LONGEST_LEAP,
     MOST_LEAPS,
@@ -176,17 +176,34 @@ class TestRowsOfWhatWasComeUpon:
 
 
 class TestLearning:
-    def test_is_from_the_second_header_of_a_shape(self) -> None:
+    def test_is_from_the_second_header_of_a_shape_and_again_from_the_second_one_after_that(self) -> None:
         learning = Learning()
-        shapes = [(1, 9), (2, 9), (1, 9), (1, 9), (1, 9), (2, 9)]
-        assert [learning.is_due(shape, 0) for shape in shapes] == [False, False, True, False, True, True]
+        due = []
+        for shape in [(1, 9), (2, 9), (1, 9), (1, 9), (1, 9), (2, 9)]:
+            due.append(learning.is_due(shape, 0))
+            if due[-1]:
+                learning.spend(shape, 9, is_new=True)
+        assert due == [False, False, True, False, True, True]
 
-    def test_ends_where_it_costs_more_than_leaps_save(self) -> None:
+    def test_ends_where_there_is_nothing_more(self) -> None:
         learning = Learning()
-        learning.spend(CREDIT // LEARNING_COSTS + 100)
         learning.is_due((1, 9), 0)
-        assert not learning.is_due((1, 9), 0)
-        assert learning.is_due((1, 9), 1000)
+        learning.spend((1, 9), 9, is_new=False)
+        assert not any(learning.is_due((1, 9), 1) for _ in range(100))
+
+    def test_waits_until_leaps_have_saved_what_it_costs(self) -> None:
+        learning = Learning()
+        learning.spend((2, 9), CREDIT // LEARNING_COSTS, is_new=True)
+        learning.spend((2, 9), 10, is_new=True)
+        learning.is_due((1, 0), 0)
+        assert not learning.is_due((1, 0), 0)
+        assert not learning.is_due((1, 0), 10 * LEARNING_COSTS // LEAP_EARNS)
+        assert learning.is_due((1, 0), 1)
+
+    def test_says_whether_there_was_anything_new(self) -> None:
+        row = [seen(number) for number in range(20)]
+        leaps = Leaps()
+        assert [leaps.learn(one) for one in (row[:3], row, row, row[:3], row[5:])] == [False, True, False, False, True]
 
 
 class Scanner:
@@ -242,12 +259,8 @@ def window_of(data: bytes, held: int) -> Window:
 
 
 @pytest.fixture
-def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    for one in (encoding.EXPLICIT, encoding.IMPLICIT):
-        for known in (one.steps, one.wanted, one.nested, one.items, one.ends, one.leaps, one.leaps_in_items):
-            known.clear()
-        monkeypatch.setattr(one.learning, "_credit", CREDIT)
-        monkeypatch.setattr(one.learning, "_shapes", {})
+def nothing_is_known() -> None:
+    fast.forget()
 
 
 @pytest.mark.no_cover  # tracing would take most of the time

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from dicom_sieve.criteria.attribute import FIRST_GROUP_BEHIND_HEADER, FIRST_GROUP_OF_DATA_SET
 from dicom_sieve.criteria.values import PADDING
+from dicom_sieve.headers import meta
 from dicom_sieve.headers.deflated import inflate, inflated_window
 from dicom_sieve.headers.elements import (
     END_OF_ITEM,
@@ -20,7 +21,7 @@ from dicom_sieve.headers.elements import (
     LONGEST_VALUE,
     UNDEFINED_LENGTH,
 )
-from dicom_sieve.headers.encoding import END, EXPLICIT, LONG, UNDEFINED, Encoding, UnsureError, remember
+from dicom_sieve.headers.encoding import ENCODINGS, END, EXPLICIT, LONG, UNDEFINED, Encoding, UnsureError, remember
 from dicom_sieve.headers.header import Header, Instance
 from dicom_sieve.headers.leaps import SHORTEST_LEAP, Head, find, rows
 from dicom_sieve.headers.meta import LONGEST_ELEMENT_HEADER, SHORTEST_ELEMENT_HEADER, check_start, miss, read_meta
@@ -79,6 +80,15 @@ def read_quickly(window: Window, *, inflated_limit: int) -> Instance | NeedMore 
     if header is None or len(uid) > LONGEST_UID or "\\" in uid or "\0" in uid:
         return None
     return Instance(header, uid or None)
+
+
+def forget() -> None:
+    """Know nothing any more of what was read before: for who measures, or tests, how it is at first."""
+    for encoding in ENCODINGS:
+        encoding.forget()
+    meta.forget()
+    _header.cache_clear()
+    _known_texts.cache_clear()
 
 
 def _begin(window: Window, inflated_limit: int) -> "_Reading":
@@ -365,13 +375,12 @@ class _Reading:
     def learn(self) -> None:
         """Learn leaps from the header that was collected, if it is to be learnt from."""
         encoding, end = self._encoding, self._base + self._position
-        if not encoding.learning.is_due((end - self._start, self.one_by_one), self.leaps):
+        shape = (end - self._start, self.one_by_one)
+        if not encoding.learning.is_due(shape, self.leaps):
             return
-        again = _Reading(self._window, self._window.contiguous(0), self._start, encoding)
-        trace = again._go_one_by_one()
-        encoding.learning.spend(len(trace))
-        for level, row in rows(trace, end):
-            (encoding.leaps_in_items if level else encoding.leaps).learn(row)
+        trace = _Reading(self._window, self._window.contiguous(0), self._start, encoding)._go_one_by_one()
+        is_new = [(encoding.leaps_in_items if level else encoding.leaps).learn(row) for level, row in rows(trace, end)]
+        encoding.learning.spend(shape, len(trace), is_new=any(is_new))
 
     def _go_one_by_one(self) -> Sequence[Head]:
         """Give the headers of all elements, which are in the window."""

@@ -118,15 +118,16 @@ class Leaps(dict[bytes, list[Leap]]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._held = 0
+        self._held = self._made = 0
 
     def clear(self) -> None:
         """Forget all."""
         super().clear()
         self._held = 0
 
-    def learn(self, elements: Sequence[Seen]) -> None:
-        """Make leaps over elements that follow one another, but where there are some already."""
+    def learn(self, elements: Sequence[Seen]) -> bool:
+        """Make leaps over elements that follow one another, but where there are some already; tell whether any."""
+        made = self._made
         row: list[Seen] = []
         heads = place = 0
         while place < len(elements):
@@ -142,6 +143,7 @@ class Leaps(dict[bytes, list[Leap]]):
             heads += len(one.heads)
             place += 1
         self._put(row)
+        return self._made > made
 
     def _put(self, row: Sequence[Seen]) -> None:
         """Make a leap over a row, or several where the row is another one but for the lengths of some values."""
@@ -162,6 +164,7 @@ class Leaps(dict[bytes, list[Leap]]):
             self.clear()
         ways = self.setdefault(row[0].heads[0][:_HEAD], [])
         ways.insert(0, Leap.over(row))
+        self._made += 1
         self._held += 1 - len(ways[MOST_WAYS:])
         del ways[MOST_WAYS:]
 

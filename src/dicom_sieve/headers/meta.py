@@ -14,7 +14,7 @@ _PREAMBLE = 132
 _TRANSFER_SYNTAX_UID = 0x0010
 """Its number within group 0002."""
 _COMPRESSED = (*range(50, 95), *range(100, 130), *range(201, 204))
-_ENCODINGS: Mapping[bytes, Encoding] = {
+_SYNTAXES: Mapping[bytes, Encoding] = {
     b"1.2.840.10008.1.2": IMPLICIT,
     b"1.2.840.10008.1.2.1": EXPLICIT,
     b"1.2.840.10008.1.2.1.99": DEFLATED,
@@ -23,7 +23,7 @@ _ENCODINGS: Mapping[bytes, Encoding] = {
     **{b"1.2.840.10008.1.2.4.%d" % number: EXPLICIT for number in _COMPRESSED},
 }
 """Of the transfer syntaxes that are known (PS3.5 annex A); any other is unusual here."""
-_AS_WRITTEN = {uid + padding: encoding for uid, encoding in _ENCODINGS.items() for padding in (b"", b"\0", b" ")}
+_AS_WRITTEN = {uid + padding: encoding for uid, encoding in _SYNTAXES.items() for padding in (b"", b"\0", b" ")}
 
 _steps: dict[bytes, int] = {}
 """Over elements but the one that names the transfer syntax, by their first eight bytes."""
@@ -57,18 +57,25 @@ def read_meta(window: Window, data: bytes) -> tuple[Encoding, int]:
             position += step
         elif step := _syntaxes.get(head):
             written = data[position + 8 : position + step]
-            encoding = _AS_WRITTEN.get(written) or _ENCODINGS.get(written.rstrip(b" \0"))
+            encoding = _AS_WRITTEN.get(written) or _SYNTAXES.get(written.rstrip(b" \0"))
             position += step
         elif encoding is not None and head in encoding.starts:
             return encoding, position
         elif step := _step_over(window, data, position):
-            position += step
+            if head not in _syntaxes:  # else it is known now
+                position += step
         elif encoding is None:
             raise UnsureError
         else:
             if not encoding.deflated:
                 check_start(encoding, data, position)
             return encoding, position
+
+
+def forget() -> None:
+    """Know nothing any more."""
+    _steps.clear()
+    _syntaxes.clear()
 
 
 def check_start(encoding: Encoding, data: bytes, position: int) -> None:
