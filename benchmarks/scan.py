@@ -103,8 +103,9 @@ def _take_turns(
             name: partial(spend, partial(_each, read, give(next(turns))))
             for name, read in zip(READERS, (_ours, _whole, _careful, _two, _picked, _tagged), strict=True)
         }
-        if files and gdcm is not None:
+        if files:
             works[OURS_ON_FILES] = partial(spend, partial(_each, _on_file, [str(file) for file in files]))
+        if files and gdcm is not None:
             works[GDCM_SAME] = partial(_gdcm, gdcm, files, SAME)
             works[GDCM_TWO] = partial(_gdcm, gdcm, files, TWO)
         for name, spent in interleave(works, 1).items():
