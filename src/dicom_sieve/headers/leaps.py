@@ -155,7 +155,7 @@ class Leaps(dict[bytes, list[Leap]]):
                 return
             changing = _changing(row, leap.elements)
             if changing:
-                ways.remove(leap)
+                ways[:] = _without(leap, ways)
                 self._held -= 1
                 for part in (*_between(leap.elements, changing), *_between(row, changing)):
                     self._put(part)
@@ -189,10 +189,13 @@ def find(ways: list[Leap], data: bytes, position: int) -> Leap | None:
             and b"".join(leap.unpack(data, position)) == leap.heads
         ):
             if leap is not ways[0]:
-                ways.remove(leap)
-                ways.insert(0, leap)
+                ways[:] = [leap, *_without(leap, ways)]  # at once: other threads may be here, too
             return leap
     return None
+
+
+def _without(leap: Leap, ways: Sequence[Leap]) -> list[Leap]:
+    return [one for one in ways if one is not leap]
 
 
 def _begins(elements: Sequence[Seen], place: int, row: tuple[Seen, ...]) -> bool:
