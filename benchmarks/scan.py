@@ -96,7 +96,7 @@ def _take_turns(
 ) -> dict[str, list[Spent]]:
     """Let all readers read the like, in turns; the first turn warms up and does not count."""
     given: dict[str, list[Spent]] = {}
-    turns = count()
+    turns, paths = count(), [str(file) for file in files]
     for turn in range(repetitions + 1):
         works: dict[str, Callable[[], Spent]] = {
             # None is given what another has read before: what ours remembers of headers would be there already.
@@ -104,14 +104,14 @@ def _take_turns(
             for name, read in zip(READERS, (_ours, _whole, _careful, _two, _picked, _tagged), strict=True)
         }
         if files:
-            works[OURS_ON_FILES] = partial(spend, partial(_each, _on_file, [str(file) for file in files]))
+            works[OURS_ON_FILES] = partial(spend, partial(_each, _on_file, paths))
         if files and gdcm is not None:
             works[GDCM_SAME] = partial(_gdcm, gdcm, files, SAME)
             works[GDCM_TWO] = partial(_gdcm, gdcm, files, TWO)
         for name, spent in interleave(works, 1).items():
             given.setdefault(name, []).extend(spent if turn else [])
     if files:  # last, for all others are to know what they have read
-        given[AT_FIRST] = [spend(partial(_each_anew, [str(file) for file in files])) for _ in range(repetitions)]
+        given[AT_FIRST] = [spend(partial(_each_anew, paths)) for _ in range(repetitions)]
     return given
 
 
@@ -122,8 +122,8 @@ def _each(read: Callable[[T], object], ones: Sequence[T]) -> None:
 
 def _each_anew(paths: Sequence[str]) -> None:
     """Read files of which each kind is the first: nothing is known of what was read before."""
-    for place, path in enumerate(paths):
-        if place == 0 or path == paths[0]:
+    for path in paths:
+        if path == paths[0]:
             forget()
         _on_file(path)
 

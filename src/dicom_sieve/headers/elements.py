@@ -17,6 +17,9 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 LONGEST_VALUE = 0xFFFE
 """In bytes, of the VRs that are read: with explicit VR their length has 16 bits, and is even (PS3.5 7.1.2)."""
 
+SHORTEST_ELEMENT_HEADER, LONGEST_ELEMENT_HEADER = 8, 12
+"""In bytes."""
+
 GROUP_OF_DELIMITERS = 0xFFFE
 ITEM = 0xFFFEE000
 END_OF_ITEM = 0xFFFEE00D

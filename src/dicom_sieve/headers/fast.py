@@ -18,13 +18,15 @@ from dicom_sieve.headers.elements import (
     GROUP_OF_DELIMITERS,
     ITEM,
     LONG_VRS,
+    LONGEST_ELEMENT_HEADER,
     LONGEST_VALUE,
+    SHORTEST_ELEMENT_HEADER,
     UNDEFINED_LENGTH,
 )
 from dicom_sieve.headers.encoding import ENCODINGS, END, EXPLICIT, LONG, UNDEFINED, Encoding, UnsureError, remember
 from dicom_sieve.headers.header import Header, Instance
 from dicom_sieve.headers.leaps import SHORTEST_LEAP, Head, find, rows
-from dicom_sieve.headers.meta import LONGEST_ELEMENT_HEADER, SHORTEST_ELEMENT_HEADER, check_start, miss, read_meta
+from dicom_sieve.headers.meta import check_start, miss, read_meta
 from dicom_sieve.headers.texts import (
     LARGEST_HEADER,
     LONGEST_UID,
@@ -71,6 +73,8 @@ def read_quickly(window: Window, *, inflated_limit: int) -> Instance | NeedMore 
         if reading.one_by_one >= SHORTEST_LEAP:
             reading.learn()
     except MissingBytesError as missing:
+        if isinstance(reading, _Reading) and reading.window is not window:
+            return None  # what was inflated first does not hold it
         window.kept = reading
         return NeedMore(missing.offset)
     except UnsureError:
@@ -107,7 +111,7 @@ def _begin_inflated(compressed: bytes, limit: int) -> "_Reading":
     if len(data) < LONGEST_ELEMENT_HEADER:
         raise UnsureError
     check_start(EXPLICIT, data, 0)
-    return _Reading(window, data, 0, EXPLICIT, is_all=True)
+    return _Reading(window, data, 0, EXPLICIT)
 
 
 class _Reading:
@@ -116,6 +120,7 @@ class _Reading:
     It goes on where it was when a byte was missing.
 
     Attributes:
+        window: In which the data set is.
         leaps: How many were made.
         one_by_one: Elements that no leap was over.
     """
@@ -124,25 +129,22 @@ class _Reading:
         "_base",
         "_data",
         "_encoding",
-        "_is_all",
         "_levels",
         "_position",
         "_start",
         "_tags",
         "_trace",
         "_values",
-        "_window",
         "leaps",
         "one_by_one",
+        "window",
     )
 
-    def __init__(self, window: Window, data: bytes, start: int, encoding: Encoding, *, is_all: bool = False) -> None:
+    def __init__(self, window: Window, data: bytes, start: int, encoding: Encoding) -> None:
         self.leaps = self.one_by_one = 0
-        self._window = window
+        self.window = window
         self._encoding = encoding
         self._start = start
-        # Nothing more will be in the window.
-        self._is_all = is_all
         # Where ``_data`` begins in the object, and where the next element begins in ``_data``.
         self._base, self._data, self._position = 0, data, start
         # Open values of undefined length, and items in them, in turn: in an item where even, in the data set where 0.
@@ -155,7 +157,7 @@ class _Reading:
 
     def look_again(self) -> None:
         """Find what was put into the window meanwhile."""
-        self._data = self._window.contiguous(self._base)
+        self._data = self.window.contiguous(self._base)
 
     def pop(self, tag: int) -> bytes:
         """Give a value, and leave it out of the header; empty where there is none."""
@@ -181,16 +183,11 @@ class _Reading:
             MissingBytesError: A byte is needed that the window does not hold.
             UnsureError: Something is unusual.
         """
-        try:
-            while True:
-                if self._levels:
-                    self._go_through_items()
-                if self._pass_known() or not self._take():
-                    return
-        except MissingBytesError:
-            if self._is_all:
-                raise UnsureError from None
-            raise
+        while True:
+            if self._levels:
+                self._go_through_items()
+            if self._pass_known() or not self._take():
+                return
 
     def _pass_known(self) -> bool:
         """Go on while elements are known; tell whether what is next is known to be behind the header."""
@@ -260,7 +257,7 @@ class _Reading:
         if length > LONGEST_VALUE:
             raise UnsureError
         if end > len(data):
-            miss(self._window, self._base + len(data), self._base + end)
+            miss(self.window, self._base + len(data), self._base + end)
         self._tags.append(tag)
         self._values.append(data[value:end])
         self._position = end
@@ -283,11 +280,11 @@ class _Reading:
         if self._position + SHORTEST_ELEMENT_HEADER <= len(self._data):
             return True
         offset = self._base + self._position
-        if offset == self._window.size:
+        if offset == self.window.size:
             return False
-        self._base, self._data, self._position = offset, self._window.contiguous(offset), 0
+        self._base, self._data, self._position = offset, self.window.contiguous(offset), 0
         if len(self._data) < SHORTEST_ELEMENT_HEADER:
-            miss(self._window, offset + len(self._data), offset + SHORTEST_ELEMENT_HEADER)
+            miss(self.window, offset + len(self._data), offset + SHORTEST_ELEMENT_HEADER)
         return True
 
     def _go_through_items(self) -> None:
@@ -366,7 +363,7 @@ class _Reading:
         if vr in LONG_VRS:
             if len(held) < LONGEST_ELEMENT_HEADER:
                 start = self._base + position
-                miss(self._window, start + len(held), start + LONGEST_ELEMENT_HEADER)
+                miss(self.window, start + len(held), start + LONGEST_ELEMENT_HEADER)
             return tag, position + 12, long
         if not b"AA" <= vr <= b"ZZ":
             raise UnsureError
@@ -378,7 +375,7 @@ class _Reading:
         shape = (end - self._start, self.one_by_one)
         if not encoding.learning.is_due(shape, self.leaps):
             return
-        trace = _Reading(self._window, self._window.contiguous(0), self._start, encoding)._go_one_by_one()
+        trace = _Reading(self.window, self.window.contiguous(0), self._start, encoding)._go_one_by_one()
         is_new = [(encoding.leaps_in_items if level else encoding.leaps).learn(row) for level, row in rows(trace, end)]
         encoding.learning.spend(shape, len(trace), is_new=any(is_new))
 

@@ -26,7 +26,7 @@ MOST_WAYS = 32
 DEEPEST = 8
 """Levels of items, and of what is in them, in which leaps are made."""
 DIFFERENT_KINDS = 4
-"""Rows of which one element in so many is of another length are of different kinds."""
+"""Rows of which more than one element in so many is of another length are of different kinds."""
 _HEAD = 8
 """Bytes by which an element is known."""
 _TAG = 4
@@ -75,7 +75,7 @@ class Leap:
 
     Attributes:
         unpack: Takes out of data what is where their headers would be.
-        heads: These headers.
+        heads: These headers, joined: so they lie in one place of memory.
         size: From the first one's start to behind the last one, in bytes.
         last: Where the last header begins, from the first one's start.
         end: The first bytes of that header.

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from dicom_sieve.criteria.attribute import FIRST_GROUP_OF_DATA_SET
-from dicom_sieve.headers.elements import LONG_VRS, UNDEFINED_LENGTH
+from dicom_sieve.headers.elements import LONG_VRS, LONGEST_ELEMENT_HEADER, SHORTEST_ELEMENT_HEADER, UNDEFINED_LENGTH
 from dicom_sieve.headers.encoding import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Encoding, UnsureError, remember
 from dicom_sieve.headers.window import MissingBytesError, Window
 
-SHORTEST_ELEMENT_HEADER, LONGEST_ELEMENT_HEADER = 8, 12
-"""In bytes."""
 _PREAMBLE = 132
 _TRANSFER_SYNTAX_UID = 0x0010
 """Its number within group 0002."""
@@ -110,6 +108,6 @@ def _step_over(window: Window, data: bytes, position: int) -> int:
         if element == _TRANSFER_SYNTAX_UID:
             raise UnsureError
         return LONGEST_ELEMENT_HEADER + long
-    step = 8 + short
+    step = SHORTEST_ELEMENT_HEADER + short
     remember(_syntaxes if element == _TRANSFER_SYNTAX_UID else _steps, data[position : position + 8], step)
     return step

@@ -6,13 +6,14 @@ within a text a quotation mark has a backslash before it, and at its end there i
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dicom_sieve.ledger.pages import BETWEEN_COUNTS, BETWEEN_TEXTS
 
+T = TypeVar("T")
 BETWEEN_MEMBERS, BETWEEN_VALUES = '], "', '", "'
 TAG_LENGTH = 8
 NO_VALUE = r'^.{8}": \[("", )*("")?$'
@@ -40,20 +41,22 @@ def count_members(rows: Iterable[tuple[int, str]]) -> Members:
     Args:
         rows: Instances, and attributes as JSON, of each.
     """
-    counts, texts = list[int](), list[str]()
-    for count, text in rows:  # rather than zip(*rows): so many iterators wake the search for garbage
-        counts.append(count)
-        texts.append(text)
+    counts, texts = _columns(rows)
     return _count(pa.array(counts, pa.int64()), pa.array(texts, pa.large_string()))
 
 
 def count_joined_members(rows: Iterable[tuple[str, str]]) -> Members:
     """Count the attributes of headers of which many are in a row; see `joined_pages`."""
-    counts, texts = list[str](), list[str]()
-    for count, text in rows:
+    counts, texts = _columns(rows)
+    return _count(_take_apart(counts, BETWEEN_COUNTS).cast(pa.int64()), _take_apart(texts, BETWEEN_TEXTS))
+
+
+def _columns(rows: Iterable[tuple[T, str]]) -> tuple[list[T], list[str]]:
+    counts, texts = list[T](), list[str]()
+    for count, text in rows:  # rather than zip(*rows): so many iterators wake the search for garbage
         counts.append(count)
         texts.append(text)
-    return _count(_take_apart(counts, BETWEEN_COUNTS).cast(pa.int64()), _take_apart(texts, BETWEEN_TEXTS))
+    return counts, texts
 
 
 def _take_apart(joined: Sequence[str], separator: str) -> Any:

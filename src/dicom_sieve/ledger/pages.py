@@ -42,7 +42,7 @@ def pages_of_headers(
     """
     if engine.dialect.name == "postgresql":  # which is other processes
         return map(iter, gathered_pages(engine, snapshot_id, location_id, select, list[Any]))
-    page = _page(headers_of(snapshot_id, location_id), select, PAGE_FIRST, PAGE_END)
+    page = _page(headers_of(snapshot_id, location_id), select)
     return (_read(engine, page, place) for place in _places(engine, location_id))
 
 
@@ -50,9 +50,7 @@ def gathered_pages(
     engine: sa.Engine, snapshot_id: int, location_id: int, select: SelectsOf, gather: Callable[[Iterator[Any]], T]
 ) -> Iterator[T]:
     """Give what is made of each page of `pages_of_headers`, the next ones in threads while one is looked at."""
-    return _gathered(
-        engine, _page(headers_of(snapshot_id, location_id), select, PAGE_FIRST, PAGE_END), location_id, gather
-    )
+    return _gathered(engine, _page(headers_of(snapshot_id, location_id), select), location_id, gather)
 
 
 def joined_pages(
@@ -96,7 +94,10 @@ def _gathered(
 
 
 def _page(
-    held_of: sa.Select[Any], select: SelectsOf, first: sa.ColumnElement[int], end: sa.ColumnElement[int]
+    held_of: sa.Select[Any],
+    select: SelectsOf,
+    first: sa.ColumnElement[int] = PAGE_FIRST,
+    end: sa.ColumnElement[int] = PAGE_END,
 ) -> sa.Select[Any]:
     ids = header_change.c.header_id
     held = held_of.where(ids >= first, ids < end).subquery("held")
