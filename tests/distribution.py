@@ -18,7 +18,7 @@ BEGIN_FIRST = (
 )
 """Files that take longest. Where they come last, the other processes have nothing left to do."""
 
-WAITING = ("dead_runs", "end_to_end", "form", "progress", "same_time")
+WAITING = ("dead_runs", "end_to_end", "form", "prefect_itself", "progress", "same_time")
 """Files of flows that spend most of their time waiting: they share a second server."""
 
 
