@@ -63,7 +63,7 @@ def test_the_rest_is_served_and_one_line_says_what_is_not(python: Path, free_por
     assert deployment["name"] == "default"
     lines = log.read_text().splitlines()
     assert [line for line in lines if "segment-series" in line] == [
-        "segment-series is not served: highdicom and scipy missing; pip install 'dicom-sieve[segmentation]'"
+        "segment-series is not served: highdicom, imagecodecs, scipy missing; pip install 'dicom-sieve[segmentation]'"
     ]
     [served] = [line for line in lines if line.startswith("ledger ")]
     assert served.endswith("; serving clean-dicom/default")

@@ -95,7 +95,9 @@ def test_prefects_command_lists(prefect: PrefectServer, arguments: str) -> None:
 
 
 def test_a_run_that_waits_is_cancelled_and_deleted(prefect: PrefectServer, moto_server: S3Server) -> None:
-    later: dict[str, Any] = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}}
+    later: dict[str, Any] = {
+        "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
+    }
     run = prefect.start(planted.request(moto_server.endpoint, "later"), **later)
 
     assert command(prefect, "flow-run", "cancel", run).returncode == 0

@@ -124,4 +124,4 @@ def without_extra() -> str:
     """Say what is not served because its extra is not installed; empty where all is."""
     if not (missing := missing_packages()):
         return ""
-    return f"{SEGMENT} is not served: {' and '.join(missing)} missing; pip install 'dicom-sieve[segmentation]'"
+    return f"{SEGMENT} is not served: {', '.join(missing)} missing; pip install 'dicom-sieve[segmentation]'"

@@ -5,7 +5,7 @@ It needs the extra ``dicom-sieve[segmentation]``.
 
 from importlib.util import find_spec
 
-NEEDED = ("highdicom", "scipy")
+NEEDED = ("highdicom", "imagecodecs", "scipy")
 
 
 def missing_packages() -> list[str]:

@@ -8,7 +8,7 @@ from dicom_sieve.segmentation.result import draw_preview, make_seg, volumes_ml
 from dicom_sieve.segmentation.volume import stack
 
 COMPUTATION = "lung-segmentation"
-VERSION = "1.0"
+VERSION = "1.1"
 """Of the algorithm: with another one, series are computed anew."""
 
 

@@ -3,7 +3,8 @@
 import io
 
 import numpy as np
-from highdicom import AlgorithmIdentificationSequence
+from highdicom import AlgorithmIdentificationSequence, PlaneOrientationSequence
+from highdicom.color import CIELabColor
 from highdicom.seg import (
     SegmentAlgorithmTypeValues,
     Segmentation,
@@ -13,7 +14,9 @@ from highdicom.seg import (
 from PIL import Image
 from pydicom.sr.coding import Code
 
+from dicom_sieve.segmentation.geometry import unit_cosines
 from dicom_sieve.segmentation.lungs import Mask, Segments
+from dicom_sieve.segmentation.source import as_source
 from dicom_sieve.segmentation.volume import Volume
 from dicom_sieve.version import __version__
 
@@ -21,9 +24,10 @@ NAME = "dicom-sieve example: lungs and body by thresholds"
 SERIES_NUMBER = 9001
 _STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
 _SEGMENTS = (
-    ("Body", Code("38266002", "SCT", "Entire body")),
-    ("Lungs", Code("39607008", "SCT", "Lung")),
+    ("Body", Code("38266002", "SCT", "Entire body"), (75.0, 20.0, 35.0)),
+    ("Lungs", Code("39607008", "SCT", "Lung"), (65.0, 50.0, 40.0)),
 )
+"""Label, code, and the colour that viewers are recommended to draw it in (L*, a*, b*)."""
 _MORPHOLOGICAL = Code("123104", "DCM", "Morphological Operations")  # PS3.16, CID 7162
 WINDOW = (-1350, 150)
 """Hounsfield units that the picture shows from black to white: the usual window of lungs."""
@@ -48,9 +52,10 @@ def make_seg(volume: Volume, segments: Segments, *, series_instance_uid: str, so
         series_instance_uid: Of the new series.
         sop_instance_uid: Of the new instance.
     """
+    depth = volume.spacing[0]
     algorithm = AlgorithmIdentificationSequence(name=NAME, version=__version__, family=_MORPHOLOGICAL)
     return Segmentation(
-        source_images=list(volume.slices),
+        source_images=[as_source(instance, depth) for instance in volume.slices],
         pixel_array=np.stack([segments.body, segments.lungs], axis=-1).astype(np.uint8),
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[
@@ -61,9 +66,11 @@ def make_seg(volume: Volume, segments: Segments, *, series_instance_uid: str, so
                 segmented_property_type=code,
                 algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
                 algorithm_identification=algorithm,
+                display_color=CIELabColor(*colour),
             )
-            for number, (label, code) in enumerate(_SEGMENTS, 1)
+            for number, (label, code, colour) in enumerate(_SEGMENTS, 1)
         ],
+        plane_orientation=PlaneOrientationSequence("PATIENT", unit_cosines(volume.slices[0])),
         series_instance_uid=series_instance_uid,
         series_number=SERIES_NUMBER,
         sop_instance_uid=sop_instance_uid,
