@@ -29,6 +29,7 @@ FIELDS = [
     ("Credentials", "key_id:access_key, or a block of type AWS Credentials. None: AWS's default chain."),
     ("Criteria", "An instance passes when it meets all of them."),
     ("Output", "Where to publish the manifest. None: nothing is written to S3."),
+    ("Damaged objects", "DISCARD: as CORRUPT. JUDGE: by what lies before the damage."),
     ("Preview", "Only tell what a run would say: no verdict is recorded, and the output is not used."),
 ]
 

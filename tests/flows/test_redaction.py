@@ -25,6 +25,7 @@ class TestRedacting:
             "criteria": [{"dicom_tag": ["0008", "0060"]}],
             "output_s3_parameters": None,
             "preview": True,
+            "damaged": "JUDGE",
         }
 
         assert redact(given) == given
@@ -43,6 +44,10 @@ class TestRedacting:
     @pytest.mark.parametrize("preview", ["key:secret", ["key:secret"], None])
     def test_replaces_what_stands_where_a_preview_should(self, preview: Any) -> None:
         assert redact({"preview": preview}) == {"preview": "***"}
+
+    @pytest.mark.parametrize("damaged", ["key:secret", ["JUDGE"], "judge", True, None])
+    def test_replaces_what_stands_where_damaged_objects_should(self, damaged: Any) -> None:
+        assert redact({"damaged": damaged}) == {"damaged": "***"}
 
     @pytest.mark.parametrize("location", ["key:secret", ["key:secret"], 7])
     def test_replaces_what_stands_where_a_location_should(self, location: Any) -> None:

@@ -34,6 +34,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an extra member of a criterion": (criterion(comment="x"), "comment"),
     "an extra parameter": ({"comment": "x"}, "comment"),
     "a preview of another type": ({"preview": "yes"}, "preview"),
+    "damaged objects kept": ({"damaged": "KEEP"}, "damaged"),
+    "damaged objects in lower case": ({"damaged": "judge"}, "damaged"),
+    "damaged objects as a tick": ({"damaged": True}, "damaged"),
     "criteria of another type": ({"criteria": IS_CT}, "criteria"),
     "no criteria": ({"criteria": None}, "criteria"),
     "an empty list of criteria": ({"criteria": []}, "criteria"),
@@ -149,6 +152,7 @@ def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[
                 ],
                 "output_s3_parameters": planted.CREDENTIALS,
                 "preview": planted.CREDENTIALS,
+                "damaged": planted.CREDENTIALS,
             },
             enforce_parameter_schema=False,
         ),
@@ -195,7 +199,9 @@ class TestTheFlow:
             "criteria[5].reference",
             "criteria[6]",
             "preview",
+            "damaged",
         ]
+        assert lines[-1] == "damaged: not accepted; accepted: DISCARD, JUDGE"
         assert all("; accepted: " in line or "should" in line for line in lines)
         assert not any(secret in line for secret in planted.SECRETS for line in lines)
 

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.criteria import Damaged
 from dicom_sieve.errors import IncompleteRunError
 from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.simulated_store import SimulatedStore
@@ -34,7 +35,9 @@ FIELDS = [
     "manifest_digest",
     "failure",
     "sealed_after",
+    "damaged",
 ]
+WITHOUT_A_LINE_WHERE_NULL = ("damaged",)
 
 
 def canonical(value: Any) -> str:
@@ -86,7 +89,11 @@ class Auditor:
         for name in ("criteria", "counts"):
             fields[name] = loaded(fields[name])
         parts = {
-            "RUN": [[place_of, name, fields[name]] for place_of, name in enumerate(FIELDS, 1)],
+            "RUN": [
+                [place_of, name, fields[name]]
+                for place_of, name in enumerate(FIELDS, 1)
+                if not (name in WITHOUT_A_LINE_WHERE_NULL and fields[name] is None)
+            ],
             "SNAPSHOT": [
                 [*row[:4], loaded(row[4])]
                 for row in self.rows(
@@ -164,6 +171,15 @@ def test_an_auditor_s_own_verifier_comes_to_the_same_seals(ledger: Ledger) -> No
     recorded = dict(sql(ledger, "SELECT number, seal FROM run"))
     assert Auditor(ledger).seals == recorded
     assert len(set(recorded.values())) == 4
+
+
+def test_that_a_run_judged_damaged_objects_is_sealed(ledger: Ledger) -> None:
+    screen_ct(SimulatedStore({"1": ct()}), ledger, "a")
+    screen_ct(SimulatedStore({"1": ct()}), ledger, "b", damaged=Damaged.JUDGE)
+
+    assert Auditor(ledger).seals == dict(sql(ledger, "SELECT number, seal FROM run"))
+    rows = "SELECT run_number, row_count FROM seal_block WHERE part = 'RUN' ORDER BY 1"
+    assert sql(ledger, rows) == [(1, len(FIELDS) - 1), (2, len(FIELDS))]
 
 
 def test_more_rows_than_a_block_holds_are_sealed_in_several(ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,23 @@ from tests.ledger.openers import upgrade_at_the_same_time
 from tests.screening.screenings import screen_ct, sql, state_of, verdicts
 
 NEWEST = max(one.stem[:4] for one in Path(migrations.__path__[0]).glob("versions/0*.py"))
-VIEWS = ("instance_decision", "series_decision", "series_computation")
+VIEWS = {
+    "instance_decision": "run_id, bucket, object_key, etag, sop_instance_uid, series_instance_uid, study_instance_uid, "
+    "verdict, findings, defect",
+    "series_decision": "*",
+    "series_computation": "*",
+}
+"""Their columns in the first version: others may come behind them."""
+BACK_TO_0006 = (
+    "DROP VIEW series_decision",
+    "DROP VIEW instance_decision",
+    "DROP INDEX header_unreadable_from",
+    "ALTER TABLE header DROP COLUMN damage",
+    "ALTER TABLE header DROP COLUMN unreadable_from",
+    "ALTER TABLE run DROP COLUMN damaged",
+    "UPDATE alembic_version SET version_num = '0006'",
+)
+FIRST = import_module("dicom_sieve.ledger.migrations.versions.0001_first")
 
 
 @pytest.fixture
@@ -35,7 +52,8 @@ def old(ledger_url: str) -> str:
 def answers(url: str) -> dict[str, list[str]]:
     with engine_of(url) as engine, engine.connect() as connection:
         return {
-            view: sorted(repr(row) for row in connection.execute(sa.text(f"SELECT * FROM {view}"))) for view in VIEWS
+            view: sorted(repr(row) for row in connection.execute(sa.text(f"SELECT {columns} FROM {view}")))
+            for view, columns in VIEWS.items()
         }
 
 
@@ -67,6 +85,28 @@ class TestAnUpgrade:
 
         assert version_of(old) == NEWEST
         assert answers(old) == before
+
+    def test_knows_of_nothing_old_how_far_it_was_read_or_that_damaged_objects_were_judged(self, old: str) -> None:
+        do_upgrade(old)
+
+        with engine_of(old) as engine, engine.connect() as connection:
+            [row] = connection.execute(sa.text("SELECT DISTINCT damage, unreadable_from FROM instance_decision"))
+            [damaged] = connection.scalars(sa.text("SELECT DISTINCT damaged FROM run"))
+        assert (*row, damaged) == (None, None, None)
+
+    def test_leaves_the_seals_of_runs_of_the_version_before_whole(self, ledger_url: str) -> None:
+        with open_ledger(ledger_url) as ledger:
+            screen_ct(store_of_old(), ledger, "before")
+        with engine_of(ledger_url) as engine, engine.begin() as connection:
+            for statement in (*BACK_TO_0006, FIRST.INSTANCE_DECISION, FIRST.SERIES_DECISION):
+                connection.exec_driver_sql(statement)
+
+        do_upgrade(ledger_url)
+
+        with open_ledger(ledger_url) as ledger:
+            screen_ct(store_of_old(), ledger, "after")
+            result = verify(ledger.engine)
+            assert (result.is_intact, result.runs) == (True, 2), result.damages
 
     def test_is_needed_before_the_ledger_opens(self, old: str) -> None:
         with pytest.raises(LedgerError) as caught:

@@ -17,11 +17,21 @@ from dicom_sieve.cli.computations import computations_app
 from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read_json_file
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
-from dicom_sieve.cli.options import AsJson, CriteriaFile, Endpoint, ManifestOfInventory, Region, Run, Uri
+from dicom_sieve.cli.options import (
+    AsJson,
+    CriteriaFile,
+    DamagedObjects,
+    Endpoint,
+    ManifestOfInventory,
+    Region,
+    Run,
+    Uri,
+)
 from dicom_sieve.cli.report import report_app
-from dicom_sieve.cli.trace_text import named_values, show_result, show_trace
+from dicom_sieve.cli.trace_text import as_json as trace_as_json
+from dicom_sieve.cli.trace_text import show_result, show_trace
 from dicom_sieve.cli.trying import trying_app
-from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.version import __version__
 
@@ -90,6 +100,7 @@ def screen(
         bool, typer.Option("--copy", help="Copy the objects that passed beside the manifest, too; needs --output.")
     ] = False,
     inventory: ManifestOfInventory = None,
+    damaged: DamagedObjects = Damaged.DISCARD,
     as_json: AsJson = False,
 ) -> None:
     """Screen a location without a Prefect server.
@@ -126,6 +137,7 @@ def screen(
                 observer=observer,
                 on_begin=follower.run,
                 inventory=open_inventory(inventory, store),
+                damaged=damaged,
             ),
             ledger,
         )
@@ -199,8 +211,8 @@ def trace(
     if not objects and not results:
         leave(f"nothing is known of {text.inert(key_or_uid)}", FAILED)
     if as_json:
-        named = [{**dataclasses.asdict(one), "named_values": named_values(one)} for one in objects]
-        text.show_json({"objects": named, "results": [dataclasses.asdict(one) for one in results]})
+        told = [trace_as_json(one) for one in objects]
+        text.show_json({"objects": told, "results": [dataclasses.asdict(one) for one in results]})
         return
     for number, show in enumerate(
         [*(partial(show_trace, one) for one in objects), *(partial(show_result, one) for one in results)]

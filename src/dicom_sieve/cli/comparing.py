@@ -12,7 +12,7 @@ import typer
 from dicom_sieve.cli import text
 from dicom_sieve.cli.criteria_file import read_criteria_file
 from dicom_sieve.cli.known import LIST_FIRST, find_known
-from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.ledger import Ledger, RunRow
 from dicom_sieve.ledger.comparing import snapshot_of_run
 from dicom_sieve.ledger.snapshots import last_snapshot
@@ -28,13 +28,17 @@ COLUMNS = (
 )
 
 
-def open_sides(ledger: Ledger, a: str, b: str, location: str | None, endpoint: str | None) -> Sides:
+def open_sides(
+    ledger: Ledger, a: str, b: str, location: str | None, endpoint: str | None, *, damaged: Damaged | None
+) -> Sides:
     """Find runs, and read files of criteria, which are tried on what the run beside them judged."""
     names = {Side.A: a, Side.B: b}
     runs = {side: None if Path(name).is_file() else ledger.run(name).row for side, name in names.items()}
     judged = [snapshot_of_run(ledger.engine, row) for row in runs.values() if row is not None]
     if judged and location is not None:
         raise typer.BadParameter("is for two files of criteria; a run has its own", param_hint="--location")
+    if damaged is not None and len(judged) == len(runs):
+        raise typer.BadParameter("is for a file of criteria; a run has its own", param_hint="--damaged")
     if not judged:
         if location is None:
             raise typer.BadParameter("missing: where are two files of criteria tried?", param_hint="--location")
@@ -42,8 +46,10 @@ def open_sides(ledger: Ledger, a: str, b: str, location: str | None, endpoint: s
 
     def open_side(name: str, row: RunRow | None) -> Compared:
         if row is None:
-            return Compared(name, judged[0], compile_criteria(read_criteria_file(Path(name))))
-        return Compared(row.id, snapshot_of_run(ledger.engine, row), text.compiled(row.criteria), row.number)
+            criteria = compile_criteria(read_criteria_file(Path(name)))
+            return Compared(name, judged[0], criteria, damaged=damaged or Damaged.DISCARD)
+        criteria, of_run = text.compiled(row.criteria), Damaged(row.damaged or Damaged.DISCARD)
+        return Compared(row.id, snapshot_of_run(ledger.engine, row), criteria, row.number, of_run)
 
     return {side: open_side(name, runs[side]) for side, name in names.items()}
 
@@ -100,6 +106,8 @@ def show_text(sides: Sides, changes: Iterable[SeriesChange], summary: Summary) -
         text.show_lines(f"{side}  {what} {one.name}, objects as listed {text.moment(one.snapshot.listed_at)}")
         for number, criterion in enumerate(one.criteria, 1):
             text.show_lines(f"   {side}{number}  {criterion.describe()}")
+        if one.damaged is Damaged.JUDGE:
+            text.show_lines("   damaged objects are judged by what lies before the damage")
     text.show_lines("")
     for change in changes:
         stands = f"{_words(change.a)} -> {_words(change.b)}"
@@ -132,16 +140,25 @@ def _show_sums(sides: Sides, summary: Summary) -> None:
         text.show_lines("")
         text.show_table(
             ("reason", "", "instances"),
-            [(_why(reason, sides), reason.finding or "", f"{count:,}") for reason, count in _in_order(summary.reasons)],
+            [
+                (_why(reason, sides), reason.finding or reason.defect or "", f"{count:,}")
+                for reason, count in _in_order(summary.reasons)
+            ],
             right=("instances",),
         )
 
 
 def _in_order(reasons: Mapping[Reason, int]) -> list[tuple[Reason, int]]:
-    return sorted(reasons.items(), key=lambda one: (one[0].side, one[0].criterion or 0, one[0].finding or ""))
+    def place(counted: tuple[Reason, int]) -> tuple[str, int, str]:
+        reason, _ = counted
+        return reason.side, reason.criterion or 0, reason.finding or reason.defect or ""
+
+    return sorted(reasons.items(), key=place)
 
 
 def _why(reason: Reason, sides: Sides) -> str:
+    if reason.defect is not None:
+        return f"{reason.side}: {reason.defect.describe()}"
     if reason.criterion is None:
         return f"not in the bucket of {reason.side}"
     return f"{reason.side}{reason.criterion}: {sides[reason.side].criteria[reason.criterion - 1].describe()}"
@@ -149,6 +166,8 @@ def _why(reason: Reason, sides: Sides) -> str:
 
 def _reasons(change: SeriesChange) -> str:
     def say(reason: Reason) -> str:
+        if reason.defect is not None:
+            return f"{reason.side} {reason.defect}"
         return f"{reason.side}{reason.criterion} {reason.finding}" if reason.criterion else f"not in {reason.side}"
 
     return "; ".join(f"{say(reason)} {count}" for reason, count in _in_order(change.reasons))
@@ -172,6 +191,7 @@ def _describe(side: Side, one: Compared) -> dict[str, Any]:
         "run": one.run_number is not None,
         "location": dataclasses.asdict(one.snapshot.place),
         "listed_at": one.snapshot.listed_at.isoformat(),
+        "damaged": one.damaged.value,
         "criteria": {f"{side}{number}": criterion.describe() for number, criterion in enumerate(one.criteria, 1)},
     }
 

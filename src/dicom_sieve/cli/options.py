@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from dicom_sieve.criteria import Damaged
+
 SCHEME = "s3://"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
@@ -26,4 +28,8 @@ KnownEndpoint = Annotated[
 ]
 Region = Annotated[str, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="For signing.")]
 Uri = Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory.")]
+DamagedObjects = Annotated[
+    Damaged,
+    typer.Option("--damaged", case_sensitive=False, help="Damaged objects: discard, or judge by what is intact."),
+]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the beginning of it.")]

@@ -118,6 +118,8 @@ def show_run(row: RunRow, unread: Iterable[str]) -> None:
         show_lines(f"manifest   {row.manifest_uri}", f"digest     {row.manifest_digest}")
     criteria = compiled(row.criteria)
     show_lines("", *(f"criterion {number}: {one.describe()}" for number, one in enumerate(criteria, 1)))
+    if row.damaged:
+        show_lines("damaged objects were judged by what lies before the damage")
     if row.counts:
         show_lines("")
         show_counts(row.counts, criteria)
@@ -144,6 +146,18 @@ def show_counts(counts: Mapping[str, Any], criteria: Sequence[CompiledCriterion]
             ("reason to discard", "", "objects"),
             [(one.sentence, one.name, f"{one.objects:,}") for one in reasons],
             right=("objects",),
+        )
+    if damaged := counts.get("damaged"):
+        show_lines("")
+        names = {
+            "objects": "CORRUPT, judged or not",
+            "all_before": "of these, all that was asked lies before the damage",
+            "passed": "of these, passed",
+        }
+        show_table(
+            ("damaged objects", "count"),
+            [(said, f"{damaged[name]:,}") for name, said in names.items()],
+            right=("count",),
         )
     show_lines("")
     show_table(

@@ -1,12 +1,16 @@
 """What ``trace`` tells: of an object forward to its verdicts and results, of a result back to what it comes from."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from dicom_sieve.cli import text
+from dicom_sieve.criteria import Finding
 from dicom_sieve.criteria.attribute import format_tag
-from dicom_sieve.headers import Defect
+from dicom_sieve.headers import Damage, Defect, Extent
 from dicom_sieve.ledger import ComputedSeries, TracedObject, TracedResult
+from dicom_sieve.ledger.trace import TracedDecision
 
 
 def show_trace(one: TracedObject) -> None:
@@ -27,16 +31,47 @@ def show_trace(one: TracedObject) -> None:
             text.show_lines(f"{name:<10} {uid}")
     if one.attributes is None:
         text.show_lines("header     not read")
+    extent = _extent(one)
     if one.defect:
-        text.show_lines(f"defect     {one.defect}: {Defect(one.defect).describe()}")
+        text.show_lines(f"defect     {one.defect}: {extent.describe((), {})}")
+    elif extent.unreadable_from:
+        text.show_lines(
+            f"read       up to before {format_tag(int(extent.unreadable_from, 16))}, where a bound ended it"
+        )
     for judged in one.decisions:
         text.show_lines(
             "", f"run {judged.run_id} of {text.moment(judged.started_at)}: {judged.verdict or 'not judged'}"
         )
+        if reason := _reason(one, judged):
+            text.show_lines(f"  {reason}")
         for criterion, finding in zip(text.compiled(judged.criteria), judged.findings, strict=False):
             values = (one.attributes or {}).get(criterion.attribute.hex_tag)
-            text.show_lines(f"  {criterion.describe()}: {finding}, value {_values(values)}")
+            text.show_lines(f"  {criterion.describe()}: {finding}, value {_values(values, finding)}")
         _show_computed(judged.computations)
+
+
+def as_json(one: TracedObject) -> dict[str, Any]:
+    """Give everything known of one object, with values that were asked for, and reasons where damage is known."""
+    told = dataclasses.asdict(one)
+    for shown, judged in zip(told["decisions"], one.decisions, strict=True):
+        shown["reason"] = _reason(one, judged)
+    return {**told, "named_values": named_values(one)}
+
+
+def _extent(one: TracedObject) -> Extent:
+    return Extent(
+        None if one.defect is None else Defect(one.defect),
+        None if one.damage is None else Damage(one.damage),
+        one.unreadable_from,
+        has_series=one.series_instance_uid is not None,
+    )
+
+
+def _reason(one: TracedObject, judged: TracedDecision) -> str | None:
+    """Say where a damaged object is damaged, and whether all that a run asked lies before; None of other objects."""
+    if one.damage is None or judged.verdict is None:
+        return None
+    return _extent(one).describe(text.compiled(judged.criteria), one.attributes or {})
 
 
 def named_values(one: TracedObject) -> dict[str, list[str] | None]:
@@ -50,7 +85,9 @@ def named_values(one: TracedObject) -> dict[str, list[str] | None]:
     return values
 
 
-def _values(values: Sequence[str] | None) -> str:
+def _values(values: Sequence[str] | None, finding: str) -> str:
+    if finding == Finding.UNREACHED:
+        return "not reached"
     if values is None:
         return "absent"
     return " \\ ".join(repr(value) for value in values) or "empty"

@@ -12,6 +12,7 @@ from dicom_sieve.cli.options import (
     AsCsv,
     AsJson,
     CriteriaFile,
+    DamagedObjects,
     Endpoint,
     KnownEndpoint,
     ManifestOfInventory,
@@ -19,7 +20,7 @@ from dicom_sieve.cli.options import (
     Uri,
 )
 from dicom_sieve.cli.values_text import show_attributes, show_values
-from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.criteria.reading import read_attribute
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.ledger.snapshots import last_snapshot
@@ -42,6 +43,7 @@ def preview(
     endpoint: Endpoint = None,
     region: Region = "us-east-1",
     inventory: ManifestOfInventory = None,
+    damaged: DamagedObjects = Damaged.DISCARD,
     as_json: AsJson = False,
 ) -> None:
     """Tell what a run would say, without one.
@@ -61,7 +63,8 @@ def preview(
     settings = load_settings()
     with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
         if no_listing:
-            forecast = preview_known(find_known(ledger, uri, endpoint, LIST_FIRST), asked, ledger, observer=observer)
+            known = find_known(ledger, uri, endpoint, LIST_FIRST)
+            forecast = preview_known(known, asked, ledger, observer=observer, damaged=damaged)
         else:
             store = open_input(uri, endpoint, region)
             what = Preview(
@@ -72,6 +75,7 @@ def preview(
                 shard_objects=settings.shard_objects,
                 run_shards=executor_for(settings),
                 observer=observer,
+                damaged=damaged,
             )
             forecast = run_preview(what, ledger)
     if as_json:
@@ -133,6 +137,13 @@ def compare(
         str | None, typer.Option(metavar="URI", help="Where to try two files of criteria, as it was listed last.")
     ] = None,
     endpoint: KnownEndpoint = None,
+    damaged: Annotated[
+        Damaged | None,
+        typer.Option(
+            case_sensitive=False,
+            help="Damaged objects, where criteria are tried: discard, or judge by what is intact.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -148,7 +159,7 @@ def compare(
     if as_json and as_csv:
         raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
     with open_ledger() as ledger:
-        sides = comparing.open_sides(ledger, a, b, location, endpoint)
+        sides = comparing.open_sides(ledger, a, b, location, endpoint, damaged=damaged)
         summary = Summary()
         changes = compare_sides(ledger, sides[Side.A], sides[Side.B], summary)
         if as_csv:

@@ -9,7 +9,7 @@ from dicom_sieve.criteria.attribute import Attribute, find_attribute
 from dicom_sieve.ledger.snapshots import Snapshot
 from dicom_sieve.ledger.values import AttributesHeld, AttributeValues
 
-ATTRIBUTE = ("keyword", "tag", "vr", "present", "empty", "absent", "values")
+ATTRIBUTE = ("keyword", "tag", "vr", "present", "empty", "absent", "values", "unreached")
 VALUE = ("value", "instances", "series")
 
 
@@ -19,8 +19,9 @@ def show_attributes(snapshot: Snapshot, held: AttributesHeld, *, as_json: bool, 
     for use in held.attributes:
         attribute = find_attribute(int(use.tag, 16))
         keyword, vr = (attribute.keyword, attribute.vr.value) if isinstance(attribute, Attribute) else ("", "")
-        absent = held.instances - use.present - use.empty
-        rows.append((keyword, f"{use.tag[:4]},{use.tag[4:]}", vr, use.present, use.empty, absent, use.distinct))
+        absent = held.instances - use.present - use.empty - use.unreached
+        counts = (use.present, use.empty, absent, use.distinct, use.unreached)
+        rows.append((keyword, f"{use.tag[:4]},{use.tag[4:]}", vr, *counts))
     if as_json:
         attributes = [dict(zip(ATTRIBUTE, row, strict=True)) for row in rows]
         text.show_json({**_where(snapshot), "instances": held.instances, "attributes": attributes})
@@ -45,13 +46,15 @@ def show_values(
     shown = [one for one in held.values[:limit] if one.instances >= min_cell]
     others = held.values[len(shown) :]
     in_others = sum(one.instances for one in others)
-    absent = held.instances - held.present - held.empty
+    absent = held.instances - held.present - held.empty - held.unreached
     if as_json:
-        counts = {"instances": held.instances, "present": held.present, "empty": held.empty, "absent": absent}
+        counts = {"present": held.present, "empty": held.empty, "absent": absent, "unreached": held.unreached}
         named = {"keyword": attribute.keyword, "tag": attribute.hex_tag, "vr": attribute.vr.value}
         values = [dataclasses.asdict(one) for one in shown]
         other = {"values": len(others), "instances": in_others}
-        text.show_json({**_where(snapshot), **named, **counts, "values": values, "other": other})
+        text.show_json(
+            {**_where(snapshot), **named, "instances": held.instances, **counts, "values": values, "other": other}
+        )
         return
     rows: list[Sequence[Any]] = [(one.value, one.instances, one.series) for one in shown]
     if others:
@@ -60,10 +63,11 @@ def show_values(
         text.show_csv(VALUE, rows)
         return
     _show_table(VALUE, rows)
+    unreached = f", {held.unreached:,} perhaps one where reading did not come" if held.unreached else ""
     text.show_lines(
         "",
         f"{attribute}, a {attribute.vr.long_name} ({attribute.vr}): {held.present:,} of {held.instances:,} instances "
-        f"have a value, {held.empty:,} an empty one, {absent:,} none, {_of(snapshot)}",
+        f"have a value, {held.empty:,} an empty one, {absent:,} none{unreached}, {_of(snapshot)}",
     )
 
 

@@ -8,7 +8,7 @@ from dicom_sieve.criteria.criterion import (
     compile_criteria,
     criteria_digest,
 )
-from dicom_sieve.criteria.decide import UNJUDGED, Decider, Decision, Finding, Verdict, find
+from dicom_sieve.criteria.decide import UNJUDGED, Damaged, Decider, Decision, Finding, Verdict, find
 from dicom_sieve.criteria.values import ValueRepresentation
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Comparable",
     "CompiledCriterion",
     "Criterion",
+    "Damaged",
     "Decider",
     "Decision",
     "Finding",

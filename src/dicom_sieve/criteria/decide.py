@@ -24,6 +24,7 @@ class Finding(StrEnum):
     ABSENT = "ABSENT"
     EMPTY = "EMPTY"
     MALFORMED = "MALFORMED"
+    UNREACHED = "UNREACHED"
 
     def describe(self) -> str:
         """Say it in a sentence."""
@@ -36,7 +37,15 @@ _FINDING_SENTENCES = {
     Finding.ABSENT: "The instance has no such attribute.",
     Finding.EMPTY: "The instance has the attribute, without a value.",
     Finding.MALFORMED: "No value conforms to the attribute's VR, and none meets the criterion.",
+    Finding.UNREACHED: "Reading ended before the attribute, at damage or at a bound: the instance may have it.",
 }
+
+
+class Damaged(StrEnum):
+    """What a run does with damaged objects: discards them, or judges them by what lies before the damage."""
+
+    DISCARD = "DISCARD"
+    JUDGE = "JUDGE"
 
 
 class Verdict(StrEnum):
@@ -78,20 +87,26 @@ class Decider:
 
     criteria: tuple[CompiledCriterion, ...]
     _known: tuple[dict[tuple[str, ...] | None, Finding], ...] = field(init=False, repr=False)
+    _tags: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._known = tuple({} for _ in self.criteria)
+        self._tags = tuple(criterion.attribute.hex_tag for criterion in self.criteria)
 
-    def decide(self, attributes: Mapping[str, Sequence[str]]) -> Decision:
+    def decide(self, attributes: Mapping[str, Sequence[str]], unreadable_from: str | None = None) -> Decision:
         """Judge one header.
 
         Args:
             attributes: Tag (eight upper-case hex digits) to raw values, as `dicom_sieve.headers.Header` holds them. An
                 attribute that the object does not have is not in it.
+            unreadable_from: A tag: what is not in the attributes may be in the object with this tag or a higher one.
+                None: it is absent.
         """
         findings = tuple(
-            self._find(criterion, known, attributes.get(criterion.attribute.hex_tag))
-            for criterion, known in zip(self.criteria, self._known, strict=True)
+            Finding.UNREACHED
+            if unreadable_from is not None and unreadable_from <= tag and tag not in attributes
+            else self._find(criterion, known, attributes.get(tag))
+            for criterion, known, tag in zip(self.criteria, self._known, self._tags, strict=True)
         )
         passed = all(finding is Finding.MET for finding in findings)
         return Decision(Verdict.PASSED if passed else Verdict.DISCARDED, findings)

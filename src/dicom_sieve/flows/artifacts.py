@@ -50,3 +50,10 @@ def _verdicts(sentence: str, counts: Mapping[str, Any]) -> Iterator[str]:
     numbers = [counts[name] for name in ("listed", "passed", "discarded")]
     numbers += [counts["series"].get(name, 0) for name in ("WHOLE", "PARTIAL", "NONE")]
     yield f"| {' | '.join(f'{number:,}' for number in numbers)} |"
+    if damaged := counts.get("damaged"):
+        yield from (
+            "",
+            "| damaged | all asked before the damage | of these objects, passed |",
+            "| ---: | ---: | ---: |",
+        )
+        yield f"| {' | '.join(f'{damaged[name]:,}' for name in ('objects', 'all_before', 'passed'))} |"

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed
 
-from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.flows.artifacts import show_attrition, show_link, show_verdicts
 from dicom_sieve.flows.chain import announce
 from dicom_sieve.flows.coat import RunLogger, in_coat
@@ -43,6 +43,7 @@ def clean_dicom(
     criteria: Any = None,
     output_s3_parameters: Any = None,
     preview: Any = False,
+    damaged: Any = Damaged.DISCARD.value,
 ) -> State[None]:
     """Do what a request asks, as a flow run. Its parameters are `dicom_sieve.flows.parameters.Parameters`."""
     given = {
@@ -50,6 +51,7 @@ def clean_dicom(
         "criteria": criteria,
         "output_s3_parameters": output_s3_parameters,
         "preview": preview,
+        "damaged": damaged,
     }
     return in_coat(given, partial(_do, given))
 
@@ -74,6 +76,7 @@ def _preview(request: Request, settings: Settings, logger: RunLogger) -> State[N
             run_shards=in_tasks(settings),
             observer=observer,
             inventory=request.inventory,
+            damaged=request.damaged,
         )
         forecast = foresee(asked, ledger)
     show_verdicts(forecast.describe(), forecast.counts, compile_criteria(request.criteria))
@@ -98,6 +101,7 @@ def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunL
             observer=observer,
             on_begin=follower.run,
             inventory=request.inventory,
+            damaged=request.damaged,
         )
         outcome = screen(screening, ledger)
         report = outcome.report or make_report(ledger.run(outcome.run_id))

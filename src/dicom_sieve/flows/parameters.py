@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from prefect_aws import AwsCredentials
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from dicom_sieve.criteria import Criterion
+from dicom_sieve.criteria import Criterion, Damaged
 
 _REFERENCE_TO_BLOCK = {
     "title": "AWS Credentials",
@@ -134,12 +134,20 @@ class Parameters(BaseModel):
             json_schema_extra={"position": 2},
         ),
     ] = None
+    damaged: Annotated[
+        Damaged,
+        Field(
+            title="Damaged objects",
+            description="DISCARD: as CORRUPT. JUDGE: by what lies before the damage.",
+            json_schema_extra={"position": 3},
+        ),
+    ] = Damaged.DISCARD
     preview: Annotated[
         bool,
         Field(
             title="Preview",
             description="Only tell what a run would say: no verdict is recorded, and the output is not used.",
-            json_schema_extra={"position": 3},
+            json_schema_extra={"position": 4},
         ),
     ] = False
 

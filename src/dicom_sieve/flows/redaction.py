@@ -16,6 +16,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
+from dicom_sieve.criteria import Damaged
 from dicom_sieve.errors import DicomSieveError, SpentCredentialsError
 from dicom_sieve.flows.parameters import RUN_ID, RawParameters
 
@@ -98,6 +99,8 @@ def _is_plain(name: str, value: Any) -> bool:
             return True
         case "preview":
             return isinstance(value, bool)
+        case "damaged":
+            return isinstance(value, str) and value in set(Damaged)
         case _:
             return name == "run_id" and isinstance(value, str) and bool(re.fullmatch(RUN_ID, value))
 

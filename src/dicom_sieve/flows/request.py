@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
 from pydantic import ValidationError
 
-from dicom_sieve.criteria import Criterion
+from dicom_sieve.criteria import Criterion, Damaged
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.parameters import RUN_ID, Publish, RawParameters, S3Parameters
@@ -36,6 +36,7 @@ class Request:
         publish: What to publish there.
         preview: Whether only to tell what a run would say.
         inventory: To be read in place of listing, or None.
+        damaged: What becomes of damaged objects.
     """
 
     store: S3Store
@@ -44,6 +45,7 @@ class Request:
     publish: Publish = Publish.MANIFEST
     preview: bool = False
     inventory: Inventory | None = None
+    damaged: Damaged = Damaged.DISCARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,18 @@ def read_request(parameters: RawParameters, patience: Patience) -> Request:
     preview = parameters.get("preview", False)
     if not isinstance(preview, bool):
         problems.append(f"preview: a value of type {type(preview).__name__}; accepted: true or false")
+    damaged = _read_damaged(parameters.get("damaged", Damaged.DISCARD), problems)
     if problems or store is None:
         raise InvalidRequestError(tuple(problems))
-    return Request(store, criteria, output, publish, preview, inventory)
+    return Request(store, criteria, output, publish, preview, inventory, damaged)
+
+
+def _read_damaged(given: Any, problems: list[str]) -> Damaged:
+    try:
+        return Damaged(given)
+    except ValueError:
+        problems.append(f"damaged: not accepted; accepted: {', '.join(Damaged)}")
+        return Damaged.DISCARD
 
 
 def _read_inventory(uri: Any, store: S3Store | None, problems: list[str]) -> Inventory | None:

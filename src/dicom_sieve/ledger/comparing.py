@@ -7,7 +7,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
-from dicom_sieve.ledger.deciding import select_values
+from dicom_sieve.ledger.deciding import select_extent, select_values
 from dicom_sieve.ledger.rows import RunRow
 from dicom_sieve.ledger.snapshots import Snapshot, SnapshotCounts
 from dicom_sieve.ledger.tables import RunState, decision, header, header_change, location, run, snapshot
@@ -16,8 +16,9 @@ from dicom_sieve.objects import Location
 BATCH_ROWS = 500
 
 ComparedRow = tuple[str, str | None, str | None, int, int, str | None, str | None, str | None, str | None]
-"""Series and Study Instance UID; defect; instances on either side; then for each side what it says, and the verdict
-that is recorded. A run says its findings as JSON, criteria the values they ask for, see `deciding.read_values`."""
+"""Series and Study Instance UID; how far the header was read, see `deciding.read_extent`; instances on either side;
+then for each side what it says, and the verdict that is recorded. A run says its findings as JSON, criteria the values
+they ask for, see `deciding.read_values`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def compared_headers(engine: sa.Engine, first: Asked, second: Asked) -> Iterator
     series = header.c.series_instance_uid
     in_order = series.collate("C") if engine.dialect.name == "postgresql" else series
     query = (
-        sa.select(series, header.c.study_instance_uid, header.c.defect, held.c.first, held.c.second, *said)
+        sa.select(series, header.c.study_instance_uid, select_extent(), held.c.first, held.c.second, *said)
         .select_from(rows)
         .where(series.is_not(None))
         .order_by(in_order)

@@ -40,12 +40,14 @@ class InputInstance:
         info: The object.
         sop_instance_uid: None where unknown.
         sop_class_uid: None where unknown.
+        is_damaged: Whether it is CORRUPT, and passed by what lies before the damage.
     """
 
     id: int
     info: ObjectInfo
     sop_instance_uid: str | None
     sop_class_uid: str | None
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[An
             object_.c.sop_instance_uid,
             header.c.study_instance_uid,
             header.c.sop_class_uid,
+            header.c.defect.is_not(None).label("is_damaged"),
         )
         .select_from(header.join(decision, is_passed).join(object_, object_.c.header_id == header.c.id))
         .where(is_in_snapshot(snapshot_id, location_id))
@@ -207,7 +210,7 @@ def _without_duplicates(uid: str, rows: Sequence[sa.Row[Any]], discarded: int) -
             continue
         seen.add(row.sop_instance_uid)
         info = ObjectInfo(row.key, row.etag, row.size, row.last_modified)
-        instances.append(InputInstance(row.id, info, row.sop_instance_uid, row.sop_class_uid))
+        instances.append(InputInstance(row.id, info, row.sop_instance_uid, row.sop_class_uid, row.is_damaged))
     return InputSeries(uid, rows[0].study_instance_uid, tuple(instances), tuple(duplicates), discarded)
 
 

@@ -176,7 +176,7 @@ class Series:
         if self._folder is not None:
             shutil.rmtree(self._folder)
             self._folder = None
-        state, failure = _judge(error)
+        state, failure = _judge(error, sum(instance.is_damaged for instance in self.instances))
         with self._writing() as connection:
             computations.finish_series(connection, self._entered(), state, failure, now())
             if state is InputState.COMPLETED:
@@ -292,11 +292,18 @@ class Series:
         return database.writing(self.computation.engine)
 
 
-def _judge(error: BaseException | None) -> tuple[InputState, str | None]:
+_NOT_BY_DAMAGE = (DicomSieveError, OSError, MemoryError)
+
+
+def _judge(error: BaseException | None, damaged: int) -> tuple[InputState, str | None]:
+    """Tell what became of a series, of which so many instances are damaged: what fails on these is no fault of code."""
     if error is None:
         return InputState.COMPLETED, None
     if isinstance(error, RefusedError):
         return InputState.REFUSED, str(error)[:LONGEST_FAILURE]
+    if damaged and isinstance(error, Exception) and not isinstance(error, _NOT_BY_DAMAGE):
+        are = "is" if damaged == 1 else "are"
+        return InputState.REFUSED, f"{damaged:,} of its instances {are} damaged: {_describe(error)}"[:LONGEST_FAILURE]
     return InputState.FAILED, _describe(error)[:LONGEST_FAILURE]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.headers import Defect
+from dicom_sieve.headers import Damage, Defect, Extent
 from dicom_sieve.ledger import bulk
 from dicom_sieve.ledger.audit.lines import decision_line, decision_tail
 from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
@@ -24,8 +24,8 @@ TAGS_TOGETHER = 50
 _COLUMNS = ("run_number", "header_id", "verdict", "findings")
 
 HeaderRow = tuple[int, str, str | None, int, int, str | None, str]
-"""Id and digest; Series Instance UID; instances and bytes in the snapshot; defect; a text that stands for the values
-asked for, see `read_values`."""
+"""Id and digest; Series Instance UID; instances and bytes in the snapshot; how far it was read, see `read_extent`; a
+text that stands for the values asked for, see `read_values`."""
 Decided = tuple[str, str, Sequence[tuple[int, str]]]
 """Verdict, findings as JSON, and the headers of which that was decided: the id and digest of each."""
 
@@ -49,7 +49,7 @@ def headers_to_decide(
             header.c.series_instance_uid,
             held.c.instances,
             held.c.bytes,
-            header.c.defect,
+            select_extent(),
             select_values(engine.dialect, tags),
         )
 
@@ -66,6 +66,43 @@ def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]
     groups = zip(_groups(tags), json.loads(text), strict=True)
     pairs = (pair for group, values in groups for pair in zip(group, values, strict=False))
     return {tag: tuple(values) for tag, values in pairs if values is not None}
+
+
+def select_extent() -> sa.ColumnElement[str | None]:
+    """Take out how far headers were read: their defect alone, or NULL, where there is no more to say, as of nearly all.
+
+    It is one column, as further ones would cost something for each of a million rows.
+    """
+    columns = header.c
+    parts = [sa.func.coalesce(column, _NOTHING) for column in (columns.defect, columns.damage, columns.unreadable_from)]
+    of_series = sa.case((columns.series_instance_uid.is_(None), _NOTHING), else_="series")
+    text = parts[0] + " " + parts[1] + " " + parts[2] + " " + of_series
+    is_plain = sa.func.coalesce(columns.unreadable_from, columns.damage).is_(None)
+    return sa.case((is_plain, columns.defect), else_=text)
+
+
+def read_extent(text: str | None) -> Extent:
+    """Give how far a header was read.
+
+    Args:
+        text: As `select_extent` has it.
+    """
+    if text is None:
+        return _WHOLE
+    defect, *rest = text.split(" ")
+    if not rest:
+        return Extent(Defect(defect))
+    damage, unreadable_from, series = (None if part == _NOTHING else part for part in rest)
+    return Extent(
+        None if defect == _NOTHING else Defect(defect),
+        None if damage is None else Damage(damage),
+        unreadable_from,
+        has_series=series is not None,
+    )
+
+
+_NOTHING = "-"
+_WHOLE = Extent()
 
 
 def record_decisions(connection: sa.Connection, run_number: int, decided: Sequence[Decided]) -> None:

@@ -23,6 +23,8 @@ _headers = bulk.staging(
     sa.Column("attributes", QueryableJson),
     sa.Column("defect", sa.Text),
     sa.Column("patient", sa.Text),
+    sa.Column("damage", sa.Text),
+    sa.Column("unreadable_from", sa.Text),
 )
 _read = bulk.staging(
     "staged_read",
@@ -155,6 +157,8 @@ def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], sec
             json.dumps(dict(one.attributes)),
             one.defect and one.defect.value,
             digest_patient(one.patient, secret),
+            one.damage and one.damage.value,
+            one.unreadable_from,
         )
         for digest, one in headers.items()
     )

@@ -224,6 +224,7 @@ def _runs(engine: sa.Engine) -> sa.Select[Any]:
         run.c.manifest_uri,
         run.c.manifest_digest,
         sa.case((died, sa.literal(ABANDONED)), else_=run.c.failure).label("failure"),
+        run.c.damaged,
     ).select_from(
         run.join(location, location.c.id == run.c.location_id).outerjoin(snapshot, snapshot.c.id == run.c.snapshot_id)
     )

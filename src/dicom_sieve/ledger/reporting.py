@@ -9,15 +9,30 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.deciding import select_values
+from dicom_sieve.ledger.deciding import select_extent, select_values
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.pages import PAGE_END, PAGE_FIRST, pages_of_headers
 from dicom_sieve.ledger.snapshots import is_in_snapshot
 from dicom_sieve.ledger.tables import decision, header, header_change, object_, run
 
 DecidedRow = tuple[str | None, str | None, str | None, int, int, str | None, str, str]
-"""Study and Series Instance UID; the patient's digest; instances and bytes in the run's snapshot; defect; findings as
-JSON; a text that stands for the values asked for, see `deciding.read_values`."""
+"""Study and Series Instance UID; the patient's digest; instances and bytes in the run's snapshot; how far it was read,
+see `deciding.read_extent`; findings as JSON; a text that stands for the values asked for, see
+`deciding.read_values`."""
+
+
+class Reason(NamedTuple):
+    """What came of some instances of a series.
+
+    Attributes:
+        findings: One a criterion; none where they could not be judged.
+        defect: Theirs, or None.
+        instances: How many.
+    """
+
+    findings: tuple[str, ...]
+    defect: str | None
+    instances: int
 
 
 class Duplicates(NamedTuple):
@@ -54,7 +69,7 @@ def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> 
             header.c.patient,
             held.c.instances,
             held.c.bytes,
-            header.c.defect,
+            select_extent(),
             decided.c.findings,
             select_values(engine.dialect, tags),
         ).where(decided.c.header_id == header.c.id)
@@ -63,27 +78,25 @@ def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> 
         yield from page
 
 
-def findings_of_series(
-    engine: sa.Engine, run_number: int, series: Sequence[str]
-) -> dict[str, list[tuple[tuple[str, ...], int]]]:
-    """Give what was found on the instances of some series: findings, and on how many instances, the most first."""
+def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]) -> dict[str, list[Reason]]:
+    """Give what was found on the instances of some series, the most frequent first."""
     of_series = sa.select(header.c.id).where(header.c.series_instance_uid.in_(series))
     held = headers_of(*_place(engine, run_number)).where(header_change.c.header_id.in_(of_series)).subquery("held")
     instances = sa.cast(sa.func.sum(held.c.instances), sa.BigInteger)
     findings = sa.cast(decision.c.findings, sa.Text)
     query = (
-        sa.select(header.c.series_instance_uid, findings, instances)
+        sa.select(header.c.series_instance_uid, findings, header.c.defect, instances)
         .select_from(
             decision.join(header, header.c.id == decision.c.header_id).join(held, held.c.header_id == header.c.id)
         )
         .where(decision.c.run_number == run_number)
-        .group_by(header.c.series_instance_uid, findings)
-        .order_by(header.c.series_instance_uid, instances.desc(), findings)
+        .group_by(header.c.series_instance_uid, findings, header.c.defect)
+        .order_by(header.c.series_instance_uid, instances.desc(), findings, header.c.defect)
     )
-    found: dict[str, list[tuple[tuple[str, ...], int]]] = {uid: [] for uid in series}
+    found: dict[str, list[Reason]] = {uid: [] for uid in series}
     with engine.connect() as connection:
-        for uid, text, count in connection.execute(query):
-            found[uid].append((tuple(json.loads(text)), count))
+        for uid, text, defect, count in connection.execute(query):
+            found[uid].append(Reason(tuple(json.loads(text)), defect, count))
     return found
 
 

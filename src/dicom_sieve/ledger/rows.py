@@ -29,7 +29,10 @@ class InstanceRow:
         study_instance_uid: None where unknown.
         verdict: ``PASSED``, ``DISCARDED``, or None where the run could not read it.
         findings: One a criterion, in their order; empty where the header could not be judged.
-        defect: Why it could not be judged, or None.
+        defect: Why it could not be judged, or None. A damaged object that was judged has CORRUPT and findings.
+        damage: ``CUT``, ``CONTRADICTORY`` or ``REPEATED``: why it is CORRUPT, where that is known; or None.
+        unreadable_from: A tag, eight hex digits: an attribute with it or a higher one that is not known may be in the
+            object. None where what is not known is absent.
     """
 
     run_id: str
@@ -42,6 +45,8 @@ class InstanceRow:
     verdict: str | None
     findings: tuple[str, ...]
     defect: str | None
+    damage: str | None
+    unreadable_from: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class RunRow:
         manifest_uri: Where it was published; None where it was not.
         manifest_digest: The manifest's digest, likewise.
         failure: Why it failed, in words; None where it did not.
+        damaged: ``JUDGE`` where damaged objects were judged by what lies before the damage; None: they were discarded.
     """
 
     number: int
@@ -108,6 +114,7 @@ class RunRow:
     manifest_uri: str | None
     manifest_digest: str | None
     failure: str | None
+    damaged: str | None = None
 
 
 @contextmanager

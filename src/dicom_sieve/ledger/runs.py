@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.criteria import Damaged
 from dicom_sieve.ledger.audit.seals import seal, seal_rows
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
@@ -41,6 +42,7 @@ def begin_run(
     criteria_digest: str,
     started_at: datetime.datetime,
     software_version: str,
+    damaged: Damaged = Damaged.DISCARD,
 ) -> tuple[int, str]:
     """Record that a run has begun.
 
@@ -51,6 +53,7 @@ def begin_run(
         location_id: Where.
         criteria: As given.
         criteria_digest: Of the criteria.
+        damaged: What becomes of damaged objects. That they are discarded is not written: so it was in all old runs.
         started_at: Now.
         software_version: Of this software.
 
@@ -65,6 +68,7 @@ def begin_run(
         "location_id": location_id,
         "criteria": list(criteria),
         "criteria_digest": criteria_digest,
+        "damaged": None if damaged is Damaged.DISCARD else damaged.value,
         "state": RunState.RUNNING,
         "started_at": started_at,
         "software_version": software_version,

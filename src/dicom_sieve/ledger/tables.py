@@ -112,11 +112,20 @@ header = sa.Table(
     sa.Column("attributes", QueryableJson, nullable=False),
     sa.Column("defect", sa.Text),
     sa.Column("patient", sa.Text),
+    sa.Column("damage", sa.Text),
+    sa.Column("unreadable_from", sa.Text),
     sa.Index("header_series_instance_uid", "series_instance_uid"),
     sa.Index("header_study_instance_uid", "study_instance_uid"),
 )
 _is_defective = header.c.defect.is_not(None)
 sa.Index("header_defect", header.c.defect, sqlite_where=_is_defective, postgresql_where=_is_defective)
+_is_partly_read = header.c.unreadable_from.is_not(None)
+sa.Index(
+    "header_unreadable_from",
+    header.c.unreadable_from,
+    sqlite_where=_is_partly_read,
+    postgresql_where=_is_partly_read,
+)
 
 patient_key = sa.Table(
     "patient_key",
@@ -173,6 +182,7 @@ run = sa.Table(
     sa.Column("failure", sa.Text),
     sa.Column("seal", sa.Text),
     sa.Column("sealed_after", BigKey),
+    sa.Column("damaged", sa.Text),
     sa.Index("run_sealed_after", "sealed_after", unique=True),
 )
 
@@ -301,6 +311,8 @@ instance_decision = sa.table(
     sa.column("verdict", sa.Text),
     sa.column("findings", QueryableJson),
     sa.column("defect", sa.Text),
+    sa.column("damage", sa.Text),
+    sa.column("unreadable_from", sa.Text),
 )
 
 series_decision = sa.table(

@@ -23,7 +23,8 @@ class TracedDecision:
         started_at: When it began.
         criteria: As given.
         verdict: ``PASSED`` or ``DISCARDED``; None where the run did not judge the object.
-        findings: One a criterion, in their order.
+        findings: One a criterion, in their order; none where the object could not be judged.
+        damaged: ``JUDGE`` where the run judged damaged objects; None: it discarded them.
         computations: What was computed on the object's series under this run, the newest first.
     """
 
@@ -32,6 +33,7 @@ class TracedDecision:
     criteria: Sequence[Mapping[str, Any]]
     verdict: str | None
     findings: tuple[str, ...]
+    damaged: str | None
     computations: tuple[ComputedSeries, ...] = ()
 
 
@@ -54,6 +56,9 @@ class TracedObject:
         sop_instance_uid: None where unknown.
         attributes: Tag (eight hex digits) to raw values; None where it was not read yet.
         defect: Why it cannot be judged, or None.
+        damage: ``CUT``, ``CONTRADICTORY`` or ``REPEATED``: why it is CORRUPT, where that is known; or None.
+        unreadable_from: A tag, eight hex digits: an attribute with it or a higher one that is not among the attributes
+            may be in the object. None where what is not known is absent.
         decisions: Every run over a snapshot that holds it, the oldest first.
     """
 
@@ -71,6 +76,8 @@ class TracedObject:
     sop_instance_uid: str | None
     attributes: Mapping[str, Sequence[str]] | None
     defect: str | None
+    damage: str | None
+    unreadable_from: str | None
     decisions: list[TracedDecision] = field(default_factory=list)
 
 
@@ -108,9 +115,8 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
             if added <= over.snapshot_id and (removed is None or over.snapshot_id < removed):
                 verdict, findings = judged.get((over.number, header_id), (None, None))
                 results = tuple(computed.get((over.id, row.series_instance_uid), ()))
-                one.decisions.append(
-                    TracedDecision(over.id, over.started_at, over.criteria, verdict, tuple(findings or ()), results)
-                )
+                judged_as = (verdict, tuple(findings or ()), over.damaged)
+                one.decisions.append(TracedDecision(over.id, over.started_at, over.criteria, *judged_as, results))
         found.append(one)
     return found
 
@@ -133,6 +139,8 @@ def _objects() -> sa.Select[Any]:
         object_.c.sop_instance_uid,
         header.c.attributes,
         header.c.defect,
+        header.c.damage,
+        header.c.unreadable_from,
     ).select_from(
         object_.join(location)
         .join(added, added.c.id == object_.c.added_in)
@@ -144,7 +152,7 @@ def _objects() -> sa.Select[Any]:
 def _runs(connection: sa.Connection, locations: Collection[int]) -> Mapping[int, list[Any]]:
     """Give the runs over snapshots of some locations, in their order, by location."""
     query = sa.select(
-        run.c.number, run.c.id, run.c.started_at, run.c.criteria, run.c.location_id, run.c.snapshot_id
+        run.c.number, run.c.id, run.c.started_at, run.c.criteria, run.c.damaged, run.c.location_id, run.c.snapshot_id
     ).where(run.c.location_id.in_(locations), run.c.snapshot_id.is_not(None))
     runs: dict[int, list[Any]] = {location_id: [] for location_id in locations}
     for row in connection.execute(query.order_by(run.c.number)):

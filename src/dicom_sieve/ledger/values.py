@@ -5,16 +5,19 @@ Headers are read a page at a time, each once, and equal texts of the database ar
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.pages import SelectsOf, gathered_pages, joined_pages, pages_of_headers
 from dicom_sieve.ledger.snapshots import Snapshot
-from dicom_sieve.ledger.tables import header
+from dicom_sieve.ledger.tables import header, header_change
+
+BATCH_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,14 @@ class AttributeUse:
         present: Instances with a value.
         empty: Instances that have it without a value.
         distinct: How many different values.
+        unreached: Instances that may have it where reading did not come; the rest does not have it.
     """
 
     tag: str
     present: int
     empty: int
     distinct: int
+    unreached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +74,16 @@ class AttributeValues:
     Attributes:
         instances: Of which a header is known.
         present: Of these, with a value.
-        empty: Of these, with the attribute and no value; the rest does not have it.
+        empty: Of these, with the attribute and no value.
         values: The most frequent first, then in the order of their text.
+        unreached: Of these, may have it where reading did not come; the rest does not have it.
     """
 
     instances: int
     present: int
     empty: int
     values: tuple[ValueCount, ...]
+    unreached: int = 0
 
 
 def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
@@ -97,12 +104,11 @@ def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
         for tag, is_empty, count in page.uses:
             uses[tag, is_empty] += count
     distinct = Counter(value[:TAG_LENGTH] for value in values)
+    tags = sorted({tag for tag, _ in uses})
+    unreached = _count_unreached(engine, snapshot, tags)
     return AttributesHeld(
         instances,
-        tuple(
-            AttributeUse(tag, uses[tag, False], uses[tag, True], distinct[tag])
-            for tag in sorted({tag for tag, _ in uses})
-        ),
+        tuple(AttributeUse(tag, uses[tag, False], uses[tag, True], distinct[tag], unreached[tag]) for tag in tags),
     )
 
 
@@ -141,7 +147,25 @@ def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeVal
         sum(seen.instances for seen in known.values() if seen.values),
         sum(seen.instances for text, seen in known.items() if text is not None and not seen.values),
         tuple(ValueCount(value, instances_of[value], series_of[value]) for value in in_order),
+        _count_unreached(engine, snapshot, [tag])[tag],
     )
+
+
+def _count_unreached(engine: sa.Engine, snapshot: Snapshot, tags: Sequence[str]) -> Counter[str]:
+    """Count, by tag, the instances that may have an attribute where reading did not come.
+
+    Only headers that were not read to their end are looked at: an index has them.
+    """
+    partly_read = sa.select(header.c.id).where(header.c.unreadable_from.is_not(None), header.c.defect.is_(None))
+    held = headers_of(snapshot.id, snapshot.location_id).where(header_change.c.header_id.in_(partly_read)).subquery()
+    query = sa.select(held.c.instances, header.c.unreadable_from, header.c.attributes).select_from(
+        held.join(header, header.c.id == held.c.header_id)
+    )
+    unreached = Counter[str]()
+    with engine.connect() as connection:
+        for instances, start, attributes in connection.execute(query, execution_options={"yield_per": BATCH_ROWS}):
+            unreached.update({tag: instances for tag in tags if tag >= start and tag not in attributes})
+    return unreached
 
 
 @dataclass(slots=True, eq=False)

@@ -51,6 +51,7 @@ class ScreeningRunFacet(RunFacet):
     criteria: list[dict[str, Any]]
     criteriaDigest: str  # noqa: N815 - as JSON has it
     counts: dict[str, Any] | None = None
+    damaged: str | None = None
 
     @staticmethod
     def _get_schema() -> str:
@@ -86,6 +87,7 @@ def tell_run(row: RunRow, namespace: str, now: datetime.datetime) -> RunEvent:
             criteria=[dict(one) for one in row.criteria],
             criteriaDigest=row.criteria_digest,
             counts=None if row.counts is None else dict(row.counts),
+            damaged=row.damaged,
             producer=PRODUCER,
         )
     }

@@ -92,6 +92,7 @@ def _describe_run(document: _Document, run: RunRow) -> None:
             **_times(run.started_at, run.finished_at),
             "prov:type": _qualified("sieve:Screening"),
             "sieve:state": run.state,
+            "sieve:damaged": run.damaged,
             "sieve:failure": run.failure,
             **{f"sieve:{name}": counts.get(name) for name in _COUNTS},
             "sieve:wholeSeries": counts["series"].get("WHOLE", 0) if counts else None,

@@ -147,6 +147,7 @@ def describe_run(
         "snapshot_listed_at": row.listed_at and row.listed_at.isoformat(),
         "criteria": row.criteria,
         "criteria_digest": row.criteria_digest,
+        **({} if row.damaged is None else {"damaged": row.damaged}),
         "counts": counts,
         "software": {"name": "dicom-sieve", "version": row.software_version},
         "parts": [part.as_json() for part in parts],

@@ -13,12 +13,14 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Decider, Finding, Verdict
+from dicom_sieve.criteria import CompiledCriterion, Damaged, Decider, Finding, Verdict
 from dicom_sieve.errors import LedgerError
+from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.comparing import Asked, ComparedRow, compared_headers
-from dicom_sieve.ledger.deciding import read_values
+from dicom_sieve.ledger.deciding import read_extent, read_values
 from dicom_sieve.ledger.snapshots import Snapshot
+from dicom_sieve.screening.decide import judge_header
 
 MOST_REMEMBERED = 65_536
 """Combinations of values."""
@@ -44,13 +46,15 @@ class Reason(NamedTuple):
 
     Attributes:
         side: The one on which it does not pass; of objects that came or went: on which they are not.
-        criterion: The number of the criterion of that side which discards it, from 1; None: the object is not there.
+        criterion: The number of the criterion of that side which discards it, from 1; None: none does.
         finding: What that criterion found.
+        defect: Why that side did not judge the object. Without it and without a criterion: the object is not there.
     """
 
     side: Side
-    criterion: int | None
-    finding: Finding | None
+    criterion: int | None = None
+    finding: Finding | None = None
+    defect: Defect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,14 @@ class Compared:
         snapshot: What is judged.
         criteria: By which it is judged.
         run_number: Of the run; None where criteria are tried.
+        damaged: What becomes of damaged objects where criteria are tried.
     """
 
     name: str
     snapshot: Snapshot
     criteria: tuple[CompiledCriterion, ...]
     run_number: int | None = None
+    damaged: Damaged = Damaged.DISCARD
 
 
 @dataclass(slots=True)
@@ -172,15 +178,19 @@ def _changes(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Iter
 
 
 class _Said(NamedTuple):
-    """What one side says of a header: nothing where it does not judge it."""
+    """What one side says of a header: nothing where it does not hold it.
+
+    The defect is why there are no findings.
+    """
 
     is_judged: bool
     passed: bool
     findings: tuple[Finding, ...]
+    defect: Defect | None
 
 
 _Reads = Callable[[str | None, str | None, str | None], _Said]
-"""From what the ledger has of a side, its recorded verdict, and the header's defect."""
+"""From what the ledger has of a side, its recorded verdict, and how far the header was read."""
 
 
 def _reads(side: Compared) -> _Reads:
@@ -190,16 +200,19 @@ def _reads(side: Compared) -> _Reads:
     decider, tags = Decider(side.criteria), _tags(side)
 
     @lru_cache(MOST_REMEMBERED)
-    def decide(values: str | None, _: str | None, defect: str | None) -> _Said:
-        decision = UNJUDGED if defect else decider.decide(read_values(values or "[]", tags))
-        return _Said(True, decision.verdict is Verdict.PASSED, decision.findings)
+    def decide(values: str | None, _: str | None, text: str | None) -> _Said:
+        extent = read_extent(text)
+        decision = judge_header(decider, extent, read_values(values or "[]", tags), side.damaged)
+        defect = None if decision.findings else extent.defect
+        return _Said(True, decision.verdict is Verdict.PASSED, decision.findings, defect)
 
     return decide
 
 
 @lru_cache(MOST_REMEMBERED)
-def _read_decision(findings: str | None, verdict: str | None, _: str | None) -> _Said:
-    return _Said(verdict is not None, verdict == Verdict.PASSED, tuple(map(Finding, json.loads(findings or "[]"))))
+def _read_decision(findings: str | None, verdict: str | None, text: str | None) -> _Said:
+    found = tuple(map(Finding, json.loads(findings or "[]")))
+    return _Said(verdict is not None, verdict == Verdict.PASSED, found, None if found else read_extent(text).defect)
 
 
 def _tags(side: Compared) -> tuple[str, ...]:
@@ -211,8 +224,8 @@ def _compare_series(
 ) -> SeriesChange | None:
     """Compare the headers of one series; None where the same passes on both sides."""
     a, b, reasons, studies = Standing(), Standing(), Counter[Reason](), set[str]()
-    for _, study_uid, defect, held_a, held_b, text_a, verdict_a, text_b, verdict_b in rows:
-        said_a, said_b = reads[0](text_a, verdict_a, defect), reads[1](text_b, verdict_b, defect)
+    for _, study_uid, extent, held_a, held_b, text_a, verdict_a, text_b, verdict_b in rows:
+        said_a, said_b = reads[0](text_a, verdict_a, extent), reads[1](text_b, verdict_b, extent)
         in_a, in_b = a.add(held_a, said_a), b.add(held_b, said_b)
         _explain(summary, reasons, (said_a, in_a), (said_b, in_b))
         studies |= {study_uid} if study_uid else set()
@@ -235,9 +248,11 @@ def _explain(summary: Summary, reasons: Counter[Reason], a: tuple[_Said, int], b
         for number, finding in enumerate(said.findings, 1):
             if finding is not Finding.MET:
                 reasons[Reason(side, number, finding)] += kept
+        if said.defect is not None:
+            reasons[Reason(side, defect=said.defect)] += kept
     if arrived := in_b - kept:
-        reasons[Reason(Side.A, None, None)] += arrived
+        reasons[Reason(Side.A)] += arrived
         summary.arrived += arrived * said_b.passed
     if left := in_a - kept:
-        reasons[Reason(Side.B, None, None)] += left
+        reasons[Reason(Side.B)] += left
         summary.left += left * said_a.passed

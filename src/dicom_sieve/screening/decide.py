@@ -2,18 +2,20 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Decider, Decision, Finding, Verdict
+from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Damaged, Decider, Decision, Verdict
 from dicom_sieve.errors import NothingReadableError
+from dicom_sieve.headers import Defect, Extent
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.deciding import (
     Decided,
     HeaderRow,
     count_refused,
     headers_to_decide,
+    read_extent,
     read_values,
     record_decisions,
 )
@@ -32,7 +34,9 @@ class _Judgement:
 
     Attributes:
         decision: What was decided.
-        defect: Why the header could not be judged, or None.
+        defect: What the headers have, or None; a damaged one may have been judged all the same.
+        damage_is_known: Whether it is known where they are damaged.
+        is_all_before: Whether all that is asked lies before that.
         verdict: The decision's, as text.
         findings: The decision's, as JSON.
         series: Those of all headers of this verdict; shared with its other judgements.
@@ -41,7 +45,9 @@ class _Judgement:
     """
 
     decision: Decision
-    defect: str | None
+    defect: Defect | None
+    damage_is_known: bool
+    is_all_before: bool
     verdict: str
     findings: str
     series: set[str | None]
@@ -55,15 +61,17 @@ class Judge:
 
     Attributes:
         criteria: In the order of the findings.
+        damaged: What becomes of damaged objects.
         tags: The attributes that they ask for.
     """
 
     criteria: tuple[CompiledCriterion, ...]
+    damaged: Damaged = Damaged.DISCARD
     tags: tuple[str, ...] = field(init=False)
     _decider: Decider = field(init=False)
     _series: dict[Verdict, set[str | None]] = field(init=False, repr=False)
     _known: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
-    _judgements: dict[tuple[str | None, tuple[Finding, ...]], _Judgement] = field(init=False, default_factory=dict)
+    _judgements: dict[tuple[Any, ...], _Judgement] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tags = tuple(sorted({one.attribute.hex_tag for one in self.criteria}))
@@ -73,8 +81,8 @@ class Judge:
     def judge(self, headers: Iterable[HeaderRow]) -> list[Decided]:
         """Judge headers."""
         known, by_judgement = self._known, defaultdict[_Judgement, list[tuple[int, str]]](list)
-        for header_id, digest, series, instances, size, defect, values in headers:
-            one = known.get((defect, values)) or self._judge(defect, values)
+        for header_id, digest, series, instances, size, extent, values in headers:
+            one = known.get((extent, values)) or self._judge(extent, values)
             one.instances += instances
             one.bytes += size
             one.series.add(series)
@@ -85,8 +93,9 @@ class Judge:
         """Count what was judged so far.
 
         Returns:
-            ``bytes``, ``passed``, ``discarded``; ``defects``, by name; ``findings``, one mapping a criterion, by name,
-            over the objects that could be judged; ``series``, by selection.
+            ``bytes``, ``passed``, ``discarded``; ``defects`` of objects that were not judged, by name; ``findings``,
+            one mapping a criterion, by name, over the objects that were; ``series``, by selection; and ``damaged``,
+            see `_count_damaged`, where any damage is known.
         """
         counts = {"bytes": 0, **{verdict.value.lower(): 0 for verdict in Verdict}}
         defects: dict[str, int] = {}
@@ -94,8 +103,8 @@ class Judge:
         for one in self._judgements.values():
             counts["bytes"] += one.bytes
             counts[one.verdict.lower()] += one.instances
-            if one.defect is not None:
-                defects[one.defect] = defects.get(one.defect, 0) + one.instances
+            if one.defect is not None and not one.decision.findings:
+                defects[one.defect.value] = defects.get(one.defect.value, 0) + one.instances
             findings.extend({} for _ in range(len(one.decision.findings) - len(findings)))
             for by_name, name in zip(findings, one.decision.findings, strict=False):
                 by_name[name.value] = by_name.get(name.value, 0) + one.instances
@@ -105,6 +114,25 @@ class Judge:
             "defects": dict(sorted(defects.items())),
             "findings": in_order,
             "series": self._count_series(),
+            **self._count_damaged(),
+        }
+
+    def _count_damaged(self) -> dict[str, Any]:
+        """Count damaged objects, where of any is known what the damage is.
+
+        Returns:
+            ``damaged``: ``objects``, all that are CORRUPT; ``all_before``, those of which all that is asked lies before
+            the damage; ``passed``.
+        """
+        damaged = [one for one in self._judgements.values() if one.defect is Defect.CORRUPT]
+        if not any(one.damage_is_known for one in damaged):
+            return {}
+        return {
+            "damaged": {
+                "objects": sum(one.instances for one in damaged),
+                "all_before": sum(one.instances for one in damaged if one.is_all_before),
+                "passed": sum(one.instances for one in damaged if one.decision.verdict is Verdict.PASSED),
+            }
         }
 
     def _count_series(self) -> dict[str, int]:
@@ -116,18 +144,37 @@ class Judge:
         by_selection = {"NONE": len(discarded) - partial, "PARTIAL": partial, "WHOLE": len(passed) - partial}
         return {selection: count for selection, count in by_selection.items() if count}
 
-    def _judge(self, defect: str | None, values: str) -> _Judgement:
-        decision = UNJUDGED if defect else self._decider.decide(read_values(values, self.tags))
-        judgement = self._judgements.get((defect, decision.findings))
+    def _judge(self, text: str | None, values: str) -> _Judgement:
+        extent, attributes = read_extent(text), read_values(values, self.tags)
+        decision = judge_header(self._decider, extent, attributes, self.damaged)
+        is_known = extent.damage is not None
+        kind = extent.defect, is_known, is_known and not extent.behind(self.criteria, attributes)
+        judgement = self._judgements.get((*kind, decision.findings))
         if judgement is None:
             verdict, findings = decision.verdict, json.dumps(decision.findings)
-            judgement = _Judgement(decision, defect, verdict.value, findings, self._series[verdict])
-            self._judgements[defect, decision.findings] = judgement
+            judgement = _Judgement(decision, *kind, verdict.value, findings, self._series[verdict])
+            self._judgements[*kind, decision.findings] = judgement
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
         if len(values) <= LONGEST_REMEMBERED:
-            self._known[defect, values] = judgement
+            self._known[text, values] = judgement
         return judgement
+
+
+def judge_header(
+    decider: Decider, extent: Extent, attributes: Mapping[str, tuple[str, ...]], damaged: Damaged
+) -> Decision:
+    """Judge one header as far as it can be trusted.
+
+    Args:
+        decider: Knows the criteria.
+        extent: How far the header was read.
+        attributes: What is known of it.
+        damaged: What becomes of damaged objects.
+    """
+    if not extent.is_judged(damaged):
+        return UNJUDGED
+    return decider.decide(extent.trusted(attributes), extent.unreadable_from)
 
 
 Keep = Callable[[Sequence[Decided]], None]
@@ -140,6 +187,8 @@ def decide(
     criteria: tuple[CompiledCriterion, ...],
     observer: Observer,
     keep: Keep = lambda _: None,
+    *,
+    damaged: Damaged = Damaged.DISCARD,
 ) -> dict[str, Any]:
     """Judge every header of a snapshot. What was decided goes to `keep` alone: nothing else remembers it.
 
@@ -154,7 +203,7 @@ def decide(
         refused = count_refused(connection, snapshot.id, snapshot.location_id)
     if refused:
         raise NothingReadableError(str(snapshot.place), refused)
-    judge = Judge(criteria)
+    judge = Judge(criteria, damaged)
     observer.begin("decide", None)
     for page in headers_to_decide(ledger.engine, snapshot.id, snapshot.location_id, judge.tags):
         decided = judge.judge(page)

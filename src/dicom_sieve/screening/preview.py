@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_sieve.criteria import Criterion, compile_criteria
+from dicom_sieve.criteria import Criterion, Damaged, compile_criteria
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.snapshots import last_snapshot
@@ -23,10 +23,12 @@ class Preview(Means):
     Attributes:
         store: Where the objects lie.
         criteria: What is asked, as given; checked before anything is listed.
+        damaged: What becomes of damaged objects.
     """
 
     store: Store
     criteria: Sequence[Criterion]
+    damaged: Damaged = Damaged.DISCARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,17 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> F
     with hold_location(asked.store, asked, ledger) as lease:
         refuse_forgotten(lease)
         known = catch_up(asked.store, asked, ledger, lease)
-    counts = decide(ledger, known.snapshot, criteria, asked.observer, keep)
+    counts = decide(ledger, known.snapshot, criteria, asked.observer, keep, damaged=asked.damaged)
     return Forecast({**counts, **known.effort()}, known.snapshot.listed_at)
 
 
 def preview_known(
-    place: Location, criteria: Sequence[Criterion], ledger: Ledger, *, observer: Observer | None = None
+    place: Location,
+    criteria: Sequence[Criterion],
+    ledger: Ledger,
+    *,
+    observer: Observer | None = None,
+    damaged: Damaged = Damaged.DISCARD,
 ) -> Forecast:
     """Tell what a run would decide on a location as it was listed last. Nothing is asked of any store, or written.
 
@@ -85,4 +92,5 @@ def preview_known(
     """
     compiled = compile_criteria(criteria)
     snapshot = last_snapshot(ledger.engine, place)
-    return Forecast(decide(ledger, snapshot, compiled, observer or Silent()), snapshot.listed_at)
+    counts = decide(ledger, snapshot, compiled, observer or Silent(), damaged=damaged)
+    return Forecast(counts, snapshot.listed_at)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria, criteria_digest
+from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria, criteria_digest
 from dicom_sieve.errors import (
     DicomSieveError,
     IncompleteRunError,
@@ -48,6 +48,7 @@ class Screening(Means):
         output: Where to publish, or None: then nothing is written to any store.
         copies_of: The store again, if what passed is to be copied to the output, too.
         on_begin: Told the run's id once the run is on record.
+        damaged: What becomes of damaged objects.
     """
 
     execution_id: str
@@ -56,6 +57,7 @@ class Screening(Means):
     output: Copies | None = None
     copies_of: Downloads | None = None
     on_begin: Callable[[str], None] = _tell_nobody
+    damaged: Damaged = Damaged.DISCARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,8 @@ class Outcome:
 
     Attributes:
         run_id: In the ledger.
-        counts: ``listed``, ``bytes``, ``passed``, ``discarded`` and ``unread`` objects; ``defects``, by name;
-            ``findings``, one mapping a criterion, by name, over the objects that could be judged; ``series``, by
-            selection; and what the run did to know it: ``added``, ``removed``, ``indexed``, ``reads``, ``bytes_read``.
+        counts: ``listed``, ``bytes``, ``passed``, ``discarded`` and ``unread`` objects; what `Judge.counts` gives; and
+            what the run did to know it: ``added``, ``removed``, ``indexed``, ``reads``, ``bytes_read``.
         manifest: Where it was published, or None.
         report: What was published of it for people, or None.
     """
@@ -80,6 +81,8 @@ class Outcome:
         """Say it in a sentence."""
         passed, listed, whole = self.counts["passed"], self.counts["listed"], self.counts["series"].get("WHOLE", 0)
         sentence = f"{passed:,} of {listed:,} instances passed in {whole:,} whole series"
+        damaged = self.counts.get("damaged", {}).get("passed", 0)
+        sentence += f"; of what passed, {damaged:,} damaged" if damaged else ""
         missing = sum(number for outcome, number in self.counts.get("copies", {}).items() if outcome != "COPIED")
         return f"{sentence}; {missing:,} could not be copied: see copies.parquet" if missing else sentence
 
@@ -112,6 +115,7 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
                 location_id=lease.location_id,
                 criteria=[one.as_given() for one in screening.criteria],
                 criteria_digest=criteria_digest(screening.criteria),
+                damaged=screening.damaged,
                 started_at=screening.clock(),
                 software_version=__version__,
             )
@@ -140,7 +144,8 @@ class _Run:
     def execute(self) -> Outcome:
         known = catch_up(self.screening.store, self.screening, self.ledger, self.lease, on_listed=self._bind)
         keep = recording(self.lease, self.number)
-        results = decide(self.ledger, known.snapshot, self.criteria, self.screening.observer, keep)
+        of_run = self.screening
+        results = decide(self.ledger, known.snapshot, self.criteria, of_run.observer, keep, damaged=of_run.damaged)
         self.ledger.count_anew("decision")
         counts = {**results, **known.effort()}
         seal_rows(self.lease, self.number)

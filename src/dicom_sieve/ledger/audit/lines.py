@@ -38,8 +38,11 @@ RUN_FIELDS = (
     "manifest_digest",
     "failure",
     "sealed_after",
+    "damaged",
 )
 """The fields of a run in the order of their ids, from 1. New ones go to the end."""
+LATER_FIELDS = ("damaged",)
+"""Fields that runs did not have when there were seals already: NULL has no line, as in the seals of old runs."""
 _JSON_FIELDS = ("criteria", "counts")
 _TIME_FIELDS = ("started_at", "finished_at")
 
@@ -71,6 +74,8 @@ def run_lines(connection: sa.Connection, run_number: int, *, state: str | None =
     for row in connection.execute(query.where(run.c.number == run_number)).mappings():
         for number, name in enumerate(RUN_FIELDS, 1):
             value = state if state and name == "state" else row[name]
+            if value is None and name in LATER_FIELDS:
+                continue
             text = _json(value) if name in _JSON_FIELDS else _text(value)
             yield number, f'[{number},"{name}",{text}]'.encode()
 

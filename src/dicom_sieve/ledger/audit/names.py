@@ -72,6 +72,8 @@ class Names:
 
     def _field(self, one: SealedRun, kind: Kind, number: int) -> Damage:
         name = lines.RUN_FIELDS[number - 1] if 0 < number <= len(lines.RUN_FIELDS) else str(number)
+        if name in lines.LATER_FIELDS:  # there is a line where there is a value
+            return Damage(Kind.EDITED, "run", one.number, one.id, name)
         if kind is Kind.ADDED:
             return Damage(kind, "run", one.number)
         if kind is Kind.MISSING or name in _OF_LOCATION:  # a run is not read without its location

@@ -190,13 +190,16 @@ def _headers(dialect: sa.Dialect) -> sa.Select[Any]:
         lines.as_held(dialect, columns.attributes),
         columns.defect,
         columns.patient,
+        columns.damage,
+        columns.unreadable_from,
     ).order_by(columns.id)
 
 
 def _digest(content: Sequence[Any]) -> str:
-    study, series, sop_class, attributes, defect, patient = content
+    study, series, sop_class, attributes, defect, patient, damage, unreadable_from = content
+    later = {"patient": patient, "damage": damage, "unreadable_from": unreadable_from}
     try:
-        return digest_content(study, series, sop_class, _read(attributes), defect, patient=patient)
+        return digest_content(study, series, sop_class, _read(attributes), defect, **later)
     except (ValueError, TypeError):  # no JSON, or not of this kind: like no header
         return ""
 

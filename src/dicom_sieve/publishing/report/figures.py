@@ -9,8 +9,10 @@ from typing import Any
 
 from dicom_sieve.criteria import CompiledCriterion, Finding, Operation, ValueRepresentation
 from dicom_sieve.criteria.values import trim
-from dicom_sieve.ledger.deciding import read_values
+from dicom_sieve.headers import Defect, Extent
+from dicom_sieve.ledger.deciding import read_extent, read_values
 from dicom_sieve.ledger.reporting import DecidedRow
+from dicom_sieve.publishing.report.damaged import DamagedFigures, DamagedTally
 from dicom_sieve.publishing.report.distribution import (
     OTHER,
     Bar,
@@ -39,7 +41,7 @@ PLACEHOLDERS = {ValueRepresentation.DA: "19000101", ValueRepresentation.AS: "000
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How much: patients, studies and series of instances that could be judged, objects and their bytes."""
+    """How much: patients, studies and series, as far as they are known; objects and their bytes."""
 
     patients: int = 0
     studies: int = 0
@@ -106,6 +108,7 @@ class Figures:
         without_patient: Instances that could be judged and of which no patient is known.
         unread: Objects that the run could not read; 0 but for an INCOMPLETE run.
         defects: Objects that could not be judged, by defect.
+        damaged: Objects that are CORRUPT, judged or not; None where of none is known how far it can be trusted.
         judged: Instances that could be, and their series.
         steps: One a criterion.
         criteria: One a criterion.
@@ -120,6 +123,7 @@ class Figures:
     without_patient: int
     unread: int
     defects: Mapping[str, int]
+    damaged: DamagedFigures | None
     judged: Amount
     steps: tuple[Step, ...]
     criteria: tuple[CriterionFigures, ...]
@@ -139,10 +143,10 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Kind:
-    """Headers with the same findings and the same values, or the same defect."""
+    """Headers with the same findings and the same values, that were read as far."""
 
     findings: tuple[Finding, ...]
-    defect: str | None
+    extent: Extent
     values: str
     state: int
     instances: int = 0
@@ -203,29 +207,29 @@ class Tally:
         self._partial: list[str] = []
         self._known: dict[tuple[str, str | None, str], _Kind] = {}
         self._characters = 0
-        self._results: dict[tuple[str | None, tuple[Finding, ...]], list[int]] = {}
+        self._results: dict[tuple[Defect | None, tuple[Finding, ...]], list[int]] = {}
+        self._damaged = DamagedTally(self.criteria)
         self._values = tuple(_Values() for _ in self.criteria)
         self._modified: Counter[str] = Counter()
 
     def add(self, rows: Iterable[DecidedRow]) -> None:
         """Take headers in."""
         known, series_states, studies, patients = self._known, self._series, self._studies, self._patients
-        for study, series, patient, instances, size, defect, findings, values in rows:
-            kind = known.get((findings, defect, values)) or self._meet(findings, defect, values)
+        for study, series, patient, instances, size, extent, findings, values in rows:
+            kind = known.get((findings, extent, values)) or self._meet(findings, extent, values)
             kind.instances += instances
             kind.bytes += size
-            if defect is not None:
-                continue
-            if series is not None:
-                key = hash(series)
-                before = series_states.get(key)
-                if before != kind.state:
-                    series_states[key] = kind.state if before is None else self._change(series, before, kind.state)
+            if series is None:
+                continue  # a defect
+            key = hash(series)
+            before = series_states.get(key)
+            if before != kind.state:
+                series_states[key] = kind.state if before is None else self._change(series, before, kind.state)
             if study is not None:
                 key = hash(study)
                 studies[key] = studies.get(key, False) or kind.state == PASSED
             if patient is None:
-                self._without_patient += instances
+                self._without_patient += instances if kind.findings else 0
             else:
                 key = hash(patient)
                 patients[key] = patients.get(key, False) or kind.state == PASSED
@@ -241,7 +245,10 @@ class Tally:
         self._fold()
         by_state = Counter(self._series.values())
         results = {how: Amount(0, 0, 0, *of) for how, of in self._results.items()}
-        judged = {findings: of for (defect, findings), of in results.items() if defect is None}
+        judged: dict[tuple[Finding, ...], Amount] = {}
+        for (_, findings), of in results.items():
+            if findings:
+                judged[findings] = _add(judged.get(findings, Amount()), of)
         passed = {findings: of for findings, of in judged.items() if set(findings) <= {Finding.MET}}
         selections = dict.fromkeys(("WHOLE", "PARTIAL", "NONE"), 0)
         for number, series in by_state.items():
@@ -262,7 +269,8 @@ class Tally:
             without_patient=self._without_patient,
             unread=listed - _instances(results),
             defects=_by_defect(results),
-            judged=Amount(patients, studies, series, _instances(judged), _bytes(judged)),
+            damaged=self._damaged.figures(),
+            judged=Amount(patients, studies, self._judged_series(by_state), _instances(judged), _bytes(judged)),
             steps=tuple(self._steps(judged, by_state)),
             criteria=tuple(self._criterion(place, judged, min_cell) for place in range(len(self.criteria))),
             selections=selections,
@@ -270,13 +278,18 @@ class Tally:
             modified_dates=dict(sorted(self._modified.items())),
         )
 
-    def _meet(self, findings: str, defect: str | None, values: str) -> _Kind:
+    def _judged_series(self, by_state: Mapping[int, int]) -> int:
+        """Count the series of which any instance could be judged."""
+        return sum(series for number, series in by_state.items() if self._states.states[number].depth >= 0)
+
+    def _meet(self, findings: str, extent: str | None, values: str) -> _Kind:
         """Take note of a kind of headers that was not met before, or not lately."""
         self._characters += len(values)
         if len(self._known) >= MOST_REMEMBERED or self._characters > MOST_CHARACTERS:
             self._fold()
         found = tuple(Finding(name) for name in json.loads(findings))
-        kind = self._known[findings, defect, values] = _Kind(found, defect, values, self._states.of(found))
+        state = self._states.of(found)
+        kind = self._known[findings, extent, values] = _Kind(found, read_extent(extent), values, state)
         return kind
 
     def _change(self, series: str, before: int, more: int) -> int:
@@ -290,11 +303,13 @@ class Tally:
     def _fold(self) -> None:
         """Add up what is remembered."""
         for kind in self._known.values():
-            result = self._results.setdefault((kind.defect, kind.findings), [0, 0])
+            result = self._results.setdefault((kind.extent.defect, kind.findings), [0, 0])
             result[0] += kind.instances
             result[1] += kind.bytes
-            if kind.defect is None:
-                attributes = read_values(kind.values, self.tags)
+            attributes = read_values(kind.values, self.tags)
+            self._damaged.add(kind.extent, attributes, kind.findings, kind.instances)
+            if kind.findings:
+                attributes = kind.extent.trusted(attributes)
                 for criterion, finding, values in zip(self.criteria, kind.findings, self._values, strict=True):
                     values.add(criterion, attributes.get(criterion.attribute.hex_tag, ()), kind.instances, finding)
                 if self._is_dated:
@@ -305,7 +320,7 @@ class Tally:
 
     def _steps(self, judged: Mapping[tuple[Finding, ...], Amount], by_state: Mapping[int, int]) -> Iterator[Step]:
         """Go through the criteria in their order."""
-        left, series = _instances(judged), sum(by_state.values())
+        left, series = _instances(judged), self._judged_series(by_state)
         for place in range(len(self.criteria)):
             instances, whole, mixed = Counter[Finding](), Counter[Finding](), 0
             for findings, amount in judged.items():
@@ -352,8 +367,13 @@ def _see(criterion: CompiledCriterion, texts: Sequence[str]) -> _Seen:
     )
 
 
-def _by_defect(results: Mapping[tuple[str | None, tuple[Finding, ...]], Amount]) -> dict[str, int]:
-    return dict(sorted((defect, of.instances) for (defect, _), of in results.items() if defect is not None))
+def _by_defect(results: Mapping[tuple[Defect | None, tuple[Finding, ...]], Amount]) -> dict[str, int]:
+    """Give the objects that could not be judged, by defect."""
+    return dict(sorted((str(defect), of.instances) for (defect, findings), of in results.items() if not findings))
+
+
+def _add(one: Amount, other: Amount) -> Amount:
+    return Amount(instances=one.instances + other.instances, bytes=one.bytes + other.bytes)
 
 
 def _instances(amounts: Mapping[Any, Amount]) -> int:

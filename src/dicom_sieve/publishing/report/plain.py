@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dicom_sieve.ledger.reporting import Reason as SeriesReason
 from dicom_sieve.publishing.report.attrition import mermaid_of
 from dicom_sieve.publishing.report.distribution import Bar
 from dicom_sieve.publishing.report.report import Report
@@ -39,13 +40,14 @@ def as_json(report: Report) -> str:
         "without_patient": figures.without_patient,
         "unread": figures.unread,
         "defects": figures.defects,
+        **({} if figures.damaged is None else {"damaged": asdict(figures.damaged)}),
         "attrition": [asdict(step) for step in figures.steps],
         "series": {
             "selections": figures.selections,
             "partial": [
                 {
                     "series_instance_uid": one.series_instance_uid,
-                    "reasons": [{"findings": findings, "instances": count} for findings, count in one.reasons],
+                    "reasons": [_as_json(reason) for reason in one.reasons],
                 }
                 for one in report.partial
             ],
@@ -55,6 +57,11 @@ def as_json(report: Report) -> str:
         "min_cell": report.min_cell,
     }
     return json.dumps(content, indent=2) + "\n"
+
+
+def _as_json(reason: SeriesReason) -> dict[str, Any]:
+    """Give it with its defect only where it has one."""
+    return {name: value for name, value in reason._asdict().items() if name != "defect" or value is not None}
 
 
 def as_markdown(report: Report) -> str:
@@ -73,6 +80,7 @@ def cite(report: Report) -> dict[str, Any]:
         "started_at": run.started_at.isoformat(),
         "software": {"name": "dicom-sieve", "version": run.software_version},
         "criteria_digest": run.criteria_digest,
+        **({} if run.damaged is None else {"damaged": run.damaged}),
         "manifest": {"uri": run.manifest_uri, "digest": run.manifest_digest} if run.manifest_uri else None,
     }
 
@@ -118,6 +126,8 @@ def _markdown(report: Report) -> Iterator[str]:
     ]
     yield from _table(("", "patients", "studies", "series", "instances", "size"), rows)
     yield from (describe_patients(figures.without_patient), "")
+    if report.damaged:
+        yield from (report.damaged, "")
     yield from ("## Attrition", "", "```mermaid", mermaid_of(report), "```", "", "## Reasons to discard")
     reasons = reasons_to_discard(report.criteria, [one.findings for one in figures.criteria], figures.defects)
     yield from _table(("reason", "", "objects"), reasons)
@@ -139,13 +149,16 @@ def _markdown(report: Report) -> Iterator[str]:
     yield from ("", "## How to cite", "", inert_markdown(citation(report)))
 
 
-def why_partial(reasons: Iterable[tuple[Sequence[str], int]]) -> str:
+def why_partial(reasons: Iterable[SeriesReason]) -> str:
     """Say what became of a series' instances: ``3 passed; 2 criterion 1: NOT_MET``."""
-    return "; ".join(f"{count:,} {describe_findings(findings)}" for findings, count in reasons)
+    return "; ".join(f"{reason.instances:,} {describe_findings(reason.findings, reason.defect)}" for reason in reasons)
 
 
 def citation(report: Report) -> str:
     """Say what others need to find this result again."""
     run = report.run
     manifest = f", manifest SHA-256 {run.manifest_digest}" if run.manifest_digest else ""
-    return f"dicom-sieve {run.software_version}, run {run.id}, criteria SHA-256 {run.criteria_digest}{manifest}."
+    damaged = ", damaged objects judged" if run.damaged else ""
+    return (
+        f"dicom-sieve {run.software_version}, run {run.id}, criteria SHA-256 {run.criteria_digest}{damaged}{manifest}."
+    )

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria
+from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria
 from dicom_sieve.errors import NothingToReportError
 from dicom_sieve.ledger import RecordedRun, RunRow
-from dicom_sieve.ledger.reporting import Duplicates, count_duplicates, decided_headers, findings_of_series
+from dicom_sieve.ledger.reporting import Duplicates, Reason, count_duplicates, decided_headers, findings_of_series
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing.report.figures import Figures, Tally
-from dicom_sieve.publishing.report.words import warnings_of
+from dicom_sieve.publishing.report.words import describe_damaged, warnings_of
 
 MIN_CELL = 5
 """Fewer instances than this are not told apart in a distribution."""
@@ -23,11 +23,11 @@ class PartialSeries:
 
     Attributes:
         series_instance_uid: Which.
-        reasons: Findings, one a criterion, and of how many instances; the most first.
+        reasons: What came of its instances, the most frequent first.
     """
 
     series_instance_uid: str
-    reasons: tuple[tuple[tuple[str, ...], int], ...]
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,11 @@ class Report:
     def warnings(self) -> list[str]:
         """What is worth a look before the result is trusted."""
         return warnings_of(self.criteria, self.figures)
+
+    @property
+    def damaged(self) -> str | None:
+        """What became of damaged objects, in sentences; None where of none is known how far it can be trusted."""
+        return describe_damaged(self.figures.damaged, is_judged=self.run.damaged == Damaged.JUDGE)
 
 
 def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapping[str, Any] | None = None) -> Report:

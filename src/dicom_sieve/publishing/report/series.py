@@ -11,7 +11,8 @@ class SeriesState:
     """What is known of a series.
 
     Attributes:
-        depth: How many criteria in their order its farthest instance met, up to the first that it did not.
+        depth: How many criteria in their order its farthest instance met, up to the first that it did not; -1 where
+            none of them could be judged.
         by: By which findings the instances that came as far fell out; none where one passed.
         fell: Whether any instance did not pass.
     """
@@ -21,6 +22,7 @@ class SeriesState:
     fell: bool
 
 
+_UNJUDGED = SeriesState(-1, frozenset(), fell=True)
 PASSED = 0
 """The state of a series all of whose instances passed."""
 
@@ -39,7 +41,9 @@ class SeriesStates:
         self._merged: dict[tuple[int, int], int] = {}
 
     def of(self, findings: Sequence[Finding]) -> int:
-        """Give the state of a series all of whose instances have these findings."""
+        """Give the state of a series all of whose instances have these findings; none: they could not be judged."""
+        if not findings:
+            return self._number(_UNJUDGED)
         for depth, finding in enumerate(findings):
             if finding is not Finding.MET:
                 return self._number(SeriesState(depth, frozenset({finding}), fell=True))

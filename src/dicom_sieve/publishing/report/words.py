@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from dicom_sieve.criteria import CompiledCriterion, Finding
 from dicom_sieve.headers import Defect
+from dicom_sieve.publishing.report.damaged import DamagedFigures
 from dicom_sieve.publishing.report.figures import PLACEHOLDERS, CriterionFigures, Figures
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -48,6 +49,10 @@ def warnings_of(criteria: Sequence[CompiledCriterion], figures: Figures) -> list
     warnings = []
     if figures.unread:
         warnings.append(f"{counted(figures.unread, 'object')} could not be read: the run is INCOMPLETE.")
+    if figures.damaged is not None and (passed := figures.damaged.passed):
+        warnings.append(
+            f"{counted(passed, 'instance')} that passed {_are(passed)} damaged: what opens {_them(passed)} may fail."
+        )
     for number, (criterion, of) in enumerate(zip(criteria, figures.criteria, strict=True), 1):
         warnings.extend(f"Criterion {number}: {text}" for text in _warnings_of(criterion, of))
     for name, instances in figures.modified_dates.items():
@@ -71,10 +76,24 @@ def _warnings_of(criterion: CompiledCriterion, figures: CriterionFigures) -> Ite
         yield "no instance meets it."
 
 
-def describe_findings(findings: Sequence[str]) -> str:
-    """Say what was found on an instance, by criterion: ``criterion 2: NOT_MET``."""
+def describe_findings(findings: Sequence[str], defect: str | None = None) -> str:
+    """Say what was found on an instance, by criterion: ``criterion 2: NOT_MET``; where it has a defect, also that."""
     missed = [f"criterion {number}: {name}" for number, name in enumerate(findings, 1) if name != Finding.MET]
-    return ", ".join(missed) or "passed"
+    found = ", ".join(missed) or ("passed" if findings else "not judged")
+    return f"{found}, {defect}" if defect else found
+
+
+def describe_damaged(damaged: DamagedFigures | None, *, is_judged: bool) -> str | None:
+    """Say how many objects are damaged, of how many all that was asked lies before that, and what became of them."""
+    if damaged is None:
+        return None
+    how_many = (
+        f"{counted(damaged.objects, 'object')} {_are(damaged.objects)} CORRUPT, "
+        f"of which {damaged.all_before:,} with all that was asked before the damage."
+    )
+    if not is_judged:
+        return f"{how_many} Damaged objects were discarded."
+    return f"{how_many} Damaged objects were judged by what lies before the damage: {damaged.passed:,} passed."
 
 
 def describe_patients(without: int) -> str:
@@ -119,6 +138,14 @@ def enumerate_all(texts: Sequence[str], most: int = 10) -> str:
 
 def _have(number: int) -> str:
     return "has" if number == 1 else "have"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
 
 
 def _say(number: int) -> str:
