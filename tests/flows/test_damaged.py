@@ -44,7 +44,7 @@ def test_are_judged_in_a_run_that_asks_for_it_alone(
         assert prefect.state(run) == ("Completed", "2 of 13 instances passed in 1 whole series")
     assert prefect.state(judging) == (
         "Completed",
-        "5 of 13 instances passed in 3 whole series; of what passed, 3 damaged",
+        "5 of 13 instances passed in 3 whole series; damaged instances among them: 3",
     )
     assert prefect.flow_run(judging)["parameters"]["damaged"] == "JUDGE"
     said = dict(sql(served_ledger, "SELECT id, damaged FROM run"))

@@ -48,6 +48,8 @@ class Forecast:
         counts = self.counts
         passed, listed, whole = counts["passed"], counts["listed"], counts["series"].get("WHOLE", 0)
         sentence = f"Preview: {passed:,} of {listed:,} instances would pass in {whole:,} whole series"
+        damaged = counts.get("damaged", {}).get("passed", 0)
+        sentence += f"; damaged instances among them: {damaged:,}" if damaged else ""
         return f"{sentence}; objects that are not read: {counts['unread']:,}" if counts["unread"] else sentence
 
 

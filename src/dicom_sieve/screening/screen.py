@@ -82,7 +82,7 @@ class Outcome:
         passed, listed, whole = self.counts["passed"], self.counts["listed"], self.counts["series"].get("WHOLE", 0)
         sentence = f"{passed:,} of {listed:,} instances passed in {whole:,} whole series"
         damaged = self.counts.get("damaged", {}).get("passed", 0)
-        sentence += f"; of what passed, {damaged:,} damaged" if damaged else ""
+        sentence += f"; damaged instances among them: {damaged:,}" if damaged else ""
         missing = sum(number for outcome, number in self.counts.get("copies", {}).items() if outcome != "COPIED")
         return f"{sentence}; {missing:,} could not be copied: see copies.parquet" if missing else sentence
 
