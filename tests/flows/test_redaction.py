@@ -138,7 +138,7 @@ class TestTheContractsSchema:
 
         assert schema["additionalProperties"] is False
         assert schema["required"] == ["input_s3_parameters", "criteria"]
-        assert [schema["properties"][name]["position"] for name in schema["properties"]] == [0, 1, 2, 3]
+        assert [schema["properties"][name]["position"] for name in schema["properties"]] == [0, 1, 2, 3, 4]
 
     def test_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
         schema = contract_schema().model_dump()
@@ -146,7 +146,7 @@ class TestTheContractsSchema:
         for model in ("InputS3Parameters", "Criterion"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 13
+        assert len(fields) == 14
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name

@@ -59,8 +59,9 @@ def _headers(connection: sa.Connection) -> tuple[dict[str | None, str], list[lis
     patients = defaultdict[str, list[str]](list)
     of = header.c
     columns = (of.study_instance_uid, of.series_instance_uid, of.sop_class_uid, of.attributes, of.defect)
-    for digest, patient, *content in connection.execute(sa.select(of.digest, of.patient, *columns)):
-        contents[digest] = digest_content(*content, patient=None)
+    query = sa.select(of.digest, of.patient, of.damage, of.unreadable_from, *columns)
+    for digest, patient, damage, tag, *content in connection.execute(query):
+        contents[digest] = digest_content(*content, patient=None, damage=damage, unreadable_from=tag)
         if patient is not None:
             patients[patient].append(contents[digest])
     return contents, list(patients.values())
@@ -79,6 +80,8 @@ def _queries(numbers: Any) -> Iterator[tuple[str, sa.Select[Any]]]:
             header.c.sop_class_uid,
             header.c.attributes,
             header.c.defect,
+            header.c.damage,
+            header.c.unreadable_from,
         ),
     )
     yield (
@@ -107,6 +110,7 @@ def _queries(numbers: Any) -> Iterator[tuple[str, sa.Select[Any]]]:
             run.c.software_version,
             run.c.manifest_uri,
             run.c.failure,
+            run.c.damaged,
         )
         .select_from(run.join(location))
         .where(of_runs),

@@ -57,6 +57,8 @@ def test_holds_every_object_and_verdict(ledger: Ledger) -> None:
         "UPDATE object SET removed_in = added_in WHERE key = '3'",
         "UPDATE header SET attributes = '{}' WHERE defect IS NULL",
         "UPDATE header SET patient = 'one' WHERE defect IS NULL",
+        "UPDATE header SET damage = 'CUT' WHERE defect IS NOT NULL",
+        "UPDATE header SET unreadable_from = '00280010' WHERE defect IS NULL",
         "INSERT INTO decision SELECT run_number, header_id + 1000, verdict, findings FROM decision LIMIT 1",
         "UPDATE location SET prefix = 'elsewhere/'",
     ],
@@ -67,9 +69,7 @@ def test_shows_an_edit(other: Ledger, edit: str) -> None:
     with other.engine.connect() as connection:
         connection.execute(sa.text("PRAGMA foreign_keys = OFF"))
         connection.execute(
-            sa.text(
-                "INSERT INTO header SELECT id + 1000, digest || 'x', NULL, NULL, NULL, '{}', NULL, NULL FROM header"
-            )
+            sa.text("INSERT INTO header (id, digest, attributes) SELECT id + 1000, digest || 'x', '{}' FROM header")
         )
         connection.commit()
         with_headers = export(other)

@@ -23,6 +23,8 @@ INSTANCE_COLUMNS = [
     "verdict",
     "findings",
     "defect",
+    "damage",
+    "unreadable_from",
 ]
 
 
