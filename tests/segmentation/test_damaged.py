@@ -1,8 +1,10 @@
 """What is damaged and passed all the same is computed on, or refused in words; it never fails again and again."""
 
+import io
 import random
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from dicom_sieve import Ledger, open_ledger
@@ -42,6 +44,7 @@ def damaged_header() -> Header:
     return made_header("1.5.1", {MODALITY: ("CT",)}, ROWS, Damage.CONTRADICTORY)
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(12))
 def test_is_refused_in_words_wherever_pydicom_cannot_read_it(ledger: Ledger, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -58,6 +61,18 @@ def test_is_refused_in_words_wherever_pydicom_cannot_read_it(ledger: Ledger, tmp
 
     assert series.state in ("COMPLETED", "REFUSED"), series.failure
     assert (series.state == "REFUSED") == (series.failure is not None)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("keyword", ["PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope"])
+def test_is_refused_in_words_where_a_number_is_none(ledger: Ledger, tmp_path: Path, keyword: str) -> None:
+    value = pydicom.dcmread(io.BytesIO(SLICES[1])).get_item(keyword).value
+    store = SimulatedStore({"1": SLICES[0], "2": SLICES[1].replace(value, b"x" * len(value)), "3": SLICES[2]})
+    headers = {key: made_header("1.5.1", {MODALITY: ("CT",)}) for key in store.objects()} | {"2": damaged_header()}
+
+    series = computed(ledger, store, headers, tmp_path / "results")
+
+    assert series.state == "REFUSED", series.failure
 
 
 def test_is_refused_where_it_breaks_what_computes(ledger: Ledger, tmp_path: Path) -> None:
