@@ -11,6 +11,9 @@ from dicom_sieve.errors import SettingsError
 
 KIB = 1024
 MIB = 1024 * KIB
+_ENDPOINT = r"([A-Za-z0-9.*-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+_ENDPOINTS = rf"^\s*$|^\s*{_ENDPOINT}(\s*,\s*{_ENDPOINT})*\s*$"
+"""Some hosts, each with a port or without; ``*`` stands for any text."""
 
 
 def _default_database() -> SecretStr:
@@ -86,6 +89,18 @@ class Settings(BaseSettings):
             description="Elements that an unusual object may have, those in items included; more is TOO_LARGE.",
         ),
     ] = 50_000
+
+    allowed_endpoints: Annotated[
+        str,
+        Field(pattern=_ENDPOINTS, description="Endpoints that may be asked, as host or host:port. Empty: any."),
+    ] = ""
+    default_chain_endpoints: Annotated[
+        str,
+        Field(
+            pattern=_ENDPOINTS,
+            description="Endpoints beside AWS that requests without credentials may name: they get this machine's own.",
+        ),
+    ] = ""
 
     @field_validator("task_runner")
     @classmethod
