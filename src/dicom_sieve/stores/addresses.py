@@ -55,6 +55,8 @@ def read_literal(host: str) -> IpAddress | None:
 def is_of_this_machine(address: IpAddress) -> bool:
     """Tell whether an address is one of this machine's own; nothing is sent for that."""
     plain = next(iter(_within(address)), address)
+    if plain.is_loopback:
+        return True
     family = socket.AF_INET if plain.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

@@ -110,7 +110,8 @@ class EndpointRules:
             RefusedEndpointError: One of them may not.
             OSError: The host has none.
         """
-        found = addresses_of(host, port)
+        literal = read_literal(host)
+        found = addresses_of(host, port) if literal is None else (str(literal),)
         for text in found:
             address = read_literal(text)
             if address is None or (reason := forbidden(address)):

@@ -40,9 +40,8 @@ class Relay:
         self._targets: dict[bytes, _Target] = {}
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        server = self._loop.run_until_complete(self._loop.create_server(lambda: _Asking(self), "127.0.0.1", 0))
-        self.port: int = server.sockets[0].getsockname()[1]
         threading.Thread(target=self._loop.run_forever, name="relay", daemon=True).start()
+        self.port: int = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
     def way_to(self, target: _Target) -> str:
         """Give the URL of a proxy that leads to a target alone."""
@@ -56,6 +55,11 @@ class Relay:
         task = self._loop.create_task(self._open(head, asking))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _listen(self) -> int:
+        server = await self._loop.create_server(lambda: _Asking(self), "127.0.0.1", 0)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
 
     async def _open(self, head: bytes, asking: "_Asking") -> None:
         target = self._find(head)
