@@ -27,7 +27,7 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 def main() -> None:
     """Do what is asked on stdin."""
-    from dicom_sieve.cli.places import open_input  # noqa: PLC0415 - S3 clients are slow to import
+    from dicom_sieve.cli.places import open_input
 
     asked = json.load(sys.stdin)
     socket.getaddrinfo = Resolver({name: [addresses] for name, addresses in asked["names"].items()})
