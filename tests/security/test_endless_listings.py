@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,10 @@ class TestADeepDirectory:
         os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=there))
         os.close(there)
 
-        assert [info.key for info in DirectoryStore(tmp_path).list()] == ["d/" * depth + "file"]
+        try:
+            assert [info.key for info in DirectoryStore(tmp_path).list()] == ["d/" * depth + "file"]
+        finally:  # Python's own way to remove it is recursive
+            subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
 
     def test_that_is_deeper_than_a_path_may_be_is_an_error(self, tmp_path: Path) -> None:
         there = os.open(tmp_path, os.O_RDONLY)

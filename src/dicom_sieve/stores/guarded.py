@@ -81,8 +81,9 @@ def find_way(endpoint: str, rules: EndpointRules, *, is_aws: bool) -> "ClientCon
     """
     host, port = place_of(endpoint)
     is_trusted = is_aws or rules.trusts(host, port)
-    is_http = endpoint.lower().startswith("http:")
-    if get_environ_proxies(endpoint):
+    scheme = endpoint.partition(":")[0].lower()
+    is_http = scheme == "http"
+    if get_environ_proxies(endpoint).get(scheme):
         return {"allow_http": is_http} if is_trusted else None
     if is_http:
         return {"allow_http": True, "proxy_url": _url(_answering(rules.resolve(host, port), port), port)}
