@@ -55,6 +55,7 @@ def main() -> None:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ACCESS_KEY_ID": KEY_ID,  # of what follows a run: its credentials are not stored
         "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS": s3.partition("://")[2],
     }
     then = FOLDER / "then.json"
     then.write_text(

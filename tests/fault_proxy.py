@@ -17,6 +17,8 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.request_target import path_of
+
 
 class Fault(Enum):
     """What may happen to a request."""
@@ -87,7 +89,7 @@ class Message:
 
     @property
     def path(self) -> str:
-        return self.start.split(" ")[1]
+        return path_of(self.start.split(" ")[1])
 
 
 @dataclass

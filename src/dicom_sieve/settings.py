@@ -1,5 +1,6 @@
 """The settings of a deployment, from the environment: prefix ``DICOM_SIEVE_``."""
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +12,7 @@ from dicom_sieve.errors import SettingsError
 
 KIB = 1024
 MIB = 1024 * KIB
+_ENDPOINT = re.compile(r"([A-Za-z0-9.*-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 def _default_database() -> SecretStr:
@@ -86,6 +88,26 @@ class Settings(BaseSettings):
             description="Elements that an unusual object may have, those in items included; more is TOO_LARGE.",
         ),
     ] = 50_000
+
+    allowed_endpoints: Annotated[
+        str,
+        Field(description="Endpoints that may be asked, as host or host:port, with commas. Empty: any."),
+    ] = ""
+    default_chain_endpoints: Annotated[
+        str,
+        Field(
+            description="Endpoints beside AWS that requests without credentials may name: they get this machine's own.",
+        ),
+    ] = ""
+
+    @field_validator("allowed_endpoints", "default_chain_endpoints")
+    @classmethod
+    def _are_hosts(cls, endpoints: str) -> str:
+        if endpoints.strip() and not all(_ENDPOINT.fullmatch(endpoint.strip()) for endpoint in endpoints.split(",")):
+            raise ValueError(
+                "accepted: hosts, each with a port or without, and commas between, as minio.org:9000,*.local"
+            )
+        return endpoints
 
     @field_validator("task_runner")
     @classmethod

@@ -24,6 +24,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]
         "DICOM_SIEVE_SHARD_OBJECTS": str(SHARD_OBJECTS),
         "AWS_ACCESS_KEY_ID": planted.CHAIN.key_id,
         "AWS_SECRET_ACCESS_KEY": planted.CHAIN.access_key,
+        "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS": "127.0.0.1",
     }
     with prefect_server(home) as server, server.serving(SERVE, "serve.log", **environment):
         yield server

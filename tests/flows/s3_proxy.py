@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
+from tests.request_target import path_of
+
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length", "host", "content-encoding"}
 
 
@@ -85,13 +87,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         proxy: S3Proxy = self.server.proxy  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        asked = Asked(self.command, self.path, self.headers.get("Authorization", ""))
+        asked = Asked(self.command, path_of(self.path), self.headers.get("Authorization", ""))
         proxy.requests.append(asked)
         if answer := proxy.rule(asked):
             self._send(answer.status, {"Content-Type": "application/xml"}, answer.body())
             return
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
-        given = self.server.client.request(self.command, self.path, headers=headers, content=body)  # type: ignore[attr-defined]
+        given = self.server.client.request(self.command, path_of(self.path), headers=headers, content=body)  # type: ignore[attr-defined]
         self._send(given.status_code, dict(given.headers), given.content)
 
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _answer  # noqa: N815 - the names that http.server calls

@@ -21,6 +21,11 @@ MISSING = "output_s3_parameters: missing; accepted: bucket, region, and optional
 AS_TEXT = 'a text would be stored; accepted: {"$ref": "<block id>"}, or none'
 
 
+@pytest.fixture(autouse=True)
+def _endpoint_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS", "127.0.0.1:9")
+
+
 class TestReading:
     @pytest.mark.parametrize("credentials", [{}, {"credentials": None}])
     def test_gives_the_location_whose_runs_are_waited_for(self, credentials: dict[str, Any]) -> None:

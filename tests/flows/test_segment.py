@@ -40,6 +40,7 @@ def environment(server: S3Server) -> dict[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": server.credentials.key_id,
         "AWS_SECRET_ACCESS_KEY": server.credentials.access_key,
+        "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS": server.endpoint.partition("://")[2],
     }
 
 

@@ -1,5 +1,6 @@
 """An HTTP server that answers by a script: real sockets, so that real clients meet what a test wants them to meet."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from dicom_sieve.stores import Patience, S3Access, S3Store, StaticCredentials
+from tests.request_target import path_of
 
 AT_ONCE = Patience(first_pause_seconds=0.0)
 """Repeats without a pause: what is tested is whether, not when."""
@@ -75,8 +77,8 @@ def error(status: int, code: str) -> Answer:
 
 
 @contextmanager
-def serve() -> Iterator[ScriptedServer]:
-    """Run a scripted server on a free port of this machine."""
+def serve(tls: ssl.SSLContext | None = None) -> Iterator[ScriptedServer]:
+    """Run a scripted server on a free port of this machine, by https where it has a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -84,7 +86,7 @@ def serve() -> Iterator[ScriptedServer]:
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = script.take(Request(self.command, self.path, headers))
+            answer = script.take(Request(self.command, path_of(self.path), headers))
             self.close_connection = True
             if answer.status:
                 self.send_response(answer.status)
@@ -103,7 +105,9 @@ def serve() -> Iterator[ScriptedServer]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    script = ScriptedServer(f"http://127.0.0.1:{server.server_port}")
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    script = ScriptedServer(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

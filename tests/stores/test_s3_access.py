@@ -82,6 +82,7 @@ class TestNoEndpoint:
         store = S3Store(S3Access("bucket", "eu-west-1", None, StaticCredentials("key-id", "access-key")))
 
         assert store._boto3.meta.endpoint_url == "https://s3.eu-west-1.amazonaws.com"
+        assert store._obstore is not None
         assert store._obstore.config.get("endpoint") == "https://s3.eu-west-1.amazonaws.com"
         assert store.location.endpoint == "https://s3.amazonaws.com"
 

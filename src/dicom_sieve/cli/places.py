@@ -1,5 +1,6 @@
 """From a URI on the command line to a store."""
 
+import os
 from pathlib import Path
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from dicom_sieve.cli.options import SCHEME
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import DefaultChain, DirectoryStore, Inventory, Patience, S3Access, S3Store, check_endpoint
+from dicom_sieve.stores import DefaultChain, DirectoryStore, EndpointRules, Inventory, Patience, S3Access, S3Store
 
 Place = DirectoryStore | S3Store
 INVENTORY = "--inventory"
@@ -43,7 +44,10 @@ def _open(uri: str, endpoint: str | None, region: str, name: str) -> Place:
     bucket, _, prefix = uri.removeprefix(SCHEME).partition("/")
     if not bucket:
         raise typer.BadParameter(f"{uri} names no bucket; accepted: s3://bucket/prefix", param_hint=name)
-    if endpoint and (wrong := check_endpoint(endpoint)):
+    settings = load_settings()
+    rules, asked = EndpointRules.from_settings(settings, os.environ.get("PREFECT_API_URL")), endpoint or None
+    # Whoever types a command sends credentials of their own: their word is enough.
+    if wrong := rules.find_problem(asked, region, uses_default_chain=False):
         raise InvalidRequestError((f"--endpoint: {wrong}",))
-    patience = Patience.from_settings(load_settings())
-    return S3Store(S3Access(bucket, region, (endpoint or "").rstrip("/") or None, DefaultChain(), patience), prefix)
+    url = asked and asked.rstrip("/")
+    return S3Store(S3Access(bucket, region, url, DefaultChain(), Patience.from_settings(settings), rules), prefix)

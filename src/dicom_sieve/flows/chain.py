@@ -15,9 +15,10 @@ from prefect.events.schemas.events import ResourceSpecification
 
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.names import CLEAN, RUN_COMPLETED, SEGMENT
-from dicom_sieve.flows.request import read_location
+from dicom_sieve.flows.request import read_location, rules_of
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Outcome
+from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import Patience
 
 LOCATIONS = ("input_s3_parameters", "output_s3_parameters")
@@ -54,13 +55,13 @@ def read_then_segment(given: Any) -> tuple[Location, Mapping[str, Any]]:
     if not isinstance(given, dict):
         raise InvalidRequestError((f"a value of type {type(given).__name__}; accepted: {' and '.join(LOCATIONS)}",))
     problems = [f"{name}: not known; accepted: {' and '.join(LOCATIONS)}" for name in given if name not in LOCATIONS]
-    stores = {}
+    stores, rules = {}, rules_of(load_settings())
     for name in LOCATIONS:
         one = given.get(name)
         if isinstance(one, dict) and isinstance(one.get("credentials"), str):
             problems.append(f'{name}.credentials: a text would be stored; accepted: {{"$ref": "<block id>"}}, or none')
         else:
-            stores[name] = read_location(one, name, Patience(), problems)
+            stores[name] = read_location(one, name, Patience(), problems, rules)
     source = stores.get(LOCATIONS[0])
     if problems or source is None:
         raise InvalidRequestError(tuple(problems))

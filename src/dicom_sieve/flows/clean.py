@@ -18,7 +18,7 @@ from dicom_sieve.flows.names import CLEAN
 from dicom_sieve.flows.observer import observing
 from dicom_sieve.flows.parameters import Publish, RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
-from dicom_sieve.flows.request import Request, read_request
+from dicom_sieve.flows.request import Request, read_request, rules_of
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.lineage import following
 from dicom_sieve.publishing.report import make_report
@@ -58,7 +58,7 @@ def clean_dicom(
 
 def _do(given: RawParameters, flow_run_id: str, logger: RunLogger) -> State[None]:
     settings = load_settings()
-    request = read_request(given, Patience.from_settings(settings))
+    request = read_request(given, Patience.from_settings(settings), rules_of(settings))
     if request.preview:
         return _preview(request, settings, logger)
     return _screen(request, settings, flow_run_id, logger)

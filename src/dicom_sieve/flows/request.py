@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from prefect.blocks.core import Block
+from prefect.settings import PREFECT_API_URL
 from prefect_aws import AwsCredentials
 from pydantic import ValidationError
 
@@ -12,8 +13,10 @@ from dicom_sieve.criteria import Criterion, Damaged
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.parameters import RUN_ID, Publish, RawParameters, S3Parameters
+from dicom_sieve.settings import Settings
 from dicom_sieve.stores import (
     DefaultChain,
+    EndpointRules,
     GivesSession,
     Inventory,
     Patience,
@@ -21,8 +24,10 @@ from dicom_sieve.stores import (
     S3Store,
     StaticCredentials,
     address_of_manifest,
-    check_endpoint,
 )
+
+ANY_ENDPOINT = EndpointRules()
+"""Any may be asked that is not forbidden always, none but AWS by the default chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +68,18 @@ class SegmentationRequest:
     output: S3Store
 
 
-def read_request(parameters: RawParameters, patience: Patience) -> Request:
+def rules_of(settings: Settings) -> EndpointRules:
+    """Say which endpoints requests may name: never Prefect's server, nor the ledger's."""
+    return EndpointRules.from_settings(settings, PREFECT_API_URL.value())
+
+
+def read_request(parameters: RawParameters, patience: Patience, rules: EndpointRules = ANY_ENDPOINT) -> Request:
     """Read the parameters of a run.
 
     Args:
         parameters: As they were given.
         patience: How long the stores are waited for.
+        rules: Which endpoints may be asked.
 
     Raises:
         InvalidRequestError: Every problem, one line each; no line quotes credentials.
@@ -76,12 +87,12 @@ def read_request(parameters: RawParameters, patience: Patience) -> Request:
     problems: list[str] = []
     place = _as_mapping(parameters.get("input_s3_parameters"))
     uri = None if place is None else place.pop("inventory", None)
-    store = read_location(place, "input_s3_parameters", patience, problems)
+    store = read_location(place, "input_s3_parameters", patience, problems, rules)
     inventory = None if uri is None else _read_inventory(uri, store, problems)
     output, publish = None, Publish.MANIFEST
     if parameters.get("output_s3_parameters") is not None:
         location, publish = _without_publish(parameters["output_s3_parameters"], problems)
-        output = read_location(location, "output_s3_parameters", patience, problems)
+        output = read_location(location, "output_s3_parameters", patience, problems, rules)
     criteria, wrong = read_criteria(parameters.get("criteria"))
     problems.extend(wrong)
     preview = parameters.get("preview", False)
@@ -121,20 +132,26 @@ def _without_publish(given: Any, problems: list[str]) -> tuple[Any, Publish]:
         return location, Publish.MANIFEST
 
 
-def read_segmentation(parameters: RawParameters, patience: Patience) -> SegmentationRequest:
+def read_segmentation(
+    parameters: RawParameters, patience: Patience, rules: EndpointRules = ANY_ENDPOINT
+) -> SegmentationRequest:
     """Read the parameters of a run of ``segment-series``; see `read_request`."""
     problems: list[str] = []
     run_id = parameters.get("run_id")
     if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
         problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
-    source = read_location(parameters.get("input_s3_parameters"), "input_s3_parameters", patience, problems)
-    output = read_location(parameters.get("output_s3_parameters"), "output_s3_parameters", patience, problems)
+    source, output = (
+        read_location(parameters.get(name), name, patience, problems, rules)
+        for name in ("input_s3_parameters", "output_s3_parameters")
+    )
     if problems or source is None or output is None:
         raise InvalidRequestError(tuple(problems))
     return SegmentationRequest(str(run_id), source, output)
 
 
-def read_location(given: Any, field: str, patience: Patience, problems: list[str]) -> S3Store | None:
+def read_location(
+    given: Any, field: str, patience: Patience, problems: list[str], rules: EndpointRules = ANY_ENDPOINT
+) -> S3Store | None:
     """Read where objects lie and how to reach them; what is wrong with it is added to the problems."""
     given = _as_mapping(given)
     if given is None:
@@ -146,12 +163,21 @@ def read_location(given: Any, field: str, patience: Patience, problems: list[str
     except ValidationError as error:
         problems.extend(describe_validation(error, field, S3Parameters))
         return None
-    if location.endpoint and (wrong := check_endpoint(location.endpoint)):
-        problems.append(f"{field}.endpoint: {wrong}")
     if credentials is None:
         return None
     endpoint = (location.endpoint or "").rstrip("/") or None
-    return S3Store(S3Access(location.bucket, location.region, endpoint, credentials, patience), location.prefix)
+    is_ours = _uses_default_chain(credentials)
+    if wrong := rules.find_problem(endpoint, location.region, uses_default_chain=is_ours):
+        problems.append(f"{field}.endpoint: {wrong}")
+        return None
+    return S3Store(S3Access(location.bucket, location.region, endpoint, credentials, patience, rules), location.prefix)
+
+
+def _uses_default_chain(credentials: GivesSession) -> bool:
+    """Tell whether credentials are this machine's own: a block that lacks a key falls back to them."""
+    if isinstance(credentials, AwsCredentials):
+        return not (credentials.aws_access_key_id and credentials.aws_secret_access_key)
+    return isinstance(credentials, DefaultChain)
 
 
 def _as_mapping(given: Any) -> dict[str, Any] | None:

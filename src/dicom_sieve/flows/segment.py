@@ -20,7 +20,7 @@ from dicom_sieve.flows.coat import RunLogger, in_coat
 from dicom_sieve.flows.names import SEGMENT
 from dicom_sieve.flows.parameters import RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
-from dicom_sieve.flows.request import read_segmentation
+from dicom_sieve.flows.request import read_segmentation, rules_of
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.ledger.computing import Series
 from dicom_sieve.ledger.tables import InputState
@@ -60,7 +60,7 @@ def segment_series_of_run(
 def _segment(given: RawParameters, _flow_run_id: str, logger: RunLogger) -> State[None]:
     silence_dicom()
     settings = load_settings()
-    request = read_segmentation(given, Patience.from_settings(settings))
+    request = read_segmentation(given, Patience.from_settings(settings), rules_of(settings))
     with (
         open_ledger(settings.database_url.get_secret_value()) as ledger,
         following(ledger, logger.warning) as follower,

@@ -2,15 +2,17 @@
 
 from dicom_sieve.stores.credentials import DefaultChain, GivesSession, StaticCredentials
 from dicom_sieve.stores.directory import DirectoryStore
+from dicom_sieve.stores.endpoints import EndpointRules, check_endpoint
 from dicom_sieve.stores.interface import Lists, Reads, Store, Writes
 from dicom_sieve.stores.inventory import Inventory, address_of_manifest
 from dicom_sieve.stores.patience import Patience
 from dicom_sieve.stores.s3 import S3Store
-from dicom_sieve.stores.s3_clients import S3Access, check_endpoint
+from dicom_sieve.stores.s3_clients import S3Access
 
 __all__ = [
     "DefaultChain",
     "DirectoryStore",
+    "EndpointRules",
     "GivesSession",
     "Inventory",
     "Lists",

@@ -9,6 +9,7 @@ import re
 import shutil
 import stat
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,8 @@ from dicom_sieve.stores.interface import (
 )
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+MOST_WAYS = 100
+"""By so many links, and links to what they lie in, one directory may be entered."""
 _LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -34,9 +37,10 @@ _LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 class DirectoryStore:
     r"""The regular files under a directory; a key is the path relative to it.
 
-    Links to files and directories are followed (a directory that contains itself is entered once); what is no regular
-    file is no object. Bytes of a name that are not UTF-8 are written ``\xff`` in its key, and the two characters ``\x``
-    of a name ``\x5cx``: different names have different keys.
+    Links to files and directories are followed: a directory that contains itself is entered once, one that links lead
+    to by more than `MOST_WAYS` ways is an error. What is no regular file is no object. Bytes of a name that are not
+    UTF-8 are written ``\xff`` in its key, and the two characters ``\x`` of a name ``\x5cx``: different names have
+    different keys.
 
     Attributes:
         root: The directory; absolute.
@@ -57,7 +61,7 @@ class DirectoryStore:
         Raises:
             StoreError: A directory cannot be listed.
         """
-        for key, path in self._walk(os.fsencode(self.root), b"", frozenset()):
+        for key, path in self._walk():
             if key.startswith(self.prefix):
                 try:
                     info = _info(key, path.stat())
@@ -154,24 +158,75 @@ class DirectoryStore:
     def _path(self, key: str) -> Path:
         return self.root / os.fsdecode(_ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), key.encode()))
 
-    def _walk(self, directory: bytes, key: bytes, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, Path]]:
-        try:
-            here = os.stat(directory)  # noqa: PTH116 - names may be no text, so paths are bytes here
-            identity = (here.st_dev, here.st_ino)
-            if identity in above:
-                return
-            with os.scandir(directory) as entries:
-                # A directory sorts as its name and "/", so that the keys under it come in the order of their bytes.
-                named = sorted((_key_part(entry), entry.path) for entry in entries)
-        except OSError as error:
-            if key and error.errno in _LEADS_NOWHERE:  # deleted while listing
-                return
-            raise _store_error("list", Path(os.fsdecode(directory)), error) from None
-        for name, path in named:
-            if name.endswith(b"/"):
-                yield from self._walk(path, key + name, above | {identity})
+    def _walk(self) -> Iterator[tuple[str, Path]]:
+        """Give key and path of what lies under the root, in the order of the keys' bytes, however deep it lies."""
+        ways: Counter[_Identity] = Counter()
+        above: list[_Opened] = []
+        entered: _Entry | None = _Entry(b"", os.fsencode(self.root), is_link=False)
+        while entered or above:
+            if entered:
+                if opened := _open(entered, above, ways):
+                    above.append(opened)
+                entered = None
+            elif entry := next(above[-1].entries, None):
+                if entry.key.endswith(b"/"):
+                    entered = entry
+                else:
+                    yield entry.key.decode(), Path(os.fsdecode(entry.path))
             else:
-                yield (key + name).decode(), Path(os.fsdecode(path))
+                above.pop()
+
+
+_Identity = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a directory holds; the key of a directory ends in "/"."""
+
+    key: bytes
+    path: bytes
+    is_link: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A directory that is being walked, and what of it is left."""
+
+    identity: _Identity
+    entries: Iterator[_Entry]
+
+
+def _open(directory: _Entry, above: Sequence[_Opened], ways: Counter[_Identity]) -> _Opened | None:
+    """Look what a directory holds; None where it is one of those above it, or was deleted while listing.
+
+    Args:
+        directory: Which; the first one's key is empty.
+        above: Those that it lies in.
+        ways: By how many links a directory was entered before, on all ways to them.
+
+    Raises:
+        StoreError: It cannot be listed, or links lead to it by too many ways: they may fan out at every step.
+    """
+    path = Path(os.fsdecode(directory.path))
+    try:
+        here = os.stat(directory.path)  # noqa: PTH116 - names may be no text, so paths are bytes here
+        identity = (here.st_dev, here.st_ino)
+        if any(identity == opened.identity for opened in above):
+            return None
+        if directory.is_link:
+            ways[identity] += 1
+        if ways[identity] > MOST_WAYS:
+            advice = f"accepted: up to {MOST_WAYS} ways to one directory; list the directory itself"
+            raise StoreError("list", str(path), "links lead here by too many ways", advice)
+        with os.scandir(directory.path) as entries:
+            # A directory sorts as its name and "/", so that the keys under it come in the order of their bytes.
+            found = sorted((directory.key + _key_part(entry), entry.path, entry.is_symlink()) for entry in entries)
+    except OSError as error:
+        if directory.key and error.errno in _LEADS_NOWHERE:  # deleted while listing
+            return None
+        raise _store_error("list", path, error) from None
+    return _Opened(identity, (_Entry(*entry) for entry in found))
 
 
 def _key_part(entry: os.DirEntry[bytes]) -> bytes:

@@ -19,10 +19,13 @@ from typing import Any, Protocol
 
 from dicom_sieve.errors import DicomSieveError, StoreError
 from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.settings import MIB
 from dicom_sieve.stores.interface import Downloads
 from dicom_sieve.stores.inventory_rows import FORMATS, MalformedInventoryError, read_objects
 
 SCHEME = "s3://"
+LARGEST_MANIFEST = 16 * MIB
+"""In bytes; it names each file of the inventory in about 150."""
 RUN_OBJECTS = 100_000
 """So many objects are sorted in memory at a time, in some 50 MB."""
 RUNS_AT_A_TIME = 64
@@ -128,7 +131,7 @@ class Inventory:
     def _manifest(self) -> InventoryManifest:
         with TemporaryDirectory(prefix="dicom-sieve-") as folder:
             try:
-                text = self._fetch(self.key, Path(folder) / "manifest.json").read_bytes()
+                text = self._fetch(self.key, Path(folder) / "manifest.json", LARGEST_MANIFEST).read_bytes()
                 return InventoryManifest.read(text, of=self.location.bucket)
             except MalformedInventoryError as error:
                 raise self._error(self.key, error) from None
@@ -146,10 +149,12 @@ class Inventory:
             except MalformedInventoryError as error:
                 raise self._error(data.key, error) from None
 
-    def _fetch(self, key: str, target: Path) -> Path:
+    def _fetch(self, key: str, target: Path, most: int | None = None) -> Path:
         found = self.kept_in.find(key)
         if found is None:
             raise MalformedInventoryError("is not there", "check bucket and key of the manifest")
+        if most is not None and found.size > most:
+            raise MalformedInventoryError(f"has more than {most // MIB} MiB", "check bucket and key of the manifest")
         try:
             self.kept_in.download(found, target)
         except StoreError:

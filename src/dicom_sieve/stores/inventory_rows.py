@@ -6,15 +6,24 @@ import gzip
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import unquote_plus
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dicom_sieve.objects import ObjectInfo
+from dicom_sieve.settings import KIB, MIB
+from dicom_sieve.stores.key_space import LONGEST_KEY
 
 BATCH_ROWS = 10_000
+LONGEST_LINE = 64 * KIB
+"""Of CSV, in characters; a key has 1,024 bytes, each of them up to three characters."""
+MOST_INFLATED = 200
+"""By so many times its size a file of CSV may inflate; AWS's do by about 20."""
+COLUMN_BYTES = 256 * MIB
+"""That a column of Parquet may have in one group of rows, of which all columns have some 128 MiB together."""
 _NAMES = {
     "key": "Key",
     "size": "Size",
@@ -26,6 +35,7 @@ _NAMES = {
 }
 """Columns of Parquet that are read, and how CSV, and AWS's settings, call them."""
 _NEEDED = ("Key", "Size", "LastModifiedDate", "ETag")
+_TEXTS = frozenset({"key", "e_tag", "version_id"})
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
 
 Row = Mapping[str, Any]
@@ -82,21 +92,58 @@ def _is_true(value: object) -> bool:
 def _csv_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
     _check(columns)
     with gzip.open(file, "rt", encoding="utf-8", newline="") as text:
-        for cells in csv.reader(text):
+        for cells in csv.reader(_lines(text, file.stat().st_size)):
             row = dict(zip(columns, cells, strict=True))
             # Keys are URL-encoded in CSV, a space as "+".
             yield {**row, "Key": unquote_plus(row["Key"], errors="strict")}
 
 
+def _lines(text: TextIO, packed: int) -> Iterator[str]:
+    """Give the lines of a packed file, none of which is long, and which are not much more than the file's size."""
+    left = MIB + MOST_INFLATED * packed
+    while line := text.readline(LONGEST_LINE):
+        left -= len(line)
+        if left < 0:
+            raise MalformedInventoryError(f"inflates to more than {MOST_INFLATED} times its size")
+        if len(line) == LONGEST_LINE:
+            raise MalformedInventoryError(f"has a line of more than {LONGEST_LINE:,} characters")
+        yield line
+
+
 def _parquet_rows(file: Path, _columns: Sequence[str]) -> Iterator[Row]:
-    with pq.ParquetFile(file) as parquet:
+    # Texts stay where they are, and rows refer to them: one long text may be that of many rows.
+    metadata = pq.read_metadata(file)
+    _check_sizes(metadata, file.stat().st_size)
+    texts = [name for name in metadata.schema.names if name in _TEXTS]
+    with pq.ParquetFile(file, metadata=metadata, read_dictionary=texts, pre_buffer=False, buffer_size=MIB) as parquet:
         held = [name for name in parquet.schema_arrow.names if name in _NAMES]
         _check([_NAMES[name] for name in held])
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=held):
+        for batch in parquet.iter_batches(BATCH_ROWS, columns=held, use_threads=False):
+            _check_texts(batch)
             place = batch.schema.get_field_index("last_modified_date")
             moments = batch.column(place).cast(_MILLISECONDS)
             for row in batch.set_column(place, "last_modified_date", moments).to_pylist():
                 yield {_NAMES[name]: value for name, value in row.items()}
+
+
+def _check_sizes(metadata: pq.FileMetaData, packed: int) -> None:
+    """Look at what a file says of itself before any of it is read."""
+    if metadata.num_rows > max(packed, BATCH_ROWS):
+        raise MalformedInventoryError("has more rows than bytes")
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        columns = [group.column(place) for place in range(group.num_columns)]
+        if any(column.total_uncompressed_size > COLUMN_BYTES for column in columns):
+            raise MalformedInventoryError(f"has a column of more than {COLUMN_BYTES // MIB} MiB in a group of rows")
+
+
+def _check_texts(batch: pa.RecordBatch) -> None:
+    for name in _TEXTS & set(batch.schema.names):
+        column = batch.column(name)
+        texts = column.dictionary if isinstance(column, pa.DictionaryArray) else column
+        longest = pc.max(pc.binary_length(texts)).as_py() or 0
+        if longest > LONGEST_KEY:
+            raise MalformedInventoryError(f"has a text of more than {LONGEST_KEY:,} bytes")
 
 
 def _check(columns: Iterable[str]) -> None:

@@ -21,6 +21,8 @@ from dicom_sieve.stores.key_space import LONGEST_KEY, Letters, Stretch, behind, 
 
 PAGES_ONE_BY_ONE = 10
 """So many pages come one after the other; a listing that is no longer costs what it always did."""
+EMPTY_IN_A_ROW = 100
+"""After so many pages without a key, each of which says that there is more, a listing is given up."""
 VAIN_IN_A_ROW = 3
 """After so many in the middle of a range, another way to divide it is tried."""
 SAMPLED = 10
@@ -76,10 +78,11 @@ def list_objects(
     last = first = ""
     letters = Letters()
     is_in_order = True
-    number = 0
+    number = empty = 0
     while cursor is not None:
         page = ask(cursor)
         cursor, number = page.following, number + 1
+        empty = _count_empty(empty, page, location)
         if page.objects:
             is_in_order = is_in_order and page.is_in_order_behind(last)
             first, last = first or page.objects[0].key, page.objects[-1].key
@@ -91,6 +94,20 @@ def list_objects(
             rest = _Range(cursor, anchor=first, page=start, last=last, stretch=Stretch(start, last), is_climbing=True)
             yield from _Division(ask, location, in_flight, rest, letters).objects()
             return
+
+
+def _count_empty(before: int, page: Page, location: Location) -> int:
+    """Count the pages without a key up to this one, in a row.
+
+    Raises:
+        StoreError: They are too many: each token may be new, and there may be no end.
+    """
+    if page.objects or page.following is None:
+        return 0
+    if before + 1 == EMPTY_IN_A_ROW:
+        observed = f"{EMPTY_IN_A_ROW} pages in a row are empty, and each says that there is more"
+        raise StoreError("list", str(location), observed, "the server's listing does not end")
+    return before + 1
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +127,7 @@ class _Range:
         is_ended: There is no more to ask for.
         is_climbing: It is to be divided behind what its keys have in common, rather than in the middle.
         in_vain: How many times in a row nothing was found further on.
+        empty: How many pages in a row had no key.
     """
 
     cursor: Cursor
@@ -124,6 +142,7 @@ class _Range:
     is_ended: bool = False
     is_climbing: bool = False
     in_vain: int = 0
+    empty: int = 0
 
     def point(self, letters: Letters) -> str | None:
         """Choose where to divide it: behind all that begins as what is known of it, or in the middle."""
@@ -236,6 +255,7 @@ class _Division:
             self._pages -= 1
             if not page.is_in_order_behind(one.last):
                 raise ListingOrderError(str(self._location))
+            one.empty = _count_empty(one.empty, page, self._location)
             self._take(one, page)
 
     def _divide(self, one: _Range, point: str) -> None:

@@ -166,7 +166,7 @@ class S3Store:
         return make_boto3_client(self.access)
 
     @cached_property
-    def _obstore(self) -> ObstoreS3:
+    def _obstore(self) -> ObstoreS3 | None:
         return make_obstore_client(self.access, endpoint=self._boto3.meta.endpoint_url)
 
     @cached_property
@@ -234,9 +234,9 @@ class S3Store:
 
     async def _read_plain(self, listed: ObjectInfo, start: int, end: int) -> bytes:
         wanted = (start, end)
-        answer = await obstore.get_async(
-            self._obstore, listed.key, options={"range": wanted, "if_match": f'"{listed.etag}"'}
-        )
+        if (client := self._obstore) is None:
+            raise ValueError("boto3 is to read")
+        answer = await obstore.get_async(client, listed.key, options={"range": wanted, "if_match": f'"{listed.etag}"'})
         data = bytes(await answer.bytes_async())
         meta = answer.meta
         if (

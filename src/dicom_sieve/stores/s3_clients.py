@@ -1,18 +1,18 @@
 """How the two S3 clients are made (ADR 5): boto3 sees every key, obstore reads many objects for little CPU."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from botocore.config import Config
-from botocore.utils import is_valid_uri
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.stores.credentials import GivesSession
+from dicom_sieve.stores.endpoints import EndpointRules
+from dicom_sieve.stores.guarded import find_way, guard
 from dicom_sieve.stores.patience import DEFAULT_PATIENCE, Patience
 from dicom_sieve.stores.s3_pages import read_page_early
 
@@ -38,6 +38,7 @@ class S3Access:
         endpoint: URL, or None for AWS itself.
         credentials: What opens a session; never shown.
         patience: How long it is waited for.
+        rules: Which endpoints may be asked.
     """
 
     bucket: str
@@ -45,24 +46,7 @@ class S3Access:
     endpoint: str | None
     credentials: GivesSession
     patience: Patience = DEFAULT_PATIENCE
-
-
-def check_endpoint(endpoint: str) -> str | None:
-    """Tell what is wrong with an endpoint, or None; the answer never quotes it, as it might hold credentials."""
-    if "@" in endpoint:
-        return "holds credentials; accepted: https://host:port, credentials have a field of their own"
-    try:
-        parts = urlsplit(endpoint)
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        return "is no URL; accepted: https://host or https://host:port"
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_valid:
-        return "is no http or https URL; accepted: https://host or https://host:port"
-    if "?" in endpoint or "#" in endpoint:
-        return "has a query or fragment; accepted: https://host or https://host:port"
-    if not is_valid_uri(endpoint):
-        return "has a host name that is none; accepted: letters a to z, digits, hyphens and dots, or an IP address"
-    return None
+    rules: EndpointRules = field(default_factory=EndpointRules)
 
 
 def make_boto3_client(access: S3Access) -> "S3Client":
@@ -87,13 +71,14 @@ def make_boto3_client(access: S3Access) -> "S3Client":
     # With an endpoint, a region is only signed with, and servers have any string for one; botocore takes host labels.
     region = _STAND_IN_REGION if access.endpoint else access.region
     client = session.client("s3", endpoint_url=access.endpoint, region_name=region, config=config)
+    guard(client, access.rules)
     if access.endpoint:
         client.meta.events.register("before-sign.s3", partial(_sign_for, access.region))
     client.meta.events.register("before-parse.s3.ListObjectsV2", read_page_early)
     return client
 
 
-def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3:
+def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3 | None:
     """Open an obstore client: for reading keys that it takes, without retries of its own.
 
     Every option that obstore would else take from the environment is given.
@@ -101,7 +86,17 @@ def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3:
     Args:
         access: The bucket.
         endpoint: URL, for AWS too.
+
+    Returns:
+        None where boto3 alone is to read.
+
+    Raises:
+        RefusedEndpointError: The endpoint is not to be asked.
+        OSError: It has no address.
     """
+    way = find_way(endpoint, access.rules, is_aws=access.endpoint is None)
+    if way is None:
+        return None
     return ObstoreS3(
         access.bucket,
         region=access.region,
@@ -111,7 +106,7 @@ def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3:
         skip_signature=False,
         virtual_hosted_style_request=False,
         client_options={
-            "allow_http": True,
+            **way,
             "connect_timeout": timedelta(seconds=access.patience.connect_timeout_seconds),
             "timeout": timedelta(seconds=access.patience.request_timeout_seconds),
         },

@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError
 from obstore.exceptions import GenericError, PreconditionError
 
 from dicom_sieve.errors import DicomSieveError, StoreError
+from dicom_sieve.stores.endpoints import RefusedEndpointError
 from dicom_sieve.stores.interface import (
     ObjectChangedError,
     ObjectGoneError,
@@ -77,7 +78,9 @@ def code_of(error: Exception) -> str:
 
 
 def name_of(error: Exception) -> str:
-    """Give code and HTTP status, without the response's text."""
+    """Give code and HTTP status, without the response's text; of an endpoint that is not asked, why."""
+    if refused := refused_endpoint(error):
+        return f"the endpoint {refused}"
     code = code_of(error)
     if not isinstance(error, ClientError):
         return code
@@ -90,8 +93,16 @@ def status_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def refused_endpoint(error: Exception) -> RefusedEndpointError | None:
+    """Give why an endpoint is not asked; botocore wraps what is raised where a connection is opened."""
+    inner = error.kwargs.get("error") if isinstance(error, HTTPClientError) else error
+    return inner if isinstance(inner, RefusedEndpointError) else None
+
+
 def advise(error: Exception) -> str:
     """Say what to do about an error; may be empty."""
+    if refused_endpoint(error):
+        return ""
     return _ADVICE.get(code_of(error), "")
 
 
