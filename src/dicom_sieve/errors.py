@@ -144,6 +144,37 @@ class LedgerError(DicomSieveError):
         super().__init__(message)
 
 
+class LedgerAwayError(LedgerError):
+    """A ledger that does not answer. It may come back: see `dicom_sieve.ledger.away`.
+
+    Args:
+        place: Where it is, without credentials.
+        waited: How many seconds it was waited for.
+    """
+
+    def __init__(self, place: str, waited: float = 0) -> None:
+        super(LedgerError, self).__init__(place, waited)
+
+    @property
+    def place(self) -> str:
+        """Where it is."""
+        return str(self.args[0])
+
+    @property
+    def has_waited(self) -> bool:
+        """Tell whether it was waited for long enough."""
+        return bool(self.args[1])
+
+    def __str__(self) -> str:
+        place, waited = self.args
+        if not waited:
+            return f"the ledger cannot be reached: {place}"
+        return (
+            f"the ledger could not be reached for {waited:g} s: {place}; "
+            "start it, then start another run: it reads only what is missing"
+        )
+
+
 class LeaseLostError(DicomSieveError):
     """A run that may not write any more: it was away for so long that the ledger shows it as failed.
 

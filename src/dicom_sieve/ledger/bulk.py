@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dicom_sieve.errors import LedgerError
+from dicom_sieve.errors import LedgerAwayError
 from dicom_sieve.ledger.database import describe
 
 Row = Sequence[Any]
@@ -79,7 +79,7 @@ def append(connection: sa.Connection, table: sa.Table, columns: Sequence[str], r
         rows: Asked for while they are written; not more than one is held here.
 
     Raises:
-        LedgerError: The database has gone away.
+        LedgerAwayError: The database has gone away.
     """
     with closing(connection.connection.cursor()) as cursor:
         try:
@@ -87,7 +87,7 @@ def append(connection: sa.Connection, table: sa.Table, columns: Sequence[str], r
         except connection.dialect.loaded_dbapi.Error as error:
             if connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor):
                 connection.invalidate()
-                raise LedgerError(f"the ledger cannot be reached: {describe(connection.engine)}") from None
+                raise LedgerAwayError(describe(connection.engine)) from None
             raise
 
 
