@@ -150,10 +150,11 @@ class LedgerAwayError(LedgerError):
     Args:
         place: Where it is, without credentials.
         waited: How many seconds it was waited for.
+        why: What is the matter with it, in a sentence, where that is known.
     """
 
-    def __init__(self, place: str, waited: float = 0) -> None:
-        super(LedgerError, self).__init__(place, waited)
+    def __init__(self, place: str, waited: float = 0, why: str = "") -> None:
+        super(LedgerError, self).__init__(place, waited, why)
 
     @property
     def place(self) -> str:
@@ -165,8 +166,15 @@ class LedgerAwayError(LedgerError):
         """Tell whether it was waited for long enough."""
         return bool(self.args[1])
 
+    @property
+    def why(self) -> str:
+        """What is the matter with it."""
+        return str(self.args[2])
+
     def __str__(self) -> str:
-        place, waited = self.args
+        place, waited, why = self.args
+        if why:
+            return str(why)
         if not waited:
             return f"the ledger cannot be reached: {place}"
         return (
@@ -192,6 +200,13 @@ class LeaseLostError(DicomSieveError):
             f"this run's lease of {location} has ended: its process was stopped, or could not reach the ledger, for "
             f"{seconds:g} s; it writes nothing more. Start another run: it reads only what is missing"
         )
+
+
+class MachineError(DicomSieveError):
+    """Something outside this software that ended what was under way, with what to do; see `dicom_sieve.explain`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
 class UnknownRunError(DicomSieveError, LookupError):

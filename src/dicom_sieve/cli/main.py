@@ -1,16 +1,23 @@
 """The command's entry: exit codes, and errors in one readable line."""
 
+import io
+import signal
 import sys
 import traceback
 from pathlib import Path
 
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
+from dicom_sieve.explain import explain
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def main() -> None:
-    """Run the command and leave with its exit code: 0 done, 1 failed or incomplete, 2 wrong usage."""
+    """Run the command and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding has no letter for is written as an escape
+            stream.reconfigure(errors="backslashreplace")
     from dicom_sieve.cli.app import app  # noqa: PLC0415 - a broken installation should still give one line
 
     try:
@@ -20,11 +27,13 @@ def main() -> None:
     except DicomSieveError as error:
         leave(str(error), FAILED)
     except KeyboardInterrupt:
-        leave("stopped", FAILED)
+        leave("stopped; start it again: a run reads only what is missing", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # what read our output has read enough
         sys.exit(FAILED)
     except Exception as error:  # its text may quote anything, so it is named and placed only
+        if told := explain(error):
+            leave(told, FAILED)
         last = traceback.extract_tb(error.__traceback__)[-1]
         leave(
             f"unexpected {type(error).__name__} at {Path(last.filename).name}:{last.lineno}; please report it", FAILED

@@ -39,7 +39,7 @@ def while_away(work: Callable[[], T], seconds: float = AWAY_SECONDS) -> T:
             if error.has_waited:
                 raise
             if now + pause > began + seconds:
-                raise LedgerAwayError(error.place, seconds) from None
+                raise LedgerAwayError(error.place, seconds, error.why) from None
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

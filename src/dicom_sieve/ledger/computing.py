@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 import sqlalchemy as sa
 
 from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
+from dicom_sieve.explain import explain
 from dicom_sieve.ledger import computations, database
 from dicom_sieve.ledger.away import read
 from dicom_sieve.ledger.computations import InputInstance, InputSeries, Output
@@ -314,6 +315,8 @@ def _describe(error: BaseException) -> str:
     """Name an error and its place; the words of one that is not ours may hold patients' values and are left out."""
     if isinstance(error, DicomSieveError):
         return f"{type(error).__name__}: {error}"
+    if told := explain(error):
+        return told
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
 
@@ -373,11 +376,13 @@ def compute(
     database.write(engine, partial(computations.fail_dead, identity=identity, finished_at=now()))
     computation_id = database.write(engine, begin)
     made = Computation(engine, computation_id, name, version, parameters, row, identity, selection, inputs, outputs)
-    state = RunState.FAILED
     try:
         with beating(engine, computation_id, seconds):
             yield made
         state = RunState.COMPLETED
+    except BaseException as error:
+        state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
+        raise
     finally:
         finish = partial(computations.finish_computation, computation_id=computation_id, state=state)
         database.write(engine, partial(finish, finished_at=now()))

@@ -23,6 +23,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from dicom_sieve.errors import LedgerAwayError, LedgerError
+from dicom_sieve.explain import PASSING, explain_ledger, state_of
 from dicom_sieve.ledger.away import read, while_away
 from dicom_sieve.ledger.tables import UtcDateTime
 
@@ -93,8 +94,10 @@ def prepare(engine: sa.Engine) -> None:
         try:
             with engine.connect() as connection:
                 found, known = _revision(connection), _revisions(connection)
-        except (sa.exc.DBAPIError, LedgerAwayError):
-            raise LedgerAwayError(describe(engine)) from None
+        except LedgerError as error:
+            raise error from None
+        except sa.exc.DBAPIError:
+            raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
     if found is None:
         upgrade(engine)
     elif found != known[0]:
@@ -289,10 +292,25 @@ def _in_our_words(context: sa.engine.ExceptionContext) -> LedgerError | None:
         return LedgerError(_BUSY)
     if state == _IDLE_TOO_LONG:
         return LedgerError(_STOPPED)
-    is_away = context.is_disconnect or context.connection is None or state in _GOING_OR_COMING
-    if is_away and context.engine is not None and not context.is_pre_ping:
-        return LedgerAwayError(describe(context.engine))
-    return None
+    if context.engine is None or context.is_pre_ping:
+        return None
+    return as_ledger_error(context.engine, error, is_disconnect=context.is_disconnect or context.connection is None)
+
+
+def as_ledger_error(engine: sa.Engine, error: BaseException, *, is_disconnect: bool) -> LedgerError | None:
+    """Give an error of the driver as one of this package; None where it may be a bug.
+
+    Args:
+        engine: The ledger's.
+        error: As the driver raised it.
+        is_disconnect: Whether there is no connection, or none any more.
+    """
+    place, state = describe(engine), state_of(error)
+    explained = explain_ledger(error, place)
+    is_away = engine.dialect.name == "postgresql" and (is_disconnect or state in _GOING_OR_COMING)
+    if state in PASSING or (is_away and explained is None):
+        return LedgerAwayError(place, why=explained or "")
+    return None if explained is None else LedgerError(explained)
 
 
 def _make_private(path: Path) -> None:

@@ -83,7 +83,7 @@ class RunRow:
     Attributes:
         number: The order in which runs began in this ledger.
         id: The flow run's id.
-        state: ``RUNNING``, ``COMPLETED``, ``INCOMPLETE`` or ``FAILED``.
+        state: ``RUNNING``, ``COMPLETED``, ``INCOMPLETE``, ``FAILED`` or ``CANCELLED``.
         endpoint: Of the location.
         bucket: Of the location.
         prefix: Of the location.

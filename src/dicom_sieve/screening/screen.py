@@ -11,8 +11,10 @@ from dicom_sieve.errors import (
     DicomSieveError,
     IncompleteRunError,
     LeaseLostError,
+    LedgerAwayError,
     LedgerError,
 )
+from dicom_sieve.explain import explain
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.audit.seals import seal_rows
@@ -161,11 +163,12 @@ class _Run:
 
         Where that cannot be written any more, the ledger shows the run as failed all the same: it has no lease.
         """
-        if not self.is_finished:
-            text = str(error) if isinstance(error, DicomSieveError) else f"unexpected {type(error).__name__}"
+        if not self.is_finished and not isinstance(error, LedgerAwayError | LeaseLostError):
+            text = str(error) if isinstance(error, DicomSieveError) else explain(error)
+            state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
             with suppress(LedgerError, LeaseLostError):
                 seal_rows(self.lease, self.number)
-                self._finish(RunState.FAILED, failure=text)
+                self._finish(state, failure=text or f"unexpected {type(error).__name__}")
 
     def _bind(self, snapshot_id: int) -> None:
         self.lease.write(partial(bind_snapshot, run_number=self.number, snapshot_id=snapshot_id))
