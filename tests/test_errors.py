@@ -37,6 +37,8 @@ WORDS = {
         "s3://b/manifest.json exists already and is never overwritten; a new run publishes under its own id"
     ),
     errors.LedgerError("the ledger is of a later version"): "the ledger is of a later version",
+    errors.LedgerAwayError("postgresql://h/d"): "the ledger cannot be reached: postgresql://h/d",
+    errors.MachineError("the disk is full: make room"): "the disk is full: make room",
     errors.LeaseLostError("s3://b/", 60.0): (
         "this run's lease of s3://b/ has ended: its process was stopped, or could not reach the ledger, for 60 s; "
         "it writes nothing more. Start another run: it reads only what is missing"

@@ -147,7 +147,7 @@ class TestSqlite:
     def failing(self, ledger: Ledger, pragma: str) -> str:
         sa.event.listen(ledger.engine, "connect", lambda connection, _: connection.execute(f"PRAGMA {pragma}"))
         ledger.engine.dispose()
-        store = SimulatedStore({str(number): ct(uid=f"1.6.{number + 1}") for number in range(40)})
+        store = SimulatedStore({str(number): ct(f"1.5.{number + 1}") for number in range(500)})
         with pytest.raises(LedgerError) as caught:
             screen_ct(store, ledger, "r")
         return str(caught.value)
@@ -351,10 +351,10 @@ class TestTheCommand:
         assert "a name or a setting has bytes that are not UTF-8: rename it, or set it anew" in ended.stderr
 
     def test_without_file_descriptors_says_so(self, images: Path, tmp_path: Path) -> None:
-        ended = limited(images, tmp_path, resource.RLIMIT_NOFILE, 24)
+        ended = limited(images, tmp_path, resource.RLIMIT_NOFILE, 8)
 
         assert ended.returncode == 1
-        assert "more files" in ended.stderr
+        assert "open more files" in ended.stderr
         assert "unexpected" not in ended.stderr
 
     def test_that_is_interrupted_leaves_with_130_and_a_cancelled_run(self, images: Path, tmp_path: Path) -> None:
