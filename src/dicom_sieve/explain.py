@@ -139,6 +139,8 @@ def _explain(error: BaseException) -> str | None:
             said = "a name or a setting has bytes that are not UTF-8: rename it, or set it anew"
         case BrokenExecutor():
             said = f"a worker process was killed, perhaps for want of memory: give it more, or {_LESS}, {AGAIN}"
+        case _ if any(base.__module__.startswith("httpx") for base in type(error).__mro__):
+            said = f"Prefect's server does not answer, or answers with an error: look at it, {AGAIN}"
         case _ if type(error).__name__ in _OF_PEOPLE:
             said = f"{_OF_PEOPLE[type(error).__name__]}; start it again: a run reads only what is missing"
         case _:

@@ -110,6 +110,44 @@ class TestACommitThatNeverArrives:
         assert_as_if_nothing_had_been(ledger, undisturbed, tmp_path / "published")
 
 
+def compute_on(ledger: Ledger, root: Path, results: Path) -> list[tuple[Any, ...]]:
+    """Compute on the run's series, and give what the ledger says of that."""
+    computing = ledger.computation(
+        "c", version="1", run=RUN, selection="PARTIAL", inputs=DirectoryStore(root), outputs=DirectoryStore(results)
+    )
+    with computing as computation:
+        for series in computation.series():
+            with series:
+                series.record_output(series.uid.encode(), name="result.txt")
+    rows = sql(ledger, "SELECT series_instance_uid, state, failure, output_digest FROM series_computation ORDER BY 1")
+    states = sql(ledger, "SELECT state FROM computation")
+    return [*rows, *states, *sql(ledger, "SELECT count(*) FROM computation_input")]
+
+
+class TestACommitOfAComputation:
+    @pytest.mark.parametrize("loses", ["on_sent", "on_answered"])
+    def test_that_is_lost_is_committed_once(
+        self, proxied: tuple[Proxy, Ledger], root: Path, tmp_path: Path, loses: str
+    ) -> None:
+        proxy, ledger = proxied
+        with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as other:
+            screen_ct(DirectoryStore(root), other, RUN)
+            expected = compute_on(other, root, tmp_path / "expected")
+        screen_ct(DirectoryStore(root), ledger, RUN)
+        times = itertools.count()
+
+        def every_second(sent: bytes) -> bool:
+            if b"COMMIT" not in sent or next(times) % 2:
+                return False
+            proxy.go_away(0.1)
+            return True
+
+        setattr(proxy, loses, every_second)
+
+        assert compute_on(ledger, root, tmp_path / "results") == expected
+        assert next(times) > 10
+
+
 class TestAConnectionThatIsCut:
     @pytest.mark.parametrize("number", range(2, 114, 7))
     def test_before_any_statement_costs_nothing_but_time(

@@ -16,17 +16,19 @@ from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 import sqlalchemy as sa
 from prefect.exceptions import TerminationSignal
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.errors import LedgerError
+from dicom_sieve.errors import LedgerError, StoreError
 from dicom_sieve.explain import explain, explain_ledger
 from dicom_sieve.ledger import database
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.tables import UtcDateTime
+from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import environment_of
 from tests.prefect_server import wait_for
 from tests.screening.screenings import ct, screen_ct, sql, state_of, write_images
@@ -73,6 +75,10 @@ SENTENCES = [
     (
         BrokenProcessPool(SECRET),
         f"a worker process was killed, perhaps for want of memory: give it more, or {LESS}, {AGAIN}",
+    ),
+    (
+        httpx.ConnectError(SECRET),
+        f"Prefect's server does not answer, or answers with an error: look at it, {AGAIN}",
     ),
     (surrogate(), "a name or a setting has bytes that are not UTF-8: rename it, or set it anew"),
     (
@@ -141,6 +147,24 @@ def test_postgresql_s_states_have_theirs(state: str, words: str) -> None:
 )
 def test_a_refused_connection_says_why(words: str, sentence: str) -> None:
     assert explain_ledger(psycopg.OperationalError(words), "P") == f"the ledger cannot be reached: P: {sentence}"
+
+
+def test_an_output_whose_disk_is_full_says_which_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    (tmp_path / "part").write_bytes(b"x")
+
+    with pytest.raises(StoreError) as caught:
+        DirectoryStore(tmp_path / "out").write_once("manifest.json", tmp_path / "part")
+
+    assert str(caught.value) == (
+        f"cannot write {tmp_path / 'out' / 'manifest.json'}: No space left on device; the disk is full: "
+        f"make room where the ledger, the output and the temporary folder ({TEMPORARY}) are, {AGAIN}"
+    )
 
 
 class TestSqlite:
