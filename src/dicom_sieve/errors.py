@@ -189,13 +189,19 @@ class LeaseLostError(DicomSieveError):
     Args:
         location: Where it wrote to.
         seconds: How long it may be away.
+        has_clock_jumped: Whether it was not away: the machine's clock was set, and another run took its place.
     """
 
-    def __init__(self, location: str, seconds: float) -> None:
-        super().__init__(location, seconds)
+    def __init__(self, location: str, seconds: float, has_clock_jumped: bool = False) -> None:
+        super().__init__(location, seconds, has_clock_jumped)
 
     def __str__(self) -> str:
-        location, seconds = self.args
+        location, seconds, has_clock_jumped = self.args
+        if has_clock_jumped:
+            return (
+                f"this run's lease of {location} was taken by another run, because the clock of this machine was set "
+                "by more than it lasts; it writes nothing more. Start another run: it reads only what is missing"
+            )
         return (
             f"this run's lease of {location} has ended: its process was stopped, or could not reach the ledger, for "
             f"{seconds:g} s; it writes nothing more. Start another run: it reads only what is missing"

@@ -23,11 +23,13 @@ import sqlalchemy as sa
 from prefect.exceptions import TerminationSignal
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.errors import LedgerError, StoreError
+from dicom_sieve.errors import LeaseLostError, LedgerError, StoreError
 from dicom_sieve.explain import explain, explain_ledger
 from dicom_sieve.ledger import database
 from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.tables import UtcDateTime
+from dicom_sieve.objects import Location
 from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import environment_of
 from tests.prefect_server import wait_for
@@ -276,6 +278,21 @@ class TestAClockThatJumps:
 
             assert state_of(ledger, "r") == ("COMPLETED", None)
             assert verify(ledger.engine).is_intact
+
+    def test_lets_another_run_in_and_the_first_one_says_why_it_ends(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place = Location("https://simulated", "b")
+
+        with (
+            open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger,
+            ledger.lease(place, on_wait=lambda: None) as first,
+        ):
+            monkeypatch.setattr(database, "moment", shifted(HOUR))
+            assert Lease(ledger.engine, place, first.location_id, 60.0, "of another machine").take()
+
+            with pytest.raises(LeaseLostError, match="because the clock of this machine was set by more than"):
+                first.write(lambda _: None)
 
 
 def shifted(jump: datetime.timedelta) -> Callable[..., sa.ColumnElement[datetime.datetime]]:

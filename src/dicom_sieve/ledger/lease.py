@@ -122,7 +122,7 @@ class Lease:
             # FOR KEY SHARE: nobody takes the lease before this ends, and the thread that renews it need not wait.
             mine = sa.select(lease.c.holder).where(self._is_mine(connection))
             if connection.scalar(mine.with_for_update(read=True, key_share=True)) is None:
-                raise LeaseLostError(str(self.place), self.seconds)
+                raise self._lost(connection)
             yield connection
 
     def _was_committed(self, mark: datetime.datetime) -> bool:
@@ -182,17 +182,24 @@ class Lease:
         renew = sa.update(lease).where(self._is_mine(connection)).values(expires_at=self._end(connection.engine))
         until: datetime.datetime | None = connection.scalar(renew.returning(lease.c.expires_at))
         if until is None:
-            raise LeaseLostError(str(self.place), self.seconds)
+            raise self._lost(connection)
         self._renewed[:] = [time.clock_gettime(STEADY)]
         return until
 
     def _is_mine(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
         is_held = sa.and_(lease.c.location_id == self.location_id, lease.c.holder == self.holder)
         # On SQLite the end was told by a clock that somebody may have set meanwhile.
-        is_steady = connection.dialect.name == "sqlite" and self._renewed
-        if is_steady and time.clock_gettime(STEADY) - self._renewed[0] < self.seconds:
+        if self._lasts_by_steady_clock(connection):
             return is_held
         return sa.and_(is_held, lease.c.expires_at > database.moment(connection))
+
+    def _lasts_by_steady_clock(self, connection: sa.Connection) -> bool:
+        if connection.dialect.name != "sqlite" or not self._renewed:
+            return False
+        return time.clock_gettime(STEADY) - self._renewed[0] < self.seconds
+
+    def _lost(self, connection: sa.Connection) -> LeaseLostError:
+        return LeaseLostError(str(self.place), self.seconds, has_clock_jumped=self._lasts_by_steady_clock(connection))
 
     def _end(self, engine: sa.Engine) -> sa.ColumnElement[datetime.datetime]:
         return database.moment(engine, self.seconds)
