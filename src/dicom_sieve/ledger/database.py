@@ -23,7 +23,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from dicom_sieve.errors import LedgerAwayError, LedgerError
-from dicom_sieve.explain import PASSING, explain_ledger, state_of
+from dicom_sieve.explain import PASSING, explain, explain_ledger, state_of
 from dicom_sieve.ledger.away import read, while_away
 from dicom_sieve.ledger.tables import UtcDateTime
 
@@ -292,6 +292,9 @@ def _in_our_words(context: sa.engine.ExceptionContext) -> LedgerError | None:
         return LedgerError(_BUSY)
     if state == _IDLE_TOO_LONG:
         return LedgerError(_STOPPED)
+    if context.is_disconnect and context.execution_context is not None:
+        with suppress(context.dialect.loaded_dbapi.Error):  # a cursor of the server's would complain when it is deleted
+            context.execution_context.cursor.close()
     if context.engine is None or context.is_pre_ping:
         return None
     return as_ledger_error(context.engine, error, is_disconnect=context.is_disconnect or context.connection is None)
@@ -322,7 +325,8 @@ def _make_private(path: Path) -> None:
         with _OPENING, suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
-        raise LedgerError(f"the ledger {path} cannot be opened: {os.strerror(error.errno or 0)}") from None
+        told = explain(error) or os.strerror(error.errno or 0)
+        raise LedgerError(f"the ledger {path} cannot be opened: {told}") from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
