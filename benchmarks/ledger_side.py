@@ -70,7 +70,7 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
         number, _ = begin_run(
             connection,
             execution_id=run_id,
-            location_id=lease.location_id,
+            lease=lease,
             criteria=[one.as_given() for one in CRITERIA],
             criteria_digest="",
             started_at=CLOCK,

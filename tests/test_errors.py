@@ -37,9 +37,19 @@ WORDS = {
         "s3://b/manifest.json exists already and is never overwritten; a new run publishes under its own id"
     ),
     errors.LedgerError("the ledger is of a later version"): "the ledger is of a later version",
+    errors.LedgerAwayError("postgresql://h/d"): "the ledger cannot be reached: postgresql://h/d",
+    errors.MachineError("the disk is full: make room"): "the disk is full: make room",
     errors.LeaseLostError("s3://b/", 60.0): (
         "this run's lease of s3://b/ has ended: its process was stopped, or could not reach the ledger, for 60 s; "
         "it writes nothing more. Start another run: it reads only what is missing"
+    ),
+    errors.LeaseLostError("s3://b/", 60.0, has_clock_jumped=True): (
+        "this run's lease of s3://b/ was taken by another run, because the clock of this machine was set by more than "
+        "it lasts; it writes nothing more. Start another run: it reads only what is missing"
+    ),
+    errors.LedgerAwayError("postgresql://h/d", 60.0): (
+        "the ledger could not be reached for 60 s: postgresql://h/d; "
+        "start it, then start another run: it reads only what is missing"
     ),
     errors.UnknownRunError("r1"): "no run 'r1' in this ledger; 'dicom-sieve runs' lists them",
     errors.NothingToReportError("r1", "FAILED"): (

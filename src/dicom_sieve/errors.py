@@ -144,23 +144,75 @@ class LedgerError(DicomSieveError):
         super().__init__(message)
 
 
+class LedgerAwayError(LedgerError):
+    """A ledger that does not answer. It may come back: see `dicom_sieve.ledger.away`.
+
+    Args:
+        place: Where it is, without credentials.
+        waited: How many seconds it was waited for.
+        why: What is the matter with it, in a sentence, where that is known.
+    """
+
+    def __init__(self, place: str, waited: float = 0, why: str = "") -> None:
+        super(LedgerError, self).__init__(place, waited, why)
+
+    @property
+    def place(self) -> str:
+        """Where it is."""
+        return str(self.args[0])
+
+    @property
+    def has_waited(self) -> bool:
+        """Tell whether it was waited for long enough."""
+        return bool(self.args[1])
+
+    @property
+    def why(self) -> str:
+        """What is the matter with it."""
+        return str(self.args[2])
+
+    def __str__(self) -> str:
+        place, waited, why = self.args
+        if why:
+            return str(why)
+        if not waited:
+            return f"the ledger cannot be reached: {place}"
+        return (
+            f"the ledger could not be reached for {waited:g} s: {place}; "
+            "start it, then start another run: it reads only what is missing"
+        )
+
+
 class LeaseLostError(DicomSieveError):
     """A run that may not write any more: it was away for so long that the ledger shows it as failed.
 
     Args:
         location: Where it wrote to.
         seconds: How long it may be away.
+        has_clock_jumped: Whether it was not away: the machine's clock was set, and another run took its place.
     """
 
-    def __init__(self, location: str, seconds: float) -> None:
-        super().__init__(location, seconds)
+    def __init__(self, location: str, seconds: float, has_clock_jumped: bool = False) -> None:
+        super().__init__(location, seconds, has_clock_jumped)
 
     def __str__(self) -> str:
-        location, seconds = self.args
+        location, seconds, has_clock_jumped = self.args
+        if has_clock_jumped:
+            return (
+                f"this run's lease of {location} was taken by another run, because the clock of this machine was set "
+                "by more than it lasts; it writes nothing more. Start another run: it reads only what is missing"
+            )
         return (
             f"this run's lease of {location} has ended: its process was stopped, or could not reach the ledger, for "
             f"{seconds:g} s; it writes nothing more. Start another run: it reads only what is missing"
         )
+
+
+class MachineError(DicomSieveError):
+    """Something outside this software that ended what was under way, with what to do; see `dicom_sieve.explain`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
 class UnknownRunError(DicomSieveError, LookupError):

@@ -93,6 +93,23 @@ def test_only_its_own_process_died(prefect: PrefectServer, served_ledger: Ledger
         )
 
 
+@pytest.mark.timeout(400)
+def test_one_that_is_cancelled_in_prefect_is_cancelled_in_the_ledger_too(
+    prefect: PrefectServer, served_ledger: Ledger, silent_endpoint: str
+) -> None:
+    with serving(prefect):
+        run = start(prefect, served_ledger, silent_endpoint)
+
+        cancelling = {"state": {"type": "CANCELLING"}, "force": True}
+        prefect.api.post(f"/flow_runs/{run}/set_state", json=cancelling).raise_for_status()
+
+        wait_for(lambda: state_of(served_ledger, run)[0] == "CANCELLED", "the ledger to show it", SECONDS)
+        wait_for(lambda: prefect.flow_run(run)["state"]["type"] == "CANCELLED", "Prefect to show it", SECONDS)
+    assert state_of(served_ledger, run)[1] == (
+        "it was cancelled, or its process was told to stop (SIGTERM); start it again: a run reads only what is missing"
+    )
+
+
 def automations(prefect: PrefectServer) -> list[dict[str, Any]]:
     return [one for one in prefect.all_of("/automations/filter") if one["name"] == AUTOMATION]
 

@@ -1,16 +1,22 @@
 """The command's entry: exit codes, and errors in one readable line."""
 
+import io
+import signal
 import sys
 import traceback
 from pathlib import Path
 
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
+from dicom_sieve.explain import explain
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
+INTERRUPTED = 128 + signal.SIGINT
+STOPPED = "stopped; start it again: a run reads only what is missing"
 
 
 def main() -> None:
-    """Run the command and leave with its exit code: 0 done, 1 failed or incomplete, 2 wrong usage."""
+    """Run the command and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    _print_all_letters()
     from dicom_sieve.cli.app import app  # noqa: PLC0415 - a broken installation should still give one line
 
     try:
@@ -19,16 +25,26 @@ def main() -> None:
         leave(str(error), WRONG_USAGE)
     except DicomSieveError as error:
         leave(str(error), FAILED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # the library of the command line has caught the interruption
+            leave(STOPPED, INTERRUPTED)
+        raise
     except KeyboardInterrupt:
-        leave("stopped", FAILED)
+        leave(STOPPED, INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # what read our output has read enough
         sys.exit(FAILED)
     except Exception as error:  # its text may quote anything, so it is named and placed only
         last = traceback.extract_tb(error.__traceback__)[-1]
-        leave(
-            f"unexpected {type(error).__name__} at {Path(last.filename).name}:{last.lineno}; please report it", FAILED
-        )
+        bug = f"unexpected {type(error).__name__} at {Path(last.filename).name}:{last.lineno}; please report it"
+        leave(explain(error) or bug, FAILED)
+
+
+def _print_all_letters() -> None:
+    """Write as an escape what the encoding of a terminal, as that of LC_ALL=C, has no letter for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def leave(message: str, code: int) -> None:

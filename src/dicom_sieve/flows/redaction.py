@@ -17,7 +17,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
 from dicom_sieve.criteria import Damaged
-from dicom_sieve.errors import DicomSieveError, SpentCredentialsError
+from dicom_sieve.errors import DicomSieveError, MachineError, SpentCredentialsError
+from dicom_sieve.explain import explain
 from dicom_sieve.flows.parameters import RUN_ID, RawParameters
 
 REDACTED = "***"
@@ -71,12 +72,17 @@ def refuse_spent(parameters: RawParameters) -> None:
 
 @contextmanager
 def only_our_words(logger: "Logger | LoggerAdapter[Any]") -> Iterator[None]:
-    """Let errors out without what they were caused by, and errors that are not ours without their text."""
+    """Let errors out without what they were caused by, and errors that are not ours without their text.
+
+    What is no bug, as a disk that is full, comes out in a sentence of ours.
+    """
     try:
         yield
     except DicomSieveError as error:
         raise error from None
     except Exception as error:
+        if told := explain(error):
+            raise MachineError(told) from None
         places = "\n".join(f"  {Path(one.filename).name}:{one.lineno} {one.name}" for one in _frames(error))
         # Not with the traceback: it ends in the error's text.
         logger.error("unexpected %s, raised through\n%s", type(error).__name__, places)  # noqa: TRY400

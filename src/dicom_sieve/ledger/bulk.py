@@ -17,8 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dicom_sieve.errors import LedgerError
-from dicom_sieve.ledger.database import describe
+from dicom_sieve.ledger.database import as_ledger_error
 
 Row = Sequence[Any]
 One = TypeVar("One")
@@ -79,16 +78,17 @@ def append(connection: sa.Connection, table: sa.Table, columns: Sequence[str], r
         rows: Asked for while they are written; not more than one is held here.
 
     Raises:
-        LedgerError: The database has gone away.
+        LedgerError: The database has gone away, or its disk is full.
     """
     with closing(connection.connection.cursor()) as cursor:
         try:
             _write(cursor, connection, table, ", ".join(columns), rows)
         except connection.dialect.loaded_dbapi.Error as error:
-            if connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor):
+            is_lost = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
+            if is_lost:
                 connection.invalidate()
-                raise LedgerError(f"the ledger cannot be reached: {describe(connection.engine)}") from None
-            raise
+            told = as_ledger_error(connection.engine, error, is_disconnect=is_lost)
+            raise told or error from None
 
 
 def _write(cursor: Any, connection: sa.Connection, table: sa.Table, names: str, rows: Iterable[Row]) -> None:

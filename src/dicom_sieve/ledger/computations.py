@@ -5,12 +5,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.ledger import database
+from dicom_sieve.ledger.away import all_rows, read
 from dicom_sieve.ledger.heartbeat import is_silent
 from dicom_sieve.ledger.holder import is_dead
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
@@ -108,7 +110,13 @@ def begin_computation(
     started_at: datetime.datetime,
     seconds: float,
 ) -> int:
-    """Record that a computation has begun, and give its id; for so many seconds it is believed to be under way."""
+    """Record that a computation has begun, and give its id; for so many seconds it is believed to be under way.
+
+    The holder is named once for each: done again, it changes nothing.
+    """
+    begun = sa.select(computation.c.id).where(computation.c.identity == identity, computation.c.holder == holder)
+    if (before := connection.scalar(begun)) is not None:
+        return int(before)
     values = {
         "run_number": run_number,
         "name": name,
@@ -167,12 +175,10 @@ def input_series(
     chosen = sa.select(series_decision.c.series_instance_uid, series_decision.c.discarded).where(
         series_decision.c.run_id == run_id, series_decision.c.passed > 0
     )
-    with engine.connect() as connection:
-        found = connection.execute(chosen.order_by(series_decision.c.series_instance_uid)).all()
+    found = read(engine, partial(all_rows, query=chosen.order_by(series_decision.c.series_instance_uid)))
     passed = _passed(run_number, snapshot_id, location_id)
-    for uid, discarded in found:
-        with engine.connect() as connection:
-            rows = connection.execute(passed.where(header.c.series_instance_uid == uid)).all()
+    for uid, discarded in map(tuple, found):
+        rows = read(engine, partial(all_rows, query=passed.where(header.c.series_instance_uid == uid)))
         yield _without_duplicates(uid, rows, discarded)
 
 
@@ -239,7 +245,9 @@ def record_not_computed(
     reason: str,
     moment: datetime.datetime,
 ) -> None:
-    """Record that a series is not computed on, and why."""
+    """Record that a series is not computed on, and why; done again at the same moment, it changes nothing."""
+    if _find_series(connection, computation_id, series.uid, moment) is not None:
+        return
     values = {**_series_values(computation_id, series, state, moment), "failure": reason, "finished_at": moment}
     connection.execute(sa.insert(computation_input).values(**values))
 
@@ -247,7 +255,12 @@ def record_not_computed(
 def begin_series(
     connection: sa.Connection, computation_id: int, series: InputSeries, started_at: datetime.datetime
 ) -> int:
-    """Record that a series is computed on, and on which of its objects; gives the series' row."""
+    """Record that a series is computed on, and on which of its objects; gives the series' row.
+
+    Done again at the same moment, it changes nothing.
+    """
+    if (before := _find_series(connection, computation_id, series.uid, started_at)) is not None:
+        return before
     values = _series_values(computation_id, series, InputState.RUNNING, started_at)
     row = new_key(connection.execute(sa.insert(computation_input).values(**values)))
     used = [
@@ -265,20 +278,35 @@ def begin_series(
 
 
 def finish_series(
-    connection: sa.Connection, row: int, state: InputState, failure: str | None, finished_at: datetime.datetime
+    connection: sa.Connection,
+    row: int,
+    *,
+    state: InputState,
+    failure: str | None,
+    finished_at: datetime.datetime,
+    outputs: Sequence[Output],
 ) -> None:
-    """Record what became of a series."""
+    """Record what became of a series, and what came out of it; done again at the same moment, it changes nothing."""
+    this = sa.select(computation_input).where(computation_input.c.id == row)
+    before = connection.execute(this).one()
+    if before.finished_at == finished_at:
+        return
     values = {"state": state, "failure": failure, "finished_at": finished_at}
     connection.execute(sa.update(computation_input).where(computation_input.c.id == row).values(**values))
-
-
-def record_outputs(
-    connection: sa.Connection, computation_id: int, series_instance_uid: str, outputs: Sequence[Output]
-) -> None:
-    """Record what came out of a series."""
-    of = {"computation_id": computation_id, "series_instance_uid": series_instance_uid}
+    of = {"computation_id": before.computation_id, "series_instance_uid": before.series_instance_uid}
     if outputs:
-        connection.execute(sa.insert(computation_output), [{**of, **asdict(one)} for one in outputs])
+        connection.execute(sa.insert(computation_output), [{**of, **asdict(output)} for output in outputs])
+
+
+def _find_series(connection: sa.Connection, computation_id: int, uid: str, started_at: datetime.datetime) -> int | None:
+    found: int | None = connection.scalar(
+        sa.select(computation_input.c.id).where(
+            computation_input.c.computation_id == computation_id,
+            computation_input.c.series_instance_uid == uid,
+            computation_input.c.started_at == started_at,
+        )
+    )
+    return found
 
 
 def count_reasons(connection: sa.Connection, computation_id: int) -> list[tuple[InputState, str | None, int]]:

@@ -35,7 +35,8 @@ class ComputationRow:
         name: What was computed.
         version: Of the code.
         parameters: Of the computation.
-        state: ``RUNNING``, ``COMPLETED`` or ``FAILED``. One whose process has died has failed, and so has its series.
+        state: ``RUNNING``, ``COMPLETED``, ``FAILED`` or ``CANCELLED``. One whose process has died has failed, and so
+            has its series.
         counts: Series by what became of them.
         started_at: When it began.
         finished_at: When it ended; None before.

@@ -5,18 +5,21 @@ import hashlib
 import shutil
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 
 from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
+from dicom_sieve.explain import explain
 from dicom_sieve.ledger import computations, database
+from dicom_sieve.ledger.away import read
 from dicom_sieve.ledger.computations import InputInstance, InputSeries, Output
 from dicom_sieve.ledger.heartbeat import ALIVE_SECONDS, beating
 from dicom_sieve.ledger.holder import name_holder
@@ -27,6 +30,7 @@ from dicom_sieve.objects import Location, ObjectInfo
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+T = TypeVar("T")
 LONGEST_FAILURE = 1_000
 SELECTIONS = ("WHOLE", "PARTIAL")
 """What may be asked for: whole series only; or also, of those of which not all passed, the instances that did."""
@@ -104,22 +108,23 @@ class Computation:
 
     def _is_out(self, one: InputSeries) -> bool:
         """Tell whether a series is not to be computed on, and have it recorded."""
-        with database.writing(self.engine) as connection:
-            before = computations.find_computed(connection, self.identity, one.digest)
-            if one.discarded and self.selection == "WHOLE":
-                total = len(one.instances) + len(one.duplicates) + one.discarded
-                state, reason = InputState.REFUSED, f"not whole: {one.discarded:,} of {total:,} objects did not pass"
-            elif before is not None:
-                state, reason = InputState.SKIPPED, f"computed before, by computation {before}"
-            else:
-                return False
-            computations.record_not_computed(connection, self.id, one, state=state, reason=reason, moment=now())
+        return database.write(self.engine, partial(self._record_out, one=one, moment=now()))
+
+    def _record_out(self, connection: sa.Connection, one: InputSeries, moment: datetime.datetime) -> bool:
+        before = computations.find_computed(connection, self.identity, one.digest)
+        if one.discarded and self.selection == "WHOLE":
+            total = len(one.instances) + len(one.duplicates) + one.discarded
+            state, reason = InputState.REFUSED, f"not whole: {one.discarded:,} of {total:,} objects did not pass"
+        elif before is not None:
+            state, reason = InputState.SKIPPED, f"computed before, by computation {before}"
+        else:
+            return False
+        computations.record_not_computed(connection, self.id, one, state=state, reason=reason, moment=moment)
         return True
 
     def reasons(self) -> list[tuple[InputState, str | None, int]]:
         """Count the series by what became of them and why, the most frequent first."""
-        with self.engine.connect() as connection:
-            return computations.count_reasons(connection, self.id)
+        return read(self.engine, lambda connection: computations.count_reasons(connection, self.id))
 
     def count(self) -> dict[str, int]:
         """Count the series by what became of them: COMPLETED, FAILED, REFUSED, SKIPPED, RUNNING."""
@@ -161,8 +166,8 @@ class Series:
         return self.input.instances
 
     def __enter__(self) -> Self:
-        with self._writing() as connection:
-            self._row = computations.begin_series(connection, self.computation.id, self.input, now())
+        begin = partial(computations.begin_series, computation_id=self.computation.id, series=self.input)
+        self._row = self._write(partial(begin, started_at=now()))
         self.state = InputState.RUNNING
         return self
 
@@ -177,10 +182,9 @@ class Series:
             shutil.rmtree(self._folder)
             self._folder = None
         state, failure = _judge(error, sum(instance.is_damaged for instance in self.instances))
-        with self._writing() as connection:
-            computations.finish_series(connection, self._entered(), state, failure, now())
-            if state is InputState.COMPLETED:
-                computations.record_outputs(connection, self.computation.id, self.uid, self._outputs)
+        outputs = self._outputs if state is InputState.COMPLETED else []
+        finish = partial(computations.finish_series, row=self._entered(), state=state, failure=failure)
+        self._write(partial(finish, finished_at=now(), outputs=outputs))
         self.state, self.failure = state, failure
         return error is None or isinstance(error, Exception)
 
@@ -248,11 +252,11 @@ class Series:
                 raise ComputationError("a result that is given by its URI needs its digest: SHA-256 as hex")
             recorded = Output(output, digest, None, now())
         else:
-            recorded = self._write(output, name)
+            recorded = self._publish(output, name)
         self._outputs.append(recorded)
         return recorded.uri
 
-    def _write(self, output: "bytes | Dataset", name: str) -> Output:
+    def _publish(self, output: "bytes | Dataset", name: str) -> Output:
         """Write a result unless it is there, and describe what is there."""
         outputs = self.computation.outputs
         if outputs is None:
@@ -288,8 +292,8 @@ class Series:
             raise ComputationError("enter a series before using it: with series: …")
         return self._row
 
-    def _writing(self) -> Any:
-        return database.writing(self.computation.engine)
+    def _write(self, work: Callable[[sa.Connection], T]) -> T:
+        return database.write(self.computation.engine, work)
 
 
 _NOT_BY_DAMAGE = (DicomSieveError, OSError, MemoryError)
@@ -311,6 +315,8 @@ def _describe(error: BaseException) -> str:
     """Name an error and its place; the words of one that is not ours may hold patients' values and are left out."""
     if isinstance(error, DicomSieveError):
         return f"{type(error).__name__}: {error}"
+    if told := explain(error):
+        return told
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
 
@@ -329,11 +335,9 @@ def _sop_instance_uid(file: Path) -> str:
 
 
 def _place_of(engine: sa.Engine, run_number: int) -> tuple[int, int]:
-    with engine.connect() as connection:
-        row = connection.execute(
-            sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
-        ).one()
-    return row.snapshot_id, row.location_id
+    query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
+    snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
+    return snapshot_id, location_id
 
 
 @contextmanager
@@ -358,25 +362,27 @@ def compute(
         raise ComputationError(f"run {row.id} judged objects of {row.bucket}, the inputs are {inputs.location}")
     _, location_id = _place_of(engine, row.number)
     identity = computations.identify(name, version, parameters, location_id)
-    with database.writing(engine) as connection:
-        computations.fail_dead(connection, identity, now())
-        computation_id = computations.begin_computation(
-            connection,
-            run_number=row.number,
-            name=name,
-            version=version,
-            parameters=parameters,
-            identity=identity,
-            holder=name_holder(),
-            started_at=now(),
-            seconds=seconds,
-        )
+    begin = partial(
+        computations.begin_computation,
+        run_number=row.number,
+        name=name,
+        version=version,
+        parameters=parameters,
+        identity=identity,
+        holder=name_holder(),
+        started_at=now(),
+        seconds=seconds,
+    )
+    database.write(engine, partial(computations.fail_dead, identity=identity, finished_at=now()))
+    computation_id = database.write(engine, begin)
     made = Computation(engine, computation_id, name, version, parameters, row, identity, selection, inputs, outputs)
-    state = RunState.FAILED
     try:
         with beating(engine, computation_id, seconds):
             yield made
         state = RunState.COMPLETED
+    except BaseException as error:
+        state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
+        raise
     finally:
-        with database.writing(engine) as connection:
-            computations.finish_computation(connection, computation_id, state, now())
+        finish = partial(computations.finish_computation, computation_id=computation_id, state=state)
+        database.write(engine, partial(finish, finished_at=now()))

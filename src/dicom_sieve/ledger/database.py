@@ -10,11 +10,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -22,13 +22,24 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from dicom_sieve.errors import LedgerError
+from dicom_sieve.errors import LedgerAwayError, LedgerError
+from dicom_sieve.explain import PASSING, explain, explain_ledger, state_of
+from dicom_sieve.ledger.away import read, while_away
 from dicom_sieve.ledger.tables import UtcDateTime
 
 _MIGRATION_LOCK = 0x6469636F  # any number that only this program uses
 _OPENING = threading.Lock()
 """Alembic keeps its state in a module, and SQLite's locks are the process's: one thread at a time opens a ledger."""
+T = TypeVar("T")
 BUSY_SECONDS = 60
+_NOTICES_THE_DEAD = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""Of libpq, unless the URL says otherwise: a network that swallows everything is noticed within a minute."""
 PAUSE_SECONDS = 0.01
 
 
@@ -47,7 +58,8 @@ def connect(url: str) -> sa.Engine:
         raise LedgerError(_UNKNOWN_URL) from None
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+        dead = {name: value for name, value in _NOTICES_THE_DEAD.items() if name not in parsed.query}
+        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=dead)
         sa.event.listen(engine, "handle_error", _in_our_words, retval=True)
         return engine
     if parsed.drivername != "sqlite":
@@ -82,7 +94,9 @@ def prepare(engine: sa.Engine) -> None:
         try:
             with engine.connect() as connection:
                 found, known = _revision(connection), _revisions(connection)
-        except (sa.exc.DBAPIError, LedgerError):
+        except LedgerError as error:
+            raise error from None
+        except sa.exc.DBAPIError:
             raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
     if found is None:
         upgrade(engine)
@@ -163,8 +177,12 @@ def count_anew(engine: sa.Engine, tables: Sequence[str]) -> None:
     SQLite plans for a ledger of ten million objects, whatever it holds: its migrations say so.
     """
     if engine.dialect.name == "postgresql":
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
+        read(engine, lambda connection: _analyze(connection, tables))
+
+
+def _analyze(connection: sa.Connection, tables: Sequence[str]) -> None:
+    with connection.begin():
+        connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
 
 
 def describe(engine: sa.Engine) -> str:
@@ -207,6 +225,21 @@ def _let_go_after(seconds: float) -> sa.Select[Any]:
         "tcp_keepalives_count": 5,
     }
     return sa.select(*(sa.func.set_config(name, str(value), True) for name, value in settings.items()))
+
+
+def write(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+    """Do something in a transaction, and all of it again while the ledger is away; see `while_away`.
+
+    Args:
+        engine: The ledger's.
+        work: Is given the connection; done twice it comes to the same.
+    """
+
+    def attempt() -> T:
+        with writing(engine) as connection:
+            return work(connection)
+
+    return while_away(attempt)
 
 
 @contextmanager
@@ -259,10 +292,28 @@ def _in_our_words(context: sa.engine.ExceptionContext) -> LedgerError | None:
         return LedgerError(_BUSY)
     if state == _IDLE_TOO_LONG:
         return LedgerError(_STOPPED)
-    is_away = context.is_disconnect or context.connection is None or state in _GOING_OR_COMING
-    if is_away and context.engine is not None and not context.is_pre_ping:
-        return LedgerError(f"the ledger cannot be reached: {describe(context.engine)}")
-    return None
+    if context.is_disconnect and context.execution_context is not None:
+        with suppress(context.dialect.loaded_dbapi.Error):  # a cursor of the server's would complain when it is deleted
+            context.execution_context.cursor.close()
+    if context.engine is None or context.is_pre_ping:
+        return None
+    return as_ledger_error(context.engine, error, is_disconnect=context.is_disconnect or context.connection is None)
+
+
+def as_ledger_error(engine: sa.Engine, error: BaseException, *, is_disconnect: bool) -> LedgerError | None:
+    """Give an error of the driver as one of this package; None where it may be a bug.
+
+    Args:
+        engine: The ledger's.
+        error: As the driver raised it.
+        is_disconnect: Whether there is no connection, or none any more.
+    """
+    place, state = describe(engine), state_of(error)
+    explained = explain_ledger(error, place)
+    is_away = engine.dialect.name == "postgresql" and (is_disconnect or state in _GOING_OR_COMING)
+    if state in PASSING or (is_away and explained is None):
+        return LedgerAwayError(place, why=explained or "")
+    return None if explained is None else LedgerError(explained)
 
 
 def _make_private(path: Path) -> None:
@@ -274,7 +325,8 @@ def _make_private(path: Path) -> None:
         with _OPENING, suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
-        raise LedgerError(f"the ledger {path} cannot be opened: {os.strerror(error.errno or 0)}") from None
+        told = explain(error) or os.strerror(error.errno or 0)
+        raise LedgerError(f"the ledger {path} cannot be opened: {told}") from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

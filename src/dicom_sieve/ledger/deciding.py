@@ -14,6 +14,7 @@ from dicom_sieve.headers import Damage, Defect, Extent
 from dicom_sieve.ledger import bulk
 from dicom_sieve.ledger.audit.lines import decision_line, decision_tail
 from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
+from dicom_sieve.ledger.away import read
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.pages import pages_of_headers
 from dicom_sieve.ledger.tables import decision, header, header_change
@@ -120,8 +121,12 @@ def record_decisions(connection: sa.Connection, run_number: int, decided: Sequen
     insert_blocks(connection, run_number, list(make_blocks(Part.DECISION, rows)))
 
 
-def count_refused(connection: sa.Connection, snapshot_id: int, location_id: int) -> int:
+def count_refused(engine: sa.Engine, snapshot_id: int, location_id: int) -> int:
     """Count a snapshot's objects that the store refused, where it gave not one; 0 where it gave any."""
+    return read(engine, lambda connection: _count_refused(connection, snapshot_id, location_id))
+
+
+def _count_refused(connection: sa.Connection, snapshot_id: int, location_id: int) -> int:
 
     def of(*defects: Defect) -> sa.ColumnElement[bool]:
         return header_change.c.header_id.in_(sa.select(header.c.id).where(header.c.defect.in_(defects)))

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 
 from dicom_sieve.headers import Header, Instance
 from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.ledger import bulk, header_changes
+from dicom_sieve.ledger.away import all_rows, read
 from dicom_sieve.ledger.tables import BigKey, QueryableJson, UtcDateTime, header, object_, patient_key
 from dicom_sieve.objects import ObjectInfo
 
@@ -68,8 +70,7 @@ class IndexedObject:
 def count_unread(engine: sa.Engine, location_id: int) -> tuple[int, int]:
     """Tell how many objects of the newest snapshot have no header yet, and their bytes."""
     query = sa.select(sa.func.count(), sa.func.sum(object_.c.size)).where(_is_unread(location_id))
-    with engine.connect() as connection:
-        objects, size = connection.execute(query).one()
+    objects, size = read(engine, lambda connection: connection.execute(query).one())
     return objects, int(size or 0)
 
 
@@ -86,8 +87,7 @@ def unread_objects(engine: sa.Engine, location_id: int) -> Iterator[UnreadObject
     )
     last = 0
     while True:
-        with engine.connect() as connection:
-            page = connection.execute(query.where(object_.c.id > last)).all()
+        page = read(engine, partial(all_rows, query=query.where(object_.c.id > last)))
         for row in page:
             yield UnreadObject(row.id, ObjectInfo(row.key, row.etag, row.size, row.last_modified))
         if len(page) < PAGE_ROWS:

@@ -1,12 +1,14 @@
 """The distinct headers of a snapshot's objects, a page at a time: so many that no query has to sort, or to count."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from dicom_sieve.ledger import bulk
 from dicom_sieve.ledger.audit.seals import BLOCK_IDS
+from dicom_sieve.ledger.away import read, while_away
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.tables import header, header_change
 
@@ -90,7 +92,10 @@ def joined_pages(
 def _gathered(
     engine: sa.Engine, page: sa.Select[Any], location_id: int, gather: Callable[[Iterator[Any]], T]
 ) -> Iterator[T]:
-    return bulk.some_ahead(lambda place: gather(_read(engine, page, place)), _places(engine, location_id))
+    def make(place: tuple[int, int]) -> T:
+        return while_away(lambda: gather(_read(engine, page, place)))
+
+    return bulk.some_ahead(make, _places(engine, location_id))
 
 
 def _page(
@@ -114,12 +119,16 @@ def _places(engine: sa.Engine, location_id: int) -> Iterator[tuple[int, int]]:
     following = sa.select(sa.func.min(ids)).where(header_change.c.location_id == location_id, ids >= PAGE_FIRST)
     stop = 0
     while True:
-        with engine.connect() as connection:
-            start = connection.scalar(following, {"first": stop})
+        start = read(engine, partial(_first, query=following, after=stop))
         if start is None:
             return
         stop = start - start % PAGE_IDS + PAGE_IDS
         yield start, stop
+
+
+def _first(connection: sa.Connection, query: sa.Select[Any], after: int) -> int | None:
+    first: int | None = connection.scalar(query, {"first": after})
+    return first
 
 
 def _read(engine: sa.Engine, page: sa.Select[Any], place: tuple[int, int]) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.away import read
 from dicom_sieve.ledger.deciding import select_extent, select_values
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.pages import PAGE_END, PAGE_FIRST, pages_of_headers
@@ -94,9 +95,8 @@ def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]
         .order_by(header.c.series_instance_uid, instances.desc(), findings, header.c.defect)
     )
     found: dict[str, list[Reason]] = {uid: [] for uid in series}
-    with engine.connect() as connection:
-        for uid, text, defect, count in connection.execute(query):
-            found[uid].append(Reason(tuple(json.loads(text)), defect, count))
+    for uid, text, defect, count in read(engine, lambda connection: connection.execute(query).all()):
+        found[uid].append(Reason(tuple(json.loads(text)), defect, count))
     return found
 
 
@@ -124,16 +124,14 @@ def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
         .subquery("per_series")
     )
     query = sa.select(sa.func.sum(per_series.c.duplicates), sa.func.count()).where(per_series.c.duplicates > 0)
-    with engine.connect() as connection:
-        if connection.execute(several.limit(1)).first() is None:
-            return Duplicates(0, 0)
-        instances, series = connection.execute(query).one()
-    return Duplicates(int(instances or 0), series)
+    if read(engine, lambda connection: connection.execute(several.limit(1)).first()) is None:
+        return Duplicates(0, 0)
+    instances, count = read(engine, lambda connection: connection.execute(query).one())
+    return Duplicates(int(instances or 0), count)
 
 
 def _place(engine: sa.Engine, run_number: int) -> tuple[int, int]:
     """Give a run's snapshot and location."""
     query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
-    with engine.connect() as connection:
-        snapshot_id, location_id = connection.execute(query).one()
+    snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
     return snapshot_id, location_id

@@ -2,11 +2,13 @@
 
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import sqlalchemy as sa
+
+from dicom_sieve.errors import LedgerAwayError
+from dicom_sieve.ledger.away import while_away
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +83,7 @@ class RunRow:
     Attributes:
         number: The order in which runs began in this ledger.
         id: The flow run's id.
-        state: ``RUNNING``, ``COMPLETED``, ``INCOMPLETE`` or ``FAILED``.
+        state: ``RUNNING``, ``COMPLETED``, ``INCOMPLETE``, ``FAILED`` or ``CANCELLED``.
         endpoint: Of the location.
         bucket: Of the location.
         prefix: Of the location.
@@ -117,14 +119,37 @@ class RunRow:
     damaged: str | None = None
 
 
-@contextmanager
-def _stream(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[sa.CursorResult[Any]]:
-    """Ask for rows of which only a batch at a time is in memory, and let go of them whenever the reader stops."""
+def _batches(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa.Row[Any]]]:
+    """Ask for rows of which only a batch at a time is in memory, and let go of them whenever the reader stops.
+
+    Where the ledger goes away meanwhile, the rows that follow are asked for when it is back: those of a run, in the
+    order of what tells them apart, do not change.
+    """
+    given, streams = 0, list[Iterator[Sequence[sa.Row[Any]]]]()
+
+    def following() -> Sequence[sa.Row[Any]] | None:
+        if not streams:
+            streams.append(_stream(engine, query.offset(given) if given else query))
+        try:
+            return next(streams[0], None)
+        except LedgerAwayError:
+            streams.clear()
+            raise
+
+    try:
+        while (rows := while_away(following)) is not None:
+            given += len(rows)
+            yield rows
+    finally:
+        streams.clear()
+
+
+def _stream(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa.Row[Any]]]:
     with (
         engine.connect().execution_options(yield_per=BATCH_ROWS) as connection,
         connection.execute(query) as result,
     ):
-        yield result
+        yield from result.partitions()
 
 
 @dataclass(frozen=True)
@@ -142,9 +167,8 @@ class Rows(Generic[T]):
     make: Callable[[sa.Row[Any]], T]
 
     def __iter__(self) -> Iterator[T]:
-        with _stream(self.engine, self.query) as result:
-            for row in result:
-                yield self.make(row)
+        for rows in _batches(self.engine, self.query):
+            yield from map(self.make, rows)
 
     def to_arrow(self) -> "pa.Table":
         """Give all rows as one Arrow table; its columns are those of the view."""
@@ -164,10 +188,9 @@ def to_batches(engine: sa.Engine, query: sa.Select[Any], schema: "pa.Schema") ->
     """
     import pyarrow as pa  # noqa: PLC0415 - as above
 
-    with _stream(engine, query) as result:
-        for rows in result.partitions():
-            columns = zip(zip(*rows, strict=True), schema, strict=True)
-            yield pa.record_batch([pa.array(values, column.type) for values, column in columns], schema=schema)
+    for rows in _batches(engine, query):
+        columns = zip(zip(*rows, strict=True), schema, strict=True)
+        yield pa.record_batch([pa.array(values, column.type) for values, column in columns], schema=schema)
 
 
 def make_instance(row: sa.Row[Any]) -> InstanceRow:

@@ -3,12 +3,14 @@
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from dicom_sieve.criteria import Damaged
 from dicom_sieve.ledger.audit.seals import seal, seal_rows
+from dicom_sieve.ledger.away import all_rows, read
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
 from dicom_sieve.ledger.tables import RunState, decision, header, location, object_, run, series_decision
@@ -36,8 +38,8 @@ class Manifest:
 def begin_run(
     connection: sa.Connection,
     *,
+    lease: Lease,
     execution_id: str,
-    location_id: int,
     criteria: Sequence[Mapping[str, Any]],
     criteria_digest: str,
     started_at: datetime.datetime,
@@ -48,9 +50,9 @@ def begin_run(
 
     Args:
         connection: Within a transaction.
+        lease: Of the location; it says from now on which run it is held for.
         execution_id: What started it: the flow run's id. Started again under the same id it is a new run, whose id has
             the number of the attempt behind a dot.
-        location_id: Where.
         criteria: As given.
         criteria_digest: Of the criteria.
         damaged: What becomes of damaged objects. That they are discarded is not written: so it was in all old runs.
@@ -65,7 +67,7 @@ def begin_run(
     run_id = f"{execution_id}.{attempts + 1}" if attempts else execution_id
     values = {
         "id": run_id,
-        "location_id": location_id,
+        "location_id": lease.location_id,
         "criteria": list(criteria),
         "criteria_digest": criteria_digest,
         "damaged": None if damaged is Damaged.DISCARD else damaged.value,
@@ -73,7 +75,9 @@ def begin_run(
         "started_at": started_at,
         "software_version": software_version,
     }
-    return new_key(connection.execute(sa.insert(run).values(values))), run_id
+    number = new_key(connection.execute(sa.insert(run).values(values)))
+    lease.name_run(connection, number)
+    return number, run_id
 
 
 def former_ids(run_id: str, execution_id: str) -> list[str]:
@@ -85,12 +89,11 @@ def former_ids(run_id: str, execution_id: str) -> list[str]:
 def fail_abandoned(lease: Lease, finished_at: datetime.datetime) -> None:
     """Record the end of runs whose process ended before they did: only who holds the location's lease can tell."""
     is_one = sa.and_(run.c.location_id == lease.location_id, run.c.state == RunState.RUNNING)
-    with lease.engine.connect() as connection:
-        numbers = connection.scalars(sa.select(run.c.number).where(is_one).order_by(run.c.number)).all()
-    for number in numbers:
+    abandoned = sa.select(run.c.number).where(is_one).order_by(run.c.number)
+    failed = partial(finish_run, state=RunState.FAILED, finished_at=finished_at, failure=ABANDONED)
+    for number in read(lease.engine, lambda connection: connection.scalars(abandoned).all()):
         seal_rows(lease, number)
-        with lease.writing() as connection:
-            finish_run(connection, number, state=RunState.FAILED, finished_at=finished_at, failure=ABANDONED)
+        lease.write(partial(failed, run_number=number))
 
 
 def begins_with(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
@@ -173,8 +176,7 @@ def objects_to_copy(
     )
     following = query
     while True:
-        with engine.connect() as connection:
-            page = connection.execute(following).all()
+        page = read(engine, partial(all_rows, query=following))
         for row in page:
             yield ObjectInfo(row.key, row.etag, row.size, row.last_modified)
         if len(page) < PAGE_ROWS:

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import bulk, header_changes
+from dicom_sieve.ledger.away import all_rows, read
 from dicom_sieve.ledger.tables import BigKey, SnapshotState, forgotten, header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
 
@@ -129,8 +131,7 @@ def known_objects(engine: sa.Engine, location_id: int) -> Iterator[KnownObject]:
     page: Sequence[Any] = ()
     while True:
         following = query.where(object_.c.key > page[-1].key) if page else query
-        with engine.connect() as connection:
-            page = connection.execute(following).all()
+        page = read(engine, partial(all_rows, query=following))
         yield from map(KnownObject._make, page)
         if len(page) < PAGE_ROWS:
             return
@@ -139,8 +140,8 @@ def known_objects(engine: sa.Engine, location_id: int) -> Iterator[KnownObject]:
 def unsettled_headers(engine: sa.Engine) -> frozenset[int | None]:
     """Give the headers, and None for none, whose objects must be read again although their bytes are the same."""
     defects = [one for one in Defect if not one.is_lasting]
-    with engine.connect() as connection:
-        return frozenset(connection.scalars(sa.select(header.c.id).where(header.c.defect.in_(defects)))) | {None}
+    query = sa.select(header.c.id).where(header.c.defect.in_(defects))
+    return read(engine, lambda connection: frozenset(connection.scalars(query))) | {None}
 
 
 def record_changes(

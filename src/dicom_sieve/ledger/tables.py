@@ -52,6 +52,7 @@ class RunState(StrEnum):
     COMPLETED = "COMPLETED"
     INCOMPLETE = "INCOMPLETE"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
 
 class InputState(StrEnum):

@@ -40,7 +40,8 @@ from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
 SCREENING = "clean-dicom"
 """The job that all runs are runs of, as the flow is called."""
 _Dataset = TypeVar("_Dataset", InputDataset, OutputDataset)
-_STATES = {"RUNNING": RunState.START, "COMPLETED": RunState.COMPLETE}
+_STATES = {"RUNNING": RunState.START, "COMPLETED": RunState.COMPLETE, "CANCELLED": RunState.ABORT}
+_WITHOUT_ERROR = ("RUNNING", "COMPLETED")
 
 
 @attr.define
@@ -91,7 +92,7 @@ def tell_run(row: RunRow, namespace: str, now: datetime.datetime) -> RunEvent:
             producer=PRODUCER,
         )
     }
-    if row.state not in _STATES:
+    if row.state not in _WITHOUT_ERROR:
         facets["errorMessage"] = _error(row.failure or _describe_incomplete(row.counts or {}))
     return _event(
         row.state,
@@ -136,8 +137,12 @@ def tell_computation(
             producer=PRODUCER,
         ),
     }
-    if state not in _STATES:
-        ended = "it ended before all series were computed" if row.state == "FAILED" else "the others are complete"
+    if state not in _WITHOUT_ERROR:
+        ended = (
+            "it ended before all series were computed"
+            if row.state in ("FAILED", "CANCELLED")
+            else "the others are complete"
+        )
         facets["errorMessage"] = _error(f"{failed:,} of {sum(row.counts.values()):,} series failed; {ended}")
     return _event(
         state,

@@ -121,8 +121,7 @@ def _index(store: Store, means: Means, lease: Lease, caught_up: CaughtUp) -> Non
     shards = _shards(unread_objects(lease.engine, lease.location_id), means.shard_objects)
     fruitless = 0
     for result in means.run_shards(partial(_index_shard, store=store, limits=means.limits), shards):
-        with lease.writing() as connection:
-            caught_up.indexed += record_headers(connection, result.indexed)
+        caught_up.indexed += lease.write(partial(record_headers, indexed=result.indexed))
         caught_up.reads += result.reads
         caught_up.bytes_read += result.bytes_read
         means.observer.advance(len(result.indexed) + len(result.unread))

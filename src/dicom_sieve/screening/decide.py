@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Damaged, Decider, Decision, Verdict
@@ -199,8 +200,7 @@ def decide(
     Raises:
         NothingReadableError: Not one object can be read. That tells of the credentials, not of the objects.
     """
-    with ledger.engine.connect() as connection:
-        refused = count_refused(connection, snapshot.id, snapshot.location_id)
+    refused = count_refused(ledger.engine, snapshot.id, snapshot.location_id)
     if refused:
         raise NothingReadableError(str(snapshot.place), refused)
     judge = Judge(criteria, damaged)
@@ -219,7 +219,6 @@ def recording(lease: Lease, run_number: int) -> Keep:
     """Give what records the decisions of a run, a transaction a page."""
 
     def keep(decided: Sequence[Decided]) -> None:
-        with lease.writing() as connection:
-            record_decisions(connection, run_number, decided)
+        lease.write(partial(record_decisions, run_number=run_number, decided=decided))
 
     return keep

@@ -27,6 +27,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.explain import explain
 from dicom_sieve.screening.descendants import descendants_that_name, sweep
 from dicom_sieve.screening.index import Shard, ShardResult
 from dicom_sieve.screening.shards import IndexesShard
@@ -125,6 +126,8 @@ def _execute(version: str, sent: bytes, shard: Shard) -> ShardResult | DicomSiev
     except DicomSieveError as error:
         return error
     except Exception as error:
+        if told := explain(error):
+            return WorkersError(f"a worker on Ray: {told}")
         places = ", ".join(
             f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria, criteria_digest
@@ -10,8 +11,10 @@ from dicom_sieve.errors import (
     DicomSieveError,
     IncompleteRunError,
     LeaseLostError,
+    LedgerAwayError,
     LedgerError,
 )
+from dicom_sieve.explain import explain
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.audit.seals import seal_rows
@@ -108,18 +111,17 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
     with hold_location(screening.store, screening, ledger) as lease:
         refuse_forgotten(lease)
         fail_abandoned(lease, screening.clock())
-        with lease.writing() as connection:
-            number, run_id = begin_run(
-                connection,
-                execution_id=screening.execution_id,
-                location_id=lease.location_id,
-                criteria=[one.as_given() for one in screening.criteria],
-                criteria_digest=criteria_digest(screening.criteria),
-                damaged=screening.damaged,
-                started_at=screening.clock(),
-                software_version=__version__,
-            )
-            lease.name_run(connection, number)
+        begin = partial(
+            begin_run,
+            lease=lease,
+            execution_id=screening.execution_id,
+            criteria=[criterion.as_given() for criterion in screening.criteria],
+            criteria_digest=criteria_digest(screening.criteria),
+            damaged=screening.damaged,
+            started_at=screening.clock(),
+            software_version=__version__,
+        )
+        number, run_id = lease.write(begin)
         run = _Run(screening, ledger, lease, compiled, number, run_id)
         try:
             screening.on_begin(run_id)
@@ -161,15 +163,15 @@ class _Run:
 
         Where that cannot be written any more, the ledger shows the run as failed all the same: it has no lease.
         """
-        if not self.is_finished:
-            text = str(error) if isinstance(error, DicomSieveError) else f"unexpected {type(error).__name__}"
+        if not self.is_finished and not isinstance(error, LedgerAwayError | LeaseLostError):
+            text = str(error) if isinstance(error, DicomSieveError) else explain(error)
+            state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
             with suppress(LedgerError, LeaseLostError):
                 seal_rows(self.lease, self.number)
-                self._finish(RunState.FAILED, failure=text)
+                self._finish(state, failure=text or f"unexpected {type(error).__name__}")
 
     def _bind(self, snapshot_id: int) -> None:
-        with self.lease.writing() as connection:
-            bind_snapshot(connection, self.number, snapshot_id)
+        self.lease.write(partial(bind_snapshot, run_number=self.number, snapshot_id=snapshot_id))
 
     def _publish(self, snapshot_id: int, counts: Mapping[str, Any]) -> Published:
         if self.screening.output is None:
@@ -197,14 +199,15 @@ class _Run:
         manifest: Manifest | None = None,
         failure: str | None = None,
     ) -> None:
-        with self.lease.writing() as connection:
-            finish_run(
-                connection,
-                self.number,
+        self.lease.write(
+            partial(
+                finish_run,
+                run_number=self.number,
                 state=state,
                 finished_at=self.screening.clock(),
                 counts=counts,
                 manifest=manifest,
                 failure=failure,
             )
+        )
         self.is_finished = True

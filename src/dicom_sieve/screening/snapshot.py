@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from itertools import islice
 
 from dicom_sieve.errors import ListingOrderError
@@ -91,8 +92,7 @@ def take_snapshot(
         LeaseLostError: The location's lease has ended.
     """
     as_of = None if inventory is None else inventory.created_at
-    with lease.writing() as connection:
-        snapshot_id = open_snapshot(connection, lease.location_id, clock())
+    snapshot_id = lease.write(partial(open_snapshot, location_id=lease.location_id, started_at=clock()))
     counts = SnapshotCounts()
     unsettled = unsettled_headers(lease.engine)
     observer.begin("list", None)
@@ -102,8 +102,8 @@ def take_snapshot(
         removed = [known.id for _, known in changes if known is not None]
         added = [listed for listed, _ in changes if listed is not None]
         if changes:
-            with lease.writing() as connection:
-                record_changes(connection, snapshot_id, lease.location_id, removed=removed, added=added)
+            record = partial(record_changes, snapshot_id=snapshot_id, location_id=lease.location_id)
+            lease.write(partial(record, removed=removed, added=added))
         sizes = [listed.size for listed, _ in batch if listed is not None]
         counts = SnapshotCounts(
             listed=counts.listed + len(sizes),
@@ -113,6 +113,5 @@ def take_snapshot(
         )
         observer.advance(len(sizes))
     listed_at = as_of or clock()
-    with lease.writing() as connection:
-        close_snapshot(connection, snapshot_id, listed_at, counts)
+    lease.write(partial(close_snapshot, snapshot_id=snapshot_id, listed_at=listed_at, counts=counts))
     return Snapshot(snapshot_id, lease.location_id, lease.place, counts, listed_at)

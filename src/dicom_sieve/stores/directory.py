@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
+from dicom_sieve.explain import explain
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, ObjectInfo
 from dicom_sieve.stores.interface import (
     PART_BYTES,
@@ -30,6 +31,8 @@ from dicom_sieve.stores.interface import (
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 MOST_WAYS = 100
 """By so many links, and links to what they lie in, one directory may be entered."""
+_OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
+"""What no path is to blame for."""
 _LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -275,7 +278,7 @@ def _read_error(error: OSError) -> ObjectGoneError | ReadRefusedError | Transpor
 
 
 def _store_error(action: str, path: Path, error: OSError) -> StoreError:
-    return StoreError(action, str(path), _words(error))
+    return StoreError(action, str(path), _words(error), (error.errno in _OF_MACHINE and explain(error)) or "")
 
 
 def _words(error: OSError) -> str:

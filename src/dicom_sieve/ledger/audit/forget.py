@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.audit.seals import last_seal
+from dicom_sieve.ledger.away import read
 from dicom_sieve.ledger.lease import Lease, hold
 from dicom_sieve.ledger.tables import (
     computation,
@@ -140,12 +141,11 @@ def refuse_forgotten(lease: Lease) -> None:
     Raises:
         LedgerError: It is one.
     """
-    with lease.engine.connect() as connection:
-        if _is_open(connection, lease.location_id):
-            raise LedgerError(
-                f"{lease.place}: somebody began to forget this location and was interrupted: "
-                "run the same 'dicom-sieve forget' again first"
-            )
+    if read(lease.engine, lambda connection: _is_open(connection, lease.location_id)):
+        raise LedgerError(
+            f"{lease.place}: somebody began to forget this location and was interrupted: "
+            "run the same 'dicom-sieve forget' again first"
+        )
 
 
 def _id_of(connection: sa.Connection, place: Location) -> int:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import chain, groupby, islice
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit import lines
 from dicom_sieve.ledger.audit.lines import Line, canonical
+from dicom_sieve.ledger.away import read, while_away
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.tables import RunState, object_, run, seal_block, snapshot
 
@@ -104,16 +106,18 @@ def seal_rows(lease: Lease, run_number: int) -> None:
     """Record the blocks of a run that is about to end, but for two parts.
 
     Its decisions were sealed as they were recorded, its own fields will be as it ends. In transactions of their own,
-    and anew where a run that died left some.
+    and anew where a run that died left some, or the ledger was away.
     """
+    while_away(lambda: _seal_rows(lease, run_number), lease.seconds)
+
+
+def _seal_rows(lease: Lease, run_number: int) -> None:
     of_run = sa.and_(seal_block.c.run_number == run_number, seal_block.c.part != Part.DECISION)
-    with lease.writing() as connection:
-        connection.execute(sa.delete(seal_block).where(of_run))
+    lease.write(lambda connection: connection.execute(sa.delete(seal_block).where(of_run)))
     with lease.engine.connect() as reader:
         blocks = _new_blocks(reader, run_number, lease.location_id)
         while batch := list(islice(blocks, _BLOCKS_A_TRANSACTION)):
-            with lease.writing() as connection:
-                insert_blocks(connection, run_number, batch)
+            lease.write(partial(insert_blocks, run_number=run_number, blocks=batch))
 
 
 def seal(connection: sa.Connection, run_number: int, state: RunState) -> str:
@@ -183,14 +187,17 @@ def anchor(engine: sa.Engine, run_number: int) -> dict[str, str | None]:
         ``previous_seal``, of the run before it on its location, None for the first; and ``decisions``, SHA-256 over
         canonical JSON of the list of its blocks of decisions.
     """
-    with engine.connect() as connection:
-        this = connection.execute(sa.select(run).where(run.c.number == run_number)).one()
-        if this.seal is None:
-            previous = last_seal(connection, this.location_id)
-            seal_before = previous and previous[1]
-        else:
-            seal_before = connection.scalar(sa.select(run.c.seal).where(run.c.number == this.sealed_after))
-        blocks = _listed(block for block in read_blocks(connection, run_number) if block.part == Part.DECISION)
+    return read(engine, lambda connection: _anchor(connection, run_number))
+
+
+def _anchor(connection: sa.Connection, run_number: int) -> dict[str, str | None]:
+    this = connection.execute(sa.select(run).where(run.c.number == run_number)).one()
+    if this.seal is None:
+        previous = last_seal(connection, this.location_id)
+        seal_before = previous and previous[1]
+    else:
+        seal_before = connection.scalar(sa.select(run.c.seal).where(run.c.number == this.sealed_after))
+    blocks = _listed(block for block in read_blocks(connection, run_number) if block.part == Part.DECISION)
     return {"previous_seal": seal_before, "decisions": hashlib.sha256(canonical(blocks).encode()).hexdigest()}
 
 
