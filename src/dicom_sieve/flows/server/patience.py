@@ -1,0 +1,83 @@
+"""A busy SQLite is waited for, and a queue that cannot be sent is mended: callers see neither.
+
+Prefect begins a transaction on SQLite by reading and writes later. When another transaction has written meanwhile,
+SQLite refuses the write at once, whatever its timeout, and Prefect answers 503. Nothing of the request was stored then.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+
+from prefect.logging import get_logger
+from prefect.server.api.server import is_client_retryable_exception
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dicom_sieve.flows.server.bodies import MAKES_A_RUN, replay
+
+SECONDS_BUSY = 60.0
+"""How long a request is repeated."""
+LONGEST_PAUSE = 0.5
+POLLS = "get_scheduled_flow_runs"
+"""The last part of the paths by which those who execute runs ask for waiting ones."""
+_WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+_logger = get_logger("server.door")
+
+
+class Patient:
+    """Repeats requests that found the database busy; runs are made one at a time.
+
+    Args:
+        app: What is behind.
+        is_sqlite: Whether the server's database is: others wait by themselves.
+        mend: Sets aside runs that cannot be sent; gives how many.
+    """
+
+    def __init__(self, app: ASGIApp, *, is_sqlite: bool, mend: Callable[[], Awaitable[int]]) -> None:
+        self._app = app
+        self._is_sqlite = is_sqlite
+        self._mend = mend
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on, again and again if need be."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = (await receive()).get("body", b"") if scope["method"] in _WRITES else b""
+        makes_a_run = self._is_sqlite and MAKES_A_RUN in scope["path"]
+        async with self._one_at_a_time if makes_a_run else nullcontext():
+            await self._until_answered(scope, body, receive, send)
+
+    async def _until_answered(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        end, pause, is_mended = time.monotonic() + SECONDS_BUSY, 0.01, False
+        while True:
+            sending = _Sending(send)
+            inner = {**scope, "state": dict(scope.get("state") or {})}
+            try:
+                await self._app(inner, replay(body, receive), sending)
+            except Exception as error:  # whatever it is: it goes on to Prefect's own handler
+                if sending.has_begun:
+                    raise
+                if self._is_sqlite and is_client_retryable_exception(error) and time.monotonic() < end:
+                    await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - no secret
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                elif scope["path"].endswith(POLLS) and not is_mended and await self._mend():
+                    is_mended = True
+                else:
+                    raise
+            else:
+                return
+
+
+class _Sending:
+    """Sends, and knows whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    async def __call__(self, message: Message) -> None:
+        self.has_begun = True
+        await self._send(message)
