@@ -22,7 +22,7 @@ class TestRedacting:
     def test_leaves_what_is_no_secret(self, credentials: Any) -> None:
         given = {
             "input_s3_parameters": {**PLACE, "credentials": credentials},
-            "criteria": [{"dicom_tag": ["0008", "0060"]}],
+            "criteria": [{"dicom_tag": ["0008", "0060"], "operation": "EQUALS", "reference": "CT"}],
             "output_s3_parameters": None,
             "preview": True,
             "damaged": "JUDGE",
@@ -55,12 +55,47 @@ class TestRedacting:
 
     @pytest.mark.parametrize(
         "member",
-        [{"endpoint": "https://key:secret@host"}, {"access_key": "secret"}, {"bucket": {"key": "secret"}}],
+        [
+            {"access_key": "secret"},
+            {"bucket": {"key": "secret"}},
+            {"bucket": "key:secret@bucket"},
+            {"endpoint": "key:secret"},
+            {"endpoint": "https://[secret"},
+            {"inventory": "secret"},
+            {"credentials": {"$ref": "key:secret"}},
+            {"credentials": {"$ref": {"block_document_id": "key:secret"}}},
+        ],
     )
     def test_replaces_members_that_may_hold_a_secret(self, member: dict[str, Any]) -> None:
         redacted = redact({"input_s3_parameters": {**PLACE, **member}})
 
         assert redacted == {"input_s3_parameters": {**PLACE, **dict.fromkeys(member, "***")}}
+
+    @pytest.mark.parametrize(
+        ("name", "given", "kept"),
+        [
+            ("endpoint", "https://key:secret@host:9000", "https://host:9000"),
+            ("endpoint", "https://host:9000/path?sig=secret#secret", "https://host:9000/path"),
+            ("inventory", "s3://inventories/of/bucket/manifest.json", "s3://inventories/of/bucket/manifest.json"),
+            ("inventory", "s3://key:secret@inventories/manifest.json?sig=secret", "s3://inventories/manifest.json"),
+        ],
+    )
+    def test_keeps_of_an_address_what_is_no_secret(self, name: str, given: str, kept: str) -> None:
+        assert redact({"input_s3_parameters": {**PLACE, name: given}}) == {"input_s3_parameters": {**PLACE, name: kept}}
+
+    def test_keeps_an_inventory_so_that_a_run_with_a_block_can_be_started_again(self) -> None:
+        block = {"$ref": {"block_document_id": "3f0c2f5e-0b5c-4f7e-9f53-3f6a1a0c9d11"}}
+        given = {"input_s3_parameters": {**PLACE, "credentials": block, "inventory": "s3://inventories/manifest.json"}}
+
+        assert redact(given) == given
+        refuse_spent(redact(given))
+
+    def test_replaces_members_that_a_criterion_does_not_have(self) -> None:
+        criterion = {"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT"]}
+
+        redacted = redact({"criteria": [{**criterion, "credentials": "secret"}, "secret", criterion]})
+
+        assert redacted == {"criteria": [{**criterion, "credentials": "***"}, "***", criterion]}
 
     @pytest.mark.parametrize(
         ("given", "kept"),

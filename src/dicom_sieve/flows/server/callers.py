@@ -1,8 +1,8 @@
 """Who may call: only under a name of the server's own, and from a page only if the page is the server's own.
 
-A browser calls for whichever page is open in it. The name in ``Host`` is foreign when a page has its own domain resolve
-to this server (DNS rebinding). ``Origin`` is foreign when a page calls us from another place: CORS keeps it from reading
-the answer, but not from having the request carried out.
+A browser calls for whichever page is open in it. The name in ``Host`` is foreign when a page has its own domain
+resolve to this server (DNS rebinding). ``Origin`` is foreign when a page calls us from another place: CORS keeps it
+from reading the answer, but not from having the request carried out.
 """
 
 from collections.abc import Collection

@@ -40,15 +40,15 @@ async def mend() -> int:
     database = provide_database_interface()
     open_ones = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=list(TERMINAL_STATES))))
     async with database.session_context() as session:
-        rows = await models.flow_runs.read_flow_runs(
-            session, columns=[database.FlowRun.id], flow_run_filter=open_ones
-        )
+        rows = await models.flow_runs.read_flow_runs(session, columns=[database.FlowRun.id], flow_run_filter=open_ones)
         ids = [row.id for row in rows]
     set_aside = 0
     for run_id in ids:
         if (problem := await _find_problem(database, run_id)) is not None:
             await _set_aside(database, run_id)
-            _logger.warning("flow run %s cannot be sent (%s): set aside as Cancelled, parameters removed", run_id, problem)
+            _logger.warning(
+                "flow run %s cannot be sent (%s): set aside as Cancelled, parameters removed", run_id, problem
+            )
             set_aside += 1
     return set_aside
 
