@@ -6,14 +6,20 @@ import traceback
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prefect.logging import disable_run_logger
 
 from dicom_sieve.errors import DicomSieveError, LedgerError, SpentCredentialsError
 from dicom_sieve.flows.clean import index_shard_task
 from dicom_sieve.flows.deployments import contract_schema
-from dicom_sieve.flows.redaction import LOCATIONS, UnexpectedError, only_our_words, redact, refuse_spent
+from dicom_sieve.flows.redaction import LOCATIONS, UnexpectedError, has_secret, only_our_words, redact, refuse_spent
 from dicom_sieve.screening import ShardResult
 
+MEMBERS = ["bucket", "endpoint", "inventory", "credentials", "prefix", "dicom_tag", "operation", "reference", "x"]
+MEMBER = st.sampled_from(MEMBERS)
+LEAF = st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["s3://a:b@c/d?e", "IN", "http://["])
+JSON = st.recursive(LEAF, lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*MEMBERS, "$ref"]), inner))
 PLACE = {"bucket": "b", "prefix": "", "region": "r", "endpoint": "https://localhost:9000"}
 
 
@@ -111,6 +117,18 @@ class TestRedacting:
 
     def test_replaces_parameters_that_are_not_known(self) -> None:
         assert redact({"secret": "key:secret"}) == {"secret": "***"}
+
+    @given(
+        st.dictionaries(
+            st.sampled_from([*LOCATIONS, "criteria", "run_id", "preview", "comment"]),
+            JSON | st.dictionaries(st.sampled_from(MEMBERS), JSON) | st.lists(st.dictionaries(MEMBER, JSON)),
+        )
+    )
+    def test_of_whatever_shape_ends_and_changes_nothing_the_second_time(self, parameters: dict[str, Any]) -> None:
+        once = redact(parameters)
+
+        assert redact(once) == once
+        assert not has_secret(once)
 
     def test_of_what_is_redacted_changes_nothing(self) -> None:
         once = redact({"input_s3_parameters": {**PLACE, "credentials": "key:secret"}, "comment": "x"})

@@ -160,7 +160,7 @@ def _is_of_a_criterion(name: str, value: Any) -> bool:
         case "dicom_tag":
             return isinstance(value, list) and all(isinstance(part, str) and len(part) <= 4 for part in value)
         case "operation":
-            return value in set(Operation)
+            return isinstance(value, str) and value in set(Operation)
         case "reference":
             return isinstance(value, str) or (
                 isinstance(value, list) and all(isinstance(reference, str) for reference in value)

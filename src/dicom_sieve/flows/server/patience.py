@@ -10,19 +10,20 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 
-from prefect.logging import get_logger
 from prefect.server.api.server import is_client_retryable_exception
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicom_sieve.flows.server.bodies import MAKES_A_RUN, replay
 
 SECONDS_BUSY = 60.0
 """How long a request is repeated."""
-LONGEST_PAUSE = 0.5
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
+"""Seconds between two attempts."""
+NOT_SENDABLE = "the run was made, but cannot be sent, and was set aside; accepted: parameters that JSON can hold"
 POLLS = "get_scheduled_flow_runs"
 """The last part of the paths by which those who execute runs ask for waiting ones."""
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
-_logger = get_logger("server.door")
 
 
 class Patient:
@@ -51,24 +52,29 @@ class Patient:
             await self._until_answered(scope, body, receive, send)
 
     async def _until_answered(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-        end, pause, is_mended = time.monotonic() + SECONDS_BUSY, 0.01, False
+        end, pause, is_mended = time.monotonic() + SECONDS_BUSY, SHORTEST_PAUSE, False
         while True:
             sending = _Sending(send)
-            inner = {**scope, "state": dict(scope.get("state") or {})}
             try:
-                await self._app(inner, replay(body, receive), sending)
+                await self._app({**scope}, replay(body, receive), sending)
             except Exception as error:  # whatever it is: it goes on to Prefect's own handler
                 if sending.has_begun:
                     raise
                 if self._is_sqlite and is_client_retryable_exception(error) and time.monotonic() < end:
                     await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - no secret
                     pause = min(2 * pause, LONGEST_PAUSE)
-                elif scope["path"].endswith(POLLS) and not is_mended and await self._mend():
-                    is_mended = True
-                else:
+                elif is_mended or not await self._can_mend(scope["path"]):
                     raise
+                elif MAKES_A_RUN in scope["path"]:
+                    await JSONResponse({"exception_message": NOT_SENDABLE}, 422)(scope, receive, send)
+                    return
+                else:
+                    is_mended = True
             else:
                 return
+
+    async def _can_mend(self, path: str) -> bool:
+        return (path.endswith(POLLS) or MAKES_A_RUN in path) and await self._mend() > 0
 
 
 class _Sending:

@@ -26,7 +26,7 @@ from prefect.server.schemas.states import TERMINAL_STATES, Cancelled
 from dicom_sieve.flows.names import CLEAN, SEGMENT
 from dicom_sieve.flows.redaction import redact
 
-SECONDS_BETWEEN = 20.0
+SECONDS_BETWEEN = 10.0
 """After which runs that ended are looked at again."""
 SECONDS_BACK = 7 * 86_400.0
 """How far back the first look goes."""
