@@ -79,6 +79,36 @@ class Up:
         return self.api.post("/deployments/get_scheduled_flow_runs", json=body)
 
 
+def unused_port() -> int:
+    """Give a port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def password_of(home: Path) -> httpx.BasicAuth | None:
+    """Give the password that ``up`` made for the user with this home; None: not yet."""
+    file = home / ".dicom-sieve" / "prefect" / "api-password"
+    if not file.exists():
+        return None
+    user, _, secret = file.read_text().strip().partition(":")
+    return httpx.BasicAuth(user, secret)
+
+
+def get_when_served(url: str, home: Path) -> dict[str, Any]:
+    """Ask until there is an answer."""
+
+    def ask() -> dict[str, Any] | None:
+        try:
+            answer = httpx.get(url, auth=password_of(home), timeout=5)
+        except httpx.TransportError:
+            return None
+        return dict(answer.json()) if answer.status_code == 200 else None
+
+    return wait_for(ask, url, SECONDS_TO_START)
+
+
 def request(**changes: Any) -> dict[str, Any]:
     """A request that is in order; the store is not there."""
     location = {"endpoint": "http://127.0.0.1:9", "bucket": "bucket", "region": "eu-west", **changes}
@@ -88,9 +118,7 @@ def request(**changes: Any) -> dict[str, Any]:
 @contextmanager
 def running_up(home: Path, *options: str, **environment: str) -> Iterator[Up]:
     """Start it on a free port, wait until it serves, and stop it in the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = unused_port()
     outside = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "AWS_", "DICOM_SIEVE_"))
     }
@@ -114,10 +142,8 @@ def running_up(home: Path, *options: str, **environment: str) -> Iterator[Up]:
 
 def _serves(up: Up) -> bool:
     assert up.process.poll() is None, up.log
-    password = up.prefect_home / "api-password"
-    if password.exists():
-        user, _, secret = password.read_text().strip().partition(":")
-        up.api.auth = httpx.BasicAuth(user, secret)
+    if (password := password_of(up.home)) is not None:
+        up.api.auth = password
     try:
         return up.api.get("/deployments/name/clean-dicom/default").status_code == 200
     except httpx.TransportError:

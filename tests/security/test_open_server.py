@@ -34,9 +34,8 @@ class TestWithoutThePassword:
     @pytest.mark.parametrize("path", [SECRETS, "/deployments/filter", "/flow_runs/filter", "/automations/filter"])
     def test_nothing_is_answered(self, up: Up, path: str) -> None:
         with up.stranger() as stranger:
-            answers = [stranger.post(path, json={}, auth=auth) for auth in (None, ("dicom-sieve", "wrong"))]
-
-        assert [answer.status_code for answer in answers] == [401, 401]
+            assert stranger.post(path, json={}).status_code == 401
+            assert stranger.post(path, json={}, auth=("dicom-sieve", "wrong")).status_code == 401
 
     def test_secrets_of_blocks_are_not_given(self, up: Up) -> None:
         with up.stranger() as stranger:

@@ -1,20 +1,25 @@
 """One request that Prefect can store but never send makes each poll fail, and no run starts any more."""
 
+import asyncio
 import json
 import os
 import random
 import sqlite3
 import string
+import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from dicom_sieve.flows import polling
 from dicom_sieve.flows.deployments import contract_schema
 from dicom_sieve.flows.parameters import SegmentParameters
 from dicom_sieve.flows.server.bodies import DEEPEST, UnacceptableBodyError, check
-from tests.prefect_server import wait_for
+from tests.prefect_server import SERVE, prefect_server, wait_for
 from tests.up import IN_2099, IS_CT, Up, request
 
 HALF = "\ud800"
@@ -99,7 +104,8 @@ class TestTheDoor:
 class TestTheQueue:
     @pytest.mark.parametrize("where", ["credentials", "comment", "name", "tags", "labels", "job_variables", "deep"])
     def test_is_not_reached_by_what_the_schema_does_not_see(self, up: Up, where: str) -> None:
-        parameters, more = request(), {}
+        parameters = request()
+        more: dict[str, Any] = {}
         match where:
             case "credentials":
                 parameters = request(credentials=f"key:{HALF}{SECRET}")
@@ -167,6 +173,43 @@ class TestTheQueue:
 
         assert end["message"].startswith("cannot list s3://bucket"), end
         wait_for(lambda: stored_secrets(up) == [], "secrets to be gone", 60)
+
+
+class TestAServerThatIsNotOurs:
+    """``prefect server start``, with ``serve`` beside it."""
+
+    def test_does_not_end_serving_which_goes_on_without_the_row(self, tmp_path: Path) -> None:
+        with prefect_server(tmp_path) as server, server.serving(SERVE, "serve.log"):
+            run = server.post(request(), state=IN_2099).json()["id"]
+            with sqlite3.connect(tmp_path / "prefect.db", timeout=60) as database:
+                poisoned = ('{"comment": "\\ud800"}', "2020-01-01 00:00:00.000000", run)
+                database.execute(
+                    "UPDATE flow_run SET parameters = ?, next_scheduled_start_time = ? WHERE id = ?", poisoned
+                )
+            database.close()
+
+            wait_for(lambda: server.flow_run_or_none(run), "the row to be set aside", 60)
+            state, message = server.state(server.start(request()))
+
+            log = (tmp_path / "serve.log").read_text()
+            assert server.flow_run(run)["state"]["message"].startswith("set aside: what it was started with")
+            assert "waiting runs cannot be asked for: Prefect's server answers with an error (HTTP 500)" in log
+            assert f"flow run {run} cannot be sent: set aside as Cancelled, parameters removed" in log
+            assert (state, message[:10]) == ("Failed", "cannot lis")
+
+    def test_that_is_away_for_a_while_does_not_end_polling(self, caplog: pytest.LogCaptureFixture) -> None:
+        polled: list[float] = []
+
+        async def poll() -> None:
+            polled.append(time.monotonic())
+            if len(polled) < 7:
+                raise httpx.ConnectError("refused")
+            raise KeyboardInterrupt
+
+        with caplog.at_level("WARNING"), pytest.raises(KeyboardInterrupt):
+            asyncio.run(polling.keep_polling(poll, 0.001))
+
+        assert len(polled) == 7
 
 
 def is_refused(parameters: dict[str, Any], model: Any = None) -> bool:

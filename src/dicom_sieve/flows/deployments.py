@@ -13,7 +13,7 @@ from prefect.utilities.callables import ParameterSchema
 from pydantic import BaseModel
 
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.flows import chain, heartbeats, pools
+from dicom_sieve.flows import chain, heartbeats, polling, pools
 from dicom_sieve.flows.automations import set_up
 from dicom_sieve.flows.clean import clean_dicom
 from dicom_sieve.flows.names import DEPLOYMENT, SEGMENT
@@ -87,7 +87,10 @@ def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, then_segme
             check_server(client)
     served = deployments(name)
     _set_up_automations(served, following)
-    serve(*served, limit=runs_in_flight, print_starting_message=False, heartbeat_seconds=heartbeats.HEARTBEAT_SECONDS)
+    with polling.that_goes_on():
+        serve(
+            *served, limit=runs_in_flight, print_starting_message=False, heartbeat_seconds=heartbeats.HEARTBEAT_SECONDS
+        )
 
 
 def deploy(pool: str, name: str = DEPLOYMENT, *, then_segment: Any = None) -> list[str]:

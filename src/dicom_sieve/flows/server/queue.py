@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun as ClientFlowRun
@@ -24,6 +25,7 @@ from prefect.server.schemas.responses import FlowRunResponse
 from prefect.server.schemas.states import TERMINAL_STATES, Cancelled
 
 from dicom_sieve.flows.names import CLEAN, SEGMENT
+from dicom_sieve.flows.polling import SET_ASIDE
 from dicom_sieve.flows.redaction import redact
 
 SECONDS_BETWEEN = 10.0
@@ -31,8 +33,8 @@ SECONDS_BETWEEN = 10.0
 SECONDS_BACK = 7 * 86_400.0
 """How far back the first look goes."""
 PAGE = 200
-SET_ASIDE = "set aside: what it was started with could not be sent; start another run"
 _logger = get_logger("server.door")
+_flow_runs: Any = models.flow_runs  # its types are lost in what Prefect decorates it with
 
 
 async def mend() -> int:
@@ -40,7 +42,7 @@ async def mend() -> int:
     database = provide_database_interface()
     open_ones = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=list(TERMINAL_STATES))))
     async with database.session_context() as session:
-        rows = await models.flow_runs.read_flow_runs(session, columns=[database.FlowRun.id], flow_run_filter=open_ones)
+        rows = await _flow_runs.read_flow_runs(session, columns=[database.FlowRun.id], flow_run_filter=open_ones)
         ids = [row.id for row in rows]
     set_aside = 0
     for run_id in ids:
@@ -67,7 +69,8 @@ async def _find_problem(database: PrefectDBInterface, run_id: UUID) -> str | Non
 
 async def _read(session: object, run_id: UUID) -> Sequence[FlowRun]:
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
-    return await models.flow_runs.read_flow_runs(session, flow_run_filter=wanted)  # type: ignore[arg-type]
+    rows: Sequence[FlowRun] = await _flow_runs.read_flow_runs(session, flow_run_filter=wanted)
+    return rows
 
 
 async def _set_aside(database: PrefectDBInterface, run_id: UUID) -> None:
@@ -75,13 +78,13 @@ async def _set_aside(database: PrefectDBInterface, run_id: UUID) -> None:
     without = FlowRunUpdate(name=f"set-aside-{run_id}", parameters={}, tags=[], job_variables=None)
     try:
         async with database.session_context(begin_transaction=True, with_for_update=True) as session:
-            await models.flow_runs.update_flow_run(session, run_id, without)
-            await models.flow_runs.set_flow_run_state(session, run_id, Cancelled(message=SET_ASIDE), force=True)
+            await _flow_runs.update_flow_run(session, run_id, without)
+            await _flow_runs.set_flow_run_state(session, run_id, Cancelled(message=SET_ASIDE), force=True)
     except Exception as error:  # as above
         _logger.warning("flow run %s cannot be changed (%s)", run_id, type(error).__name__)
     if await _find_problem(database, run_id) is not None:
         async with database.session_context(begin_transaction=True, with_for_update=True) as session:
-            await models.flow_runs.delete_flow_run(session, run_id)
+            await _flow_runs.delete_flow_run(session, run_id)
         _logger.warning("flow run %s is deleted: it could not be sent in any other way", run_id)
 
 
@@ -113,7 +116,7 @@ async def redact_ended(since: datetime.datetime) -> None:
     offset = 0
     while True:
         async with database.session_context() as session:
-            rows = await models.flow_runs.read_flow_runs(
+            rows = await _flow_runs.read_flow_runs(
                 session,
                 columns=[database.FlowRun.id, database.FlowRun.parameters],
                 flow_run_filter=ended,
@@ -124,7 +127,7 @@ async def redact_ended(since: datetime.datetime) -> None:
             secret = {row.id: cleaned for row in rows if (cleaned := redact(row.parameters)) != row.parameters}
         for run_id, cleaned in secret.items():
             async with database.session_context(begin_transaction=True, with_for_update=True) as session:
-                await models.flow_runs.update_flow_run(session, run_id, FlowRunUpdate(parameters=cleaned))
+                await _flow_runs.update_flow_run(session, run_id, FlowRunUpdate(parameters=cleaned))
         if len(rows) < PAGE:
             return
         offset += PAGE
