@@ -1,10 +1,13 @@
 """Whoever reaches Prefect's port, a page in the user's browser among them, reads secrets and runs code through it."""
 
 import asyncio
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 
 import httpx
 import pytest
@@ -16,6 +19,7 @@ from starlette.routing import Route
 from dicom_sieve.cli import servers
 from dicom_sieve.cli.password import FILE, OF_CLIENTS, OF_SERVER, PasswordError, find_or_make, of_environment
 from dicom_sieve.flows.server.callers import OwnNamesOnly
+from tests.browser import chromium
 from tests.cli.command import environment_of, run_command
 from tests.up import Up
 
@@ -234,6 +238,51 @@ class TestWithoutAPassword:
         servers.warn("127.0.0.1", 4200, is_open=False)
 
         assert capsys.readouterr().err == ""
+
+
+class TestWithThePassword:
+    @pytest.mark.browser
+    @pytest.mark.parametrize("path", ["/deployments", "/v2/deployments"])
+    def test_prefects_ui_shows_the_deployments(self, up: Up, path: str) -> None:
+        with chromium() as browser:
+            page = browser.new_page()
+            page.set_default_timeout(60_000)
+            page.goto(f"http://localhost:{up.port}{path}")
+            field = page.locator("input[type=password]")
+            field.wait_for()
+            assert "clean-dicom" not in page.inner_text("body")
+
+            field.fill((up.prefect_home / FILE).read_text().strip())
+            field.press("Enter")
+
+            page.get_by_text("clean-dicom", exact=True).first.wait_for()
+
+    @pytest.mark.skipif(which("jq") is None or which("curl") is None, reason="the documented call needs curl and jq")
+    def test_the_documented_call_makes_a_run(self, up: Up, tmp_path: Path) -> None:
+        document = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+        call, body = (
+            found[1]
+            for found in (
+                re.search(r"```console\n(call\(\) .*?)```", document, re.DOTALL),
+                re.search(r"```json\n(.*?)```", document, re.DOTALL),
+            )
+            if found
+        )
+        (tmp_path / "request.json").write_text(body)
+
+        done = subprocess.run(
+            ["bash", "-c", call.replace("127.0.0.1:4200", f"127.0.0.1:{up.port}")],
+            cwd=tmp_path,
+            env={**os.environ, "HOME": str(up.home)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+
+        made = json.loads(done.stdout)
+        assert made["state"]["type"] == "SCHEDULED", done.stdout
+        up.end_of(made["id"])
 
 
 def _run(*command: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
