@@ -89,14 +89,19 @@ class TestTheDoor:
             '{"a": "\\ud800"}'.encode("utf-16"),
             json.dumps(nested(DEEPEST + 1)).encode(),
             b"[" * 100_000,
+            b'{"a": 18446744073709551616}',
+            b'{"a": -9223372036854775809}',
         ],
-        ids=["half a pair", "in a name", "in bytes", "in UTF-16", "too deep", "far too deep"],
+        ids=["half a pair", "in a name", "in bytes", "in UTF-16", "too deep", "far too deep", "too large", "too small"],
     )
     def test_refuses(self, body: bytes) -> None:
         with pytest.raises(UnacceptableBodyError):
             check(body, "/api/flow_runs/")
 
-    @pytest.mark.parametrize("body", [b"", b"no JSON", b'{"a": "\\ud83d\\ude00"}', json.dumps(nested(50)).encode()])
+    @pytest.mark.parametrize(
+        "body",
+        [b"", b"no JSON", b'{"a": "\\ud83d\\ude00"}', b"[18446744073709551615, true]", json.dumps(nested(50)).encode()],
+    )
     def test_lets_through(self, body: bytes) -> None:
         check(body, "/api/flow_runs/")
 
@@ -140,6 +145,12 @@ class TestTheQueue:
         assert answer.status_code == 422
         assert up.poll().status_code == 200
 
+    def test_is_shown_when_a_number_in_it_is_larger_than_what_lists_can_hold(self, up: Up) -> None:
+        parameters = {**request(), "comment": {"__prefect_kind": "json", "value": "1" + "0" * 30}}
+        post_raw(up, {"parameters": parameters, "enforce_parameter_schema": False, "state": IN_2099})
+
+        assert up.api.post("/flow_runs/filter", json={}).status_code == 200
+
     def test_goes_on_without_a_row_that_is_there_already(self, up: Up) -> None:
         run = up.post(request(), state=IN_2099).json()["id"]
         with sqlite3.connect(up.prefect_home / "prefect.db", timeout=60) as database:
@@ -157,6 +168,7 @@ class TestTheQueue:
         assert f"flow run {run} cannot be sent" in up.log
         assert up.post(request()).status_code == 201
 
+    @pytest.mark.timeout(3600)
     def test_lives_after_generated_bodies(self, up: Up) -> None:
         """As schemathesis makes them: from the contract, with parts of it made worse. ``BODIES=10000`` posts more."""
         made = Bodies(random.Random(BODIES))

@@ -16,6 +16,8 @@ from dicom_sieve.flows.redaction import LOCATIONS, REDACTED
 MOST_BYTES = 64 * 1024 * 1024
 DEEPEST = 64
 """Levels of nesting. Prefect stores more than 200, and fails to send them."""
+LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**64 - 1
+"""What Prefect can send of a list of runs."""
 KEEPS_PARAMETERS = ("/deployments/", "/automations/")
 """Paths of what keeps parameters for good, to make runs with; paths of single runs lie below the first, too."""
 MAKES_A_RUN = "/create_flow_run"
@@ -56,17 +58,14 @@ def check(body: bytes, path: str) -> None:
     """Look into a body.
 
     Raises:
-        UnacceptableBodyError: It is no UTF-8, has half a surrogate pair, nests too deeply, or would have credentials
-            stored for good.
+        UnacceptableBodyError: It is no UTF-8, has half a surrogate pair or a number that is too large, nests too
+            deeply, or would have credentials stored for good.
     """
     if not body:
         return
     content = _parse(body)
-    for text in _texts(content):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise UnacceptableBodyError(422, "a text has half a surrogate pair; accepted: Unicode") from None
+    for leaf in _leaves(content):
+        _check_leaf(leaf)
     if any(kind in path for kind in KEEPS_PARAMETERS) and MAKES_A_RUN not in path and _has_credentials(content):
         accepted = 'accepted: {"$ref": "<id of an AwsCredentials block>"}, or none'
         raise UnacceptableBodyError(422, f"credentials as a text would be stored in clear for good; {accepted}")
@@ -84,18 +83,28 @@ def _parse(body: bytes) -> Json:
     return content
 
 
-def _texts(content: Json) -> Iterator[str]:
-    """Give all texts of a body, names of members among them, level by level."""
+def _check_leaf(leaf: Json) -> None:
+    if isinstance(leaf, int) and not LEAST_INTEGER <= leaf <= MOST_INTEGER:
+        raise UnacceptableBodyError(422, "a number does not fit into 64 bits; accepted: smaller ones")
+    if isinstance(leaf, str):
+        try:
+            leaf.encode()
+        except UnicodeEncodeError:
+            raise UnacceptableBodyError(422, "a text has half a surrogate pair; accepted: Unicode") from None
+
+
+def _leaves(content: Json) -> Iterator[Json]:
+    """Give all texts and numbers of a body, names of members among them, level by level."""
     level: list[Json] = [content]
     for _ in range(DEEPEST):
         inner: list[Json] = []
         for value in level:
-            if isinstance(value, str):
-                yield value
-            elif isinstance(value, dict):
+            if isinstance(value, dict):
                 inner.extend([*value, *value.values()])
             elif isinstance(value, list):
                 inner.extend(value)
+            else:
+                yield value
         if not inner:
             return
         level = inner

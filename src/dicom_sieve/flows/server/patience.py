@@ -21,8 +21,8 @@ SECONDS_BUSY = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
 """Seconds between two attempts."""
 NOT_SENDABLE = "the run was made, but cannot be sent, and was set aside; accepted: parameters that JSON can hold"
-POLLS = "get_scheduled_flow_runs"
-"""The last part of the paths by which those who execute runs ask for waiting ones."""
+LISTS_RUNS = ("/get_scheduled_flow_runs", "/flow_runs/filter", "/flow_runs/paginate")
+"""How paths end by which those who execute runs ask for waiting ones, and by which the UI shows them."""
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -74,7 +74,7 @@ class Patient:
                 return
 
     async def _can_mend(self, path: str) -> bool:
-        return (path.endswith(POLLS) or MAKES_A_RUN in path) and await self._mend() > 0
+        return (path.endswith(LISTS_RUNS) or MAKES_A_RUN in path) and await self._mend() > 0
 
 
 class _Sending:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from prefect.client.schemas.objects import FlowRun as ClientFlowRun
 from prefect.logging import get_logger
 from prefect.server import models
@@ -60,7 +61,9 @@ async def _find_problem(database: PrefectDBInterface, run_id: UUID) -> str | Non
     try:
         async with database.session_context() as session:
             [row] = await _read(session, run_id)
-            sent = FlowRunResponse.model_validate(row, from_attributes=True).model_dump_json()
+            answer = FlowRunResponse.model_validate(row, from_attributes=True)
+            sent = answer.model_dump_json()
+            orjson.dumps(answer.model_dump(mode="json"))  # as Prefect sends lists; it takes less than pydantic
         ClientFlowRun.model_validate_json(sent)
     except Exception as error:  # of whichever library fails at it; its text quotes the parameters
         return type(error).__name__
