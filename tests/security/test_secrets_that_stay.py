@@ -1,11 +1,15 @@
 """Credentials in a request stay in Prefect's database in clear, for anyone who may read it."""
 
+import datetime
+import json
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dicom_sieve.flows.server.bodies import UnacceptableBodyError, check
-from tests.prefect_server import wait_for
+from tests.prefect_server import SERVE, prefect_server, wait_for
 from tests.up import IN_2099, Up, request
 
 SECRET = "planted-secret-that-stays"
@@ -83,13 +87,42 @@ class TestASchedule:
 
         assert SECRET not in str(caught.value)
 
+    def test_on_a_server_that_is_not_ours_loses_them_with_its_first_run(self, tmp_path: Path) -> None:
+        with prefect_server(tmp_path) as server, server.serving(SERVE, "serve.log"):
+            secret = request(credentials=CREDENTIALS)
+            path = f"/deployments/{server.deployment()['id']}/schedules"
+            schedule = {**EVERY_DAY, "active": False, "parameters": secret}
+            server.api.post(path, json=[schedule]).raise_for_status()
+            soon = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)).isoformat()
+            in_time = {"type": "SCHEDULED", "state_details": {"scheduled_time": soon}}
+            ahead = [server.start(secret, state=IN_2099) for _ in range(2)]
+            first = server.start(secret, state=in_time)
+            mark_as_made_by_a_schedule(tmp_path / "prefect.db", [first, *ahead])
+
+            state, message = server.state(first)
+
+            assert state == "Failed"
+            assert message.startswith(
+                "a schedule with credentials as a text is refused: it would keep them in Prefect's"
+            )
+            assert SECRET not in str([server.flow_run(run)["parameters"] for run in (first, *ahead)])
+            [kept] = server.api.get(path).json()
+            assert kept["parameters"]["input_s3_parameters"]["credentials"] == "***"
+            assert SECRET not in (tmp_path / "serve.log").read_text()
+
     def test_is_no_run(self) -> None:
         check(_encode({"parameters": request(credentials=CREDENTIALS)}), "/api/deployments/x/create_flow_run")
 
 
-def _encode(body: Any) -> bytes:
-    import json
+def mark_as_made_by_a_schedule(database: Path, runs: list[str]) -> None:
+    """Do what the scheduler does; with SQLAlchemy 2.1 Prefect's own makes no run."""
+    with sqlite3.connect(database, timeout=60) as connection:
+        for run in runs:
+            assert connection.execute("UPDATE flow_run SET auto_scheduled = 1 WHERE id = ?", (run,)).rowcount == 1
+    connection.close()
 
+
+def _encode(body: Any) -> bytes:
     return json.dumps(body).encode()
 
 
