@@ -4,6 +4,7 @@ Everything is kept in ``.demo`` and made anew each time. ``--keep`` leaves the s
 """
 
 import argparse
+import base64
 import json
 import os
 import shutil
@@ -28,6 +29,7 @@ from scripts.demo_bucket import SERIES, objects
 
 FOLDER = Path(__file__).parent.parent / ".demo"
 BIN = Path(sys.executable).parent
+PASSWORD = FOLDER / "prefect" / "api-password"
 KEY_ID, ACCESS_KEY = "demo-key", "demo-secret"
 BUCKET, OUTPUT_BUCKET, REGION = "challenge-tech", "results", "eu-west"
 SECONDS_TO_START = 120
@@ -47,8 +49,9 @@ def main() -> None:
     FOLDER.mkdir(mode=0o700)
     s3_port, prefect_port = _free_ports(2)
     s3, prefect = f"http://127.0.0.1:{s3_port}", f"http://127.0.0.1:{prefect_port}"
+    auth = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in auth},
         "DICOM_SIEVE_DATABASE_URL": f"sqlite:///{FOLDER / 'ledger.db'}",
         "PREFECT_HOME": str(FOLDER / "prefect"),
         "PREFECT_RUNNER_POLL_FREQUENCY": "2",  # seconds; Prefect's 10 would be waited for twice
@@ -87,6 +90,7 @@ def _show(s3: str, prefect: str, environment: dict[str, str]) -> None:
     count = _fill(s3)
     _say(f"bucket {BUCKET} holds {count} objects; waiting for Prefect")
     deployment = _wait_for_deployment(f"{prefect}/api")
+    _say(f'the API password is in {PASSWORD}: curl -u "$(cat {PASSWORD})" {prefect}/api/…, or in Prefect\'s UI')
     parameters = {
         "input_s3_parameters": {**_location(s3, BUCKET), "credentials": f"{KEY_ID}:{ACCESS_KEY}"},
         "criteria": CRITERIA,
@@ -205,9 +209,11 @@ def _wait_until_answering(url: str) -> None:
 
 
 def _call(url: str, body: dict[str, Any] | None = None) -> Any:
-    """Ask the API; its database may be busy for a moment (503)."""
+    """Ask the API, with the password that ``up`` made; its database may be busy for a moment (503)."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    password = base64.b64encode(PASSWORD.read_bytes().strip()).decode()
+    headers = {"Content-Type": "application/json", "Authorization": f"Basic {password}"}
+    request = urllib.request.Request(url, data=data, headers=headers)
     for _ in range(20):
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:

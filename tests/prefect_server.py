@@ -60,6 +60,11 @@ class PrefectServer:
         """Give a run as the server has it."""
         return dict(self.api.get(f"/flow_runs/{run_id}").raise_for_status().json())
 
+    def flow_run_or_none(self, run_id: str) -> dict[str, Any] | None:
+        """Give a run, or None as long as the server cannot send it."""
+        answer = self.api.get(f"/flow_runs/{run_id}")
+        return dict(answer.json()) if answer.status_code == 200 else None
+
     def state(self, run_id: str) -> tuple[str, str]:
         """Wait for a run's end, and give its state's name and message."""
 

@@ -1,12 +1,10 @@
 """``dicom-sieve up``: one foreground command that serves, and leaves nothing behind."""
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,16 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import environment_of, run_command
-
-SECONDS_TO_START = 120
+from tests.up import get_when_served, unused_port
 
 
 @pytest.fixture
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    return unused_port()
 
 
 @pytest.fixture
@@ -43,19 +37,6 @@ def up(tmp_path: Path, free_port: int) -> Iterator["subprocess.Popen[str]"]:
             process.wait(60)
 
 
-def get(url: str) -> dict[str, object]:
-    end = time.monotonic() + SECONDS_TO_START
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                content: dict[str, object] = json.load(answer)
-                return content
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.3)
-
-
 def processes_that_name(text: str) -> list[str]:
     """Give the command lines of all processes that have a text in them."""
     lines = []
@@ -72,7 +53,7 @@ def processes_that_name(text: str) -> list[str]:
 def test_serves_the_deployment_keeps_its_data_private_and_leaves_no_process(
     up: "subprocess.Popen[str]", free_port: int, tmp_path: Path
 ) -> None:
-    deployment = get(f"http://127.0.0.1:{free_port}/api/deployments/name/clean-dicom/default")
+    deployment = get_when_served(f"http://127.0.0.1:{free_port}/api/deployments/name/clean-dicom/default", tmp_path)
     assert deployment["name"] == "default"
     assert deployment["enforce_parameter_schema"] is True
     assert (tmp_path / ".dicom-sieve").stat().st_mode & 0o077 == 0

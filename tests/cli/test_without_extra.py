@@ -13,10 +13,9 @@ import pytest
 
 from tests.builders import make_instance
 from tests.cli.command import environment_of
-from tests.cli.test_up import SECONDS_TO_START, free_port, get
 from tests.prefect_server import running, wait_for
+from tests.up import SECONDS_TO_START, get_when_served, unused_port
 
-__all__ = ["free_port"]
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -52,12 +51,13 @@ def test_is_really_without(python: Path) -> None:
 
 
 @pytest.mark.timeout(200)
-def test_the_rest_is_served_and_one_line_says_what_is_not(python: Path, free_port: int, tmp_path: Path) -> None:
+def test_the_rest_is_served_and_one_line_says_what_is_not(python: Path, tmp_path: Path) -> None:
+    free_port = unused_port()
     log = tmp_path / "up.log"
     command = [str(python), "-m", "dicom_sieve", "up", "--port", str(free_port)]
     with running(command, environment_of(tmp_path), log):
         address = f"http://127.0.0.1:{free_port}/api/deployments"
-        deployment = get(f"{address}/name/clean-dicom/default")
+        deployment = get_when_served(f"{address}/name/clean-dicom/default", tmp_path)
         wait_for(lambda: "not served" in log.read_text(), "the line", SECONDS_TO_START)
 
     assert deployment["name"] == "default"

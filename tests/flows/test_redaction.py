@@ -6,14 +6,20 @@ import traceback
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prefect.logging import disable_run_logger
 
 from dicom_sieve.errors import DicomSieveError, LedgerError, SpentCredentialsError
 from dicom_sieve.flows.clean import index_shard_task
 from dicom_sieve.flows.deployments import contract_schema
-from dicom_sieve.flows.redaction import LOCATIONS, UnexpectedError, only_our_words, redact, refuse_spent
+from dicom_sieve.flows.redaction import LOCATIONS, UnexpectedError, has_secret, only_our_words, redact, refuse_spent
 from dicom_sieve.screening import ShardResult
 
+MEMBERS = ["bucket", "endpoint", "inventory", "credentials", "prefix", "dicom_tag", "operation", "reference", "x"]
+MEMBER = st.sampled_from(MEMBERS)
+LEAF = st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["s3://a:b@c/d?e", "IN", "http://["])
+JSON = st.recursive(LEAF, lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*MEMBERS, "$ref"]), inner))
 PLACE = {"bucket": "b", "prefix": "", "region": "r", "endpoint": "https://localhost:9000"}
 
 
@@ -22,7 +28,7 @@ class TestRedacting:
     def test_leaves_what_is_no_secret(self, credentials: Any) -> None:
         given = {
             "input_s3_parameters": {**PLACE, "credentials": credentials},
-            "criteria": [{"dicom_tag": ["0008", "0060"]}],
+            "criteria": [{"dicom_tag": ["0008", "0060"], "operation": "EQUALS", "reference": "CT"}],
             "output_s3_parameters": None,
             "preview": True,
             "damaged": "JUDGE",
@@ -55,12 +61,47 @@ class TestRedacting:
 
     @pytest.mark.parametrize(
         "member",
-        [{"endpoint": "https://key:secret@host"}, {"access_key": "secret"}, {"bucket": {"key": "secret"}}],
+        [
+            {"access_key": "secret"},
+            {"bucket": {"key": "secret"}},
+            {"bucket": "key:secret@bucket"},
+            {"endpoint": "key:secret"},
+            {"endpoint": "https://[secret"},
+            {"inventory": "secret"},
+            {"credentials": {"$ref": "key:secret"}},
+            {"credentials": {"$ref": {"block_document_id": "key:secret"}}},
+        ],
     )
     def test_replaces_members_that_may_hold_a_secret(self, member: dict[str, Any]) -> None:
         redacted = redact({"input_s3_parameters": {**PLACE, **member}})
 
         assert redacted == {"input_s3_parameters": {**PLACE, **dict.fromkeys(member, "***")}}
+
+    @pytest.mark.parametrize(
+        ("name", "given", "kept"),
+        [
+            ("endpoint", "https://key:secret@host:9000", "https://host:9000"),
+            ("endpoint", "https://host:9000/path?sig=secret#secret", "https://host:9000/path"),
+            ("inventory", "s3://inventories/of/bucket/manifest.json", "s3://inventories/of/bucket/manifest.json"),
+            ("inventory", "s3://key:secret@inventories/manifest.json?sig=secret", "s3://inventories/manifest.json"),
+        ],
+    )
+    def test_keeps_of_an_address_what_is_no_secret(self, name: str, given: str, kept: str) -> None:
+        assert redact({"input_s3_parameters": {**PLACE, name: given}}) == {"input_s3_parameters": {**PLACE, name: kept}}
+
+    def test_keeps_an_inventory_so_that_a_run_with_a_block_can_be_started_again(self) -> None:
+        block = {"$ref": {"block_document_id": "3f0c2f5e-0b5c-4f7e-9f53-3f6a1a0c9d11"}}
+        given = {"input_s3_parameters": {**PLACE, "credentials": block, "inventory": "s3://inventories/manifest.json"}}
+
+        assert redact(given) == given
+        refuse_spent(redact(given))
+
+    def test_replaces_members_that_a_criterion_does_not_have(self) -> None:
+        criterion = {"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT"]}
+
+        redacted = redact({"criteria": [{**criterion, "credentials": "secret"}, "secret", criterion]})
+
+        assert redacted == {"criteria": [{**criterion, "credentials": "***"}, "***", criterion]}
 
     @pytest.mark.parametrize(
         ("given", "kept"),
@@ -76,6 +117,18 @@ class TestRedacting:
 
     def test_replaces_parameters_that_are_not_known(self) -> None:
         assert redact({"secret": "key:secret"}) == {"secret": "***"}
+
+    @given(
+        st.dictionaries(
+            st.sampled_from([*LOCATIONS, "criteria", "run_id", "preview", "comment"]),
+            JSON | st.dictionaries(st.sampled_from(MEMBERS), JSON) | st.lists(st.dictionaries(MEMBER, JSON)),
+        )
+    )
+    def test_of_whatever_shape_ends_and_changes_nothing_the_second_time(self, parameters: dict[str, Any]) -> None:
+        once = redact(parameters)
+
+        assert redact(once) == once
+        assert not has_secret(once)
 
     def test_of_what_is_redacted_changes_nothing(self) -> None:
         once = redact({"input_s3_parameters": {**PLACE, "credentials": "key:secret"}, "comment": "x"})

@@ -1,6 +1,7 @@
 """The commands. Each opens what it needs, calls one function, and prints."""
 
 import dataclasses
+import os
 import shlex
 import sys
 import uuid
@@ -234,14 +235,31 @@ ThenSegment = Annotated[
 
 @app.command(epilog="Example: dicom-sieve up --port 4200")
 def up(
+    *,
     host: Annotated[str, typer.Option(help="Where Prefect's server listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 4200,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name by which it may be called, as that of a proxy before it."),
+    ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Without a password; only where no other machine can reach it.")
+    ] = False,
     then_segment: ThenSegment = None,
 ) -> None:
-    """Start a Prefect server and serve the deployments, until stopped."""
-    from dicom_sieve.cli.servers import run_server_and_deployments  # noqa: PLC0415 - needed here alone
+    """Start a Prefect server and serve the deployments, until stopped.
 
-    run_server_and_deployments(host, port, () if then_segment is None else ("--then-segment", str(then_segment)))
+    The server wants a password: it is made at the first start, and kept in Prefect's directory.
+    """
+    from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER  # noqa: PLC0415 - needed here alone
+    from dicom_sieve.cli.servers import is_loopback, run_server_and_deployments  # noqa: PLC0415
+
+    if no_auth and not is_loopback(host):
+        raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")
+    if no_auth and (named := [name for name in (OF_SERVER, OF_CLIENTS) if os.environ.get(name)]):
+        raise typer.BadParameter(f"{' and '.join(named)} gives a password; unset it", param_hint="--no-auth")
+    serving = () if then_segment is None else ("--then-segment", str(then_segment))
+    run_server_and_deployments(host, port, serving, names=allow_host or (), is_open=no_auth)
 
 
 @app.command(epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve serve")

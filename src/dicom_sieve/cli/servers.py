@@ -10,10 +10,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
 from dicom_sieve.cli import text
+from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER, Password, find_or_make, of_environment
 from dicom_sieve.errors import DicomSieveError
 
 SECONDS_TO_START = 120
@@ -27,45 +29,105 @@ class ServerError(DicomSieveError):
         super().__init__(message)
 
 
-def run_server_and_deployments(host: str, port: int, serving: Sequence[str] = ()) -> None:
+def run_server_and_deployments(
+    host: str, port: int, serving: Sequence[str] = (), *, names: Sequence[str] = (), is_open: bool = False
+) -> None:
     """Run both until one ends or this process is told to stop; then stop both.
 
     Args:
         host: Where the server listens.
         port: Its port.
         serving: Options of ``dicom-sieve serve``.
+        names: Further names by which the server may be called.
+        is_open: Without a password.
 
     Raises:
         ServerError: The port is taken, or one of them ended by itself.
+        PasswordError: There is a password that cannot be used.
     """
-    url = f"http://{host}:{port}"
-    environment = server_environment(url)
+    url = f"http://{_in_url(host)}:{port}"
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".dicom-sieve" / "prefect")
     _refuse_taken_port(host, port)
     # Only for its owner: Prefect keeps parameters there, and before a run starts its credentials are among them.
-    for directory in (Path.home() / ".dicom-sieve", Path(environment["PREFECT_HOME"])):
+    for directory in (Path.home() / ".dicom-sieve", home):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    password = None if is_open else of_environment(os.environ) or find_or_make(home)
+    environment = server_environment(url, home, password)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    server = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
+    server = [sys.executable, "-m", "dicom_sieve.flows.server", "--host", host, "--port", str(port)]
+    for name in (host, *names):
+        server += ["--allow-host", name]
     try:
-        with child([*server, "--log-level", "WARNING"], environment) as prefect:
+        with child(server, environment) as prefect:
             _wait_until_healthy(url, prefect)
             with child([sys.executable, "-m", "dicom_sieve", "serve", *serving], environment) as deployments:
-                text.show_lines(f"Prefect    {url}", f"API        {url}/api", "stop with Ctrl-C")
+                warn(host, port, is_open=is_open)
+                lines = describe_password(password, on_terminal=sys.stdout.isatty())
+                text.show_lines(f"Prefect    {url}", f"API        {url}/api", *lines, "stop with Ctrl-C")
                 sys.stdout.flush()
                 _wait_for_end(prefect, deployments)
     except KeyboardInterrupt:
         text.show_lines("stopped")
 
 
-def server_environment(url: str) -> dict[str, str]:
-    """Give the environment of both processes: Prefect's data beside the ledger unless said otherwise, no telemetry."""
+def server_environment(url: str, home: Path, password: Password | None) -> dict[str, str]:
+    """Give the environment of both processes.
+
+    Prefect's data lie beside the ledger unless said otherwise; there is no telemetry; pages of other servers may not
+    call; the password is never on a command line.
+    """
+    given = {name: value for name, value in os.environ.items() if name not in {OF_SERVER, OF_CLIENTS}}
+    port = url.rpartition(":")[2]
     return {
-        "PREFECT_HOME": str(Path.home() / ".dicom-sieve" / "prefect"),
-        **os.environ,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{port}",
+        "PREFECT_UI_API_URL": "/api",
+        **given,
+        "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"{url}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        **({} if password is None else {OF_SERVER: password.text, OF_CLIENTS: password.text}),
     }
+
+
+def describe_password(password: Password | None, *, on_terminal: bool) -> list[str]:
+    """Say what opens the API. The password itself is shown once, and only on a terminal: what is logged stays."""
+    if password is None:
+        return ["password   none (--no-auth)"]
+    if password.file is None:
+        return [f"password   that of {OF_SERVER}"]
+    shown = [f"password   {password.text}"] if password.is_new and on_terminal else []
+    return [*shown, f"{'kept in ' if shown else 'password'}   {password.file}"]
+
+
+def warn(host: str, port: int, *, is_open: bool) -> None:
+    """Say aloud what is less safe than the default."""
+    if is_open:
+        _say(
+            f"WARNING: --no-auth: every user and every program of this machine can run code as this user through port "
+            f"{port}, and read the secrets of Prefect's blocks"
+        )
+    if not is_loopback(host):
+        _say(
+            f"WARNING: other machines can reach {host}:{port}, and the password travels to it unencrypted; "
+            "put a proxy with TLS before it (docs/security.md)"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens on a host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _say(warning: str) -> None:
+    print(f"dicom-sieve: {warning}", file=sys.stderr, flush=True)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 @contextmanager
@@ -100,7 +162,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -43,7 +43,10 @@ OPERATIONS: dict[ValueRepresentation, tuple[Operation, ...]] = {
 """Which operations are defined for which VR."""
 
 HexDigits = Annotated[str, Field(pattern="^[0-9A-Fa-f]{4}$", max_length=4, examples=["0008"])]
-Reference = Annotated[str, Field(min_length=1, max_length=64)]
+PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*(?![\s\S])"
+"""Refuses what cannot be stored or sent: control characters, halves of surrogate pairs. In the schema alone, where
+requests come from; ``$`` would let a line feed at the end through, in Python."""
+Reference = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"pattern": PLAIN_TEXT})]
 
 _LIST_GOES_WITH_IN: dict[str, JsonValue] = {
     "if": {"properties": {"operation": {"const": Operation.IN.value}}, "required": ["operation"]},

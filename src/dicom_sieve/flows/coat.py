@@ -11,7 +11,8 @@ from prefect.states import Failed
 
 from dicom_sieve.errors import DicomSieveError, LedgerError
 from dicom_sieve.flows.parameters import RawParameters
-from dicom_sieve.flows.redaction import only_our_words, redact_stored, refuse_spent
+from dicom_sieve.flows.redaction import STORED_IN_CLEAR, has_secret, only_our_words, redact_stored, refuse_spent
+from dicom_sieve.flows.schedules import refuse_secret
 from dicom_sieve.stores.s3_clients import silence_wire_logs
 
 RunLogger: TypeAlias = "Logger | LoggerAdapter[Any]"
@@ -32,7 +33,10 @@ def in_coat(given: RawParameters, work: Callable[[str, RunLogger], State[None]])
             context = FlowRunContext.get()
             if context is None or context.flow_run is None:
                 raise LedgerError("the flow has no flow run: where there is no Prefect, call what it calls")
+            if has_secret(context.flow_run.parameters):
+                logger.warning("%s", STORED_IN_CLEAR)
             redact_stored(context.flow_run.id, context.flow_run.parameters)
+            refuse_secret(context.flow_run)
             refuse_spent(given)
             return work(str(context.flow_run.id), logger)
     except DicomSieveError as error:

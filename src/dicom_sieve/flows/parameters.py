@@ -1,15 +1,17 @@
 """The flow's parameters, as the contract names them: what the form shows, what the REST call refuses.
 
 No pattern is put on credentials: a refusal quotes what it refuses. Their shape is checked inside the flow.
+All other texts have one that refuses what cannot be stored or sent: control characters and halves of surrogate pairs.
 """
 
 from enum import StrEnum
 from typing import Annotated, Any
 
 from prefect_aws import AwsCredentials
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from dicom_sieve.criteria import Criterion, Damaged
+from dicom_sieve.criteria.criterion import PLAIN_TEXT
 
 _REFERENCE_TO_BLOCK = {
     "title": "AWS Credentials",
@@ -19,7 +21,15 @@ _REFERENCE_TO_BLOCK = {
     "minProperties": 1,
     "propertyNames": {"const": "$ref"},
 }
-"""What JSON gives for a block: ``{"$ref": "<block id>"}``. The form offers the blocks there are."""
+"""What JSON gives for a block: ``{"$ref": "<block id>"}``. The form offers the blocks there are.
+
+The id has no pattern: a secret may stand in its place, and a refusal quotes what it refuses.
+"""
+
+
+PLAIN: dict[str, JsonValue] = {"pattern": PLAIN_TEXT}
+LONGEST_BUCKET, LONGEST_PREFIX, LONGEST_REGION, LONGEST_URL = 255, 1024, 128, 2048
+"""In characters; S3 counts a key in bytes of UTF-8, which is checked in the flow."""
 
 
 RUN_ID = r"[0-9A-Fa-f-]{1,40}(\.[0-9]{1,9})?"
@@ -33,27 +43,35 @@ class S3Parameters(BaseModel):
 
     bucket: Annotated[
         str,
-        Field(min_length=1, title="Bucket", description="Name of the bucket.", json_schema_extra={"position": 0}),
+        Field(
+            min_length=1,
+            max_length=LONGEST_BUCKET,
+            title="Bucket",
+            description="Name of the bucket.",
+            json_schema_extra={"position": 0, **PLAIN},
+        ),
     ]
     prefix: Annotated[
         str,
         Field(
+            max_length=LONGEST_PREFIX,
             title="Prefix",
             description="Only objects whose key begins so. Empty: the whole bucket.",
-            json_schema_extra={"position": 1},
+            json_schema_extra={"position": 1, **PLAIN},
         ),
     ] = ""
     region: Annotated[
         str,
         Field(
             min_length=1,
+            max_length=LONGEST_REGION,
             title="Region",
             description="As eu-west-1; other servers than AWS use names of their own.",
-            json_schema_extra={"position": 2},
+            json_schema_extra={"position": 2, **PLAIN},
         ),
     ]
     endpoint: Annotated[
-        Annotated[str, Field(title="URL")] | None,
+        Annotated[str, Field(title="URL", max_length=LONGEST_URL, json_schema_extra=PLAIN)] | None,
         Field(
             title="Endpoint",
             description="URL of the S3 server, as https://localhost:9000. None: AWS itself.",
@@ -77,7 +95,7 @@ class InputS3Parameters(S3Parameters):
     model_config = ConfigDict(title="Input location")
 
     inventory: Annotated[
-        Annotated[str, Field(title="URI")] | None,
+        Annotated[str, Field(title="URI", max_length=LONGEST_URL, json_schema_extra=PLAIN)] | None,
         Field(
             title="Inventory",
             description="s3://bucket/path/manifest.json of an S3 Inventory, read instead of listing.",
@@ -160,11 +178,10 @@ class SegmentParameters(BaseModel):
     run_id: Annotated[
         str,
         Field(
-            pattern=f"^{RUN_ID}$",
             max_length=50,
             title="Run",
             description="Id of a completed run of clean-dicom, or the beginning of it.",
-            json_schema_extra={"position": 0},
+            json_schema_extra={"position": 0, "pattern": rf"^{RUN_ID}(?![\s\S])"},
         ),
     ]
     input_s3_parameters: Annotated[

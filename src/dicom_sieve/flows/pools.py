@@ -7,6 +7,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
 from dicom_sieve.errors import NoServerError
+from dicom_sieve.flows.reach import check_server
 
 
 def set_up(name: str) -> None:
@@ -14,12 +15,12 @@ def set_up(name: str) -> None:
 
     Raises:
         NoServerError: No server is named, or it does not answer.
+        ServerPasswordError: It does not let us in.
     """
     if PREFECT_API_URL.value() is None:  # Prefect would start one of its own, that ends with this process
         raise NoServerError("none is named")
     with get_client(sync_client=True) as client:
-        if (problem := client.api_healthcheck()) is not None:
-            raise NoServerError(f"it does not answer ({type(problem).__name__})")
+        check_server(client)
         try:
             client.read_work_pool(name)
         except ObjectNotFound:

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
-from dicom_sieve.criteria import Damaged
+from dicom_sieve.criteria import Damaged, Operation
 from dicom_sieve.errors import DicomSieveError, MachineError, SpentCredentialsError
 from dicom_sieve.explain import explain
 from dicom_sieve.flows.parameters import RUN_ID, RawParameters
@@ -24,6 +25,13 @@ from dicom_sieve.flows.parameters import RUN_ID, RawParameters
 REDACTED = "***"
 LOCATIONS = ("input_s3_parameters", "output_s3_parameters")
 KEPT = ("bucket", "prefix", "region", "publish")
+ADDRESSES = ("endpoint", "inventory")
+"""Kept without what may be a secret in a URL: user and password, query, fragment."""
+OF_A_BLOCK = re.compile(r"[0-9A-Fa-f-]{1,36}")
+STORED_IN_CLEAR = (
+    "credentials came as a text: it lay in Prefect's database in clear until now, and may lie in freed pages of its "
+    'file still; use a block: {"$ref": "<id of an AwsCredentials block>"}'
+)
 
 
 class UnexpectedError(DicomSieveError):
@@ -42,6 +50,8 @@ def redact(parameters: RawParameters) -> RawParameters:
     A request may be of any shape: what is not known is replaced, too.
     """
     kept = {name: _redact_location(parameters[name]) for name in LOCATIONS if name in parameters}
+    if "criteria" in parameters:
+        kept["criteria"] = _redact_criteria(parameters["criteria"])
     return {name: kept.get(name, value if _is_plain(name, value) else REDACTED) for name, value in parameters.items()}
 
 
@@ -95,14 +105,78 @@ def _frames(error: Exception) -> traceback.StackSummary:
 
 def _redact_location(location: Any) -> Any:
     if isinstance(location, dict):
-        return {name: value if _is_kept(name, value) else REDACTED for name, value in location.items()}
+        return {name: _redact_member(name, value) for name, value in location.items()}
     return None if location is None else REDACTED
+
+
+def _redact_member(name: str, value: Any) -> Any:
+    if value is None or value == "":
+        return value
+    if name in ADDRESSES and isinstance(value, str):
+        return _without_secrets(value)
+    return value if _is_kept(name, value) else REDACTED
+
+
+def _without_secrets(address: str) -> str:
+    """Give a URL without user, password, query and fragment; what is no URL is replaced as a whole.
+
+    Examples:
+        >>> _without_secrets("https://key:secret@localhost:9000/?sig=secret"), _without_secrets("key:secret")
+        ('https://localhost:9000/', '***')
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return REDACTED
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme and host else REDACTED
+
+
+def is_reference(credentials: Any) -> bool:
+    """Tell whether credentials are a reference to a block, in one of the two forms that Prefect has for it."""
+    if not isinstance(credentials, dict) or set(credentials) != {"$ref"}:
+        return False
+    reference = credentials["$ref"]
+    if isinstance(reference, dict) and set(reference) == {"block_document_id"}:
+        reference = reference["block_document_id"]
+    return isinstance(reference, str) and bool(OF_A_BLOCK.fullmatch(reference))
+
+
+def has_secret(parameters: RawParameters) -> bool:
+    """Tell whether credentials among the parameters are neither absent, nor a block's, nor removed already."""
+    locations = (parameters.get(name) for name in LOCATIONS)
+    given = [location.get("credentials") for location in locations if isinstance(location, dict)]
+    return any(not (one in (None, "", REDACTED) or is_reference(one)) for one in given)
+
+
+def _redact_criteria(criteria: Any) -> Any:
+    if not isinstance(criteria, list):
+        return None if criteria is None else REDACTED
+    return [_redact_criterion(criterion) for criterion in criteria]
+
+
+def _redact_criterion(criterion: Any) -> Any:
+    if not isinstance(criterion, dict):
+        return REDACTED
+    return {name: value if _is_of_a_criterion(name, value) else REDACTED for name, value in criterion.items()}
+
+
+def _is_of_a_criterion(name: str, value: Any) -> bool:
+    match name:
+        case "dicom_tag":
+            return isinstance(value, list) and all(isinstance(part, str) and len(part) <= 4 for part in value)
+        case "operation":
+            return isinstance(value, str) and value in set(Operation)
+        case "reference":
+            return isinstance(value, str) or (
+                isinstance(value, list) and all(isinstance(reference, str) for reference in value)
+            )
+        case _:
+            return False
 
 
 def _is_plain(name: str, value: Any) -> bool:
     match name:
-        case "criteria":
-            return True
         case "preview":
             return isinstance(value, bool)
         case "damaged":
@@ -112,8 +186,6 @@ def _is_plain(name: str, value: Any) -> bool:
 
 
 def _is_kept(name: str, value: Any) -> bool:
-    if value is None or value == "":
-        return True
     if name == "credentials":
-        return isinstance(value, dict) and set(value) == {"$ref"}
-    return isinstance(value, str) and (name in KEPT or (name == "endpoint" and "@" not in value))
+        return is_reference(value)
+    return isinstance(value, str) and name in KEPT and (name == "prefix" or not {"@", "?"} & set(value))

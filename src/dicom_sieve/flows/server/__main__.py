@@ -1,0 +1,31 @@
+"""``python -m dicom_sieve.flows.server``: what ``prefect server start`` does in the foreground, behind our door."""
+
+import argparse
+
+import uvicorn
+from prefect.settings import get_current_settings
+
+from dicom_sieve.flows.server.app import make_app
+
+
+def main() -> None:
+    """Serve until stopped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME")
+    asked = parser.parse_args()
+    settings = get_current_settings().server
+    uvicorn.run(
+        make_app(asked.allow_host),
+        host=asked.host,
+        port=asked.port,
+        timeout_keep_alive=settings.api.keepalive_timeout,
+        ws_ping_interval=settings.api.websocket_ping_interval,
+        ws_ping_timeout=settings.api.websocket_ping_timeout,
+        log_level=settings.logging_level.lower(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Prefect's server with our door before it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from prefect.server.api.server import create_app
+from prefect.server.utilities.database import get_dialect
+from prefect.settings import get_current_settings
+from starlette.middleware import Middleware
+
+from dicom_sieve.flows.server import queue
+from dicom_sieve.flows.server.bodies import SoundBodies
+from dicom_sieve.flows.server.callers import OwnNamesOnly
+from dicom_sieve.flows.server.patience import Patient
+
+
+def make_app(names: Collection[str]) -> FastAPI:
+    """Make Prefect's server as ``prefect server start`` does, by its settings, and put the door before it.
+
+    Args:
+        names: Host names of the server, beside ``localhost`` and addresses.
+    """
+    settings = get_current_settings().server
+    app = create_app(final=True)
+    origins = [origin.strip() for origin in settings.api.cors_allowed_origins.split(",")]
+    app.add_middleware(OwnNamesOnly, names=names, origins=origins)
+    is_sqlite = get_dialect(settings.database.connection_url.get_secret_value()).name == "sqlite"  # type: ignore[union-attr]
+    # Innermost: behind the password, and where Prefect's errors have not become answers yet.
+    inside = app.api_app.user_middleware  # type: ignore[attr-defined]
+    inside.extend([Middleware(SoundBodies), Middleware(Patient, is_sqlite=is_sqlite, mend=queue.mend)])
+    prefects = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(started: FastAPI) -> AsyncIterator[None]:
+        async with prefects(started):
+            await queue.mend()
+            redacting = asyncio.create_task(queue.keep_redacting())
+            yield
+            redacting.cancel()
+            with suppress(asyncio.CancelledError):
+                await redacting
+
+    app.router.lifespan_context = lifespan
+    return app
