@@ -4,6 +4,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from dicom_sieve.ending import EndedBySignal
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
@@ -21,6 +22,8 @@ def main() -> None:
         leave(str(error), FAILED)
     except KeyboardInterrupt:
         leave("stopped", FAILED)
+    except EndedBySignal as error:
+        leave(str(error), 128 + error.number)
     except BrokenPipeError:
         sys.stderr.close()  # what read our output has read enough
         sys.exit(FAILED)

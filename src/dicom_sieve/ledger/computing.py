@@ -2,19 +2,19 @@
 
 import datetime
 import hashlib
-import shutil
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import sqlalchemy as sa
 
+from dicom_sieve import private
+from dicom_sieve.ending import EndedBySignal, ending_in_order
 from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
 from dicom_sieve.ledger import computations, database
 from dicom_sieve.ledger.computations import InputInstance, InputSeries, Output
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 LONGEST_FAILURE = 1_000
+ATTEMPTS_TO_FETCH = 5
 SELECTIONS = ("WHOLE", "PARTIAL")
 """What may be asked for: whole series only; or also, of those of which not all passed, the instances that did."""
 
@@ -147,7 +148,8 @@ class Series:
     state: InputState | None = None
     failure: str | None = None
     _row: int | None = None
-    _folder: Path | None = None
+    _files: list[Path] | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
     _outputs: list[Output] = field(default_factory=list)
 
     @property
@@ -173,9 +175,8 @@ class Series:
 
         An error does not go on to the other series, an interruption does.
         """
-        if self._folder is not None:
-            shutil.rmtree(self._folder)
-            self._folder = None
+        self._files = None
+        self._open.close()
         state, failure = _judge(error, sum(instance.is_damaged for instance in self.instances))
         with self._writing() as connection:
             computations.finish_series(connection, self._entered(), state, failure, now())
@@ -192,12 +193,14 @@ class Series:
             TransportError: The store does not answer.
         """
         self._entered()
-        if self._folder is None:
-            self._folder = Path(mkdtemp(prefix="dicom-sieve-"))
+        if self._files is None:
             inputs = self._inputs()
-            for number, one in enumerate(self.instances):
-                inputs.download(one.info, self._folder / f"{number:06}.dcm")
-        return sorted(self._folder.iterdir())
+            folder = self._open.enter_context(private.temporary_folder())
+            files = [folder / f"{number:06}.dcm" for number in range(len(self.instances))]
+            for one, file in zip(self.instances, files, strict=True):
+                inputs.download(one.info, file)
+            self._files = files
+        return list(self._files)
 
     def open_instances(self) -> "Iterator[Dataset]":
         """Give the instances one after the other, read by pydicom; one at a time is on disk and in memory.
@@ -211,8 +214,8 @@ class Series:
         self._entered()
         inputs = self._inputs()
         for one in self.instances:
-            with TemporaryDirectory(prefix="dicom-sieve-") as folder:
-                file = Path(folder) / "instance.dcm"
+            with private.temporary_folder() as folder:
+                file = folder / "instance.dcm"
                 inputs.download(one.info, file)
                 yield pydicom.dcmread(file)
 
@@ -258,15 +261,15 @@ class Series:
         if outputs is None:
             raise ComputationError("there is nowhere to write to: give ledger.computation its outputs, a store")
         key = self._key(outputs.location.prefix, name)
-        with TemporaryDirectory(prefix="dicom-sieve-") as directory:
-            ours, there = Path(directory) / "ours", Path(directory) / "there"
+        with private.temporary_folder() as folder:
+            ours, there = folder / "ours", folder / "there"
             if outputs.find(key) is None:
                 _save(output, ours)
                 with suppress(AlreadyPublishedError):  # by one that computes the same at this moment
                     outputs.write_once(key, ours)
                     ours.rename(there)
-            if not there.exists() and (written := outputs.find(key)):
-                outputs.download(written, there)
+            if not there.exists():
+                _fetch(outputs, key, there)
             with there.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             uid = None if isinstance(output, bytes) else _sop_instance_uid(there)
@@ -311,8 +314,24 @@ def _describe(error: BaseException) -> str:
     """Name an error and its place; the words of one that is not ours may hold patients' values and are left out."""
     if isinstance(error, DicomSieveError):
         return f"{type(error).__name__}: {error}"
+    if isinstance(error, EndedBySignal):
+        return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+
+
+def _fetch(outputs: Outputs, key: str, target: Path) -> None:
+    """Read what is written; again, where it was just being written: in a directory its time of change changes then."""
+    for left in reversed(range(ATTEMPTS_TO_FETCH)):
+        try:
+            if written := outputs.find(key):
+                outputs.download(written, target)
+        except RefusedError:
+            target.unlink(missing_ok=True)
+            if not left:
+                raise
+        else:
+            return
 
 
 def _save(output: "bytes | Dataset", file: Path) -> None:
@@ -373,8 +392,9 @@ def compute(
         )
     made = Computation(engine, computation_id, name, version, parameters, row, identity, selection, inputs, outputs)
     state = RunState.FAILED
+    private.sweep()
     try:
-        with beating(engine, computation_id, seconds):
+        with ending_in_order(), beating(engine, computation_id, seconds):
             yield made
         state = RunState.COMPLETED
     finally:

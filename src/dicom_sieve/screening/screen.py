@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria, criteria_digest
+from dicom_sieve.ending import EndedBySignal, ending_in_order
 from dicom_sieve.errors import (
     DicomSieveError,
     IncompleteRunError,
@@ -25,6 +26,7 @@ from dicom_sieve.ledger.runs import (
     former_ids,
 )
 from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.private import sweep
 from dicom_sieve.publishing.manifest import Published, publish
 from dicom_sieve.publishing.report import Report
 from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
@@ -87,6 +89,7 @@ class Outcome:
         return f"{sentence}; {missing:,} could not be copied: see copies.parquet" if missing else sentence
 
 
+@ending_in_order()
 def screen(screening: Screening, ledger: Ledger) -> Outcome:
     """Screen a location by criteria.
 
@@ -105,6 +108,7 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         LeaseLostError: The run was away for too long.
     """
     compiled = compile_criteria(screening.criteria)
+    sweep()
     with hold_location(screening.store, screening, ledger) as lease:
         refuse_forgotten(lease)
         fail_abandoned(lease, screening.clock())
@@ -162,7 +166,8 @@ class _Run:
         Where that cannot be written any more, the ledger shows the run as failed all the same: it has no lease.
         """
         if not self.is_finished:
-            text = str(error) if isinstance(error, DicomSieveError) else f"unexpected {type(error).__name__}"
+            is_told = isinstance(error, (DicomSieveError, EndedBySignal))
+            text = str(error) if is_told else f"unexpected {type(error).__name__}"
             with suppress(LedgerError, LeaseLostError):
                 seal_rows(self.lease, self.number)
                 self._finish(RunState.FAILED, failure=text)
