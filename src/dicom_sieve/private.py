@@ -34,6 +34,17 @@ def create(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb")
 
 
+def overwrite(path: Path) -> BinaryIO:
+    """Open a file for writing, from its beginning; what is there and was open to others is theirs no more."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, FILE_MODE)
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        if status.st_uid == os.geteuid():
+            os.fchmod(descriptor, FILE_MODE)
+        os.ftruncate(descriptor, 0)
+    return os.fdopen(descriptor, "wb")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, where they are missing, so that only their owner can enter them."""
     missing = []

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from dicom_sieve import private
 from dicom_sieve.cli import text
 from dicom_sieve.errors import DicomSieveError
 
@@ -41,9 +42,7 @@ def run_server_and_deployments(host: str, port: int, serving: Sequence[str] = ()
     url = f"http://{host}:{port}"
     environment = server_environment(url)
     _refuse_taken_port(host, port)
-    # Only for its owner: Prefect keeps parameters there, and before a run starts its credentials are among them.
-    for directory in (Path.home() / ".dicom-sieve", Path(environment["PREFECT_HOME"])):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(Path(environment["PREFECT_HOME"]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     server = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
@@ -68,10 +67,25 @@ def server_environment(url: str) -> dict[str, str]:
     }
 
 
+def make_private(prefect_home: Path) -> None:
+    """Keep Prefect's data from others: it holds parameters, and before a run starts its credentials are among them.
+
+    What Prefect writes is private by the umask of its process; what lies there is made so. A home of the user's own
+    stays as it is, its database does not.
+    """
+    ours = Path.home() / ".dicom-sieve"
+    for folder in (ours, prefect_home):
+        private.make_folder(folder)
+    if ours in prefect_home.parents:
+        prefect_home.chmod(private.FOLDER_MODE)
+    for file in prefect_home.glob("prefect.db*"):
+        file.chmod(private.FILE_MODE)
+
+
 @contextmanager
 def child(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process and whatever it starts, and stop all of it by its process group."""
-    process = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - made here
+    process = subprocess.Popen(command, env=environment, start_new_session=True, umask=0o077)  # noqa: S603 - made here
     try:
         yield process
     finally:

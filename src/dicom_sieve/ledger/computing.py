@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import sqlalchemy as sa
 
 from dicom_sieve import private
+from dicom_sieve.apart import describe_overlap
 from dicom_sieve.ending import EndedBySignal, ending_in_order
 from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
 from dicom_sieve.ledger import computations, database
@@ -375,6 +376,9 @@ def compute(
         raise ComputationError(f"run {row.id} is {row.state}: only what a COMPLETED run let pass is computed on")
     if inputs is not None and inputs.location.bucket != row.bucket:
         raise ComputationError(f"run {row.id} judged objects of {row.bucket}, the inputs are {inputs.location}")
+    judged = Location(row.endpoint, row.bucket, row.prefix)
+    if outputs is not None and (overlap := describe_overlap(judged, outputs.location)):
+        raise ComputationError(f"outputs: {overlap}")
     _, location_id = _place_of(engine, row.number)
     identity = computations.identify(name, version, parameters, location_id)
     with database.writing(engine) as connection:
