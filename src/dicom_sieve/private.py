@@ -10,8 +10,10 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,6 +76,39 @@ def temporary_folder(prefix: str = PREFIX, within: Path | None = None) -> Iterat
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+@dataclass
+class _Shared:
+    """A temporary folder that several threads use at the same time."""
+
+    path: Path
+    opened: ExitStack
+    users: int = 0
+
+
+_shared: dict[tuple[str, Path], _Shared] = {}
+_sharing = threading.Lock()
+
+
+@contextmanager
+def shared_folder(prefix: str, within: Path) -> Iterator[Path]:
+    """Give a temporary folder that all threads share which ask for the same; the last one removes it."""
+    with _sharing:
+        shared = _shared.get((prefix, within))
+        if shared is None:
+            opened = ExitStack()
+            shared = _Shared(opened.enter_context(temporary_folder(prefix, within)), opened)
+            _shared[prefix, within] = shared
+        shared.users += 1
+    try:
+        yield shared.path
+    finally:
+        with _sharing:
+            shared.users -= 1
+            if not shared.users:
+                del _shared[prefix, within]
+                shared.opened.close()
 
 
 def is_temporary(name: str) -> bool:

@@ -69,7 +69,7 @@ PIECES = (
 )
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.lists(st.sampled_from(PIECES)).map("".join)
 NAMES = st.binary(min_size=1) | st.lists(
-    st.sampled_from([one.encode() for one in (*PIECES, "\\x")] + [b"\xff", b"\xc3"])
+    st.sampled_from([piece.encode() for piece in (*PIECES, "\\x")] + [b"\xff", b"\xc3"])
 ).map(b"".join)
 
 
@@ -89,7 +89,7 @@ def folded(name: str) -> str:
 
 def copy_all(objects: dict[str, bytes], root: Path) -> dict[str, Copied]:
     store = SimulatedStore(objects)
-    return {one.info.key: one for one in copy_objects(store.list(), store, DirectoryStore(root), "objects")}
+    return {copy.info.key: copy for copy in copy_objects(store.list(), store, DirectoryStore(root), "objects")}
 
 
 class TestTheMapping:
@@ -97,8 +97,8 @@ class TestTheMapping:
     @example([b"\\", b"\\x41", b"\\x5cx", b"\xff\\xff"])
     @settings(max_examples=1_000)
     def test_leads_from_every_path_to_its_key_and_back(self, names: list[bytes]) -> None:
-        names = [one.replace(b"/", b"|").replace(b"\0", b"0") for one in names]
-        names = [b"n" if one in {b"", b".", b".."} else one for one in names]
+        names = [name.replace(b"/", b"|").replace(b"\0", b"0") for name in names]
+        names = [b"n" if name in {b"", b".", b".."} else name for name in names]
 
         assert names_of_key("/".join(map(part_of_key, names))) == names
 
@@ -168,10 +168,10 @@ class TestCopies:
 
         copied = copy_all(objects, tmp_path)
 
-        assert {one.outcome for one in copied.values()} == {"COPIED"}
+        assert {copy.outcome for copy in copied.values()} == {"COPIED"}
         assert files_in(tmp_path / "objects") == {key.encode(): data for key, data in objects.items()}
         there = {info.key for info in DirectoryStore(tmp_path).list()}
-        assert there == {one.key for one in copied.values()}
+        assert there == {copy.key for copy in copied.values()}
 
     def test_of_names_that_are_no_text_keep_them(self, tmp_path: Path) -> None:
         names = (b"\xff.dcm", rb"\xff.dcm", rb"\x2e\x2e", "é".encode())
@@ -191,11 +191,11 @@ class TestCopies:
             with TemporaryDirectory() as name:
                 root = Path(name) / "a" / "b" / "out"
                 copied = copy_all({key: f"{number}".encode() for number, key in enumerate(keys)}, root)
-                whole = {key: one for key, one in copied.items() if one.outcome == "COPIED"}
+                whole = {key: copy for key, copy in copied.items() if copy.outcome == "COPIED"}
 
                 assert copied.keys() == set(keys)
-                assert all(one.reason for one in copied.values() if one.outcome == "UNWRITABLE_KEY")
-                assert {one.outcome for one in copied.values()} <= {"COPIED", "UNWRITABLE_KEY"}
+                assert all(copy.reason for copy in copied.values() if copy.outcome == "UNWRITABLE_KEY")
+                assert {copy.outcome for copy in copied.values()} <= {"COPIED", "UNWRITABLE_KEY"}
                 assert files_in(Path(name)) == {
                     b"a/b/out/objects/" + key.encode(): f"{keys.index(key)}".encode() for key in whole
                 }
@@ -298,7 +298,7 @@ class TestLinksInTheOutput:
 
         copied = copy_all({"a": b"attack", "b": b"attack"}, tmp_path / "out")
 
-        assert {one.reason for one in copied.values()} == {f"no object of that key can be written there: {TAKEN}"}
+        assert {copy.reason for copy in copied.values()} == {f"no object of that key can be written there: {TAKEN}"}
 
     def test_are_not_followed_for_what_is_written_once(self, tmp_path: Path, elsewhere: Path) -> None:
         (tmp_path / "body").write_bytes(b"of somebody else")
@@ -321,7 +321,7 @@ class TestAFileSystemThatTellsFewerNamesApart:
         def same(name: bytes, folder: int | None) -> bytes:
             """Give the name under which the folder has a file that this name means, too."""
             there = os.listdir(folder)  # noqa: PTH208 - a descriptor has no path
-            return next((os.fsencode(one) for one in there if folded(one) == folded(os.fsdecode(name))), name)
+            return next((os.fsencode(other) for other in there if folded(other) == folded(os.fsdecode(name))), name)
 
         def link_folded(source: Path, name: bytes, *, dst_dir_fd: int) -> None:
             link(source, same(name, dst_dir_fd), dst_dir_fd=dst_dir_fd)
@@ -345,9 +345,9 @@ class TestAFileSystemThatTellsFewerNamesApart:
     ) -> None:
         copied = copy_all({key: key.encode() for key in keys}, tmp_path)
 
-        outcomes = Counter(one.outcome for one in copied.values())
+        outcomes = Counter(copy.outcome for copy in copied.values())
         assert outcomes == {"COPIED": 1, "UNWRITABLE_KEY": len(keys) - 1}
-        (whole,) = (key for key, one in copied.items() if one.outcome == "COPIED")
+        (whole,) = (key for key, copy in copied.items() if copy.outcome == "COPIED")
         assert list(files_in(tmp_path / "objects").values()) == [whole.encode()]
-        refused = {one.reason for one in copied.values() if one.outcome != "COPIED"}
+        refused = {copy.reason for copy in copied.values() if copy.outcome != "COPIED"}
         assert all(re.search("a file already|too long, or no path", reason or "") for reason in refused)

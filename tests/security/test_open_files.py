@@ -155,7 +155,7 @@ class TestWhatIsMade:
 class TestALedgerThatIsAwayInMidRun:
     def screen(self, tmp_path: Path, images: Path, replace: bool) -> tuple[LedgerError, Path]:
         path = tmp_path / "ledger.db"
-        store = SimulatedStore({one.name: one.read_bytes() for one in images.iterdir()})
+        store = SimulatedStore({image.name: image.read_bytes() for image in images.iterdir()})
 
         def take_away(_key: str) -> None:
             path.unlink(missing_ok=True)
@@ -246,7 +246,7 @@ class TestALedgerThatIsThereAlready:
 
         with open_ledger(f"sqlite:///{path}") as ledger:
             screen_ct(SimulatedStore({"1": ct()}), ledger, "run", observer=listener)
-            beside = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
+            beside = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
 
         assert beside == dict.fromkeys(["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.lock"], mode)
         told = (

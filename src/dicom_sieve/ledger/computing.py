@@ -21,6 +21,7 @@ from dicom_sieve.ledger import computations, database
 from dicom_sieve.ledger.computations import InputInstance, InputSeries, Output
 from dicom_sieve.ledger.heartbeat import ALIVE_SECONDS, beating
 from dicom_sieve.ledger.holder import name_holder
+from dicom_sieve.ledger.result_files import fetch, save, sop_instance_uid
 from dicom_sieve.ledger.rows import RunRow
 from dicom_sieve.ledger.tables import InputState, RunState, run
 from dicom_sieve.objects import Location, ObjectInfo
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 LONGEST_FAILURE = 1_000
-ATTEMPTS_TO_FETCH = 5
 SELECTIONS = ("WHOLE", "PARTIAL")
 """What may be asked for: whole series only; or also, of those of which not all passed, the instances that did."""
 
@@ -265,15 +265,15 @@ class Series:
         with private.temporary_folder() as folder:
             ours, there = folder / "ours", folder / "there"
             if outputs.find(key) is None:
-                _save(output, ours)
+                save(output, ours)
                 with suppress(AlreadyPublishedError):  # by one that computes the same at this moment
                     outputs.write_once(key, ours)
                     ours.rename(there)
             if not there.exists():
-                _fetch(outputs, key, there)
+                fetch(outputs, key, there)
             with there.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            uid = None if isinstance(output, bytes) else _sop_instance_uid(there)
+            uid = None if isinstance(output, bytes) else sop_instance_uid(there)
         return Output(outputs.location.uri(key), digest, uid, now())
 
     def _key(self, prefix: str, name: str) -> str:
@@ -319,33 +319,6 @@ def _describe(error: BaseException) -> str:
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
-
-
-def _fetch(outputs: Outputs, key: str, target: Path) -> None:
-    """Read what is written; again, where it was just being written: in a directory its time of change changes then."""
-    for left in reversed(range(ATTEMPTS_TO_FETCH)):
-        try:
-            if written := outputs.find(key):
-                outputs.download(written, target)
-        except RefusedError:
-            target.unlink(missing_ok=True)
-            if not left:
-                raise
-        else:
-            return
-
-
-def _save(output: "bytes | Dataset", file: Path) -> None:
-    if isinstance(output, bytes):
-        file.write_bytes(output)
-    else:
-        output.save_as(file, enforce_file_format=True)
-
-
-def _sop_instance_uid(file: Path) -> str:
-    import pydicom  # noqa: PLC0415 - few need it
-
-    return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
 
 
 def _place_of(engine: sa.Engine, run_number: int) -> tuple[int, int]:

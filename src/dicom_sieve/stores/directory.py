@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -106,8 +107,7 @@ class DirectoryStore:
         """Write a file, unless there is one already; see `Writes.write_once`."""
         target, names = self._path(key), names_of_key(key)
         try:
-            with self._parts() as parts, self._folder_of(names) as folder:
-                part = parts / "part"
+            with self._part() as part, self._folder_of(names) as folder:
                 _copy(body, part)
                 try:
                     os.link(part, names[-1], dst_dir_fd=folder)  # atomic, and refuses where something is
@@ -121,8 +121,7 @@ class DirectoryStore:
         """Copy an object into a new file; see `Copies.copy_from`. No key leads out of the directory."""
         target, names = self._path(key), names_of_key(key)
         try:
-            with self._parts() as parts, self._folder_of(names) as folder:
-                part = parts / "part"
+            with self._part() as part, self._folder_of(names) as folder:
                 former = next((path for path in self._paths(formers) if _has_bytes_of(listed, path)), None)
                 if former is None:
                     source.download(listed, part)
@@ -137,11 +136,15 @@ class DirectoryStore:
             raise _store_error("write", target, error) from None
 
     @contextmanager
-    def _parts(self) -> Iterator[Path]:
-        """Give a folder to write in, from where a file is moved to its place when it is whole."""
+    def _part(self) -> Iterator[Path]:
+        """Say where a file is written, from where it is linked to its place when it is whole."""
         private.make_folder(self.root)
-        with private.temporary_folder(f".{private.PREFIX}", self.root) as folder:
-            yield folder
+        with private.shared_folder(f".{private.PREFIX}", self.root) as folder:
+            part = folder / uuid.uuid4().hex
+            try:
+                yield part
+            finally:
+                part.unlink(missing_ok=True)
 
     @contextmanager
     def _folder_of(self, names: Sequence[bytes]) -> Iterator[int]:
@@ -149,11 +152,8 @@ class DirectoryStore:
         folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         try:
             for name in names[:-1]:
-                with suppress(FileExistsError):
-                    os.mkdir(name, private.FOLDER_MODE, dir_fd=folder)
-                below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-                os.close(folder)
-                folder = below
+                above, folder = folder, _descend(folder, name)
+                os.close(above)
             yield folder
         finally:
             os.close(folder)
@@ -219,6 +219,16 @@ def _key_part(entry: os.DirEntry[bytes]) -> bytes:
 def _is_half_written(entry: os.DirEntry[bytes]) -> bool:
     name = os.fsdecode(entry.name)
     return name.startswith(".") and (private.is_temporary(name) or _PART.fullmatch(name) is not None)
+
+
+def _descend(folder: int, name: bytes) -> int:
+    """Open a folder in another one, and make it where it is missing; a link is not followed."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    with suppress(FileNotFoundError):
+        return os.open(name, flags, dir_fd=folder)
+    with suppress(FileExistsError):  # another thread was faster
+        os.mkdir(name, private.FOLDER_MODE, dir_fd=folder)
+    return os.open(name, flags, dir_fd=folder)
 
 
 def _copy(body: Path, part: Path) -> None:
