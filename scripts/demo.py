@@ -46,6 +46,7 @@ def main() -> None:
     keep = arguments.parse_args().keep
     signal.signal(signal.SIGTERM, _interrupt)
     shutil.rmtree(FOLDER, ignore_errors=True)
+    os.umask(0o077)  # whatever is left there is for its owner alone
     FOLDER.mkdir(mode=0o700)
     s3_port, prefect_port = _free_ports(2)
     s3, prefect = f"http://127.0.0.1:{s3_port}", f"http://127.0.0.1:{prefect_port}"

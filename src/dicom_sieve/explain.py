@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 
+from dicom_sieve.ending import EndedBySignal
+
 AGAIN = "then start it again: a run reads only what is missing"
 _LESS = "lower DICOM_SIEVE_SHARDS_IN_FLIGHT and DICOM_SIEVE_READS_IN_FLIGHT"
 
@@ -141,6 +143,8 @@ def _explain(error: BaseException) -> str | None:
             said = f"a worker process was killed, perhaps for want of memory: give it more, or {_LESS}, {AGAIN}"
         case _ if any(base.__module__.startswith("httpx") for base in type(error).__mro__):
             said = f"Prefect's server does not answer, or answers with an error: look at it, {AGAIN}"
+        case EndedBySignal():
+            said = f"it was {error}; start it again: a run reads only what is missing"
         case _ if type(error).__name__ in _OF_PEOPLE:
             said = f"{_OF_PEOPLE[type(error).__name__]}; start it again: a run reads only what is missing"
         case _:

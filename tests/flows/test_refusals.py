@@ -157,6 +157,13 @@ def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[
             enforce_parameter_schema=False,
         ),
         "nothing": prefect.start({}, enforce_parameter_schema=False),
+        "output in the input": prefect.start(
+            {
+                "input_s3_parameters": place,
+                "criteria": planted.IS_CT,
+                "output_s3_parameters": {**place, "prefix": "results/", "publish": "COPY"},
+            }
+        ),
     }
     return {name: (prefect.state(run)[0], prefect.state(run)[1].splitlines()) for name, run in ids.items()}
 
@@ -175,6 +182,14 @@ class TestTheFlow:
                 "criteria[3].reference: '01/01/2022' is not a date; accepted: ISO 8601, as 2022-01-01",
                 "criteria[4].reference[1]: '18' is not an age; accepted: three digits and D, W, M or Y, as 018M",
             ],
+        )
+
+    def test_refuses_an_output_inside_the_input(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+        state, lines = failed["output in the input"]
+
+        assert (state, len(lines)) == ("Failed", 1)
+        assert lines[0].startswith(
+            "output: the output s3://challenge-tech/results lies inside the input s3://challenge-tech: "
         )
 
     def test_names_a_block_that_is_not_there(self, failed: dict[str, tuple[str, list[str]]]) -> None:
@@ -215,5 +230,5 @@ class TestTheFlow:
         )
 
     def test_asks_nothing_of_the_store(self, failed: dict[str, tuple[str, list[str]]], proxy: S3Proxy) -> None:
-        assert len(failed) == 4
+        assert len(failed) == 5
         assert proxy.requests == []

@@ -237,15 +237,6 @@ class TestWritingOnce:
         assert keys(tmp_path / "root") == ["a/b/c.json"]
         assert (tmp_path / "root/a/b/c.json").read_bytes() == b"first"
 
-    def test_gives_the_file_the_rights_that_new_files_have_here(self, tmp_path: Path, body: Path) -> None:
-        before = os.umask(0o027)
-        try:
-            DirectoryStore(tmp_path / "root").write_once("a", body)
-        finally:
-            os.umask(before)
-
-        assert (tmp_path / "root/a").stat().st_mode & 0o777 == 0o640
-
     def test_writes_the_same_bytes_again_without_complaint(self, tmp_path: Path, body: Path) -> None:
         store = DirectoryStore(tmp_path / "root")
         store.write_once("a", body)

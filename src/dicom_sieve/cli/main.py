@@ -6,6 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from dicom_sieve.ending import EndedBySignal
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
 from dicom_sieve.explain import explain
 
@@ -25,6 +26,8 @@ def main() -> None:
         leave(str(error), WRONG_USAGE)
     except DicomSieveError as error:
         leave(str(error), FAILED)
+    except EndedBySignal as error:
+        leave(str(error), 128 + error.number)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # the library of the command line has caught the interruption
             leave(STOPPED, INTERRUPTED)

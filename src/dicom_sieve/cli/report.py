@@ -1,6 +1,5 @@
 """The command that writes a run's report."""
 
-import os
 import webbrowser
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dicom_sieve import private
 from dicom_sieve.cli import text
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import Run
@@ -56,7 +56,7 @@ def report(
     content = render(made, chosen)
     if output is None and opened:
         output = REPORTS.expanduser() / f"{made.run.id}.{ENDINGS[chosen]}"
-        output.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(output.parent)
     if output is None:
         text.show_lines(*content.splitlines())
         return
@@ -82,8 +82,7 @@ def _format_of(output: Path | None, endings: Mapping[str, str], *, opened: bool)
 def _write(path: Path, content: str) -> None:
     """Write a file for its owner alone: it tells of patients' values."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor has no path
-            file.write(content)
+        with private.overwrite(path) as file:
+            file.write(content.encode())
     except OSError as error:
         raise InvalidRequestError((f"--output: {path} cannot be written: {error.strerror}",)) from None

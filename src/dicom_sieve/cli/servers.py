@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
+from dicom_sieve import private
 from dicom_sieve.cli import text
 from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER, Password, find_or_make, of_environment
 from dicom_sieve.errors import DicomSieveError
@@ -48,9 +49,7 @@ def run_server_and_deployments(
     url = f"http://{_in_url(host)}:{port}"
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".dicom-sieve" / "prefect")
     _refuse_taken_port(host, port)
-    # Only for its owner: Prefect keeps parameters there, and before a run starts its credentials are among them.
-    for directory in (Path.home() / ".dicom-sieve", home):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(home)
     password = None if is_open else of_environment(os.environ) or find_or_make(home)
     environment = server_environment(url, home, password)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -88,6 +87,21 @@ def server_environment(url: str, home: Path, password: Password | None) -> dict[
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         **({} if password is None else {OF_SERVER: password.text, OF_CLIENTS: password.text}),
     }
+
+
+def make_private(prefect_home: Path) -> None:
+    """Keep Prefect's data from others: it holds parameters, and before a run starts its credentials are among them.
+
+    What Prefect writes is private by the umask of its process; what lies there is made so. A home of the user's own
+    stays as it is, its database does not.
+    """
+    ours = Path.home() / ".dicom-sieve"
+    for folder in (ours, prefect_home):
+        private.make_folder(folder)
+    if ours in prefect_home.parents:
+        prefect_home.chmod(private.FOLDER_MODE)
+    for file in prefect_home.glob("prefect.db*"):
+        file.chmod(private.FILE_MODE)
 
 
 def describe_password(password: Password | None, *, on_terminal: bool) -> list[str]:
@@ -133,7 +147,7 @@ def _in_url(host: str) -> str:
 @contextmanager
 def child(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process and whatever it starts, and stop all of it by its process group."""
-    process = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - made here
+    process = subprocess.Popen(command, env=environment, start_new_session=True, umask=0o077)  # noqa: S603 - made here
     try:
         yield process
     finally:

@@ -2,20 +2,21 @@
 
 import datetime
 import hashlib
-import shutil
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 
+from dicom_sieve import private
+from dicom_sieve.apart import describe_overlap
+from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
 from dicom_sieve.explain import explain
 from dicom_sieve.ledger import computations, database
@@ -23,6 +24,7 @@ from dicom_sieve.ledger.away import read
 from dicom_sieve.ledger.computations import InputInstance, InputSeries, Output
 from dicom_sieve.ledger.heartbeat import ALIVE_SECONDS, beating
 from dicom_sieve.ledger.holder import name_holder
+from dicom_sieve.ledger.result_files import fetch, save, sop_instance_uid
 from dicom_sieve.ledger.rows import RunRow
 from dicom_sieve.ledger.tables import InputState, RunState, run
 from dicom_sieve.objects import Location, ObjectInfo
@@ -152,7 +154,8 @@ class Series:
     state: InputState | None = None
     failure: str | None = None
     _row: int | None = None
-    _folder: Path | None = None
+    _files: list[Path] | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
     _outputs: list[Output] = field(default_factory=list)
 
     @property
@@ -178,9 +181,8 @@ class Series:
 
         An error does not go on to the other series, an interruption does.
         """
-        if self._folder is not None:
-            shutil.rmtree(self._folder)
-            self._folder = None
+        self._files = None
+        self._open.close()
         state, failure = _judge(error, sum(instance.is_damaged for instance in self.instances))
         outputs = self._outputs if state is InputState.COMPLETED else []
         finish = partial(computations.finish_series, row=self._entered(), state=state, failure=failure)
@@ -196,12 +198,14 @@ class Series:
             TransportError: The store does not answer.
         """
         self._entered()
-        if self._folder is None:
-            self._folder = Path(mkdtemp(prefix="dicom-sieve-"))
+        if self._files is None:
             inputs = self._inputs()
-            for number, one in enumerate(self.instances):
-                inputs.download(one.info, self._folder / f"{number:06}.dcm")
-        return sorted(self._folder.iterdir())
+            folder = self._open.enter_context(private.temporary_folder())
+            files = [folder / f"{number:06}.dcm" for number in range(len(self.instances))]
+            for one, file in zip(self.instances, files, strict=True):
+                inputs.download(one.info, file)
+            self._files = files
+        return list(self._files)
 
     def open_instances(self) -> "Iterator[Dataset]":
         """Give the instances one after the other, read by pydicom; one at a time is on disk and in memory.
@@ -215,8 +219,8 @@ class Series:
         self._entered()
         inputs = self._inputs()
         for one in self.instances:
-            with TemporaryDirectory(prefix="dicom-sieve-") as folder:
-                file = Path(folder) / "instance.dcm"
+            with private.temporary_folder() as folder:
+                file = folder / "instance.dcm"
                 inputs.download(one.info, file)
                 yield pydicom.dcmread(file)
 
@@ -262,18 +266,18 @@ class Series:
         if outputs is None:
             raise ComputationError("there is nowhere to write to: give ledger.computation its outputs, a store")
         key = self._key(outputs.location.prefix, name)
-        with TemporaryDirectory(prefix="dicom-sieve-") as directory:
-            ours, there = Path(directory) / "ours", Path(directory) / "there"
+        with private.temporary_folder() as folder:
+            ours, there = folder / "ours", folder / "there"
             if outputs.find(key) is None:
-                _save(output, ours)
+                save(output, ours)
                 with suppress(AlreadyPublishedError):  # by one that computes the same at this moment
                     outputs.write_once(key, ours)
                     ours.rename(there)
-            if not there.exists() and (written := outputs.find(key)):
-                outputs.download(written, there)
+            if not there.exists():
+                fetch(outputs, key, there)
             with there.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            uid = None if isinstance(output, bytes) else _sop_instance_uid(there)
+            uid = None if isinstance(output, bytes) else sop_instance_uid(there)
         return Output(outputs.location.uri(key), digest, uid, now())
 
     def _key(self, prefix: str, name: str) -> str:
@@ -321,19 +325,6 @@ def _describe(error: BaseException) -> str:
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
 
 
-def _save(output: "bytes | Dataset", file: Path) -> None:
-    if isinstance(output, bytes):
-        file.write_bytes(output)
-    else:
-        output.save_as(file, enforce_file_format=True)
-
-
-def _sop_instance_uid(file: Path) -> str:
-    import pydicom  # noqa: PLC0415 - few need it
-
-    return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
-
-
 def _place_of(engine: sa.Engine, run_number: int) -> tuple[int, int]:
     query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
     snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
@@ -360,6 +351,9 @@ def compute(
         raise ComputationError(f"run {row.id} is {row.state}: only what a COMPLETED run let pass is computed on")
     if inputs is not None and inputs.location.bucket != row.bucket:
         raise ComputationError(f"run {row.id} judged objects of {row.bucket}, the inputs are {inputs.location}")
+    judged = Location(row.endpoint, row.bucket, row.prefix)
+    if outputs is not None and (overlap := describe_overlap(judged, outputs.location)):
+        raise ComputationError(f"outputs: {overlap}")
     _, location_id = _place_of(engine, row.number)
     identity = computations.identify(name, version, parameters, location_id)
     begin = partial(
@@ -376,8 +370,9 @@ def compute(
     database.write(engine, partial(computations.fail_dead, identity=identity, finished_at=now()))
     computation_id = database.write(engine, begin)
     made = Computation(engine, computation_id, name, version, parameters, row, identity, selection, inputs, outputs)
+    private.sweep()
     try:
-        with beating(engine, computation_id, seconds):
+        with ending_in_order(), beating(engine, computation_id, seconds):
             yield made
         state = RunState.COMPLETED
     except BaseException as error:

@@ -23,7 +23,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from dicom_sieve.errors import LedgerAwayError, LedgerError
-from dicom_sieve.explain import PASSING, explain, explain_ledger, state_of
+from dicom_sieve.explain import PASSING, explain_ledger, state_of
+from dicom_sieve.ledger import sqlite_file
 from dicom_sieve.ledger.away import read, while_away
 from dicom_sieve.ledger.tables import UtcDateTime
 
@@ -66,9 +67,10 @@ def connect(url: str) -> sa.Engine:
         raise LedgerError(_UNKNOWN_URL)
     if parsed.database and parsed.database != ":memory:":
         path = Path(parsed.database).expanduser().absolute()
-        _make_private(path)
+        sqlite_file.make(path, _OPENING)
         parsed = parsed.set(database=str(path))
         engine = sa.create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+        sqlite_file.hold(engine, path)
     else:
         engine = sa.create_engine(
             parsed,
@@ -213,6 +215,8 @@ def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS) -> Iterator[sa.Con
     with _one_writer(engine), engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
+        if (held := sqlite_file.held_by(engine)) is not None:
+            held.check()
         connection.commit()
 
 
@@ -249,11 +253,12 @@ def _one_writer(engine: sa.Engine) -> Iterator[None]:
     SQLite itself would let them wait, but not in turn, and before 3.51.3 two that write and tidy its log at the same
     instant may damage the file (https://sqlite.org/wal.html#walresetbug).
     """
-    if engine.dialect.name != "sqlite" or not is_shared(engine):
+    held = sqlite_file.held_by(engine)
+    if held is None:
         yield
         return
     give_up = time.monotonic() + BUSY_SECONDS
-    with os.fdopen(os.open(f"{engine.url.database}.lock", os.O_RDWR | os.O_CREAT, 0o600)) as file:
+    with sqlite_file.open_lock(held) as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -314,19 +319,6 @@ def as_ledger_error(engine: sa.Engine, error: BaseException, *, is_disconnect: b
     if state in PASSING or (is_away and explained is None):
         return LedgerAwayError(place, why=explained or "")
     return None if explained is None else LedgerError(explained)
-
-
-def _make_private(path: Path) -> None:
-    """Make the file so that only its owner reads it: the ledger holds patients' values."""
-    try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-        # Only a new file is opened: closing another would take SQLite's locks on it from this process (POSIX fcntl).
-        with _OPENING, suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except OSError as error:
-        told = explain(error) or os.strerror(error.errno or 0)
-        raise LedgerError(f"the ledger {path} cannot be opened: {told}") from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -23,6 +23,7 @@ from dicom_sieve.ledger.computing import Computation, Inputs, Outputs, compute
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease, hold, is_abandoned
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.runs import ABANDONED, begins_with
+from dicom_sieve.ledger.sqlite_file import exposure
 from dicom_sieve.ledger.tables import RunState, instance_decision, location, run, series_decision, snapshot
 from dicom_sieve.ledger.trace import TracedObject, trace
 from dicom_sieve.objects import Location
@@ -104,6 +105,11 @@ class Ledger:
         """Where the ledger is, without credentials."""
         return database.describe(self.engine)
 
+    @property
+    def exposure(self) -> str | None:
+        """That every user of the machine may open the ledger, in words; None where that is not so."""
+        return exposure(self.engine)
+
     def runs(self) -> list[RunRow]:
         """Give every run, the newest first."""
         return list(Rows(self.engine, _runs(self.engine).order_by(run.c.number.desc()), make_run))
@@ -157,7 +163,8 @@ class Ledger:
 
         Raises:
             UnknownRunError: There is no such run.
-            ComputationError: The run did not complete, or the inputs are another bucket than it judged.
+            ComputationError: The run did not complete, the inputs are another bucket than it judged, or results would
+                lie where it judged.
         """
         return compute(
             self.engine,

@@ -1,9 +1,10 @@
 """Runs, from their beginning to what is published of them."""
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ ABANDONED = "its process ended before the run did"
 """The failure of a run that nobody ended."""
 
 PAGE_ROWS = 10_000
+NAMES_AT_A_TIME = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,17 @@ def begin_run(
     number = new_key(connection.execute(sa.insert(run).values(values)))
     lease.name_run(connection, number)
     return number, run_id
+
+
+def find_run(engine: sa.Engine, names: Collection[str]) -> str | None:
+    """Give the first of these names that is a run's id; None where none is."""
+    remaining = iter(sorted(name for name in names if "\0" not in name))  # which PostgreSQL has no text with
+    with engine.connect() as connection:
+        while some := list(islice(remaining, NAMES_AT_A_TIME)):
+            query = sa.select(run.c.id).where(run.c.id.in_(some)).order_by(run.c.id).limit(1)
+            if (found := connection.scalar(query)) is not None:
+                return str(found)
+    return None
 
 
 def former_ids(run_id: str, execution_id: str) -> list[str]:

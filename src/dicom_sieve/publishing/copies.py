@@ -20,6 +20,7 @@ from dicom_sieve.stores.interface import (
     TransportError,
     UnwritableKeyError,
 )
+from dicom_sieve.stores.paths import key_of_copy
 
 COPIES_IN_FLIGHT = 16
 FAILURES_IN_A_ROW = 64
@@ -76,7 +77,7 @@ def copy_objects(
         objects: As they were judged.
         source: Where they lie.
         target: Where they are copied to.
-        folder: What the keys of the copies begin with; the object's own key follows, unchanged.
+        folder: What the keys of the copies begin with; the object's own key follows, as `key_of_copy` gives it.
         formers: Other such folders of the target, where earlier starts of the run left what they had copied.
 
     Raises:
@@ -101,9 +102,10 @@ def copy_objects(
 
 
 def _copy(info: ObjectInfo, *, source: Downloads, target: Copies, folder: str, formers: Sequence[str]) -> Copied:
-    key = f"{folder}/{info.key}"
+    path = key_of_copy(info.key, source.location, target.location)
+    key = f"{folder}/{path}"
     try:
-        target.copy_from(source, info, key, [f"{former}/{info.key}" for former in formers])
+        target.copy_from(source, info, key, [f"{former}/{path}" for former in formers])
     except ObjectChangedError as error:
         return Copied(info, key, CopyOutcome.CHANGED, str(error))
     except ObjectGoneError as error:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from dicom_sieve import private
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
@@ -82,8 +82,7 @@ def publish(
     if output.find(manifest_key) is not None:
         raise AlreadyPublishedError(output.location.uri(manifest_key))
     recorded = ledger.run(run_id)
-    with TemporaryDirectory(prefix="dicom-sieve-") as name:
-        directory = Path(name)
+    with private.temporary_folder() as directory:
         parts: list[Part] = []
         described = _parts(
             ledger,
@@ -114,10 +113,9 @@ def publish(
         if copies_of is not None:
             counts = {**counts, "copies": dict(sorted(copies.items()))}
         content = describe_run(recorded, parts, counts, anchor(ledger.engine, recorded.row.number))
-        file = directory / MANIFEST
-        file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        written = write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", MANIFEST, directory)
         make_sure()
-        output.write_once(manifest_key, file)
+        output.write_once(manifest_key, written.file)
     return Published(Manifest(output.location.uri(manifest_key), str(content["digest"])), counts, report)
 
 

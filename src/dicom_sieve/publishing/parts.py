@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dicom_sieve import private
+
 PART_ROWS = 1_000_000
 
 INSTANCES = pa.schema(
@@ -86,7 +88,7 @@ def write_parts(
     while number == 0 or batch is not None:
         file = directory / path.format(number).replace("/", "-")
         rows = 0
-        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        with private.create(file) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
             while batch is not None and (rows < PART_ROWS or not is_numbered):
                 writer.write_batch(batch)
                 rows += batch.num_rows
@@ -99,7 +101,8 @@ def write_parts(
 def write_text(text: str, path: str, directory: Path) -> Part:
     """Write a text as a part."""
     file = directory / path
-    file.write_text(text, encoding="utf-8")
+    with private.create(file) as stream:
+        stream.write(text.encode())
     return Part(path, None, file.stat().st_size, digest_of(file), file)
 
 

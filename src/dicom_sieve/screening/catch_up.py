@@ -78,7 +78,9 @@ class CaughtUp:
 
 
 def hold_location(store: Store, means: Means, ledger: Ledger) -> AbstractContextManager[Lease]:
-    """Hold the lease of a store's location; who watches is told when another holds it."""
+    """Hold the lease of a store's location; who watches is told of a ledger open to all, and of another holder."""
+    if ledger.exposure:
+        means.observer.note(ledger.exposure)
     return ledger.lease(
         store.location,
         on_wait=lambda: means.observer.note("waiting for another run on the same location to end"),

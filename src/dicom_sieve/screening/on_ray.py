@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported
@@ -28,6 +27,7 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.explain import explain
+from dicom_sieve.private import SHORT_PREFIX, temporary_folder
 from dicom_sieve.screening.descendants import descendants_that_name, sweep
 from dicom_sieve.screening.index import Shard, ShardResult
 from dicom_sieve.screening.shards import IndexesShard
@@ -148,7 +148,8 @@ def connected(address: str, workers: int) -> Iterator[None]:
         yield
         return
     logging.getLogger("ray").setLevel(logging.ERROR)
-    with TemporaryDirectory(prefix="sieve-", ignore_cleanup_errors=True) as folder:  # ours leaves nothing behind
+    with temporary_folder(SHORT_PREFIX) as made:  # ours leaves nothing behind
+        folder = str(made)
         left: list[int] = []
         # Processes of a Ray ended while it starts wait a minute for others, and write there. Registered before Ray
         # registers what it does in the end, it comes after that.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_sieve.criteria import Criterion, Damaged, compile_criteria
+from dicom_sieve.ending import ending_in_order
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.snapshots import last_snapshot
@@ -53,6 +54,7 @@ class Forecast:
         return f"{sentence}; objects that are not read: {counts['unread']:,}" if counts["unread"] else sentence
 
 
+@ending_in_order()
 def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> Forecast:
     """List a location, index what is new, and tell what a run would decide.
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from dicom_sieve.apart import describe_overlap
 from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria, criteria_digest
+from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import (
     DicomSieveError,
     IncompleteRunError,
+    InvalidRequestError,
     LeaseLostError,
     LedgerAwayError,
     LedgerError,
@@ -28,6 +31,8 @@ from dicom_sieve.ledger.runs import (
     former_ids,
 )
 from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.objects import Location
+from dicom_sieve.private import sweep
 from dicom_sieve.publishing.manifest import Published, publish
 from dicom_sieve.publishing.report import Report
 from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
@@ -90,6 +95,7 @@ class Outcome:
         return f"{sentence}; {missing:,} could not be copied: see copies.parquet" if missing else sentence
 
 
+@ending_in_order()
 def screen(screening: Screening, ledger: Ledger) -> Outcome:
     """Screen a location by criteria.
 
@@ -101,13 +107,17 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         What came of it; every object of the location has a verdict and a reason.
 
     Raises:
-        InvalidRequestError: The criteria make no sense; nothing was asked of the store.
+        InvalidRequestError: The criteria make no sense, or output and input lie within each other; nothing was asked
+            of the store.
         StoreError: The location cannot be listed, or the output cannot be written.
         NothingReadableError: The credentials may list, but not read.
         IncompleteRunError: Some objects could not be read. What could is decided and recorded.
         LeaseLostError: The run was away for too long.
     """
     compiled = compile_criteria(screening.criteria)
+    if screening.output is not None:
+        refuse_overlap(screening.store.location, screening.output.location)
+    sweep()
     with hold_location(screening.store, screening, ledger) as lease:
         refuse_forgotten(lease)
         fail_abandoned(lease, screening.clock())
@@ -129,6 +139,16 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         except BaseException as error:
             run.fail(error)
             raise
+
+
+def refuse_overlap(source: Location, output: Location) -> None:
+    """Refuse an output inside the input, and an input inside the output.
+
+    Raises:
+        InvalidRequestError: They do not lie apart.
+    """
+    if overlap := describe_overlap(source, output):
+        raise InvalidRequestError((f"output: {overlap}",))
 
 
 @dataclass(slots=True)

@@ -1,12 +1,14 @@
 """List a location and compare it with what the ledger holds: a merge of two sequences in the order of keys."""
 
 import datetime
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import islice
 
-from dicom_sieve.errors import ListingOrderError
+from dicom_sieve.errors import ListingOrderError, StoreError
 from dicom_sieve.ledger.lease import Lease
+from dicom_sieve.ledger.runs import find_run
 from dicom_sieve.ledger.snapshots import (
     KnownObject,
     Snapshot,
@@ -22,6 +24,8 @@ from dicom_sieve.screening.observer import Observer
 from dicom_sieve.stores.interface import Lists, ListsAsOf
 
 BATCH_KEYS = 5_000
+_RESULTS = re.compile(r"([^/]+)/(?:instances/verdict=|objects/)")
+"""In the key of what a run published: its id."""
 
 Pair = tuple[ObjectInfo | None, KnownObject | None]
 """One key: the object as it is listed now, None where it is gone; and as the ledger knows it, None where it is new."""
@@ -66,6 +70,24 @@ def is_change(pair: Pair, unsettled: Collection[int | None]) -> bool:
     return listed.etag != known.etag or listed.size != known.size or known.header_id in unsettled
 
 
+def _refuse_results(keys: Iterable[str], location: Location, lease: Lease) -> None:
+    """Refuse a location with results of this ledger's runs in it: each run would screen what earlier ones copied."""
+    begin = location.prefix.rfind("/") + 1  # what lies above the location says nothing of what it holds
+    candidates = {
+        name
+        for key in keys
+        if "/objects/" in key or "/instances/verdict=" in key
+        for name in _RESULTS.findall(key, begin)
+    }
+    if candidates and (run_id := find_run(lease.engine, candidates)):
+        raise StoreError(
+            "screen",
+            str(location),
+            f"it holds results of run {run_id} of this ledger, which would be screened, too",
+            "move them to another bucket or directory, or choose an input prefix without them",
+        )
+
+
 def take_snapshot(
     store: Lists,
     lease: Lease,
@@ -87,7 +109,7 @@ def take_snapshot(
         inventory: Read in place of listing, if there is one: the snapshot is as old as it is.
 
     Raises:
-        StoreError: The location cannot be listed.
+        StoreError: The location cannot be listed, or holds what runs of this ledger published.
         ListingOrderError: It lists out of order.
         LeaseLostError: The location's lease has ended.
     """
@@ -101,6 +123,7 @@ def take_snapshot(
         changes = [pair for pair in batch if is_change(pair, unsettled)]
         removed = [known.id for _, known in changes if known is not None]
         added = [listed for listed, _ in changes if listed is not None]
+        _refuse_results((listed.key for listed, _ in batch if listed is not None), store.location, lease)
         if changes:
             record = partial(record_changes, snapshot_id=snapshot_id, location_id=lease.location_id)
             lease.write(partial(record, removed=removed, added=added))

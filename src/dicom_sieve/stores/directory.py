@@ -2,7 +2,6 @@
 
 import datetime
 import errno
-import filecmp
 import hashlib
 import os
 import re
@@ -11,10 +10,12 @@ import stat
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from dicom_sieve import private
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.explain import explain
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, ObjectInfo
@@ -27,23 +28,27 @@ from dicom_sieve.stores.interface import (
     TransportError,
     UnwritableKeyError,
 )
+from dicom_sieve.stores.paths import names_of_key, part_of_key
 
-_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 MOST_WAYS = 100
 """By so many links, and links to what they lie in, one directory may be entered."""
 _OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
 """What no path is to blame for."""
+_PART = re.compile(r"\.[0-9a-f]{32}\.part")
+"""What earlier versions left half-written: no object."""
+TAKEN = "there is a file already, of a key that its file system does not tell from this one, or of somebody else"
+_FIT_NO_PATH = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EILSEQ, errno.EINVAL}
 _LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryStore:
-    r"""The regular files under a directory; a key is the path relative to it.
+    """The regular files under a directory; a key is the path relative to it, as `paths` has it.
 
-    Links to files and directories are followed: a directory that contains itself is entered once, one that links lead
-    to by more than `MOST_WAYS` ways is an error. What is no regular file is no object. Bytes of a name that are not
-    UTF-8 are written ``\xff`` in its key, and the two characters ``\x`` of a name ``\x5cx``: different names have
-    different keys.
+    To read, links to files and directories are followed: a directory that contains itself is entered once, one that
+    links lead to by more than `MOST_WAYS` ways is an error. What is no regular file is no object, nor is what is
+    half-written. To write, no link below the directory is followed, and what is made is for its owner alone, whatever
+    the umask.
 
     Attributes:
         root: The directory; absolute.
@@ -80,7 +85,7 @@ class DirectoryStore:
 
     def download(self, listed: ObjectInfo, target: Path) -> None:
         """Copy a file, if it is still the one that was listed; see `Downloads.download`."""
-        with target.open("xb") as file:
+        with private.create(target) as file:
             for start in range(0, max(listed.size, 1), PART_BYTES):
                 file.write(self._read(listed, start, min(start + PART_BYTES, listed.size)))
 
@@ -88,57 +93,77 @@ class DirectoryStore:
         """Look one file up as it is now; see `Reads.stat`."""
         try:
             return _info(key, self._path(key).stat())
+        except UnwritableKeyError:
+            raise ObjectGoneError from None
         except OSError as error:
             raise _read_error(error) from None
 
     def find(self, key: str) -> ObjectInfo | None:
         """Look for a file; see `Writes.find`."""
-        path = self._path(key)
         try:
+            path = self._path(key)
             return _info(key, path.stat())
+        except UnwritableKeyError:
+            return None
         except OSError as error:
-            if error.errno in _LEADS_NOWHERE:
+            if error.errno in _LEADS_NOWHERE | {errno.ENAMETOOLONG}:
                 return None
             raise _store_error("look into", path, error) from None
 
     def write_once(self, key: str, body: Path) -> None:
         """Write a file, unless there is one already; see `Writes.write_once`."""
-        target = self._path(key)
-        part = target.with_name(f".{uuid.uuid4().hex}.part")
+        target, names = self._path(key), names_of_key(key)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
+            with self._part() as part, self._folder_of(names) as folder:
                 _copy(body, part)
-                os.link(part, target)  # atomic, and refuses where something is
-            except FileExistsError:
-                if not target.is_file() or not filecmp.cmp(target, body, shallow=False):
-                    raise AlreadyPublishedError(str(target)) from None
-            finally:
-                part.unlink(missing_ok=True)
+                try:
+                    os.link(part, names[-1], dst_dir_fd=folder)  # atomic, and refuses where something is
+                except FileExistsError:
+                    if not _holds(folder, names[-1], body):
+                        raise AlreadyPublishedError(str(target)) from None
         except OSError as error:
             raise _store_error("write", target, error) from None
 
     def copy_from(self, source: Downloads, listed: ObjectInfo, key: str, formers: Sequence[str] = ()) -> None:
-        """Copy an object into a file; see `Copies.copy_from`. No key leads out of the directory."""
-        if {"", ".", ".."} & set(key.split("/")) or "\0" in key:
-            raise UnwritableKeyError
-        target = self._path(key)
-        part = target.with_name(f".{uuid.uuid4().hex}.part")
+        """Copy an object into a new file; see `Copies.copy_from`. No key leads out of the directory."""
+        target, names = self._path(key), names_of_key(key)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                former = next((one for one in map(self._path, formers) if _has_bytes_of(listed, one)), None)
+            with self._part() as part, self._folder_of(names) as folder:
+                former = next((path for path in self._paths(formers) if _has_bytes_of(listed, path)), None)
                 if former is None:
                     source.download(listed, part)
                 else:
-                    shutil.copyfile(former, part)
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
+                    _copy(former, part)
+                os.link(part, names[-1], dst_dir_fd=folder)
+        except FileExistsError:
+            raise UnwritableKeyError(TAKEN) from None
         except OSError as error:
-            if error.errno in {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ}:
+            if error.errno in _FIT_NO_PATH:
                 raise UnwritableKeyError from None
             raise _store_error("write", target, error) from None
+
+    @contextmanager
+    def _part(self) -> Iterator[Path]:
+        """Say where a file is written, from where it is linked to its place when it is whole."""
+        private.make_folder(self.root)
+        with private.shared_folder(f".{private.PREFIX}", self.root) as folder:
+            part = folder / uuid.uuid4().hex
+            try:
+                yield part
+            finally:
+                part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _folder_of(self, names: Sequence[bytes]) -> Iterator[int]:
+        """Open the folder of a file, and make it where it is missing, step by step: no link on the way is followed."""
+        folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for name in names[:-1]:
+                above, folder = folder, _descend(folder, name)
+                os.close(above)
+            yield folder
+        finally:
+            os.close(folder)
 
     def _read(self, listed: ObjectInfo, start: int, end: int) -> bytes:
         try:
@@ -150,6 +175,8 @@ class DirectoryStore:
                 etag = _etag(os.fstat(descriptor))
             finally:
                 os.close(descriptor)
+        except UnwritableKeyError:
+            raise ObjectGoneError from None
         except OSError as error:
             raise _read_error(error) from None
         if etag != listed.etag:
@@ -159,7 +186,12 @@ class DirectoryStore:
         return data
 
     def _path(self, key: str) -> Path:
-        return self.root / os.fsdecode(_ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), key.encode()))
+        return self.root / os.fsdecode(b"/".join(names_of_key(key)))
+
+    def _paths(self, keys: Sequence[str]) -> Iterator[Path]:
+        for key in keys:
+            with suppress(UnwritableKeyError):  # then there is no such file
+                yield self._path(key)
 
     def _walk(self) -> Iterator[tuple[str, Path]]:
         """Give key and path of what lies under the root, in the order of the keys' bytes, however deep it lies."""
@@ -224,7 +256,8 @@ def _open(directory: _Entry, above: Sequence[_Opened], ways: Counter[_Identity])
             raise StoreError("list", str(path), "links lead here by too many ways", advice)
         with os.scandir(directory.path) as entries:
             # A directory sorts as its name and "/", so that the keys under it come in the order of their bytes.
-            found = sorted((directory.key + _key_part(entry), entry.path, entry.is_symlink()) for entry in entries)
+            named = (entry for entry in entries if not _is_half_written(entry))
+            found = sorted((directory.key + _key_part(entry), entry.path, entry.is_symlink()) for entry in named)
     except OSError as error:
         if directory.key and error.errno in _LEADS_NOWHERE:  # deleted while listing
             return None
@@ -233,7 +266,7 @@ def _open(directory: _Entry, above: Sequence[_Opened], ways: Counter[_Identity])
 
 
 def _key_part(entry: os.DirEntry[bytes]) -> bytes:
-    name = entry.name.replace(rb"\x", rb"\x5cx").decode("utf-8", "backslashreplace").encode()
+    name = part_of_key(entry.name).encode()
     try:
         return name + b"/" if entry.is_dir() else name
     except OSError as error:
@@ -242,11 +275,42 @@ def _key_part(entry: os.DirEntry[bytes]) -> bytes:
         return name
 
 
+def _is_half_written(entry: os.DirEntry[bytes]) -> bool:
+    name = os.fsdecode(entry.name)
+    return name.startswith(".") and (private.is_temporary(name) or _PART.fullmatch(name) is not None)
+
+
+def _descend(folder: int, name: bytes) -> int:
+    """Open a folder in another one, and make it where it is missing; a link is not followed."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    with suppress(FileNotFoundError):
+        return os.open(name, flags, dir_fd=folder)
+    with suppress(FileExistsError):  # another thread was faster
+        os.mkdir(name, private.FOLDER_MODE, dir_fd=folder)
+    return os.open(name, flags, dir_fd=folder)
+
+
 def _copy(body: Path, part: Path) -> None:
-    with body.open("rb") as source, part.open("xb") as target:
+    with body.open("rb") as source, private.create(part) as target:
         shutil.copyfileobj(source, target)
         target.flush()
         os.fsync(target.fileno())
+
+
+def _holds(folder: int, name: bytes, body: Path) -> bool:
+    """Tell whether there is a file, and no link, with these bytes."""
+    try:
+        there = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        with body.open("rb") as ours:
+            status = os.fstat(there)
+            if not stat.S_ISREG(status.st_mode) or status.st_size != os.fstat(ours.fileno()).st_size:
+                return False
+            return all(chunk == os.read(there, len(chunk)) for chunk in iter(partial(ours.read, 1 << 20), b""))
+    finally:
+        os.close(there)
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
@@ -265,8 +329,12 @@ def _has_bytes_of(listed: ObjectInfo, path: Path) -> bool:
 
 
 def _etag(status: os.stat_result) -> str:
-    """Identify a file's content as well as a file system can: size, time of change in ns, inode."""
-    return f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
+    """Identify a file's content as well as a file system can (ADR 3).
+
+    Size, time of modification and of change in ns, inode. The time of modification can be set to any; that of change,
+    which goes on with it, cannot.
+    """
+    return f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ctime_ns:x}-{status.st_ino:x}"
 
 
 def _read_error(error: OSError) -> ObjectGoneError | ReadRefusedError | TransportError:

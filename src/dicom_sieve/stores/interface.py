@@ -37,10 +37,17 @@ class ReadRefusedError(RefusedError):
 
 
 class UnwritableKeyError(RefusedError):
-    """No object of that key can be written."""
+    """No object of that key can be written.
+
+    Args:
+        reason: Why not.
+    """
+
+    def __init__(self, reason: str = "it is too long, or no path") -> None:
+        super().__init__(reason)
 
     def __str__(self) -> str:
-        return "no object of that key can be written there: it is too long, or no path"
+        return f"no object of that key can be written there: {self.args[0]}"
 
 
 class TransportError(DicomSieveError):
@@ -161,6 +168,7 @@ class Writes(Protocol):
 
         Raises:
             AlreadyPublishedError: There is an object of that key with other bytes.
+            UnwritableKeyError: There cannot be an object of that key.
             StoreError: It cannot be written.
         """
         ...
@@ -179,6 +187,9 @@ class Copies(Writes, Protocol):
 
     def copy_from(self, source: Downloads, listed: ObjectInfo, key: str, formers: Sequence[str] = ()) -> None:
         """Copy an object, if it is still the one that was listed, in place of what is under the key.
+
+        In a directory nothing is replaced: a file that is there is of another key that is the same to its file system,
+        or of somebody else.
 
         Within one server the bytes stay there, where server and rights allow; else they come through here, once: where
         there is a former copy with the etag that was listed, that one is copied.

@@ -11,12 +11,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from io import TextIOWrapper
 from itertools import count, islice
 from operator import attrgetter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+from dicom_sieve import private
 from dicom_sieve.errors import DicomSieveError, StoreError
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.settings import MIB
@@ -119,9 +120,9 @@ class Inventory:
         Raises:
             StoreError: It cannot be read, lacks what is needed, or its bytes are not those that the manifest names.
         """
-        with TemporaryDirectory(prefix="dicom-sieve-") as folder:
+        with private.temporary_folder() as folder:
             last = None
-            for info in _sorted(self._objects(Path(folder)), Path(folder)):
+            for info in _sorted(self._objects(folder), folder):
                 if info.key == last:
                     raise self._error(self.key, MalformedInventoryError("names an object twice"))
                 last = info.key
@@ -129,9 +130,9 @@ class Inventory:
 
     @cached_property
     def _manifest(self) -> InventoryManifest:
-        with TemporaryDirectory(prefix="dicom-sieve-") as folder:
+        with private.temporary_folder() as folder:
             try:
-                text = self._fetch(self.key, Path(folder) / "manifest.json", LARGEST_MANIFEST).read_bytes()
+                text = self._fetch(self.key, folder / "manifest.json", LARGEST_MANIFEST).read_bytes()
                 return InventoryManifest.read(text, of=self.location.bucket)
             except MalformedInventoryError as error:
                 raise self._error(self.key, error) from None
@@ -207,7 +208,7 @@ def _merge(runs: Sequence[Path]) -> Iterator[ObjectInfo]:
 
 
 def _write(objects: Iterable[ObjectInfo], run: Path) -> Path:
-    with run.open("x", encoding="ascii") as file:
+    with TextIOWrapper(private.create(run), encoding="ascii") as file:
         for info in objects:
             file.write(json.dumps((info.key, info.etag, info.size, info.last_modified.isoformat())) + "\n")
     return run

@@ -16,7 +16,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -25,6 +24,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import S3Store as ObstoreS3
 
+from dicom_sieve import private
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.stores.interface import (
@@ -117,7 +117,7 @@ class S3Store:
 
     def download(self, listed: ObjectInfo, target: Path) -> None:
         """Read a whole object into a new local file, if it is still the one that was listed; see `Downloads`."""
-        with target.open("xb") as file:
+        with private.create(target) as file:
             for start in range(0, listed.size, PART_BYTES):
                 ask = partial(self._read_part, listed, start, min(start + PART_BYTES, listed.size))
                 file.write(self.access.patience.repeat(ask, lambda error: isinstance(error, TransportError)))
@@ -156,8 +156,8 @@ class S3Store:
             return
         if any(self._copy_former(former, listed, key) for former in formers):
             return
-        with TemporaryDirectory(prefix="dicom-sieve-") as folder:
-            file = Path(folder) / "object"
+        with private.temporary_folder() as folder:
+            file = folder / "object"
             source.download(listed, file)
             self._upload(key, file)
 

@@ -1,0 +1,134 @@
+"""The file of an SQLite ledger: for its owner alone when it is made, and the same one as long as it is open."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from dicom_sieve import private
+from dicom_sieve.errors import LedgerError
+from dicom_sieve.explain import explain
+
+_HELD = "dicom_sieve.held"
+"""Where an engine's connections have the file that they were opened for."""
+
+
+def make(path: Path, opening: threading.Lock) -> None:
+    """Make the file if there is none, so that only its owner reads it: the ledger holds patients' values.
+
+    Args:
+        path: Of the file.
+        opening: Held while it is made.
+
+    Raises:
+        LedgerError: It cannot be made.
+    """
+    try:
+        private.make_folder(path.parent)
+        # Only a new file is opened: closing another would take SQLite's locks on it from this process (POSIX fcntl).
+        with opening:
+            if not path.exists():
+                private.create(path).close()
+    except FileExistsError:  # another process was faster
+        return
+    except OSError as error:
+        told = explain(error) or os.strerror(error.errno or 0)
+        raise LedgerError(f"the ledger {path} cannot be opened: {told}") from None
+
+
+def hold(engine: sa.Engine, path: Path) -> None:
+    """Let an engine never make a file, and never go on with another than there is now."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} cannot be opened: {os.strerror(error.errno or 0)}") from None
+    held = Held(path, (status.st_dev, status.st_ino))
+
+    def connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
+        held.check()
+        arguments[0] = f"file:{quote(str(path))}?mode=rw"
+        named["uri"] = True
+
+    sa.event.listen(engine, "do_connect", connect)
+    sa.event.listen(engine, "checkout", lambda *_: held.check())
+    engine.update_execution_options(**{_HELD: held})
+
+
+class Held:
+    """A file that is in use.
+
+    Attributes:
+        path: Where it is.
+        identity: Its device and inode.
+    """
+
+    def __init__(self, path: Path, identity: tuple[int, int]) -> None:
+        self.path = path
+        self.identity = identity
+
+    def check(self) -> os.stat_result:
+        """Make sure that the file is still there, and tell how it is.
+
+        Raises:
+            LedgerError: It is gone, or another one is in its place.
+        """
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            raise LedgerError(_GONE.format(self.path, "was deleted or moved")) from None
+        except OSError as error:
+            raise LedgerError(f"the ledger cannot be reached: {self.path}: {os.strerror(error.errno or 0)}") from None
+        if (status.st_dev, status.st_ino) != self.identity:
+            raise LedgerError(_GONE.format(self.path, "was replaced by another file"))
+        return status
+
+
+_GONE = (
+    "the ledger {} {} while it was in use: nothing more is recorded, and no new ledger is made in its place; "
+    "put it back, or open the ledger that is there now, then start another run"
+)
+
+
+def held_by(engine: sa.Engine) -> Held | None:
+    """Give the file of an engine; None where it has none."""
+    held: Held | None = engine.get_execution_options().get(_HELD)
+    return held
+
+
+def open_lock(held: Held) -> TextIO:
+    """Open the file by which writers take turns. Who may write to the ledger may take a turn.
+
+    Raises:
+        LedgerError: The ledger is gone.
+    """
+    mode = stat.S_IMODE(held.check().st_mode) & 0o666
+    descriptor = os.open(f"{held.path}.lock", os.O_RDWR | os.O_CREAT, private.FILE_MODE)
+    status = os.fstat(descriptor)
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != mode:
+        os.fchmod(descriptor, mode)
+    return os.fdopen(descriptor)
+
+
+def exposure(engine: sa.Engine) -> str | None:
+    """Say that every user may open the file; None where only its owner, or a group, may.
+
+    A group may be meant: a ledger that several people share lies in a folder of theirs.
+    """
+    held = held_by(engine)
+    if held is None:
+        return None
+    if not held.check().st_mode & stat.S_IRWXO or not is_reachable(held.path):
+        return None
+    return (
+        f"every user of this machine may open the ledger {held.path}, which holds patients' values: "
+        f"chmod o= '{held.path}'*"
+    )
+
+
+def is_reachable(path: Path) -> bool:
+    """Tell whether every user may enter the folders above a file."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)

@@ -1,0 +1,53 @@
+r"""Keys of a directory, and paths relative to it: one mapping, that is the same in both directions.
+
+A key is a path as text: bytes that are not UTF-8 are written ``\xff``, and the two characters ``\x`` of a name
+``\x5cx``. So every path has one key, and a key has one path or none. What would lead elsewhere, or be two keys of one
+file (``\x2e\x2e``, ``\x41``), is the key of no path: it is never decoded into one (ADR 21).
+"""
+
+import re
+
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
+from dicom_sieve.stores.interface import UnwritableKeyError
+
+_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+_MARK, _ESCAPED_MARK = r"\x", r"\x5cx"
+
+
+def part_of_key(name: bytes) -> str:
+    """Give the part of a key that stands for the name of a file or directory."""
+    return name.replace(_MARK.encode(), _ESCAPED_MARK.encode()).decode("utf-8", "backslashreplace")
+
+
+def names_of_key(key: str) -> list[bytes]:
+    """Give the names that lead to the file of a key: no part of it is empty, ``.`` or ``..``.
+
+    Raises:
+        UnwritableKeyError: It is the key of no path.
+    """
+    try:
+        names = [_decode(part) for part in key.encode().split(b"/")]
+    except UnicodeEncodeError:
+        raise UnwritableKeyError(NO_PATH) from None
+    for part, name in zip(key.split("/"), names, strict=True):
+        if name in {b"", b".", b".."} or b"\0" in name or b"/" in name or part_of_key(name) != part:
+            raise UnwritableKeyError(NO_PATH)
+    return names
+
+
+NO_PATH = "it is no path"
+
+
+def key_of_copy(key: str, source: Location, target: Location) -> str:
+    r"""Give the key that an object has where it is copied to.
+
+    It is the same everywhere but where an S3 key becomes a path: the file is named as the key, and its own key has any
+    ``\x`` escaped.
+    """
+    if target.endpoint == DIRECTORY_ENDPOINT != source.endpoint:
+        return key.replace(_MARK, _ESCAPED_MARK)
+    return key
+
+
+def _decode(part: bytes) -> bytes:
+    return _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), part)
