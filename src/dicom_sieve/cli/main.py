@@ -7,10 +7,11 @@ from pathlib import Path
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
+NOTHING_TO_VERIFY = 3
 
 
 def main() -> None:
-    """Run the command and leave with its exit code: 0 done, 1 failed or incomplete, 2 wrong usage."""
+    """Run the command; exit codes: 0 done, 1 failed or incomplete, 2 wrong usage, 3 nothing to verify."""
     from dicom_sieve.cli.app import app  # noqa: PLC0415 - a broken installation should still give one line
 
     try:

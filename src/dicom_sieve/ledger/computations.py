@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.ledger import database
+from dicom_sieve.ledger.audit.rows import seal_if_ended
 from dicom_sieve.ledger.heartbeat import is_silent
 from dicom_sieve.ledger.holder import is_dead
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
@@ -139,12 +140,13 @@ def fail_dead(connection: sa.Connection, identity: str, finished_at: datetime.da
         if not has_died(row):
             continue
         if row.state == RunState.RUNNING:
-            finish_computation(connection, row.id, RunState.FAILED, finished_at)
+            _end(connection, row.id, RunState.FAILED, finished_at)
         connection.execute(
             sa.update(computation_input)
             .where(computation_input.c.computation_id == row.id, computation_input.c.state == InputState.RUNNING)
             .values(state=InputState.FAILED, failure=ABANDONED, finished_at=finished_at)
         )
+        seal_if_ended(connection, row.id)
 
 
 def has_died(row: sa.Row[Any]) -> bool:
@@ -155,7 +157,12 @@ def has_died(row: sa.Row[Any]) -> bool:
 def finish_computation(
     connection: sa.Connection, computation_id: int, state: RunState, finished_at: datetime.datetime
 ) -> None:
-    """Record a computation's end."""
+    """Record a computation's end, and seal it. What is recorded of it later seals it anew."""
+    _end(connection, computation_id, state, finished_at)
+    seal_if_ended(connection, computation_id)
+
+
+def _end(connection: sa.Connection, computation_id: int, state: RunState, finished_at: datetime.datetime) -> None:
     values = {"state": state, "finished_at": finished_at}
     connection.execute(sa.update(computation).where(computation.c.id == computation_id).values(**values))
 
@@ -242,6 +249,7 @@ def record_not_computed(
     """Record that a series is not computed on, and why."""
     values = {**_series_values(computation_id, series, state, moment), "failure": reason, "finished_at": moment}
     connection.execute(sa.insert(computation_input).values(**values))
+    seal_if_ended(connection, computation_id)
 
 
 def begin_series(
@@ -261,24 +269,29 @@ def begin_series(
             for id_, use in used
         ],
     )
+    seal_if_ended(connection, computation_id)
     return row
 
 
 def finish_series(
-    connection: sa.Connection, row: int, state: InputState, failure: str | None, finished_at: datetime.datetime
+    connection: sa.Connection,
+    computation_id: int,
+    row: int,
+    state: InputState,
+    failure: str | None,
+    *,
+    finished_at: datetime.datetime,
+    outputs: Sequence[Output] = (),
 ) -> None:
-    """Record what became of a series."""
+    """Record what became of a series, and what came out of it."""
     values = {"state": state, "failure": failure, "finished_at": finished_at}
-    connection.execute(sa.update(computation_input).where(computation_input.c.id == row).values(**values))
-
-
-def record_outputs(
-    connection: sa.Connection, computation_id: int, series_instance_uid: str, outputs: Sequence[Output]
-) -> None:
-    """Record what came out of a series."""
-    of = {"computation_id": computation_id, "series_instance_uid": series_instance_uid}
+    its = computation_input.c.id == row
+    connection.execute(sa.update(computation_input).where(its).values(**values))
     if outputs:
-        connection.execute(sa.insert(computation_output), [{**of, **asdict(one)} for one in outputs])
+        uid = connection.execute(sa.select(computation_input.c.series_instance_uid).where(its)).scalar_one()
+        of = {"computation_id": computation_id, "series_instance_uid": uid}
+        connection.execute(sa.insert(computation_output), [{**of, **asdict(output)} for output in outputs])
+    seal_if_ended(connection, computation_id)
 
 
 def count_reasons(connection: sa.Connection, computation_id: int) -> list[tuple[InputState, str | None, int]]:

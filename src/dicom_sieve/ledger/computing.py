@@ -178,9 +178,15 @@ class Series:
             self._folder = None
         state, failure = _judge(error, sum(instance.is_damaged for instance in self.instances))
         with self._writing() as connection:
-            computations.finish_series(connection, self._entered(), state, failure, now())
-            if state is InputState.COMPLETED:
-                computations.record_outputs(connection, self.computation.id, self.uid, self._outputs)
+            computations.finish_series(
+                connection,
+                self.computation.id,
+                self._entered(),
+                state,
+                failure,
+                finished_at=now(),
+                outputs=self._outputs if state is InputState.COMPLETED else (),
+            )
         self.state, self.failure = state, failure
         return error is None or isinstance(error, Exception)
 

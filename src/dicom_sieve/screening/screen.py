@@ -25,10 +25,12 @@ from dicom_sieve.ledger.runs import (
     former_ids,
 )
 from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.publishing.anchoring import push_or_say
 from dicom_sieve.publishing.manifest import Published, publish
 from dicom_sieve.publishing.report import Report
 from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
 from dicom_sieve.screening.decide import decide, recording
+from dicom_sieve.stores.append_only import AppendOnly
 from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__
 
@@ -49,6 +51,7 @@ class Screening(Means):
         copies_of: The store again, if what passed is to be copied to the output, too.
         on_begin: Told the run's id once the run is on record.
         damaged: What becomes of damaged objects.
+        anchor: Where the run's seal is kept, apart from the ledger, or None.
     """
 
     execution_id: str
@@ -58,6 +61,7 @@ class Screening(Means):
     copies_of: Downloads | None = None
     on_begin: Callable[[str], None] = _tell_nobody
     damaged: Damaged = Damaged.DISCARD
+    anchor: AppendOnly | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,13 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         LeaseLostError: The run was away for too long.
     """
     compiled = compile_criteria(screening.criteria)
+    try:
+        return _screen(screening, ledger, compiled)
+    finally:
+        push_or_say(ledger, screening.anchor, screening.observer.note)
+
+
+def _screen(screening: Screening, ledger: Ledger, compiled: tuple[CompiledCriterion, ...]) -> Outcome:
     with hold_location(screening.store, screening, ledger) as lease:
         refuse_forgotten(lease)
         fail_abandoned(lease, screening.clock())
