@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Many tests wait for servers: more processes than cores. Files are handed out in the order of tests/distribution.py.
 PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 
-.PHONY: help install demo test coverage check bench format lock clean
+.PHONY: help install demo test coverage check bench format lock schema clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ check: install ## formatting, lint, types, direction of imports
 
 bench: install ## measure, and write docs/performance.md and docs/scale.md (LARGE=1: a million objects, too)
 	$(BIN)/python -m benchmarks $(if $(LARGE),--large) $(ARGS)
+
+schema: install ## after a migration: write how a ledger on PostgreSQL is made, which verify compares with
+	$(BIN)/python -m scripts.ledger_schema
 
 format: install ## rewrite the formatting
 	$(BIN)/ruff format .

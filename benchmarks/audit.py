@@ -68,20 +68,25 @@ def measure_one(url: str, rows: int) -> Side:
 def _edit(ledger: Ledger, table: str, chance: random.Random, rows: int) -> int:
     """Edit one row past all triggers, as who has the database's password does; gives its id."""
     with ledger.engine.connect() as connection:
-        _disarm(connection)
+        triggers = _disarm(connection)
         while True:
             row_id = chance.randrange(1, rows + 1)
             if connection.execute(sa.text(EDITS[table].format(row_id))).rowcount == 1:
+                for statement in triggers:
+                    connection.exec_driver_sql(statement)
                 connection.commit()
                 return row_id
 
 
-def _disarm(connection: sa.Connection) -> None:
+def _disarm(connection: sa.Connection) -> list[str]:
+    """Take all triggers out of the way; gives what makes them again."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
-        return
-    for (name,) in connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+        return []
+    triggers = connection.execute(sa.text("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")).all()
+    for name, _ in triggers:
         connection.execute(sa.text(f"DROP TRIGGER {name}"))
+    return [statement for _, statement in triggers]
 
 
 def _verify(ledger: Ledger, edited: Sequence[tuple[str, int]]) -> float:

@@ -18,6 +18,7 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.headers import Header
 from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.ledger import bulk
+from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
 from dicom_sieve.ledger.tables import header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
 
@@ -122,6 +123,7 @@ def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True)
             counts = {"listed": count, "bytes": 0, "added": count, "removed": 0}
             values = {"endpoint": place.endpoint, "bucket": place.bucket, "prefix": place.prefix}
             connection.execute(sa.insert(location).values(id=number, **values))
+            append_entry(connection, EntryKind.LOCATION, number, {"location": list(values.values())})
             of = {"id": number, "location_id": number, "state": "COMPLETE"}
             connection.execute(sa.insert(snapshot).values(**of, counts=counts, started_at=CLOCK, listed_at=CLOCK))
         statistics = _statistics(connection)

@@ -9,6 +9,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -93,6 +94,19 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL
 @pytest.fixture
 def postgres_url(postgres_server: sa.URL) -> Iterator[str]:
     """An empty PostgreSQL database."""
+    with _empty_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def postgres_database(postgres_server: sa.URL) -> Iterator[str]:
+    """An empty PostgreSQL database for all tests of a module."""
+    with _empty_database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def _empty_database(postgres_server: sa.URL) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     engine = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

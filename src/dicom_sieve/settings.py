@@ -99,6 +99,24 @@ class Settings(BaseSettings):
             description="Endpoints beside AWS that requests without credentials may name: they get this machine's own.",
         ),
     ] = ""
+    anchor: Annotated[
+        str,
+        Field(
+            pattern=r"^$|^file:/.+$|^s3://[^/]+(/.*)?$",
+            description="Where seals of the ledger are kept, apart from it: file:/path or s3://bucket/prefix.",
+        ),
+    ] = ""
+    anchor_endpoint: Annotated[str, Field(description="Of the anchor's S3 server; empty: AWS.")] = ""
+    anchor_region: Annotated[str, Field(description="Of the anchor's bucket.")] = "us-east-1"
+    anchor_credentials: Annotated[
+        SecretStr,
+        Field(
+            description="Of the anchor's bucket, as key_id:access_key; empty: AWS's default chain. Never a request's."
+        ),
+    ] = SecretStr("")
+    anchor_retain_days: Annotated[
+        int, Field(ge=0, le=36_500, description="Days that the bucket's Object Lock keeps each seal; 0: none is asked.")
+    ] = 0
 
     @field_validator("allowed_endpoints", "default_chain_endpoints")
     @classmethod

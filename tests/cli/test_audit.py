@@ -56,7 +56,7 @@ class TestVerify:
         done = command("verify")
 
         assert done.returncode == 0
-        assert done.stdout.startswith("intact: 2 sealed runs, 2 decisions, 1 headers, 3 objects\n")
+        assert done.stdout.startswith("intact: 2 sealed runs, 2 decisions, 1 headers, 3 objects, 0 computations\n")
         assert run_ids(command)[1] in done.stdout.splitlines()[-1]
 
     def test_looks_at_one_run(self, command: Command) -> None:
@@ -78,7 +78,7 @@ class TestVerify:
             "",
             (
                 "NOT intact: 2 rows are not as they were sealed; "
-                "looked at 2 sealed runs, 2 decisions, 1 headers, 3 objects"
+                "looked at 2 sealed runs, 2 decisions, 1 headers, 3 objects, 0 computations"
             ),
         ]
         assert "19330303" not in done.stdout + done.stderr
@@ -158,6 +158,66 @@ class TestVerifyAgainstAManifest:
         assert done.stderr == f"dicom-sieve: {home / 'other.json'}: is not the manifest.json of a run\n"
 
 
+class TestVerifyAgainstAnAnchor:
+    @pytest.fixture
+    def anchored(self, home: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+        """The command, with an anchor that has the seals."""
+        setting = {"DICOM_SIEVE_ANCHOR": f"file:{home / 'anchor'}"}
+        assert run_command("anchor", home=home, **setting).stdout == f"4 seals pushed to file:{home / 'anchor'}\n"
+        return lambda *arguments: run_command(*arguments, home=home, **setting)
+
+    def test_is_intact_where_the_ledger_is_as_it_was_pushed(self, home: Path, anchored: Command) -> None:
+        done = anchored("verify")
+
+        assert done.returncode == 0
+        assert "as the anchor says, by 4 seals" in done.stdout
+        assert (home / "anchor").stat().st_mode & 0o777 == 0o600
+
+    def test_is_pushed_to_by_each_run_and_by_forgetting(self, home: Path, anchored: Command) -> None:
+        screen = ("screen", str(home / "images"), "--criteria", str(home / "criteria.json"))
+        assert anchored(*screen).returncode == 0
+        assert len((home / "anchor").read_text().splitlines()) == 5
+
+        assert anchored("forget", str(home / "images"), "--reason", "x", "--yes").returncode == 0
+
+        assert len((home / "anchor").read_text().splitlines()) == 7
+        assert anchored("verify").returncode == 0
+
+    def test_finds_a_ledger_that_was_made_anew(self, home: Path, command: Command, anchored: Command) -> None:
+        (home / ".dicom-sieve" / "ledger.db").unlink()
+        assert command("screen", str(home / "images"), "--criteria", str(home / "criteria.json")).returncode == 0
+
+        done = command("verify", "--anchor", f"file:{home / 'anchor'}", "--json")
+
+        assert done.returncode == 1
+        answer = json.loads(done.stdout)
+        assert (answer["is_intact"], answer["damages"], len(answer["anchor"]["differences"])) == (False, [], 2)
+        assert command("verify").returncode == 0
+
+    def test_needs_a_place(self, command: Command) -> None:
+        for arguments in (("anchor",), ("verify", "--anchor", "somewhere")):
+            done = command(*arguments)
+            assert done.returncode == 2
+            assert "accepted: file:/path or s3://bucket/prefix" in done.stderr
+
+
+class TestVerifyOfAFreshLedger:
+    def test_says_that_there_is_nothing_and_leaves_with_a_code_of_its_own(self, tmp_path: Path) -> None:
+        assert run_command("runs", home=tmp_path).returncode == 0
+
+        done = run_command("verify", home=tmp_path)
+
+        assert done.returncode == 3
+        assert done.stdout.startswith("nothing to verify: no run has ended in this ledger\n")
+
+    def test_makes_none(self, tmp_path: Path) -> None:
+        done = run_command("verify", home=tmp_path)
+
+        assert done.returncode == 1
+        assert done.stderr == f"dicom-sieve: the ledger {tmp_path / '.dicom-sieve' / 'ledger.db'} is not there\n"
+        assert not (tmp_path / ".dicom-sieve").exists()
+
+
 class TestForget:
     def test_removes_a_location_and_verify_says_so(self, home: Path, command: Command) -> None:
         done = command("forget", str(home / "images"), "--reason", "retention is over", "--yes")
@@ -192,6 +252,6 @@ def manifest_of_any(home: Path) -> Path:
     return next((home / "published").glob("*/manifest.json"))
 
 
-@pytest.mark.parametrize("name", ["verify", "forget"])
+@pytest.mark.parametrize("name", ["anchor", "verify", "forget"])
 def test_every_command_has_an_example(command: Command, name: str) -> None:
     assert "Example" in command(name, "--help").stdout

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from dicom_sieve import Ledger
+from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.database import connect, upgrade
 from dicom_sieve.ledger.tables import UtcDateTime, metadata
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
+from tests.ledger.first_version import make_first_version
 from tests.ledger.vandal import undone, vandal
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
 from tests.simulated_store import SimulatedStore
@@ -114,9 +116,9 @@ class TestOneRowOfAny:
             table, row = choose(sealed, chance)
             column = chance.choice([one for one in table.columns if not (one.primary_key or one.name == "location_id")])
             changed = another(row[column.name], column, chance)
-            with undone(sealed) as connection:
-                connection.execute(sa.update(table).where(is_row(table, row)).values({column.name: changed}))
-                connection.commit()
+            with undone(sealed):
+                with vandal(sealed) as connection:
+                    connection.execute(sa.update(table).where(is_row(table, row)).values({column.name: changed}))
                 found = named(sealed)
             expected = ("EDITED", table.name, number_of(table, row))
             why = f"{table.name}.{column.name} was {row[column.name]!r}, is {changed!r}: {found}"
@@ -127,9 +129,9 @@ class TestOneRowOfAny:
         chance = random.Random(20260102)
         for _ in range(CHANGES // 3):
             table, row = choose(sealed, chance)
-            with undone(sealed) as connection:
-                connection.execute(sa.delete(table).where(is_row(table, row)))
-                connection.commit()
+            with undone(sealed):
+                with vandal(sealed) as connection:
+                    connection.execute(sa.delete(table).where(is_row(table, row)))
                 found = named(sealed)
             kind = "EDITED" if table.name == "header_change" else "MISSING"
             assert (kind, table.name, number_of(table, row)) in found, f"{table.name} {row}: {found}"
@@ -143,9 +145,9 @@ class TestOneRowOfAny:
             if table.name in {"header", "location"}:  # nothing refers to a new one: it changes no answer
                 continue
             new = copy_of(sealed, table, row)
-            with undone(sealed) as connection:
-                connection.execute(sa.insert(table), [new])
-                connection.commit()
+            with undone(sealed):
+                with vandal(sealed) as connection:
+                    connection.execute(sa.insert(table), [new])
                 found = named(sealed)
             kind = "EDITED" if table.name == "header_change" else "ADDED"
             expected = {(kind, table.name, number_of(table, new))}
@@ -160,9 +162,9 @@ class TestOneRowOfAny:
             table, row = choose(sealed, chance)
             column = chance.choice(list(table.primary_key))
             changed = another(row[column.name], column, chance)
-            with undone(sealed) as connection:
-                connection.execute(sa.update(table).where(is_row(table, row)).values({column.name: changed}))
-                connection.commit()
+            with undone(sealed):
+                with vandal(sealed) as connection:
+                    connection.execute(sa.update(table).where(is_row(table, row)).values({column.name: changed}))
                 found = named(sealed)
             assert (table.name, number_of(table, row)) in {one[1:] for one in found}, f"{table.name} {row}: {found}"
 
@@ -223,17 +225,33 @@ def copy_of(ledger: Ledger, table: sa.Table, row: dict[str, Any]) -> dict[str, A
 
 
 class TestRunsWithoutASeal:
-    def test_from_before_there_were_seals_are_said_so_and_are_no_damage(self, sealed: Ledger) -> None:
+    def test_of_which_all_seals_were_removed_are_found(self, sealed: Ledger) -> None:
         with vandal(sealed) as connection:
             for statement in ("DELETE FROM seal_block", "UPDATE run SET seal = NULL, sealed_after = NULL"):
                 connection.execute(sa.text(statement))
-        screen_ct(SimulatedStore({"1": ct()}), sealed, "with a seal")
 
         result = verify(sealed.engine)
 
+        assert not result.is_intact
+        assert {(one.table, one.row, one.part) for one in result.damages} >= {
+            ("run", number, "seal") for number in range(1, 6)
+        }
+        assert result.before_seals == []
+
+    def test_from_before_there_were_seals_are_said_so_and_are_no_damage(self, ledger_url: str) -> None:
+        make_first_version(ledger_url)
+        engine = connect(ledger_url)
+        upgrade(engine)
+        engine.dispose()
+        with open_ledger(ledger_url) as ledger:
+            before = verify(ledger.engine)
+            screen_ct(SimulatedStore({"1": ct()}), ledger, "with a seal")
+            result = verify(ledger.engine)
+
+        assert (before.damages, before.is_unsealed, before.is_intact) == ([], True, False)
         assert result.is_intact
-        assert result.before_seals == ["first", "other", "incomplete", "failed", "last"]
-        assert result.runs == 1
+        assert result.before_seals == ["a", "b", "c"]
+        assert result.runs == 2  # the one that was under way, too
         assert [end.run_id for end in result.ends] == ["with a seal"]
 
     @pytest.mark.parametrize("run_id", ["first", "other", "last"])

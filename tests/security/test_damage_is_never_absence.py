@@ -16,7 +16,7 @@ from dicom_sieve.ledger.values import attributes_held, values_held
 from dicom_sieve.publishing.report import make_report
 from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
 from dicom_sieve.screening.compare import Compared, Reason, Side, Summary, compare
-from tests.ledger.vandal import undone
+from tests.ledger.vandal import undone, vandal
 from tests.screening.partly_read import AGE, CRITERIA, DAMAGED, MODALITY, reading
 from tests.screening.screenings import sql
 from tests.simulated_store import PLACE, SimulatedStore
@@ -60,9 +60,9 @@ def screened(ledger: Ledger) -> Ledger:
 
 def found_after(ledger: Ledger, statement: str) -> list[FoundDamage]:
     """Give what verification finds after a statement, which is undone."""
-    with undone(ledger) as connection:
-        connection.execute(sa.text(statement))
-        connection.commit()
+    with undone(ledger):
+        with vandal(ledger) as connection:
+            connection.execute(sa.text(statement))
         return verify(ledger.engine).damages
 
 

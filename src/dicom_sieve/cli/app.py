@@ -111,6 +111,7 @@ def screen(
     from dicom_sieve.cli.places import open_input, open_inventory, open_output  # noqa: PLC0415 - S3 clients are slow to import
     from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
     from dicom_sieve.lineage import following  # noqa: PLC0415
+    from dicom_sieve.publishing.anchoring import open_anchor  # noqa: PLC0415
     from dicom_sieve.screening import Limits, Screening, executor_for  # noqa: PLC0415
     from dicom_sieve.screening import screen as run_screening  # noqa: PLC0415
     from dicom_sieve.settings import load_settings  # noqa: PLC0415
@@ -139,6 +140,7 @@ def screen(
                 on_begin=follower.run,
                 inventory=open_inventory(inventory, store),
                 damaged=damaged,
+                anchor=open_anchor(settings),
             ),
             ledger,
         )

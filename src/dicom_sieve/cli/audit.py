@@ -11,14 +11,16 @@ import typer
 from dicom_sieve.cli import text
 from dicom_sieve.cli.audit_text import show_holdings, show_verification
 from dicom_sieve.cli.known import find_known
-from dicom_sieve.cli.main import FAILED
+from dicom_sieve.cli.main import FAILED, NOTHING_TO_VERIFY
 from dicom_sieve.cli.options import AsJson, KnownEndpoint
 from dicom_sieve.cli.progress import ProgressBar
+from dicom_sieve.errors import SettingsError
 from dicom_sieve.ledger import database, open_ledger
 from dicom_sieve.ledger.audit.forget import count_holdings, is_interrupted
 from dicom_sieve.ledger.audit.forget import forget as forget_location
 from dicom_sieve.ledger.audit.verify import count_rows
 from dicom_sieve.ledger.audit.verify import verify as verify_ledger
+from dicom_sieve.ledger.read_only import open_read_only
 from dicom_sieve.settings import load_settings
 
 audit_app = typer.Typer()
@@ -33,27 +35,56 @@ def verify(
     manifest: Annotated[
         Path | None, typer.Option(help="A copy of the run's manifest.json: is it of what the ledger holds?")
     ] = None,
+    anchor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="file:/path or s3://bucket/prefix, to which seals were pushed; else DICOM_SIEVE_ANCHOR.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that what finished runs recorded is as they sealed it, and name every row that is not."""
-    from dicom_sieve.publishing.anchors import compare_manifest, read_manifest  # noqa: PLC0415 - slow to import
+    """Check that what was recorded is as it was sealed, and name every row that is not. Nothing is written.
+
+    Leaves with 0 where all is intact, 1 where it is not, 3 where there is nothing to verify yet.
+    """
+    from dicom_sieve.publishing.anchoring import Held, hold_to_anchor, open_anchor  # noqa: PLC0415 - slow to import
+    from dicom_sieve.publishing.anchors import compare_manifest, read_manifest  # noqa: PLC0415
 
     published = manifest and read_manifest(manifest)
-    with ProgressBar() as bar, open_ledger() as ledger:
+    place = open_anchor(load_settings(), anchor)
+    with ProgressBar() as bar, open_read_only() as ledger:
+        held = hold_to_anchor(ledger, place) if place else Held()
         differences = compare_manifest(published, ledger) if published else []
         run = str(published["run_id"]) if published else run
         run_id = None if run is None else ledger.run(run).row.id
         bar.begin("verify", count_rows(ledger.engine))
         result = verify_ledger(ledger.engine, run_id, bar.advance)
+    is_intact = result.is_intact and not differences and not held.differences
     if as_json:
-        said = [{**dataclasses.asdict(one), "describe": one.describe()} for one in result.damages]
-        intact = {"is_intact": result.is_intact, "manifest": differences}
-        text.show_json({**dataclasses.asdict(result), **intact, "damages": said})
+        said = [{**dataclasses.asdict(damage), "describe": damage.describe()} for damage in result.damages]
+        intact = {"is_intact": is_intact, "is_empty": result.is_empty, "manifest": differences}
+        text.show_json({**dataclasses.asdict(result), **intact, "anchor": dataclasses.asdict(held), "damages": said})
     else:
-        text.show_lines(*differences)
-        show_verification(result)
-    if differences or not result.is_intact:
+        text.show_lines(*differences, *held.differences)
+        show_verification(result, held if place else None)
+    if not is_intact:
         sys.exit(FAILED)
+    if result.is_empty:
+        sys.exit(NOTHING_TO_VERIFY)
+
+
+@audit_app.command(epilog="Example: dicom-sieve anchor")
+def anchor() -> None:
+    """Push the ledger's seals to the place in DICOM_SIEVE_ANCHOR, those that it has not yet."""
+    from dicom_sieve.publishing.anchoring import open_anchor, push_seals  # noqa: PLC0415 - slow to import
+
+    place = open_anchor(load_settings())
+    if place is None:
+        raise SettingsError(("DICOM_SIEVE_ANCHOR: names no place; accepted: file:/path or s3://bucket/prefix",))
+    with open_ledger() as ledger:
+        pushed = push_seals(ledger, place)
+    text.show_lines(f"{pushed:,} seals pushed to {place.address}")
 
 
 @audit_app.command(epilog='Example: dicom-sieve forget s3://challenge-tech --reason "retention of ten years is over"')
@@ -65,6 +96,8 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove all that the ledger holds of a location; that it was removed, when and why stays."""
+    from dicom_sieve.publishing.anchoring import open_anchor, push_or_say  # noqa: PLC0415 - slow to import
+
     with open_ledger() as ledger:
         place = find_known(ledger, uri, endpoint)
         holdings = count_holdings(ledger.engine, place)
@@ -76,6 +109,7 @@ def forget(
             forget_location(
                 ledger.engine, place, reason, clock=lambda: datetime.datetime.now(datetime.UTC), advance=bar.advance
             )
+        push_or_say(ledger, open_anchor(load_settings()), text.show_lines)
     text.show_lines("forgotten; what was published, copied or backed up elsewhere is as it was")
 
 

@@ -1,15 +1,24 @@
 """What people read of a verification, and before they forget."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from dicom_sieve.cli.text import inert, moment, show_lines, show_table
 from dicom_sieve.ledger.audit.damage import Forgotten, Verification
 from dicom_sieve.ledger.audit.forget import Holdings
 from dicom_sieve.objects import Location
 
+if TYPE_CHECKING:
+    from dicom_sieve.publishing.anchoring import Held
 
-def show_verification(result: Verification) -> None:
-    """Print what was looked at, every damaged row in words, and what a verification cannot say."""
+
+def show_verification(result: Verification, held: "Held | None") -> None:
+    """Print what was looked at, every damaged row in words, and what a verification cannot say.
+
+    Args:
+        result: Of the ledger by itself.
+        held: What an anchor says; None where none was asked.
+    """
     looked = ", ".join(
         f"{count:,} {name}"
         for name, count in (
@@ -17,15 +26,20 @@ def show_verification(result: Verification) -> None:
             ("decisions", result.decisions),
             ("headers", result.headers),
             ("objects", result.objects),
+            ("computations", result.computations),
         )
     )
-    if result.is_intact:
+    if result.is_empty:
+        show_lines("nothing to verify: no run has ended in this ledger")
+    elif result.is_intact:
         show_lines(f"intact: {looked}")
     else:
-        show_lines(*(damage.describe() for damage in result.damages))
-        if result.damaged > len(result.damages):
-            show_lines(f"… and {result.damaged - len(result.damages):,} more")
-        show_lines("", f"NOT intact: {result.damaged:,} rows are not as they were sealed; looked at {looked}")
+        _show_damages(result, looked)
+    _show_anchor(held)
+    if result.former_computations:
+        show_lines(f"{result.former_computations:,} computations of a former version are not sealed")
+    if result.computing:
+        show_lines(f"{result.computing:,} computations have not ended: they are sealed when they do")
     if result.before_seals:
         show_lines(f"{len(result.before_seals):,} runs are from before there were seals: nothing can be said of them")
     for run_id in result.under_way:
@@ -42,6 +56,30 @@ def show_verification(result: Verification) -> None:
             ("location", "run", "seal"),
             [(Location(one.endpoint, one.bucket, one.prefix), one.run_id, one.seal) for one in result.ends],
         )
+
+
+def _show_damages(result: Verification, looked: str) -> None:
+    show_lines(*(damage.describe() for damage in result.damages))
+    if result.damaged > len(result.damages):
+        show_lines(f"… and {result.damaged - len(result.damages):,} more")
+    if result.damaged:
+        show_lines("", f"NOT intact: {result.damaged:,} rows are not as they were sealed; looked at {looked}")
+    if result.half_forgotten:
+        show_lines(f"NOT verified: {len(result.half_forgotten):,} locations are half forgotten; looked at {looked}")
+    if result.is_unsealed:
+        show_lines(f"NOT verified: runs have ended, and not one of them is sealed; looked at {looked}")
+
+
+def _show_anchor(held: "Held | None") -> None:
+    if held is None:
+        show_lines("No anchor was asked: rows that were sealed anew, and an end that was cut off, are not found.")
+        return
+    if held.differences:
+        show_lines(f"NOT as the anchor says: {len(held.differences):,} differences")
+    else:
+        show_lines(f"as the anchor says, by {held.entries:,} seals")
+    if held.unanchored:
+        show_lines(f"{held.unanchored:,} seals are not at the anchor yet: 'dicom-sieve anchor' pushes them")
 
 
 def show_holdings(place: Location, holdings: Holdings, *, is_interrupted: bool) -> None:

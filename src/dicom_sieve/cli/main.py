@@ -12,11 +12,12 @@ from dicom_sieve.explain import explain
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 INTERRUPTED = 128 + signal.SIGINT
+NOTHING_TO_VERIFY = 3
 STOPPED = "stopped; start it again: a run reads only what is missing"
 
 
 def main() -> None:
-    """Run the command and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command; exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to verify, 130 interrupted."""
     _print_all_letters()
     from dicom_sieve.cli.app import app  # noqa: PLC0415 - a broken installation should still give one line
 

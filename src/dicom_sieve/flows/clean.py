@@ -21,6 +21,7 @@ from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import Request, read_request, rules_of
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.lineage import following
+from dicom_sieve.publishing.anchoring import open_anchor
 from dicom_sieve.publishing.report import make_report
 from dicom_sieve.screening import Limits, Preview, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening import preview as foresee
@@ -102,6 +103,7 @@ def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunL
             on_begin=follower.run,
             inventory=request.inventory,
             damaged=request.damaged,
+            anchor=open_anchor(settings),
         )
         outcome = screen(screening, ledger)
         report = outcome.report or make_report(ledger.run(outcome.run_id))

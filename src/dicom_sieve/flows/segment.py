@@ -25,6 +25,7 @@ from dicom_sieve.ledger import open_ledger
 from dicom_sieve.ledger.computing import Series
 from dicom_sieve.ledger.tables import InputState
 from dicom_sieve.lineage import following
+from dicom_sieve.publishing.anchoring import open_anchor, push_or_say
 from dicom_sieve.screening.shards import in_flight
 from dicom_sieve.segmentation.compute import COMPUTATION, VERSION, segment_series
 from dicom_sieve.settings import load_settings
@@ -73,6 +74,8 @@ def _segment(given: RawParameters, _flow_run_id: str, logger: RunLogger) -> Stat
             pass
         counts, reasons = computation.count(), computation.reasons()
         logger.info("computation %d in the ledger", computation.id)
+    with open_ledger(settings.database_url.get_secret_value()) as ledger:
+        push_or_say(ledger, open_anchor(settings), logger.warning)
     message = describe(counts)
     show(message, reasons)
     if counts.get("FAILED"):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.ledger import database
+from dicom_sieve.ledger.audit.rows import seal_if_ended
 from dicom_sieve.ledger.away import all_rows, read
 from dicom_sieve.ledger.heartbeat import is_silent
 from dicom_sieve.ledger.holder import is_dead
@@ -147,12 +148,13 @@ def fail_dead(connection: sa.Connection, identity: str, finished_at: datetime.da
         if not has_died(row):
             continue
         if row.state == RunState.RUNNING:
-            finish_computation(connection, row.id, RunState.FAILED, finished_at)
+            _end(connection, row.id, RunState.FAILED, finished_at)
         connection.execute(
             sa.update(computation_input)
             .where(computation_input.c.computation_id == row.id, computation_input.c.state == InputState.RUNNING)
             .values(state=InputState.FAILED, failure=ABANDONED, finished_at=finished_at)
         )
+        seal_if_ended(connection, row.id)
 
 
 def has_died(row: sa.Row[Any]) -> bool:
@@ -163,7 +165,12 @@ def has_died(row: sa.Row[Any]) -> bool:
 def finish_computation(
     connection: sa.Connection, computation_id: int, state: RunState, finished_at: datetime.datetime
 ) -> None:
-    """Record a computation's end."""
+    """Record a computation's end, and seal it. What is recorded of it later seals it anew."""
+    _end(connection, computation_id, state, finished_at)
+    seal_if_ended(connection, computation_id)
+
+
+def _end(connection: sa.Connection, computation_id: int, state: RunState, finished_at: datetime.datetime) -> None:
     values = {"state": state, "finished_at": finished_at}
     connection.execute(sa.update(computation).where(computation.c.id == computation_id).values(**values))
 
@@ -250,6 +257,7 @@ def record_not_computed(
         return
     values = {**_series_values(computation_id, series, state, moment), "failure": reason, "finished_at": moment}
     connection.execute(sa.insert(computation_input).values(**values))
+    seal_if_ended(connection, computation_id)
 
 
 def begin_series(
@@ -274,6 +282,7 @@ def begin_series(
             for id_, use in used
         ],
     )
+    seal_if_ended(connection, computation_id)
     return row
 
 
@@ -296,6 +305,7 @@ def finish_series(
     of = {"computation_id": before.computation_id, "series_instance_uid": before.series_instance_uid}
     if outputs:
         connection.execute(sa.insert(computation_output), [{**of, **asdict(output)} for output in outputs])
+    seal_if_ended(connection, before.computation_id)
 
 
 def _find_series(connection: sa.Connection, computation_id: int, uid: str, started_at: datetime.datetime) -> int | None:

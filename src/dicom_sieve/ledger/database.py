@@ -61,7 +61,7 @@ def connect(url: str) -> sa.Engine:
         parsed = parsed.set(drivername="postgresql+psycopg")
         dead = {name: value for name, value in _NOTICES_THE_DEAD.items() if name not in parsed.query}
         engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=dead)
-        sa.event.listen(engine, "handle_error", _in_our_words, retval=True)
+        sa.event.listen(engine, "handle_error", in_our_words, retval=True)
         return engine
     if parsed.drivername != "sqlite":
         raise LedgerError(_UNKNOWN_URL)
@@ -78,7 +78,7 @@ def connect(url: str) -> sa.Engine:
             poolclass=sa.StaticPool,
             connect_args={"check_same_thread": False},
         )
-    sa.event.listen(engine, "handle_error", _in_our_words, retval=True)
+    sa.event.listen(engine, "handle_error", in_our_words, retval=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -290,7 +290,7 @@ _GOING_OR_COMING = ("57P01", "57P02", "57P03")
 """SQLSTATE of PostgreSQL while it is shut down, after a crash, and while it starts; see its appendix A."""
 
 
-def _in_our_words(context: sa.engine.ExceptionContext) -> LedgerError | None:
+def in_our_words(context: sa.engine.ExceptionContext) -> LedgerError | None:
     """Say that the database is busy or away; all other errors go on as they are."""
     error, state = context.original_exception, getattr(context.original_exception, "sqlstate", None)
     if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
@@ -341,6 +341,11 @@ def _turn_to_wal(cursor: Any) -> None:
             time.sleep(PAUSE_SECONDS)
         else:
             return
+
+
+def versions(connection: sa.Connection) -> tuple[str | None, list[str]]:
+    """Give the version of a ledger, None where it is none, and those that this software knows, the newest first."""
+    return _revision(connection), _revisions(connection)
 
 
 def _revision(connection: sa.Connection) -> str | None:

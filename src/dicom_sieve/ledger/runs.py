@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.criteria import Damaged
+from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
 from dicom_sieve.ledger.audit.seals import seal, seal_rows
 from dicom_sieve.ledger.away import all_rows, read
 from dicom_sieve.ledger.lease import Lease
@@ -140,7 +141,12 @@ def finish_run(
             failure=failure,
         )
     )
-    connection.execute(this.values(state=state, seal=seal(connection, run_number, state)))
+    sealed = seal(connection, run_number, state)
+    connection.execute(this.values(state=state, seal=sealed))
+    ended = connection.execute(sa.select(run.c.id, run.c.location_id).where(run.c.number == run_number)).one()
+    append_entry(
+        connection, EntryKind.RUN, run_number, {"run": ended.id, "location": ended.location_id, "seal": sealed}
+    )
 
 
 def series_to_publish(run_id: str) -> sa.Select[Any]:

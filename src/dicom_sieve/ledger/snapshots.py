@@ -7,10 +7,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import bulk, header_changes
+from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
 from dicom_sieve.ledger.away import all_rows, read
 from dicom_sieve.ledger.tables import BigKey, SnapshotState, forgotten, header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
@@ -83,8 +85,10 @@ def find_or_add_location(connection: sa.Connection, place: Location) -> int:
     query = sa.select(location.c.id).filter_by(**values)
     found = connection.scalar(query)
     if found is None:
-        connection.execute(insert_once(connection, location), [values])
+        added = connection.scalar(insert_once(connection, location).values(values).returning(location.c.id))
         found = connection.execute(query).scalar_one()
+        if added is not None:  # else another process did
+            append_entry(connection, EntryKind.LOCATION, found, {"location": list(values.values())})
     return int(found)
 
 
@@ -203,7 +207,7 @@ def is_in_snapshot(snapshot_id: int, location_id: int) -> sa.ColumnElement[bool]
     )
 
 
-def insert_once(connection: sa.Connection, table: sa.Table) -> sa.Insert:
+def insert_once(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """Give an INSERT that leaves a row alone that is there already."""
     return bulk.insert_of(connection, table).on_conflict_do_nothing()
 

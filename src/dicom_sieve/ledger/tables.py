@@ -233,6 +233,16 @@ seal_block = sa.Table(
     sa.Column("marks", sa.LargeBinary, nullable=False),
 )
 
+seal_entry = sa.Table(
+    "seal_entry",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", BigKey),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("seal", sa.Text, nullable=False),
+)
+
 forgotten = sa.Table(
     "forgotten",
     metadata,

@@ -33,10 +33,12 @@ from dicom_sieve.ledger.runs import (
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.objects import Location
 from dicom_sieve.private import sweep
+from dicom_sieve.publishing.anchoring import push_or_say
 from dicom_sieve.publishing.manifest import Published, publish
 from dicom_sieve.publishing.report import Report
 from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
 from dicom_sieve.screening.decide import decide, recording
+from dicom_sieve.stores.append_only import AppendOnly
 from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__
 
@@ -57,6 +59,7 @@ class Screening(Means):
         copies_of: The store again, if what passed is to be copied to the output, too.
         on_begin: Told the run's id once the run is on record.
         damaged: What becomes of damaged objects.
+        anchor: Where the run's seal is kept, apart from the ledger, or None.
     """
 
     execution_id: str
@@ -66,6 +69,7 @@ class Screening(Means):
     copies_of: Downloads | None = None
     on_begin: Callable[[str], None] = _tell_nobody
     damaged: Damaged = Damaged.DISCARD
+    anchor: AppendOnly | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,13 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
     if screening.output is not None:
         refuse_overlap(screening.store.location, screening.output.location)
     sweep()
+    try:
+        return _screen(screening, ledger, compiled)
+    finally:
+        push_or_say(ledger, screening.anchor, screening.observer.note)
+
+
+def _screen(screening: Screening, ledger: Ledger, compiled: tuple[CompiledCriterion, ...]) -> Outcome:
     with hold_location(screening.store, screening, ledger) as lease:
         refuse_forgotten(lease)
         fail_abandoned(lease, screening.clock())

@@ -18,6 +18,34 @@ class Kind(StrEnum):
     ADDED = "ADDED"
 
 
+MADE = (
+    "table",
+    "column",
+    "view",
+    "index",
+    "trigger",
+    "constraint",
+    "function",
+    "sequence",
+    "relation",
+    "rule",
+    "policy",
+    "foreign key trigger",
+    "inheriting table",
+    "schema",
+    "setting",
+    "file",
+)
+"""What a database is made of; such a damage has a name in place of a row."""
+_ROWS = {
+    "computation_input": "what is recorded of the inputs of computation {row}",
+    "computation_output": "what is recorded of the outputs of computation {row}",
+    "forgotten": "record {row} of a forgotten location",
+    "header_change": "the number of header {row}'s instances",
+    "lease": "the lease of location {row}",
+    "patient_key": "the key for patients' digests",
+    "seal_entry": "entry {row} of the chain of seals",
+}
 _WORDS = {Kind.EDITED: "was edited", Kind.MISSING: "is missing", Kind.ADDED: "was added"}
 
 
@@ -27,11 +55,11 @@ class Damage:
 
     Attributes:
         kind: What happened to it.
-        table: Of the row.
+        table: Of the row; or one of `MADE`, what the database itself is made of.
         row: Its id: a run's number, a header's, object's, snapshot's or location's id; a decision is known by its
             header's id, a block of a seal by the lowest id that it covers.
         run_id: The run whose row it is; None for rows that belong to no run alone.
-        part: Of a run, which field; of a seal, which part.
+        part: Of a run, which field; of a seal, which part; the name of what the database is made of.
         uid: Of a decision or header its series, of an object its instance, as the ledger says now; None where unknown.
     """
 
@@ -51,16 +79,17 @@ class Damage:
                 what = f"its {self.part}"
             case "run":
                 what = f"run number {self.row}"
+            case "seal_entry" if self.run_id:
+                what = "its entry in the chain of seals"
             case "seal_block":
                 what = f"its seal's {self.part} block at {self.row}"
-            case "header_change":
-                what = f"the number of header {self.row}'s instances"
             case "object":
                 what = f"object {self.row}{self._of('instance')}"
             case "header":
                 what = f"header {self.row}{self._of('series')}"
             case _:
-                what = f"{self.table} {self.row}"
+                words = "the {table} {part}" if self.table in MADE else _ROWS.get(self.table, "{table} {row}")
+                what = words.format(table=self.table, part=self.part, row=self.row)
         of_run = f"run {self.run_id}: " if self.run_id else ""
         return f"{of_run}{what} {_WORDS[self.kind]}"
 
@@ -128,6 +157,13 @@ class Verification:
         unsealed: Snapshots behind all that was sealed at their location: of previews, or of runs under way.
         ends: The last seal of each location.
         forgotten: What was removed on purpose.
+        computations: Sealed computations that were looked at.
+        computing: Computations that have not ended, and so have no seal yet.
+        former_computations: Computations from before they were sealed; nothing can be said of them.
+        entries: Of the chain over all that is sealed.
+        ledger_id: The ledger's own.
+        last_entry: Number and seal of the last entry: it stands for the whole ledger.
+        sealed_runs: Runs that the chain knows, forgotten ones among them.
     """
 
     runs: int = 0
@@ -141,11 +177,33 @@ class Verification:
     unsealed: int = 0
     ends: list[ChainEnd] = field(default_factory=list)
     forgotten: list[Forgotten] = field(default_factory=list)
+    computations: int = 0
+    computing: int = 0
+    former_computations: int = 0
+    entries: int = 0
+    ledger_id: str = ""
+    last_entry: tuple[int, str] | None = None
+    sealed_runs: int = 0
+
+    @property
+    def half_forgotten(self) -> list[Forgotten]:
+        """Locations that somebody began to forget: nothing can be said of what is left of them."""
+        return [fact for fact in self.forgotten if fact.finished_at is None]
+
+    @property
+    def is_unsealed(self) -> bool:
+        """Whether runs have ended, and not one of them was ever sealed."""
+        return self.sealed_runs == 0 and bool(self.before_seals)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to verify: no run has ended yet."""
+        return self.damaged == 0 and not (self.sealed_runs or self.before_seals or self.forgotten)
 
     @property
     def is_intact(self) -> bool:
-        """Whether every row that a seal covers is as it was sealed."""
-        return self.damaged == 0
+        """Whether the ledger is made as it should be, and every row that a seal covers is as it was sealed."""
+        return self.damaged == 0 and not self.half_forgotten and not self.is_unsealed
 
     def add(self, damage: Damage) -> None:
         """Note a damaged row, once."""

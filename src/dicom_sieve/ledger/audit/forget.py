@@ -12,9 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
+from dicom_sieve.ledger.audit.entries import EntryKind
+from dicom_sieve.ledger.audit.rows import enter_forgotten
 from dicom_sieve.ledger.audit.seals import last_seal
 from dicom_sieve.ledger.away import read
 from dicom_sieve.ledger.lease import Lease, hold
+from dicom_sieve.ledger.snapshots import new_key
 from dicom_sieve.ledger.tables import (
     computation,
     computation_input,
@@ -122,11 +125,10 @@ def forget(
             with lease.writing() as connection:
                 connection.execute(sa.delete(snapshot).where(snapshot.c.id == number))
         with lease.writing() as connection:
-            connection.execute(
-                sa.update(forgotten)
-                .where(forgotten.c.location_id == lease.location_id, forgotten.c.finished_at.is_(None))
-                .values(finished_at=clock())
-            )
+            open_id = connection.execute(_open(lease.location_id)).scalar_one()
+            ended = sa.update(forgotten).where(forgotten.c.id == open_id).values(finished_at=clock())
+            connection.execute(ended)
+            enter_forgotten(connection, open_id, EntryKind.FORGOTTEN)
 
 
 def is_interrupted(engine: sa.Engine, place: Location) -> bool:
@@ -154,8 +156,12 @@ def _id_of(connection: sa.Connection, place: Location) -> int:
 
 
 def _is_open(connection: sa.Connection, location_id: int) -> bool:
-    query = sa.select(forgotten.c.id).where(forgotten.c.location_id == location_id, forgotten.c.finished_at.is_(None))
-    return connection.scalar(query) is not None
+    return connection.scalar(_open(location_id)) is not None
+
+
+def _open(location_id: int) -> sa.Select[tuple[int]]:
+    is_open = sa.and_(forgotten.c.location_id == location_id, forgotten.c.finished_at.is_(None))
+    return sa.select(forgotten.c.id).where(is_open)
 
 
 def _refuse(place: Location) -> None:
@@ -169,7 +175,7 @@ def _log(
     if _is_open(connection, lease.location_id):
         return
     last = last_seal(connection, lease.location_id)
-    connection.execute(
+    begun = connection.execute(
         sa.insert(forgotten).values(
             location_id=lease.location_id,
             endpoint=lease.place.endpoint,
@@ -181,6 +187,7 @@ def _log(
             started_at=started_at,
         )
     )
+    enter_forgotten(connection, new_key(begun), EntryKind.FORGETTING)
 
 
 def _its(lease: Lease, column: sa.Column[int], location_id: sa.Column[int]) -> list[int]:

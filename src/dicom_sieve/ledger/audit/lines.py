@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.ledger import bulk
-from dicom_sieve.ledger.tables import decision, header, location, object_, run, snapshot
+from dicom_sieve.ledger.tables import UtcDateTime, decision, header, location, object_, run, snapshot
 
 Line = tuple[int, bytes]
 """The id of a row, and the row."""
@@ -56,6 +56,17 @@ def as_held(dialect: sa.Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElem
     return sa.func.to_char(sa.func.timezone("UTC", column), "YYYY-MM-DD HH24:MI:SS.US")
 
 
+def as_stored(dialect: sa.Dialect, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Select any column as `write_value` takes it."""
+    is_plain = not isinstance(column.type, sa.JSON | UtcDateTime)
+    return column if is_plain else as_held(dialect, column)
+
+
+def write_value(column: sa.Column[Any], value: object) -> str:
+    """Write what any column holds."""
+    return _json(value) if isinstance(column.type, sa.JSON) else _text(value)
+
+
 def stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
     """Give rows of which only some are in memory."""
     with connection.execute(query, execution_options={"yield_per": bulk.ROWS_AT_A_TIME}) as result:
@@ -76,7 +87,10 @@ def run_lines(connection: sa.Connection, run_number: int, *, state: str | None =
             value = state if state and name == "state" else row[name]
             if value is None and name in LATER_FIELDS:
                 continue
-            text = _json(value) if name in _JSON_FIELDS else _text(value)
+            if name in _JSON_FIELDS:  # what a run has not is JSON's null, never SQL's
+                text = "null" if value == "null" else '"NULL"' if value is None else _json(value)
+            else:
+                text = _text(value)
             yield number, f'[{number},"{name}",{text}]'.encode()
 
 
@@ -189,8 +203,14 @@ def _text(value: object) -> str:
 
 
 def _json(text: object) -> str:
-    """Write what a column of JSON holds; what is no JSON as the text that it is."""
-    try:
-        return "null" if text is None else canonical(json.loads(text))  # type: ignore[arg-type]
-    except (ValueError, TypeError):
+    """Write what a column of JSON holds; what is no JSON as the text that it is.
+
+    So is JSON that is not as Python writes it: a member that is there twice is read differently by Python and SQL.
+    """
+    if not isinstance(text, str) or text == "null":
         return _text(text)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return _text(text)
+    return canonical(value) if json.dumps(value) == text else _text(text)

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit.chain import SealedRun, Trust, check_seals, orphaned, sealed_runs
 from dicom_sieve.ledger.audit.damage import ChainEnd, Damage, Forgotten, Kind, Verification
+from dicom_sieve.ledger.audit.entered import Entered, check_chain, check_entered, forgetting
+from dicom_sieve.ledger.audit.entries import EntryKind
 from dicom_sieve.ledger.audit.names import Names
 from dicom_sieve.ledger.audit.recount import (
     Advance,
@@ -19,6 +21,7 @@ from dicom_sieve.ledger.audit.recount import (
     recount_instances,
     recount_places,
 )
+from dicom_sieve.ledger.audit.schema import compare_schema
 from dicom_sieve.ledger.audit.seals import Part, last_seal
 from dicom_sieve.ledger.tables import RunState, decision, forgotten, header, location, run, seal_block
 
@@ -42,7 +45,24 @@ def verify(engine: sa.Engine, run_id: str | None = None, advance: Advance = lamb
         advance: Told how many rows were read.
     """
     with _at_one_moment(engine) as connection:
-        return _Verifier(connection, run_id, advance).verify()
+        made = list(compare_schema(connection))
+        if any(damage.table in _UNREADABLE for damage in made):  # nothing more can be asked
+            result = Verification()
+        else:
+            result = verify_rows(connection, run_id, advance)
+    for damage in made:
+        result.add(damage)
+    return result
+
+
+_UNREADABLE = ("table", "column")
+
+
+def verify_rows(
+    connection: sa.Connection, run_id: str | None = None, advance: Advance = lambda _: None
+) -> Verification:
+    """Verify all rows that a connection sees, not what the database is made of; see `verify`."""
+    return _Verifier(connection, run_id, advance).verify()
 
 
 @contextmanager
@@ -67,11 +87,13 @@ class _Verifier:
     def verify(self) -> Verification:
         chosen = self._choose()
         number, location_id = chosen or (None, None)
-        half_gone = self._half_forgotten()
+        entered = check_chain(self.connection, self.result.add)
+        check_entered(self.connection, entered, self.result)
+        half_gone = forgetting(self.connection, entered)
         sealed, others = sealed_runs(self.connection, location_id)
         sealed = [one for one in sealed if one.location_id not in half_gone]
         others = [one for one in others if one.location_id not in half_gone]
-        self._sort_others(others)
+        self._sort_others(others, entered)
         self._find_orphans()
         wanted = [one for one in sealed if number in (None, one.number)]
         damaged_headers: set[int] = set()
@@ -102,6 +124,7 @@ class _Verifier:
             self._judge(runs, names)
             self._tell_ends(place)
         self._tell_forgotten()
+        self._tell_chain(entered)
         return result
 
     def _choose(self) -> tuple[int, int] | None:
@@ -110,13 +133,13 @@ class _Verifier:
         row = self.connection.execute(sa.select(run.c.number, run.c.location_id).where(run.c.id == self.run_id)).one()
         return row.number, row.location_id
 
-    def _sort_others(self, others: Sequence[sa.Row[Any]]) -> None:
+    def _sort_others(self, others: Sequence[sa.Row[Any]], entered: Entered) -> None:
         """Tell runs without a seal apart: only those before the first seal may have ended without one."""
         first = self.connection.scalar(sa.select(sa.func.min(run.c.number)).where(run.c.seal.is_not(None)))
         for row in others:
             if row.state == RunState.RUNNING:
                 self.result.under_way.append(row.id)
-            elif first is None or row.number < first:
+            elif entered.is_former("runs", row.number) and (first is None or row.number < first):
                 self.result.before_seals.append(row.id)
             else:
                 self.result.add(Damage(Kind.ADDED, "run", row.number))
@@ -153,9 +176,11 @@ class _Verifier:
         ):
             self.result.ends.append(ChainEnd(*row))
 
-    def _half_forgotten(self) -> set[int]:
-        """Give the locations of which nothing can be said: somebody began to forget them."""
-        return set(self.connection.scalars(sa.select(forgotten.c.location_id).where(forgotten.c.finished_at.is_(None))))
+    def _tell_chain(self, entered: Entered) -> None:
+        self.result.entries = entered.count
+        self.result.ledger_id = str(entered.begin.get("ledger", ""))
+        self.result.last_entry = (entered.last.id, entered.last.seal) if entered.last else None
+        self.result.sealed_runs = len(entered.of(EntryKind.RUN))
 
     def _tell_forgotten(self) -> None:
         columns = [column for column in forgotten.c if column.name not in ("id", "location_id")]

@@ -1,0 +1,214 @@
+"""What the chain of entries says, and whether the rows that it is about are as it says (ADR 24)."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.audit.damage import Damage, Kind, Verification
+from dicom_sieve.ledger.audit.entries import Entry, EntryKind, read_entries
+from dicom_sieve.ledger.audit.rows import COMPUTATION, FORGOTTEN, is_as_entered
+from dicom_sieve.ledger.tables import (
+    RunState,
+    computation,
+    computation_input,
+    computation_output,
+    forgotten,
+    lease,
+    location,
+    patient_key,
+    run,
+)
+
+Tell = Callable[[Damage], None]
+
+
+@dataclass(slots=True)
+class Entered:
+    """What the entries say.
+
+    Attributes:
+        begin: The content of the first entry.
+        last: The last entry; None where there is none.
+        by_kind: Of each kind the last entry about a subject.
+        begun: Of each location the last entry that its rows begin to go.
+        count: How many entries there are.
+    """
+
+    begin: dict[str, Any] = field(default_factory=dict)
+    last: Entry | None = None
+    by_kind: dict[str, dict[int, Entry]] = field(default_factory=lambda: {kind.value: {} for kind in EntryKind})
+    begun: dict[int, int] = field(default_factory=dict)
+    count: int = 0
+
+    def of(self, kind: EntryKind) -> dict[int, Entry]:
+        """Give the last entry of a kind about each subject."""
+        return self.by_kind[kind.value]
+
+    def is_former(self, name: str, number: int) -> bool:
+        """Tell whether a row is from before there were entries."""
+        last = self.begin.get(name)
+        return isinstance(last, int) and number <= last
+
+    def may_be_gone(self, entry: Entry) -> bool:
+        """Tell whether what an entry is about was forgotten after it."""
+        return entry.id < self.begun.get(entry.read().get("location", 0), 0)
+
+    def note(self, entry: Entry) -> None:
+        """Take an entry in."""
+        self.last = entry
+        self.count += 1
+        if entry.id == 1 and entry.kind == EntryKind.LEDGER:
+            self.begin = entry.read()
+        if isinstance(entry.subject, int) and entry.kind in self.by_kind:
+            self.by_kind[entry.kind][entry.subject] = entry
+        if entry.kind == EntryKind.FORGETTING:
+            self.begun[entry.read().get("location", 0)] = entry.id
+
+
+def check_chain(connection: sa.Connection, tell: Tell) -> Entered:
+    """Read all entries; each has to follow the one before."""
+    entered = Entered()
+    previous: set[str | None] | None = {None}
+    expected = 1
+    for entry in read_entries(connection):
+        if entry.id != expected:
+            tell(Damage(Kind.MISSING, "seal_entry", expected))
+            previous = None
+        digests = {entry.digest(seal) for seal in previous or ()}
+        is_whole = previous is None or entry.seal in digests
+        if not is_whole:
+            tell(Damage(Kind.EDITED, "seal_entry", entry.id))
+        previous = {entry.seal} if is_whole else {entry.seal, *digests}
+        expected = entry.id + 1
+        entered.note(entry)
+    if not entered.begin:
+        tell(Damage(Kind.MISSING, "seal_entry", 1))
+    return entered
+
+
+def check_entered(connection: sa.Connection, entered: Entered, result: Verification) -> None:
+    """Compare what the entries are about with what is there."""
+    for damages in (
+        _check_key(connection, entered),
+        _check_locations(connection, entered),
+        _check_runs(connection, entered),
+        _check_computations(connection, entered, result),
+        _check_forgotten(connection, entered),
+        _check_leases(connection),
+    ):
+        for damage in damages:
+            result.add(damage)
+
+
+def _check_key(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:
+    rows = connection.execute(sa.select(patient_key.c.id, patient_key.c.secret).order_by(patient_key.c.id))
+    found = [[row.id, hashlib.sha256(_as_bytes(row.secret)).hexdigest()] for row in rows]
+    if entered.begin and found != entered.begin.get("patient_key"):
+        yield Damage(Kind.EDITED, "patient_key", found[0][0] if found else 1)
+
+
+def _as_bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else repr(value).encode()
+
+
+def _check_locations(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:
+    entries = dict(entered.of(EntryKind.LOCATION))
+    columns = location.c
+    rows = connection.execute(sa.select(columns.id, columns.endpoint, columns.bucket, columns.prefix))
+    for row_id, *name in rows:
+        entry = entries.pop(row_id, None)
+        if entry is None:
+            yield Damage(Kind.ADDED, "location", row_id)
+        elif entry.read().get("location") != name:
+            yield Damage(Kind.EDITED, "location", row_id)
+    for row_id in entries:
+        yield Damage(Kind.MISSING, "location", row_id)
+
+
+def _check_runs(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:
+    entries = dict(entered.of(EntryKind.RUN))
+    for number, run_id, seal in connection.execute(sa.select(run.c.number, run.c.id, run.c.seal)):
+        entry = entries.pop(number, None)
+        if entry is not None and entry.read().get("seal") != seal:
+            yield Damage(Kind.EDITED, "run", number, run_id, "seal")
+        if entry is None and seal is not None:
+            yield Damage(Kind.MISSING, "seal_entry", number, run_id)
+    for number, entry in entries.items():
+        if not entered.may_be_gone(entry):
+            yield Damage(Kind.MISSING, "run", number)
+
+
+def _check_computations(connection: sa.Connection, entered: Entered, result: Verification) -> Iterator[Damage]:
+    entries = dict(entered.of(EntryKind.COMPUTATION))
+    for row_id, state in connection.execute(sa.select(computation.c.id, computation.c.state)).all():
+        entry = entries.pop(row_id, None)
+        if entry is not None:
+            result.computations += 1
+            content = entry.read()
+            for name, covered in COMPUTATION.items():
+                if not is_as_entered(connection, covered, row_id, content.get(name)):
+                    yield Damage(Kind.EDITED, covered.table.name, row_id)
+        elif state == RunState.RUNNING:
+            result.computing += 1
+        elif entered.is_former("computations", row_id):
+            result.former_computations += 1
+        else:
+            yield Damage(Kind.ADDED, "computation", row_id)
+    for row_id, entry in entries.items():
+        if not entered.may_be_gone(entry):
+            yield Damage(Kind.MISSING, "computation", row_id)
+    yield from _check_parts(connection)
+
+
+def _check_parts(connection: sa.Connection) -> Iterator[Damage]:
+    """Find inputs and outputs of computations that are not there."""
+    for column in (computation_input.c.computation_id, computation_output.c.computation_id):
+        query = sa.select(column).distinct().where(column.not_in(sa.select(computation.c.id)))
+        for row_id in connection.scalars(query):
+            yield Damage(Kind.MISSING, "computation", row_id)
+
+
+def _check_forgotten(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:
+    begun, ended = dict(entered.of(EntryKind.FORGETTING)), dict(entered.of(EntryKind.FORGOTTEN))
+    for row_id in connection.scalars(sa.select(forgotten.c.id)).all():
+        first, last = begun.pop(row_id, None), ended.pop(row_id, None)
+        entry = last or first
+        if entry is not None:
+            if not is_as_entered(connection, FORGOTTEN, row_id, entry.read().get("row")):
+                yield Damage(Kind.EDITED, "forgotten", row_id)
+        elif not entered.is_former("forgotten", row_id):
+            yield Damage(Kind.ADDED, "forgotten", row_id)
+    for row_id in begun.keys() | ended.keys():
+        yield Damage(Kind.MISSING, "forgotten", row_id)
+
+
+def forgetting(connection: sa.Connection, entered: Entered) -> set[int]:
+    """Give the locations that are half forgotten, as entered: nothing can be said of the rest of their rows."""
+    query = sa.select(forgotten.c.id, forgotten.c.location_id).where(forgotten.c.finished_at.is_(None))
+    begun, ended = entered.of(EntryKind.FORGETTING), entered.of(EntryKind.FORGOTTEN)
+    return {
+        location_id
+        for row_id, location_id in connection.execute(query).all()
+        if (row_id in begun and row_id not in ended and begun[row_id].read().get("location") == location_id)
+    }
+
+
+def _check_leases(connection: sa.Connection) -> Iterator[Damage]:
+    """A lease is of a location that is there, and of the last run there, if of any."""
+    newest = sa.select(run.c.location_id, sa.func.max(run.c.number).label("number")).group_by(run.c.location_id)
+    last = newest.subquery()
+    query = (
+        sa.select(lease.c.location_id)
+        .select_from(lease.outerjoin(location).outerjoin(last, last.c.location_id == lease.c.location_id))
+        .where(
+            sa.or_(
+                location.c.id.is_(None),
+                sa.and_(lease.c.run_number.is_not(None), lease.c.run_number.is_distinct_from(last.c.number)),
+            )
+        )
+    )
+    for location_id in connection.scalars(query):
+        yield Damage(Kind.EDITED, "lease", location_id)

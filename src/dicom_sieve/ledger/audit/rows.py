@@ -1,0 +1,105 @@
+"""What an entry says of rows: a digest over columns that it names, so that columns that come later change none."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
+from dicom_sieve.ledger.audit.lines import as_stored, canonical, stream, write_value
+from dicom_sieve.ledger.tables import RunState, computation, computation_input, computation_output, forgotten, run
+
+NOT_COVERED = {"computation": ("expires_at",)}
+"""A heartbeat means nothing once a computation has ended, and may come late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Rows of one table that an entry covers.
+
+    Attributes:
+        table: Their table.
+        its: Which rows belong to a subject.
+        order: Their order.
+    """
+
+    table: sa.Table
+    its: Callable[[int], sa.ColumnElement[bool]]
+    order: tuple[sa.Column[Any], ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns that are covered now."""
+        left_out = NOT_COVERED.get(self.table.name, ())
+        return [column.name for column in self.table.columns if column.name not in left_out]
+
+    def digest(self, connection: sa.Connection, subject: int, columns: list[str] | None = None) -> dict[str, Any]:
+        """Digest the rows of a subject.
+
+        Args:
+            connection: Of the ledger.
+            subject: Whose rows.
+            columns: Which columns; None for all. Others count where they hold something.
+        """
+        named = self.columns if columns is None else columns
+        later = [name for name in self.columns if name not in named]
+        count, content = 0, hashlib.sha256()
+        for line in self._lines(connection, subject, named, later):
+            count += 1
+            content.update(line + b"\n")
+        return {"columns": named, "rows": count, "digest": content.hexdigest()}
+
+    def _lines(self, connection: sa.Connection, subject: int, named: list[str], later: list[str]) -> Iterator[bytes]:
+        if not set(named) <= set(self.table.columns.keys()):
+            return
+        columns = [self.table.columns[name] for name in (*named, *later)]
+        query = sa.select(*(as_stored(connection.dialect, column) for column in columns))
+        for row in stream(connection, query.where(self.its(subject)).order_by(*self.order)):
+            values = [write_value(column, value) for column, value in zip(columns, row, strict=True)]
+            more = [value for value in values[len(named) :] if value != "null"]
+            yield f"[{','.join(values[: len(named)] + more)}]".encode()
+
+
+COMPUTATION = {
+    "computation": Covered(computation, lambda subject: computation.c.id == subject, (computation.c.id,)),
+    "inputs": Covered(
+        computation_input,
+        lambda subject: computation_input.c.computation_id == subject,
+        (computation_input.c.id,),
+    ),
+    "outputs": Covered(
+        computation_output,
+        lambda subject: computation_output.c.computation_id == subject,
+        (computation_output.c.id,),
+    ),
+}
+"""What the entry of a computation covers, by the names in its content."""
+FORGOTTEN = Covered(forgotten, lambda subject: forgotten.c.id == subject, (forgotten.c.id,))
+
+
+def seal_if_ended(connection: sa.Connection, computation_id: int) -> None:
+    """Enter a computation that has ended, in the transaction that changed it."""
+    query = sa.select(computation.c.state, run.c.location_id).join(run, run.c.number == computation.c.run_number)
+    row = connection.execute(query.where(computation.c.id == computation_id)).one()
+    if row.state == RunState.RUNNING:
+        return
+    content: dict[str, Any] = {"location": row.location_id}
+    content |= {name: covered.digest(connection, computation_id) for name, covered in COMPUTATION.items()}
+    append_entry(connection, EntryKind.COMPUTATION, computation_id, content)
+
+
+def enter_forgotten(connection: sa.Connection, forgotten_id: int, kind: EntryKind) -> None:
+    """Enter that a location begins to be forgotten, or is."""
+    location_id = connection.scalar(sa.select(forgotten.c.location_id).where(forgotten.c.id == forgotten_id))
+    content = {"location": location_id, "row": FORGOTTEN.digest(connection, forgotten_id)}
+    append_entry(connection, kind, forgotten_id, content)
+
+
+def is_as_entered(connection: sa.Connection, covered: Covered, subject: int, recorded: Any) -> bool:
+    """Tell whether rows are as an entry says."""
+    if not isinstance(recorded, Mapping) or not isinstance(recorded.get("columns"), list):
+        return False
+    found = covered.digest(connection, subject, [str(name) for name in recorded["columns"]])
+    return canonical(found) == canonical(recorded)

@@ -1,0 +1,75 @@
+"""The ledger's own making: tables, columns, indexes, views and triggers, compared with those of its version (ADR 24).
+
+On SQLite the expected ones come from the migrations, which are run in memory. On PostgreSQL, where a reader may make
+nothing, they come from a file beside this module, which ``make schema`` writes.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger import database
+from dicom_sieve.ledger.audit import postgresql
+from dicom_sieve.ledger.audit.damage import Damage, Kind
+
+Definitions = Mapping[tuple[str, str], str]
+"""By kind and name, as ``view`` and ``run``, how a thing is made."""
+_OF_INDEX = re.compile(r"index (\w+)$")
+POSTGRESQL_FILE = "postgresql_schema.json"
+
+
+def compare_schema(connection: sa.Connection) -> Iterator[Damage]:
+    """Name what is not made as in this version of the ledger."""
+    if connection.dialect.name == "postgresql":
+        yield from postgresql.find_shadows(connection)
+    expected, found = expected_definitions(connection.dialect.name), read_definitions(connection)
+    for kind, name in sorted(expected.keys() | found.keys()):
+        definition = found.get((kind, name))
+        if definition is None:
+            yield Damage(Kind.MISSING, kind, 0, part=name)
+        elif (kind, name) not in expected:
+            yield Damage(Kind.ADDED, kind, 0, part=name)
+        elif definition != expected[kind, name]:
+            yield Damage(Kind.EDITED, kind, 0, part=name)
+    if connection.dialect.name != "postgresql":
+        yield from _check_file(connection)
+
+
+def _check_file(connection: sa.Connection) -> Iterator[Damage]:
+    """Name indexes of an SQLite file that do not hold what their table does, whatever the schema says of them."""
+    said = [row[0] for row in connection.exec_driver_sql("PRAGMA main.integrity_check")]
+    indexes = {found[1] for text in said if (found := _OF_INDEX.search(text))}
+    for name in sorted(indexes):
+        yield Damage(Kind.EDITED, "index", 0, part=name)
+    if said != ["ok"] and not indexes:
+        yield Damage(Kind.EDITED, "file", 0, part="of the ledger")
+
+
+def read_definitions(connection: sa.Connection) -> Definitions:
+    """Read how a ledger is made."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.read_definitions(connection)
+    query = "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+    return {
+        (kind, name): f"on {table}: {' '.join(str(text).split())}"
+        for kind, name, table, text in connection.exec_driver_sql(query)
+    }
+
+
+@cache
+def expected_definitions(dialect: str) -> Definitions:
+    """Tell how a ledger of this version is made."""
+    if dialect == "postgresql":
+        text = (files(__package__) / POSTGRESQL_FILE).read_text(encoding="utf-8")
+        return {(kind, name): made for kind, by_name in json.loads(text).items() for name, made in by_name.items()}
+    engine = database.connect("sqlite://")
+    try:
+        database.upgrade(engine)
+        with engine.connect() as connection:
+            return read_definitions(connection)
+    finally:
+        engine.dispose()

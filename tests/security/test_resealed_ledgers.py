@@ -1,0 +1,365 @@
+"""Someone rewrites a ledger and works out every seal anew, cuts its end off, or puts an older copy back.
+
+The ledger alone then looks intact. The anchor, which lies elsewhere, tells.
+"""
+
+import json
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError, SettingsError, StoreError
+from dicom_sieve.ledger.audit import lines
+from dicom_sieve.ledger.audit.entries import digest_entry
+from dicom_sieve.ledger.audit.forget import forget
+from dicom_sieve.ledger.audit.seals import Part, digest_seal, insert_blocks, make_blocks, read_blocks
+from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.tables import decision, run, seal_block, seal_entry
+from dicom_sieve.publishing.anchoring import hold_to_anchor, open_anchor, push_seals
+from dicom_sieve.settings import Settings
+from dicom_sieve.stores.append_only import AppendOnly, AppendOnlyBucket, AppendOnlyFile
+from tests.conftest import S3Server
+from tests.ledger.vandal import vandal
+from tests.screening.screenings import ct, mr, screen_ct
+from tests.security.audited import ELSEWHERE, NOW, compute_on
+from tests.simulated_store import SimulatedStore
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> AppendOnlyFile:
+    return AppendOnlyFile(tmp_path / "anchor")
+
+
+@pytest.fixture
+def anchored(ledger: Ledger, place: AppendOnlyFile) -> Ledger:
+    """Three runs, whose seals are at the anchor."""
+    store = SimulatedStore({"1": ct(), "2": mr()})
+    for name in "abc":
+        screen_ct(store, ledger, name, anchor=place)
+    return ledger
+
+
+def differences(ledger: Ledger, place: AppendOnly) -> list[str]:
+    return hold_to_anchor(ledger, place).differences
+
+
+def seal_anew(ledger: Ledger, verdict: str = "PASSED") -> None:
+    """Let all decisions be another, and work out all seals and entries again, as one can who has the code."""
+    with vandal(ledger) as connection:
+        connection.execute(sa.update(decision).values(verdict=verdict))
+        seals: dict[int | None, str | None] = {None: None}
+        for number, after in connection.execute(sa.select(run.c.number, run.c.sealed_after).order_by(run.c.number)):
+            its = sa.and_(seal_block.c.run_number == number, seal_block.c.part == Part.DECISION)
+            connection.execute(sa.delete(seal_block).where(its))
+            insert_blocks(
+                connection, number, list(make_blocks(Part.DECISION, lines.decision_lines(connection, number)))
+            )
+            seals[number] = digest_seal(seals[after], read_blocks(connection, number))
+            connection.execute(sa.update(run).where(run.c.number == number).values(seal=seals[number]))
+        previous = None
+        for row in connection.execute(sa.select(seal_entry).order_by(seal_entry.c.id)).all():
+            content = json.loads(row.content)
+            if row.kind == "RUN":
+                content["seal"] = seals[row.subject]
+            text = lines.canonical(content)
+            previous = digest_entry(previous, row.id, row.kind, row.subject, text)
+            its = seal_entry.c.id == row.id
+            connection.execute(sa.update(seal_entry).where(its).values(content=text, seal=previous))
+
+
+def cut_off(ledger: Ledger) -> None:
+    """Remove the last run with everything that tells of it."""
+    with vandal(ledger) as connection:
+        connection.exec_driver_sql("DELETE FROM decision WHERE run_number = 3")
+        connection.exec_driver_sql("DELETE FROM seal_block WHERE run_number = 3")
+        connection.exec_driver_sql("DELETE FROM run WHERE number = 3")
+        connection.exec_driver_sql("DELETE FROM snapshot WHERE id = 3")
+        connection.exec_driver_sql("DELETE FROM seal_entry WHERE kind = 'RUN' AND subject = 3")
+
+
+class TestARewrittenLedger:
+    def test_is_as_the_anchor_says_before(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+        held = hold_to_anchor(anchored, place)
+
+        assert (held.differences, held.unanchored) == ([], 0)
+        assert held.entries == verify(anchored.engine).entries == 5  # the ledger, the location, three runs
+
+    def test_looks_intact_by_itself_and_is_found_by_the_anchor(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+        seal_anew(anchored)
+
+        assert verify(anchored.engine).is_intact
+        assert differences(anchored, place) == [
+            f"entry {number} of the ledger has another seal than the one that was pushed: it was sealed anew"
+            for number in (3, 4, 5)
+        ]
+
+    def test_of_which_the_end_was_cut_off_is_found_by_the_anchor(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+        cut_off(anchored)
+
+        assert verify(anchored.engine).is_intact
+        assert differences(anchored, place) == [
+            "the ledger ends at entry 4, the anchor knows 5: its end was cut off, or this is an older copy"
+        ]
+
+    def test_cannot_go_on_at_the_anchor(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+        cut_off(anchored)
+        notes = Notes()
+
+        screen_ct(SimulatedStore({"1": ct()}), anchored, "d", anchor=place, observer=notes)
+
+        [said] = [text for text in notes.texts if "anchor" in text]
+        assert said.startswith("the anchor holds other seals of this ledger: ")
+        assert said.endswith("was an older copy of the ledger put back?")
+        assert anchored.run("d").row.state == "COMPLETED"
+        with pytest.raises(AlreadyPublishedError):
+            push_seals(anchored, place)
+        assert differences(anchored, place) == [
+            "entry 5 of the ledger has another seal than the one that was pushed: it was sealed anew"
+        ]
+
+    def test_from_which_all_seals_were_removed_is_found_without_an_anchor(self, anchored: Ledger) -> None:
+        with vandal(anchored) as connection:
+            for statement in (
+                "DELETE FROM seal_block",
+                "DELETE FROM seal_entry",
+                "UPDATE run SET seal = NULL, sealed_after = NULL",
+            ):
+                connection.exec_driver_sql(statement)
+
+        result = verify(anchored.engine)
+
+        assert not result.is_intact
+        assert "entry 1 of the chain of seals is missing" in {damage.describe() for damage in result.damages}
+
+    def test_that_says_its_runs_are_older_than_seals_is_not_intact(self, anchored: Ledger) -> None:
+        with vandal(anchored) as connection:
+            connection.exec_driver_sql("DELETE FROM seal_block")
+            connection.exec_driver_sql("UPDATE run SET seal = NULL, sealed_after = NULL")
+            first, second = connection.execute(sa.select(seal_entry).order_by(seal_entry.c.id).limit(2)).all()
+            connection.exec_driver_sql("DELETE FROM seal_entry")
+            content = lines.canonical({**json.loads(first.content), "runs": 99})
+            seal = digest_entry(None, 1, "LEDGER", None, content)
+            again = digest_entry(seal, 2, second.kind, second.subject, second.content)
+            rows = [{**first._mapping, "content": content, "seal": seal}, {**second._mapping, "seal": again}]
+            connection.execute(sa.insert(seal_entry), rows)
+
+        result = verify(anchored.engine)
+
+        assert (result.damages, result.is_unsealed, result.is_intact) == ([], True, False)
+
+    def test_that_was_made_anew_is_found(self, anchored: Ledger, place: AppendOnlyFile, tmp_path: Path) -> None:
+        with open_ledger(f"sqlite:///{tmp_path / 'anew.db'}") as anew:
+            screen_ct(SimulatedStore({"1": ct()}), anew, "a")
+            before = differences(anew, place)
+            push_seals(anew, place)
+            after = differences(anew, place)
+
+        assert before[0].startswith(f"the anchor {place.address} holds nothing of this ledger (")
+        for said in (before[1], *after):
+            assert said.startswith(f"the anchor {place.address} holds seals of another ledger: ")
+        assert len(differences(anchored, place)) == 1
+
+
+def test_an_older_copy_that_was_put_back_is_found(tmp_path: Path, place: AppendOnlyFile) -> None:
+    url, store = f"sqlite:///{tmp_path / 'ledger.db'}", SimulatedStore({"1": ct(), "2": mr()})
+    with open_ledger(url) as ledger:
+        screen_ct(store, ledger, "a", anchor=place)
+        ledger.engine.dispose()
+        shutil.copy(tmp_path / "ledger.db", tmp_path / "older.db")
+        screen_ct(store, ledger, "b", anchor=place)
+    with open_ledger(f"sqlite:///{tmp_path / 'older.db'}") as older:
+        assert verify(older.engine).is_intact
+        assert len(differences(older, place)) == 1
+        screen_ct(store, older, "c")  # and goes on
+        assert verify(older.engine).is_intact
+        assert "sealed anew" in differences(older, place)[0]
+
+
+class Notes:
+    """Watches a run and keeps what is said."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def begin(self, phase: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, count: int) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.texts.append(text)
+
+
+class TestTheFile:
+    def test_is_its_owner_s_and_only_grows(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+        before = place.path.read_bytes()
+        assert stat.S_IMODE(place.path.stat().st_mode) == 0o600
+
+        screen_ct(SimulatedStore({"1": ct()}), anchored, "d", anchor=place)
+
+        assert place.path.read_bytes().startswith(before)
+        assert place.path.read_bytes().count(b"\n") == 6
+
+    def test_holds_no_name_of_a_place_and_no_value(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+        content = json.loads(place.path.read_text().splitlines()[-1].partition(" ")[2])
+
+        assert set(content) == {"format", "ledger", "entry", "kind", "subject", "seal", "pushed_at"}
+        assert (content["kind"], content["subject"], content["entry"]) == ("RUN", 3, 5)
+
+    def test_has_runs_of_every_end_computations_and_forgotten_locations(
+        self, ledger: Ledger, place: AppendOnlyFile, tmp_path: Path
+    ) -> None:
+        store = SimulatedStore({"1": ct(), "2": mr()})
+        store.faults["2"] = -1
+        with pytest.raises(IncompleteRunError):
+            screen_ct(store, ledger, "incomplete", anchor=place)
+        store.faults.clear()
+        screen_ct(store, ledger, "last", anchor=place)
+        compute_on(ledger, tmp_path)
+        screen_ct(SimulatedStore({"1": ct()}, location=ELSEWHERE), ledger, "other", anchor=place)
+        forget(ledger.engine, ELSEWHERE, "why", clock=lambda: NOW)
+
+        assert hold_to_anchor(ledger, place).unanchored == 2
+        assert push_seals(ledger, place) == 2
+        assert push_seals(ledger, place) == 0
+        kinds = [json.loads(line.partition(" ")[2])["kind"] for line in place.path.read_text().splitlines()]
+        assert kinds == [
+            *("LEDGER", "LOCATION", "RUN", "RUN"),
+            *("COMPUTATION", "LOCATION", "RUN"),
+            *("FORGETTING", "FORGOTTEN"),
+        ]
+
+    def test_that_cannot_be_written_fails_no_run_and_is_made_good_by_the_next(
+        self, ledger: Ledger, tmp_path: Path
+    ) -> None:
+        place, notes = AppendOnlyFile(tmp_path / "not there" / "anchor"), Notes()
+
+        screen_ct(SimulatedStore({"1": ct()}), ledger, "a", anchor=place, observer=notes)
+        place.path.parent.mkdir()
+        screen_ct(SimulatedStore({"1": ct()}), ledger, "b", anchor=place, observer=notes)
+
+        [said] = [text for text in notes.texts if "anchor" in text]
+        assert said == (
+            f"the last seals are not at the anchor: cannot write file:{place.path}: No such file or directory; "
+            "'dicom-sieve anchor', or the end of the next run, pushes it again"
+        )
+        assert hold_to_anchor(ledger, place).entries == 4
+
+    def test_of_which_a_line_was_removed_or_edited_is_told(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+        whole = place.path.read_bytes().splitlines(keepends=True)
+        place.path.write_bytes(b"".join(whole[:2] + whole[3:]))
+        assert differences(anchored, AppendOnlyFile(place.path)) == ["the anchor has lost 1 of the first 5 entries"]
+
+        place.path.write_bytes(b"".join([*whole[:-1], whole[-1].replace(b'"entry": 5', b'"entry": 6')]))
+        assert differences(anchored, AppendOnlyFile(place.path)) == ["entry 5 of the anchor is not as it was pushed"]
+
+    def test_goes_on_behind_what_a_full_disk_left(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+        with place.path.open("ab") as file:
+            file.write(b"0123")
+
+        screen_ct(SimulatedStore({"1": ct()}), anchored, "d", anchor=place)
+
+        assert differences(anchored, place) == []
+
+
+class TestTheBucket:
+    @pytest.fixture
+    def bucket(self, s3_server: S3Server) -> str:
+        return s3_server.make_bucket()
+
+    def locked(self, server: S3Server, name: str) -> str:
+        """Make a bucket with Object Lock."""
+        more: dict[str, Any] = (
+            {"CreateBucketConfiguration": {"LocationConstraint": "eu-west"}} if server.is_moto else {}
+        )
+        server.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=True, **more)
+        return name
+
+    def place(self, server: S3Server, bucket: str, days: int = 0) -> AppendOnlyBucket:
+        return AppendOnlyBucket(server.store(bucket).access, "seals", days)
+
+    @pytest.mark.parametrize("change", [seal_anew, cut_off])
+    def test_finds_what_a_file_finds(
+        self, ledger_of_three: Ledger, s3_server: S3Server, bucket: str, change: Callable[[Ledger], None]
+    ) -> None:
+        place = self.place(s3_server, bucket)
+        assert push_seals(ledger_of_three, place) == 5
+        assert push_seals(ledger_of_three, place) == 0
+        assert differences(ledger_of_three, place) == []
+
+        change(ledger_of_three)
+
+        assert differences(ledger_of_three, place) != []
+
+    def test_keeps_what_is_written_over_and_deleted(self, ledger_of_three: Ledger, s3_server: S3Server) -> None:
+        name = self.locked(s3_server, f"locked-{s3_server.name}-{NOW:%H%M}-over")
+        place = self.place(s3_server, name, days=1)
+        push_seals(ledger_of_three, place)
+        client = s3_server.client()
+        [last] = [key for key in keys(client, name) if key.endswith("5.json")]
+        body = client.get_object(Bucket=name, Key=last)["Body"].read()
+        [version] = client.list_object_versions(Bucket=name, Prefix=last)["Versions"]
+
+        with pytest.raises(client.exceptions.ClientError, match="AccessDenied"):
+            client.delete_object(Bucket=name, Key=last, VersionId=version["VersionId"])
+        client.delete_object(Bucket=name, Key=last)
+        assert differences(ledger_of_three, place) == []  # a mark of deletion hides nothing
+        seal_anew(ledger_of_three)
+        new = {entry.id: entry.seal for entry in entries_of(ledger_of_three)}[5]
+        client.put_object(Bucket=name, Key=last, Body=json.dumps({**json.loads(body), "seal": new}).encode())
+
+        assert "entry 5 was pushed with several seals: two copies of this ledger went on apart" in differences(
+            ledger_of_three, place
+        )
+
+    def test_without_object_lock_says_so_where_days_are_asked(
+        self, ledger_of_three: Ledger, s3_server: S3Server, bucket: str
+    ) -> None:
+        with pytest.raises(StoreError, match=r"^cannot write s3://.*InvalidRequest"):
+            push_seals(ledger_of_three, self.place(s3_server, bucket, days=1))
+
+    @pytest.fixture
+    def ledger_of_three(self, tmp_path: Path) -> Any:
+        with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+            for name in "abc":
+                screen_ct(SimulatedStore({"1": ct(), "2": mr()}), ledger, name)
+            yield ledger
+
+
+def keys(client: Any, bucket: str) -> list[str]:
+    return [found["Key"] for found in client.list_objects_v2(Bucket=bucket)["Contents"]]
+
+
+def entries_of(ledger: Ledger) -> list[Any]:
+    with ledger.engine.connect() as connection:
+        return list(connection.execute(sa.select(seal_entry).order_by(seal_entry.c.id)))
+
+
+class TestTheSettings:
+    @pytest.mark.parametrize("uri", ["ftp://x", "file:relative", "s3://", "/path"])
+    def test_refuse_what_is_no_place(self, uri: str) -> None:
+        with pytest.raises(SettingsError, match="accepted: file:/path or s3://bucket/prefix"):
+            open_anchor(Settings(), uri)
+
+    def test_have_credentials_of_their_own(self) -> None:
+        settings = Settings(anchor="s3://b/p/", anchor_credentials=SecretStr("key:secret"), anchor_retain_days=7)
+
+        place = open_anchor(settings)
+
+        assert isinstance(place, AppendOnlyBucket)
+        assert (place.address, place.retain_days) == ("s3://b/p", 7)
+        assert "secret" not in repr(place)
+        with pytest.raises(SettingsError, match="ANCHOR_CREDENTIALS: not of the form key_id:access_key"):
+            open_anchor(Settings(anchor="s3://b", anchor_credentials=SecretStr("secret")))
+
+    def test_name_no_place_by_themselves(self) -> None:
+        assert open_anchor(Settings()) is None
