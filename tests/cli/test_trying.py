@@ -136,6 +136,7 @@ def test_values_tell_what_there_is_to_ask_for(home: Home) -> None:
         "empty": 0,
         "absent": 0,
         "values": 2,
+        "unreached": 0,
     }
     assert (overview["instances"], overview["attributes"]) == (3, [modality])
     assert by_tag["values"] == [

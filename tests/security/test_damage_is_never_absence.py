@@ -1,14 +1,16 @@
 """Attack: cut or damage an object so that what it holds seems absent, or what it does not hold seems to pass."""
 
+import io
 from collections import Counter
 from typing import Any
 
+import pydicom
 import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion, Damaged, Decider, Finding, Verdict, compile_criteria
-from dicom_sieve.headers import Damage, Extent
+from dicom_sieve.headers import Damage, Extent, Instance, Window, scan
 from dicom_sieve.ledger.audit.damage import Damage as FoundDamage
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.snapshots import last_snapshot
@@ -16,6 +18,8 @@ from dicom_sieve.ledger.values import attributes_held, values_held
 from dicom_sieve.publishing.report import make_report
 from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
 from dicom_sieve.screening.compare import Compared, Reason, Side, Summary, compare
+from dicom_sieve.screening.decide import judge_header
+from tests.builders import make_instance
 from tests.ledger.vandal import undone, vandal
 from tests.screening.partly_read import AGE, CRITERIA, DAMAGED, MODALITY, reading
 from tests.screening.screenings import sql
@@ -99,6 +103,31 @@ class TestWhatWasNotReached:
             AGE: (2, 0, 1),
         }
         assert (held.instances, ages.instances, ages.present, ages.unreached) == (3, 3, 2, 1)
+
+
+class TestAnObjectCutAtEveryByte:
+    def test_is_never_found_to_lack_what_the_whole_has_but_where_it_reads_as_a_whole_one(self) -> None:
+        whole = make_instance(Modality="CT", PatientAge="045Y", Rows=7)
+        elements: list[Any] = list(pydicom.dcmread(io.BytesIO(whole))._dict.values())
+        ends = {element.value_tell + element.length for element in elements}
+        found = Counter[tuple[str, ...]]()
+
+        for size in range(133, len(whole)):
+            window = Window(size)
+            window.add(0, whole[:size])
+            instance = scan(window, inflated_limit=1_000_000)
+            assert isinstance(instance, Instance)
+            header = instance.header
+            extent = Extent(
+                header.defect, header.damage, header.unreadable_from, has_series=header.series_instance_uid is not None
+            )
+            decision = judge_header(Decider(COMPILED), extent, header.attributes, Damaged.JUDGE)
+            found[decision.findings] += 1
+            if Finding.ABSENT in decision.findings:
+                assert size in ends, f"cut at {size} of {len(whole)}"
+            assert (decision.verdict is Verdict.PASSED) == (set(decision.findings) == {Finding.MET})
+
+        assert found.total() == len(whole) - 133
 
 
 class TestARunThatDiscardsWhatIsDamaged:

@@ -2,6 +2,7 @@
 
 import io
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
@@ -24,8 +25,9 @@ HEADER_BYTES = len(SLICES[0]) - 24 * 24 * 2
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as opened:
+        yield opened
 
 
 def computed(ledger: Ledger, store: SimulatedStore, headers: dict[str, Header], results: Path) -> Series:

@@ -50,28 +50,28 @@ def show_trace(one: TracedObject) -> None:
         _show_computed(judged.computations)
 
 
-def as_json(one: TracedObject) -> dict[str, Any]:
+def as_json(traced: TracedObject) -> dict[str, Any]:
     """Give everything known of one object, with values that were asked for, and reasons where damage is known."""
-    told = dataclasses.asdict(one)
-    for shown, judged in zip(told["decisions"], one.decisions, strict=True):
-        shown["reason"] = _reason(one, judged)
-    return {**told, "named_values": named_values(one)}
+    told = dataclasses.asdict(traced)
+    for shown, judged in zip(told["decisions"], traced.decisions, strict=True):
+        shown["reason"] = _reason(traced, judged)
+    return {**told, "named_values": named_values(traced)}
 
 
-def _extent(one: TracedObject) -> Extent:
+def _extent(traced: TracedObject) -> Extent:
     return Extent(
-        None if one.defect is None else Defect(one.defect),
-        None if one.damage is None else Damage(one.damage),
-        one.unreadable_from,
-        has_series=one.series_instance_uid is not None,
+        None if traced.defect is None else Defect(traced.defect),
+        None if traced.damage is None else Damage(traced.damage),
+        traced.unreadable_from,
+        has_series=traced.series_instance_uid is not None,
     )
 
 
-def _reason(one: TracedObject, judged: TracedDecision) -> str | None:
+def _reason(traced: TracedObject, judged: TracedDecision) -> str | None:
     """Say where a damaged object is damaged, and whether all that a run asked lies before; None of other objects."""
-    if one.damage is None or judged.verdict is None:
+    if traced.damage is None or judged.verdict is None:
         return None
-    return _extent(one).describe(text.compiled(judged.criteria), one.attributes or {})
+    return _extent(traced).describe(text.compiled(judged.criteria), traced.attributes or {})
 
 
 def named_values(one: TracedObject) -> dict[str, list[str] | None]:

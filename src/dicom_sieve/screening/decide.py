@@ -125,14 +125,16 @@ class Judge:
             ``damaged``: ``objects``, all that are CORRUPT; ``all_before``, those of which all that is asked lies before
             the damage; ``passed``.
         """
-        damaged = [one for one in self._judgements.values() if one.defect is Defect.CORRUPT]
-        if not any(one.damage_is_known for one in damaged):
+        damaged = [judgement for judgement in self._judgements.values() if judgement.defect is Defect.CORRUPT]
+        if not any(judgement.damage_is_known for judgement in damaged):
             return {}
         return {
             "damaged": {
-                "objects": sum(one.instances for one in damaged),
-                "all_before": sum(one.instances for one in damaged if one.is_all_before),
-                "passed": sum(one.instances for one in damaged if one.decision.verdict is Verdict.PASSED),
+                "objects": sum(judgement.instances for judgement in damaged),
+                "all_before": sum(judgement.instances for judgement in damaged if judgement.is_all_before),
+                "passed": sum(
+                    judgement.instances for judgement in damaged if judgement.decision.verdict is Verdict.PASSED
+                ),
             }
         }
 

@@ -132,6 +132,10 @@ class Figures:
     modified_dates: Mapping[str, int]
 
 
+_Results = Mapping[tuple[Defect | None, tuple[Finding, ...]], Amount]
+"""What came of objects, by defect and findings."""
+
+
 @dataclass(slots=True)
 class _Seen:
     """What one criterion sees in the values of an attribute."""
@@ -245,10 +249,7 @@ class Tally:
         self._fold()
         by_state = Counter(self._series.values())
         results = {how: Amount(0, 0, 0, *of) for how, of in self._results.items()}
-        judged: dict[tuple[Finding, ...], Amount] = {}
-        for (_, findings), of in results.items():
-            if findings:
-                judged[findings] = _add(judged.get(findings, Amount()), of)
+        judged = _by_findings(results)
         passed = {findings: of for findings, of in judged.items() if set(findings) <= {Finding.MET}}
         selections = dict.fromkeys(("WHOLE", "PARTIAL", "NONE"), 0)
         for number, series in by_state.items():
@@ -367,13 +368,19 @@ def _see(criterion: CompiledCriterion, texts: Sequence[str]) -> _Seen:
     )
 
 
-def _by_defect(results: Mapping[tuple[Defect | None, tuple[Finding, ...]], Amount]) -> dict[str, int]:
+def _by_defect(results: _Results) -> dict[str, int]:
     """Give the objects that could not be judged, by defect."""
     return dict(sorted((str(defect), of.instances) for (defect, findings), of in results.items() if not findings))
 
 
-def _add(one: Amount, other: Amount) -> Amount:
-    return Amount(instances=one.instances + other.instances, bytes=one.bytes + other.bytes)
+def _by_findings(results: _Results) -> dict[tuple[Finding, ...], Amount]:
+    """Give the objects that were judged, damaged or not, by findings."""
+    judged: dict[tuple[Finding, ...], Amount] = {}
+    for (_, findings), more in results.items():
+        if findings:
+            before = judged.get(findings, Amount())
+            judged[findings] = Amount(instances=before.instances + more.instances, bytes=before.bytes + more.bytes)
+    return judged
 
 
 def _instances(amounts: Mapping[Any, Amount]) -> int:
