@@ -1,7 +1,18 @@
 """What objects say: from bytes to a header. Pure: no I/O but on bytes in memory, no clock."""
 
-from dicom_sieve.headers.header import Defect, Header, Instance, defective
-from dicom_sieve.headers.scan import MOST_ELEMENTS, scan
+from dicom_sieve.headers.header import Damage, Defect, Header, Instance, defective
+from dicom_sieve.headers.scan import MOST_ELEMENTS, scan, scan_bounded
 from dicom_sieve.headers.window import NeedMore, Window
 
-__all__ = ["MOST_ELEMENTS", "Defect", "Header", "Instance", "NeedMore", "Window", "defective", "scan"]
+__all__ = [
+    "MOST_ELEMENTS",
+    "Damage",
+    "Defect",
+    "Header",
+    "Instance",
+    "NeedMore",
+    "Window",
+    "defective",
+    "scan",
+    "scan_bounded",
+]

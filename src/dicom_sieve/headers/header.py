@@ -42,6 +42,25 @@ _DEFECT_SENTENCES = {
 }
 
 
+class Damage(StrEnum):
+    """Why a header is CORRUPT: a closed set."""
+
+    CUT = "CUT"
+    CONTRADICTORY = "CONTRADICTORY"
+    REPEATED = "REPEATED"
+
+    def describe(self) -> str:
+        """Say it in a clause."""
+        return _DAMAGE_CLAUSES[self]
+
+
+_DAMAGE_CLAUSES = {
+    Damage.CUT: "cut short",
+    Damage.CONTRADICTORY: "its bytes contradict themselves",
+    Damage.REPEATED: "the attribute is there twice, with different values",
+}
+
+
 @dataclass(frozen=True)
 class Header:
     """What a criterion can ask of an object, and where it belongs.
@@ -56,6 +75,9 @@ class Header:
         defect: Why the object cannot be judged, or None.
         patient: Patient ID (0010,0020) and its issuer (0010,0021, or ""), None where there is no Patient ID. The ledger
             keeps a digest of it alone, see `digest_patient`.
+        damage: Why it is CORRUPT, where that is known; None with any other defect, and without one.
+        unreadable_from: A tag: eight upper-case hex digits. Of the wanted attributes with this tag or a higher one,
+            those that are not in `attributes` may still be in the object. None: what is not there is absent.
     """
 
     study_instance_uid: str | None = None
@@ -64,6 +86,8 @@ class Header:
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defect: Defect | None = None
     patient: tuple[str, str] | None = field(default=None, repr=False)
+    damage: Damage | None = None
+    unreadable_from: str | None = None
 
     def digest(self, secret: bytes) -> str:
         """Identify the header by its content; see `digest_content`.
@@ -78,6 +102,8 @@ class Header:
             self.attributes,
             self.defect,
             patient=digest_patient(self.patient, secret),
+            damage=self.damage,
+            unreadable_from=self.unreadable_from,
         )
 
 
@@ -89,11 +115,18 @@ def digest_content(
     defect: str | None,
     *,
     patient: str | None,
+    damage: str | None = None,
+    unreadable_from: str | None = None,
 ) -> str:
-    """Give a header's digest: SHA-256 over canonical JSON, as hex. Where no patient is known, none is in it."""
-    content = [study_instance_uid, series_instance_uid, sop_class_uid, dict(attributes), defect]
+    """Give a header's digest: SHA-256 over canonical JSON, as hex.
+
+    Where no patient is known, none is in it; likewise damage and where reading ended, which are one member together.
+    """
+    content: list[object] = [study_instance_uid, series_instance_uid, sop_class_uid, dict(attributes), defect]
     if patient is not None:
         content.append(patient)
+    if damage is not None or unreadable_from is not None:
+        content.append({"damage": damage, "unreadable_from": unreadable_from})
     return hashlib.sha256(_canonical(content)).hexdigest()
 
 
