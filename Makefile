@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Many tests wait for servers: more processes than cores. Files are handed out in the order of tests/distribution.py.
 PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 
-.PHONY: help install demo test coverage check bench format lock schema clean
+.PHONY: help install demo test coverage check fuzz bench format lock schema clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ check: install ## formatting, lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+fuzz: install ## fuzz the readers of headers (SECONDS=300; an hour: SECONDS=3600)
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),300)
+
 bench: install ## measure, and write docs/performance.md and docs/scale.md (LARGE=1: a million objects, too)
 	$(BIN)/python -m benchmarks $(if $(LARGE),--large) $(ARGS)
 
@@ -49,7 +52,7 @@ format: install ## rewrite the formatting
 lock: install ## work out the lock files anew
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' uv.in -o uv.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' ../pyproject.toml -o base.txt
-	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c base.txt --extra dev --extra lineage --extra ray --extra segmentation ../pyproject.toml -o dev.txt
+	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c base.txt --extra dev --extra fuzz --extra lineage --extra ray --extra segmentation ../pyproject.toml -o dev.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' gdcm.in -o gdcm.txt
 
 clean: ## remove what was built

@@ -14,7 +14,7 @@ MODALITY, STUDY_DATE, AGE = "00080060", "00080020", "00101010"
 ACCEPTED = "accepted: AS (Age String), CS (Code String), DA (Date)"
 NO_ORDER = "operation {} is not defined for it; accepted: EQUALS, IN"
 NO_DATE = "is not a date; accepted: ISO 8601, as 2022-01-01"
-NO_AGE = "is not an age; accepted: three digits and D, W, M or Y, as 018M"
+NO_AGE = "is not an age; accepted: one to four digits and D, W, M or Y, as 018M"
 NO_CODE = "is not a code; accepted: a text without backslashes and control characters, as CT"
 NO_VR = "is a private tag: it has no VR in the DICOM dictionary"
 BEHIND = "is not in the header: accepted are groups 0004 to 51FF"
@@ -59,7 +59,7 @@ class TestAnInvalidCriterion:
             (STUDY_DATE, "EQUALS", "2022-02-30", f".reference: '2022-02-30' {NO_DATE}"),
             (STUDY_DATE, "IN", ["2022-01-01", "x"], f".reference[1]: 'x' {NO_DATE}"),
             (AGE, "LESS", "45", f".reference: '45' {NO_AGE}"),
-            (AGE, "IN", ["18M"], f".reference[0]: '18M' {NO_AGE}"),
+            (AGE, "IN", ["18"], f".reference[0]: '18' {NO_AGE}"),
             (MODALITY, "EQUALS", "CT\\MR", f".reference: 'CT\\\\MR' {NO_CODE}"),
             (MODALITY, "EQUALS", " ", f".reference: ' ' {NO_CODE}"),
             (MODALITY, "EQUALS", "C\tT", f".reference: 'C\\tT' {NO_CODE}"),

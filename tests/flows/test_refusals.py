@@ -180,7 +180,7 @@ class TestTheFlow:
                 "criteria[1].dicom_tag: (0009,0010) is a private tag: it has no VR in the DICOM dictionary",
                 GREATER_THAN_A_CODE,
                 "criteria[3].reference: '01/01/2022' is not a date; accepted: ISO 8601, as 2022-01-01",
-                "criteria[4].reference[1]: '18' is not an age; accepted: three digits and D, W, M or Y, as 018M",
+                "criteria[4].reference[1]: '18' is not an age; accepted: one to four digits and D, W, M or Y, as 018M",
             ],
         )
 

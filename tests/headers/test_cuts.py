@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.filereader import data_element_generator
 
-from dicom_sieve.headers import Defect, Instance, NeedMore, Window, scan
+from dicom_sieve.headers import Damage, Defect, Instance, NeedMore, Window, scan
 from tests.corpus import read_file
 from tests.headers.raw import LIMIT, scan_part, scan_whole
 
@@ -137,7 +137,7 @@ def expected_of_cut_object(sample: Sample, data: bytes, size: int) -> tuple[Defe
         return Defect.NOT_DICOM, set()
     rest = data[ends[-1][1] : size]
     if rest.strip(b"\0") or len(rest) >= 8:
-        return Defect.CORRUPT, set()
+        return Defect.CORRUPT, {f"{tag:08X}" for tag in held}
     return (None if 0x0020000E in held else Defect.NO_SERIES), {f"{tag:08X}" for tag in held}
 
 
@@ -152,6 +152,11 @@ class TestAnObjectThatEndsWithinItsHeader:
             defect, held = expected_of_cut_object(sample, data, size)
             assert header.defect == defect, size
             assert header.attributes == {tag: texts for tag, texts in whole.attributes.items() if tag in held}, size
+            assert (header.damage, header.unreadable_from is None) == (
+                (Damage.CUT, False) if defect is Defect.CORRUPT else (None, True)
+            ), size
+            unread = whole.attributes.keys() - header.attributes.keys() if defect is Defect.CORRUPT else set()
+            assert all(tag >= (header.unreadable_from or "") for tag in unread), size
 
     def test_is_corrupt_where_a_deflated_header_is_not_whole(self) -> None:
         data = read_file("image_dfl.dcm")

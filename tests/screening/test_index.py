@@ -10,6 +10,7 @@ from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.screening import Limits, ShardResult, index_shard
 from dicom_sieve.screening.index import FAILURES_IN_A_ROW, NOT_ASKED
 from tests.builders import make_instance
+from tests.headers.raw import element, sequence
 from tests.simulated_store import SimulatedStore
 
 KIB = 1024
@@ -83,21 +84,52 @@ class TestReading:
 
 
 class TestLimit:
-    def test_a_header_without_an_end_within_the_bound_is_too_large(self) -> None:
+    def test_takes_nothing_away_from_what_lies_before_it(self) -> None:
         store = SimulatedStore({"1": long_header(400 * KIB), "2": make_instance(Modality="CT")})
 
         result = index(store, header_limit_bytes=64 * KIB)
 
-        assert defects(result) == [Defect.TOO_LARGE, None]
+        (bounded, whole) = [one.instance.header for one in result.indexed]
+        assert (bounded.defect, whole.defect) == (None, None)
+        assert bounded.series_instance_uid is not None
+        assert bounded.attributes["00080060"] == ("CT",)
+        assert (bounded.unreadable_from, whole.unreadable_from) == ("0020000E", None)
         assert sum(end - start for key, start, end in store.reads if key == "1") == 64 * KIB
+
+    def test_is_a_defect_where_the_series_is_not_known(self) -> None:
+        long = make_instance(Modality="CT", PatientComments="x" * 9_000)
+
+        (header,) = [
+            one.instance.header for one in index(SimulatedStore({"1": long}), header_limit_bytes=8_192).indexed
+        ]
+
+        assert (header.defect, header.series_instance_uid) == (Defect.TOO_LARGE, None)
+        assert header.attributes["00080060"] == ("CT",)
+        assert header.unreadable_from == "00104000"
 
     def test_the_last_byte_within_the_bound_counts(self) -> None:
         data = long_header(100 * KIB)
         store = SimulatedStore({"1": data})
 
         one_read = len(data)
-        assert defects(index(store, first_read_bytes=one_read, header_limit_bytes=len(data))) == [None]
-        assert defects(index(store, first_read_bytes=one_read, header_limit_bytes=len(data) - 1)) == [Defect.TOO_LARGE]
+        (whole,) = index(store, first_read_bytes=one_read, header_limit_bytes=len(data)).indexed
+        (bounded,) = index(store, first_read_bytes=one_read, header_limit_bytes=len(data) - 1).indexed
+        assert whole.instance.header.attributes["00400252"] == ("COMPLETED",)
+        assert whole.instance.header.unreadable_from is None
+        assert "00400252" not in bounded.instance.header.attributes
+        assert bounded.instance.header.unreadable_from == "00400252"
+
+    def test_does_not_concern_a_structure_set_of_26_mb(self) -> None:
+        contours = sequence(0x30060039, *[sequence(0x30060040, element(0x30060050, "DS", b"1\\2\\3 ") * 60)] * 1_000)
+        data = make_instance(Modality="RTSTRUCT", StudyDate="20230314", pixel_bytes=0) + contours * 30
+        store = SimulatedStore({"1": data})
+
+        (indexed,) = index(store).indexed
+
+        header = indexed.instance.header
+        assert len(data) > 26_000_000
+        assert (header.defect, header.attributes["00080060"]) == (None, ("RTSTRUCT",))
+        assert header.unreadable_from == "30060039"
 
 
 class TestChanges:

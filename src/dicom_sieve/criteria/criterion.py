@@ -215,7 +215,7 @@ def _read_references(
 
 _NO_REFERENCE = {
     ValueRepresentation.DA: "is not a date; accepted: ISO 8601, as 2022-01-01",
-    ValueRepresentation.AS: "is not an age; accepted: three digits and D, W, M or Y, as 018M",
+    ValueRepresentation.AS: "is not an age; accepted: one to four digits and D, W, M or Y, as 018M",
     ValueRepresentation.CS: "is not a code; accepted: a text without backslashes and control characters, as CT",
 }
 

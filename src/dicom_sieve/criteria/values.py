@@ -13,14 +13,20 @@ from enum import StrEnum
 from dicom_sieve.errors import MalformedValueError
 
 PADDING = " \0"
-"""Characters without meaning at either end of a value: spaces (PS3.5 6.2), and the NULs that many writers pad with."""
+"""What a header's values are stored without at their end: spaces (PS3.5 6.2), and NULs, with which many writers pad."""
+WHITE_SPACE = PADDING + "\t\n\v\f\r\x85\xa0"
+"""Characters without meaning at either end of a value."""
+NUL_STORED = "\ufffd"
+"""How a header holds a NUL that other white space is behind; alone it stands for what is no text, and stays."""
+_NO_BREAK, _NO_BREAK_IN_UTF_8 = "\xa0", "\xc2\xa0"
+"""A no-break space; and one in UTF-8, read byte by byte as headers are."""
 
 _TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 """Only ASCII has case here: upper-casing others makes them ASCII, or longer (a sharp s becomes SS)."""
 
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})|([0-9]{4})\.([0-9]{2})\.([0-9]{2})")
 _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_AGE = re.compile(r"([0-9]{3})([DWMY])")
+_AGE = re.compile(r"([0-9]{1,4})([DWMY])")
 _CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
 
 SECONDS_OF_UNIT = {"D": 86_400, "W": 7 * 86_400, "M": 2_629_746, "Y": 31_556_952}
@@ -48,15 +54,21 @@ class Age:
 
 
 def trim(text: str) -> str:
-    """Take the padding off both ends of one value."""
-    return text.strip(PADDING)
+    r"""Take all white space off both ends of one value.
+
+    Examples:
+        >>> trim("\tCT\n")
+        'CT'
+    """
+    trimmed = text.replace(_NO_BREAK_IN_UTF_8, _NO_BREAK).strip(WHITE_SPACE + NUL_STORED)
+    return trimmed or (NUL_STORED if NUL_STORED in text else "")
 
 
 def parse_date(text: str) -> datetime.date:
     """Read one Date (VR DA): ``YYYYMMDD``, or ``YYYY.MM.DD`` as ACR-NEMA wrote it.
 
     Args:
-        text: One value; padding at either end does not matter.
+        text: One value; white space at either end does not matter.
 
     Returns:
         The calendar day.
@@ -99,16 +111,17 @@ def parse_age(text: str) -> Age:
     Units compare as time: a year is 365.2425 days, a month a twelfth of it (ADR 2).
 
     Args:
-        text: One value; padding at either end and case do not matter.
+        text: One value; white space at either end and case do not matter.
 
     Returns:
         The age, ordered by length of time.
 
     Raises:
-        MalformedValueError: ``text`` is not ``nnnD``, ``nnnW``, ``nnnM`` or ``nnnY``.
+        MalformedValueError: ``text`` is not one to four digits and ``D``, ``W``, ``M`` or ``Y``.
 
     Source:
-        DICOM PS3.5, section 6.2, table 6.2-1, row AS.
+        DICOM PS3.5, section 6.2, table 6.2-1, row AS, which has three digits; with a unit any number can mean one
+        thing only.
 
     Examples:
         >>> parse_age("018M") < parse_age("002Y")

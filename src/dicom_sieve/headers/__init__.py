@@ -2,7 +2,7 @@
 
 from dicom_sieve.headers.extent import Extent
 from dicom_sieve.headers.header import Damage, Defect, Header, Instance, defective
-from dicom_sieve.headers.scan import MOST_ELEMENTS, scan
+from dicom_sieve.headers.scan import MOST_ELEMENTS, scan, scan_bounded
 from dicom_sieve.headers.window import NeedMore, Window
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "Window",
     "defective",
     "scan",
+    "scan_bounded",
 ]

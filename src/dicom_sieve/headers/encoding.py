@@ -91,7 +91,7 @@ class Encoding:
         starts: First elements of a data set, as they may be.
         steps: Over elements that are not wanted, in bytes.
         wanted: Over elements that are wanted, with their tags.
-        ends: First elements behind the header.
+        ends: Over elements behind all that are wanted.
         nested: Over elements within items.
         items: Over items, and what delimits them.
         leaps: Over many elements at once.
@@ -107,7 +107,7 @@ class Encoding:
     starts: dict[bytes, bool] = field(default_factory=dict)
     steps: dict[bytes, int] = field(default_factory=dict)
     wanted: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-    ends: dict[bytes, bool] = field(default_factory=dict)
+    ends: dict[bytes, int] = field(default_factory=dict)
     nested: dict[bytes, int] = field(default_factory=dict)
     items: dict[bytes, int] = field(default_factory=dict)
     leaps: Leaps = field(default_factory=Leaps)

@@ -8,31 +8,29 @@ unsure of the careful reader decides. Both give the same answers, so which of th
 from collections.abc import Sequence
 from functools import lru_cache
 
-from dicom_sieve.criteria.attribute import FIRST_GROUP_BEHIND_HEADER, FIRST_GROUP_OF_DATA_SET
 from dicom_sieve.criteria.values import PADDING
 from dicom_sieve.headers import meta
+from dicom_sieve.headers.data_set import is_known
 from dicom_sieve.headers.deflated import inflate, inflated_window
 from dicom_sieve.headers.elements import (
-    END_OF_ITEM,
-    END_OF_SEQUENCE,
     GROUP_OF_DELIMITERS,
-    ITEM,
-    LONG_VRS,
     LONGEST_ELEMENT_HEADER,
     LONGEST_VALUE,
     SHORTEST_ELEMENT_HEADER,
     UNDEFINED_LENGTH,
 )
-from dicom_sieve.headers.encoding import ENCODINGS, END, EXPLICIT, LONG, UNDEFINED, Encoding, UnsureError, remember
+from dicom_sieve.headers.encoding import ENCODINGS, EXPLICIT, LONG, UNDEFINED, Encoding, UnsureError, remember
 from dicom_sieve.headers.header import Header, Instance
+from dicom_sieve.headers.items import Walk
 from dicom_sieve.headers.leaps import SHORTEST_LEAP, Head, find, rows
 from dicom_sieve.headers.meta import check_start, miss, read_meta
 from dicom_sieve.headers.texts import (
     LARGEST_HEADER,
     LONGEST_UID,
     SOP_INSTANCE_UID,
-    has_damaged_uid,
+    find_damaged,
     header_of,
+    last_wanted_tag,
     texts_of,
     wanted_tags,
 )
@@ -44,12 +42,11 @@ LONGEST_KEPT = 64
 """In bytes of a value, whose texts are kept: headers that differ still have most of their values in common."""
 MOST_VALUES = 2_000
 """Of one header: only where elements are repeated are there more."""
-INFLATED_FIRST = 16 * 1024
-"""In bytes: most headers are smaller, and what is behind them is most of a deflated object."""
+INFLATED_FIRST = 64 * 1024
+"""In bytes: what is inflated to more is left to the careful reader."""
 
-_FIRST_TAG_BEHIND_HEADER = FIRST_GROUP_BEHIND_HEADER << 16
 _NOT_KNOWN = (0, 0)
-_OPENS = {UNDEFINED: 1, END: -1}
+_LAST_WANTED = last_wanted_tag()
 _WANTED = wanted_tags()
 
 
@@ -72,6 +69,7 @@ def read_quickly(window: Window, *, inflated_limit: int) -> Instance | NeedMore 
         reading.collect()
         if reading.one_by_one >= SHORTEST_LEAP:
             reading.learn()
+        written = reading.pop(SOP_INSTANCE_UID)
     except MissingBytesError as missing:
         if isinstance(reading, _Reading) and reading.window is not window:
             return None  # what was inflated first does not hold it
@@ -79,8 +77,8 @@ def read_quickly(window: Window, *, inflated_limit: int) -> Instance | NeedMore 
         return NeedMore(missing.offset)
     except UnsureError:
         return None
-    uid = reading.pop(SOP_INSTANCE_UID).decode("latin-1").rstrip(PADDING)
-    header = reading.header()
+    uid = written.decode("latin-1").rstrip(PADDING)
+    header = reading.header(LARGEST_HEADER - len(written))
     if header is None or len(uid) > LONGEST_UID or "\\" in uid or "\0" in uid:
         return None
     return Instance(header, uid or None)
@@ -105,7 +103,7 @@ def _begin(window: Window, inflated_limit: int) -> "_Reading":
 
 
 def _begin_inflated(compressed: bytes, limit: int) -> "_Reading":
-    """Inflate the start of a data set, in which its header has to be."""
+    """Inflate a data set, which has to be a short one."""
     window = inflated_window(inflate(compressed, limit=limit))
     data = window.contiguous(0)
     if len(data) < LONGEST_ELEMENT_HEADER:
@@ -114,64 +112,42 @@ def _begin_inflated(compressed: bytes, limit: int) -> "_Reading":
     return _Reading(window, data, 0, EXPLICIT)
 
 
-class _Reading:
-    """The wanted values of a data set, collected from its first element to the first one behind the header.
+class _Reading(Walk):
+    """The wanted values of a data set, collected from its first element to the last one that has to be looked at.
 
-    It goes on where it was when a byte was missing.
-
-    Attributes:
+    Args:
         window: In which the data set is.
-        leaps: How many were made.
-        one_by_one: Elements that no leap was over.
+        data: What the window holds from its start on.
+        start: Where the first element begins.
+        encoding: Of the data set.
     """
 
-    __slots__ = (
-        "_base",
-        "_data",
-        "_encoding",
-        "_levels",
-        "_position",
-        "_start",
-        "_tags",
-        "_trace",
-        "_values",
-        "leaps",
-        "one_by_one",
-        "window",
-    )
+    __slots__ = ("_start", "_tags", "_values")
 
     def __init__(self, window: Window, data: bytes, start: int, encoding: Encoding) -> None:
-        self.leaps = self.one_by_one = 0
-        self.window = window
-        self._encoding = encoding
+        super().__init__(window, data, start, encoding)
         self._start = start
-        # Where ``_data`` begins in the object, and where the next element begins in ``_data``.
-        self._base, self._data, self._position = 0, data, start
-        # Open values of undefined length, and items in them, in turn: in an item where even, in the data set where 0.
-        self._levels = 0
-        # Of an element that is repeated, the last counts.
         self._tags: list[int] = []
         self._values: list[bytes] = []
-        # Where every element header is to be come upon; else None.
-        self._trace: list[Head] | None = None
-
-    def look_again(self) -> None:
-        """Find what was put into the window meanwhile."""
-        self._data = self.window.contiguous(self._base)
 
     def pop(self, tag: int) -> bytes:
-        """Give a value, and leave it out of the header; empty where there is none."""
-        value = b""
-        while tag in self._tags:
-            place = self._tags.index(tag)
-            del self._tags[place]
-            value = self._values.pop(place)
-        return value
+        """Give a value, and leave it out of the header; empty where there is none.
 
-    def header(self) -> Header | None:
-        """Make the header of what was collected; None where that is unusual."""
+        Raises:
+            UnsureError: There are two.
+        """
+        if tag not in self._tags:
+            return b""
+        place = self._tags.index(tag)
+        del self._tags[place]
+        if tag in self._tags:
+            raise UnsureError
+        return self._values.pop(place)
+
+    def header(self, largest: int) -> Header | None:
+        """Make the header of what was collected, up to so many bytes of values; None where that is unusual."""
         size = sum(map(len, self._values))
-        if size > LARGEST_HEADER:
+        if size > largest:
             return None
         make = _header if size <= LARGEST_SHARED else _header.__wrapped__
         return make(tuple(self._tags), tuple(self._values))
@@ -190,7 +166,7 @@ class _Reading:
                 return
 
     def _pass_known(self) -> bool:
-        """Go on while elements are known; tell whether what is next is known to be behind the header."""
+        """Go on while elements are known; tell whether what is next is known to be the last one."""
         encoding, data, position, tags, values = (
             self._encoding,
             self._data,
@@ -228,28 +204,54 @@ class _Reading:
         self._position = position
         self.leaps += made
         self.one_by_one += one_by_one
-        return head in encoding.ends and position + LONGEST_ELEMENT_HEADER <= within
+        return self._pass_last(head)
+
+    def _pass_last(self, head: bytes) -> bool:
+        """Tell whether nothing is looked for behind what is next; go on where it is known to have something behind."""
+        position, step = self._position, self._encoding.ends.get(head)
+        if step is None or position + LONGEST_ELEMENT_HEADER > len(self._data):
+            return False
+        if step == LONG:
+            (length,) = self._encoding.long(self._data, position + SHORTEST_ELEMENT_HEADER)
+            step = UNDEFINED if length == UNDEFINED_LENGTH else LONGEST_ELEMENT_HEADER + length
+        if step == UNDEFINED or self._base + position + step >= self.window.size:
+            return True
+        self._position += step
+        self.one_by_one += 1
+        return False
 
     def _take(self) -> bool:
-        """Take the element that is next; False where it is behind the header, or the object ends."""
+        """Take the element that is next; False where nothing is looked for behind it, or the object ends."""
         if not self._turn_to_next():
             return False
-        data, position = self._data, self._position
-        tag, value, length = self._element_at(data, position)
-        if tag >= _FIRST_TAG_BEHIND_HEADER:
-            if tag >> 16 == GROUP_OF_DELIMITERS:
-                raise UnsureError
-            remember(self._encoding.ends, data[position : position + 8], True)
+        tag, value, length = self._element_at(self._data, self._position)
+        if tag > _LAST_WANTED and self._take_last(tag, value, length):
             return False
         is_wanted = tag in _WANTED
         self.one_by_one += 1
         if self._trace is not None:
-            self._trace.append(Head(self._base + position, data[position:value], tag=tag if is_wanted else 0))
+            head = self._data[self._position : value]
+            self._trace.append(Head(self._base + self._position, head, tag=tag if is_wanted else 0))
         if is_wanted:
             self._take_value(tag, value, length)
         else:
-            self._pass_over(value, length)
+            self._pass_over(tag, value, length)
         return True
+
+    def _take_last(self, tag: int, value: int, length: int) -> bool:
+        """Tell whether nothing is looked for behind an element that is behind all that are wanted.
+
+        Raises:
+            UnsureError: It may be none.
+        """
+        step = UNDEFINED if length == UNDEFINED_LENGTH else value - self._position + length
+        is_last = step == UNDEFINED or self._base + self._position + step >= self.window.size
+        if tag >> 16 == GROUP_OF_DELIMITERS or (is_last and not is_known(tag)):
+            raise UnsureError
+        is_long = value != self._position + SHORTEST_ELEMENT_HEADER
+        if is_known(tag):
+            remember(self._encoding.ends, self._data[self._position : self._position + 8], LONG if is_long else step)
+        return is_last
 
     def _take_value(self, tag: int, value: int, length: int) -> None:
         """Take the value of a wanted element."""
@@ -264,110 +266,18 @@ class _Reading:
         if value == position + SHORTEST_ELEMENT_HEADER:
             remember(self._encoding.wanted, data[position:value], (tag, end - position))
 
-    def _pass_over(self, value: int, length: int) -> None:
+    def _pass_over(self, tag: int, value: int, length: int) -> None:
         """Move behind an element that is not wanted, or into it, where its length is undefined."""
         position = self._position
         head, is_long = self._data[position : position + 8], value != position + SHORTEST_ELEMENT_HEADER
-        if is_long or length != UNDEFINED_LENGTH:
+        if tag <= _LAST_WANTED and (is_long or length != UNDEFINED_LENGTH):
             remember(self._encoding.steps, head, LONG if is_long else SHORTEST_ELEMENT_HEADER + length)
-        if length == UNDEFINED_LENGTH:
+        if length != UNDEFINED_LENGTH:
+            self._position = value + length
+        elif self._holds_items(tag, position):
             self._position, self._levels = value, 1
         else:
-            self._position = value + length
-
-    def _turn_to_next(self) -> bool:
-        """Look at the part of the window in which the next element begins; False where the object ends instead."""
-        if self._position + SHORTEST_ELEMENT_HEADER <= len(self._data):
-            return True
-        offset = self._base + self._position
-        if offset == self.window.size:
-            return False
-        self._base, self._data, self._position = offset, self.window.contiguous(offset), 0
-        if len(self._data) < SHORTEST_ELEMENT_HEADER:
-            miss(self.window, offset + len(self._data), offset + SHORTEST_ELEMENT_HEADER)
-        return True
-
-    def _go_through_items(self) -> None:
-        """Move behind a value of undefined length: items, in them elements, in them values again, to any depth."""
-        while self._levels:
-            if self._trace is None:
-                self._pass_known_items()
-            if self._levels:
-                if not self._turn_to_next():
-                    raise UnsureError
-                self._levels += self._take_nested(self._levels)
-
-    def _pass_known_items(self) -> None:
-        """Go on while items and elements are known, at most to the value's end."""
-        levels = self._levels
-        encoding, data, position = self._encoding, self._data, self._position
-        known, long = (encoding.nested, encoding.items), encoding.long
-        ways_of, within, made, one_by_one = encoding.leaps_in_items.get, len(data), 0, 0
-        while levels:
-            head = data[position : position + 8]
-            if (ways := ways_of(head)) and (leap := find(ways, data, position)):
-                position += leap.size
-                made += 1
-                continue
-            step = known[levels % 2].get(head)
-            if step is None:
-                break
-            if step == LONG:
-                if position + 12 > within:
-                    break
-                (length,) = long(data, position + 8)
-                position += 12
-                step = UNDEFINED if length == UNDEFINED_LENGTH else length
-            else:
-                position += 8
-            one_by_one += 1
-            if step == UNDEFINED:
-                levels += 1
-            elif step == END:
-                levels -= 1
-            else:
-                position += step
-        self._position, self._levels = position, levels
-        self.leaps += made
-        self.one_by_one += one_by_one
-
-    def _take_nested(self, levels: int) -> int:
-        """Take what is next within a value of undefined length, and tell how many levels that opens."""
-        data, position = self._data, self._position
-        tag, value, length = self._element_at(data, position, delimiters_allowed=True)
-        is_in_item, is_long = levels % 2 == 0, value != position + 8
-        if tag == (END_OF_ITEM if is_in_item else END_OF_SEQUENCE):
-            step = END
-        elif is_in_item == (tag >> 16 == GROUP_OF_DELIMITERS) or not (is_in_item or tag == ITEM):
             raise UnsureError
-        else:
-            step = UNDEFINED if length == UNDEFINED_LENGTH else length
-        self.one_by_one += 1
-        if self._trace is not None:
-            self._trace.append(Head(self._base + position, data[position:value], levels, closes=step == END))
-        self._position = value + max(step, 0)
-        known = self._encoding.nested if is_in_item else self._encoding.items
-        remember(known, data[position : position + 8], LONG if is_long else step)
-        return _OPENS.get(step, 0)
-
-    def _element_at(self, data: bytes, position: int, *, delimiters_allowed: bool = False) -> tuple[int, int, int]:
-        """Give tag, offset of the value, and length of an element, of which ``data`` holds eight bytes or more."""
-        encoding = self._encoding
-        held = data[position : position + LONGEST_ELEMENT_HEADER]
-        group, element, vr, short, long = encoding.head(held.ljust(LONGEST_ELEMENT_HEADER, b"\0"), 0)
-        if group < FIRST_GROUP_OF_DATA_SET:
-            raise UnsureError
-        tag = group << 16 | element
-        if encoding.implicit or (delimiters_allowed and group == GROUP_OF_DELIMITERS):
-            return tag, position + 8, encoding.long(held, 4)[0]
-        if vr in LONG_VRS:
-            if len(held) < LONGEST_ELEMENT_HEADER:
-                start = self._base + position
-                miss(self.window, start + len(held), start + LONGEST_ELEMENT_HEADER)
-            return tag, position + 12, long
-        if not b"AA" <= vr <= b"ZZ":
-            raise UnsureError
-        return tag, position + 8, short
 
     def learn(self) -> None:
         """Learn leaps from the header that was collected, if it is to be learnt from."""
@@ -375,7 +285,8 @@ class _Reading:
         shape = (end - self._start, self.one_by_one)
         if not encoding.learning.is_due(shape, self.leaps):
             return
-        trace = _Reading(self.window, self.window.contiguous(0), self._start, encoding)._go_one_by_one()
+        again = _Reading(self.window, self.window.contiguous(0), self._start, encoding)
+        trace = again._go_one_by_one()
         is_new = [(encoding.leaps_in_items if level else encoding.leaps).learn(row) for level, row in rows(trace, end)]
         encoding.learning.spend(shape, len(trace), is_new=any(is_new))
 
@@ -389,12 +300,15 @@ class _Reading:
 
 @lru_cache(maxsize=512)
 def _header(tags: tuple[int, ...], values: tuple[bytes, ...]) -> Header | None:
-    """Make the header of these values; the instances of a series share one."""
+    """Make the header of these values, which the instances of a series share; None where it is unusual."""
     texts = {
         tag: (_known_texts if len(value) <= LONGEST_KEPT else texts_of)(value)
         for tag, value in zip(tags, values, strict=True)
     }
-    return None if has_damaged_uid(texts) else header_of(texts)
+    if len(texts) < len(tags) or find_damaged(texts) is not None:
+        return None
+    header = header_of(texts)
+    return header if header.series_instance_uid else None
 
 
 _known_texts = lru_cache(maxsize=4096)(texts_of)

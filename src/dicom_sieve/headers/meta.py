@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from dicom_sieve.criteria.attribute import FIRST_GROUP_OF_DATA_SET
-from dicom_sieve.headers.elements import LONG_VRS, LONGEST_ELEMENT_HEADER, SHORTEST_ELEMENT_HEADER, UNDEFINED_LENGTH
+from dicom_sieve.headers.elements import (
+    LONG_VRS,
+    LONGEST_ELEMENT_HEADER,
+    SHORTEST_ELEMENT_HEADER,
+    UNDEFINED_LENGTH,
+    is_vr,
+)
 from dicom_sieve.headers.encoding import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Encoding, UnsureError, remember
 from dicom_sieve.headers.window import MissingBytesError, Window
 
@@ -83,7 +89,7 @@ def check_start(encoding: Encoding, data: bytes, position: int) -> None:
         UnsureError: It is none, or not encoded as it should be.
     """
     group, _, vr, _, _ = encoding.head(data, position)
-    if group < FIRST_GROUP_OF_DATA_SET or encoding.implicit == (vr.isalpha() and vr.isupper()):
+    if group < FIRST_GROUP_OF_DATA_SET or encoding.implicit == is_vr(vr):
         raise UnsureError
     remember(encoding.starts, data[position : position + 8], True)
 
@@ -102,7 +108,7 @@ def _step_over(window: Window, data: bytes, position: int) -> int:
     group, element, vr, short, long = EXPLICIT.head(data, position)
     if group != 0x0002:
         return 0
-    if not b"AA" <= vr <= b"ZZ" or (vr in LONG_VRS and long == UNDEFINED_LENGTH):
+    if not is_vr(vr) or (vr in LONG_VRS and long == UNDEFINED_LENGTH):
         raise UnsureError
     if vr in LONG_VRS:
         if element == _TRANSFER_SYNTAX_UID:

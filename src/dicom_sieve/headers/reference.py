@@ -1,7 +1,7 @@
 """The meaning of bytes: a careful reader, in a window that knows what it does not hold.
 
-It understands an object as pydicom does, with two differences: a missing byte is `NeedMore`, where pydicom takes a cut
-file for a shorter one; and what ends in the middle of something is damaged.
+It understands an object as pydicom does, but for what docs/reading.md lists: so a missing byte is `NeedMore`, where
+pydicom takes a cut file for a shorter one, and what ends in the middle of something is damaged.
 """
 
 import re
@@ -15,17 +15,19 @@ from pydicom.uid import (
 )
 from pydicom.values import converters
 
-from dicom_sieve.criteria.attribute import FIRST_GROUP_BEHIND_HEADER
+from dicom_sieve.headers.data_set import RECOGNITION_CODE, Trail, pass_zeros, read_data_set
 from dicom_sieve.headers.deflated import inflate, inflated_window
-from dicom_sieve.headers.elements import Budget, DamagedError, TooLargeError, read_elements
-from dicom_sieve.headers.header import Defect, Instance, defective
+from dicom_sieve.headers.elements import Budget, DamagedError, TooLargeError, is_vr, read_elements
+from dicom_sieve.headers.header import Damage, Defect, Instance, defective
 from dicom_sieve.headers.texts import (
     LARGEST_HEADER,
+    SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
     UIDS,
     Texts,
-    has_damaged_uid,
+    find_damaged,
     header_of,
+    last_wanted_tag,
     texts_of,
     uid_of,
     wanted_tags,
@@ -33,6 +35,8 @@ from dicom_sieve.headers.texts import (
 from dicom_sieve.headers.window import MissingBytesError, NeedMore, Window
 
 TRANSFER_SYNTAX_UID = 0x00020010
+_PREAMBLE = 132
+"""In bytes, its prefix included."""
 _WELL_FORMED_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _FIRST_GROUPS = {group.to_bytes(2, order) for group in (0x0000, 0x0002, 0x0004, 0x0008) for order in ("little", "big")}
 _JPIP_REFERENCED_DEFLATE = "1.2.840.10008.1.2.4.95"
@@ -41,16 +45,67 @@ _DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, _JPIP_REFERENCED_DEFLATE,
 
 @dataclass(slots=True)
 class _Collected:
-    """What was read so far; filled in place, because it counts when reading ends in an error, too."""
+    """What was read so far; filled in place, because it counts when reading ends early, too.
+
+    Attributes:
+        budget: For all that is gone through.
+        is_part_10: Whether the object has file meta information where DICOM has it.
+        values: Of wanted elements, by tag.
+        repeated: Tags of wanted elements that came again with another value.
+        trail: Of the data set's elements.
+        damage: At which reading ended.
+        is_whole: Whether the data set was read to its end.
+    """
 
     budget: Budget
     is_part_10: bool = False
     values: dict[int, Texts] = field(default_factory=dict)
+    repeated: set[int] = field(default_factory=set)
+    trail: Trail = field(default_factory=Trail)
+    damage: Damage | None = None
+    is_whole: bool = False
 
     @property
     def is_dicom(self) -> bool:
-        """An object without the prefix DICM counts as DICOM when it holds a well-formed UID where DICOM has one."""
-        return self.is_part_10 or any(_WELL_FORMED_UID.fullmatch(uid_of(self.values, tag) or "") for tag in UIDS)
+        """Whether it has the prefix DICM, a well-formed UID where DICOM has one, or says that it is ACR-NEMA."""
+        if self.is_part_10 or "".join(self.values.get(RECOGNITION_CODE, ())).startswith("ACR-NEMA"):
+            return True
+        return any(_WELL_FORMED_UID.fullmatch(uid_of(self.values, tag) or "") for tag in UIDS)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the object can be placed: its series is known."""
+        return uid_of(self.values, SERIES_INSTANCE_UID) is not None
+
+    def take(self, tag: int, texts: Texts) -> None:
+        """Keep a value."""
+        if tag in wanted_tags() and self.values.get(tag, texts) != texts:
+            self.repeated.add(tag)
+        self.values[tag] = texts
+
+    def judge(self) -> Instance:
+        """Make the instance, of all that was read."""
+        if not self.is_dicom:
+            return defective(Defect.NOT_DICOM)
+        damage, unreadable = self.damage, [] if self.is_whole else [self.trail.unreadable_from]
+        lost = find_damaged(self.values)
+        if lost is not None:
+            damage, unreadable = Damage.CONTRADICTORY, [*unreadable, lost]
+        if self.repeated:
+            damage, unreadable = Damage.REPEATED, [*unreadable, *self.repeated]
+        kept = {tag: texts for tag, texts in self.values.items() if tag not in {lost, *self.repeated}}
+        return self._instance(kept, damage, min(unreadable, default=None))
+
+    def _instance(self, values: dict[int, Texts], damage: Damage | None, unreadable_from: int | None) -> Instance:
+        defect = None
+        if damage is not None:
+            defect = Defect.CORRUPT
+        elif unreadable_from is not None and not self.is_placed:
+            defect = Defect.TOO_LARGE
+        elif unreadable_from is not None and unreadable_from > last_wanted_tag():
+            unreadable_from = None  # nothing wanted has such a tag
+        header = header_of(values, defect=defect, damage=damage, unreadable_from=unreadable_from)
+        return Instance(header, uid_of(values, SOP_INSTANCE_UID))
 
 
 def read_header(window: Window, *, inflated_limit: int, elements_limit: int) -> Instance | NeedMore:
@@ -67,39 +122,79 @@ def read_header(window: Window, *, inflated_limit: int, elements_limit: int) -> 
     Source:
         DICOM PS3.10, section 7.1 (file meta information); PS3.5, chapter 7 (the data set) and section A.5 (deflated).
     """
-    window.seek(0)
     collected = _Collected(Budget(elements_limit))
-    defect: Defect | None = None
+    missing = _collect(window, collected, inflated_limit)
+    return collected.judge() if missing is None else NeedMore(missing)
+
+
+def read_bounded(window: Window, *, inflated_limit: int, elements_limit: int) -> Instance:
+    """Read the header of an object of which no more bytes will be read: the first missing one is a bound.
+
+    Args:
+        window: As for `read_header`.
+        inflated_limit: Likewise.
+        elements_limit: Likewise.
+    """
+    collected = _Collected(Budget(elements_limit))
+    _collect(window, collected, inflated_limit)
+    return collected.judge()
+
+
+def _collect(window: Window, collected: _Collected, inflated_limit: int) -> int | None:
+    """Read as far as can be, and give the first missing byte, if that is where it ends."""
+    window.seek(0)
     try:
         _read(window, collected, inflated_limit)
+        collected.is_whole = True
     except MissingBytesError as missing:
-        return NeedMore(missing.offset)
+        return missing.offset
     except TooLargeError:
-        defect = Defect.TOO_LARGE
-    except DamagedError:
-        defect = Defect.CORRUPT
-    if not collected.is_dicom:
-        return defective(Defect.NOT_DICOM)
-    if defect is not None:
-        return defective(defect)
-    return Instance(header_of(collected.values), uid_of(collected.values, SOP_INSTANCE_UID))
+        pass
+    except DamagedError as error:
+        collected.damage = error.damage
+    return None
 
 
 def _read(window: Window, collected: _Collected, inflated_limit: int) -> None:
-    collected.is_part_10 = window.read(132)[128:] == b"DICM"
-    if not collected.is_part_10:
-        window.seek(0)
-        if window.read(2) not in _FIRST_GROUPS:
-            raise DamagedError
-        window.seek(0)
+    if not _find_beginning(window, collected):
+        # What begins here is a data set, of which these may be the first elements (pydicom reads it so, too).
+        implicit, little_endian = _encoding(window, None)
+        _read_data_set(window, collected, implicit=implicit, little_endian=little_endian)
+        return
     transfer_syntax = _read_transfer_syntax(window, collected.budget)
     if transfer_syntax in _DEFLATED:
         _read_deflated(window, collected, inflated_limit)
         return
     for _ in read_elements(window, (), collected.budget, is_behind=lambda tag: tag >> 16 != 0x0000, implicit=True):
         pass  # a command set (PS3.7 6.3) tells nothing of the data set
+    pass_zeros(window)
     implicit, little_endian = _encoding(window, transfer_syntax)
     _read_data_set(window, collected, implicit=implicit, little_endian=little_endian)
+
+
+def _find_beginning(window: Window, collected: _Collected) -> bool:
+    """Move to what follows the preamble, if there is one; False where its prefix is missing, but all else is there.
+
+    Raises:
+        DamagedError: The object does not begin as DICOM does.
+        MissingBytesError: From the window.
+    """
+    start = window.read(_PREAMBLE)
+    collected.is_part_10 = start[128:] == b"DICM"
+    if collected.is_part_10:
+        return True
+    window.seek(0)
+    if start[:2] not in _FIRST_GROUPS:
+        raise DamagedError(Damage.CONTRADICTORY)
+    if start[:8].strip(b"\0"):
+        return True
+    window.seek(128)
+    first = window.read(6)
+    window.seek(128)
+    collected.is_part_10 = not start[:128].strip(b"\0") and first[:2] == b"\2\0" and is_vr(first[4:])
+    if not collected.is_part_10:
+        raise DamagedError(Damage.CONTRADICTORY)
+    return False
 
 
 def _read_transfer_syntax(window: Window, budget: Budget) -> str | None:
@@ -120,28 +215,26 @@ def _read_deflated(window: Window, collected: _Collected, limit: int) -> None:
             raise TooLargeError from None
         end = start + len(compressed)
         if inflated.is_damaged or end >= window.size:
-            raise DamagedError from None  # the deflated stream is broken, or cut short
+            # the deflated stream is broken, or cut short
+            raise DamagedError(Damage.CONTRADICTORY if inflated.is_damaged else Damage.CUT) from None
         raise MissingBytesError(end) from None
 
 
 def _read_data_set(window: Window, collected: _Collected, *, implicit: bool, little_endian: bool) -> None:
-    elements = read_elements(
+    elements = read_data_set(
         window,
-        wanted_tags(),
         collected.budget,
-        is_behind=_is_behind_header,
+        collected.trail,
+        lambda: collected.is_placed,
         implicit=implicit,
         little_endian=little_endian,
     )
     room = LARGEST_HEADER
     for tag, value in elements:
-        room -= len(value or b"")
+        room -= len(value or b"") if tag != RECOGNITION_CODE else 0
         if room < 0:
             raise TooLargeError
-        collected.values[tag] = texts_of(value)
-    # Of an element that is repeated the last counts.
-    if has_damaged_uid(collected.values):
-        raise DamagedError
+        collected.take(tag, texts_of(value))
 
 
 def _encoding(window: Window, transfer_syntax: str | None) -> tuple[bool, bool]:
@@ -155,7 +248,3 @@ def _encoding(window: Window, transfer_syntax: str | None) -> tuple[bool, bool]:
         return True, True
     # 0004 to 0008 written big-endian reads as 0400 and more in little-endian.
     return False, int.from_bytes(peeked[:2], "little") < 0x0400
-
-
-def _is_behind_header(tag: int) -> bool:
-    return tag >> 16 >= FIRST_GROUP_BEHIND_HEADER

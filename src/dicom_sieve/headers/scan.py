@@ -2,7 +2,7 @@
 
 from dicom_sieve.headers.fast import read_quickly
 from dicom_sieve.headers.header import Defect, Instance, defective
-from dicom_sieve.headers.reference import read_header
+from dicom_sieve.headers.reference import read_bounded, read_header
 from dicom_sieve.headers.window import NeedMore, Window
 
 MOST_ELEMENTS = 50_000
@@ -26,3 +26,14 @@ def scan(window: Window, *, inflated_limit: int, elements_limit: int = MOST_ELEM
     return read_quickly(window, inflated_limit=inflated_limit) or read_header(
         window, inflated_limit=inflated_limit, elements_limit=elements_limit
     )
+
+
+def scan_bounded(window: Window, *, inflated_limit: int, elements_limit: int = MOST_ELEMENTS) -> Instance:
+    """Read the header of an object of which no more bytes will be read: the first missing one is a bound.
+
+    Args:
+        window: The read parts of the object, which has at least one byte.
+        inflated_limit: How many bytes a deflated data set may be inflated to.
+        elements_limit: How many elements the object may have, those in items included.
+    """
+    return read_bounded(window, inflated_limit=inflated_limit, elements_limit=elements_limit)

@@ -5,16 +5,18 @@ from functools import cache
 
 from dicom_sieve.criteria.attribute import header_tags
 from dicom_sieve.criteria.values import PADDING
-from dicom_sieve.headers.header import Defect, Header
+from dicom_sieve.headers.header import Damage, Defect, Header
 
 NOT_TEXT = "\ufffd"
 """Stands for what no database can hold (a NUL inside a value) and for a value that is no text (a sequence)."""
 
+SPECIFIC_CHARACTER_SET = 0x00080005
 SOP_CLASS_UID = 0x00080016
 SOP_INSTANCE_UID = 0x00080018
 STUDY_INSTANCE_UID = 0x0020000D
 SERIES_INSTANCE_UID = 0x0020000E
 UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+_CAN_BE_DAMAGED = UIDS | {SPECIFIC_CHARACTER_SET}
 PATIENT_ID = 0x00100020
 ISSUER_OF_PATIENT_ID = 0x00100021
 PATIENT = frozenset({PATIENT_ID, ISSUER_OF_PATIENT_ID})
@@ -33,6 +35,12 @@ Texts = tuple[str, ...]
 def wanted_tags() -> frozenset[int]:
     """Give the tags of all elements that a header is made of."""
     return header_tags() | IDENTITIES
+
+
+@cache
+def last_wanted_tag() -> int:
+    """Give the highest of them: where elements ascend nothing wanted is behind it."""
+    return max(wanted_tags())
 
 
 @cache
@@ -60,24 +68,37 @@ def patient_of(values: Mapping[int, Texts]) -> tuple[str, str] | None:
     return (patient, issuer) if patient and patient != NOT_TEXT else None
 
 
-def is_damaged_uid(tag: int, texts: Texts) -> bool:
-    """Tell whether an element should hold a UID and holds none that a ledger could."""
+def is_damaged(tag: int, texts: Texts) -> bool:
+    """Tell whether an element cannot be what it should: a UID that a ledger can hold, or names of character sets.
+
+    A NUL inside one of these, or a sequence in their place, keeps pydicom from opening the object.
+    """
+    if tag == SPECIFIC_CHARACTER_SET:
+        return any(NOT_TEXT in text for text in texts)
     return tag in UIDS and (texts == (NOT_TEXT,) or len("\\".join(texts)) > LONGEST_UID)
 
 
-def has_damaged_uid(values: Mapping[int, Texts]) -> bool:
-    """Tell whether any of the elements should hold a UID and holds none that a ledger could."""
-    return any(is_damaged_uid(tag, values[tag]) for tag in UIDS & values.keys())
+def find_damaged(values: Mapping[int, Texts]) -> int | None:
+    """Give the lowest tag of an element that cannot be what it should; None where there is none."""
+    return min((tag for tag in _CAN_BE_DAMAGED & values.keys() if is_damaged(tag, values[tag])), default=None)
 
 
-def header_of(values: Mapping[int, Texts]) -> Header:
-    """Make the header of what was read, by tag."""
+def header_of(
+    values: Mapping[int, Texts],
+    *,
+    defect: Defect | None = None,
+    damage: Damage | None = None,
+    unreadable_from: int | None = None,
+) -> Header:
+    """Make the header of what was read, by tag, and of what is known of the rest."""
     series, names = uid_of(values, SERIES_INSTANCE_UID), _names()
     return Header(
         study_instance_uid=uid_of(values, STUDY_INSTANCE_UID),
         series_instance_uid=series,
         sop_class_uid=uid_of(values, SOP_CLASS_UID),
         attributes={names[tag]: texts for tag, texts in sorted(values.items()) if tag in names},
-        defect=None if series else Defect.NO_SERIES,
+        defect=defect or (None if series else Defect.NO_SERIES),
         patient=patient_of(values),
+        damage=damage,
+        unreadable_from=None if unreadable_from is None else f"{unreadable_from:08X}",
     )

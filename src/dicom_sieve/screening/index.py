@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field, fields
 from typing import Self
 
-from dicom_sieve.headers import MOST_ELEMENTS, Defect, Instance, NeedMore, Window, defective, scan
+from dicom_sieve.headers import MOST_ELEMENTS, Defect, Instance, NeedMore, Window, defective, scan, scan_bounded
 from dicom_sieve.ledger.indexing import IndexedObject, UnreadObject
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.screening.event_loop import run_beside_others
@@ -153,14 +153,17 @@ async def _read_as_it_is_now(
 
 
 async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter) -> Instance:
-    """Read on until the header is whole, each time from the first byte that is missing, twice as much."""
+    """Read on until the header is whole, each time from the first byte that is missing, twice as much.
+
+    Where that would be too much, what was read before is what is known of the object.
+    """
     window = Window(info.size)
     length = limits.first_read_bytes
     answer = _scan(window, limits) if not info.size else NeedMore(0)
     while isinstance(answer, NeedMore):
         room = limits.header_limit_bytes - window.held
         if room <= 0:
-            return defective(Defect.TOO_LARGE)
+            return _scan_bounded(window, limits)
         end = min(answer.offset + min(length, room), info.size)
         data = await store.read(info, start=answer.offset, end=end)
         meter.reads += 1
@@ -173,3 +176,7 @@ async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter) -
 
 def _scan(window: Window, limits: Limits) -> Instance | NeedMore:
     return scan(window, inflated_limit=limits.inflated_limit_bytes, elements_limit=limits.elements_limit)
+
+
+def _scan_bounded(window: Window, limits: Limits) -> Instance:
+    return scan_bounded(window, inflated_limit=limits.inflated_limit_bytes, elements_limit=limits.elements_limit)
