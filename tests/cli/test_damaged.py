@@ -43,7 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home(tmp_path_factory.mktemp("home"))
 
 
-DAMAGED_AT = "The object is DICOM, but damaged at"
+DAMAGED_AT = "The object is DICOM, but damaged at or behind"
 
 
 class TestTrace:
@@ -68,7 +68,7 @@ class TestTrace:
             (
                 "up to a bound",
                 [
-                    "read       up to before (0009,0000), where a bound ended it",
+                    "read       as far as (0009,0000), where a bound ended it",
                     "  PatientAge (0010,1010) is younger than 065Y: UNREACHED, value not reached",
                 ],
             ),

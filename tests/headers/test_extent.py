@@ -12,6 +12,7 @@ ASKED = compile_criteria(
     ]
 )
 CT = {"00080060": ("CT",), "00101010": ("045Y",)}
+MODALITY = "(0008,0060)"
 DAMAGED = "The object is DICOM, but damaged"
 SECRET = b"of one ledger"
 DIGEST = "8a29ba0a017a823e6e86e0ebb59d000cbb83a9ed4c6cd3809507f88103cc3038"
@@ -22,24 +23,24 @@ class TestTheReason:
     @pytest.mark.parametrize(
         ("damage", "unreadable_from", "attributes", "said"),
         [
-            (Damage.CUT, "00280010", CT, " at (0028,0010) (cut short); all that was asked lies before it"),
+            (Damage.CUT, "00280010", CT, " at or behind (0028,0010) (cut short); all that was asked lies before it"),
             (
                 Damage.CONTRADICTORY,
                 "00280010",
                 CT,
-                " at (0028,0010) (its bytes contradict themselves); all that was asked lies before it",
+                " at or behind (0028,0010) (its bytes contradict themselves); all that was asked lies before it",
             ),
             (
                 Damage.CUT,
                 "00100020",
                 {"00080060": ("CT",)},
-                " at (0010,0020) (cut short); PatientAge (0010,1010) may lie behind it",
+                " at or behind (0010,0020) (cut short); PatientAge (0010,1010) may lie behind it",
             ),
             (
                 Damage.CUT,
                 "00080060",
                 {},
-                " at (0008,0060) (cut short); Modality (0008,0060) and PatientAge (0010,1010) may lie behind it",
+                f" at or behind {MODALITY} (cut short); Modality {MODALITY} and PatientAge (0010,1010) may lie behind it",
             ),
             (
                 Damage.REPEATED,
@@ -47,7 +48,7 @@ class TestTheReason:
                 CT,
                 " at (0008,0060) (there twice, with different values); Modality (0008,0060) may lie behind it",
             ),
-            (Damage.CUT, "00110000", {}, " at (0011,0000) (cut short); all that was asked lies before it"),
+            (Damage.CUT, "00110000", {}, " at or behind (0011,0000) (cut short); all that was asked lies before it"),
             (Damage.CUT, "00000000", CT, " (cut short); all that was asked lies before it"),
             (Damage.CUT, None, {}, " (cut short); all that was asked lies before it"),
         ],
@@ -59,7 +60,8 @@ class TestTheReason:
 
     def test_says_nothing_of_criteria_where_there_are_none(self) -> None:
         assert (
-            Extent(Defect.CORRUPT, Damage.CUT, "00280010").describe((), {}) == f"{DAMAGED} at (0028,0010) (cut short)"
+            Extent(Defect.CORRUPT, Damage.CUT, "00280010").describe((), {})
+            == f"{DAMAGED} at or behind (0028,0010) (cut short)"
         )
 
     @pytest.mark.parametrize("defect", Defect)

@@ -35,9 +35,7 @@ def show_trace(one: TracedObject) -> None:
     if one.defect:
         text.show_lines(f"defect     {one.defect}: {extent.describe((), {})}")
     elif extent.unreadable_from:
-        text.show_lines(
-            f"read       up to before {format_tag(int(extent.unreadable_from, 16))}, where a bound ended it"
-        )
+        text.show_lines(f"read       as far as {format_tag(int(extent.unreadable_from, 16))}, where a bound ended it")
     for judged in one.decisions:
         text.show_lines(
             "", f"run {judged.run_id} of {text.moment(judged.started_at)}: {judged.verdict or 'not judged'}"

@@ -69,7 +69,8 @@ class Extent:
         if self.damage is None:
             return "" if self.defect is None else self.defect.describe()
         is_placed = self.unreadable_from not in (None, _FROM_THE_START)
-        where = f" at {format_tag(int(self.unreadable_from or '', 16))}" if is_placed else ""
+        at = "at" if self.damage is Damage.REPEATED else "at or behind"
+        where = f" {at} {format_tag(int(self.unreadable_from or '', 16))}" if is_placed else ""
         damaged = f"The object is DICOM, but damaged{where} ({self.damage.describe()})"
         if not criteria:
             return damaged
