@@ -12,7 +12,7 @@ ASKED = compile_criteria(
     ]
 )
 CT = {"00080060": ("CT",), "00101010": ("045Y",)}
-MODALITY = "(0008,0060)"
+TAG = "(0008,0060)"
 DAMAGED = "The object is DICOM, but damaged"
 SECRET = b"of one ledger"
 DIGEST = "8a29ba0a017a823e6e86e0ebb59d000cbb83a9ed4c6cd3809507f88103cc3038"
@@ -40,7 +40,7 @@ class TestTheReason:
                 Damage.CUT,
                 "00080060",
                 {},
-                f" at or behind {MODALITY} (cut short); Modality {MODALITY} and PatientAge (0010,1010) may lie behind it",
+                f" at or behind {TAG} (cut short); Modality {TAG} and PatientAge (0010,1010) may lie behind it",
             ),
             (
                 Damage.REPEATED,
