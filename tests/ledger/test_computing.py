@@ -173,8 +173,8 @@ class TestFailures:
                     raise KeyboardInterrupt
 
         [(_, uid, state, failure)] = rows(screened)
-        assert (uid, state, failure.partition(":")[0]) == ("1.2.1", "FAILED", "KeyboardInterrupt at test_computing.py")
-        assert sql(screened, "SELECT state FROM computation") == [("FAILED",)]
+        assert (uid, state, failure.partition(";")[0]) == ("1.2.1", "FAILED", "it was interrupted (SIGINT, Ctrl-C)")
+        assert sql(screened, "SELECT state FROM computation") == [("CANCELLED",)]
 
     def test_are_tried_again_next_time(self, screened: Ledger, store: SimulatedStore) -> None:
         for number in range(2):

@@ -407,7 +407,8 @@ class TestTheCommand:
         ended = subprocess.run(limited, env=environment_of(tmp_path), capture_output=True, text=True, check=False)
 
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert f"this process may not open more files: raise its limit (ulimit -n), or {LESS}, {AGAIN}" in ended.stderr
+        assert "open more files" in ended.stderr
+        assert "unexpected" not in ended.stderr
 
     def test_that_is_interrupted_leaves_with_130_and_a_cancelled_run(self, images: Path, tmp_path: Path) -> None:
         for number in range(4_000):
