@@ -57,7 +57,7 @@ class Damage(StrEnum):
 _DAMAGE_CLAUSES = {
     Damage.CUT: "cut short",
     Damage.CONTRADICTORY: "its bytes contradict themselves",
-    Damage.REPEATED: "the attribute is there twice, with different values",
+    Damage.REPEATED: "there twice, with different values",
 }
 
 
