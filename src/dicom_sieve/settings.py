@@ -72,12 +72,16 @@ class Settings(BaseSettings):
     ] = 8 * KIB
     header_limit_bytes: Annotated[
         int,
-        Field(ge=64 * KIB, le=1024 * MIB, description="Bytes read of one object at most; more is TOO_LARGE."),
+        Field(
+            ge=64 * KIB, le=1024 * MIB, description="Bytes read of one object at most; what lies behind is not known."
+        ),
     ] = 16 * MIB
     inflated_limit_bytes: Annotated[
         int,
         Field(
-            ge=64 * KIB, le=1024 * MIB, description="Bytes that a deflated header may inflate to; more is TOO_LARGE."
+            ge=64 * KIB,
+            le=1024 * MIB,
+            description="Bytes that a deflated header may inflate to; what lies behind is not known.",
         ),
     ] = 16 * MIB
     elements_limit: Annotated[
@@ -85,7 +89,8 @@ class Settings(BaseSettings):
         Field(
             ge=1_000,
             le=10_000_000,
-            description="Elements that an unusual object may have, those in items included; more is TOO_LARGE.",
+            description="Elements that an unusual object may have, those in items included; what lies behind is not "
+            "known.",
         ),
     ] = 50_000
 

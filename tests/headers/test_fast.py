@@ -156,7 +156,7 @@ class TestDeflated:
     """What is deflated is read quickly where it is short."""
 
     def test_objects_are_read_quickly(self) -> None:
-        data = deflated(element(MODALITY, "CS", b"CT") + series() + element(0x7FE00010, "OW", bytes(50_000)))
+        data = deflated(element(MODALITY, "CS", b"CT") + series() + element(0x7FE00010, "OW", bytes(500_000)))
         quick = read_quickly(window_of(data))
         assert isinstance(quick, Instance)
         assert quick == careful(data)

@@ -42,7 +42,9 @@ LONGEST_KEPT = 64
 """In bytes of a value, whose texts are kept: headers that differ still have most of their values in common."""
 MOST_VALUES = 2_000
 """Of one header: only where elements are repeated are there more."""
-INFLATED_FIRST = 64 * 1024
+LONGEST_IN_ROW = 1024
+"""In bytes, of a value behind all that are wanted."""
+INFLATED_FIRST = 1024 * 1024
 """In bytes: what is inflated to more is left to the careful reader."""
 
 _NOT_KNOWN = (0, 0)
@@ -79,7 +81,13 @@ def read_quickly(window: Window, *, inflated_limit: int) -> Instance | NeedMore 
         return None
     uid = written.decode("latin-1").rstrip(PADDING)
     header = reading.header(LARGEST_HEADER - len(written))
-    if header is None or len(uid) > LONGEST_UID or "\\" in uid or "\0" in uid:
+    if (
+        header is None
+        or (header.defect is not None and not reading.is_whole())
+        or len(uid) > LONGEST_UID
+        or "\\" in uid
+        or "\0" in uid
+    ):
         return None
     return Instance(header, uid or None)
 
@@ -151,6 +159,13 @@ class _Reading(Walk):
             return None
         make = _header if size <= LARGEST_SHARED else _header.__wrapped__
         return make(tuple(self._tags), tuple(self._values))
+
+    def is_whole(self) -> bool:
+        """Tell whether the object ends with what was gone through, or with an element of known length behind it."""
+        if self._base + self._position >= self.window.size:
+            return True
+        _, _, length = self._element_at(self._data, self._position)
+        return length != UNDEFINED_LENGTH
 
     def collect(self) -> None:
         """Go through the elements: those that are known in one look-up each, or all together.
@@ -231,7 +246,9 @@ class _Reading(Walk):
         self.one_by_one += 1
         if self._trace is not None:
             head = self._data[self._position : value]
-            self._trace.append(Head(self._base + self._position, head, tag=tag if is_wanted else 0))
+            # What is long and behind all that are wanted is no part of a row: its end may not be held.
+            is_apart = tag > _LAST_WANTED and length > LONGEST_IN_ROW
+            self._trace.append(Head(self._base + self._position, head, tag=tag if is_wanted else 0, closes=is_apart))
         if is_wanted:
             self._take_value(tag, value, length)
         else:
@@ -307,8 +324,7 @@ def _header(tags: tuple[int, ...], values: tuple[bytes, ...]) -> Header | None:
     }
     if len(texts) < len(tags) or find_damaged(texts) is not None:
         return None
-    header = header_of(texts)
-    return header if header.series_instance_uid else None
+    return header_of(texts)
 
 
 _known_texts = lru_cache(maxsize=4096)(texts_of)

@@ -41,7 +41,7 @@ class Head(NamedTuple):
         head: 8 bytes, or 12 with its length.
         level: 0 in the data set; within a value of undefined length, and within each item in one, one more.
         tag: Where its value is wanted; else 0.
-        closes: Whether it ends the level that it is on.
+        closes: Whether it ends the level that it is on, or else the row.
     """
 
     position: int
