@@ -22,6 +22,7 @@ from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
 from dicom_sieve.ledger.tables import header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
 
+HEADER_COLUMNS = [column.name for column in header.columns if column.name not in ("damage", "unreadable_from")]
 PLACE = Location("https://simulated", "made")
 LISTED = Location("https://simulated", "listed")
 CLOCK = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -130,7 +131,7 @@ def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True)
         indexes = sorted(object_.indexes, key=str) + sorted(header.indexes, key=str)
         for index in indexes:
             index.drop(connection)
-        bulk.append(connection, header, header.columns.keys(), map(_header_row, make_headers(headers)))
+        bulk.append(connection, header, HEADER_COLUMNS, map(_header_row, make_headers(headers)))
         as_moment = bulk.stored(connection, object_.c.last_modified)
         modified = as_moment(CLOCK)
         columns = [column.name for column in object_.columns if column.name not in {"id", "removed_in"}]

@@ -131,9 +131,10 @@ class TestVerifyAgainstAManifest:
         done = command("verify", "--manifest", str(copy))
 
         assert done.returncode == 1
-        assert done.stdout.splitlines()[:2] == [
+        assert done.stdout.splitlines()[:3] == [
             "the seal of the run before it in the ledger: not what was published",
             "its decisions in the ledger: not what was published",
+            "the manifest is of another ledger, or this one was made anew",
         ]
 
     def test_finds_a_manifest_that_was_edited(self, home: Path, command: Command) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.audit.entries import read_chain
 from dicom_sieve.ledger.audit.seals import anchor
 from dicom_sieve.publishing.manifest import FORMAT, digest_manifest
 
@@ -44,4 +45,15 @@ def compare_manifest(content: Mapping[str, Any], ledger: Ledger) -> list[str]:
     for name, what in (("previous_seal", "the seal of the run before it"), ("decisions", "its decisions")):
         if name in published and anchor(ledger.engine, row.number)[name] != published[name]:
             differences.append(f"{what} in the ledger: not what was published")
+    if "entry" in published:
+        differences += _compare_chain(published, ledger)
     return differences
+
+
+def _compare_chain(published: Mapping[str, Any], ledger: Ledger) -> list[str]:
+    ledger_id, entries = read_chain(ledger.engine)
+    if published.get("id") != ledger_id:
+        return ["the manifest is of another ledger, or this one was made anew"]
+    if published["entry"] not in [[entry.id, entry.seal] for entry in entries]:
+        return ["the chain of seals in the ledger: not what was published"]
+    return []

@@ -16,6 +16,7 @@ from dicom_sieve import private
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
+from dicom_sieve.ledger.audit.entries import chain_end
 from dicom_sieve.ledger.audit.seals import anchor
 from dicom_sieve.ledger.rows import to_batches
 from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy, series_to_publish
@@ -112,7 +113,8 @@ def publish(
             parts.append(part)
         if copies_of is not None:
             counts = {**counts, "copies": dict(sorted(copies.items()))}
-        content = describe_run(recorded, parts, counts, anchor(ledger.engine, recorded.row.number))
+        anchored = {**anchor(ledger.engine, recorded.row.number), **chain_end(ledger.engine)}
+        content = describe_run(recorded, parts, counts, anchored)
         written = write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", MANIFEST, directory)
         make_sure()
         output.write_once(manifest_key, written.file)

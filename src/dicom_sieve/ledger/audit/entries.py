@@ -114,6 +114,13 @@ def read_chain(engine: sa.Engine) -> tuple[str, list[Entry]]:
         return ledger_id(connection), list(read_entries(connection))
 
 
+def chain_end(engine: sa.Engine) -> dict[str, Any]:
+    """Give what a manifest says of the chain: the ledger's ``id``, and number and seal of the last ``entry``."""
+    with engine.connect() as connection:
+        last = last_entry(connection)
+        return {"id": ledger_id(connection), "entry": [last.id, last.seal] if last else None}
+
+
 def ledger_id(connection: sa.Connection) -> str:
     """Give the ledger's own id, which it made at random for itself; empty where it has none."""
     row = connection.execute(sa.select(seal_entry).where(seal_entry.c.id == 1)).first()
