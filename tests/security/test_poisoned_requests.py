@@ -244,11 +244,10 @@ def post_raw(up: Up, body: Any, deployment: str | None = None) -> Any:
 
 def cancel_waiting(up: Up) -> None:
     """Cancel all runs that wait, as an operator does."""
-    waiting = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "PENDING"]}}}, "limit": 200}
-    while runs := up.api.post("/flow_runs/filter", json=waiting).raise_for_status().json():
-        for run in runs:
-            state = {"state": {"type": "CANCELLED"}, "force": True}
-            up.api.post(f"/flow_runs/{run['id']}/set_state", json=state).raise_for_status()
+    waiting = {"state": {"type": {"any_": ["SCHEDULED", "PENDING"]}}}
+    asked = {"flow_runs": waiting, "state": {"type": "CANCELLED"}, "force": True}
+    while up.api.post("/flow_runs/bulk_set_state", json=asked).raise_for_status().json()["results"]:
+        pass
 
 
 def stored_secrets(up: Up) -> list[str]:

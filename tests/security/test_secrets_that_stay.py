@@ -105,7 +105,8 @@ class TestASchedule:
             assert message.startswith(
                 "a schedule with credentials as a text is refused: it would keep them in Prefect's"
             )
-            assert SECRET not in str([server.flow_run(run)["parameters"] for run in (first, *ahead)])
+            # Prefect deletes runs made ahead when their schedule is changed; those that it leaves hold no secret.
+            assert SECRET not in str([server.flow_run_or_none(run) for run in (first, *ahead)])
             [kept] = server.api.get(path).json()
             assert kept["parameters"]["input_s3_parameters"]["credentials"] == "***"
             assert SECRET not in (tmp_path / "serve.log").read_text()
