@@ -8,11 +8,15 @@ from contextlib import contextmanager
 
 import pydicom
 from pydicom.dataelem import RawDataElement
+from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from dicom_sieve.headers import Instance
 from tests.headers.grammar import UIDS, WANTED
 
+EXPECTED = {0x00080016, 0x00080018, 0x00080020, 0x00080060, 0x0020000D, 0x0020000E}
+LAST_TAG = 0x50FE1001
+"""As docs/reading.md has both."""
 Read = dict[str, tuple[str, ...]]
 
 
@@ -25,6 +29,36 @@ def read_by_pydicom(
             dataset = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=stop_before_pixels)
         except Exception:
             return None
+    return _wanted_of(dataset, tags)
+
+
+def read_as_documented(data: bytes, *, is_deflated: bool = False) -> Read | None:
+    """Read as docs/reading.md says; None where pydicom opens no such object.
+
+    Reading ends at an element behind the last tag that can be asked for, once all came that is expected.
+
+    Args:
+        data: The object.
+        is_deflated: Such a one is read to its end.
+    """
+    if is_deflated:
+        return read_by_pydicom(data)
+    seen: set[int] = set()
+
+    def is_end(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        ends = tag > LAST_TAG and tag >> 16 != 0xFFFE and seen >= EXPECTED  # left-over delimiters end nothing
+        seen.add(int(tag))
+        return ends
+
+    with _in_silence():
+        try:
+            dataset = read_partial(io.BytesIO(data), is_end, force=True)
+        except Exception:
+            return None
+    return _wanted_of(dataset, (*WANTED, *UIDS))
+
+
+def _wanted_of(dataset: pydicom.Dataset, tags: Collection[int]) -> Read:
     return {f"{tag:08X}": _texts(dataset._dict[BaseTag(tag)]) for tag in tags if BaseTag(tag) in dataset._dict}
 
 

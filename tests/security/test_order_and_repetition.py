@@ -57,6 +57,15 @@ class TestOrder:
 
         assert (header.defect, header.attributes) == (None, {"00080060": ("CT",)})
 
+    def test_behind_pixels_nothing_is_looked_for_where_all_that_is_expected_came_before(self) -> None:
+        usual = make_instance(Modality="CT", StudyDate="20230314", pixel_bytes=100_000)
+        start = scan_whole(usual)
+
+        behind = usual + element(0xFFFCFFFC, "OB", bytes(126)) + element(0x00101010, "AS", b"045Y")
+
+        assert scan_whole(behind) == start
+        assert scan_part(behind, len(usual) - 100_000) == start
+
     def test_pixels_are_not_read_for_it(self) -> None:
         data = meta() + CT + series() + element(PIXEL_DATA, "OW", bytes(100_000)) + DATE
         held = len(data) - 100_000 - len(DATE)

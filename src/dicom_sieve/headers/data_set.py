@@ -1,8 +1,8 @@
 """The data set: its elements in the order in which they stand, to the last one that can be asked for, and on.
 
 Elements shall ascend (PS3.5 7.1), and nearly always do: then nothing wanted stands behind the last tag that can be
-asked for. Whether they do is looked at as far as it takes no reading: from there on elements are passed over by their
-lengths, to the object's end (ADR 19).
+asked for. Where what every object has to have did not come by then, they do not: from there on elements are passed over
+by their lengths, to the object's end (ADR 19).
 """
 
 import io
@@ -90,20 +90,23 @@ def read_data_set(
     budget: Budget,
     trail: Trail,
     is_placed: Callable[[], bool],
+    is_complete: Callable[[], bool],
     *,
     implicit: bool,
     little_endian: bool = True,
 ) -> Iterator[tuple[int, bytes | None]]:
     """Give the wanted elements of a data set.
 
-    Behind the last tag that can be asked for, elements of known length are passed over, unread. At one of undefined
-    length reading ends: what follows it could be found only by reading its value.
+    It ends behind the last tag that can be asked for, where what is expected has come. Else elements of known length
+    are passed over, unread. At one of undefined length reading ends: what follows it could be found only by reading its
+    value.
 
     Args:
         window: The object, placed at the first element.
         budget: Spent on every element, those in items included.
         trail: Is kept as reading goes.
         is_placed: Tells whether what the header needs at least was given; until it is, reading does not end.
+        is_complete: Tells whether all that is expected was given: then elements stand where they should.
         implicit: Whether VRs should be implicit; the first element shows whether they are.
         little_endian: The order of bytes.
 
@@ -129,7 +132,7 @@ def read_data_set(
             continue
         trail.come_to(tag)
         is_last = tag > last_wanted and is_known(tag)
-        if is_last and length == UNDEFINED_LENGTH and is_placed():
+        if is_last and (is_complete() or (length == UNDEFINED_LENGTH and is_placed())):
             return
         is_wanted = tag in wanted
         if is_wanted or length == UNDEFINED_LENGTH:

@@ -25,6 +25,7 @@ from dicom_sieve.headers.items import Walk
 from dicom_sieve.headers.leaps import SHORTEST_LEAP, Head, find, rows
 from dicom_sieve.headers.meta import check_start, miss, read_meta
 from dicom_sieve.headers.texts import (
+    EXPECTED,
     LARGEST_HEADER,
     LONGEST_UID,
     SOP_INSTANCE_UID,
@@ -117,7 +118,7 @@ def _begin_inflated(compressed: bytes, limit: int) -> "_Reading":
     if len(data) < LONGEST_ELEMENT_HEADER:
         raise UnsureError
     check_start(EXPLICIT, data, 0)
-    return _Reading(window, data, 0, EXPLICIT)
+    return _Reading(window, data, 0, EXPLICIT, to_the_end=True)
 
 
 class _Reading(Walk):
@@ -128,13 +129,18 @@ class _Reading(Walk):
         data: What the window holds from its start on.
         start: Where the first element begins.
         encoding: Of the data set.
+        to_the_end: Whether it is gone through to its end, also where all came that is expected.
     """
 
-    __slots__ = ("_start", "_tags", "_values")
+    __slots__ = ("_start", "_tags", "_to_the_end", "_values")
 
-    def __init__(self, window: Window, data: bytes, start: int, encoding: Encoding) -> None:
-        super().__init__(window, data, start, encoding)
-        self._start = start
+    def __init__(
+        self, window: Window, data: bytes, start: int, encoding: Encoding, *, to_the_end: bool = False
+    ) -> None:
+        self.leaps = self.one_by_one = self._base = self._levels = 0
+        self.window, self._data, self._encoding, self._trace = window, data, encoding, None
+        self._start = self._position = start
+        self._to_the_end = to_the_end
         self._tags: list[int] = []
         self._values: list[bytes] = []
 
@@ -219,13 +225,18 @@ class _Reading(Walk):
         self._position = position
         self.leaps += made
         self.one_by_one += one_by_one
-        return self._pass_last(head)
-
-    def _pass_last(self, head: bytes) -> bool:
-        """Tell whether nothing is looked for behind what is next; go on where it is known to have something behind."""
-        position, step = self._position, self._encoding.ends.get(head)
-        if step is None or position + LONGEST_ELEMENT_HEADER > len(self._data):
+        step = encoding.ends.get(head)
+        if step is None or position + LONGEST_ELEMENT_HEADER > within:
             return False
+        return (not self._to_the_end and EXPECTED.issubset(tags)) or self._pass_last(step)
+
+    def _pass_last(self, step: int) -> bool:
+        """Tell whether nothing is looked for behind what is next; go on where it is known to have something behind.
+
+        Args:
+            step: Over what is next, which is behind all that are wanted.
+        """
+        position = self._position
         if step == LONG:
             (length,) = self._encoding.long(self._data, position + SHORTEST_ELEMENT_HEADER)
             step = UNDEFINED if length == UNDEFINED_LENGTH else LONGEST_ELEMENT_HEADER + length
@@ -262,7 +273,8 @@ class _Reading(Walk):
             UnsureError: It may be none.
         """
         step = UNDEFINED if length == UNDEFINED_LENGTH else value - self._position + length
-        is_last = step == UNDEFINED or self._base + self._position + step >= self.window.size
+        is_complete = not self._to_the_end and EXPECTED.issubset(self._tags) and is_known(tag)
+        is_last = is_complete or step == UNDEFINED or self._base + self._position + step >= self.window.size
         if tag >> 16 == GROUP_OF_DELIMITERS or (is_last and not is_known(tag)):
             raise UnsureError
         is_long = value != self._position + SHORTEST_ELEMENT_HEADER
@@ -302,7 +314,8 @@ class _Reading(Walk):
         shape = (end - self._start, self.one_by_one)
         if not encoding.learning.is_due(shape, self.leaps):
             return
-        again = _Reading(self.window, self.window.contiguous(0), self._start, encoding)
+        data = self.window.contiguous(0)
+        again = _Reading(self.window, data, self._start, encoding, to_the_end=self._to_the_end)
         trace = again._go_one_by_one()
         is_new = [(encoding.leaps_in_items if level else encoding.leaps).learn(row) for level, row in rows(trace, end)]
         encoding.learning.spend(shape, len(trace), is_new=any(is_new))

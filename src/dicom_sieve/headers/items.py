@@ -39,16 +39,19 @@ class Walk:
 
     __slots__ = ("_base", "_data", "_encoding", "_levels", "_position", "_trace", "leaps", "one_by_one", "window")
 
-    def __init__(self, window: Window, data: bytes, start: int, encoding: Encoding) -> None:
-        self.leaps = self.one_by_one = 0
-        self.window = window
-        self._encoding = encoding
-        # Where ``_data`` begins in the object, and where the next element begins in ``_data``.
-        self._base, self._data, self._position = 0, data, start
-        # Open values of undefined length, and items in them, in turn: in an item where even, in the data set where 0.
-        self._levels = 0
-        # Where every element header is to be come upon; else None.
-        self._trace: list[Head] | None = None
+    leaps: int
+    one_by_one: int
+    window: Window
+    _encoding: Encoding
+    _base: int
+    """Where ``_data`` begins in the object, in bytes."""
+    _data: bytes
+    _position: int
+    """Where the next element begins in ``_data``."""
+    _levels: int
+    """Open values of undefined length, and items in them, in turn: in an item where even, in the data set where 0."""
+    _trace: list[Head] | None
+    """Where every element header is to be come upon; else None."""
 
     def look_again(self) -> None:
         """Find what was put into the window meanwhile."""

@@ -108,12 +108,12 @@ def _step_over(window: Window, data: bytes, position: int) -> int:
     group, element, vr, short, long = EXPLICIT.head(data, position)
     if group != 0x0002:
         return 0
-    if not is_vr(vr) or (vr in LONG_VRS and long == UNDEFINED_LENGTH):
-        raise UnsureError
     if vr in LONG_VRS:
-        if element == _TRANSFER_SYNTAX_UID:
+        if long == UNDEFINED_LENGTH or element == _TRANSFER_SYNTAX_UID:
             raise UnsureError
         return LONGEST_ELEMENT_HEADER + long
+    if not is_vr(vr):
+        raise UnsureError
     step = SHORTEST_ELEMENT_HEADER + short
     remember(_syntaxes if element == _TRANSFER_SYNTAX_UID else _steps, data[position : position + 8], step)
     return step

@@ -20,6 +20,7 @@ from dicom_sieve.headers.deflated import inflate, inflated_window
 from dicom_sieve.headers.elements import Budget, DamagedError, TooLargeError, is_vr, read_elements
 from dicom_sieve.headers.header import Damage, Defect, Instance, defective
 from dicom_sieve.headers.texts import (
+    EXPECTED,
     LARGEST_HEADER,
     SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
@@ -76,6 +77,11 @@ class _Collected:
     def is_placed(self) -> bool:
         """Whether the object can be placed: its series is known."""
         return uid_of(self.values, SERIES_INSTANCE_UID) is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all came that is expected of an object."""
+        return self.values.keys() >= EXPECTED
 
     def take(self, tag: int, texts: Texts) -> None:
         """Keep a value."""
@@ -209,7 +215,8 @@ def _read_deflated(window: Window, collected: _Collected, limit: int) -> None:
     compressed = window.contiguous(start)
     inflated = inflate(compressed, limit=limit)
     try:
-        _read_data_set(inflated_window(inflated), collected, implicit=False, little_endian=True)
+        # To its end: pydicom opens no object whose deflated stream breaks or ends early.
+        _read_data_set(inflated_window(inflated), collected, implicit=False, little_endian=True, to_the_end=True)
     except MissingBytesError:
         if len(inflated.data) >= limit:
             raise TooLargeError from None
@@ -220,12 +227,15 @@ def _read_deflated(window: Window, collected: _Collected, limit: int) -> None:
         raise MissingBytesError(end) from None
 
 
-def _read_data_set(window: Window, collected: _Collected, *, implicit: bool, little_endian: bool) -> None:
+def _read_data_set(
+    window: Window, collected: _Collected, *, implicit: bool, little_endian: bool, to_the_end: bool = False
+) -> None:
     elements = read_data_set(
         window,
         collected.budget,
         collected.trail,
         lambda: collected.is_placed,
+        lambda: not to_the_end and collected.is_complete,
         implicit=implicit,
         little_endian=little_endian,
     )

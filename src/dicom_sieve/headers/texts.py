@@ -22,6 +22,9 @@ ISSUER_OF_PATIENT_ID = 0x00100021
 PATIENT = frozenset({PATIENT_ID, ISSUER_OF_PATIENT_ID})
 IDENTITIES = UIDS | PATIENT
 """What a header is made of besides its attributes."""
+EXPECTED = UIDS | {0x00080020, 0x00080060}
+"""What every object has to have of its study, its series and itself (PS3.3 C.7.2.1, C.7.3.1, C.12.1): Study Date, which
+may be empty, Modality, and UIDs. Where all came before the pixels, elements stand where they should."""
 LONGEST_UID = 256
 """In characters: four times what PS3.5 6.2 allows. No database can index texts of any length."""
 
