@@ -99,9 +99,11 @@ class TestRedacting:
     def test_replaces_members_that_a_criterion_does_not_have(self) -> None:
         criterion = {"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT"]}
 
-        redacted = redact({"criteria": [{**criterion, "credentials": "secret"}, "secret", criterion]})
+        strange = [{**criterion, "credentials": "secret"}, "secret", {**criterion, "reference": "s3://key:secret@host"}]
+        redacted = redact({"criteria": [*strange, criterion]})
 
-        assert redacted == {"criteria": [{**criterion, "credentials": "***"}, "***", criterion]}
+        replaced = [{**criterion, "credentials": "***"}, "***", {**criterion, "reference": "***"}]
+        assert redacted == {"criteria": [*replaced, criterion]}
 
     @pytest.mark.parametrize(
         ("given", "kept"),

@@ -168,9 +168,9 @@ def _is_of_a_criterion(name: str, value: Any) -> bool:
         case "operation":
             return isinstance(value, str) and value in set(Operation)
         case "reference":
-            return isinstance(value, str) or (
-                isinstance(value, list) and all(isinstance(reference, str) for reference in value)
-            )
+            references = value if isinstance(value, list) else [value]
+            # An address is the reference of no criterion, and may hold a password.
+            return all(isinstance(reference, str) and "://" not in reference for reference in references)
         case _:
             return False
 
