@@ -16,6 +16,8 @@ import httpx
 from tests.prefect_server import SECONDS_TO_END, wait_for
 
 SECONDS_TO_START = 180
+ABSENT_STORE = "127.0.0.1:9"
+ASKS_ABSENT_STORE = {"DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS": ABSENT_STORE}
 IS_CT = [{"dicom_tag": ["0008", "0060"], "operation": "EQUALS", "reference": "CT"}]
 IN_2099 = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
 
@@ -111,7 +113,7 @@ def get_when_served(url: str, home: Path) -> dict[str, Any]:
 
 def request(**changes: Any) -> dict[str, Any]:
     """A request that is in order; the store is not there."""
-    location = {"endpoint": "http://127.0.0.1:9", "bucket": "bucket", "region": "eu-west", **changes}
+    location = {"endpoint": f"http://{ABSENT_STORE}", "bucket": "bucket", "region": "eu-west", **changes}
     return {"input_s3_parameters": location, "criteria": IS_CT}
 
 
@@ -122,7 +124,12 @@ def running_up(home: Path, *options: str, **environment: str) -> Iterator[Up]:
     outside = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "AWS_", "DICOM_SIEVE_"))
     }
-    ours = {"HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
+    ours = {
+        "HOME": str(home),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "2",
+        **ASKS_ABSENT_STORE,
+    }
     with (home / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "dicom_sieve", "up", "--port", str(port), *options],

@@ -271,6 +271,9 @@ class TestIncompleteRun:
         assert verdicts(ledger, "b") == {"1": PASSED, "2": PASSED}
 
 
+INTERRUPTED = "it was interrupted (SIGINT, Ctrl-C); start it again: a run reads only what is missing"
+
+
 class TestRunsThatFail:
     def test_credentials_that_may_list_but_not_read_give_no_verdict(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": mr(), "marker/": b""})
@@ -334,10 +337,16 @@ class TestRunsThatFail:
         assert verdicts(ledger, "a") == before
         assert verdicts(ledger, "c") == {"1": DISCARDED, "3": PASSED}
 
-    @pytest.mark.parametrize("error", [RuntimeError("secret words"), KeyboardInterrupt("secret words")])
+    @pytest.mark.parametrize(
+        ("error", "end"),
+        [
+            (RuntimeError("secret words"), ("FAILED", "unexpected RuntimeError")),
+            (KeyboardInterrupt("secret words"), ("CANCELLED", INTERRUPTED)),
+        ],
+    )
     @pytest.mark.parametrize("run_shards", [None, in_threads(2)])
     def test_of_an_unexpected_error_only_the_type_is_kept(
-        self, ledger: Ledger, error: BaseException, run_shards: object
+        self, ledger: Ledger, error: BaseException, end: tuple[str, str], run_shards: object
     ) -> None:
         store = SimulatedStore({str(number): ct() for number in range(6)})
 
@@ -351,7 +360,7 @@ class TestRunsThatFail:
         with pytest.raises(type(error)):
             screen_ct(store, ledger, "a", shard_objects=2, **means)
 
-        assert state_of(ledger, "a") == ("FAILED", f"unexpected {type(error).__name__}")
+        assert state_of(ledger, "a") == end
         store.on_read = lambda _: None
         counts = screen_ct(store, ledger, "b").counts
         assert counts["passed"] == 6

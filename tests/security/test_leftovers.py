@@ -72,6 +72,9 @@ def end(process: BaseProcess, number: int) -> None:
     process.join(30)
 
 
+STOPPED = "it was stopped by {}; start it again: a run reads only what is missing"
+
+
 class TestToldToEnd:
     @pytest.mark.parametrize("number", SIGNALS)
     @pytest.mark.parametrize("way", ["download", "open_instances"])
@@ -87,8 +90,8 @@ class TestToldToEnd:
         with open_ledger(f"sqlite:///{home / 'ledger.db'}") as ledger:
             [computation] = ledger.computations()
             [series] = ledger.run("run").computed()
-        assert computation.state == "FAILED"
-        assert (series.state, series.failure) == ("FAILED", f"stopped by {number.name}")
+        assert computation.state == "CANCELLED"
+        assert (series.state, series.failure) == ("FAILED", STOPPED.format(number.name))
 
     @pytest.mark.parametrize("number", SIGNALS)
     def test_a_run_removes_what_it_was_copying(
@@ -101,7 +104,7 @@ class TestToldToEnd:
         assert left(home) == []
         assert process.exitcode == 128 + number
         with open_ledger(f"sqlite:///{home / 'ledger.db'}") as ledger:
-            assert state_of(ledger, "copying") == ("FAILED", f"stopped by {number.name}")
+            assert state_of(ledger, "copying") == ("CANCELLED", STOPPED.format(number.name))
 
 
 class TestKilled:

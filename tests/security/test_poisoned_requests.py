@@ -20,7 +20,7 @@ from dicom_sieve.flows.deployments import contract_schema
 from dicom_sieve.flows.parameters import SegmentParameters
 from dicom_sieve.flows.server.bodies import DEEPEST, UnacceptableBodyError, check
 from tests.prefect_server import SERVE, prefect_server, wait_for
-from tests.up import IN_2099, IS_CT, Up, request
+from tests.up import ASKS_ABSENT_STORE, IN_2099, IS_CT, Up, request
 
 HALF = "\ud800"
 SECRET = "planted-secret"
@@ -191,7 +191,7 @@ class TestAServerThatIsNotOurs:
     """``prefect server start``, with ``serve`` beside it."""
 
     def test_does_not_end_serving_which_goes_on_without_the_row(self, tmp_path: Path) -> None:
-        with prefect_server(tmp_path) as server, server.serving(SERVE, "serve.log"):
+        with prefect_server(tmp_path) as server, server.serving(SERVE, "serve.log", **ASKS_ABSENT_STORE):
             run = server.post(request(), state=IN_2099).json()["id"]
             with sqlite3.connect(tmp_path / "prefect.db", timeout=60) as database:
                 poisoned = ('{"comment": "\\ud800"}', "2020-01-01 00:00:00.000000", run)

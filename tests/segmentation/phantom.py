@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom.data import get_testdata_file
+from pydicom.datadict import dictionary_VR
+from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 AIR, TISSUE, LUNG, VESSEL = -1000, 40, -800, 50
@@ -89,3 +91,13 @@ def to_bytes(dataset: pydicom.Dataset) -> bytes:
     stream = io.BytesIO()
     dataset.save_as(stream, enforce_file_format=True)
     return stream.getvalue()
+
+
+def with_text(body: bytes, keyword: str, text: str) -> bytes:
+    """Write a text in place of an attribute's value, whether or not the VR allows it, as pydicom would not."""
+    tag = Tag(keyword)
+    head = tag.group.to_bytes(2, "little") + tag.element.to_bytes(2, "little") + dictionary_VR(tag).encode()
+    start = body.index(head) + len(head)
+    end = start + 2 + int.from_bytes(body[start : start + 2], "little")
+    value = text.encode() + b" " * (len(text) % 2)
+    return body[:start] + len(value).to_bytes(2, "little") + value + body[end:]

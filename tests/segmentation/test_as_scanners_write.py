@@ -21,7 +21,7 @@ from dicom_sieve.segmentation.lungs import segment
 from dicom_sieve.segmentation.result import make_seg, volumes_ml
 from dicom_sieve.segmentation.volume import Volume, stack
 from tests.conftest import not_present
-from tests.segmentation.phantom import Phantom, to_bytes
+from tests.segmentation.phantom import Phantom, to_bytes, with_text
 
 SMALL = Phantom(shape=(30, 80, 80), spacing=(4.0, 3.0, 3.0), noise=0)
 THIN = Phantom(shape=(60, 40, 40), spacing=(0.625, 6.0, 6.0), noise=0)
@@ -58,6 +58,16 @@ def every(name: str, value: Any) -> Spoil:
                 dataset.pop(name, None)
                 if value is not None:
                     setattr(dataset, name, value)
+
+    return spoil
+
+
+def text(name: str, value: str) -> Spoil:
+    """Write a text in place of each slice's number."""
+
+    def spoil(slices: list[Dataset]) -> None:
+        bodies = [with_text(to_bytes(dataset), name, value) for dataset in slices]
+        slices[:] = [pydicom.dcmread(io.BytesIO(body)) for body in bodies]
 
     return spoil
 
@@ -107,6 +117,7 @@ GOOD: dict[str, tuple[Phantom, Spoil]] = {
     "empty Slice Thickness": (SMALL, every("SliceThickness", "")),
     "born in 1970": (SMALL, every("PatientBirthDate", "1970")),
     "time with colons": (SMALL, every("StudyTime", "12:30:45")),
+    "a weight that is no number": (SMALL, text("PatientWeight", "heavy")),
     "sex unknown": (SMALL, every("PatientSex", "U")),
     "unknown character set": (SMALL, every("SpecificCharacterSet", "ISO_IR 999")),
     "Modality in lower case": (SMALL, every("Modality", "ct ")),
@@ -175,6 +186,7 @@ def conforms(path: Path) -> None:
         (every("PixelSpacing", None), "an instance lacks PixelSpacing"),
         (every("PixelSpacing", ""), "an instance lacks PixelSpacing"),
         (every("ImagePositionPatient", [0, 0]), "an instance lacks ImagePositionPatient"),
+        (text("RescaleSlope", "steep"), "an instance lacks RescaleSlope"),
         (every("RescaleType", "US"), "its Rescale Type is not HU: its values are no Hounsfield units"),
         (every("ImageOrientationPatient", [1, 0, 0, 0.5, 0.866, 0]), "its rows are not perpendicular to its columns"),
         (every("ImageOrientationPatient", [0, 0, 0, 0, 0, 0]), "its ImageOrientationPatient gives no directions"),

@@ -5,10 +5,14 @@ VR: an anonymised image is no reason to do without a result.
 """
 
 import copy
+import math
 from collections.abc import Callable
 
 from pydicom import Dataset
 from pydicom.charset import python_encoding
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
 from pydicom.valuerep import DA, TM
 
 from dicom_sieve.criteria.values import normalise_code
@@ -22,6 +26,8 @@ def as_source(instance: Dataset, distance: float) -> Dataset:
         distance: Between slices, in mm: that is their thickness in a result, whatever was written.
     """
     source = copy.copy(instance)
+    for tag in [tag for tag in source.keys() if not _is_readable(source, tag)]:  # noqa: SIM118 - no mapping
+        del source[tag]
     source.SliceThickness = source.SpacingBetweenSlices = f"{distance:.6g}"
     for keyword, conforms in _TYPE_2.items():
         value = instance.get(keyword)
@@ -31,6 +37,23 @@ def as_source(instance: Dataset, distance: float) -> Dataset:
     if not _is_character_set(instance.get("SpecificCharacterSet")):
         source.pop("SpecificCharacterSet", None)
     return source
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value is a number, and a finite one."""
+    try:
+        return math.isfinite(float(str(value)))
+    except ValueError:
+        return False
+
+
+def _is_readable(source: Dataset, tag: BaseTag) -> bool:
+    """Tell whether a value is a number where it has to be one."""
+    if not dictionary_has_tag(tag) or dictionary_VR(tag) not in {"DS", "IS"}:
+        return True
+    value = source[tag].value
+    numbers = value if isinstance(value, MultiValue) else [value]
+    return all(is_number(number) for number in numbers if number not in (None, ""))
 
 
 def _is_one_text(value: object) -> bool:

@@ -17,6 +17,7 @@ from dicom_sieve.criteria.values import normalise_code
 from dicom_sieve.errors import RefusedError
 from dicom_sieve.segmentation import jpeg_lossless
 from dicom_sieve.segmentation.geometry import find_grid
+from dicom_sieve.segmentation.source import is_number
 
 FEWEST_SLICES = 3
 MOST_VOXELS = 400_000_000
@@ -39,7 +40,13 @@ NEEDED = (
     "RescaleIntercept",
 )
 """Attributes without which there is no volume; each with as many values as it has to have."""
-_VALUES_OF = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
+_NUMBERS_OF = {
+    "ImagePositionPatient": 3,
+    "ImageOrientationPatient": 6,
+    "PixelSpacing": 2,
+    "RescaleSlope": 1,
+    "RescaleIntercept": 1,
+}
 
 jpeg_lossless.install()  # while this is imported: no other thread looks then
 
@@ -114,11 +121,12 @@ def _refuse_other_than_ct(instance: Dataset) -> None:
 
 
 def _has(instance: Dataset, name: str) -> bool:
-    """Tell whether an attribute is there with a value, and with as many as it has to have."""
+    """Tell whether an attribute is there with a value, and with as many numbers as it has to have."""
     value = instance.get(name)
-    if name in _VALUES_OF:
-        return isinstance(value, MultiValue) and len(value) == _VALUES_OF[name]
-    return value is not None and value != ""
+    if name not in _NUMBERS_OF:
+        return value is not None and value != ""
+    numbers = value if isinstance(value, MultiValue) else [value]
+    return len(numbers) == _NUMBERS_OF[name] and all(is_number(number) for number in numbers)
 
 
 def _in_hounsfield(instance: Dataset) -> Hounsfield:
