@@ -1,11 +1,13 @@
 """Whoever reaches Prefect's port, a page in the user's browser among them, reads secrets and runs code through it."""
 
 import asyncio
+import datetime
 import json
 import os
 import re
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from shutil import which
 
@@ -21,7 +23,8 @@ from dicom_sieve.cli.password import FILE, OF_CLIENTS, OF_SERVER, PasswordError,
 from dicom_sieve.flows.server.callers import OwnNamesOnly
 from tests.browser import chromium
 from tests.cli.command import environment_of, run_command
-from tests.up import Up
+from tests.prefect_server import wait_for
+from tests.up import Up, request
 
 FOREIGN = "http://evil.example.org"
 SECRETS = "/block_documents/filter"
@@ -283,6 +286,33 @@ class TestWithThePassword:
         made = json.loads(done.stdout)
         assert made["state"]["type"] == "SCHEDULED", done.stdout
         up.end_of(made["id"])
+
+
+class TestPrefectsOwnServices:
+    """They call Prefect's application within the process, under a name of their own."""
+
+    @pytest.mark.timeout(200)
+    def test_still_start_runs_by_automations(self, up: Up) -> None:
+        event, action = f"test.{uuid.uuid4()}", {"type": "run-deployment", "source": "selected"}
+        trigger = {"type": "event", "expect": [event], "posture": "Reactive", "threshold": 1}
+        asked = {"deployment_id": up.deployment(), "parameters": request()}
+        automation = {"name": event, "trigger": trigger, "actions": [{**action, **asked}]}
+        made = up.api.post("/automations/", json=automation).raise_for_status().json()["id"]
+        told = {"event": event, "resource": {"prefect.resource.id": event}, "id": str(uuid.uuid4()), "payload": {}}
+        told["occurred"] = datetime.datetime.now(datetime.UTC).isoformat()
+
+        up.api.post("/events", json=[told]).raise_for_status()
+
+        by_it = {"flow_runs": {"deployment_id": {"any_": [up.deployment()]}}}
+        wait_for(
+            lambda: [
+                run
+                for run in up.api.post("/flow_runs/filter", json=by_it).json()
+                if (run["created_by"] or {}).get("id") == made
+            ],
+            "the automation's run",
+            100,
+        )
 
 
 def _run(*command: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":

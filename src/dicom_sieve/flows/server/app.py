@@ -9,6 +9,7 @@ from prefect.server.api.server import create_app
 from prefect.server.utilities.database import get_dialect
 from prefect.settings import get_current_settings
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from dicom_sieve.flows.server import queue
 from dicom_sieve.flows.server.bodies import SoundBodies
@@ -16,8 +17,11 @@ from dicom_sieve.flows.server.callers import OwnNamesOnly
 from dicom_sieve.flows.server.patience import Patient
 
 
-def make_app(names: Collection[str]) -> FastAPI:
+def make_app(names: Collection[str]) -> ASGIApp:
     """Make Prefect's server as ``prefect server start`` does, by its settings, and put the door before it.
+
+    Prefect's own services call its application within the process, under a name that is none: they do so behind the
+    door, which therefore is no part of that application.
 
     Args:
         names: Host names of the server, beside ``localhost`` and addresses.
@@ -25,7 +29,6 @@ def make_app(names: Collection[str]) -> FastAPI:
     settings = get_current_settings().server
     app = create_app(final=True)
     origins = [origin.strip() for origin in settings.api.cors_allowed_origins.split(",")]
-    app.add_middleware(OwnNamesOnly, names=names, origins=origins)
     is_sqlite = get_dialect(settings.database.connection_url.get_secret_value()).name == "sqlite"  # type: ignore[union-attr]
     # Innermost: behind the password, and where Prefect's errors have not become answers yet.
     inside = app.api_app.user_middleware  # type: ignore[attr-defined]
@@ -43,4 +46,4 @@ def make_app(names: Collection[str]) -> FastAPI:
                 await redacting
 
     app.router.lifespan_context = lifespan
-    return app
+    return OwnNamesOnly(app, names=names, origins=origins)
