@@ -1,11 +1,13 @@
 """Index once, decide many: what a run reads, and what the runs before it still say."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError, ListingOrderError, NothingReadableError, StoreError
+from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.screening import Limits, Screening, in_threads, screen
 from dicom_sieve.screening.index import Shard, ShardResult
 from dicom_sieve.screening.shards import IndexesShard
@@ -365,6 +367,24 @@ class TestRunsThatFail:
         counts = screen_ct(store, ledger, "b").counts
         assert counts["passed"] == 6
         assert counts["indexed"] < 6
+
+    def test_told_to_end_just_after_its_end_was_recorded_it_is_completed(
+        self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written = Lease.write
+
+        def write(lease: Lease, work: Any) -> Any:
+            done = written(lease, work)
+            if state_of(ledger, "a")[0] == "COMPLETED":
+                raise KeyboardInterrupt
+            return done
+
+        monkeypatch.setattr(Lease, "write", write)
+
+        with pytest.raises(KeyboardInterrupt):
+            screen_ct(SimulatedStore({"1": ct()}), ledger, "a")
+
+        assert state_of(ledger, "a") == ("COMPLETED", None)
 
     def test_criteria_that_make_no_sense_leave_no_trace(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})

@@ -3,6 +3,9 @@
 Everything that the database itself lists is taken in turn.
 """
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.ledger.audit.damage import MADE, Damage, Kind
 from dicom_sieve.ledger.audit.postgresql import plain_view
 from dicom_sieve.ledger.audit.schema import compare_schema
+from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.read_only import open_read_only
 from dicom_sieve.ledger.tables import metadata
 from tests.screening.screenings import ct, mr, screen_ct
 from tests.security.audited import undone
@@ -130,6 +135,21 @@ class TestTriggers:
         else:
             generous = "CREATE TRIGGER generous AFTER INSERT ON header BEGIN UPDATE header SET defect = NULL; END"
             assert found_after(ledger, generous) == ["the trigger generous was added"]
+
+    def test_one_with_a_name_of_sqlite_s_own_is_found(self, tmp_path: Path) -> None:
+        file = tmp_path / "ledger.db"
+        with open_ledger(f"sqlite:///{file}") as ledger:
+            screen_ct(SimulatedStore({"1": ct()}), ledger, "run")
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            evil = "CREATE TRIGGER sqlite_evil AFTER INSERT ON snapshot BEGIN DELETE FROM lease; END"
+            row = "VALUES ('trigger', 'sqlite_evil', 'snapshot', 0, ?)"
+            connection.execute(f"INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) {row}", [evil])
+
+        with open_read_only(f"sqlite:///{file}") as ledger:
+            assert [damage.describe() for damage in verify(ledger.engine).damages] == [
+                "the trigger sqlite_evil was added"
+            ]
 
 
 class TestIndexes:

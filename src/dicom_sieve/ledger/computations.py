@@ -165,7 +165,13 @@ def has_died(row: sa.Row[Any]) -> bool:
 def finish_computation(
     connection: sa.Connection, computation_id: int, state: RunState, finished_at: datetime.datetime
 ) -> None:
-    """Record a computation's end, and seal it. What is recorded of it later seals it anew."""
+    """Record a computation's end, and seal it; done again at the same moment, it changes nothing.
+
+    What is recorded of it later seals it anew.
+    """
+    this = sa.select(computation.c.state, computation.c.finished_at).where(computation.c.id == computation_id)
+    if tuple(connection.execute(this).one()) == (state, finished_at):
+        return
     _end(connection, computation_id, state, finished_at)
     seal_if_ended(connection, computation_id)
 

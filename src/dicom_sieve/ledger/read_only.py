@@ -79,7 +79,10 @@ def _mode_of(path: Path) -> str:
     Raises:
         LedgerError: It is no database, or its log cannot be read where it lies.
     """
-    for mode in _FILE_MODES:
+    at_rest = not any(path.with_name(f"{path.name}{suffix}").exists() for suffix in ("-wal", "-shm"))
+    # Else its log would be made anew, as a file of this user, which its owner could not write to.
+    modes = _FILE_MODES[::-1] if at_rest and path.stat().st_uid != os.geteuid() else _FILE_MODES
+    for mode in modes:
         if "immutable" in mode and _has_log(path):
             raise LedgerError(
                 f"the ledger {path} has a log beside it, {path.name}-wal, which cannot be read in a folder that "

@@ -120,6 +120,12 @@ def bind_snapshot(connection: sa.Connection, run_number: int, snapshot_id: int) 
     connection.execute(sa.update(run).where(run.c.number == run_number).values(snapshot_id=snapshot_id))
 
 
+def is_running(engine: sa.Engine, run_number: int) -> bool:
+    """Tell whether a run has no end on record."""
+    state = sa.select(run.c.state).where(run.c.number == run_number)
+    return bool(read(engine, lambda connection: connection.scalar(state)) == RunState.RUNNING)
+
+
 def finish_run(
     connection: sa.Connection,
     run_number: int,

@@ -29,6 +29,7 @@ from dicom_sieve.ledger.runs import (
     fail_abandoned,
     finish_run,
     former_ids,
+    is_running,
 )
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.objects import Location
@@ -198,6 +199,8 @@ class _Run:
             text = str(error) if isinstance(error, DicomSieveError) else explain(error)
             state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
             with suppress(LedgerError, LeaseLostError):
+                if not is_running(self.ledger.engine, self.number):
+                    return  # told to end just after its end was recorded
                 seal_rows(self.lease, self.number)
                 self._finish(state, failure=text or f"unexpected {type(error).__name__}")
 

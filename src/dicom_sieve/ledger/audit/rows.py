@@ -80,9 +80,14 @@ FORGOTTEN = Covered(forgotten, lambda subject: forgotten.c.id == subject, (forgo
 
 
 def seal_if_ended(connection: sa.Connection, computation_id: int) -> None:
-    """Enter a computation that has ended, in the transaction that changed it."""
+    """Enter a computation that has ended, in the transaction that changed it.
+
+    Its row is held first (FOR NO KEY UPDATE): else the end of a series, in a transaction beside that of the
+    computation's end, would see it running and enter nothing, or digest what the other changes.
+    """
     query = sa.select(computation.c.state, run.c.location_id).join(run, run.c.number == computation.c.run_number)
-    row = connection.execute(query.where(computation.c.id == computation_id)).one()
+    held = query.where(computation.c.id == computation_id).with_for_update(key_share=True, of=computation)
+    row = connection.execute(held).one()
     if row.state == RunState.RUNNING:
         return
     content: dict[str, Any] = {"location": row.location_id}
