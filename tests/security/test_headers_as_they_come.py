@@ -11,7 +11,7 @@ import zlib
 import pytest
 
 from dicom_sieve.criteria import Criterion, Decider, Operation, Verdict, compile_criteria
-from dicom_sieve.headers import Damage, Defect, Instance
+from dicom_sieve.headers import Damage, Defect, Instance, NeedMore, Window, scan
 from tests.headers.broken import SEEDS, mutate
 from tests.headers.by_pydicom import read_as_documented, read_by_pydicom, read_by_us, without_empty_uids
 from tests.headers.grammar import UIDS, WANTED, Grammar
@@ -26,6 +26,7 @@ from tests.headers.raw import (
     delimiter,
     element,
     meta,
+    scan_part,
     scan_whole,
 )
 
@@ -129,6 +130,51 @@ def test_what_contradicts_itself_is_corrupt_and_says_from_where(data: bytes) -> 
     # What is missing is never told to be absent.
     for tag in ("00080020", "00080060", "00101010"):
         assert tag in header.attributes or tag >= header.unreadable_from
+
+
+def test_all_that_is_damaged_is_left_out() -> None:
+    long = b"1." + b"2" * 20_000
+    data = meta() + element(0x00080005, "CS", b"A\0B ") + HEAD
+    data += element(0x0020000D, "UI", long) + element(SERIES, "UI", long) + PIXELS
+
+    header = scan_whole(data).header
+
+    assert (header.defect, header.damage, header.unreadable_from) == (Defect.CORRUPT, Damage.CONTRADICTORY, "00080005")
+    assert (header.study_instance_uid, header.series_instance_uid) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "end", [element(PIXEL_DATA, "OB", b"", length=UNDEFINED), b" " * 8], ids=["pixels without a length", "spaces"]
+)
+@pytest.mark.parametrize(
+    ("broken", "damage"), [(b"", Damage.CUT), (b"\xff" * 200, Damage.CONTRADICTORY)], ids=["cut", "broken"]
+)
+def test_a_deflated_stream_that_is_not_whole_is_corrupt_wherever_its_data_set_ends(
+    end: bytes, broken: bytes, damage: Damage
+) -> None:
+    compressor = zlib.compressobj(wbits=-15)
+    start = meta(DEFLATED) + compressor.compress(HEAD + REST + end) + compressor.flush(zlib.Z_FULL_FLUSH)
+    rest = compressor.compress(bytes(100)) + compressor.flush()
+
+    header = scan_whole(start + broken).header
+
+    assert read_by_pydicom(start + broken) is None
+    assert (header.defect, header.damage) == (Defect.CORRUPT, damage)
+    assert scan_whole(start + rest).header.defect is None
+
+
+def test_the_rest_of_a_deflated_stream_is_asked_for_up_to_the_bound() -> None:
+    compressor = zlib.compressobj(wbits=-15)
+    data_set = HEAD + REST + element(PIXEL_DATA, "OB", b"", length=UNDEFINED) + random.Random(1).randbytes(4000)
+    data = meta(DEFLATED) + compressor.compress(data_set) + compressor.flush()
+
+    assert scan_part(data, len(data) - 1000) == NeedMore(len(data) - 1000)
+    window = Window(len(data))
+    window.add(0, data)
+    bounded = scan(window, inflated_limit=1000)
+    assert isinstance(bounded, Instance)
+    assert bounded.header.defect is None
+    assert bounded.header.attributes == scan_whole(data).header.attributes
 
 
 def test_acr_nema_is_dicom_without_a_series() -> None:

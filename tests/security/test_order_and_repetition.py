@@ -2,13 +2,14 @@
 
 import pytest
 
-from dicom_sieve.headers import Damage, Defect, Header, Instance, NeedMore
+from dicom_sieve.headers import Damage, Defect, Header, Instance, NeedMore, Window, scan_bounded
 from tests.builders import make_instance
 from tests.headers.by_pydicom import read_by_pydicom
 from tests.headers.raw import (
     BIG_ENDIAN,
     EXPLICIT,
     IMPLICIT,
+    LIMIT,
     MODALITY,
     PIXEL_DATA,
     SERIES,
@@ -90,6 +91,16 @@ class TestOrder:
 
         assert (header.defect, header.damage) == (Defect.CORRUPT, Damage.CUT)
         assert (header.attributes, header.unreadable_from) == ({"00080020": ("20230314",)}, "00000000")
+
+    @pytest.mark.parametrize("last", [b"", element(0x7FE11010, "UN", b"")])
+    def test_a_bound_behind_pixels_says_that_anything_may_be_missing(self, last: bytes) -> None:
+        data = meta() + CT + series() + PIXELS + last
+        window = Window(len(data) + 1000)
+        window.add(0, data)
+
+        header = scan_bounded(window, inflated_limit=LIMIT).header
+
+        assert (header.defect, header.unreadable_from) == (None, "00000000")
 
 
 class TestRepetition:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dicom_sieve.headers import Instance, Window, fast, scan
+from dicom_sieve.headers import Defect, Instance, Window, fast, scan
 from dicom_sieve.headers.reference import read_header
 from tests.fuzz.seeds import kept, seeds
 from tests.fuzz.target import check
@@ -10,11 +10,14 @@ from tests.headers.by_pydicom import read_by_pydicom
 from tests.headers.raw import (
     BIG_ENDIAN,
     EXPLICIT,
+    IMPLICIT,
     LIMIT,
     MODALITY,
+    PIXEL_DATA,
     SERIES,
     STUDY_DATE,
     UNDEFINED,
+    deflated,
     delimiter,
     element,
     meta,
@@ -53,8 +56,8 @@ def in_every_way(data: bytes) -> list[Instance]:
     return [answer for answer in answers if isinstance(answer, Instance)]
 
 
-def _window(data: bytes) -> Window:
-    window = Window(len(data))
+def _window(data: bytes, size: int | None = None) -> Window:
+    window = Window(size or len(data))
     window.add(0, data)
     return window
 
@@ -78,6 +81,67 @@ def test_capital_letters_are_a_vr_known_or_not() -> None:
 
         assert len(answers) == 3
         assert {answer.header.attributes["00080060"] for answer in answers} == {("CT",)}
+
+
+@pytest.mark.parametrize("is_deflated", [True, False])
+def test_what_was_read_before_leads_no_reader_past_the_pixels(is_deflated: bool) -> None:
+    uids = element(0x00080018, "UI", b"1.3\0") + element(STUDY_DATE, "DA", b"20230314") + element(MODALITY, "CS", b"CT")
+    uids += element(0x0020000D, "UI", b"1.4\0") + element(SERIES, "UI", b"1.5\0")
+    sop_class = element(0x00080016, "UI", b"1.2\0")
+    image = b"".join(element(0x00280000 + number, "US", b"\1\0") for number in (0x10, 0x11, 0x100, 0x101, 0x102))
+    image += (
+        element(PIXEL_DATA, "OW", bytes(16)) + element(0x00080008, "CS", b"ORIGINAL") + element(0x00100040, "CS", b"F ")
+    )
+    complete = meta() + sop_class + uids + image
+    fast.forget()
+    at_first = scan_whole(complete)
+
+    # In these it is looked at what is behind the pixels, too.
+    incomplete = meta() + uids + image + element(0x7FE00020, "OB", bytes(3000))
+    for _ in range(4):
+        scan_whole(deflated(sop_class + uids + image) if is_deflated else incomplete)
+
+    assert "00080008" not in at_first.header.attributes
+    assert in_every_way(complete) == [at_first] * 3
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+@pytest.mark.parametrize("length", [b"OB\0\0", b"AB\0\0", b"UN\0\0", b"\4\0\0\0", b"\xff\xff\xff\xff"])
+@pytest.mark.parametrize("place", ["item", "sequence", "begin"])
+def test_delimiters_that_have_a_length_give_one_answer(place: str, length: bytes, syntax: str) -> None:
+    def some(tag: int, vr: str, value: bytes) -> bytes:
+        return element(tag, None if syntax == IMPLICIT else vr, value)
+
+    data = meta(syntax) + some(STUDY_DATE, "DA", b"20230314") + some(MODALITY, "CS", b"CT")
+    begin, item_end, sequence_end = (
+        delimiter(number)[:4] + (length if place == name else usual)
+        for number, name, usual in (
+            (0xE000, "begin", b"\xff" * 4),
+            (0xE00D, "item", bytes(4)),
+            (0xE0DD, "sequence", bytes(4)),
+        )
+    )
+    items = begin + some(0x00081155, "UI", b"1.2\0") + item_end + sequence_end
+    data += element(0x00081140, None if syntax == IMPLICIT else "SQ", items, length=UNDEFINED)
+    data += some(SERIES, "UI", b"1.5\0") + some(PIXEL_DATA, "OW", bytes(8))
+    fast.forget()
+
+    for _ in range(3):  # from the second on it is known
+        answers = in_every_way(data)
+        assert answers.count(answers[0]) == len(answers)
+    if (place, length, syntax) == ("item", b"OB\0\0", EXPLICIT):
+        assert read_by_pydicom(data) is None
+        assert answers[0].header.defect is Defect.CORRUPT
+
+
+def test_spaces_in_an_implicit_object_end_it_for_both() -> None:
+    data = meta(IMPLICIT) + element(STUDY_DATE, None, b"20230314") + element(MODALITY, None, b"CT")
+    data += element(SERIES, None, b"1.2\0") + b" " * 8
+    larger = _window(data, 1 << 30)
+
+    assert fast.read_quickly(larger, inflated_limit=LIMIT) is None
+    assert scan(larger, inflated_limit=LIMIT) == scan_whole(data)
+    assert scan_whole(data).header.attributes == {"00080020": ("20230314",), "00080060": ("CT",)}
 
 
 def places_of_vrs(data: bytes) -> list[int]:

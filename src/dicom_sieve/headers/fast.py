@@ -43,8 +43,6 @@ LONGEST_KEPT = 64
 """In bytes of a value, whose texts are kept: headers that differ still have most of their values in common."""
 MOST_VALUES = 2_000
 """Of one header: only where elements are repeated are there more."""
-LONGEST_IN_ROW = 1024
-"""In bytes, of a value behind all that are wanted."""
 INFLATED_FIRST = 1024 * 1024
 """In bytes: what is inflated to more is left to the careful reader."""
 
@@ -74,8 +72,6 @@ def read_quickly(window: Window, *, inflated_limit: int) -> Instance | NeedMore 
             reading.learn()
         written = reading.pop(SOP_INSTANCE_UID)
     except MissingBytesError as missing:
-        if isinstance(reading, _Reading) and reading.window is not window:
-            return None  # what was inflated first does not hold it
         window.kept = reading
         return NeedMore(missing.offset)
     except UnsureError:
@@ -112,10 +108,10 @@ def _begin(window: Window, inflated_limit: int) -> "_Reading":
 
 
 def _begin_inflated(compressed: bytes, limit: int) -> "_Reading":
-    """Inflate a data set, which has to be a short one."""
-    window = inflated_window(inflate(compressed, limit=limit))
-    data = window.contiguous(0)
-    if len(data) < LONGEST_ELEMENT_HEADER:
+    """Inflate a data set, which has to be a short one, and whole."""
+    inflated = inflate(compressed, limit=limit)
+    window, data = inflated_window(inflated), inflated.data
+    if not inflated.is_whole or len(data) < LONGEST_ELEMENT_HEADER:
         raise UnsureError
     check_start(EXPLICIT, data, 0)
     return _Reading(window, data, 0, EXPLICIT, to_the_end=True)
@@ -257,8 +253,8 @@ class _Reading(Walk):
         self.one_by_one += 1
         if self._trace is not None:
             head = self._data[self._position : value]
-            # What is long and behind all that are wanted is no part of a row: its end may not be held.
-            is_apart = tag > _LAST_WANTED and length > LONGEST_IN_ROW
+            # What is behind all that are wanted is no part of a row: in other objects reading ends there.
+            is_apart = tag > _LAST_WANTED
             self._trace.append(Head(self._base + self._position, head, tag=tag if is_wanted else 0, closes=is_apart))
         if is_wanted:
             self._take_value(tag, value, length)
@@ -335,7 +331,7 @@ def _header(tags: tuple[int, ...], values: tuple[bytes, ...]) -> Header | None:
         tag: (_known_texts if len(value) <= LONGEST_KEPT else texts_of)(value)
         for tag, value in zip(tags, values, strict=True)
     }
-    if len(texts) < len(tags) or find_damaged(texts) is not None:
+    if len(texts) < len(tags) or find_damaged(texts):
         return None
     return header_of(texts)
 

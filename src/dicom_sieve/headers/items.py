@@ -25,6 +25,8 @@ from dicom_sieve.headers.leaps import Head, find
 from dicom_sieve.headers.meta import miss
 from dicom_sieve.headers.window import Window
 
+_SPACES = b" " * SHORTEST_ELEMENT_HEADER
+"""Where an element should begin, they end the data set; without VRs they read as one."""
 _OPENS = {UNDEFINED: 1, END: -1}
 
 
@@ -124,6 +126,8 @@ class Walk:
         data, position = self._data, self._position
         tag, value, length = self._element_at(data, position, delimiters_allowed=True)
         is_in_item, is_long = levels % 2 == 0, value != position + 8
+        if tag in (END_OF_ITEM, END_OF_SEQUENCE) and length:
+            raise UnsureError  # within an item its length may be read as a VR, behind which there are four bytes more
         if tag == (END_OF_ITEM if is_in_item else END_OF_SEQUENCE):
             step = END
         elif is_in_item == (tag >> 16 == GROUP_OF_DELIMITERS) or not (is_in_item or tag == ITEM):
@@ -147,7 +151,7 @@ class Walk:
         encoding = self._encoding
         held = data[position : position + LONGEST_ELEMENT_HEADER]
         group, element, vr, short, long = encoding.head(held.ljust(LONGEST_ELEMENT_HEADER, b"\0"), 0)
-        if group < FIRST_GROUP_OF_DATA_SET:
+        if group < FIRST_GROUP_OF_DATA_SET or held.startswith(_SPACES):
             raise UnsureError
         tag = group << 16 | element
         if encoding.implicit or (delimiters_allowed and group == GROUP_OF_DELIMITERS):

@@ -5,6 +5,7 @@ pydicom takes a cut file for a shorter one, and what ends in the middle of somet
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pydicom.uid import (
@@ -83,6 +84,13 @@ class _Collected:
         """Whether all came that is expected of an object."""
         return self.values.keys() >= EXPECTED
 
+    @property
+    def _unreadable_from(self) -> int:
+        """The lowest tag of which an element may still come."""
+        if not self.is_complete and self.trail.tag > last_wanted_tag():
+            return 0  # what is missing is looked for behind all that are wanted: elements do not ascend
+        return self.trail.unreadable_from
+
     def take(self, tag: int, texts: Texts) -> None:
         """Keep a value."""
         if tag in wanted_tags() and self.values.get(tag, texts) != texts:
@@ -93,13 +101,13 @@ class _Collected:
         """Make the instance, of all that was read."""
         if not self.is_dicom:
             return defective(Defect.NOT_DICOM)
-        damage, unreadable = self.damage, [] if self.is_whole else [self.trail.unreadable_from]
+        damage, unreadable = self.damage, [] if self.is_whole else [self._unreadable_from]
         lost = find_damaged(self.values)
-        if lost is not None:
-            damage, unreadable = Damage.CONTRADICTORY, [*unreadable, lost]
+        if lost:
+            damage, unreadable = Damage.CONTRADICTORY, [*unreadable, *lost]
         if self.repeated:
             damage, unreadable = Damage.REPEATED, [*unreadable, *self.repeated]
-        kept = {tag: texts for tag, texts in self.values.items() if tag not in {lost, *self.repeated}}
+        kept = {tag: texts for tag, texts in self.values.items() if tag not in lost | self.repeated}
         return self._instance(kept, damage, min(unreadable, default=None))
 
     def _instance(self, values: dict[int, Texts], damage: Damage | None, unreadable_from: int | None) -> Instance:
@@ -214,17 +222,17 @@ def _read_deflated(window: Window, collected: _Collected, limit: int) -> None:
     start = window.tell()
     compressed = window.contiguous(start)
     inflated = inflate(compressed, limit=limit)
-    try:
-        # To its end: pydicom opens no object whose deflated stream breaks or ends early.
+    with suppress(MissingBytesError):  # of what was inflated, which then is not whole
         _read_data_set(inflated_window(inflated), collected, implicit=False, little_endian=True, to_the_end=True)
-    except MissingBytesError:
-        if len(inflated.data) >= limit:
-            raise TooLargeError from None
-        end = start + len(compressed)
-        if inflated.is_damaged or end >= window.size:
-            # the deflated stream is broken, or cut short
-            raise DamagedError(Damage.CONTRADICTORY if inflated.is_damaged else Damage.CUT) from None
-        raise MissingBytesError(end) from None
+    if inflated.is_whole:
+        return
+    # Also where the data set has ended: pydicom opens no object whose deflated stream breaks or ends early.
+    if len(inflated.data) >= limit:
+        raise TooLargeError
+    end = start + len(compressed)
+    if inflated.is_damaged or end >= window.size:
+        raise DamagedError(Damage.CONTRADICTORY if inflated.is_damaged else Damage.CUT)
+    raise MissingBytesError(end)
 
 
 def _read_data_set(

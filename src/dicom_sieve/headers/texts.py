@@ -81,9 +81,9 @@ def is_damaged(tag: int, texts: Texts) -> bool:
     return tag in UIDS and (texts == (NOT_TEXT,) or len("\\".join(texts)) > LONGEST_UID)
 
 
-def find_damaged(values: Mapping[int, Texts]) -> int | None:
-    """Give the lowest tag of an element that cannot be what it should; None where there is none."""
-    return min((tag for tag in _CAN_BE_DAMAGED & values.keys() if is_damaged(tag, values[tag])), default=None)
+def find_damaged(values: Mapping[int, Texts]) -> set[int]:
+    """Give the tags of all elements that cannot be what they should."""
+    return {tag for tag in _CAN_BE_DAMAGED & values.keys() if is_damaged(tag, values[tag])}
 
 
 def header_of(
