@@ -142,9 +142,10 @@ def check_endpoint(endpoint: str) -> str | None:
         return "is no http or https URL; accepted: https://host or https://host:port"
     if "?" in endpoint or "#" in endpoint:
         return "has a query or fragment; accepted: https://host or https://host:port"
-    # What is not printable ASCII, clients read in different ways: they map "①" to "1", or drop a tab.
+    # What is not printable ASCII, clients read in different ways: they map "①" to "1", or drop a tab. After a "%" there
+    # is an escape, which some of them undo, or the zone of an IPv6 address, which is of no server elsewhere.
     is_plain = endpoint.isascii() and endpoint.isprintable() and len(endpoint) <= LONGEST_ENDPOINT
-    if not is_plain or not is_valid_uri(endpoint):
+    if not is_plain or "%" in parts.netloc or not is_valid_uri(endpoint):
         return "has a host name that is none; accepted: letters a to z, digits, hyphens and dots, or an IP address"
     return None
 
