@@ -195,3 +195,51 @@ class TestEndpointsThatAreAllowed:
                 patch.setenv(name, text)
                 with pytest.raises(SettingsError, match=name):
                     load_settings()
+
+
+class TestPatterns:
+    """What a list of endpoints covers: whoever may register a name must not be able to be on it."""
+
+    @pytest.mark.parametrize(
+        ("pattern", "host"),
+        [
+            ("10.0.0.*:9000", "10.0.0.1.evil.example"),
+            ("10.0.0.1*", "10.0.0.1.evil.example"),
+            ("10.*", "10.evil.example"),
+            ("10.0.0.?", "10.0.0.x"),
+            ("minio*", "minio.evil.example"),
+            ("minio*", "minio-x.evil.example"),
+            ("minio.*", "minio.evil"),
+            ("s3.eu-*.amazonaws.com", "s3.eu-x.evil.amazonaws.com"),
+            ("*.example.org", "evilexample.org"),
+            ("*.example.org", "example.org"),
+            ("*.example.org", "a.example.org.evil.example"),
+            ("*.example.org", "10.0.0.1"),
+            ("*.*", "evil.example"),
+            ("fd*", "[fd00::1]"),
+            ("[fd00::*]", "fd00.evil.example"),
+        ],
+    )
+    def test_do_not_cover_a_name_of_somebody_else(self, pattern: str, host: str) -> None:
+        rules = EndpointRules(default_chain=(pattern,))
+
+        assert not rules.trusts(host.strip("[]"), 9000)
+
+    @pytest.mark.parametrize(
+        ("pattern", "host"),
+        [
+            ("10.0.0.*:9000", "10.0.0.1"),
+            ("10.*", "10.0.0.1"),
+            ("10.0.0.1*", "10.0.0.12"),
+            ("[fd00::*]:9000", "fd00::1"),
+            ("minio*", "minio-2"),
+            ("minio.example.org", "MINIO.example.org."),
+            ("s3.eu-*.amazonaws.com:9000", "s3.eu-west-1.amazonaws.com"),
+            ("*.example.org", "a.example.org"),
+            ("*.example.org", "a.b.example.org"),
+            ("*", "anything.example"),
+            ("*:9000", "10.0.0.1"),
+        ],
+    )
+    def test_cover_what_they_say(self, pattern: str, host: str) -> None:
+        assert EndpointRules(default_chain=(pattern,)).trusts(host, 9000)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 
 import pytest
 
@@ -16,6 +17,7 @@ from dicom_sieve.errors import InvalidRequestError, StoreError
 from dicom_sieve.flows.request import read_request, rules_of
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import EndpointRules, Patience, S3Access, S3Store, StaticCredentials
+from dicom_sieve.stores.addresses import forbidden, read_literal
 from tests.flows import planted
 from tests.security.resolver import Resolver
 from tests.security.spellings import NAMES, READ_IN_TWO_WAYS, all_of, of_own_services
@@ -137,6 +139,19 @@ class TestSixtySpellings:
         told = {spelling: rules.find_problem(spelling, "r", uses_default_chain=False) for spelling in READ_IN_TWO_WAYS}
 
         assert [spelling for spelling, problem in told.items() if problem is None or "leads to" in problem] == []
+
+
+    @pytest.mark.parametrize("endpoint", ["http://[fd00::1%1]", "http://[fd00::1%25eth0]:9000", "http://s3%2e.test"])
+    def test_with_a_zone_or_an_escape_are_no_endpoints(self, endpoint: str) -> None:
+        problem = EndpointRules().find_problem(endpoint, "r", uses_default_chain=False)
+
+        assert problem is not None
+        assert problem.startswith("has a host name that is none; accepted: ")
+
+    @pytest.mark.parametrize("text", ["fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"])
+    def test_of_metadata_are_known_in_every_zone(self, text: str) -> None:
+        assert forbidden(IPv6Address(f"{text}%1")) == forbidden(IPv6Address(text)) == "an address of a cloud's metadata"
+        assert read_literal(f"[{text}%eth0]") == IPv6Address(text)
 
 
 class TestTheWords:

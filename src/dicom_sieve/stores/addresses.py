@@ -31,11 +31,14 @@ _ISATAP = 0x5EFE  # RFC 5214, 6.1
 
 def forbidden(address: IpAddress) -> str | None:
     """Say why no request goes to an address, or to the IPv4 address within it; None where one may."""
-    return next((reason for one in (address, *_within(address)) if (reason := _forbidden(one))), None)
+    plain = IPv6Address(int(address)) if address.version == 6 else address  # a zone is part of equality
+    return next((reason for found in (plain, *_within(plain)) if (reason := _forbidden(found))), None)
 
 
 def read_literal(host: str) -> IpAddress | None:
     """Read a host that is an address, in every spelling that a system's resolver takes; None for a name.
+
+    A zone (``%1``) is dropped: the address is the same in all of them.
 
     Examples:
         >>> read_literal("0x7f.1") == read_literal("2130706433") == read_literal("127.0.0.1")
@@ -43,7 +46,7 @@ def read_literal(host: str) -> IpAddress | None:
     """
     text = host.removesuffix(".")
     try:
-        return ip_address(text.strip("[]"))
+        return ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
         pass
     try:

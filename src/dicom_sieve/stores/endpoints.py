@@ -8,7 +8,6 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +21,8 @@ ALLOWED = "DICOM_SIEVE_ALLOWED_ENDPOINTS"
 DEFAULT_CHAIN = "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS"
 LONGEST_ENDPOINT = 2_048
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432}
+_ADDRESSES = re.compile(r"(?:.*[.])?[0-9*]+")
+"""Patterns of IPv4 addresses: no name's last label is of digits alone."""
 _REGION = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
 
 Place = tuple[str, int]
@@ -142,9 +143,10 @@ def check_endpoint(endpoint: str) -> str | None:
         return "is no http or https URL; accepted: https://host or https://host:port"
     if "?" in endpoint or "#" in endpoint:
         return "has a query or fragment; accepted: https://host or https://host:port"
-    # What is not printable ASCII, clients read in different ways: they map "①" to "1", or drop a tab.
+    # What is not printable ASCII, clients read in different ways: they map "①" to "1", or drop a tab. After a "%" there
+    # is an escape, which some of them undo, or the zone of an IPv6 address, which is of no server elsewhere.
     is_plain = endpoint.isascii() and endpoint.isprintable() and len(endpoint) <= LONGEST_ENDPOINT
-    if not is_plain or not is_valid_uri(endpoint):
+    if not is_plain or "%" in parts.netloc or not is_valid_uri(endpoint):
         return "has a host name that is none; accepted: letters a to z, digits, hyphens and dots, or an IP address"
     return None
 
@@ -184,13 +186,29 @@ def _patterns(text: str) -> tuple[str, ...]:
 
 
 def _matches(pattern: str, host: str, port: int) -> bool:
-    """Tell whether a pattern is an endpoint's: ``host``, ``host:port``, ``[address]:port``; ``*`` is any text."""
+    """Tell whether a pattern is an endpoint's: ``host``, ``host:port``, ``[address]:port``; ``*`` alone is any host.
+
+    A pattern of an address never covers a name, nor one of a name an address: names may be registered by anybody.
+    """
     name, bracket, last = pattern.rpartition("]")
     before, colon, digits = last.partition(":")
-    wanted = read_literal(f"{name}{bracket}{before}") or f"{name}{bracket}{before}"
-    named = read_literal(host) or host.lower().removesuffix(".")
-    is_host = wanted == named or fnmatchcase(str(named), str(wanted))
+    wanted = f"{name}{bracket}{before}".strip("[]").removesuffix(".")
+    named = read_literal(host)
+    if set(wanted) == {"*"}:
+        is_host = True
+    elif literal := read_literal(wanted):
+        is_host = literal == named
+    elif bracket or _ADDRESSES.fullmatch(wanted):
+        is_host = named is not None and _covers(wanted, str(named), any_text=".*")
+    else:
+        is_host = named is None and _covers(wanted, host.lower().removesuffix("."), any_text="[^.]*")
     return is_host and (not colon or int(digits) == port)
+
+
+def _covers(pattern: str, text: str, *, any_text: str) -> bool:
+    """Tell whether a text is as a pattern says; ``*.`` at the beginning of a name is one label or more."""
+    labels, rest = ("(?:[^.]+[.])+", pattern[2:]) if pattern.startswith("*.") else ("", pattern)
+    return re.fullmatch(labels + any_text.join(map(re.escape, rest.split("*"))), text) is not None
 
 
 def _places_of(url: str) -> Iterable[Place]:
