@@ -70,6 +70,14 @@ class TestRedacting:
             {"inventory": "secret"},
             {"credentials": {"$ref": "key:secret"}},
             {"credentials": {"$ref": {"block_document_id": "key:secret"}}},
+            {"endpoint": "https://AKIAEX:wJalrXU/K7MDENG/bPx@localhost:9000"},
+            {"endpoint": "https://AK:12/secret@host"},
+            {"endpoint": "https://AK:se?cret@host"},
+            {"endpoint": "https://AK:12?secret@host"},
+            {"endpoint": "https://AK:se#cret@host"},
+            {"endpoint": "https://AK:secret"},
+            {"endpoint": "https://AK:"},
+            {"inventory": "s3://AK:se/cret@bucket/manifest.json"},
         ],
     )
     def test_replaces_members_that_may_hold_a_secret(self, member: dict[str, Any]) -> None:
@@ -81,6 +89,7 @@ class TestRedacting:
         ("name", "given", "kept"),
         [
             ("endpoint", "https://key:secret@host:9000", "https://host:9000"),
+            ("endpoint", "https://[::1]:9000", "https://[::1]:9000"),
             ("endpoint", "https://host:9000/path?sig=secret#secret", "https://host:9000/path"),
             ("inventory", "s3://inventories/of/bucket/manifest.json", "s3://inventories/of/bucket/manifest.json"),
             ("inventory", "s3://key:secret@inventories/manifest.json?sig=secret", "s3://inventories/manifest.json"),
@@ -136,6 +145,34 @@ class TestRedacting:
         once = redact({"input_s3_parameters": {**PLACE, "credentials": "key:secret"}, "comment": "x"})
 
         assert redact(once) == once
+
+
+class TestTellingOfASecret:
+    @pytest.mark.parametrize("name", LOCATIONS)
+    @pytest.mark.parametrize(
+        "location",
+        [
+            {**PLACE, "credentials": "key:secret"},
+            {**PLACE, "credentials": {"aws_secret_access_key": "secret"}},
+            {**PLACE, "credentials": {"$ref": "key:secret"}},
+            {**PLACE, "endpoint": "https://key:secret@host"},
+            {**PLACE, "endpoint": "https://host/?sig=secret"},
+            {**PLACE, "access_key": "secret"},
+            {"__prefect_kind": "json", "value": '{"credentials": "key:secret"}'},
+            {"__prefect_kind": "workspace_variable", "variable_name": "place"},
+            {**PLACE, "bucket": {"__prefect_kind": "jinja", "template": "key:secret"}},
+            "key:secret",
+        ],
+    )
+    def test_sees_each_place_that_may_hold_one(self, name: str, location: Any) -> None:
+        assert has_secret({name: location})
+
+    @pytest.mark.parametrize("credentials", [None, "", "***", {"$ref": "c0ffee"}])
+    def test_sees_none_where_there_is_none(self, credentials: Any) -> None:
+        location = {**PLACE, "credentials": credentials, "inventory": "s3://inventories/manifest.json"}
+
+        assert not has_secret(dict.fromkeys(LOCATIONS, location))
+        assert not has_secret({**dict.fromkeys(LOCATIONS), "run_id": {"__prefect_kind": "jinja", "template": "x"}})
 
 
 class TestStartingAgain:

@@ -10,20 +10,23 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
+from fastapi import Body, FastAPI
+from starlette.testclient import TestClient
 
 from dicom_sieve.flows import polling
 from dicom_sieve.flows.deployments import contract_schema
 from dicom_sieve.flows.parameters import SegmentParameters
-from dicom_sieve.flows.server.bodies import DEEPEST, UnacceptableBodyError, check
+from dicom_sieve.flows.server.bodies import DEEPEST, SoundBodies, UnacceptableBodyError, check
 from tests.prefect_server import SERVE, prefect_server, wait_for
 from tests.up import ASKS_ABSENT_STORE, IN_2099, IS_CT, Up, request
 
 HALF = "\ud800"
 SECRET = "planted-secret"
+JSON = {"content-type": "application/json"}
 BODIES = int(os.environ.get("BODIES", "200"))
 """How many generated requests are posted; 10,000 take some minutes."""
 
@@ -97,6 +100,35 @@ class TestTheDoor:
     def test_refuses(self, body: bytes) -> None:
         with pytest.raises(UnacceptableBodyError):
             check(body, "/api/flow_runs/")
+
+    @pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"a": 1}', "no JSON"])
+    @pytest.mark.parametrize(
+        "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+    )
+    def test_refuses_every_encoding_but_utf_8_which_the_server_would_detect(self, text: str, encoding: str) -> None:
+        with pytest.raises(UnacceptableBodyError, match="accepted: JSON in UTF-8, without a byte order mark") as caught:
+            check(text.encode(encoding), "/api/deployments/")
+
+        assert caught.value.status == 422
+
+    def test_reads_as_the_server_does_what_it_hands_on(self) -> None:
+        """Starlette parses the bytes, which tells encodings apart by their marks and zeros."""
+        application = FastAPI()
+
+        @application.post("/deployments/")
+        async def store(parameters: Annotated[dict[str, Any], Body(embed=True)]) -> None:
+            stored.append(parameters)
+
+        application.add_middleware(SoundBodies)
+        stored: list[Any] = []
+        client = TestClient(application)
+        text = json.dumps({"parameters": {"a": HALF}})
+        for encoding in ("utf-8", "utf-8-sig", "utf-16-le", "utf-32-be"):
+            answer = client.post("/deployments/", content=text.encode(encoding), headers=JSON)
+            assert answer.status_code == 422, encoding
+
+        assert client.post("/deployments/", json={"parameters": {"a": "Ω 😀"}}).status_code == 200
+        assert stored == [{"a": "Ω 😀"}]
 
     @pytest.mark.parametrize(
         "body",

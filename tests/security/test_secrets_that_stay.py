@@ -3,18 +3,24 @@
 import datetime
 import json
 import sqlite3
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dicom_sieve.flows.chain import describe_automation
+from dicom_sieve.flows.deployments import contract_schema
+from dicom_sieve.flows.redaction import LOCATIONS
 from dicom_sieve.flows.server.bodies import UnacceptableBodyError, check
+from dicom_sieve.objects import Location
 from tests.prefect_server import SERVE, prefect_server, wait_for
 from tests.up import IN_2099, Up, request
 
 SECRET = "planted-secret-that-stays"
 CREDENTIALS = f"key:{SECRET}"
 EVERY_DAY = {"schedule": {"interval": 86_400}, "active": True}
+PATHS = ["/api/deployments/x", "/api/deployments/x/schedules", "/api/deployments/", "/api/automations/"]
 BLOCK = {"$ref": "3f0c2f5e-0b5c-4f7e-9f53-3f6a1a0c9d11"}
 
 
@@ -74,10 +80,7 @@ class TestASchedule:
         for schedule in answer.json():
             up.api.delete(f"{path}/{schedule['id']}").raise_for_status()
 
-    @pytest.mark.parametrize(
-        "path",
-        ["/api/deployments/x", "/api/deployments/x/schedules", "/api/deployments/", "/api/automations/"],
-    )
+    @pytest.mark.parametrize("path", PATHS)
     @pytest.mark.parametrize("credentials", [CREDENTIALS, ["key", SECRET], 7])
     def test_is_refused_wherever_parameters_are_kept(self, path: str, credentials: Any) -> None:
         body = {"actions": [{"parameters": request(credentials=credentials)}]}
@@ -86,6 +89,59 @@ class TestASchedule:
             check(_encode(body), path)
 
         assert SECRET not in str(caught.value)
+
+    @pytest.mark.parametrize("path", PATHS)
+    @pytest.mark.parametrize("name", LOCATIONS)
+    @pytest.mark.parametrize(
+        "location",
+        [
+            {"endpoint": f"https://AK:{SECRET}@host"},
+            {"endpoint": f"https://host/?sig={SECRET}"},
+            {"inventory": f"s3://AK:{SECRET}/x@bucket/manifest.json"},
+            {"credentials": {"aws_secret_access_key": SECRET}},
+            {"credentials": {"$ref": CREDENTIALS}},
+            {"secret": SECRET},
+            CREDENTIALS,
+            {"__prefect_kind": "json", "value": json.dumps({"bucket": "b", "credentials": CREDENTIALS})},
+            {"__prefect_kind": "workspace_variable", "variable_name": "place"},
+            {"bucket": "b", "credentials": {"__prefect_kind": "jinja", "template": CREDENTIALS}},
+        ],
+        ids=lambda location: "-".join(location) if isinstance(location, dict) else "a text",
+    )
+    def test_is_refused_wherever_a_location_may_hold_them(self, path: str, name: str, location: Any) -> None:
+        with pytest.raises(UnacceptableBodyError, match="would be stored in clear for good") as caught:
+            check(_encode({"actions": [{"parameters": {name: location}}]}), path)
+
+        assert SECRET not in str(caught.value)
+
+    @pytest.mark.parametrize("path", PATHS)
+    def test_is_refused_where_the_server_makes_all_parameters_of_a_text(self, path: str) -> None:
+        hidden = {"__prefect_kind": "json", "value": json.dumps(request(credentials=CREDENTIALS))}
+
+        with pytest.raises(UnacceptableBodyError, match="would be stored in clear for good"):
+            check(_encode({"actions": [{"parameters": hidden}]}), path)
+
+    @pytest.mark.parametrize("path", PATHS)
+    @pytest.mark.parametrize(
+        "credentials",
+        [None, "", BLOCK, {"$ref": {"block_document_id": BLOCK["$ref"]}}],
+        ids=["none", "empty", "a block", "a block, as Prefect stores it"],
+    )
+    def test_is_accepted_with_a_block_or_none(self, path: str, credentials: Any) -> None:
+        check(_encode({"parameters": request(credentials=credentials, prefix="a@b")}), path)
+
+    def test_is_no_automation_that_starts_segmenting(self) -> None:
+        place = {"bucket": "b", "region": "r", "endpoint": "http://127.0.0.1:9", "credentials": BLOCK}
+        automation = describe_automation(
+            Location("http://127.0.0.1:9", "b"), dict.fromkeys(LOCATIONS, place), uuid.uuid4()
+        )
+
+        check(_encode(automation.model_dump(mode="json")), "/api/automations/")
+
+    def test_is_no_deployment_with_the_contract_s_schema(self) -> None:
+        schema = contract_schema().model_dump(mode="json")
+
+        check(_encode({"parameter_openapi_schema": schema, "parameters": {}}), "/api/deployments/")
 
     def test_on_a_server_that_is_not_ours_loses_them_with_its_first_run(self, tmp_path: Path) -> None:
         with prefect_server(tmp_path) as server, server.serving(SERVE, "serve.log"):

@@ -120,16 +120,20 @@ def _redact_member(name: str, value: Any) -> Any:
 def _without_secrets(address: str) -> str:
     """Give a URL without user, password, query and fragment; what is no URL is replaced as a whole.
 
+    So is a URL whose end of the password cannot be told: keys hold slashes, which end what comes before the path.
+
     Examples:
         >>> _without_secrets("https://key:secret@localhost:9000/?sig=secret"), _without_secrets("key:secret")
         ('https://localhost:9000/', '***')
     """
     try:
         parts = urlsplit(address)
+        _ = parts.port  # raises where there is a colon, and no number behind it
     except ValueError:
         return REDACTED
     host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme and host else REDACTED
+    is_url = parts.scheme and host and not host.endswith(":") and "@" not in parts.path + parts.query + parts.fragment
+    return f"{parts.scheme}://{host}{parts.path}" if is_url else REDACTED
 
 
 def is_reference(credentials: Any) -> bool:
@@ -143,10 +147,13 @@ def is_reference(credentials: Any) -> bool:
 
 
 def has_secret(parameters: RawParameters) -> bool:
-    """Tell whether credentials among the parameters are neither absent, nor a block's, nor removed already."""
-    locations = (parameters.get(name) for name in LOCATIONS)
-    given = [location.get("credentials") for location in locations if isinstance(location, dict)]
-    return any(not (one in (None, "", REDACTED) or is_reference(one)) for one in given)
+    """Tell whether a location among the parameters holds what may be a secret, and is not removed already."""
+    return any(may_hold_secret(parameters.get(name)) for name in LOCATIONS)
+
+
+def may_hold_secret(location: Any) -> bool:
+    """Tell whether something would have to be removed from a location, of whatever shape."""
+    return bool(_redact_location(location) != location)
 
 
 def _redact_criteria(criteria: Any) -> Any:

@@ -4,6 +4,7 @@ Prefect stores a run and then answers. A body that it can store but not answer w
 each later answer with the same run fail, first of all the one that gives waiting runs to those who execute them.
 """
 
+import codecs
 import json
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dicom_sieve.flows.redaction import LOCATIONS, REDACTED
+from dicom_sieve.flows.redaction import LOCATIONS, may_hold_secret
 
 MOST_BYTES = 64 * 1024 * 1024
 DEEPEST = 64
@@ -21,6 +22,10 @@ LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**64 - 1
 KEEPS_PARAMETERS = ("/deployments/", "/automations/")
 """Paths of what keeps parameters for good, to make runs with; paths of single runs lie below the first, too."""
 MAKES_A_RUN = "/create_flow_run"
+SCHEMA = "parameter_openapi_schema"
+"""What describes parameters, by the same names."""
+PARAMETERS, TEMPLATE = "parameters", "__prefect_kind"
+"""A member with which Prefect makes a value of a text or a variable, later."""
 
 Json: TypeAlias = dict[str, Any] | list[Any] | str | float | bool | None
 _HAS_BODY = {"POST", "PUT", "PATCH", "DELETE"}
@@ -66,21 +71,31 @@ def check(body: bytes, path: str) -> None:
     content = _parse(body)
     for leaf in _leaves(content):
         _check_leaf(leaf)
-    if any(kind in path for kind in KEEPS_PARAMETERS) and MAKES_A_RUN not in path and _has_credentials(content):
-        accepted = 'accepted: {"$ref": "<id of an AwsCredentials block>"}, or none'
-        raise UnacceptableBodyError(422, f"credentials as a text would be stored in clear for good; {accepted}")
+    if any(kind in path for kind in KEEPS_PARAMETERS) and MAKES_A_RUN not in path and _has_secret(content):
+        accepted = 'accepted: {"$ref": "<id of an AwsCredentials block>"}, or none; addresses without user and query'
+        reason = "credentials as a text, or a location that may hold them, would be stored in clear for good"
+        raise UnacceptableBodyError(422, f"{reason}; {accepted}")
 
 
 def _parse(body: bytes) -> Json:
+    """Parse the bytes, as the server does: what is no JSON here is none there."""
+    if body.startswith(codecs.BOM_UTF8) or b"\0" in body or not _is_utf_8(body):
+        raise UnacceptableBodyError(422, "the body is no UTF-8; accepted: JSON in UTF-8, without a byte order mark")
     try:
-        content: Json = json.loads(body.decode())
-    except UnicodeDecodeError:
-        raise UnacceptableBodyError(422, "the body is no UTF-8; accepted: JSON in UTF-8") from None
+        content: Json = json.loads(body)
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
         return None  # no JSON: Prefect's own answer says so better
     return content
+
+
+def _is_utf_8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _check_leaf(leaf: Json) -> None:
@@ -115,20 +130,22 @@ def _too_deep() -> UnacceptableBodyError:
     return UnacceptableBodyError(422, f"the body nests too deeply; accepted: {DEEPEST} levels")
 
 
-def _has_credentials(content: Json) -> bool:
+def _has_secret(content: Json) -> bool:
     if isinstance(content, list):
-        return any(map(_has_credentials, content))
+        return any(map(_has_secret, content))
     if not isinstance(content, dict):
         return False
     return any(
-        (name in LOCATIONS and isinstance(value, dict) and _is_secret(value.get("credentials")))
-        or _has_credentials(value)
+        (name in LOCATIONS and may_hold_secret(value))
+        or (name == PARAMETERS and _is_made_later(value))
+        # Of a schema, what has a location's name describes one.
+        or (name != SCHEMA and _has_secret(value))
         for name, value in content.items()
     )
 
 
-def _is_secret(credentials: Json) -> bool:
-    return credentials not in (None, "", REDACTED) and not isinstance(credentials, dict)
+def _is_made_later(parameters: Json) -> bool:
+    return isinstance(parameters, dict) and TEMPLATE in parameters
 
 
 async def _read(receive: Receive) -> bytes:
