@@ -140,7 +140,6 @@ class TestSixtySpellings:
 
         assert [spelling for spelling, problem in told.items() if problem is None or "leads to" in problem] == []
 
-
     @pytest.mark.parametrize("endpoint", ["http://[fd00::1%1]", "http://[fd00::1%25eth0]:9000", "http://s3%2e.test"])
     def test_with_a_zone_or_an_escape_are_no_endpoints(self, endpoint: str) -> None:
         problem = EndpointRules().find_problem(endpoint, "r", uses_default_chain=False)
