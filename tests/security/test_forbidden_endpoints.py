@@ -15,9 +15,10 @@ import pytest
 
 from dicom_sieve.errors import InvalidRequestError, StoreError
 from dicom_sieve.flows.request import read_request, rules_of
+from dicom_sieve.literals import read_literal
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import EndpointRules, Patience, S3Access, S3Store, StaticCredentials
-from dicom_sieve.stores.addresses import forbidden, read_literal
+from dicom_sieve.stores.addresses import forbidden
 from tests.flows import planted
 from tests.security.resolver import Resolver
 from tests.security.spellings import NAMES, READ_IN_TWO_WAYS, all_of, of_own_services
