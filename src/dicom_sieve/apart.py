@@ -3,9 +3,9 @@
 import os
 from urllib.parse import urlsplit
 
+from dicom_sieve.literals import read_literal
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
 
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _AWS = ".amazonaws.com"
 _PORTS = {"http": 80, "https": 443}
 
@@ -47,7 +47,16 @@ def _server(endpoint: str) -> str:
     if host.endswith(_AWS):
         return _AWS
     port = parts.port or _PORTS.get(parts.scheme)
-    return f"{'localhost' if host in _LOOPBACK else host}:{port}{parts.path.rstrip('/')}"
+    return f"{_plain(host)}:{port}{parts.path.rstrip('/')}"
+
+
+def _plain(host: str) -> str:
+    """Write a host in one way; all of loopback is this machine."""
+    address = read_literal(host)
+    plain = getattr(address, "ipv4_mapped", None) or address
+    if plain is None:
+        return host
+    return "localhost" if plain.is_loopback else str(plain)
 
 
 def _begin(location: Location) -> str:

@@ -15,9 +15,10 @@ import pytest
 
 from dicom_sieve.errors import InvalidRequestError, StoreError
 from dicom_sieve.flows.request import read_request, rules_of
+from dicom_sieve.literals import read_literal
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import EndpointRules, Patience, S3Access, S3Store, StaticCredentials
-from dicom_sieve.stores.addresses import forbidden, read_literal
+from dicom_sieve.stores.addresses import forbidden
 from tests.flows import planted
 from tests.security.resolver import Resolver
 from tests.security.spellings import NAMES, READ_IN_TWO_WAYS, all_of, of_own_services
@@ -139,7 +140,6 @@ class TestSixtySpellings:
         told = {spelling: rules.find_problem(spelling, "r", uses_default_chain=False) for spelling in READ_IN_TWO_WAYS}
 
         assert [spelling for spelling, problem in told.items() if problem is None or "leads to" in problem] == []
-
 
     @pytest.mark.parametrize("endpoint", ["http://[fd00::1%1]", "http://[fd00::1%25eth0]:9000", "http://s3%2e.test"])
     def test_with_a_zone_or_an_escape_are_no_endpoints(self, endpoint: str) -> None:

@@ -95,6 +95,22 @@ class TestBuckets:
         assert describe_overlap(Location(SERVER, "b", source), Location(SERVER, "b", output)) == f"{how}: {ELSEWHERE}"
 
     @pytest.mark.parametrize(
+        "host",
+        ["localhost.", "127.1", "127.0.0.2", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"],
+    )
+    def test_of_this_machine_are_one_server_however_it_is_written(self, host: str) -> None:
+        source = Location("http://127.0.0.1:9000", "b", "")
+
+        assert describe_overlap(source, Location(f"http://{host}:9000", "b", "out")) is not None
+        assert describe_overlap(source, Location(f"http://{host}:9001", "b", "out")) is None
+
+    @pytest.mark.parametrize("host", ["10.1", "0xa.1", "167772161", "[::ffff:10.0.0.1]"])
+    def test_of_an_address_are_one_server_however_it_is_written(self, host: str) -> None:
+        source = Location("http://10.0.0.1", "b", "")
+
+        assert describe_overlap(source, Location(f"http://{host}:80", "b", "out")) is not None
+
+    @pytest.mark.parametrize(
         "other",
         [
             Location(SERVER, "c", "a/out"),

@@ -3,7 +3,9 @@
 The ledger alone then looks intact. The anchor, which lies elsewhere, tells.
 """
 
+import itertools
 import json
+import os
 import shutil
 import stat
 from collections.abc import Callable
@@ -24,12 +26,14 @@ from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.tables import decision, run, seal_block, seal_entry
 from dicom_sieve.publishing.anchoring import hold_to_anchor, open_anchor, push_seals
 from dicom_sieve.settings import Settings
-from dicom_sieve.stores.append_only import AppendOnly, AppendOnlyBucket, AppendOnlyFile
+from dicom_sieve.stores.append_only import LONGEST_RECORD, AppendOnly, AppendOnlyBucket, AppendOnlyFile
+from dicom_sieve.stores.listing import EMPTY_IN_A_ROW
 from tests.conftest import S3Server
 from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, mr, screen_ct
 from tests.security.audited import ELSEWHERE, NOW, compute_on
 from tests.simulated_store import SimulatedStore
+from tests.stores.scripted_server import Answer, ScriptedServer, serve
 
 
 @pytest.fixture
@@ -269,6 +273,66 @@ class TestTheFile:
         screen_ct(SimulatedStore({"1": ct()}), anchored, "d", anchor=place)
 
         assert differences(anchored, place) == []
+
+    @pytest.mark.parametrize("left", [1, 20, 120])
+    def test_pushes_again_what_a_full_disk_tore(self, anchored: Ledger, place: AppendOnlyFile, left: int) -> None:
+        place.path.write_bytes(place.path.read_bytes()[:-left])
+        assert hold_to_anchor(anchored, place).unanchored == 1
+
+        assert push_seals(anchored, place) == 1
+
+        assert push_seals(anchored, AppendOnlyFile(place.path)) == 0
+        assert differences(anchored, AppendOnlyFile(place.path)) == []
+
+    def test_says_that_the_disk_is_full_and_not_that_seals_differ(
+        self, anchored: Ledger, place: AppendOnlyFile, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = os.write
+        notes = Notes()
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", lambda handle, line: write(handle, line[:70]))
+            screen_ct(SimulatedStore({"1": ct()}), anchored, "d", anchor=place, observer=notes)
+        screen_ct(SimulatedStore({"1": ct()}), anchored, "e", anchor=AppendOnlyFile(place.path), observer=notes)
+
+        [said] = [text for text in notes.texts if "anchor" in text]
+        assert "No space left on device" in said
+        assert differences(anchored, place) == []
+        assert hold_to_anchor(anchored, place).unanchored == 0
+
+
+class TestABucketWithoutEnd:
+    def place(self, server: ScriptedServer) -> AppendOnlyBucket:
+        return AppendOnlyBucket(server.store().access, "seals")
+
+    def test_of_empty_pages_is_given_up(self) -> None:
+        with serve() as server:
+            numbers = itertools.count()
+
+            class Endless(ScriptedServer):
+                def take(self, request: object) -> Answer:
+                    self.requests.append(request)  # type: ignore[arg-type]
+                    more = f"<NextKeyMarker>{next(numbers)}</NextKeyMarker>"
+                    if len(self.requests) > 2 * EMPTY_IN_A_ROW:
+                        return Answer(200, b"<ListVersionsResult/>")
+                    page = f"<ListVersionsResult><IsTruncated>true</IsTruncated>{more}</ListVersionsResult>"
+                    return Answer(200, page.encode())
+
+            server.__class__ = Endless
+            with pytest.raises(StoreError, match=f"{EMPTY_IN_A_ROW} pages in a row are empty"):
+                self.place(server).names()
+
+            assert len(server.requests) == EMPTY_IN_A_ROW
+
+    def test_of_one_object_is_read_up_to_a_bound(self) -> None:
+        name = f"{'0' * 32}/{1:012}"
+        listed = f"<Version><Key>seals/{name}.json</Key><VersionId>v</VersionId></Version>"
+        with serve() as server:
+            page = Answer(200, f"<ListVersionsResult>{listed}</ListVersionsResult>".encode())
+            server.will_answer(page, Answer(200, b"0" * (2 * LONGEST_RECORD)))
+
+            [body] = self.place(server).read(name)
+
+        assert len(body) == LONGEST_RECORD == 65_536
 
 
 class TestTheBucket:

@@ -61,6 +61,7 @@ def segment_series_of_run(
 def _segment(given: RawParameters, _flow_run_id: str, logger: RunLogger) -> State[None]:
     silence_dicom()
     settings = load_settings()
+    anchor = open_anchor(settings)  # a wrong setting fails before the work
     request = read_segmentation(given, Patience.from_settings(settings), rules_of(settings))
     with (
         open_ledger(settings.database_url.get_secret_value()) as ledger,
@@ -75,7 +76,7 @@ def _segment(given: RawParameters, _flow_run_id: str, logger: RunLogger) -> Stat
         counts, reasons = computation.count(), computation.reasons()
         logger.info("computation %d in the ledger", computation.id)
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
-        push_or_say(ledger, open_anchor(settings), logger.warning)
+        push_or_say(ledger, anchor, logger.warning)
     message = describe(counts)
     show(message, reasons)
     if counts.get("FAILED"):

@@ -80,6 +80,7 @@ def push_seals(ledger: Ledger, place: AppendOnly) -> int:
     Raises:
         AlreadyPublishedError: The anchor has another seal in the place of one.
         StoreError: The anchor cannot be read or written.
+        LedgerError: The ledger cannot be read.
     """
     ledger_id, entries = read_chain(ledger.engine)
     known = _records(place)
@@ -195,7 +196,7 @@ def _line(ledger_id: str, entry: Entry) -> bytes:
 def _read(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     is_ours = isinstance(content, dict) and content.get("format") == FORMAT and isinstance(content.get("entry"), int)
     return content if is_ours else {}

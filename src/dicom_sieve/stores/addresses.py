@@ -3,7 +3,7 @@
 import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-IpAddress = IPv4Address | IPv6Address
+from dicom_sieve.literals import IpAddress
 
 _METADATA = {
     *(ip_address(text) for text in ("169.254.169.254", "100.100.100.200", "168.63.129.16")),
@@ -33,26 +33,6 @@ def forbidden(address: IpAddress) -> str | None:
     """Say why no request goes to an address, or to the IPv4 address within it; None where one may."""
     plain = IPv6Address(int(address)) if address.version == 6 else address  # a zone is part of equality
     return next((reason for found in (plain, *_within(plain)) if (reason := _forbidden(found))), None)
-
-
-def read_literal(host: str) -> IpAddress | None:
-    """Read a host that is an address, in every spelling that a system's resolver takes; None for a name.
-
-    A zone (``%1``) is dropped: the address is the same in all of them.
-
-    Examples:
-        >>> read_literal("0x7f.1") == read_literal("2130706433") == read_literal("127.0.0.1")
-        True
-    """
-    text = host.removesuffix(".")
-    try:
-        return ip_address(text.strip("[]").partition("%")[0])
-    except ValueError:
-        pass
-    try:
-        return IPv4Address(socket.inet_aton(text))  # decimal, octal and hexadecimal, of one to four parts
-    except OSError:
-        return None
 
 
 def is_of_this_machine(address: IpAddress) -> bool:

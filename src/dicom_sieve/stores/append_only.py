@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import ClientError
 
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
+from dicom_sieve.stores.listing import count_empty
 from dicom_sieve.stores.s3_clients import S3Access, make_boto3_client
 from dicom_sieve.stores.s3_errors import is_conflict, is_passing, told_as_store_error
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _ENDING = ".json"
+_TORN = b"\x00\n"
+"""Closes a line that a full disk, or the end of a process, left without its end: what ends so is no record."""
+LONGEST_RECORD = 65_536
+"""Bytes of a record that are read from a bucket; one that is longer was not written here."""
 
 
 class AppendOnly(Protocol):
@@ -58,7 +63,7 @@ class AppendOnly(Protocol):
 
         Args:
             name: Without white space.
-            body: Without a line feed.
+            body: Without a line feed, and without a zero byte at its end.
 
         Raises:
             AlreadyPublishedError: There is another of this name.
@@ -104,8 +109,8 @@ class AppendOnlyFile:
             handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
                 size = os.fstat(handle).st_size
-                is_torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"  # by a disk that was full
-                line = b"\n" + line if is_torn else line
+                is_torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+                line = _TORN + line if is_torn else line
                 if os.write(handle, line) != len(line):  # one write: two that add at once mix no lines
                     raise OSError(errno.ENOSPC, "")
                 os.fsync(handle)
@@ -123,6 +128,8 @@ class AppendOnlyFile:
             try:
                 with self.path.open("rb") as file:
                     for line in file:
+                        if not line.endswith(b"\n") or line.endswith(_TORN):
+                            continue
                         name, _, body = line.rstrip(b"\n").partition(b" ")
                         lines[name.decode(errors="replace")].append(body)
             except FileNotFoundError:
@@ -210,13 +217,16 @@ class AppendOnlyBucket:
 
     def _pages(self, prefix: str) -> Iterator[Any]:
         pages = self._client.get_paginator("list_object_versions")
+        empty = 0
         for page in pages.paginate(Bucket=self.access.bucket, Prefix=prefix):
+            is_empty = not page.get("Versions") and not page.get("DeleteMarkers")
+            empty = count_empty(empty, self.address, is_empty=is_empty and page.get("IsTruncated", False))
             yield from (version for version in page.get("Versions", ()) if version["Key"].endswith(_ENDING))
 
     def _get(self, name: str, version: str) -> bytes:
         answer = self._client.get_object(Bucket=self.access.bucket, Key=self._key(name), VersionId=version)
         with closing(answer["Body"]) as body:
-            return body.read()
+            return body.read(LONGEST_RECORD)
 
     def _put(self, name: str, body: bytes) -> None:
         digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 from botocore.utils import is_valid_uri
 
 from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.literals import read_literal
 from dicom_sieve.settings import Settings
-from dicom_sieve.stores.addresses import forbidden, is_of_this_machine, read_literal
+from dicom_sieve.stores.addresses import forbidden, is_of_this_machine
 
 ALLOWED = "DICOM_SIEVE_ALLOWED_ENDPOINTS"
 DEFAULT_CHAIN = "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS"

@@ -96,18 +96,27 @@ def list_objects(
             return
 
 
-def _count_empty(before: int, page: Page, location: Location) -> int:
+def count_empty(before: int, address: str, *, is_empty: bool) -> int:
     """Count the pages without a key up to this one, in a row.
+
+    Args:
+        before: How many there were up to the page before.
+        address: What is listed.
+        is_empty: The page has no key, and says that there is more.
 
     Raises:
         StoreError: They are too many: each token may be new, and there may be no end.
     """
-    if page.objects or page.following is None:
+    if not is_empty:
         return 0
     if before + 1 == EMPTY_IN_A_ROW:
         observed = f"{EMPTY_IN_A_ROW} pages in a row are empty, and each says that there is more"
-        raise StoreError("list", str(location), observed, "the server's listing does not end")
+        raise StoreError("list", address, observed, "the server's listing does not end")
     return before + 1
+
+
+def _count_empty(before: int, page: Page, location: Location) -> int:
+    return count_empty(before, str(location), is_empty=not page.objects and page.following is not None)
 
 
 @dataclass(slots=True, eq=False)

@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.tables import seal_entry
 
 FORMAT = "dicom-sieve entry 1"
@@ -109,9 +110,16 @@ def read_entries(connection: sa.Connection) -> Iterator[Entry]:
 
 
 def read_chain(engine: sa.Engine) -> tuple[str, list[Entry]]:
-    """Give a ledger's own id, and all its entries."""
-    with engine.connect() as connection:
-        return ledger_id(connection), list(read_entries(connection))
+    """Give a ledger's own id, and all its entries.
+
+    Raises:
+        LedgerError: The ledger is away, or cannot be read.
+    """
+    try:
+        with engine.connect() as connection:
+            return ledger_id(connection), list(read_entries(connection))
+    except sa.exc.SQLAlchemyError as error:
+        raise LedgerError(f"the ledger's seals cannot be read: {type(error).__name__}") from error
 
 
 def chain_end(engine: sa.Engine) -> dict[str, Any]:
