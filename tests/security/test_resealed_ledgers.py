@@ -24,7 +24,7 @@ from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.ledger.audit.seals import Part, digest_seal, insert_blocks, make_blocks, read_blocks
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.tables import decision, run, seal_block, seal_entry
-from dicom_sieve.publishing.anchoring import hold_to_anchor, open_anchor, push_seals
+from dicom_sieve.publishing.anchoring import hold_to_anchor, open_anchor, push_or_say, push_seals
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores.append_only import LONGEST_RECORD, AppendOnly, AppendOnlyBucket, AppendOnlyFile
 from dicom_sieve.stores.listing import EMPTY_IN_A_ROW
@@ -298,6 +298,25 @@ class TestTheFile:
         assert "No space left on device" in said
         assert differences(anchored, place) == []
         assert hold_to_anchor(anchored, place).unanchored == 0
+
+
+class TestALedgerThatIsAwayAtTheEnd:
+    def test_is_said_and_does_not_replace_the_error_of_the_run(self, place: AppendOnlyFile, tmp_path: Path) -> None:
+        notes = Notes()
+        with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+            with ledger.engine.begin() as connection:
+                connection.exec_driver_sql("DROP TABLE seal_entry")
+
+            push_or_say(ledger, place, notes.note)
+
+        [said] = notes.texts
+        assert said.startswith("the last seals are not at the anchor: the ledger's seals cannot be read: ")
+
+    def test_is_said_by_a_record_that_is_nested_too_deeply(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+        last = place.path.read_bytes().splitlines(keepends=True)[-1].partition(b" ")[0]
+        place.path.write_bytes(last + b" " + b"[" * 60_000 + b"\n")
+
+        assert "entry 5 of the anchor is not as it was pushed" in differences(anchored, AppendOnlyFile(place.path))
 
 
 class TestABucketWithoutEnd:
