@@ -14,7 +14,7 @@ from ipaddress import IPv6Address
 import pytest
 
 from dicom_sieve.errors import InvalidRequestError, StoreError
-from dicom_sieve.flows.request import read_request, rules_of
+from dicom_sieve.flows.request import read_location, read_request, rules_of
 from dicom_sieve.literals import read_literal
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import EndpointRules, Patience, S3Access, S3Store, StaticCredentials
@@ -251,3 +251,16 @@ class TestDnsThatChangesItsMind:
 def scripted() -> Iterator[ScriptedServer]:
     with serve() as server:
         yield server
+
+
+@pytest.mark.parametrize(
+    "bucket", ["arn:aws:s3:eu-west-1:123456789012:accesspoint/ap", "name--usw2-az1--x-s3", "arn:aws:s3:::name"]
+)
+def test_a_bucket_that_leads_to_another_host_is_refused(bucket: str) -> None:
+    problems: list[str] = []
+    given = {"bucket": bucket, "region": "r", "endpoint": "http://127.0.0.1:9", "credentials": "key:secret"}
+
+    assert read_location(given, "input_s3_parameters", Patience(), problems) is None
+    assert problems == [
+        "input_s3_parameters.bucket: leads to another host than the endpoint; accepted: the name of a bucket there"
+    ]

@@ -8,7 +8,16 @@ import typer
 from dicom_sieve.cli.options import SCHEME
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import DefaultChain, DirectoryStore, EndpointRules, Inventory, Patience, S3Access, S3Store
+from dicom_sieve.stores import (
+    DefaultChain,
+    DirectoryStore,
+    EndpointRules,
+    Inventory,
+    Patience,
+    S3Access,
+    S3Store,
+    check_bucket,
+)
 
 Place = DirectoryStore | S3Store
 INVENTORY = "--inventory"
@@ -49,5 +58,7 @@ def _open(uri: str, endpoint: str | None, region: str, name: str) -> Place:
     # Whoever types a command sends credentials of their own: their word is enough.
     if wrong := rules.find_problem(asked, region, uses_default_chain=False):
         raise InvalidRequestError((f"--endpoint: {wrong}",))
+    if wrong := check_bucket(bucket, asked):
+        raise InvalidRequestError((f"{name}: the bucket {wrong}",))
     url = asked and asked.rstrip("/")
     return S3Store(S3Access(bucket, region, url, DefaultChain(), Patience.from_settings(settings), rules), prefix)

@@ -24,6 +24,7 @@ from dicom_sieve.stores import (
     S3Store,
     StaticCredentials,
     address_of_manifest,
+    check_bucket,
 )
 
 ANY_ENDPOINT = EndpointRules()
@@ -169,6 +170,9 @@ def read_location(
     is_ours = _uses_default_chain(credentials)
     if wrong := rules.find_problem(endpoint, location.region, uses_default_chain=is_ours):
         problems.append(f"{field}.endpoint: {wrong}")
+        return None
+    if wrong := check_bucket(location.bucket, endpoint):
+        problems.append(f"{field}.bucket: {wrong}")
         return None
     return S3Store(S3Access(location.bucket, location.region, endpoint, credentials, patience, rules), location.prefix)
 

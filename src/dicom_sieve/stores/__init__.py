@@ -2,7 +2,7 @@
 
 from dicom_sieve.stores.credentials import DefaultChain, GivesSession, StaticCredentials
 from dicom_sieve.stores.directory import DirectoryStore
-from dicom_sieve.stores.endpoints import EndpointRules, check_endpoint
+from dicom_sieve.stores.endpoints import EndpointRules, check_bucket, check_endpoint
 from dicom_sieve.stores.interface import Lists, Reads, Store, Writes
 from dicom_sieve.stores.inventory import Inventory, address_of_manifest
 from dicom_sieve.stores.patience import Patience
@@ -24,5 +24,6 @@ __all__ = [
     "Store",
     "Writes",
     "address_of_manifest",
+    "check_bucket",
     "check_endpoint",
 ]

@@ -131,6 +131,16 @@ class EndpointRules:
         return None
 
 
+def check_bucket(bucket: str, endpoint: str | None) -> str | None:
+    """Tell what is wrong with a bucket's name at an endpoint, or None.
+
+    boto3 asks another host than the endpoint for a bucket that is an ARN, or one of S3 Express.
+    """
+    if endpoint is not None and (":" in bucket or bucket.endswith("--x-s3")):
+        return "leads to another host than the endpoint; accepted: the name of a bucket there"
+    return None
+
+
 def check_endpoint(endpoint: str) -> str | None:
     """Tell what is wrong with the text of an endpoint, or None; the answer never quotes it."""
     if "@" in endpoint:
