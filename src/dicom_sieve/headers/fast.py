@@ -141,17 +141,11 @@ class _Reading(Walk):
         self._values: list[bytes] = []
 
     def pop(self, tag: int) -> bytes:
-        """Give a value, and leave it out of the header; empty where there is none.
-
-        Raises:
-            UnsureError: There are two.
-        """
+        """Give the first value of a tag, and leave it out of the header; empty where there is none."""
         if tag not in self._tags:
             return b""
         place = self._tags.index(tag)
         del self._tags[place]
-        if tag in self._tags:
-            raise UnsureError
         return self._values.pop(place)
 
     def header(self, largest: int) -> Header | None:
@@ -326,12 +320,17 @@ class _Reading(Walk):
 
 @lru_cache(maxsize=512)
 def _header(tags: tuple[int, ...], values: tuple[bytes, ...]) -> Header | None:
-    """Make the header of these values, which the instances of a series share; None where it is unusual."""
+    """Make the header of these values, which the instances of a series share; None where it is unusual.
+
+    Args:
+        tags: Without that of the instance's own UID, which is no part of a header: one that is left is a second one.
+        values: Of these tags.
+    """
     texts = {
         tag: (_known_texts if len(value) <= LONGEST_KEPT else texts_of)(value)
         for tag, value in zip(tags, values, strict=True)
     }
-    if len(texts) < len(tags) or find_damaged(texts):
+    if SOP_INSTANCE_UID in texts or len(texts) < len(tags) or find_damaged(texts):
         return None
     return header_of(texts)
 
