@@ -6,6 +6,7 @@ is a failure.
 
 import os
 import shutil
+import signal
 import socket
 import uuid
 from collections.abc import Iterator
@@ -38,6 +39,29 @@ def not_present(name: str, reason: str) -> None:
     if REQUIRED:
         pytest.fail(f"{name} is required and not present: {reason}")
     pytest.skip(f"{name} is not present: {reason}")
+
+
+class NamesFailures:
+    """Prints the name of a test that fails at once: a suite that is ended before its end has told it, too."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"failed: {report.nodeid} ({report.when})", red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take signals as a terminal's programs do: nohup and shells that start in the background have some ignored."""
+    for number, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NamesFailures(config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,7 @@
 """Which tests share a process where they run in several: those of a file, and those that share a Prefect server."""
 
+from typing import Any
+
 from xdist.scheduler import LoadScopeScheduling
 
 BEGIN_FIRST = (
@@ -28,6 +30,23 @@ class Distribution(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         """Name what a test belongs to."""
         return share(nodeid.partition("::")[0])
+
+    def remove_node(self, node: Any) -> str | None:
+        """Let the other processes do what one that has ended had not done; name the test that it was in, if in any.
+
+        That test is not run again: it may have been what ended the process. What is done already is left out: in
+        xdist 3.8 it is handed out as work without a test, and the suite then waits for its end and never ends itself.
+        """
+        units = self.assigned_work.pop(node)
+        waiting = [(unit, test) for unit in units.values() for test, is_done in unit.items() if not is_done]
+        if not waiting:
+            return None
+        unit, crashed = waiting[0]
+        unit[crashed] = True
+        self.workqueue.update({scope: unit for scope, unit in units.items() if not all(unit.values())})
+        for other in self.nodes:
+            self._reschedule(other)
+        return str(crashed)
 
 
 def share(file: str) -> str:
