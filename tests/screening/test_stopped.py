@@ -27,7 +27,7 @@ from tests.screening.screenings import state_of as state_of_run
 from tests.screening.test_crash import start
 from tests.screening.test_leases import WAITING, Listener
 
-SECONDS = 1.5
+SECONDS = 3.0
 DIED = ("FAILED", "its process ended before the run did")
 LOST = "LeaseLostError: this run's lease of {} has ended: its process was stopped, or could not reach the ledger"
 

@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 
 from dicom_sieve import open_ledger, private
-from dicom_sieve.ending import EndedBySignal, ending_in_order
+from dicom_sieve.ending import ending_in_order
 from dicom_sieve.stores import DirectoryStore
 from tests.prefect_server import wait_for
 from tests.screening.screenings import ct, screen_ct, state_of
@@ -209,12 +208,20 @@ class TestHandlers:
                 signal.signal(signal.SIGHUP, before)
 
     def test_are_as_before_at_the_end(self) -> None:
-        before = [signal.getsignal(number) for number in SIGNALS]
-        with suppress(EndedBySignal), ending_in_order(), ending_in_order():
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(1)
-            pytest.fail("nothing ended it")
-        assert [signal.getsignal(number) for number in SIGNALS] == before
+        code = (
+            "import os, signal, time\n"
+            "from dicom_sieve.ending import SIGNALS, EndedBySignal, ending_in_order\n"
+            "before = [signal.getsignal(number) for number in SIGNALS]\n"
+            "try:\n"
+            "    with ending_in_order(), ending_in_order():\n"
+            "        os.kill(os.getpid(), signal.SIGTERM)\n"
+            "        time.sleep(60)\n"
+            "except EndedBySignal:\n"
+            "    print([signal.getsignal(number) for number in SIGNALS] == before)\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+
+        assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
     def test_are_changed_by_the_main_thread_alone(self) -> None:
         seen: list[object] = []
