@@ -55,8 +55,8 @@ def read_bundle(path: str) -> bytes:
     try:
         text = Path(path).read_bytes()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cadata=text.decode("ascii", "replace"))
-    except (OSError, ssl.SSLError, ValueError):
+        context.load_verify_locations(cafile=path)
+    except (OSError, ValueError):
         raise UnreadableBundleError(path) from None
     if not context.cert_store_stats()["x509"]:
         raise UnreadableBundleError(path)

@@ -294,6 +294,8 @@ class S3Store:
             CopySource={"Bucket": source.access.bucket, "Key": listed.key},
             CopySourceIfMatch=f'"{plain_etag(listed.etag)}"',
         )
+        if source.access.requester_pays:
+            ask = partial(ask, RequestPayer="requester")
         try:
             answer = self._repeat(ask)
             return plain_etag(answer["CopyObjectResult"]["ETag"]) == plain_etag(listed.etag)
