@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from dicom_sieve.errors import SettingsError, StoreError
@@ -70,7 +71,7 @@ class TestAnAuthorityOfOnesOwn:
         with small_s3(OBJECTS) as other:
             (listed,) = other.store().list()
 
-        with pytest.raises(StoreError, match="CertificateNotTrusted; .*DICOM_SIEVE_CA_BUNDLE"):
+        with pytest.raises(StoreError, match=r"CertificateNotTrusted; .*DICOM_SIEVE_CA_BUNDLE"):
             list(store.list())
         with pytest.raises(TransportError, match="could not be read: CertificateNotTrusted"):
             read(store, listed, 0, 5)
@@ -110,10 +111,9 @@ class TestAFileOfAuthorities:
     def test_may_hold_several_and_words_between(
         self, server: ScriptedServer, tls: tuple[ssl.SSLContext, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        other, bundle = tmp_path / "other", tmp_path / "bundle.pem"
-        other.mkdir()
-        authorities = [make_server_context(other, "127.0.0.1")[1].read_text(), tls[1].read_text()]
-        bundle.write_text("# Zürich\n" + "\n# another\n".join(authorities), encoding="utf-8")
+        bundle = tmp_path / "bundle.pem"
+        of_others = Path(certifi.where()).read_text(encoding="utf-8")
+        bundle.write_text(f"# Zürich\n{of_others}\n# ours\n{tls[1].read_text()}", encoding="utf-8")
         monkeypatch.setenv("DICOM_SIEVE_CA_BUNDLE", str(bundle))
         store = store_at(server.endpoint)
 
