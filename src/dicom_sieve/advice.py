@@ -4,7 +4,7 @@ One table for the flow, the command and the report. A code is S3's, or one of ou
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
 
@@ -12,14 +12,16 @@ ANOTHER_ETAG = "the ETag differs from the one that was listed"
 CHANGED = "it changed again and again while it was read"
 NOT_ASKED = "not asked for: the store was down"
 OTHER_CAUSES = "other causes"
-MOST_CAUSES = 20
-"""That are told apart."""
+MOST_CAUSES, MOST_CODES = 20, 1_000
+"""That are told apart, and counted apart."""
 _NO_S3 = "the answer is not S3's: check the endpoint, and what stands before it"
 _TEMPORARY = (
     "temporary keys need their session token, too: in a block (aws_session_token), or by AWS's default chain "
     "(AWS_SESSION_TOKEN)"
 )
 _REACH = "check the endpoint and that it can be reached from here"
+_AWAY = "a proxy before the S3 server answers: the server itself is away, or too slow"
+_BUSY = "the server is busy: lower DICOM_SIEVE_SHARDS_IN_FLIGHT and DICOM_SIEVE_READS_IN_FLIGHT"
 _REGION = "the bucket is in another region"
 
 ADVICE = {
@@ -48,9 +50,9 @@ ADVICE = {
     "ResponseParserError": _NO_S3,
     "400": _NO_S3,
     "500": _NO_S3,
-    "502": "a proxy before the S3 server answers: the server itself is away",
+    "502": _AWAY,
     "503": "the server, or a proxy before it, is away or busy",
-    "504": "a proxy before the S3 server answers: the server itself does not in time",
+    "504": _AWAY,
     "Redirect": "redirects are not followed: give the address of the S3 server itself",
     "WebPage": "the answer is a web page, not S3's: is this the port of a console, or of a proxy? give the address of "
     "the S3 server itself",
@@ -67,8 +69,14 @@ ADVICE = {
     "HTTPClientError": "check the key id and the region for characters that no request can carry",
     "EndpointConnectionError": _REACH,
     "ConnectTimeoutError": _REACH,
+    "ConnectionClosedError": "connections to the server break: look at what lies between",
     "ReadTimeoutError": "the server is slow: raise DICOM_SIEVE_REQUEST_TIMEOUT_SECONDS, or read less at once",
-    "SlowDown": "the server is busy: lower DICOM_SIEVE_SHARDS_IN_FLIGHT and DICOM_SIEVE_READS_IN_FLIGHT",
+    "SlowDown": _BUSY,
+    "HTTP 429": _BUSY,
+    "HTTP 500": "the server fails: look into its log",
+    "HTTP 502": _AWAY,
+    "HTTP 503": _BUSY,
+    "HTTP 504": _AWAY,
     ANOTHER_ETAG: "something between changes ETags or objects, as a proxy: ask the S3 server itself",
     CHANGED: "let what writes there end",
     NOT_ASKED: "see that the server is up",
@@ -84,17 +92,22 @@ def advise_cause(cause: str) -> str:
     return ADVICE.get(cause.partition(" (")[0], "")
 
 
-def count_causes(causes: Iterable[str], unread: int) -> dict[str, int]:
-    """Count why objects could not be read, the most frequent first.
+def count_cause(causes: Counter[str], cause: str) -> None:
+    """Count why one object could not be read; codes are a server's own, and may be new each time."""
+    causes[cause if cause in causes or len(causes) < MOST_CODES else OTHER_CAUSES] += 1
+
+
+def told_causes(causes: Mapping[str, int], unread: int) -> dict[str, int]:
+    """Give why objects could not be read, and how many of each, the most frequent first.
 
     Args:
-        causes: One of each object that was asked for.
+        causes: Of the objects that were asked for.
         unread: How many objects there are in all; those without a cause were not asked for.
     """
     counts = Counter(causes)
     if (rest := unread - counts.total()) > 0:
         counts[NOT_ASKED] += rest
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ordered = sorted(counts.items(), key=lambda item: (item[0] == OTHER_CAUSES, -item[1], item[0]))
     told = dict(ordered[:MOST_CAUSES])
     if other := sum(number for _, number in ordered[MOST_CAUSES:]):
         told[OTHER_CAUSES] = other
@@ -108,10 +121,9 @@ def describe_causes(causes: Mapping[str, int]) -> str:
         >>> describe_causes({"ExpiredToken (HTTP 400)": 3, "ReadTimeoutError": 1})
         '3 ExpiredToken (HTTP 400), 1 ReadTimeoutError; the credentials have expired: give new ones'
     """
-    if not causes:
-        return ""
     counted = ", ".join(f"{number:,} {cause}" for cause, number in causes.items())
-    advice = advise_cause(max(causes, key=lambda cause: causes[cause]))
+    own = {cause: number for cause, number in causes.items() if cause not in {NOT_ASKED, OTHER_CAUSES}} or causes
+    advice = advise_cause(max(own, key=lambda cause: own[cause], default=""))
     return f"{counted}; {advice}" if advice else counted
 
 
