@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect.blocks.core import Block
+from prefect.client.orchestration import get_client
 from prefect_aws import AwsCredentials
 from pydantic import ValidationError
 
@@ -35,6 +36,21 @@ def load_block(reference: Any) -> AwsCredentials | str:
         return f"the block cannot be loaded ({type(error).__name__}); accepted: id of a block"
     if not isinstance(block, AwsCredentials):
         return f"a block of type {type(block).__name__}; accepted: AwsCredentials"
+    return as_saved(block)
+
+
+def as_saved(block: AwsCredentials) -> AwsCredentials:
+    """Give a block the file of authorities that it was saved with.
+
+    prefect-aws drops it when it loads a block whose ``verify`` is not set: it takes null for false.
+    """
+    said = block.aws_client_parameters
+    if block._block_document_id is None or said.verify is not None or said.verify_cert_path is not None:
+        return block
+    with get_client(sync_client=True) as client:
+        saved = client.read_block_document(block._block_document_id).data.get("aws_client_parameters") or {}
+    if path := saved.get("verify_cert_path"):
+        said.verify_cert_path = Path(path)
     return block
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from dicom_sieve.criteria import Criterion, Damaged
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.flows.blocks import bundle_of, endpoint_of, find_problems, load_block
+from dicom_sieve.flows.blocks import as_saved, bundle_of, endpoint_of, find_problems, load_block
 from dicom_sieve.flows.parameters import RUN_ID, Publish, RawParameters, S3Parameters, SourceParameters
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import (
@@ -252,7 +252,7 @@ def _read_credentials(given: Any, field: str, problems: list[str]) -> GivesSessi
     if given is None or given == "":
         return DefaultChain()
     if isinstance(given, AwsCredentials):
-        return cast("GivesSession", given)
+        return cast("GivesSession", as_saved(given))
     if isinstance(given, str):
         keys = StaticCredentials.parse(given)
         if keys is None:
