@@ -27,8 +27,7 @@ ENDS = {
     "of a block and another endpoint": ("Failed", "input_s3_parameters.endpoint: is another than the block's"),
     "of a block whose file is away": (
         "Failed",
-        "input_s3_parameters.credentials: the block cannot be loaded: not valid here, as a file that is not on this "
-        "machine: aws_client_parameters.verify_cert_path",
+        "the block cannot be loaded: not valid here, as a file that is not on this machine: aws_client_parameters.verify",
     ),
     "of a block whose file is away, verify unset": (
         "Failed",
@@ -77,7 +76,7 @@ def runs(
     lost.write_bytes(certificates[1].read_bytes())
     with temporary_settings({PREFECT_API_URL: prefect.url}):
         of_block = save_block(endpoint_url=servers["https"].endpoint, verify_cert_path=certificates[1])
-        of_lost, of_lost_too = (save_block(verify_cert_path=lost, verify=verify) for verify in (True, None))
+        of_lost, of_lost_too = (save_block(verify_cert_path=lost, **more) for more in ({"verify": True}, {}))
     lost.unlink()
     plain, expired = servers["plain"].endpoint, servers["expired"].endpoint
     places: dict[str, dict[str, Any]] = {

@@ -4,6 +4,7 @@ boto3 would take all of it; here two clients are made alike, and only of what bo
 """
 
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,15 @@ def load_block(reference: Any) -> AwsCredentials | str:
         reference: Its id, or what Prefect has in place of it.
     """
     try:
-        block = Block.load_from_ref(reference)
-    except ValidationError as error:
-        members = ", ".join(sorted({".".join(str(part) for part in one["loc"]) for one in error.errors()}))
-        return f"the block cannot be loaded: not valid here, as a file that is not on this machine: {members}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # prefect-aws: that it drops a file, which `as_saved` puts back
+            block = Block.load_from_ref(reference)
     except Exception as error:  # Prefect raises several kinds for what is not there; none is worth quoting
-        return f"the block cannot be loaded ({type(error).__name__}); accepted: id of a block"
+        wrong = error if isinstance(error, ValidationError) else error.__cause__
+        if not isinstance(wrong, ValidationError):
+            return f"the block cannot be loaded ({type(error).__name__}); accepted: id of a block"
+        members = ", ".join(sorted({".".join(str(part) for part in one["loc"]) for one in wrong.errors()}))
+        return f"the block cannot be loaded: not valid here, as a file that is not on this machine: {members}"
     if not isinstance(block, AwsCredentials):
         return f"a block of type {type(block).__name__}; accepted: AwsCredentials"
     return as_saved(block)
