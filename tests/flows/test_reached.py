@@ -27,7 +27,7 @@ ENDS = {
     "of a block and another endpoint": ("Failed", "input_s3_parameters.endpoint: is another than the block's"),
     "of a block whose file is away": (
         "Failed",
-        "the block cannot be loaded: not valid here, as a file that is not on this machine: aws_client_parameters.verify",
+        "not valid here, as a file that is not on this machine: aws_client_parameters.verify_cert_path",
     ),
     "of a block whose file is away, verify unset": (
         "Failed",
