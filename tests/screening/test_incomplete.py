@@ -5,6 +5,7 @@ Public reports: minio#13497, hapi#3956 (etags), and expired or refused credentia
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -142,6 +143,14 @@ class TestAnswersOfS3:
         with small_s3(OBJECTS, with_etag(lambda etag: f"W/{etag}", of=of)) as server:
             assert screen_ct(store_of(server), ledger, "a").counts["passed"] == 5
             assert screen_ct(store_of(server), ledger, "b").counts["indexed"] == 0
+
+    def test_with_the_mark_of_a_weak_etag_in_an_old_ledger_are_not_read_again(self, ledger: Ledger) -> None:
+        old, now = SimulatedStore(OBJECTS), SimulatedStore(OBJECTS)
+        for key, (info, data) in old._objects.items():
+            old._objects[key] = (replace(info, etag=f'W/"{info.etag}'), data)
+        screen_ct(old, ledger, "a")
+
+        assert screen_ct(now, ledger, "b").counts["indexed"] == 0
 
 
 def store_of(server: Any) -> S3Store:

@@ -11,6 +11,7 @@ import certifi
 import pytest
 
 from dicom_sieve.errors import SettingsError, StoreError
+from dicom_sieve.publishing.anchoring import open_anchor
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import (
     EndpointRules,
@@ -20,6 +21,7 @@ from dicom_sieve.stores import (
     StaticCredentials,
     UnreadableBundleError,
 )
+from dicom_sieve.stores.append_only import AppendOnlyBucket
 from dicom_sieve.stores.interface import TransportError
 from tests.security.certificates import make_server_context
 from tests.stores.buckets import read
@@ -86,6 +88,15 @@ class TestAnAuthorityOfOnesOwn:
         monkeypatch.setenv("DICOM_SIEVE_CA_BUNDLE", str(tls[1]))
 
         assert len(list(store_at(server.endpoint).list())) == 1
+
+    def test_is_trusted_at_the_anchor(self, tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DICOM_SIEVE_CA_BUNDLE", str(tls[1]))
+        monkeypatch.setenv("DICOM_SIEVE_ANCHOR", "s3://anchors")
+
+        anchor = open_anchor(load_settings())
+
+        assert isinstance(anchor, AppendOnlyBucket)
+        assert anchor.access.rules.ca_bundle == str(tls[1])
 
 
 class TestAFileOfAuthorities:

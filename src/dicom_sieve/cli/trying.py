@@ -63,6 +63,9 @@ def preview(
 
     if no_listing and inventory:
         raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint="--inventory")
+    if no_listing and (anonymous or requester_pays):
+        name = "--anonymous" if anonymous else "--requester-pays"
+        raise typer.BadParameter("nothing is asked of the bucket; leave out --no-listing", param_hint=name)
     asked = read_criteria_file(criteria)
     settings = load_settings()
     with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
