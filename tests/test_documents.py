@@ -17,8 +17,9 @@ from dicom_sieve import open_ledger
 from dicom_sieve.cli.app import app
 from dicom_sieve.criteria import Criterion, Finding, Operation, ValueRepresentation, compile_criteria
 from dicom_sieve.criteria.criterion import OPERATIONS
-from dicom_sieve.flows import chain, heartbeats, names
+from dicom_sieve.flows import heartbeats, names
 from dicom_sieve.flows.parameters import SegmentParameters
+from dicom_sieve.flows.request import LOCATIONS
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import database, tables
 from dicom_sieve.ledger.lease import LEASE_SECONDS, RENEWALS
@@ -216,7 +217,7 @@ class TestComputations:
         assert list(SegmentParameters.model_fields) == list(request["parameters"])
         jsonschema.validate(request["parameters"], SegmentParameters.model_json_schema())
         jsonschema.validate({**request["parameters"], **then}, SegmentParameters.model_json_schema())
-        assert list(then) == list(chain.LOCATIONS)
+        assert list(then) == list(LOCATIONS)
 
     def test_the_event_is_the_code_s(self) -> None:
         assert f"`{names.RUN_COMPLETED}`" in section(read("docs/computations.md"), "After each cleaning run")

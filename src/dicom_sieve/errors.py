@@ -107,16 +107,29 @@ class RefusedError(DicomSieveError):
 
 
 class IncompleteRunError(DicomSieveError):
-    """Objects that could not be read after all attempts. All else is in the ledger; the next run reads only them."""
+    """Objects that could not be read after all attempts. All else is in the ledger; the next run reads only them.
 
-    def __init__(self, run_id: str, unread: int, listed: int) -> None:
-        super().__init__(run_id, unread, listed)
+    Args:
+        run_id: Which run.
+        unread: How many objects.
+        listed: Of how many.
+        why: The causes, in words.
+    """
+
+    def __init__(self, run_id: str, unread: int, listed: int, why: str = "") -> None:
+        super().__init__(run_id, unread, listed, why)
+
+    @property
+    def run_id(self) -> str:
+        """Which run."""
+        return str(self.args[0])
 
     def __str__(self) -> str:
-        run_id, unread, listed = self.args
+        run_id, unread, listed, why = self.args
         return (
-            f"run {run_id} is INCOMPLETE: {unread:,} of {listed:,} objects could not be read after all attempts; "
-            f"they are named by 'dicom-sieve show {run_id}'. Start another run: it reads only what is missing"
+            f"run {run_id} is INCOMPLETE: {unread:,} of {listed:,} objects could not be read after all attempts"
+            f"{f': {why}' if why else ''}; they are named by 'dicom-sieve show {run_id}'. "
+            "Start another run: it reads only what is missing"
         )
 
 

@@ -46,3 +46,15 @@ class ObjectInfo:
     etag: str
     size: int
     last_modified: datetime.datetime
+
+
+def plain_etag(text: str) -> str:
+    """Give an entity tag without quotation marks, and without the mark of a weak one (RFC 9110, 8.8.3).
+
+    A proxy that compresses makes ``W/"…"`` of ``"…"``; the bytes that are read are the same.
+
+    Examples:
+        >>> plain_etag('W/"0f"'), plain_etag('"0f"'), plain_etag("0f")
+        ('0f', '0f', '0f')
+    """
+    return text.removeprefix("W/").strip('"')

@@ -104,6 +104,13 @@ class Settings(BaseSettings):
             description="Endpoints beside AWS that requests without credentials may name: they get this machine's own.",
         ),
     ] = ""
+    ca_bundle: Annotated[
+        str,
+        Field(
+            description="File in PEM of the authorities that S3 servers' certificates are of. Empty: AWS_CA_BUNDLE, "
+            "else the usual ones.",
+        ),
+    ] = ""
     anchor: Annotated[
         str,
         Field(
@@ -131,6 +138,13 @@ class Settings(BaseSettings):
                 "accepted: hosts, each with a port or without, and commas between, as minio.org:9000,*.local"
             )
         return endpoints
+
+    @field_validator("ca_bundle")
+    @classmethod
+    def _is_file(cls, path: str) -> str:
+        if path and not Path(path).is_file():
+            raise ValueError("no such file; accepted: a file of certificates in PEM")
+        return path
 
     @field_validator("task_runner")
     @classmethod

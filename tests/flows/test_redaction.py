@@ -238,7 +238,7 @@ class TestTheContractsSchema:
         for model in ("InputS3Parameters", "Criterion"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 14
+        assert len(fields) == 16
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name

@@ -219,5 +219,8 @@ def test_a_run_that_could_not_read_all_fails_and_says_how_much_is_missing(tmp_pa
     told = json.loads(Serde.to_json(event))
     openlineage_rules.validate(told)
     assert told["eventType"] == "FAIL"
-    assert told["run"]["facets"]["errorMessage"]["message"] == "1 of 3 objects could not be read after all attempts"
+    assert told["run"]["facets"]["errorMessage"]["message"] == (
+        "1 of 3 objects could not be read after all attempts: 1 ConnectionClosedError; connections to the server "
+        "break: look at what lies between"
+    )
     assert told["run"]["facets"]["dicomSieve_screening"]["counts"]["unread"] == 1

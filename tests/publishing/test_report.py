@@ -286,7 +286,12 @@ class TestWarnings:
 
         report = make_report(sqlite_ledger.run("a"))
 
-        assert report.warnings == ["1 object could not be read: the run is INCOMPLETE."]
+        assert report.warnings == [
+            (
+                "1 object could not be read: the run is INCOMPLETE. Why: 1 ConnectionClosedError; connections to the "
+                "server break: look at what lies between."
+            )
+        ]
         assert (report.figures.unread, report.figures.passed.instances) == (1, 1)
 
 

@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import pytest
 
+from dicom_sieve.advice import NOT_ASKED
 from dicom_sieve.headers import Defect
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.screening import Limits, ShardResult, index_shard
-from dicom_sieve.screening.index import FAILURES_IN_A_ROW, NOT_ASKED
+from dicom_sieve.screening.index import FAILURES_IN_A_ROW
 from tests.builders import make_instance
 from tests.headers.raw import element, sequence
 from tests.simulated_store import SimulatedStore

@@ -133,7 +133,8 @@ class TestAPreview:
         forecast = preview(Preview(store, one_of("CT")), ledger)
 
         sentence = "Preview: 1 of 2 instances would pass in 1 whole series"
-        assert forecast.describe() == f"{sentence}; objects that are not read: 1"
+        why = "1 ConnectionClosedError; connections to the server break: look at what lies between"
+        assert forecast.describe() == f"{sentence}; objects that are not read: 1 ({why})"
         assert forecast.counts["bytes"] == sum(one.size for one in store.objects().values())
 
     def test_says_that_credentials_may_not_read_as_a_run_does(self, ledger: Ledger) -> None:

@@ -13,10 +13,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _VALID = datetime.timedelta(days=2)
 
 
-def make_server_context(folder: Path, *names: str) -> tuple[ssl.SSLContext, Path]:
+def make_server_context(folder: Path, *names: str, expired: bool = False) -> tuple[ssl.SSLContext, Path]:
     """Make what a server shows as one of some names, and the file of the authority that a client is to trust."""
     authority, authority_key = _sign("authority", None, None)
-    server, server_key = _sign("server", authority, authority_key, *names)
+    server, server_key = _sign("server", authority, authority_key, *names, expired=expired)
     trusted = folder / "authority.pem"
     trusted.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     shown = folder / "server.pem"
@@ -30,7 +30,11 @@ def make_server_context(folder: Path, *names: str) -> tuple[ssl.SSLContext, Path
 
 
 def _sign(
-    name: str, issuer: x509.Certificate | None, issuer_key: ec.EllipticCurvePrivateKey | None, *names: str
+    name: str,
+    issuer: x509.Certificate | None,
+    issuer_key: ec.EllipticCurvePrivateKey | None,
+    *names: str,
+    expired: bool = False,
 ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -42,7 +46,7 @@ def _sign(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _VALID)
-        .not_valid_after(now + _VALID)
+        .not_valid_after(now - _VALID / 2 if expired else now + _VALID)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
     )
     if names:

@@ -2,7 +2,7 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,7 +77,9 @@ def error(status: int, code: str) -> Answer:
 
 
 @contextmanager
-def serve(tls: ssl.SSLContext | None = None) -> Iterator[ScriptedServer]:
+def serve(
+    tls: ssl.SSLContext | None = None, make: Callable[[str], ScriptedServer] = ScriptedServer
+) -> Iterator[ScriptedServer]:
     """Run a scripted server on a free port of this machine, by https where it has a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -107,7 +109,8 @@ def serve(tls: ssl.SSLContext | None = None) -> Iterator[ScriptedServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    script = ScriptedServer(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that refuses the certificate
+    script = make(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -236,7 +236,7 @@ class TestABucketThatCannotBeReached:
     def test_because_it_is_no_s3_server(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(200, b"<html><body>Welcome to nginx!</body></html>"))
 
-        with pytest.raises(StoreError, match="the answer is no S3 listing: check the endpoint"):
+        with pytest.raises(StoreError, match="the answer is a web page, not S3's"):
             list(scripted.store().list())
 
     def test_because_there_is_none_of_that_name(self, s3_server: S3Server) -> None:

@@ -19,12 +19,14 @@ from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import (
+    Anonymous,
     AsJson,
     CriteriaFile,
     DamagedObjects,
     Endpoint,
     ManifestOfInventory,
     Region,
+    RequesterPays,
     Run,
     Uri,
 )
@@ -102,6 +104,8 @@ def screen(
     ] = False,
     inventory: ManifestOfInventory = None,
     damaged: DamagedObjects = Damaged.DISCARD,
+    anonymous: Anonymous = False,
+    requester_pays: RequesterPays = False,
     as_json: AsJson = False,
 ) -> None:
     """Screen a location without a Prefect server.
@@ -120,7 +124,7 @@ def screen(
         raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
     asked = read_criteria_file(criteria)
     settings = load_settings()
-    store = open_input(uri, endpoint, region)
+    store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
     with (
         ProgressBar() as observer,
         open_ledger(settings.database_url.get_secret_value()) as ledger,

@@ -26,6 +26,12 @@ ManifestOfInventory = Annotated[
 KnownEndpoint = Annotated[
     str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server, if several have such a bucket.")
 ]
+Anonymous = Annotated[
+    bool, typer.Option("--anonymous", help="Send no credentials to the bucket that is read: it is public.")
+]
+RequesterPays = Annotated[
+    bool, typer.Option("--requester-pays", help="Pay for reading, where the bucket wants its requester to.")
+]
 Region = Annotated[str, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="For signing.")]
 Uri = Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory.")]
 DamagedObjects = Annotated[

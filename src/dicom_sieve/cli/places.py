@@ -1,6 +1,7 @@
 """From a URI on the command line to a store."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -9,6 +10,7 @@ from dicom_sieve.cli.options import SCHEME
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import (
+    Anonymous,
     DefaultChain,
     DirectoryStore,
     EndpointRules,
@@ -21,13 +23,33 @@ from dicom_sieve.stores import (
 
 Place = DirectoryStore | S3Store
 INVENTORY = "--inventory"
+ANONYMOUS, REQUESTER_PAYS = "--anonymous", "--requester-pays"
 
 
-def open_input(uri: str, endpoint: str | None, region: str) -> Place:
-    """Open what is to be screened: ``s3://bucket/prefix``, or a directory that is there."""
+def open_input(
+    uri: str, endpoint: str | None, region: str, *, anonymous: bool = False, requester_pays: bool = False
+) -> Place:
+    """Open what is to be screened: ``s3://bucket/prefix``, or a directory that is there.
+
+    Args:
+        uri: Which.
+        endpoint: Of the S3 server; None: AWS.
+        region: Of the bucket.
+        anonymous: Whether no request is signed.
+        requester_pays: Whether the credentials' owner pays.
+    """
     if not uri.startswith(SCHEME) and not Path(uri).is_dir():
         raise typer.BadParameter(f"{uri} is neither s3://bucket/prefix nor a directory", param_hint="URI")
-    return _open(uri, endpoint, region, "URI")
+    name = ANONYMOUS if anonymous else REQUESTER_PAYS
+    if anonymous and requester_pays:
+        raise typer.BadParameter(f"with {ANONYMOUS}: nobody would pay", param_hint=REQUESTER_PAYS)
+    store = _open(uri, endpoint, region, "URI")
+    if not anonymous and not requester_pays:
+        return store
+    if not isinstance(store, S3Store):
+        raise typer.BadParameter("a directory is read by this machine; accepted with s3://bucket", param_hint=name)
+    access = replace(store.access, requester_pays=requester_pays)
+    return replace(store, access=replace(access, credentials=Anonymous()) if anonymous else access)
 
 
 def open_inventory(uri: str | None, store: Place) -> Inventory | None:

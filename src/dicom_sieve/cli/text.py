@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dicom_sieve.advice import advise_cause
 from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria
 from dicom_sieve.ledger import RunRow, SeriesRow
 from dicom_sieve.publishing.report.words import reasons_to_discard
@@ -123,9 +124,21 @@ def show_run(row: RunRow, unread: Iterable[str]) -> None:
     if row.counts:
         show_lines("")
         show_counts(row.counts, criteria)
+    show_causes((row.counts or {}).get("unread_causes", {}))
     keys = list(unread)
     if keys:
         show_lines("", "not read:", *(f"  {key}" for key in keys))
+
+
+def show_causes(causes: Mapping[str, int]) -> None:
+    """Print why objects could not be read, how many of each, and what to do about it."""
+    if causes:
+        show_lines("")
+        show_table(
+            ("not read because", "objects", "what to do"),
+            [(cause, f"{number:,}", advise_cause(cause)) for cause, number in causes.items()],
+            right=("objects",),
+        )
 
 
 def show_counts(counts: Mapping[str, Any], criteria: Sequence[CompiledCriterion]) -> None:

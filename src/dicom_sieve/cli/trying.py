@@ -9,6 +9,7 @@ from dicom_sieve.cli import text
 from dicom_sieve.cli.criteria_file import read_criteria_file
 from dicom_sieve.cli.known import LIST_FIRST, find_known
 from dicom_sieve.cli.options import (
+    Anonymous,
     AsCsv,
     AsJson,
     CriteriaFile,
@@ -17,6 +18,7 @@ from dicom_sieve.cli.options import (
     KnownEndpoint,
     ManifestOfInventory,
     Region,
+    RequesterPays,
     Uri,
 )
 from dicom_sieve.cli.values_text import show_attributes, show_values
@@ -44,6 +46,8 @@ def preview(
     region: Region = "us-east-1",
     inventory: ManifestOfInventory = None,
     damaged: DamagedObjects = Damaged.DISCARD,
+    anonymous: Anonymous = False,
+    requester_pays: RequesterPays = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell what a run would say, without one.
@@ -59,6 +63,9 @@ def preview(
 
     if no_listing and inventory:
         raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint="--inventory")
+    if no_listing and (anonymous or requester_pays):
+        name = "--anonymous" if anonymous else "--requester-pays"
+        raise typer.BadParameter("nothing is asked of the bucket; leave out --no-listing", param_hint=name)
     asked = read_criteria_file(criteria)
     settings = load_settings()
     with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
@@ -66,7 +73,7 @@ def preview(
             known = find_known(ledger, uri, endpoint, LIST_FIRST)
             forecast = preview_known(known, asked, ledger, observer=observer, damaged=damaged)
         else:
-            store = open_input(uri, endpoint, region)
+            store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
             what = Preview(
                 store,
                 asked,

@@ -5,6 +5,7 @@ from typing import Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from dicom_sieve.advice import advise_cause
 from dicom_sieve.criteria import CompiledCriterion
 from dicom_sieve.objects import Location
 from dicom_sieve.publishing.manifest import MANIFEST
@@ -23,6 +24,12 @@ def show_verdicts(sentence: str, counts: Mapping[str, Any], criteria: tuple[Comp
     if reasons:
         rows = [{"reason": headed(one.sentence), "name": one.name, "objects": one.objects} for one in reasons]
         create_table_artifact(rows, key="reasons", description="Reasons to discard")
+
+
+def show_unread(causes: Mapping[str, int]) -> None:
+    """Show why objects could not be read, how many of each, and what to do about it."""
+    rows = [{"cause": cause, "objects": number, "to do": advise_cause(cause)} for cause, number in causes.items()]
+    create_table_artifact(rows, key="unread", description="Objects that could not be read, by cause")
 
 
 def show_attrition(report: Report) -> None:

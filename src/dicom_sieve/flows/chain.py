@@ -15,13 +15,12 @@ from prefect.events.schemas.events import ResourceSpecification
 
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.names import CLEAN, RUN_COMPLETED, SEGMENT
-from dicom_sieve.flows.request import read_location, rules_of
+from dicom_sieve.flows.request import LOCATIONS, read_location, rules_of
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Outcome
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import Patience
 
-LOCATIONS = ("input_s3_parameters", "output_s3_parameters")
 _COUNTS = ("listed", "passed", "discarded", "series")
 
 
@@ -61,8 +60,8 @@ def read_then_segment(given: Any) -> tuple[Location, Mapping[str, Any]]:
         if isinstance(one, dict) and isinstance(one.get("credentials"), str):
             problems.append(f'{name}.credentials: a text would be stored; accepted: {{"$ref": "<block id>"}}, or none')
         else:
-            stores[name] = read_location(one, name, Patience(), problems, rules)
-    source = stores.get(LOCATIONS[0])
+            stores[name] = read_location(one, name, Patience(), problems, rules, kind=LOCATIONS[name])
+    source = stores.get("input_s3_parameters")
     if problems or source is None:
         raise InvalidRequestError(tuple(problems))
     return source.location, given

@@ -11,7 +11,8 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed
 
 from dicom_sieve.criteria import Damaged, compile_criteria
-from dicom_sieve.flows.artifacts import show_attrition, show_link, show_verdicts
+from dicom_sieve.errors import IncompleteRunError
+from dicom_sieve.flows.artifacts import show_attrition, show_link, show_unread, show_verdicts
 from dicom_sieve.flows.chain import announce
 from dicom_sieve.flows.coat import RunLogger, in_coat
 from dicom_sieve.flows.names import CLEAN
@@ -19,7 +20,7 @@ from dicom_sieve.flows.observer import observing
 from dicom_sieve.flows.parameters import Publish, RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import Request, read_request, rules_of
-from dicom_sieve.ledger import open_ledger
+from dicom_sieve.ledger import RecordedRun, open_ledger
 from dicom_sieve.lineage import following
 from dicom_sieve.publishing.anchoring import open_anchor
 from dicom_sieve.publishing.report import make_report
@@ -105,7 +106,11 @@ def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunL
             damaged=request.damaged,
             anchor=open_anchor(settings),
         )
-        outcome = screen(screening, ledger)
+        try:
+            outcome = screen(screening, ledger)
+        except IncompleteRunError as error:
+            _show_incomplete(ledger.run(error.run_id))
+            raise
         report = outcome.report or make_report(ledger.run(outcome.run_id))
     show_verdicts(outcome.describe(), outcome.counts, report.criteria)
     show_attrition(report)
@@ -113,6 +118,13 @@ def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunL
         show_link(outcome.manifest.uri, request.output.location)
     announce(outcome, request.store.location)
     return Completed(message=outcome.describe())
+
+
+def _show_incomplete(recorded: RecordedRun) -> None:
+    report = make_report(recorded)
+    show_verdicts(report.title, recorded.row.counts or {}, report.criteria)
+    show_attrition(report)
+    show_unread(report.unread_causes)
 
 
 @task(name="index-shard", task_run_name="shard-{number}", cache_policy=NO_CACHE, persist_result=False)

@@ -89,7 +89,30 @@ class S3Parameters(BaseModel):
     ] = None
 
 
-class InputS3Parameters(S3Parameters):
+class SourceParameters(S3Parameters):
+    """Where objects are read, and on what terms."""
+
+    anonymous: Annotated[
+        bool,
+        Field(
+            strict=True,
+            title="Anonymous",
+            description="Requests are not signed, as for a public bucket. Then there are no credentials.",
+            json_schema_extra={"position": 6},
+        ),
+    ] = False
+    requester_pays: Annotated[
+        bool,
+        Field(
+            strict=True,
+            title="Requester pays",
+            description="Whoever the credentials are of pays for the requests, where the bucket wants that.",
+            json_schema_extra={"position": 7},
+        ),
+    ] = False
+
+
+class InputS3Parameters(SourceParameters):
     """Where a run finds its objects, and how it learns which there are."""
 
     model_config = ConfigDict(title="Input location")
@@ -185,7 +208,7 @@ class SegmentParameters(BaseModel):
         ),
     ]
     input_s3_parameters: Annotated[
-        S3Parameters,
+        SourceParameters,
         Field(title="Input", description="Where the objects lie that it judged.", json_schema_extra={"position": 1}),
     ]
     output_s3_parameters: Annotated[

@@ -25,6 +25,7 @@ from dicom_sieve.flows.parameters import RUN_ID, RawParameters
 REDACTED = "***"
 LOCATIONS = ("input_s3_parameters", "output_s3_parameters")
 KEPT = ("bucket", "prefix", "region", "publish")
+SWITCHES = ("anonymous", "requester_pays")
 ADDRESSES = ("endpoint", "inventory")
 """Kept without what may be a secret in a URL: user and password, query, fragment."""
 OF_A_BLOCK = re.compile(r"[0-9A-Fa-f-]{1,36}")
@@ -195,4 +196,6 @@ def _is_plain(name: str, value: Any) -> bool:
 def _is_kept(name: str, value: Any) -> bool:
     if name == "credentials":
         return is_reference(value)
+    if name in SWITCHES:
+        return isinstance(value, bool)
     return isinstance(value, str) and name in KEPT and (name == "prefix" or not {"@", "?"} & set(value))

@@ -1,10 +1,10 @@
 """From the parameters of a flow run to a screening, or to everything that is wrong with them at once."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL
 from prefect_aws import AwsCredentials
 from pydantic import ValidationError
@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from dicom_sieve.criteria import Criterion, Damaged
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.flows.parameters import RUN_ID, Publish, RawParameters, S3Parameters
+from dicom_sieve.flows.blocks import as_saved, bundle_of, endpoint_of, find_problems, load_block
+from dicom_sieve.flows.parameters import RUN_ID, Publish, RawParameters, S3Parameters, SourceParameters
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import (
+    Anonymous,
     DefaultChain,
     EndpointRules,
     GivesSession,
@@ -29,6 +31,11 @@ from dicom_sieve.stores import (
 
 ANY_ENDPOINT = EndpointRules()
 """Any may be asked that is not forbidden always, none but AWS by the default chain."""
+LOCATIONS: Mapping[str, type[S3Parameters]] = {
+    "input_s3_parameters": SourceParameters,
+    "output_s3_parameters": S3Parameters,
+}
+"""The locations of a run of ``segment-series``, and what they may say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ def read_request(parameters: RawParameters, patience: Patience, rules: EndpointR
     problems: list[str] = []
     place = _as_mapping(parameters.get("input_s3_parameters"))
     uri = None if place is None else place.pop("inventory", None)
-    store = read_location(place, "input_s3_parameters", patience, problems, rules)
+    store = read_location(place, "input_s3_parameters", patience, problems, rules, kind=SourceParameters)
     inventory = None if uri is None else _read_inventory(uri, store, problems)
     output, publish = None, Publish.MANIFEST
     if parameters.get("output_s3_parameters") is not None:
@@ -142,8 +149,8 @@ def read_segmentation(
     if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
         problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
     source, output = (
-        read_location(parameters.get(name), name, patience, problems, rules)
-        for name in ("input_s3_parameters", "output_s3_parameters")
+        read_location(parameters.get(name), name, patience, problems, rules, kind=kind)
+        for name, kind in LOCATIONS.items()
     )
     if problems or source is None or output is None:
         raise InvalidRequestError(tuple(problems))
@@ -151,30 +158,81 @@ def read_segmentation(
 
 
 def read_location(
-    given: Any, field: str, patience: Patience, problems: list[str], rules: EndpointRules = ANY_ENDPOINT
+    given: Any,
+    field: str,
+    patience: Patience,
+    problems: list[str],
+    rules: EndpointRules = ANY_ENDPOINT,
+    *,
+    kind: type[S3Parameters] = S3Parameters,
 ) -> S3Store | None:
-    """Read where objects lie and how to reach them; what is wrong with it is added to the problems."""
+    """Read where objects lie and how to reach them; what is wrong with it is added to the problems.
+
+    Args:
+        given: As it came.
+        field: Its name, which problems begin with.
+        patience: How long the store is waited for.
+        problems: Is added to.
+        rules: Which endpoints may be asked.
+        kind: What may be said of such a location.
+    """
     given = _as_mapping(given)
     if given is None:
         problems.append(f"{field}: missing; accepted: bucket, region, and optionally endpoint, credentials, prefix")
         return None
     credentials = _read_credentials(given.pop("credentials", None), f"{field}.credentials", problems)
     try:
-        location = S3Parameters.model_validate(given)
+        location = kind.model_validate(given)
     except ValidationError as error:
-        problems.extend(describe_validation(error, field, S3Parameters))
+        problems.extend(describe_validation(error, field, kind))
         return None
     if credentials is None:
         return None
-    endpoint = (location.endpoint or "").rstrip("/") or None
-    is_ours = _uses_default_chain(credentials)
-    if wrong := rules.find_problem(endpoint, location.region, uses_default_chain=is_ours):
-        problems.append(f"{field}.endpoint: {wrong}")
+    if isinstance(location, SourceParameters) and location.anonymous:
+        problems.extend(_contradictions(location, credentials, field))
+        credentials = Anonymous()
+    access = _read_access(location, credentials, patience, rules)
+    if wrong := list(_find_problems(location, access, field)):
+        problems.extend(wrong)
         return None
-    if wrong := check_bucket(location.bucket, endpoint):
-        problems.append(f"{field}.bucket: {wrong}")
-        return None
-    return S3Store(S3Access(location.bucket, location.region, endpoint, credentials, patience, rules), location.prefix)
+    return S3Store(access, location.prefix)
+
+
+def _read_access(
+    location: S3Parameters, credentials: GivesSession, patience: Patience, rules: EndpointRules
+) -> S3Access:
+    endpoint = (location.endpoint or endpoint_of(credentials) or "").rstrip("/") or None
+    if bundle := bundle_of(credentials):
+        rules = replace(rules, ca_bundle=bundle)
+    pays = isinstance(location, SourceParameters) and location.requester_pays
+    return S3Access(location.bucket, location.region, endpoint, credentials, patience, rules, pays)
+
+
+def _contradictions(location: SourceParameters, credentials: GivesSession, field: str) -> Iterator[str]:
+    if not isinstance(credentials, DefaultChain):
+        yield f"{field}.anonymous: true, with credentials; accepted: one of the two"
+    if location.requester_pays:
+        yield f"{field}.requester_pays: true, with anonymous: nobody would pay; accepted: one of the two"
+
+
+def _find_problems(location: S3Parameters, access: S3Access, field: str) -> Iterator[str]:
+    """Tell what is wrong with how a location is to be reached."""
+    of_block = (endpoint_of(access.credentials) or "").rstrip("/") or None
+    if of_block and location.endpoint and of_block.lower() != (access.endpoint or "").lower():
+        yield (
+            f"{field}.endpoint: is another than the block's aws_client_parameters.endpoint_url; accepted: the same in "
+            "both, or one of them alone"
+        )
+        return
+    named = f"{field}.endpoint:"
+    if of_block and not location.endpoint:
+        named = f"{field}.credentials: the block's aws_client_parameters.endpoint_url"
+    is_ours = _uses_default_chain(access.credentials)
+    if wrong := access.rules.find_problem(access.endpoint, access.region, uses_default_chain=is_ours):
+        yield f"{named} {wrong}"
+    elif wrong := check_bucket(access.bucket, access.endpoint):
+        yield f"{field}.bucket: {wrong}"
+    yield from find_problems(access.credentials, field, access.region, access.endpoint)
 
 
 def _uses_default_chain(credentials: GivesSession) -> bool:
@@ -194,7 +252,7 @@ def _read_credentials(given: Any, field: str, problems: list[str]) -> GivesSessi
     if given is None or given == "":
         return DefaultChain()
     if isinstance(given, AwsCredentials):
-        return cast("GivesSession", given)
+        return cast("GivesSession", as_saved(given))
     if isinstance(given, str):
         keys = StaticCredentials.parse(given)
         if keys is None:
@@ -207,12 +265,8 @@ def _read_credentials(given: Any, field: str, problems: list[str]) -> GivesSessi
 
 
 def _load_block(reference: Any, field: str, problems: list[str]) -> GivesSession | None:
-    try:
-        block = Block.load_from_ref(reference)
-    except Exception as error:  # Prefect raises several kinds for what is not there; none is worth quoting
-        problems.append(f"{field}: the block cannot be loaded ({type(error).__name__}); accepted: id of a block")
-        return None
-    if not isinstance(block, AwsCredentials):
-        problems.append(f"{field}: a block of type {type(block).__name__}; accepted: AwsCredentials")
+    block = load_block(reference)
+    if isinstance(block, str):
+        problems.append(f"{field}: {block}")
         return None
     return cast("GivesSession", block)

@@ -26,6 +26,7 @@ from openlineage.client.facet_v2 import (
     processing_engine_run,
 )
 
+from dicom_sieve.advice import describe_causes
 from dicom_sieve.ledger import ComputationRow, RunRow
 from dicom_sieve.lineage.names import (
     PRODUCER,
@@ -195,7 +196,9 @@ def _error(message: str) -> RunFacet:
 
 
 def _describe_incomplete(counts: Mapping[str, Any]) -> str:
-    return f"{counts.get('unread', 0):,} of {counts.get('listed', 0):,} objects could not be read after all attempts"
+    why = describe_causes(counts.get("unread_causes", {}))
+    said = f"{counts.get('unread', 0):,} of {counts.get('listed', 0):,} objects could not be read after all attempts"
+    return f"{said}: {why}" if why else said
 
 
 def _location(run: RunRow) -> InputDataset:

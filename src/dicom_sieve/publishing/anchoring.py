@@ -15,7 +15,7 @@ from dicom_sieve.errors import AlreadyPublishedError, DicomSieveError, SettingsE
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.entries import Entry, read_chain
 from dicom_sieve.settings import Settings
-from dicom_sieve.stores import DefaultChain, Patience, S3Access, StaticCredentials, check_endpoint
+from dicom_sieve.stores import DefaultChain, EndpointRules, Patience, S3Access, StaticCredentials, check_endpoint
 from dicom_sieve.stores.append_only import AppendOnly, AppendOnlyBucket, AppendOnlyFile
 
 FORMAT = "dicom-sieve anchor 1"
@@ -67,7 +67,8 @@ def open_anchor(settings: Settings, uri: str | None = None) -> AppendOnly | None
     credentials = StaticCredentials.parse(secret) if secret else DefaultChain()
     if credentials is None:
         raise SettingsError(("DICOM_SIEVE_ANCHOR_CREDENTIALS: not of the form key_id:access_key",))
-    access = S3Access(bucket, settings.anchor_region, endpoint, credentials, Patience.from_settings(settings))
+    rules = EndpointRules(ca_bundle=settings.ca_bundle)
+    access = S3Access(bucket, settings.anchor_region, endpoint, credentials, Patience.from_settings(settings), rules)
     return AppendOnlyBucket(access, prefix.rstrip("/"), settings.anchor_retain_days)
 
 

@@ -1,12 +1,14 @@
 """Bring what the ledger knows of a location up to date: list it, and index what is new. No run is needed for that."""
 
 import datetime
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
+from dicom_sieve.advice import count_cause, told_causes
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.indexing import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease
@@ -59,12 +61,14 @@ class CaughtUp:
         indexed: Objects that were read.
         reads: Ranges that were read of them.
         bytes_read: How many bytes.
+        causes: Why objects could not be read, and how many of each.
     """
 
     snapshot: Snapshot
     indexed: int = 0
     reads: int = 0
     bytes_read: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
 
     def effort(self) -> dict[str, int]:
         """Say what it took; all else in the counts of a run is the same however it came about."""
@@ -75,6 +79,10 @@ class CaughtUp:
             "reads": self.reads,
             "bytes_read": self.bytes_read,
         }
+
+    def why_unread(self, unread: int) -> dict[str, dict[str, int]]:
+        """Give what the counts say of objects that could not be read; nothing where all could."""
+        return {"unread_causes": told_causes(self.causes, unread)} if unread else {}
 
 
 def hold_location(store: Store, means: Means, ledger: Ledger) -> AbstractContextManager[Lease]:
@@ -126,6 +134,8 @@ def _index(store: Store, means: Means, lease: Lease, caught_up: CaughtUp) -> Non
         caught_up.indexed += lease.write(partial(record_headers, indexed=result.indexed))
         caught_up.reads += result.reads
         caught_up.bytes_read += result.bytes_read
+        for _, cause in result.unread:
+            count_cause(caught_up.causes, cause)
         means.observer.advance(len(result.indexed) + len(result.unread))
         fruitless = 0 if result.indexed else fruitless + 1
         if fruitless == FRUITLESS_SHARDS:

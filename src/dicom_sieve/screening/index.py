@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field, fields
 from typing import Self
 
+from dicom_sieve.advice import ANOTHER_ETAG, CHANGED, NOT_ASKED
 from dicom_sieve.headers import MOST_ELEMENTS, Defect, Instance, NeedMore, Window, defective, scan, scan_bounded
 from dicom_sieve.ledger.indexing import IndexedObject, UnreadObject
 from dicom_sieve.objects import ObjectInfo
@@ -20,7 +21,6 @@ from dicom_sieve.stores.interface import (
 CHANGES_FOLLOWED = 3
 FAILURES_IN_A_ROW = 64
 """So many objects that could not be read, and none between them that could: the store is down for this shard."""
-NOT_ASKED = f"not asked for, after {FAILURES_IN_A_ROW} objects in a row that could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,7 @@ async def _read_as_it_is_now(
     store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter
 ) -> tuple[ObjectInfo, Instance]:
     """Read a header; an object that changes meanwhile is looked up and read again, as what it is now."""
+    cause = ANOTHER_ETAG
     for _ in range(CHANGES_FOLLOWED):
         try:
             return info, await _read(store, info, limits, meter)
@@ -144,12 +145,14 @@ async def _read_as_it_is_now(
             return info, defective(Defect.UNREADABLE)
         except ObjectChangedError:
             try:
-                info = await store.stat(info.key)
+                now = await store.stat(info.key)
             except ObjectGoneError:
                 return info, defective(Defect.GONE)
             except ReadRefusedError:
                 return info, defective(Defect.UNREADABLE)
-    raise TransportError("it changed again and again while it was read")
+            cause = cause if (now.etag, now.size) == (info.etag, info.size) else CHANGED
+            info = now
+    raise TransportError(cause)
 
 
 async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter) -> Instance:

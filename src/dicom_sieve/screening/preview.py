@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dicom_sieve.advice import describe_causes, describe_nothing_listed
 from dicom_sieve.criteria import Criterion, Damaged, compile_criteria
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.ledger import Ledger
@@ -39,10 +40,12 @@ class Forecast:
     Attributes:
         counts: As an `Outcome` has them; without what was done to know them where nothing was listed.
         listed_at: When the location was listed.
+        warning: What is worth a look before the result is trusted; may be empty.
     """
 
     counts: Mapping[str, Any]
     listed_at: datetime.datetime
+    warning: str = ""
 
     def describe(self) -> str:
         """Say it in a sentence."""
@@ -51,7 +54,12 @@ class Forecast:
         sentence = f"Preview: {passed:,} of {listed:,} instances would pass in {whole:,} whole series"
         damaged = counts.get("damaged", {}).get("passed", 0)
         sentence += f"; damaged instances among them: {damaged:,}" if damaged else ""
-        return f"{sentence}; objects that are not read: {counts['unread']:,}" if counts["unread"] else sentence
+        if self.warning:
+            return f"{sentence}; {self.warning}"
+        if not counts["unread"]:
+            return sentence
+        why = describe_causes(counts.get("unread_causes", {}))
+        return f"{sentence}; objects that are not read: {counts['unread']:,}" + (f" ({why})" if why else "")
 
 
 @ending_in_order()
@@ -76,7 +84,8 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> F
         refuse_forgotten(lease)
         known = catch_up(asked.store, asked, ledger, lease)
     counts = decide(ledger, known.snapshot, criteria, asked.observer, keep, damaged=asked.damaged)
-    return Forecast({**counts, **known.effort()}, known.snapshot.listed_at)
+    counts = {**counts, **known.effort(), **known.why_unread(counts["unread"])}
+    return Forecast(counts, known.snapshot.listed_at, _warn(counts, asked.store.location))
 
 
 def preview_known(
@@ -97,4 +106,8 @@ def preview_known(
     compiled = compile_criteria(criteria)
     snapshot = last_snapshot(ledger.engine, place)
     counts = decide(ledger, snapshot, compiled, observer or Silent(), damaged=damaged)
-    return Forecast(counts, snapshot.listed_at)
+    return Forecast(counts, snapshot.listed_at, _warn(counts, place))
+
+
+def _warn(counts: Mapping[str, Any], place: Location) -> str:
+    return "" if counts["listed"] else describe_nothing_listed(place)

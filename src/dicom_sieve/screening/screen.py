@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from dicom_sieve.advice import describe_causes, describe_nothing_listed
 from dicom_sieve.apart import describe_overlap
 from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria, criteria_digest
 from dicom_sieve.ending import ending_in_order
@@ -80,18 +81,24 @@ class Outcome:
     Attributes:
         run_id: In the ledger.
         counts: ``listed``, ``bytes``, ``passed``, ``discarded`` and ``unread`` objects; what `Judge.counts` gives; and
-            what the run did to know it: ``added``, ``removed``, ``indexed``, ``reads``, ``bytes_read``.
+            what the run did to know it: ``added``, ``removed``, ``indexed``, ``reads``, ``bytes_read``. Of an
+            INCOMPLETE run also ``unread_causes``: how many objects could not be read, by cause.
         manifest: Where it was published, or None.
         report: What was published of it for people, or None.
+        warning: What is worth a look before the result is trusted; may be empty.
     """
 
     run_id: str
     counts: Mapping[str, Any]
     manifest: Manifest | None
     report: Report | None = None
+    warning: str = ""
 
     def describe(self) -> str:
         """Say it in a sentence."""
+        return f"{self._describe()}; {self.warning}" if self.warning else self._describe()
+
+    def _describe(self) -> str:
         passed, listed, whole = self.counts["passed"], self.counts["listed"], self.counts["series"].get("WHOLE", 0)
         sentence = f"{passed:,} of {listed:,} instances passed in {whole:,} whole series"
         damaged = self.counts.get("damaged", {}).get("passed", 0)
@@ -181,14 +188,16 @@ class _Run:
         of_run = self.screening
         results = decide(self.ledger, known.snapshot, self.criteria, of_run.observer, keep, damaged=of_run.damaged)
         self.ledger.count_anew("decision")
-        counts = {**results, **known.effort()}
+        counts = {**results, **known.effort(), **known.why_unread(results["unread"])}
         seal_rows(self.lease, self.number)
         if counts["unread"]:
             self._finish(RunState.INCOMPLETE, counts)
-            raise IncompleteRunError(self.id, counts["unread"], counts["listed"])
+            why = describe_causes(counts["unread_causes"])
+            raise IncompleteRunError(self.id, counts["unread"], counts["listed"], why)
         published = self._publish(known.snapshot.id, counts)
         self._finish(RunState.COMPLETED, published.counts, manifest=published.manifest)
-        return Outcome(self.id, published.counts, published.manifest, published.report)
+        warning = "" if counts["listed"] else describe_nothing_listed(of_run.store.location)
+        return Outcome(self.id, published.counts, published.manifest, published.report, warning)
 
     def fail(self, error: BaseException) -> None:
         """Record why the run ended; the text of an error that is not ours may hold anything and is left out.

@@ -19,7 +19,7 @@ from dicom_sieve.ledger.snapshots import (
     record_changes,
     unsettled_headers,
 )
-from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.objects import Location, ObjectInfo, plain_etag
 from dicom_sieve.screening.observer import Observer
 from dicom_sieve.stores.interface import Lists, ListsAsOf
 
@@ -67,7 +67,9 @@ def is_change(pair: Pair, unsettled: Collection[int | None]) -> bool:
     listed, known = pair
     if listed is None or known is None:
         return True
-    return listed.etag != known.etag or listed.size != known.size or known.header_id in unsettled
+    # A ledger may hold the mark of a weak etag, which earlier versions kept.
+    is_other = listed.etag != known.etag and plain_etag(listed.etag) != plain_etag(known.etag)
+    return is_other or listed.size != known.size or known.header_id in unsettled
 
 
 def _refuse_results(keys: Iterable[str], location: Location, lease: Lease) -> None:

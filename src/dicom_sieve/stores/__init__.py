@@ -1,6 +1,7 @@
 """Where objects lie. The only home of S3 clients."""
 
-from dicom_sieve.stores.credentials import DefaultChain, GivesSession, StaticCredentials
+from dicom_sieve.stores.certificates import UnreadableBundleError, read_bundle
+from dicom_sieve.stores.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import EndpointRules, check_bucket, check_endpoint
 from dicom_sieve.stores.interface import Lists, Reads, Store, Writes
@@ -10,6 +11,7 @@ from dicom_sieve.stores.s3 import S3Store
 from dicom_sieve.stores.s3_clients import S3Access
 
 __all__ = [
+    "Anonymous",
     "DefaultChain",
     "DirectoryStore",
     "EndpointRules",
@@ -22,8 +24,10 @@ __all__ = [
     "S3Store",
     "StaticCredentials",
     "Store",
+    "UnreadableBundleError",
     "Writes",
     "address_of_manifest",
     "check_bucket",
     "check_endpoint",
+    "read_bundle",
 ]

@@ -176,14 +176,14 @@ class AppendOnlyBucket:
         """Give all versions of an object, the oldest first."""
         bodies = []
         for version in reversed(self._versions(self._key(name)).get(name, [])):
-            with told_as_store_error("read", f"{self.address}/{name}"):
+            with told_as_store_error("read", f"{self.address}/{name}", self.access):
                 bodies.append(self._repeat(partial(self._get, name, version)))
         return bodies
 
     def add(self, name: str, body: bytes) -> None:
         """Write an object, unless there is one."""
         uri = f"{self.address}/{name}"
-        with told_as_store_error("write", uri):
+        with told_as_store_error("write", uri, self.access):
             try:
                 self._repeat(partial(self._put, name, body))
             except ClientError as error:
@@ -209,7 +209,7 @@ class AppendOnlyBucket:
     def _versions(self, prefix: str) -> dict[str, list[str]]:
         """Give the versions of objects by name, the newest first. A mark that one was deleted is none."""
         found: dict[str, list[str]] = defaultdict(list)
-        with told_as_store_error("list", self.address):
+        with told_as_store_error("list", self.address, self.access):
             for version in self._repeat(partial(lambda: list(self._pages(prefix)))):
                 name = version["Key"].removeprefix(self._folder).removesuffix(_ENDING)
                 found[name].append(version.get("VersionId", "null"))

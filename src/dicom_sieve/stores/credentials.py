@@ -47,3 +47,12 @@ class DefaultChain:
     def get_boto3_session(self) -> boto3.Session:
         """Open a session of the default chain."""
         return boto3.Session()
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """No credentials: requests are not signed, as for a public bucket. The default chain is not asked for any."""
+
+    def get_boto3_session(self) -> boto3.Session:
+        """Open a session; whoever opens a client of it takes care that nothing is signed."""
+        return boto3.Session()

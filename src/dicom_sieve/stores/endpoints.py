@@ -52,11 +52,13 @@ class EndpointRules:
         allowed: Patterns of all that may be asked; empty: any.
         default_chain: Patterns of those that the default chain's credentials may be sent to, beside AWS.
         own: Where this deployment's own services listen: Prefect, the ledger.
+        ca_bundle: File of the authorities whose certificates are trusted, in PEM; empty: as the environment says.
     """
 
     allowed: tuple[str, ...] = ()
     default_chain: tuple[str, ...] = ()
     own: tuple[Place, ...] = ()
+    ca_bundle: str = ""
 
     @classmethod
     def from_settings(cls, settings: Settings, *services: str | None) -> Self:
@@ -71,6 +73,7 @@ class EndpointRules:
             _patterns(settings.allowed_endpoints),
             _patterns(settings.default_chain_endpoints),
             tuple(place for url in urls if url for place in _places_of(url)),
+            settings.ca_bundle,
         )
 
     def trusts(self, host: str, port: int) -> bool:

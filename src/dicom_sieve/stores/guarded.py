@@ -53,6 +53,13 @@ class _Checked:
         raise fault or NewConnectionError(self, "no address")  # type: ignore[arg-type]
 
 
+class _Direct:
+    """A pool of urllib3 that looks at no redirect: it would, before it does not follow, and fail at some."""
+
+    def urlopen(self, *args: Any, **kwargs: Any) -> Any:
+        return super().urlopen(*args, **{**kwargs, "redirect": False})  # type: ignore[misc]
+
+
 def guard(client: "S3Client", rules: EndpointRules) -> None:
     """Let a boto3 client connect to checked addresses alone."""
     classes = {
@@ -62,7 +69,7 @@ def guard(client: "S3Client", rules: EndpointRules) -> None:
     by_scheme = client._endpoint.http_session._pool_classes_by_scheme  # type: ignore[attr-defined]
     for scheme, (pool, connection) in classes.items():
         checked = type(f"Checked{connection.__name__}", (_Checked, connection), {"rules": rules})
-        by_scheme[scheme] = type(f"Checked{pool.__name__}", (pool,), {"ConnectionCls": checked})
+        by_scheme[scheme] = type(f"Checked{pool.__name__}", (_Direct, pool), {"ConnectionCls": checked})
 
 
 def find_way(endpoint: str, rules: EndpointRules, *, is_aws: bool) -> "ClientConfig | None":

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dicom_sieve.objects import ObjectInfo
+from dicom_sieve.objects import ObjectInfo, plain_etag
 from dicom_sieve.settings import KIB, MIB
 from dicom_sieve.stores.key_space import LONGEST_KEY
 
@@ -82,7 +82,7 @@ def _object(row: Row) -> ObjectInfo | None:
         modified = datetime.datetime.fromisoformat(modified)
     if not row["Key"] or not row["ETag"] or modified is None:
         raise ValueError("a row without what is needed")
-    return ObjectInfo(row["Key"], row["ETag"].strip('"'), int(row["Size"]), modified)
+    return ObjectInfo(row["Key"], plain_etag(row["ETag"]), int(row["Size"]), modified)
 
 
 def _is_true(value: object) -> bool:

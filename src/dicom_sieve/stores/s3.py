@@ -25,8 +25,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve import private
+from dicom_sieve.advice import ANOTHER_ETAG
 from dicom_sieve.errors import AlreadyPublishedError
-from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.objects import Location, ObjectInfo, plain_etag
 from dicom_sieve.stores.interface import (
     PART_BYTES,
     Downloads,
@@ -39,9 +40,9 @@ from dicom_sieve.stores.key_space import LONGEST_KEY
 from dicom_sieve.stores.listing import Cursor, Page, list_objects
 from dicom_sieve.stores.pace import Pace
 from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, CONNECTIONS, S3Access, make_boto3_client, make_obstore_client
+from dicom_sieve.stores.s3_codes import code_of
 from dicom_sieve.stores.s3_errors import (
     MalformedAnswerError,
-    code_of,
     is_conflict,
     is_passing,
     is_refusal,
@@ -128,7 +129,7 @@ class S3Store:
 
     def find(self, key: str) -> ObjectInfo | None:
         """Look for an object; see `Writes.find`."""
-        with told_as_store_error("look into", self.location.uri(key)):
+        with told_as_store_error("look into", self.location.uri(key), self.access):
             try:
                 return _info(key, self._repeat(partial(self._head, key)))
             except ClientError as error:
@@ -139,7 +140,7 @@ class S3Store:
     def write_once(self, key: str, body: Path) -> None:
         """Write a local file as an object, unless there is one already; see `Writes.write_once`."""
         uri = self.location.uri(key)
-        with told_as_store_error("write", uri):
+        with told_as_store_error("write", uri, self.access):
             try:
                 self._repeat(partial(self._put, key, body))
             except ClientError as error:
@@ -236,32 +237,34 @@ class S3Store:
         wanted = (start, end)
         if (client := self._obstore) is None:
             raise ValueError("boto3 is to read")
-        answer = await obstore.get_async(client, listed.key, options={"range": wanted, "if_match": f'"{listed.etag}"'})
+        etag = plain_etag(listed.etag)
+        answer = await obstore.get_async(client, listed.key, options={"range": wanted, "if_match": f'"{etag}"'})
         data = bytes(await answer.bytes_async())
         meta = answer.meta
         if (
             len(data) != end - start
             or answer.range != wanted
             or meta["size"] != listed.size
-            or (meta["e_tag"] or "").strip('"') != listed.etag
+            or plain_etag(meta["e_tag"] or "") != etag
         ):
             raise ValueError("not the bytes that were asked for")
         return data
 
     def _read_any(self, listed: ObjectInfo, start: int, end: int) -> bytes:
+        wanted = plain_etag(listed.etag)
         try:
             answer = self._boto3.get_object(
-                Bucket=self.access.bucket, Key=listed.key, Range=f"bytes={start}-{end - 1}", IfMatch=f'"{listed.etag}"'
+                Bucket=self.access.bucket, Key=listed.key, Range=f"bytes={start}-{end - 1}", IfMatch=f'"{wanted}"'
             )
             with closing(answer["Body"]) as body:
-                content_range, etag = answer.get("ContentRange"), answer["ETag"].strip('"')
+                content_range, etag = answer.get("ContentRange"), plain_etag(answer["ETag"])
                 if content_range is None and answer["ContentLength"] == listed.size:  # as some servers answer
                     content_range = f"bytes {start}-{end - 1}/{listed.size}"
                     body.read(start)
                 data = body.read(end - start)
         except Exception as error:
             raise read_error(error) from None
-        if etag != listed.etag:
+        if etag != wanted:
             raise ObjectChangedError
         if len(data) != end - start or content_range != f"bytes {start}-{end - 1}/{listed.size}":
             raise TransportError("not the bytes that were asked for")
@@ -272,9 +275,9 @@ class S3Store:
             return self._read_any(listed, start, end)
         except ObjectChangedError:
             now = self._stat(listed.key)
-            if (now.etag, now.size) != (listed.etag, listed.size):
+            if (now.etag, now.size) != (plain_etag(listed.etag), listed.size):
                 raise
-            raise TransportError("said to have changed, and has not") from None
+            raise TransportError(ANOTHER_ETAG) from None
 
     def _copy_within(self, source: "S3Store", listed: ObjectInfo, key: str) -> bool:
         """Let the server copy; False where it must be done otherwise, which then also tells what is wrong.
@@ -289,11 +292,13 @@ class S3Store:
             Bucket=self.access.bucket,
             Key=key,
             CopySource={"Bucket": source.access.bucket, "Key": listed.key},
-            CopySourceIfMatch=f'"{listed.etag}"',
+            CopySourceIfMatch=f'"{plain_etag(listed.etag)}"',
         )
+        if source.access.requester_pays:
+            ask = partial(ask, RequestPayer="requester")
         try:
             answer = self._repeat(ask)
-            return answer["CopyObjectResult"]["ETag"].strip('"') == listed.etag
+            return plain_etag(answer["CopyObjectResult"]["ETag"]) == plain_etag(listed.etag)
         except (BotoCoreError, ClientError, KeyError) as error:
             if is_refusal(code_of(error)) or code_of(error) in {"NotImplemented", "MethodNotAllowed"}:
                 self._not_copied_within.add(source.access.bucket)
@@ -302,11 +307,11 @@ class S3Store:
     def _copy_former(self, former: str, listed: ObjectInfo, key: str) -> bool:
         """Copy a copy, if it has the etag that was listed: then it has those very bytes."""
         found = self.find(former)
-        is_it = found is not None and (found.etag, found.size) == (listed.etag, listed.size)
+        is_it = found is not None and (found.etag, found.size) == (plain_etag(listed.etag), listed.size)
         return is_it and self._copy_within(self, replace(listed, key=former), key)
 
     def _upload(self, key: str, file: Path) -> None:
-        with told_as_store_error("write", self.location.uri(key)):
+        with told_as_store_error("write", self.location.uri(key), self.access):
             try:
                 if file.stat().st_size > LARGEST_PUT:
                     self._boto3.upload_file(
@@ -337,7 +342,7 @@ class S3Store:
         return self._boto3.head_object(Bucket=self.access.bucket, Key=key)
 
     def _page(self, cursor: Cursor) -> Page:
-        with told_as_store_error("list", str(self.location)):
+        with told_as_store_error("list", str(self.location), self.access):
             return self._repeat(lambda: list_page(self._boto3, self.access.bucket, self.prefix, cursor))
 
     def _put(self, key: str, body: Path) -> None:
@@ -357,7 +362,7 @@ class S3Store:
 def _info(key: str, answer: "HeadObjectOutputTypeDef") -> ObjectInfo:
     try:
         modified = answer["LastModified"].astimezone(datetime.UTC)
-        return ObjectInfo(key, answer["ETag"].strip('"'), answer["ContentLength"], modified)
+        return ObjectInfo(key, plain_etag(answer["ETag"]), answer["ContentLength"], modified)
     except KeyError:
         raise MalformedAnswerError from None
 

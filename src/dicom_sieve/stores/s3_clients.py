@@ -6,11 +6,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from botocore import UNSIGNED
 from botocore.config import Config
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as ObstoreS3
 
-from dicom_sieve.stores.credentials import GivesSession
+from dicom_sieve.stores.certificates import find_bundle, read_bundle
+from dicom_sieve.stores.credentials import Anonymous, GivesSession
 from dicom_sieve.stores.endpoints import EndpointRules
 from dicom_sieve.stores.guarded import find_way, guard
 from dicom_sieve.stores.patience import DEFAULT_PATIENCE, Patience
@@ -38,7 +40,8 @@ class S3Access:
         endpoint: URL, or None for AWS itself.
         credentials: What opens a session; never shown.
         patience: How long it is waited for.
-        rules: Which endpoints may be asked.
+        rules: Which endpoints may be asked, and whose certificates are trusted there.
+        requester_pays: Whether whoever asks pays for the requests, as some buckets want it.
     """
 
     bucket: str
@@ -47,6 +50,12 @@ class S3Access:
     credentials: GivesSession
     patience: Patience = DEFAULT_PATIENCE
     rules: EndpointRules = field(default_factory=EndpointRules)
+    requester_pays: bool = False
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Tell whether requests are not signed."""
+        return isinstance(self.credentials, Anonymous)
 
 
 def make_boto3_client(access: S3Access) -> "S3Client":
@@ -67,11 +76,21 @@ def make_boto3_client(access: S3Access) -> "S3Client":
         s3={"addressing_style": "path" if access.endpoint else "auto"},
         # No endpoint is AWS itself, whatever the environment says: a location names where its objects lie.
         ignore_configured_endpoint_urls=True,
+        signature_version=UNSIGNED if access.is_anonymous else None,
     )
     # With an endpoint, a region is only signed with, and servers have any string for one; botocore takes host labels.
     region = _STAND_IN_REGION if access.endpoint else access.region
-    client = session.client("s3", endpoint_url=access.endpoint, region_name=region, config=config)
+    client = session.client(
+        "s3",
+        endpoint_url=access.endpoint,
+        region_name=region,
+        config=config,
+        verify=find_bundle(access.rules.ca_bundle, session),
+    )
     guard(client, access.rules)
+    client.meta.events.register("before-call.s3", _follow_no_redirect)
+    if access.requester_pays:
+        client.meta.events.register("before-sign.s3", _say_who_pays)
     if access.endpoint:
         client.meta.events.register("before-sign.s3", partial(_sign_for, access.region))
     client.meta.events.register("before-parse.s3.ListObjectsV2", read_page_early)
@@ -92,18 +111,23 @@ def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3 | None:
 
     Raises:
         RefusedEndpointError: The endpoint is not to be asked.
-        OSError: It has no address.
+        UnreadableBundleError: The file of trusted certificates cannot be read.
+        OSError: The endpoint has no address.
     """
     way = find_way(endpoint, access.rules, is_aws=access.endpoint is None)
     if way is None:
         return None
+    session = access.credentials.get_boto3_session()
+    if bundle := find_bundle(access.rules.ca_bundle, session):
+        way["root_certificate"] = read_bundle(bundle)
     return ObstoreS3(
         access.bucket,
         region=access.region,
         endpoint=endpoint,
         # Also for plain keys: beside those given as options, obstore sends a session token of the environment.
-        credential_provider=Boto3CredentialProvider(access.credentials.get_boto3_session()),
-        skip_signature=False,
+        credential_provider=None if access.is_anonymous else Boto3CredentialProvider(session),
+        skip_signature=access.is_anonymous,
+        request_payer=access.requester_pays,
         virtual_hosted_style_request=False,
         client_options={
             **way,
@@ -116,6 +140,15 @@ def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3 | None:
 
 def _sign_for(region: str, request: Any, **_: object) -> None:
     request.context.setdefault("signing", {})["region"] = region
+
+
+def _follow_no_redirect(params: dict[str, Any], **_: object) -> None:
+    """Keep botocore from sending a request again to another region, or asking for one with HEAD, without end."""
+    params["context"].get("s3_redirect", {})["redirected"] = True
+
+
+def _say_who_pays(request: Any, **_: object) -> None:
+    request.headers["x-amz-request-payer"] = "requester"
 
 
 def silence_wire_logs() -> None:

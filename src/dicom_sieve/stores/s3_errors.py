@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     ClientError,
@@ -14,7 +16,9 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from obstore.exceptions import GenericError, PreconditionError
 
+from dicom_sieve.advice import ADVICE
 from dicom_sieve.errors import DicomSieveError, StoreError
+from dicom_sieve.stores.credentials import Anonymous, StaticCredentials
 from dicom_sieve.stores.endpoints import RefusedEndpointError
 from dicom_sieve.stores.interface import (
     ObjectChangedError,
@@ -23,10 +27,18 @@ from dicom_sieve.stores.interface import (
     SlowDownError,
     TransportError,
 )
+from dicom_sieve.stores.s3_codes import OF_CERTIFICATES, code_of, headers_of, is_of_region, region_of, status_of
+
+if TYPE_CHECKING:
+    from dicom_sieve.stores.s3_clients import S3Access
 
 
 class MalformedListingError(Exception):
     """A page that says neither what is in the bucket nor how to go on."""
+
+
+class NoEtagError(Exception):
+    """A page whose objects have no ETag, which S3 makes optional."""
 
 
 class MalformedAnswerError(Exception):
@@ -43,38 +55,9 @@ REFUSALS = frozenset({"AccessDenied", "AllAccessDisabled", "InvalidObjectState",
 Codes that speak of the credentials themselves (ExpiredToken, SignatureDoesNotMatch, InvalidAccessKeyId,
 RequestTimeTooSkewed) are no refusals: a fault of transport is never a verdict. Nor is a bare 403, as HEAD gives it.
 """
-
-_ADVICE = {
-    "NoSuchBucket": "check the name of the bucket",
-    "ParamValidationError": "check the name of the bucket",
-    "AccessDenied": "the credentials lack a right: s3:ListBucket to list, s3:GetObject to read, s3:PutObject to write",
-    "InvalidAccessKeyId": "the server does not know the key id",
-    "SignatureDoesNotMatch": "check the access key and the region",
-    "ExpiredToken": "the credentials have expired",
-    "RequestTimeTooSkewed": "set this machine's clock",
-    "403": "check the credentials and their rights",
-    "PermanentRedirect": "the bucket is in another region",
-    "AuthorizationHeaderMalformed": "the bucket is in another region",
-    "NoCredentialsError": "give credentials as key_id:access_key, a block, or by AWS's default chain",
-    "PartialCredentialsError": "AWS's default chain found a key id without its access key, or the reverse",
-    "ProfileNotFound": "AWS_PROFILE names a profile that this machine does not have",
-    "InvalidRegionError": "AWS has no such region; give the endpoint of a server that has",
-    "NoRegionError": "give a region",
-    "MalformedListingError": "the answer is no S3 listing: check the endpoint",
-    "ResponseParserError": "the answer is not S3's: check the endpoint",
-    "ValueError": "check the endpoint",
-    "HTTPClientError": "check the key id and the region for characters that no request can carry",
-    "EndpointConnectionError": "check the endpoint and that it can be reached from here",
-    "ConnectTimeoutError": "check the endpoint and that it can be reached from here",
-    "SSLError": "check whether the endpoint speaks https",
-}
-
-
-def code_of(error: Exception) -> str:
-    """Give S3's code of an error, or the name of the exception."""
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "Unknown"))
-    return type(error).__name__
+_HOST = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}|[0-9a-f:.]{2,45}")
+_OF_BROKEN_CONNECTIONS = frozenset({"ConnectionClosedError", "ProtocolError"})
+_OF_KEYS = frozenset({"InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch", "InvalidClientTokenId"})
 
 
 def name_of(error: Exception) -> str:
@@ -88,22 +71,67 @@ def name_of(error: Exception) -> str:
     return code if not status or str(status) == code else f"{code} (HTTP {status})"
 
 
-def status_of(error: ClientError) -> int:
-    """Give the HTTP status of an error, 0 where there is none."""
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
 def refused_endpoint(error: Exception) -> RefusedEndpointError | None:
     """Give why an endpoint is not asked; botocore wraps what is raised where a connection is opened."""
     inner = error.kwargs.get("error") if isinstance(error, HTTPClientError) else error
     return inner if isinstance(inner, RefusedEndpointError) else None
 
 
-def advise(error: Exception) -> str:
-    """Say what to do about an error; may be empty."""
+def advise(error: Exception, asked: "S3Access | None" = None) -> str:
+    """Say what to do about an error; may be empty.
+
+    Args:
+        error: As boto3 raised it.
+        asked: How the bucket was asked.
+    """
     if refused_endpoint(error):
         return ""
-    return _ADVICE.get(code_of(error), "")
+    code = code_of(error)
+    if is_of_region(error):
+        region = region_of(error)
+        return f"the bucket is in region {region}: give that as the region" if region else ADVICE["PermanentRedirect"]
+    if code == "Redirect" and isinstance(error, ClientError):
+        return _advise_redirect(headers_of(error).get("location", ""))
+    return (asked and _advise_access(code, asked)) or ADVICE.get(code, "")
+
+
+def _advise_redirect(address: str) -> str:
+    """Name the host of an address, and nothing else of it: all else may be secret."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if not address.startswith(("http://", "https://")) or not _HOST.fullmatch(host):
+        return (
+            "the endpoint redirects to another page: it is perhaps a console, or asks for a sign-in; give the address "
+            "of the S3 server itself"
+        )
+    named = f"[{host}]" if ":" in host else host
+    address = f"{parts.scheme}://{named}" + (f":{port}" if port else "")
+    return f"the endpoint redirects to {address}: give that address as the endpoint, redirects are not followed"
+
+
+def _advise_access(code: str, asked: "S3Access") -> str:
+    """Say what only he can know who knows how the bucket was asked; may be empty."""
+    endpoint = asked.endpoint or ""
+    if code in {"NoSuchKey", "NoSuchBucket"} and _names_bucket(endpoint, asked.bucket):
+        return "the endpoint names the bucket already: leave it out of the endpoint"
+    if code in _OF_BROKEN_CONNECTIONS and endpoint.lower().startswith("http://"):
+        return "the endpoint ends the connection without an answer: where it speaks https, give it as https://"
+    if code == "AccessDenied" and isinstance(asked.credentials, Anonymous):
+        return "the bucket is not public, or not for this: give credentials"
+    if code in _OF_KEYS and isinstance(asked.credentials, StaticCredentials) and ":" in asked.credentials.access_key:
+        return (
+            "a session token behind the keys is not read: give a block (aws_session_token), or set AWS_SESSION_TOKEN "
+            "for AWS's default chain"
+        )
+    return ""
+
+
+def _names_bucket(endpoint: str, bucket: str) -> bool:
+    parts = urlsplit(endpoint)
+    return parts.path.rstrip("/").endswith(f"/{bucket}") or (parts.hostname or "").split(".")[0] == bucket
 
 
 def is_refusal(code: str) -> bool:
@@ -121,7 +149,9 @@ def is_passing(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = status_of(error)
         # 416 answers a range, and none was asked for. A RequestTimeout is a 400.
-        return not 400 <= status < 500 or status in {408, 416, 429} or code_of(error) == "RequestTimeout"
+        return not 300 <= status < 500 or status in {408, 416, 429} or code_of(error) == "RequestTimeout"
+    if code_of(error) in OF_CERTIFICATES:
+        return False
     if type(error) is HTTPClientError:  # not sent at all; what may happen on the way has classes below it
         return False
     return isinstance(error, _PASSING)
@@ -186,11 +216,17 @@ _BROKEN = {
 
 
 @contextmanager
-def told_as_store_error(action: str, where: str) -> Iterator[None]:
-    """Turn whatever boto3 raises inside into a StoreError, which names codes alone."""
+def told_as_store_error(action: str, where: str, asked: "S3Access | None" = None) -> Iterator[None]:
+    """Turn whatever boto3 raises inside into a StoreError, which names codes alone.
+
+    Args:
+        action: What is tried.
+        where: The location, without credentials.
+        asked: How it is reached.
+    """
     try:
         yield
     except DicomSieveError:
         raise
     except Exception as error:  # boto3 has no base class for all that it raises
-        raise StoreError(action, where, name_of(error), advise(error)) from None
+        raise StoreError(action, where, name_of(error), advise(error, asked)) from None

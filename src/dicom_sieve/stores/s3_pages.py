@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from dicom_sieve.objects import ObjectInfo
+from dicom_sieve.objects import ObjectInfo, plain_etag
 from dicom_sieve.stores.listing import Cursor, Page
-from dicom_sieve.stores.s3_errors import MalformedListingError
+from dicom_sieve.stores.s3_codes import refuse_what_is_not_s3s
+from dicom_sieve.stores.s3_errors import MalformedListingError, NoEtagError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,6 +33,8 @@ def list_page(client: "S3Client", bucket: str, prefix: str, cursor: Cursor) -> P
 
     Raises:
         MalformedListingError: The answer says neither what there is nor how to go on.
+        NoEtagError: It has objects without an ETag.
+        NotS3Error: It is a web page.
         BotoCoreError, ClientError: The server refuses, or does not answer.
     """
     request: ListObjectsV2RequestTypeDef = {"Bucket": bucket, "Prefix": prefix}
@@ -51,6 +54,7 @@ def read_page_early(response_dict: dict[str, Any], customized_response_dict: dic
     body, found = _ECHO_THAT_IS_NO_XML.subn(b"", response_dict["body"])
     if found:  # botocore takes a page that is no XML for an error, and has just made its status 500
         response_dict.update(body=body, status_code=200)
+    refuse_what_is_not_s3s(response_dict)
     if response_dict["status_code"] != 200:
         return
     try:
@@ -82,11 +86,11 @@ def _name(element: ElementTree.Element) -> str:
 def _objects(page: "ListObjectsV2OutputTypeDef") -> Sequence[ObjectInfo]:
     try:
         return [
-            ObjectInfo(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
+            ObjectInfo(entry["Key"], plain_etag(entry["ETag"]), entry["Size"], entry["LastModified"])
             for entry in page.get("Contents", ())
         ]
-    except KeyError:
-        raise MalformedListingError from None
+    except KeyError as error:
+        raise (NoEtagError if error.args == ("ETag",) else MalformedListingError) from None
 
 
 def _following(cursor: Cursor, page: "ListObjectsV2OutputTypeDef") -> Cursor | None:

@@ -39,6 +39,7 @@ def as_json(report: Report) -> str:
         "counts": {name: asdict(amount) for name, amount in amounts(report).items()},
         "without_patient": figures.without_patient,
         "unread": figures.unread,
+        **({"unread_causes": report.unread_causes} if report.unread_causes else {}),
         "defects": figures.defects,
         **({} if figures.damaged is None else {"damaged": asdict(figures.damaged)}),
         "attrition": [asdict(step) for step in figures.steps],

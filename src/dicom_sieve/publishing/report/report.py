@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dicom_sieve.advice import describe_nothing_listed
 from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria
 from dicom_sieve.errors import NothingToReportError
 from dicom_sieve.ledger import RecordedRun, RunRow
 from dicom_sieve.ledger.reporting import Duplicates, Reason, count_duplicates, decided_headers, findings_of_series
 from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.objects import Location
 from dicom_sieve.publishing.report.figures import Figures, Tally
-from dicom_sieve.publishing.report.words import describe_damaged, warnings_of
+from dicom_sieve.publishing.report.words import describe_damaged, describe_unread, headed, warnings_of
 
 MIN_CELL = 5
 """Fewer instances than this are not told apart in a distribution."""
@@ -59,7 +61,19 @@ class Report:
     @property
     def warnings(self) -> list[str]:
         """What is worth a look before the result is trusted."""
-        return warnings_of(self.criteria, self.figures)
+        unread = describe_unread(self.figures.unread, self.unread_causes)
+        return [*self._nothing_listed(), *unread, *warnings_of(self.criteria, self.figures)]
+
+    @property
+    def unread_causes(self) -> Mapping[str, int]:
+        """How many objects the run could not read, by cause; empty where that was not recorded."""
+        causes: Mapping[str, int] = (self.run.counts or {}).get("unread_causes", {})
+        return causes
+
+    def _nothing_listed(self) -> list[str]:
+        place = Location(self.run.endpoint, self.run.bucket, self.run.prefix)
+        is_empty = not self.figures.looked_at.instances
+        return [f"{headed(describe_nothing_listed(place))}."] if is_empty else []
 
     @property
     def damaged(self) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from dicom_sieve.advice import describe_causes
 from dicom_sieve.criteria import CompiledCriterion, Finding
 from dicom_sieve.headers import Defect
 from dicom_sieve.publishing.report.damaged import DamagedFigures
@@ -44,11 +45,16 @@ def reasons_to_discard(
     return [*of_criteria, *(Reason(Defect(name).describe(), name, count) for name, count in defects.items())]
 
 
+def describe_unread(unread: int, causes: Mapping[str, int]) -> list[str]:
+    """Say how many objects a run could not read, and why; nothing where it could read all."""
+    why = describe_causes(causes)
+    said = f"{counted(unread, 'object')} could not be read: the run is INCOMPLETE."
+    return [f"{said} Why: {why}." if why else said] if unread else []
+
+
 def warnings_of(criteria: Sequence[CompiledCriterion], figures: Figures) -> list[str]:
     """Say what is worth a look before the result is trusted."""
     warnings = []
-    if figures.unread:
-        warnings.append(f"{counted(figures.unread, 'object')} could not be read: the run is INCOMPLETE.")
     if figures.damaged is not None and (passed := figures.damaged.passed):
         warnings.append(
             f"{counted(passed, 'instance')} that passed {_are(passed)} damaged: what opens {_them(passed)} may fail."

@@ -1,0 +1,63 @@
+"""Which authorities' certificates are trusted, alike by both clients (ADR 27)."""
+
+import os
+import ssl
+from pathlib import Path
+
+import boto3
+
+from dicom_sieve.errors import DicomSieveError
+
+VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+"""Of the environment, as AWS's own tools read them."""
+
+
+class UnreadableBundleError(DicomSieveError):
+    """A file of certificates that cannot be read, or is none.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.args[0]} holds no certificates that can be read; accepted: a file in PEM, as named by "
+            "DICOM_SIEVE_CA_BUNDLE, a block's verify_cert_path or AWS_CA_BUNDLE"
+        )
+
+
+def find_bundle(named: str, session: boto3.Session) -> str | None:
+    """Give the file of the authorities that are trusted; None where each client's own are.
+
+    Args:
+        named: By a setting or a block; empty where neither names one.
+        session: Whose profile may name one, as the environment may.
+
+    Raises:
+        UnreadableBundleError: It holds none that can be read.
+    """
+    of_session = session._session.get_config_variable("ca_bundle")  # AWS_CA_BUNDLE, or the profile's ca_bundle
+    path = named or of_session or os.environ.get(VARIABLES[1])
+    if path:
+        read_bundle(path)
+    return path or None
+
+
+def read_bundle(path: str) -> bytes:
+    """Read a file of certificates.
+
+    Raises:
+        UnreadableBundleError: It holds none that can be read.
+    """
+    try:
+        text = Path(path).read_bytes()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cafile=path)
+    except (OSError, ValueError):
+        raise UnreadableBundleError(path) from None
+    if not context.cert_store_stats()["x509"]:
+        raise UnreadableBundleError(path)
+    return text
