@@ -18,7 +18,7 @@ from rich.text import Text
 
 from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria
 from dicom_sieve.ledger import RunRow, SeriesRow
-from dicom_sieve.publishing.report.words import reasons_to_discard
+from dicom_sieve.publishing.report.words import describe_sum, reasons_to_discard
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -147,6 +147,8 @@ def show_counts(counts: Mapping[str, Any], criteria: Sequence[CompiledCriterion]
             [(one.sentence, one.name, f"{one.objects:,}") for one in reasons],
             right=("objects",),
         )
+        if why := describe_sum(reasons, counts["discarded"]):
+            show_lines(why)
     if damaged := counts.get("damaged"):
         show_lines("")
         names = {
@@ -160,10 +162,24 @@ def show_counts(counts: Mapping[str, Any], criteria: Sequence[CompiledCriterion]
             right=("count",),
         )
     show_lines("")
+    _show_selections(counts)
+
+
+def _show_selections(counts: Mapping[str, Any]) -> None:
+    """Print series by selection, and the instances that passed in them, which runs of former versions do not count."""
+    passed = counts.get("passed_in")
+    columns = ("count",) if passed is None else ("count", "passed")
     show_table(
-        ("series", "count"),
-        [(name.lower(), f"{counts['series'].get(name, 0):,}") for name in ("WHOLE", "PARTIAL", "NONE")],
-        right=("count",),
+        ("series", *columns),
+        [
+            (
+                name.lower(),
+                f"{counts['series'].get(name, 0):,}",
+                *(() if passed is None else (f"{passed.get(name, 0):,}",)),
+            )
+            for name in ("WHOLE", "PARTIAL", "NONE")
+        ],
+        right=columns,
     )
 
 

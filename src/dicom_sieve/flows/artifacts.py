@@ -11,18 +11,24 @@ from dicom_sieve.publishing.manifest import MANIFEST
 from dicom_sieve.publishing.report import Report
 from dicom_sieve.publishing.report.attrition import mermaid_of
 from dicom_sieve.publishing.report.plain import inert_markdown
-from dicom_sieve.publishing.report.words import headed, reasons_to_discard
+from dicom_sieve.publishing.report.words import describe_sum, headed, reasons_to_discard
 
 ATTRITION = "Attrition, criterion by criterion"
 
 
 def show_verdicts(sentence: str, counts: Mapping[str, Any], criteria: tuple[CompiledCriterion, ...]) -> None:
     """Show what came of it, and the reasons; of a preview, too."""
-    create_markdown_artifact("\n".join(_verdicts(sentence, counts)), key="verdicts", description="Verdicts")
+    create_markdown_artifact(describe_verdicts(sentence, counts), key="verdicts", description="Verdicts")
     reasons = reasons_to_discard(criteria, counts["findings"], counts["defects"])
     if reasons:
         rows = [{"reason": headed(one.sentence), "name": one.name, "objects": one.objects} for one in reasons]
-        create_table_artifact(rows, key="reasons", description="Reasons to discard")
+        why = describe_sum(reasons, counts["discarded"])
+        create_table_artifact(rows, key="reasons", description="Reasons to discard" + (f". {why}" if why else ""))
+
+
+def describe_verdicts(sentence: str, counts: Mapping[str, Any]) -> str:
+    """Give Markdown with what came of a run, or would come of it."""
+    return "\n".join(_verdicts(sentence, counts))
 
 
 def show_attrition(report: Report) -> None:

@@ -9,8 +9,16 @@ from dicom_sieve.errors import NothingToReportError
 from dicom_sieve.ledger import RecordedRun, RunRow
 from dicom_sieve.ledger.reporting import Duplicates, Reason, count_duplicates, decided_headers, findings_of_series
 from dicom_sieve.ledger.tables import RunState
-from dicom_sieve.publishing.report.figures import Figures, Tally
-from dicom_sieve.publishing.report.words import describe_damaged, warnings_of
+from dicom_sieve.publishing.report.figures import Tally
+from dicom_sieve.publishing.report.totals import Figures
+from dicom_sieve.publishing.report.words import Reason as DiscardReason
+from dicom_sieve.publishing.report.words import (
+    describe_damaged,
+    describe_sum,
+    headline,
+    reasons_to_discard,
+    warnings_of,
+)
 
 MIN_CELL = 5
 """Fewer instances than this are not told apart in a distribution."""
@@ -53,8 +61,20 @@ class Report:
     @property
     def title(self) -> str:
         """What came of the run, in a sentence."""
-        passed, listed = self.figures.passed.instances, self.figures.looked_at.instances
-        return f"{passed:,} of {listed:,} instances passed in {self.figures.selections['WHOLE']:,} whole series"
+        figures = self.figures
+        passed, listed = figures.passed.instances, figures.looked_at.instances
+        return headline(passed, listed, figures.selections, figures.passed_in)
+
+    @property
+    def reasons(self) -> list[DiscardReason]:
+        """Why objects were discarded, criteria in their order, then defects."""
+        findings = [of.findings for of in self.figures.criteria]
+        return reasons_to_discard(self.criteria, findings, self.figures.defects)
+
+    @property
+    def sum_of_reasons(self) -> str | None:
+        """Why these add up to more than was discarded; None where they do not."""
+        return describe_sum(self.reasons, self.figures.discarded.instances)
 
     @property
     def warnings(self) -> list[str]:
