@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria
+from dicom_sieve.criteria import Advice, CompiledCriterion, Criterion, compile_criteria
 from dicom_sieve.ledger import RunRow, SeriesRow
 from dicom_sieve.publishing.report.words import describe_sum, reasons_to_discard
 
@@ -183,19 +183,26 @@ def _show_selections(counts: Mapping[str, Any]) -> None:
     )
 
 
+def show_advice(advice: Iterable[Advice]) -> None:
+    """Print what is worth a look about criteria."""
+    lines = [f"warning: {one}" for one in advice]
+    show_lines(*([""] if lines else []), *lines)
+
+
 def show_series(rows: Iterable[SeriesRow]) -> None:
     """Print series as a table."""
     show_table(
-        ("series", "study", "instances", "passed", "discarded", "duplicates", "selection"),
+        ("series", "study", "instances", "passed", "discarded", "duplicates", "selection", "conflict"),
         [
             (
                 row.series_instance_uid,
-                row.study_instance_uid or "-",
+                " ".join(row.study_instance_uids) or row.study_instance_uid or "-",
                 row.instances,
                 row.passed,
                 row.discarded,
                 row.duplicates,
                 row.selection,
+                " ".join(row.conflicts) or "-",
             )
             for row in rows
         ],

@@ -3,7 +3,7 @@
 import json
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,8 @@ MOST_PARTIAL = 100
 """Series that are listed as PARTIAL."""
 MODIFIED_DATES = "00280303"
 """Longitudinal Temporal Information Modified (PS3.3 C.12.1, PS3.15 annex E): REMOVED, MODIFIED or UNMODIFIED."""
+AGE, BIRTH_DATE = "00101010", "00100030"
+"""Patient's Age says what birth date and Study Date say together (PS3.3 C.7.2.2); criteria read it, not these."""
 PLACEHOLDERS = {ValueRepresentation.DA: "19000101", ValueRepresentation.AS: "000Y"}
 """What archives write where they know no date, and no age."""
 
@@ -108,11 +110,15 @@ class Tally:
 
     def __init__(self, criteria: Sequence[CompiledCriterion]) -> None:
         self.criteria = tuple(criteria)
+        asked = {one.attribute.hex_tag for one in criteria}
         dated = any(one.attribute.vr is ValueRepresentation.DA for one in criteria)
-        self.tags = tuple(sorted({one.attribute.hex_tag for one in criteria} | ({MODIFIED_DATES} if dated else set())))
+        more = [*([MODIFIED_DATES] if dated else []), *([BIRTH_DATE] if AGE in asked else [])]
+        self.tags = tuple(sorted(asked.union(more)))
         self._is_dated = dated
         self._states = SeriesStates(len(self.criteria))
         self._series: dict[int, int] = {}
+        self._owners: dict[int, int] = {}
+        self._suspects: set[str] = set()
         self._passed: defaultdict[int, int] = defaultdict(int)
         self._studies: dict[int, bool] = {}
         self._patients: dict[int, bool] = {}
@@ -124,11 +130,12 @@ class Tally:
         self._damaged = DamagedTally(self.criteria)
         self._values = tuple(_Values() for _ in self.criteria)
         self._modified: Counter[str] = Counter()
+        self._born_without_age = 0
 
     def add(self, rows: Iterable[DecidedRow]) -> None:
         """Take headers in."""
         known, series_states, studies, patients = self._known, self._series, self._studies, self._patients
-        passed = self._passed
+        passed, owners = self._passed, self._owners
         for study, series, patient, instances, size, extent, findings, values in rows:
             kind = known.get((findings, extent, values)) or self._meet(findings, extent, values)
             kind.instances += instances
@@ -138,6 +145,9 @@ class Tally:
             key = hash(series)
             if kind.state == PASSED:
                 passed[key] += instances
+            owner = hash((study, patient))
+            if owners.setdefault(key, owner) != owner:
+                self._suspects.add(series)
             before = series_states.get(key)
             if before != kind.state:
                 series_states[key] = kind.state if before is None else self._change(series, before, kind.state)
@@ -149,6 +159,11 @@ class Tally:
             else:
                 key = hash(patient)
                 patients[key] = patients.get(key, False) or kind.state == PASSED
+
+    @property
+    def suspects(self) -> Collection[str]:
+        """Series whose headers are not of one study and one patient; of some perhaps no patient is known."""
+        return self._suspects
 
     def figures(self, listed: int, size: int, min_cell: int) -> Figures:
         """Give what came of all of them.
@@ -190,6 +205,7 @@ class Tally:
             passed_in=self._passed_in(),
             partial=tuple(self._partial),
             modified_dates=dict(sorted(self._modified.items())),
+            born_without_age=self._born_without_age,
         )
 
     def _passed_in(self) -> dict[str, int]:
@@ -234,6 +250,8 @@ class Tally:
                 if self._is_dated:
                     named = {trim(one).upper() for one in attributes.get(MODIFIED_DATES, ())}
                     self._modified.update(dict.fromkeys(named & {"MODIFIED", "REMOVED"}, kind.instances))
+                if AGE in self.tags and _has(attributes, BIRTH_DATE) and not _has(attributes, AGE):
+                    self._born_without_age += kind.instances
         self._known.clear()
         self._characters = 0
 
@@ -273,6 +291,10 @@ class Tally:
             placeholders=values.placeholders,
             unseen=tuple(unseen) if asks_equal else (),
         )
+
+
+def _has(attributes: Mapping[str, tuple[str, ...]], tag: str) -> bool:
+    return any(map(trim, attributes.get(tag, ())))
 
 
 def _see(criterion: CompiledCriterion, texts: Sequence[str]) -> _Seen:

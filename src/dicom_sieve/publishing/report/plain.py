@@ -53,6 +53,7 @@ def as_json(report: Report) -> str:
             ],
         },
         "duplicates": report.duplicates._asdict(),
+        "conflicts": {"series": dict(report.conflicts.counts), "examples": dict(report.conflicts.examples)},
         "warnings": report.warnings,
         "min_cell": report.min_cell,
     }
@@ -146,6 +147,9 @@ def _markdown(report: Report) -> Iterator[str]:
     yield from _table(("selection", "series", "instances that passed"), of_selections)
     twice = report.duplicates
     yield f"Duplicates: {counted(twice.instances, 'instance')} in {counted(twice.series, 'series')}."
+    if report.conflicts.examples:
+        in_conflict = ((uid, ", ".join(found)) for uid, found in report.conflicts.examples.items())
+        yield from _table(("series in conflict", "with what"), in_conflict)
     if report.partial:
         yield from _table(
             ("partial series", "why"), ((one.series_instance_uid, why_partial(one.reasons)) for one in report.partial)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria
+from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, advise, compile_criteria
 from dicom_sieve.errors import NothingToReportError
 from dicom_sieve.ledger import RecordedRun, RunRow
+from dicom_sieve.ledger.conflicts import Conflicts, find_conflicts, is_any_repeated
 from dicom_sieve.ledger.reporting import Duplicates, Reason, count_duplicates, decided_headers, findings_of_series
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.publishing.report.figures import Tally
@@ -18,6 +19,7 @@ from dicom_sieve.publishing.report.words import (
     headline,
     reasons_to_discard,
     warnings_of,
+    warnings_of_conflicts,
 )
 
 MIN_CELL = 5
@@ -48,6 +50,7 @@ class Report:
         figures: What it looked at, and where that fell out.
         partial: Some of the series that are PARTIAL.
         duplicates: Objects that are there twice.
+        conflicts: Series whose identity is contradicted.
         min_cell: Fewer instances than this are not told apart in a distribution.
     """
 
@@ -56,6 +59,7 @@ class Report:
     figures: Figures
     partial: tuple[PartialSeries, ...]
     duplicates: Duplicates
+    conflicts: Conflicts
     min_cell: int
 
     @property
@@ -79,7 +83,11 @@ class Report:
     @property
     def warnings(self) -> list[str]:
         """What is worth a look before the result is trusted."""
-        return warnings_of(self.criteria, self.figures)
+        return [
+            *map(str, advise(self.criteria)),
+            *warnings_of(self.criteria, self.figures),
+            *warnings_of_conflicts(self.conflicts.counts),
+        ]
 
     @property
     def damaged(self) -> str | None:
@@ -111,4 +119,13 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
     figures = tally.figures(counts["listed"], counts["bytes"], min_cell)
     found = findings_of_series(recorded.engine, row.number, figures.partial)
     partial = tuple(PartialSeries(uid, tuple(reasons)) for uid, reasons in found.items())
-    return Report(row, criteria, figures, partial, count_duplicates(recorded.engine, row.number), min_cell)
+    repeated = is_any_repeated(recorded.engine)
+    return Report(
+        row,
+        criteria,
+        figures,
+        partial,
+        count_duplicates(recorded.engine, row.number) if repeated else Duplicates(0, 0),
+        find_conflicts(recorded.engine, row.number, tally.suspects, is_any_repeated=repeated),
+        min_cell,
+    )

@@ -85,6 +85,7 @@ class Figures:
         passed_in: Instances that passed, by the selection of their series: ``WHOLE``, ``PARTIAL``.
         partial: Some of the series that are PARTIAL, at most `MOST_PARTIAL`.
         modified_dates: Instances by what de-identification did to their dates; none where no criterion is on a date.
+        born_without_age: Instances without a Patient's Age that have a birth date; 0 where no criterion is on the age.
     """
 
     looked_at: Amount
@@ -101,3 +102,4 @@ class Figures:
     passed_in: Mapping[str, int]
     partial: tuple[str, ...]
     modified_dates: Mapping[str, int]
+    born_without_age: int

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from dicom_sieve.criteria import CompiledCriterion, Finding
 from dicom_sieve.headers import Defect
+from dicom_sieve.ledger.conflicts import Conflict
 from dicom_sieve.publishing.report.damaged import DamagedFigures
 from dicom_sieve.publishing.report.figures import PLACEHOLDERS
 from dicom_sieve.publishing.report.totals import CriterionFigures, Figures
@@ -101,11 +102,25 @@ def warnings_of(criteria: Sequence[CompiledCriterion], figures: Figures) -> list
         )
     for number, (criterion, of) in enumerate(zip(criteria, figures.criteria, strict=True), 1):
         warnings.extend(f"Criterion {number}: {text}" for text in _warnings_of(criterion, of))
+    if figures.born_without_age:
+        warnings.append(
+            f"age absent, birth date present in {counted(figures.born_without_age, 'instance')}: criteria on "
+            "PatientAge (0010,1010) read what is written there, and work no age out."
+        )
     for name, instances in figures.modified_dates.items():
         warnings.append(
             f"{counted(instances, 'instance')} {_say(instances)} (0028,0303) that dates were {name} by "
             "de-identification: criteria on dates judge what is left of them."
         )
+    return warnings
+
+
+def warnings_of_conflicts(counts: Mapping[Conflict, int]) -> list[str]:
+    """Say how many series are in conflict, and what becomes of them."""
+    warnings = []
+    for conflict, series in sorted(counts.items(), key=lambda item: list(Conflict).index(item[0])):
+        refused = f"; computations refuse {_them(series)}" if conflict.is_refused else ""
+        warnings.append(f"{conflict}: {counted(series, 'series')}{refused}. {conflict.describe()}")
     return warnings
 
 
