@@ -12,7 +12,14 @@ from pydantic import ValidationError
 from dicom_sieve.criteria import Criterion, Damaged
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.flows.parameters import RUN_ID, Publish, RawParameters, S3Parameters
+from dicom_sieve.flows.parameters import (
+    RUN_ID,
+    InputS3Parameters,
+    OutputS3Parameters,
+    Publish,
+    RawParameters,
+    S3Parameters,
+)
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import (
     DefaultChain,
@@ -88,12 +95,12 @@ def read_request(parameters: RawParameters, patience: Patience, rules: EndpointR
     problems: list[str] = []
     place = _as_mapping(parameters.get("input_s3_parameters"))
     uri = None if place is None else place.pop("inventory", None)
-    store = read_location(place, "input_s3_parameters", patience, problems, rules)
+    store = read_location(place, "input_s3_parameters", patience, problems, rules, model=InputS3Parameters)
     inventory = None if uri is None else _read_inventory(uri, store, problems)
     output, publish = None, Publish.MANIFEST
     if parameters.get("output_s3_parameters") is not None:
         location, publish = _without_publish(parameters["output_s3_parameters"], problems)
-        output = read_location(location, "output_s3_parameters", patience, problems, rules)
+        output = read_location(location, "output_s3_parameters", patience, problems, rules, model=OutputS3Parameters)
     criteria, wrong = read_criteria(parameters.get("criteria"))
     problems.extend(wrong)
     preview = parameters.get("preview", False)
@@ -151,7 +158,13 @@ def read_segmentation(
 
 
 def read_location(
-    given: Any, field: str, patience: Patience, problems: list[str], rules: EndpointRules = ANY_ENDPOINT
+    given: Any,
+    field: str,
+    patience: Patience,
+    problems: list[str],
+    rules: EndpointRules = ANY_ENDPOINT,
+    *,
+    model: type[S3Parameters] = S3Parameters,
 ) -> S3Store | None:
     """Read where objects lie and how to reach them; what is wrong with it is added to the problems."""
     given = _as_mapping(given)
@@ -160,9 +173,9 @@ def read_location(
         return None
     credentials = _read_credentials(given.pop("credentials", None), f"{field}.credentials", problems)
     try:
-        location = S3Parameters.model_validate(given)
+        location = model.model_validate(given)
     except ValidationError as error:
-        problems.extend(describe_validation(error, field, S3Parameters))
+        problems.extend(describe_validation(error, field, model))
         return None
     if credentials is None:
         return None
