@@ -110,10 +110,11 @@ class Tally:
 
     def __init__(self, criteria: Sequence[CompiledCriterion]) -> None:
         self.criteria = tuple(criteria)
-        asked = {one.attribute.hex_tag for one in criteria}
+        asked = [one.attribute.hex_tag for one in criteria]
+        self._age = asked.index(AGE) if AGE in asked else None
         dated = any(one.attribute.vr is ValueRepresentation.DA for one in criteria)
         more = [*([MODIFIED_DATES] if dated else []), *([BIRTH_DATE] if AGE in asked else [])]
-        self.tags = tuple(sorted(asked.union(more)))
+        self.tags = tuple(sorted({*asked, *more}))
         self._is_dated = dated
         self._states = SeriesStates(len(self.criteria))
         self._series: dict[int, int] = {}
@@ -250,8 +251,9 @@ class Tally:
                 if self._is_dated:
                     named = {trim(one).upper() for one in attributes.get(MODIFIED_DATES, ())}
                     self._modified.update(dict.fromkeys(named & {"MODIFIED", "REMOVED"}, kind.instances))
-                if AGE in self.tags and _has(attributes, BIRTH_DATE) and not _has(attributes, AGE):
-                    self._born_without_age += kind.instances
+                if self._age is not None and kind.findings[self._age] in {Finding.ABSENT, Finding.EMPTY}:
+                    is_born = any(map(trim, attributes.get(BIRTH_DATE, ())))
+                    self._born_without_age += kind.instances if is_born else 0
         self._known.clear()
         self._characters = 0
 
@@ -291,10 +293,6 @@ class Tally:
             placeholders=values.placeholders,
             unseen=tuple(unseen) if asks_equal else (),
         )
-
-
-def _has(attributes: Mapping[str, tuple[str, ...]], tag: str) -> bool:
-    return any(map(trim, attributes.get(tag, ())))
 
 
 def _see(criterion: CompiledCriterion, texts: Sequence[str]) -> _Seen:
