@@ -51,7 +51,7 @@ class _Judgement:
     is_all_before: bool
     verdict: str
     findings: str
-    series: defaultdict[str | None, int]
+    series: dict[str | None, int]
     instances: int = 0
     bytes: int = 0
 
@@ -70,14 +70,14 @@ class Judge:
     damaged: Damaged = Damaged.DISCARD
     tags: tuple[str, ...] = field(init=False)
     _decider: Decider = field(init=False)
-    _series: dict[Verdict, defaultdict[str | None, int]] = field(init=False, repr=False)
+    _series: dict[Verdict, dict[str | None, int]] = field(init=False, repr=False)
     _known: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
     _judgements: dict[tuple[Any, ...], _Judgement] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tags = tuple(sorted({one.attribute.hex_tag for one in self.criteria}))
         self._decider = Decider(self.criteria)
-        self._series = {verdict: defaultdict(int) for verdict in Verdict}
+        self._series = {verdict: {} for verdict in Verdict}
 
     def judge(self, headers: Iterable[HeaderRow]) -> list[Decided]:
         """Judge headers."""
@@ -86,7 +86,8 @@ class Judge:
             one = known.get((extent, values)) or self._judge(extent, values)
             one.instances += instances
             one.bytes += size
-            one.series[series] += instances
+            of_series = one.series
+            of_series[series] = of_series.get(series, 0) + instances
             by_judgement[one].append((header_id, digest))
         return [(one.verdict, one.findings, ids) for one, ids in by_judgement.items()]
 
