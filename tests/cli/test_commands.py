@@ -276,6 +276,7 @@ class TestRunsShowSeries:
         assert run["id"] in command("runs").stdout
         shown = command("show", run["id"][:8])
         assert shown.returncode == 0
+        assert "result     3 of 6 instances passed in 1 whole series\n" in shown.stdout
         assert "criterion 1: StudyDate (0008,0020) is later than 2022-01-01" in shown.stdout
         assert json.loads(command("show", run["id"], "--json").stdout)["unread"] == []
 

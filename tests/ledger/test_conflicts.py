@@ -126,12 +126,13 @@ class TestTheReport:
             Conflict.SEVERAL_SERIES: 2,
         }
         assert dict(report.conflicts.examples) == IN_CONFLICT
-        one_series = "Objects with the Series Instance UID name several {0}; a series belongs to one."
+        of_several = "objects with the Series Instance UID name several {0}; a series belongs to one"
+        differ = "objects with the same SOP Instance UID are not the same: etag, size or header differ"
         assert report.warnings == [
-            f"DIFFERENT_BYTES: 3 series. {Conflict.DIFFERENT_BYTES.describe()}",
-            f"SEVERAL_PATIENTS: 2 series; computations refuse them. {one_series.format('patients')}",
-            "SEVERAL_SERIES: 2 series. A SOP Instance UID is in several series; an instance belongs to one.",
-            f"SEVERAL_STUDIES: 3 series; computations refuse them. {one_series.format('studies')}",
+            f"3 series: {differ} (DIFFERENT_BYTES).",
+            f"2 series: {of_several.format('patients')} (SEVERAL_PATIENTS). Computations refuse them.",
+            "2 series: a SOP Instance UID is in several series; an instance belongs to one (SEVERAL_SERIES).",
+            f"3 series: {of_several.format('studies')} (SEVERAL_STUDIES). Computations refuse them.",
         ]
 
     @pytest.mark.parametrize("how", ["html", "markdown"])

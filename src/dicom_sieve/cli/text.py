@@ -18,7 +18,7 @@ from rich.text import Text
 
 from dicom_sieve.criteria import Advice, CompiledCriterion, Criterion, compile_criteria
 from dicom_sieve.ledger import RunRow, SeriesRow
-from dicom_sieve.publishing.report.words import describe_sum, reasons_to_discard
+from dicom_sieve.publishing.report.words import describe_outcome, describe_sum, reasons_to_discard
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -114,6 +114,8 @@ def show_run(row: RunRow, unread: Iterable[str]) -> None:
         f"location   {place(row)} at {row.endpoint}, listed {moment(row.listed_at)}",
         f"time       {moment(row.started_at)} to {moment(row.finished_at)}, dicom-sieve {row.software_version}",
     )
+    if row.counts and "passed_in" in row.counts:  # runs of former versions do not say it
+        show_lines(f"result     {describe_outcome(row.counts)}")
     if row.manifest_uri:
         show_lines(f"manifest   {row.manifest_uri}", f"digest     {row.manifest_digest}")
     criteria = compiled(row.criteria)

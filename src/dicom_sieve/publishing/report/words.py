@@ -119,8 +119,9 @@ def warnings_of_conflicts(counts: Mapping[Conflict, int]) -> list[str]:
     """Say how many series are in conflict, and what becomes of them."""
     warnings = []
     for conflict, series in sorted(counts.items(), key=lambda item: list(Conflict).index(item[0])):
-        refused = f"; computations refuse {_them(series)}" if conflict.is_refused else ""
-        warnings.append(f"{conflict}: {counted(series, 'series')}{refused}. {conflict.describe()}")
+        sentence = conflict.describe().removesuffix(".")
+        refused = f" Computations refuse {_them(series)}." if conflict.is_refused else ""
+        warnings.append(f"{counted(series, 'series')}: {sentence[0].lower()}{sentence[1:]} ({conflict}).{refused}")
     return warnings
 
 
