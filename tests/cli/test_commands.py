@@ -188,7 +188,30 @@ class TestCheck:
         done = run_command("check", str(file), "--json", home=tmp_path)
 
         assert json.loads(done.stdout) == [
-            {**CRITERIA[1], "describe": "Modality (0008,0060) is one of CT or MR"},
+            {**CRITERIA[1], "describe": "Modality (0008,0060) is one of CT or MR", "warnings": []},
+        ]
+
+    def test_says_what_is_worth_a_look(self, tmp_path: Path) -> None:
+        file = tmp_path / "criteria.json"
+        asked = [("PatientSex", "FEMALE"), ("Modality", "CT"), ("Modality", "MR"), ("FrameType", "ORIGINAL")]
+        given = [{"dicom_tag": tag, "operation": "EQUALS", "reference": reference} for tag, reference in asked]
+        file.write_text(json.dumps(given))
+
+        done = run_command("check", str(file), home=tmp_path)
+        told = json.loads(run_command("check", str(file), "--json", home=tmp_path).stdout)
+
+        warnings = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
+        assert done.returncode == 0
+        assert [line.partition(": ")[2].partition(": ")[0] for line in warnings] == [
+            "Criterion 1",
+            "Criterion 4",
+            "Criteria 2 and 3",
+        ]
+        assert [[text[:30] for text in criterion["warnings"]] for criterion in told] == [
+            ["FEMALE is no value of PatientS"],
+            ["no value of Modality (0008,006"],
+            ["no value of Modality (0008,006"],
+            ["FrameType (0008,9007) lies in "],
         ]
 
     @pytest.mark.parametrize(
@@ -197,6 +220,15 @@ class TestCheck:
             ("{", ["criteria.json:1:2: is not JSON: Expecting property name enclosed in double quotes"]),
             ("[]", ["criteria: empty, which would keep everything; accepted: one criterion or more"]),
             ('"x"', ["criteria: a value of type str; accepted: a list of criteria"]),
+            (
+                '{"criterias": []}',
+                [
+                    (
+                        "criteria.json: an object without a member 'criteria', perhaps 'criterias' is meant to be it; "
+                        "accepted: a list of criteria, or an object whose member 'criteria' is one"
+                    )
+                ],
+            ),
             (
                 json.dumps(
                     [
@@ -219,7 +251,7 @@ class TestCheck:
                         "criteria[2]: Modality (0008,0060) is a Code String (CS): "
                         "operation LESS is not defined for it; accepted: EQUALS, IN"
                     ),
-                    "criteria[3].operation: input should be 'EQUALS', 'GREATER', 'LESS' or 'IN'",
+                    "criteria[3].operation: 'NEAR' is not known; accepted: 'EQUALS', 'GREATER', 'LESS' or 'IN'",
                     "criteria[3].reference: missing; accepted: a value",
                 ],
             ),
@@ -244,6 +276,7 @@ class TestRunsShowSeries:
         assert run["id"] in command("runs").stdout
         shown = command("show", run["id"][:8])
         assert shown.returncode == 0
+        assert "result     3 of 6 instances passed in 1 whole series\n" in shown.stdout
         assert "criterion 1: StudyDate (0008,0020) is later than 2022-01-01" in shown.stdout
         assert json.loads(command("show", run["id"], "--json").stdout)["unread"] == []
 

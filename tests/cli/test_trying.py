@@ -86,6 +86,18 @@ def test_a_preview_leaves_no_run_and_answers_again_without_listing(home: Home) -
     assert "no runs yet" in home.ask("runs")
 
 
+def test_a_preview_says_what_is_worth_a_look_about_its_criteria(home: Home, tmp_path: Path) -> None:
+    asked = [{"dicom_tag": "PatientSex", "operation": "EQUALS", "reference": "FEMALE"}]
+    (file := tmp_path / "criteria.json").write_text(json.dumps(asked))
+    warning = "Criterion 1: FEMALE is no value of PatientSex (0010,0040)"
+
+    said = home.ask("preview", str(home.images), "--criteria", str(file))
+    told = json.loads(home.ask("preview", str(home.images), "--criteria", str(file), "--json"))
+
+    assert said.splitlines()[-1].startswith(f"warning: {warning}")
+    assert [text.partition(": PS3.3")[0] for text in told["warnings"]] == [warning]
+
+
 def test_two_files_of_criteria_are_compared_where_the_location_says(home: Home) -> None:
     home.ask("preview", str(home.images), "--criteria", home.criteria("ct"))
     asked = ("compare", home.criteria("ct"), home.criteria("mr"))

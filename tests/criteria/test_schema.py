@@ -73,6 +73,12 @@ class TestTheSchema:
         with pytest.raises(InvalidRequestError, match="with operation"):
             compile_criteria([Criterion.model_validate(document)])
 
+    @pytest.mark.parametrize("reference", ["CT", ["CT", "MR"]])
+    def test_blames_an_unknown_operation_and_not_what_stands_beside_it(self, reference: object) -> None:
+        errors = list(validator.iter_errors(GOOD | {"operation": "NOT_IN", "reference": reference}))
+
+        assert [list(error.path) for error in errors] == [["operation"]]
+
     def test_shows_its_fields_in_order_with_titles_and_a_line_each(self) -> None:
         fields = Criterion.model_json_schema()["properties"]
 

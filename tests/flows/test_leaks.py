@@ -185,7 +185,7 @@ def _call_without_ledger(prefect: PrefectServer, request: dict[str, Any]) -> str
 
 
 ENDS = {
-    "completed": ("Completed", "2 of 3 instances passed in 0 whole series"),
+    "completed": ("Completed", "2 of 3 instances passed in 1 partial series"),
     "wrong bucket": ("Failed", "cannot list s3://no-such-bucket: NoSuchBucket (HTTP 404); check the name"),
     "unexpected": ("Failed", "unexpected IntegrityError; the log tells where"),
     "senseless": ("Failed", "criteria[0]: Modality (0008,0060) is a Code String (CS): operation GREATER is not"),

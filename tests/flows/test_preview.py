@@ -26,9 +26,9 @@ def test_says_what_the_run_after_it_says_and_leaves_no_run(
     left = sql(served_ledger, "SELECT count(*) FROM run"), sql(served_ledger, "SELECT count(*) FROM decision")
     run = prefect.start({**asked, "output_s3_parameters": None, "preview": False})
 
-    assert foreseen == ("Completed", "Preview: 2 of 3 instances would pass in 0 whole series")
+    assert foreseen == ("Completed", "Preview: 2 of 3 instances would pass in 1 partial series")
     assert (written, left) == ([], (runs, decisions))
-    assert prefect.state(run) == ("Completed", "2 of 3 instances passed in 0 whole series")
+    assert prefect.state(run) == ("Completed", "2 of 3 instances passed in 1 partial series")
     assert prefect.flow_run(preview)["parameters"]["preview"] is True
     assert [one.id for one in served_ledger.runs()].count(run) == 1
     shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [preview]}})

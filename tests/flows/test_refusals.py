@@ -21,6 +21,7 @@ def without(given: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key != name}
 
 
+NO_COLON = "planted-without-a-colon"
 INPUT = planted.location("http://127.0.0.1:9", "challenge-tech")
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -29,6 +30,20 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an empty bucket": ({"input_s3_parameters": {**INPUT, "bucket": ""}}, "bucket"),
     "no region": ({"input_s3_parameters": without(INPUT, "region")}, "region"),
     "a bucket of another type": ({"input_s3_parameters": {**INPUT, "bucket": 7}}, "bucket"),
+    "credentials without a colon": ({"input_s3_parameters": {**INPUT, "credentials": NO_COLON}}, "with a colon"),
+    "credentials without a secret": ({"input_s3_parameters": {**INPUT, "credentials": f"{NO_COLON}:"}}, "with a colon"),
+    "credentials in a list": ({"input_s3_parameters": {**INPUT, "credentials": [NO_COLON]}}, "with a colon"),
+    "credentials of the output without a colon": (
+        {"output_s3_parameters": {**INPUT, "credentials": NO_COLON}},
+        "output_s3_parameters.credentials",
+    ),
+    "credentials in place of a location": ({"input_s3_parameters": planted.CREDENTIALS}, "as a location"),
+    "credentials in place of the output": ({"output_s3_parameters": planted.CREDENTIALS}, "as a location"),
+    "an output without a bucket": ({"output_s3_parameters": without(INPUT, "bucket")}, "output_s3_parameters.bucket"),
+    "an output without a region": ({"output_s3_parameters": without(INPUT, "region")}, "output_s3_parameters.region"),
+    "an output of credentials alone": ({"output_s3_parameters": {"credentials": planted.CREDENTIALS}}, "bucket"),
+    "an extra member of the output": ({"output_s3_parameters": {**INPUT, "bukket": "x"}}, "bukket"),
+    "an output's bucket that is wrong twice": ({"output_s3_parameters": {**INPUT, "bucket": "\n" * 300}}, "bucket"),
     "keys in a mapping": ({"input_s3_parameters": {**INPUT, "credentials": {"key_id": "x"}}}, "credentials"),
     "an extra member of a location": ({"input_s3_parameters": {**INPUT, "bukket": "x"}}, "bukket"),
     "an extra member of a criterion": (criterion(comment="x"), "comment"),
@@ -49,6 +64,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a part with a line's end": (criterion(dicom_tag=["0008", "0060\n"]), "dicom_tag"),
     "no operation": ({"criteria": [without(IS_CT, "operation")]}, "operation"),
     "an unknown operation": (criterion(operation="NOT"), "operation"),
+    "an unknown operation with a list": (criterion(operation="NOT_IN", reference=["CT"]), "'NOT_IN' is not one of"),
     "an operation in lower case": (criterion(operation="equals"), "operation"),
     "no reference": ({"criteria": [without(IS_CT, "reference")]}, "reference"),
     "an empty reference": (criterion(reference=""), "reference"),
@@ -79,6 +95,8 @@ class TestTheRestCall:
 
         assert answer.status_code == 409
         assert field in answer.json()["detail"]
+        written = answer.text + (prefect.home / "server.log").read_text(encoding="utf-8", errors="replace")
+        assert not [secret for secret in (*planted.SECRETS, NO_COLON) if secret in written]
 
     @pytest.mark.parametrize(
         ("changes", "field"),
@@ -120,7 +138,7 @@ def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[
     ids = {
         "senseless": prefect.start(
             {
-                "input_s3_parameters": {**place, "credentials": "planted-without-a-colon"},
+                "input_s3_parameters": {**place, "credentials": NO_COLON},
                 "criteria": [
                     {"dicom_tag": ["0010", "0010"], "operation": "EQUALS", "reference": "DOE"},
                     {"dicom_tag": ["0009", "0010"], "operation": "EQUALS", "reference": "X"},
@@ -129,7 +147,8 @@ def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[
                     {"dicom_tag": ["0010", "1010"], "operation": "IN", "reference": ["018M", "18"]},
                 ],
                 "output_s3_parameters": {**place, "endpoint": f"http://{planted.CREDENTIALS}@127.0.0.1:9"},
-            }
+            },
+            enforce_parameter_schema=False,
         ),
         "unknown block": prefect.start(
             {"input_s3_parameters": {**place, "credentials": {"$ref": str(uuid.uuid4())}}, "criteria": planted.IS_CT}
@@ -216,6 +235,12 @@ class TestTheFlow:
             "preview",
             "damaged",
         ]
+        known = "bucket, prefix, region, endpoint, credentials, inventory"
+        assert lines[1] == f"input_s3_parameters: has a member 'access_key' that is not known; accepted: {known}"
+        assert lines[5] == "criteria[1].operation: 'NOT' is not known; accepted: 'EQUALS', 'GREATER', 'LESS' or 'IN'"
+        assert lines[8] == (
+            "criteria[4]: has a member 'comment' that is not known; accepted: dicom_tag, operation, reference"
+        )
         assert lines[-1] == "damaged: not accepted; accepted: DISCARD, JUDGE"
         assert all("; accepted: " in line or "should" in line for line in lines)
         assert not any(secret in line for secret in planted.SECRETS for line in lines)

@@ -110,7 +110,8 @@ class TestSeries:
         found = screened.run("a").series(selection=selection)
 
         assert [row.series_instance_uid for row in found] == uids
-        assert [as_dict(row) for row in found] == found.to_arrow().to_pylist()
+        lists: dict[str, list[str]] = {"conflicts": [], "study_instance_uids": []}
+        assert [as_dict(row) | lists for row in found] == found.to_arrow().to_pylist()
 
     def test_are_typed(self, screened: Ledger) -> None:
         assert list(screened.run("a").series(selection="WHOLE")) == [

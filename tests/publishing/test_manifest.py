@@ -41,6 +41,8 @@ SERIES = {
     "discarded": "BIGINT",
     "duplicates": "BIGINT",
     "selection": "VARCHAR",
+    "conflicts": "VARCHAR[]",
+    "study_instance_uids": "VARCHAR[]",
 }
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -112,8 +114,8 @@ class TestReadByOthers:
 
         assert {row[0]: row[1] for row in ask(f"DESCRIBE SELECT * FROM '{path}'")} == SERIES
         assert ask(f"SELECT * FROM '{path}' ORDER BY 1") == [
-            ("1.5.1", "1.2.3", 2, 2, 0, 0, "WHOLE"),
-            ("1.5.2", "1.2.3", 2, 1, 1, 0, "PARTIAL"),
+            ("1.5.1", "1.2.3", 2, 2, 0, 0, "WHOLE", [], []),
+            ("1.5.2", "1.2.3", 2, 1, 1, 0, "PARTIAL", [], []),
         ]
 
     def test_nothing_at_all_is_readable_too(self, ledger: Ledger, output: DirectoryStore) -> None:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from scripts import demo_bucket
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.criteria import Criterion, Finding, Operation, compile_criteria
+from dicom_sieve.criteria import Criterion, Finding, Operation, advise, compile_criteria
 from dicom_sieve.errors import IncompleteRunError, NothingToReportError
+from dicom_sieve.flows.artifacts import describe_verdicts
 from dicom_sieve.headers import Defect
 from dicom_sieve.publishing.report import figures as figures_module
 from dicom_sieve.publishing.report import make_report, render
@@ -266,6 +267,42 @@ class TestWarnings:
             f"4 instances say (0028,0303) that dates were REMOVED by de-identification: {LEFT}",
         ]
 
+    def test_say_what_is_worth_a_look_about_the_criteria(self, sqlite_ledger: Ledger) -> None:
+        asked = [("0010", "0040", "FEMALE"), ("0008", "0060", "CT"), ("0008", "0060", "MR")]
+        criteria = [
+            Criterion(dicom_tag=(group, element), operation=Operation.EQUALS, reference=reference)
+            for group, element, reference in asked
+        ]
+        outcome = screen(Screening("a", SimulatedStore({"1": ct()}), criteria), sqlite_ledger)
+
+        warnings = make_report(sqlite_ledger.run("a")).warnings
+
+        assert [text.partition(": ")[0] for text in warnings][:2] == ["Criterion 1", "Criteria 2 and 3"]
+        assert outcome.counts["passed"] == 0
+        assert f"- {warnings[1]}" in describe_verdicts("", outcome.counts, advise(compile_criteria(criteria)))
+
+    def test_count_ages_that_are_absent_where_a_birth_date_is_present(self, sqlite_ledger: Ledger) -> None:
+        older = Criterion(dicom_tag=("0010", "1010"), operation=Operation.GREATER, reference="040Y")
+        born = {"PatientBirthDate": "19500101"}
+        bodies = [
+            ct(uid="1.1", PatientAge="045Y", **born),
+            ct(uid="1.2", **born),
+            ct(uid="1.3", PatientAge="", **born),
+            ct(uid="1.4"),
+            ct(uid="1.5", PatientBirthDate=""),
+        ]
+        store = SimulatedStore({f"{number}": body for number, body in enumerate(bodies)})
+        screen(Screening("age", store, [older]), sqlite_ledger)
+        screen_ct(store, sqlite_ledger, "modality")
+
+        assert make_report(sqlite_ledger.run("age")).warnings == [
+            (
+                "age absent, birth date present in 2 instances: criteria on PatientAge (0010,1010) read what is "
+                "written there, and work no age out."
+            )
+        ]
+        assert make_report(sqlite_ledger.run("modality")).warnings == []
+
     def test_say_that_no_instance_meets_a_criterion(self, sqlite_ledger: Ledger) -> None:
         screen(Screening("a", SimulatedStore({"1": ct()}), one_of("ct ", "MR")), sqlite_ledger)
         screen(Screening("b", SimulatedStore({"1": ct()}), one_of("MR")), sqlite_ledger)
@@ -309,7 +346,7 @@ class TestRunsWithoutOne:
     def test_a_run_on_nothing_has_one(self, sqlite_ledger: Ledger, how: str) -> None:
         screen_ct(SimulatedStore(), sqlite_ledger, "a")
 
-        assert "0 of 0 instances passed in 0 whole series" in render(make_report(sqlite_ledger.run("a")), how)
+        assert "0 of 0 instances passed" in render(make_report(sqlite_ledger.run("a")), how)
 
 
 @pytest.fixture

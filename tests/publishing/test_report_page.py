@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +14,10 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Criterion, Operation
+from dicom_sieve.ledger.reporting import Duplicates
 from dicom_sieve.objects import Location
 from dicom_sieve.publishing.report import Report, make_report, render
+from dicom_sieve.publishing.report.totals import Amount
 from dicom_sieve.screening import Screening, screen
 from tests.browser import chromium
 from tests.publishing.reported import HOSTILE, screen_made
@@ -73,10 +76,56 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
 
 
 @pytest.fixture(scope="module")
-def browser(file: Path, hostile: Report) -> Iterator[Browser]:
+def browser(file: Path, hostile: Report, wide: Path) -> Iterator[Browser]:
     """A browser; started when all is screened: Playwright keeps an event loop in this thread."""
     with chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of long values: codes and UIDs of 64 characters, a long key, many criteria, counts of 10,000,000."""
+    bucket = "bucket-" + "b" * 56
+    store = SimulatedStore(location=Location("https://simulated", bucket, f"{'k' * 120}/"))
+    codes = [f"{letter * 60}{number:04}" for number, letter in enumerate("ABCDEFGH")]
+    for number, code in enumerate(codes):
+        series, study = f"1.{'7' * 61}{number % 4}", f"1.{'8' * 61}{number}"
+        values = {"ImageType": [code], "BodyPartExamined": code, "PatientSex": code, "StudyDate": "20230101"}
+        made = ct(series, f"1.{number}", StudyInstanceUID=study, PatientAge="045Y", **values)
+        store.put(f"{'k' * 120}/{number}", made)
+    tags = [("0008", "0008"), ("0018", "0015"), ("0008", "0060"), ("0008", "0020"), ("0010", "1010"), ("0010", "0040")]
+    asked = [codes[:7], codes[:5], ["CT", *codes], None, None, codes]
+    criteria = [
+        Criterion(dicom_tag=tag, operation=Operation.IN, reference=references)
+        if references
+        else Criterion(
+            dicom_tag=tag, operation=Operation.GREATER, reference="2022-01-01" if tag[0] == "0008" else "018Y"
+        )
+        for tag, references in zip(tags, asked, strict=True)
+    ]
+    directory = tmp_path_factory.mktemp("wide")
+    with open_ledger(f"sqlite:///{directory / 'ledger.db'}") as ledger:
+        screen(Screening("wide", store, criteria[:2]), ledger)
+        partial = make_report(ledger.run("wide"), min_cell=1)
+        screen(Screening("all", store, criteria), ledger)
+        made_report = make_report(ledger.run("all"), min_cell=1)
+    many = Amount(9_999_999, 9_999_999, 9_999_999, 12_345_678, 2**50)
+    figures = replace(
+        made_report.figures, looked_at=many, judged=many, passed=many, selections=partial.figures.selections
+    )
+    report = replace(
+        made_report, figures=figures, partial=partial.partial, duplicates=Duplicates(12_345_678, 9_999_999)
+    )
+    path = directory / "report.html"
+    path.write_text(render(report, "html"), encoding="utf-8")
+    return path
+
+
+TOO_WIDE = """() => [...document.querySelectorAll("table, table *, main *")].filter(one => {
+    const box = one.getBoundingClientRect(), page = document.documentElement.clientWidth;
+    const scrolls = one instanceof HTMLElement && one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1;
+    return scrolls || (!one.closest("svg") && box.width > 0 && (box.right > page + 1 || box.left < -1));
+}).map(one => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 40)}`)"""
 
 
 class Opened:
@@ -141,6 +190,16 @@ class TestThePage:
             assert letters is not None
             assert letters["height"] > 12  # as drawn: it can be read
 
+    @pytest.mark.parametrize("width", [320, 360, 390])
+    def test_no_table_scrolls_sideways_on_a_phone(self, browser: Browser, wide: Path, width: int) -> None:
+        with browser.new_context(viewport={"width": width, "height": 844}) as context:
+            page = Opened(context.new_page()).show(wide).page
+
+            tables = page.locator("table")
+            assert tables.count() == 10
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+            assert page.evaluate(TOO_WIDE) == []
+
     def test_prints_on_a4(self, browser: Browser, file: Path) -> None:
         with browser.new_context() as context:
             printed = Opened(context.new_page()).show(file).page.pdf(prefer_css_page_size=True)
@@ -163,7 +222,7 @@ class TestThePage:
 
     def test_the_drawing_says_what_the_table_says(self, opened: Opened, report: Report) -> None:
         texts = opened.page.locator("svg.attrition.wide text").all_text_contents()
-        rows = [row.split("\t") for row in opened.page.locator("#attrition ~ .scroll tbody").inner_text().splitlines()]
+        rows = [row.split("\t") for row in opened.page.locator("#attrition ~ table tbody").inner_text().splitlines()]
 
         assert texts[-2:] == ["Passed", f"{rows[-1][2]} instances, {rows[-1][4]} series"]
         assert [row[2] for row in rows] == [

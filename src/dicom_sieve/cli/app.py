@@ -34,7 +34,7 @@ from dicom_sieve.cli.report import report_app
 from dicom_sieve.cli.trace_text import as_json as trace_as_json
 from dicom_sieve.cli.trace_text import show_result, show_trace
 from dicom_sieve.cli.trying import trying_app
-from dicom_sieve.criteria import Damaged, compile_criteria
+from dicom_sieve.criteria import Damaged, advise, compile_criteria
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.version import __version__
 
@@ -77,13 +77,24 @@ def check(
     file: Annotated[Path, typer.Argument(help="Criteria as JSON; a keyword may stand for a tag.")],
     as_json: AsJson = False,
 ) -> None:
-    """Validate criteria and read them back as sentences."""
+    """Validate criteria, read them back as sentences, and say what is worth a look."""
     criteria = read_criteria_file(file)
-    sentences = [one.describe() for one in compile_criteria(criteria)]
+    compiled = compile_criteria(criteria)
+    advice = advise(compiled)
     if as_json:
-        text.show_json([{**one.as_given(), "describe": said} for one, said in zip(criteria, sentences, strict=True)])
+        text.show_json(
+            [
+                {
+                    **criterion.as_given(),
+                    "describe": asked.describe(),
+                    "warnings": [one.text for one in advice if number in one.criteria],
+                }
+                for number, (criterion, asked) in enumerate(zip(criteria, compiled, strict=True), 1)
+            ]
+        )
     else:
-        text.show_lines(*describe_all(sentences).splitlines())
+        text.show_lines(*describe_all([asked.describe() for asked in compiled]).splitlines())
+        text.show_advice(advice)
 
 
 @app.command(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ def read_criteria_file(path: Path) -> tuple[Criterion, ...]:
     Raises:
         InvalidRequestError: Every problem, one line each.
     """
-    criteria, problems = read_criteria(_find_list(read_json_file(path)), keywords_allowed=True)
+    given = _find_list(read_json_file(path))
+    if isinstance(given, dict):
+        near = get_close_matches("criteria", given, 1)
+        perhaps = f", perhaps {near[0]!r} is meant to be it" if near else ""
+        accepted = "accepted: a list of criteria, or an object whose member 'criteria' is one"
+        raise InvalidRequestError((f"{path}: an object without a member 'criteria'{perhaps}; {accepted}",))
+    criteria, problems = read_criteria(given, keywords_allowed=True)
     if problems:
         raise InvalidRequestError(problems)
     return criteria

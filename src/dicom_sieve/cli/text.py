@@ -17,9 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dicom_sieve.advice import advise_cause
-from dicom_sieve.criteria import CompiledCriterion, Criterion, compile_criteria
+from dicom_sieve.criteria import Advice, CompiledCriterion, Criterion, compile_criteria
 from dicom_sieve.ledger import RunRow, SeriesRow
-from dicom_sieve.publishing.report.words import reasons_to_discard
+from dicom_sieve.publishing.report.words import describe_outcome, describe_sum, reasons_to_discard
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -115,6 +115,8 @@ def show_run(row: RunRow, unread: Iterable[str]) -> None:
         f"location   {place(row)} at {row.endpoint}, listed {moment(row.listed_at)}",
         f"time       {moment(row.started_at)} to {moment(row.finished_at)}, dicom-sieve {row.software_version}",
     )
+    if row.counts and "passed_in" in row.counts:  # runs of former versions do not say it
+        show_lines(f"result     {describe_outcome(row.counts)}")
     if row.manifest_uri:
         show_lines(f"manifest   {row.manifest_uri}", f"digest     {row.manifest_digest}")
     criteria = compiled(row.criteria)
@@ -160,6 +162,8 @@ def show_counts(counts: Mapping[str, Any], criteria: Sequence[CompiledCriterion]
             [(one.sentence, one.name, f"{one.objects:,}") for one in reasons],
             right=("objects",),
         )
+        if why := describe_sum(reasons, counts["discarded"]):
+            show_lines(why)
     if damaged := counts.get("damaged"):
         show_lines("")
         names = {
@@ -173,26 +177,47 @@ def show_counts(counts: Mapping[str, Any], criteria: Sequence[CompiledCriterion]
             right=("count",),
         )
     show_lines("")
+    _show_selections(counts)
+
+
+def _show_selections(counts: Mapping[str, Any]) -> None:
+    """Print series by selection, and the instances that passed in them, which runs of former versions do not count."""
+    passed = counts.get("passed_in")
+    columns = ("count",) if passed is None else ("count", "passed")
     show_table(
-        ("series", "count"),
-        [(name.lower(), f"{counts['series'].get(name, 0):,}") for name in ("WHOLE", "PARTIAL", "NONE")],
-        right=("count",),
+        ("series", *columns),
+        [
+            (
+                name.lower(),
+                f"{counts['series'].get(name, 0):,}",
+                *(() if passed is None else (f"{passed.get(name, 0):,}",)),
+            )
+            for name in ("WHOLE", "PARTIAL", "NONE")
+        ],
+        right=columns,
     )
+
+
+def show_advice(advice: Iterable[Advice]) -> None:
+    """Print what is worth a look about criteria."""
+    lines = [f"warning: {one}" for one in advice]
+    show_lines(*([""] if lines else []), *lines)
 
 
 def show_series(rows: Iterable[SeriesRow]) -> None:
     """Print series as a table."""
     show_table(
-        ("series", "study", "instances", "passed", "discarded", "duplicates", "selection"),
+        ("series", "study", "instances", "passed", "discarded", "duplicates", "selection", "conflict"),
         [
             (
                 row.series_instance_uid,
-                row.study_instance_uid or "-",
+                " ".join(row.study_instance_uids) or row.study_instance_uid or "-",
                 row.instances,
                 row.passed,
                 row.discarded,
                 row.duplicates,
                 row.selection,
+                " ".join(row.conflicts) or "-",
             )
             for row in rows
         ],

@@ -42,6 +42,7 @@ def show_trace(one: TracedObject) -> None:
         )
         if reason := _reason(one, judged):
             text.show_lines(f"  {reason}")
+        text.show_lines(*(f"  conflict {conflict}: {conflict.describe()}" for conflict in judged.conflicts))
         for criterion, finding in zip(text.compiled(judged.criteria), judged.findings, strict=False):
             values = (one.attributes or {}).get(criterion.attribute.hex_tag)
             text.show_lines(f"  {criterion.describe()}: {finding}, value {_values(values, finding)}")

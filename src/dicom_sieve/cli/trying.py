@@ -22,7 +22,7 @@ from dicom_sieve.cli.options import (
     Uri,
 )
 from dicom_sieve.cli.values_text import show_attributes, show_values
-from dicom_sieve.criteria import Damaged, compile_criteria
+from dicom_sieve.criteria import Damaged, advise, compile_criteria
 from dicom_sieve.criteria.reading import read_attribute
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.ledger.snapshots import last_snapshot
@@ -85,11 +85,14 @@ def preview(
                 damaged=damaged,
             )
             forecast = run_preview(what, ledger)
+    compiled = compile_criteria(asked)
+    advice = advise(compiled)
     if as_json:
-        text.show_json(dataclasses.asdict(forecast))
+        text.show_json({**dataclasses.asdict(forecast), "warnings": [str(one) for one in advice]})
         return
-    text.show_counts(forecast.counts, compile_criteria(asked))
+    text.show_counts(forecast.counts, compiled)
     text.show_lines("", forecast.describe(), f"listed     {text.moment(forecast.listed_at)}")
+    text.show_advice(advice)
 
 
 @trying_app.command(

@@ -1,5 +1,6 @@
 """What is asked: criteria on DICOM attributes, and how a header is judged by them. Pure: no I/O, no clock."""
 
+from dicom_sieve.criteria.advice import Advice, advise
 from dicom_sieve.criteria.criterion import (
     Comparable,
     CompiledCriterion,
@@ -13,6 +14,7 @@ from dicom_sieve.criteria.values import ValueRepresentation
 
 __all__ = [
     "UNJUDGED",
+    "Advice",
     "Comparable",
     "CompiledCriterion",
     "Criterion",
@@ -23,6 +25,7 @@ __all__ = [
     "Operation",
     "ValueRepresentation",
     "Verdict",
+    "advise",
     "compile_criteria",
     "criteria_digest",
     "find",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from dicom_sieve.criteria.values import ValueRepresentation
 
@@ -37,6 +37,11 @@ class Attribute:
     def hex_tag(self) -> str:
         """The tag as the ledger writes it: eight upper-case hex digits, ``00080020``."""
         return f"{self.tag:08X}"
+
+    @property
+    def is_single_valued(self) -> bool:
+        """Whether the dictionary gives it one value (PS3.6, column VM); objects may hold more."""
+        return dictionary_VM(self.tag) == "1"
 
     def __str__(self) -> str:
         """As ``StudyDate (0008,0020)``."""

@@ -51,7 +51,14 @@ Reference = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra=
 _LIST_GOES_WITH_IN: dict[str, JsonValue] = {
     "if": {"properties": {"operation": {"const": Operation.IN.value}}, "required": ["operation"]},
     "then": {"properties": {"reference": {"type": "array"}}},
-    "else": {"properties": {"reference": {"type": "string"}}},
+    # Of an operation that is not known nothing is said about the reference: the operation is to blame.
+    "else": {
+        "if": {
+            "properties": {"operation": {"enum": [one.value for one in Operation if one is not Operation.IN]}},
+            "required": ["operation"],
+        },
+        "then": {"properties": {"reference": {"type": "string"}}},
+    },
 }
 
 

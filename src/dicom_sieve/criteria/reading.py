@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -88,9 +89,13 @@ def describe_validation(error: ValidationError, field: str, model: type[BaseMode
         model: Which model; its fields tell where an error belongs, whatever the alternatives of a union are called.
     """
     lines: dict[str, str] = {}
-    for one in error.errors(include_input=False, include_context=False, include_url=False):
+    for one in error.errors(include_url=False):
         place = _place(one, field, model)
-        lines.setdefault(place, f"{place}: {_sentence(one)}")
+        if one["type"] == "extra_forbidden":
+            name = str(one["loc"][-1])
+            lines[f"{place} {name}"] = f"{place}: {_describe_unknown(name, model)}"
+        else:
+            lines.setdefault(place, f"{place}: {_sentence(one)}")
     return list(lines.values())
 
 
@@ -103,12 +108,26 @@ def _place(error: ErrorDetails, field: str, model: type[BaseModel]) -> str:
     return f"{field}.{name}" + "".join(f"[{part}]" for part in rest if isinstance(part, int))
 
 
+def _describe_unknown(name: str, model: type[BaseModel]) -> str:
+    """Name a member that is not known, where it looks like a name: anything else may be a secret."""
+    known = list(model.model_fields)
+    near = get_close_matches(name.lower(), known, 1)
+    named = f"a member {name!r} that is not known" if _NAME.fullmatch(name) else "a member that is not known"
+    perhaps = f", perhaps {near[0]}" if near else ""
+    return f"has {named}{perhaps}; accepted: {', '.join(known)}"
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,30}")
+
+
 def _sentence(error: ErrorDetails) -> str:
     match error["type"]:
         case "missing":
             return "missing; accepted: a value"
-        case "extra_forbidden":
-            return "has a member that is not known; accepted: the members of the contract"
+        case "enum":
+            given = error["input"]
+            named = f"{given!r} is" if isinstance(given, str) and _NAME.fullmatch(given) else "is"
+            return f"{named} not known; accepted: {error['ctx']['expected']}"
         case _:
             return error["msg"][:1].lower() + error["msg"][1:]
 

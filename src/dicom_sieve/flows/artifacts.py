@@ -1,29 +1,41 @@
 """What a run leaves with its flow run in Prefect: counts, attrition and reasons. No value of a patient is among it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from dicom_sieve.advice import advise_cause
-from dicom_sieve.criteria import CompiledCriterion
+from dicom_sieve.criteria import Advice, CompiledCriterion, advise
 from dicom_sieve.objects import Location
 from dicom_sieve.publishing.manifest import MANIFEST
 from dicom_sieve.publishing.report import Report
 from dicom_sieve.publishing.report.attrition import mermaid_of
 from dicom_sieve.publishing.report.plain import inert_markdown
-from dicom_sieve.publishing.report.words import headed, reasons_to_discard
+from dicom_sieve.publishing.report.words import describe_sum, headed, reasons_to_discard
 
 ATTRITION = "Attrition, criterion by criterion"
 
 
 def show_verdicts(sentence: str, counts: Mapping[str, Any], criteria: tuple[CompiledCriterion, ...]) -> None:
     """Show what came of it, and the reasons; of a preview, too."""
-    create_markdown_artifact("\n".join(_verdicts(sentence, counts)), key="verdicts", description="Verdicts")
+    markdown = describe_verdicts(sentence, counts, advise(criteria))
+    create_markdown_artifact(markdown, key="verdicts", description="Verdicts")
     reasons = reasons_to_discard(criteria, counts["findings"], counts["defects"])
     if reasons:
         rows = [{"reason": headed(one.sentence), "name": one.name, "objects": one.objects} for one in reasons]
-        create_table_artifact(rows, key="reasons", description="Reasons to discard")
+        why = describe_sum(reasons, counts["discarded"])
+        create_table_artifact(rows, key="reasons", description="Reasons to discard" + (f". {why}" if why else ""))
+
+
+def describe_verdicts(sentence: str, counts: Mapping[str, Any], advice: Sequence[Advice] = ()) -> str:
+    """Give Markdown with what came of a run, or would come of it, and what is worth a look about its criteria."""
+    lines = [
+        *_verdicts(sentence, counts),
+        *([""] if advice else []),
+        *(f"- {inert_markdown(str(one))}" for one in advice),
+    ]
+    return "\n".join(lines)
 
 
 def show_unread(causes: Mapping[str, int]) -> None:

@@ -60,7 +60,7 @@ def read_then_segment(given: Any) -> tuple[Location, Mapping[str, Any]]:
         if isinstance(one, dict) and isinstance(one.get("credentials"), str):
             problems.append(f'{name}.credentials: a text would be stored; accepted: {{"$ref": "<block id>"}}, or none')
         else:
-            stores[name] = read_location(one, name, Patience(), problems, rules, kind=LOCATIONS[name])
+            stores[name] = read_location(one, name, Patience(), problems, rules, model=LOCATIONS[name])
     source = stores.get("input_s3_parameters")
     if problems or source is None:
         raise InvalidRequestError(tuple(problems))

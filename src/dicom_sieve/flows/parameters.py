@@ -1,6 +1,6 @@
 """The flow's parameters, as the contract names them: what the form shows, what the REST call refuses.
 
-No pattern is put on credentials: a refusal quotes what it refuses. Their shape is checked inside the flow.
+No pattern is put on credentials: a refusal quotes what it refuses. What holds them asks for their shape (`unquoted`).
 All other texts have one that refuses what cannot be stored or sent: control characters and halves of surrogate pairs.
 """
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from dicom_sieve.criteria import Criterion, Damaged
 from dicom_sieve.criteria.criterion import PLAIN_TEXT
+from dicom_sieve.flows.unquoted import OF_CREDENTIALS, in_turn, of_locations
 
 _REFERENCE_TO_BLOCK = {
     "title": "AWS Credentials",
@@ -32,6 +33,14 @@ LONGEST_BUCKET, LONGEST_PREFIX, LONGEST_REGION, LONGEST_URL = 255, 1024, 128, 20
 """In characters; S3 counts a key in bytes of UTF-8, which is checked in the flow."""
 
 
+def _plain(longest: int) -> dict[str, JsonValue]:
+    """Refuse what cannot be stored; of a text that is too long only its length is refused.
+
+    Were both, then Prefect's answer would quote all of a location that is refused under ``anyOf`` (`unquoted`).
+    """
+    return {"pattern": rf"{PLAIN_TEXT}|^[\s\S]{{{longest + 1},}}"}
+
+
 RUN_ID = r"[0-9A-Fa-f-]{1,40}(\.[0-9]{1,9})?"
 """The id of a flow run; that of a run that was started again ends in a number."""
 
@@ -39,7 +48,13 @@ RUN_ID = r"[0-9A-Fa-f-]{1,40}(\.[0-9]{1,9})?"
 class S3Parameters(BaseModel):
     """A location in an object store, and how to reach it."""
 
-    model_config = ConfigDict(title="Location", extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        title="Location",
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        json_schema_extra=in_turn(OF_CREDENTIALS),
+    )
 
     bucket: Annotated[
         str,
@@ -48,7 +63,7 @@ class S3Parameters(BaseModel):
             max_length=LONGEST_BUCKET,
             title="Bucket",
             description="Name of the bucket.",
-            json_schema_extra={"position": 0, **PLAIN},
+            json_schema_extra={"position": 0, **_plain(LONGEST_BUCKET)},
         ),
     ]
     prefix: Annotated[
@@ -57,7 +72,7 @@ class S3Parameters(BaseModel):
             max_length=LONGEST_PREFIX,
             title="Prefix",
             description="Only objects whose key begins so. Empty: the whole bucket.",
-            json_schema_extra={"position": 1, **PLAIN},
+            json_schema_extra={"position": 1, **_plain(LONGEST_PREFIX)},
         ),
     ] = ""
     region: Annotated[
@@ -67,7 +82,7 @@ class S3Parameters(BaseModel):
             max_length=LONGEST_REGION,
             title="Region",
             description="As eu-west-1; other servers than AWS use names of their own.",
-            json_schema_extra={"position": 2, **PLAIN},
+            json_schema_extra={"position": 2, **_plain(LONGEST_REGION)},
         ),
     ]
     endpoint: Annotated[
@@ -152,7 +167,11 @@ class OutputS3Parameters(S3Parameters):
 class Parameters(BaseModel):
     """What a run is started with."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra=of_locations("input_s3_parameters", optional="output_s3_parameters"),
+    )
 
     input_s3_parameters: Annotated[
         InputS3Parameters,
@@ -196,7 +215,12 @@ class Parameters(BaseModel):
 class SegmentParameters(BaseModel):
     """What a run of ``segment-series`` is started with."""
 
-    model_config = ConfigDict(title="Parameters", extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        title="Parameters",
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra=of_locations("input_s3_parameters", "output_s3_parameters"),
+    )
 
     run_id: Annotated[
         str,

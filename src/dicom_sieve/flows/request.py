@@ -13,7 +13,15 @@ from dicom_sieve.criteria import Criterion, Damaged
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.blocks import as_saved, bundle_of, endpoint_of, find_problems, load_block
-from dicom_sieve.flows.parameters import RUN_ID, Publish, RawParameters, S3Parameters, SourceParameters
+from dicom_sieve.flows.parameters import (
+    RUN_ID,
+    InputS3Parameters,
+    OutputS3Parameters,
+    Publish,
+    RawParameters,
+    S3Parameters,
+    SourceParameters,
+)
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import (
     Anonymous,
@@ -95,12 +103,12 @@ def read_request(parameters: RawParameters, patience: Patience, rules: EndpointR
     problems: list[str] = []
     place = _as_mapping(parameters.get("input_s3_parameters"))
     uri = None if place is None else place.pop("inventory", None)
-    store = read_location(place, "input_s3_parameters", patience, problems, rules, kind=SourceParameters)
+    store = read_location(place, "input_s3_parameters", patience, problems, rules, model=InputS3Parameters)
     inventory = None if uri is None else _read_inventory(uri, store, problems)
     output, publish = None, Publish.MANIFEST
     if parameters.get("output_s3_parameters") is not None:
         location, publish = _without_publish(parameters["output_s3_parameters"], problems)
-        output = read_location(location, "output_s3_parameters", patience, problems, rules)
+        output = read_location(location, "output_s3_parameters", patience, problems, rules, model=OutputS3Parameters)
     criteria, wrong = read_criteria(parameters.get("criteria"))
     problems.extend(wrong)
     preview = parameters.get("preview", False)
@@ -149,7 +157,7 @@ def read_segmentation(
     if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
         problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
     source, output = (
-        read_location(parameters.get(name), name, patience, problems, rules, kind=kind)
+        read_location(parameters.get(name), name, patience, problems, rules, model=kind)
         for name, kind in LOCATIONS.items()
     )
     if problems or source is None or output is None:
@@ -164,7 +172,7 @@ def read_location(
     problems: list[str],
     rules: EndpointRules = ANY_ENDPOINT,
     *,
-    kind: type[S3Parameters] = S3Parameters,
+    model: type[S3Parameters] = S3Parameters,
 ) -> S3Store | None:
     """Read where objects lie and how to reach them; what is wrong with it is added to the problems.
 
@@ -174,7 +182,7 @@ def read_location(
         patience: How long the store is waited for.
         problems: Is added to.
         rules: Which endpoints may be asked.
-        kind: What may be said of such a location.
+        model: What may be said of such a location.
     """
     given = _as_mapping(given)
     if given is None:
@@ -182,9 +190,9 @@ def read_location(
         return None
     credentials = _read_credentials(given.pop("credentials", None), f"{field}.credentials", problems)
     try:
-        location = kind.model_validate(given)
+        location = model.model_validate(given)
     except ValidationError as error:
-        problems.extend(describe_validation(error, field, kind))
+        problems.extend(describe_validation(error, field, model))
         return None
     if credentials is None:
         return None

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from dicom_sieve.criteria import Verdict
 from dicom_sieve.ledger import database
 from dicom_sieve.ledger.audit.rows import seal_if_ended
 from dicom_sieve.ledger.away import all_rows, read
+from dicom_sieve.ledger.conflicts import count_identities
 from dicom_sieve.ledger.heartbeat import is_silent
 from dicom_sieve.ledger.holder import is_dead
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
@@ -63,6 +64,8 @@ class InputSeries:
         instances: What is computed on, in the order of keys.
         duplicates: Rows of further objects with a SOP Instance UID that is among the instances: the first key counts.
         discarded: How many objects of it did not pass.
+        studies: How many studies its objects name, those that did not pass included.
+        patients: Likewise, patients.
     """
 
     uid: str
@@ -70,6 +73,15 @@ class InputSeries:
     instances: tuple[InputInstance, ...]
     duplicates: tuple[int, ...]
     discarded: int
+    studies: int = 1
+    patients: int = 1
+
+    @property
+    def conflict(self) -> str | None:
+        """Why it is no series, in words; None where it is one (PS3.3 A.1.2)."""
+        named = ((self.studies, "studies"), (self.patients, "patients"))
+        of_several = " and ".join(f"{number:,} {nouns}" for number, nouns in named if number > 1)
+        return f"its objects name {of_several}: a series belongs to one study of one patient" if of_several else None
 
     @property
     def digest(self) -> str:
@@ -192,7 +204,8 @@ def input_series(
     passed = _passed(run_number, snapshot_id, location_id)
     for uid, discarded in map(tuple, found):
         rows = read(engine, partial(all_rows, query=passed.where(header.c.series_instance_uid == uid)))
-        yield _without_duplicates(uid, rows, discarded)
+        studies, patients = read(engine, partial(count_identities, run_number=run_number, series=uid))
+        yield replace(_without_duplicates(uid, rows, discarded), studies=studies, patients=patients)
 
 
 def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[Any]:

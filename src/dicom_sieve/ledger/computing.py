@@ -95,7 +95,8 @@ class Computation:
         """Give the series to compute on, each to be entered by ``with``.
 
         Recorded and not given are, as SKIPPED, series on which the same was computed before, by name, version,
-        parameters and input; and, as REFUSED, series of which not all passed, unless these are asked for.
+        parameters and input; and, as REFUSED, series that are of several studies or patients, and series of which not
+        all passed, unless these are asked for.
         """
         snapshot_id, location_id = _place_of(self.engine, self.run.number)
         for one in computations.input_series(
@@ -114,7 +115,9 @@ class Computation:
 
     def _record_out(self, connection: sa.Connection, one: InputSeries, moment: datetime.datetime) -> bool:
         before = computations.find_computed(connection, self.identity, one.digest)
-        if one.discarded and self.selection == "WHOLE":
+        if (conflict := one.conflict) is not None:
+            state, reason = InputState.REFUSED, conflict
+        elif one.discarded and self.selection == "WHOLE":
             total = len(one.instances) + len(one.duplicates) + one.discarded
             state, reason = InputState.REFUSED, f"not whole: {one.discarded:,} of {total:,} objects did not pass"
         elif before is not None:

@@ -20,6 +20,7 @@ from dicom_sieve.ledger.computed import (
     trace_results,
 )
 from dicom_sieve.ledger.computing import Computation, Inputs, Outputs, compute
+from dicom_sieve.ledger.conflicts import series_of_run
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease, hold, is_abandoned
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.runs import ABANDONED, begins_with
@@ -68,10 +69,10 @@ class RecordedRun:
         """Give the run's series, or those of one selection: ``WHOLE``, ``PARTIAL`` or ``NONE``."""
         if selection is not None and selection not in SELECTIONS:
             raise ValueError(f"selection {selection!r} is not known; accepted: {', '.join(SELECTIONS)}")
-        query = sa.select(series_decision).where(series_decision.c.run_id == self.row.id)
+        query = series_of_run(self.engine.dialect, self.row.number, self.row.id)
         if selection is not None:
             query = query.where(series_decision.c.selection == selection)
-        return Rows(self.engine, query.order_by(series_decision.c.series_instance_uid), make_series)
+        return Rows(self.engine, query, make_series)
 
     def computed(self) -> list[ComputedSeries]:
         """Give what became of every series that was computed on, the newest computation first."""

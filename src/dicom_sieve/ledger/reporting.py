@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.away import read
+from dicom_sieve.ledger.conflicts import select_repeated
 from dicom_sieve.ledger.deciding import select_extent, select_values
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.pages import PAGE_END, PAGE_FIRST, pages_of_headers
@@ -101,13 +102,9 @@ def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]
 
 
 def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
-    """Count a run's duplicates.
-
-    Which SOP Instance UIDs are there more than once is read from their index alone; then only their objects are read.
-    """
+    """Count a run's duplicates; only the objects of SOP Instance UIDs that are there more than once are read."""
     uid = object_.c.sop_instance_uid
-    several = sa.select(uid).where(uid.is_not(None)).group_by(uid).having(sa.func.count() > 1)
-    twice = several.cte("twice")
+    twice = select_repeated().cte("twice")
     per_series = (
         sa.select((sa.func.count(uid) - sa.func.count(uid.distinct())).label("duplicates"))
         .select_from(
@@ -124,8 +121,6 @@ def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
         .subquery("per_series")
     )
     query = sa.select(sa.func.sum(per_series.c.duplicates), sa.func.count()).where(per_series.c.duplicates > 0)
-    if read(engine, lambda connection: connection.execute(several.limit(1)).first()) is None:
-        return Duplicates(0, 0)
     instances, count = read(engine, lambda connection: connection.execute(query).one())
     return Duplicates(int(instances or 0), count)
 

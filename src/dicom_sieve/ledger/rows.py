@@ -53,17 +53,19 @@ class InstanceRow:
 
 @dataclass(frozen=True, slots=True)
 class SeriesRow:
-    """One series of a run, as view ``series_decision`` has it.
+    """One series of a run, as view ``series_decision`` has it, and what contradicts its identity.
 
     Attributes:
         run_id: Under which run.
         series_instance_uid: Which series.
-        study_instance_uid: Of which study; None where unknown.
+        study_instance_uid: Of which study, the first of several; None where unknown.
         instances: Objects of it that were judged.
         passed: Of these, passed.
         discarded: Of these, discarded.
         duplicates: Objects beyond the first of their SOP Instance UID.
         selection: ``WHOLE`` (all passed), ``PARTIAL`` or ``NONE``.
+        conflicts: Names of `conflicts.Conflict`; nearly always none.
+        study_instance_uids: All studies that its objects name, where these are several; else none.
     """
 
     run_id: str
@@ -74,6 +76,8 @@ class SeriesRow:
     discarded: int
     duplicates: int
     selection: str
+    conflicts: tuple[str, ...] = ()
+    study_instance_uids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,9 @@ def make_instance(row: sa.Row[Any]) -> InstanceRow:
 
 def make_series(row: sa.Row[Any]) -> SeriesRow:
     """Make a `SeriesRow` of a row of the view."""
-    return SeriesRow(**row._asdict())
+    fields = row._asdict()
+    lists = {name: tuple(fields[name]) for name in ("conflicts", "study_instance_uids")}
+    return SeriesRow(**{**fields, **lists})
 
 
 def make_run(row: sa.Row[Any]) -> RunRow:

@@ -15,7 +15,7 @@ from dicom_sieve.ledger.audit.seals import seal, seal_rows
 from dicom_sieve.ledger.away import all_rows, read
 from dicom_sieve.ledger.lease import Lease
 from dicom_sieve.ledger.snapshots import is_in_snapshot, new_key
-from dicom_sieve.ledger.tables import RunState, decision, header, location, object_, run, series_decision
+from dicom_sieve.ledger.tables import RunState, decision, header, location, object_, run
 from dicom_sieve.objects import ObjectInfo
 
 ABANDONED = "its process ended before the run did"
@@ -153,13 +153,6 @@ def finish_run(
     append_entry(
         connection, EntryKind.RUN, run_number, {"run": ended.id, "location": ended.location_id, "seal": sealed}
     )
-
-
-def series_to_publish(run_id: str) -> sa.Select[Any]:
-    """Select what a manifest says of each series, in the order of their UIDs."""
-    columns = [column for column in series_decision.c if column.name != "run_id"]
-    query = sa.select(*columns).where(series_decision.c.run_id == run_id)
-    return query.order_by(series_decision.c.series_instance_uid)
 
 
 def instances_to_publish(run_number: int, snapshot_id: int, location_id: int, verdict: str) -> sa.Select[Any]:

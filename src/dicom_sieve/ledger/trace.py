@@ -1,17 +1,20 @@
 """Everything known of one object, instance or series."""
 
 import datetime
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.computed import ComputedSeries, computed_series
+from dicom_sieve.ledger.conflicts import Conflict, trace_instances, trace_series
 from dicom_sieve.ledger.tables import decision, header, location, object_, run, snapshot
 
 _ROW_COLUMNS = ("location_id", "header_id", "added_in", "removed_in")
 _IDS_A_QUERY = 500
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class TracedDecision:
         verdict: ``PASSED`` or ``DISCARDED``; None where the run did not judge the object.
         findings: One a criterion, in their order; none where the object could not be judged.
         damaged: ``JUDGE`` where the run judged damaged objects; None: it discarded them.
+        conflicts: What contradicted the identity of the object's series, or of its instance, in the run's snapshot.
         computations: What was computed on the object's series under this run, the newest first.
     """
 
@@ -34,6 +38,7 @@ class TracedDecision:
     verdict: str | None
     findings: tuple[str, ...]
     damaged: str | None
+    conflicts: tuple[Conflict, ...] = ()
     computations: tuple[ComputedSeries, ...] = ()
 
 
@@ -105,6 +110,7 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
     runs = _runs(connection, {row.location_id for row in rows})
     numbers = [one.number for over in runs.values() for one in over]
     judged = _decisions(connection, numbers, {row.header_id for row in rows})
+    conflicts = _conflicts(connection, numbers, rows)
     computed = computed_series(connection, {row.series_instance_uid for row in rows} - {None})
     found = []
     for row in rows:
@@ -116,8 +122,29 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
                 verdict, findings = judged.get((over.number, header_id), (None, None))
                 results = tuple(computed.get((over.id, row.series_instance_uid), ()))
                 judged_as = (verdict, tuple(findings or ()), over.damaged)
-                one.decisions.append(TracedDecision(over.id, over.started_at, over.criteria, *judged_as, results))
+                against = conflicts[over.number, row.series_instance_uid] | conflicts[over.number, row.sop_instance_uid]
+                in_order = tuple(conflict for conflict in Conflict if verdict and conflict in against)
+                one.decisions.append(
+                    TracedDecision(over.id, over.started_at, over.criteria, *judged_as, in_order, results)
+                )
         found.append(one)
+    return found
+
+
+def _conflicts(
+    connection: sa.Connection, runs: Sequence[int], rows: Sequence[sa.Row[Any]]
+) -> Mapping[tuple[int, str | None], set[Conflict]]:
+    """Give conflicts by run and UID, of a series or of an instance."""
+    found = defaultdict[tuple[int, str | None], set[Conflict]](set)
+    series = list({row.series_instance_uid for row in rows} - {None})
+    instances = list({row.sop_instance_uid for row in rows} - {None})
+    for some_runs in _chunks(runs):
+        for some in _chunks(series):
+            for number, uid, conflict in trace_series(connection, some_runs, some):
+                found[number, uid].add(conflict)
+        for some in _chunks(instances):
+            for number, uid, conflict in trace_instances(connection, some_runs, some):
+                found[number, uid].add(conflict)
     return found
 
 
@@ -174,5 +201,5 @@ def _decisions(
     return found
 
 
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def _chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
     return (ids[start : start + _IDS_A_QUERY] for start in range(0, len(ids), _IDS_A_QUERY))

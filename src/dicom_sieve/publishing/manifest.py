@@ -18,8 +18,9 @@ from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
 from dicom_sieve.ledger.audit.entries import chain_end
 from dicom_sieve.ledger.audit.seals import anchor
+from dicom_sieve.ledger.conflicts import series_to_publish
 from dicom_sieve.ledger.rows import to_batches
-from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy, series_to_publish
+from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy
 from dicom_sieve.publishing.copies import COPIES, copy_objects
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches
 from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts, write_text
@@ -178,7 +179,9 @@ def _parts(
             advance=advance,
         )
     yield from write_parts(
-        to_batches(ledger.engine, series_to_publish(recorded.row.id), SERIES),
+        to_batches(
+            ledger.engine, series_to_publish(ledger.engine.dialect, recorded.row.number, recorded.row.id), SERIES
+        ),
         schema=SERIES,
         path="series.parquet",
         directory=directory,

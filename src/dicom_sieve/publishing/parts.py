@@ -38,9 +38,11 @@ SERIES = pa.schema(
         ("discarded", pa.int64()),
         ("duplicates", pa.int64()),
         ("selection", pa.string()),
+        ("conflicts", pa.list_(pa.string())),
+        ("study_instance_uids", pa.list_(pa.string())),
     ]
 )
-"""Columns of ``series.parquet``."""
+"""Columns of ``series.parquet``; the last two are empty but of series whose identity is contradicted (ADR 29)."""
 
 
 @dataclass(frozen=True, slots=True)

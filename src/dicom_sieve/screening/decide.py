@@ -40,7 +40,7 @@ class _Judgement:
         is_all_before: Whether all that is asked lies before that.
         verdict: The decision's, as text.
         findings: The decision's, as JSON.
-        series: Those of all headers of this verdict; shared with its other judgements.
+        series: Instances of all headers of this verdict, by series; shared with its other judgements.
         instances: Of all headers that were judged so.
         bytes: Their size.
     """
@@ -51,7 +51,7 @@ class _Judgement:
     is_all_before: bool
     verdict: str
     findings: str
-    series: set[str | None]
+    series: dict[str | None, int]
     instances: int = 0
     bytes: int = 0
 
@@ -70,14 +70,14 @@ class Judge:
     damaged: Damaged = Damaged.DISCARD
     tags: tuple[str, ...] = field(init=False)
     _decider: Decider = field(init=False)
-    _series: dict[Verdict, set[str | None]] = field(init=False, repr=False)
+    _series: dict[Verdict, dict[str | None, int]] = field(init=False, repr=False)
     _known: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
     _judgements: dict[tuple[Any, ...], _Judgement] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tags = tuple(sorted({one.attribute.hex_tag for one in self.criteria}))
         self._decider = Decider(self.criteria)
-        self._series = {verdict: set() for verdict in Verdict}
+        self._series = {verdict: {} for verdict in Verdict}
 
     def judge(self, headers: Iterable[HeaderRow]) -> list[Decided]:
         """Judge headers."""
@@ -86,7 +86,8 @@ class Judge:
             one = known.get((extent, values)) or self._judge(extent, values)
             one.instances += instances
             one.bytes += size
-            one.series.add(series)
+            of_series = one.series
+            of_series[series] = of_series.get(series, 0) + instances
             by_judgement[one].append((header_id, digest))
         return [(one.verdict, one.findings, ids) for one, ids in by_judgement.items()]
 
@@ -95,8 +96,9 @@ class Judge:
 
         Returns:
             ``bytes``, ``passed``, ``discarded``; ``defects`` of objects that were not judged, by name; ``findings``,
-            one mapping a criterion, by name, over the objects that were; ``series``, by selection; and ``damaged``,
-            see `_count_damaged`, where any damage is known.
+            one mapping a criterion, by name, over the objects that were; ``series``, by selection, and ``passed_in``,
+            the instances that passed, by the selection of their series; and ``damaged``, see `_count_damaged`, where
+            any damage is known.
         """
         counts = {"bytes": 0, **{verdict.value.lower(): 0 for verdict in Verdict}}
         defects: dict[str, int] = {}
@@ -114,7 +116,7 @@ class Judge:
             **counts,
             "defects": dict(sorted(defects.items())),
             "findings": in_order,
-            "series": self._count_series(),
+            **self._count_series(),
             **self._count_damaged(),
         }
 
@@ -138,14 +140,18 @@ class Judge:
             }
         }
 
-    def _count_series(self) -> dict[str, int]:
-        """Count series by selection, as the view ``series_decision`` has it; those of which there are any."""
+    def _count_series(self) -> dict[str, dict[str, int]]:
+        """Count series by selection, as the view ``series_decision`` has it, and what passed in them; what is not 0."""
         passed, discarded = self._series[Verdict.PASSED], self._series[Verdict.DISCARDED]
-        passed.discard(None)
-        discarded.discard(None)
-        partial = len(passed & discarded)
-        by_selection = {"NONE": len(discarded) - partial, "PARTIAL": partial, "WHOLE": len(passed) - partial}
-        return {selection: count for selection, count in by_selection.items() if count}
+        for of_verdict in (passed, discarded):
+            of_verdict.pop(None, None)
+        partial = passed.keys() & discarded.keys()
+        none, whole = len(discarded) - len(partial), len(passed) - len(partial)
+        in_partial = sum(passed[series] for series in partial)
+        return {
+            "series": _positive({"NONE": none, "PARTIAL": len(partial), "WHOLE": whole}),
+            "passed_in": _positive({"PARTIAL": in_partial, "WHOLE": sum(passed.values()) - in_partial}),
+        }
 
     def _judge(self, text: str | None, values: str) -> _Judgement:
         extent, attributes = read_extent(text), read_values(values, self.tags)
@@ -162,6 +168,10 @@ class Judge:
         if len(values) <= LONGEST_REMEMBERED:
             self._known[text, values] = judgement
         return judgement
+
+
+def _positive(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
 
 
 def judge_header(

@@ -12,6 +12,7 @@ from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.snapshots import last_snapshot
 from dicom_sieve.objects import Location
+from dicom_sieve.publishing.report.words import WOULD_PASS, describe_outcome
 from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
 from dicom_sieve.screening.decide import Keep, decide
 from dicom_sieve.screening.observer import Observer, Silent
@@ -49,11 +50,7 @@ class Forecast:
 
     def describe(self) -> str:
         """Say it in a sentence."""
-        counts = self.counts
-        passed, listed, whole = counts["passed"], counts["listed"], counts["series"].get("WHOLE", 0)
-        sentence = f"Preview: {passed:,} of {listed:,} instances would pass in {whole:,} whole series"
-        damaged = counts.get("damaged", {}).get("passed", 0)
-        sentence += f"; damaged instances among them: {damaged:,}" if damaged else ""
+        counts, sentence = self.counts, f"Preview: {describe_outcome(self.counts, WOULD_PASS)}"
         if self.warning:
             return f"{sentence}; {self.warning}"
         if not counts["unread"]:

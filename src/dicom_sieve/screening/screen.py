@@ -38,6 +38,7 @@ from dicom_sieve.private import sweep
 from dicom_sieve.publishing.anchoring import push_or_say
 from dicom_sieve.publishing.manifest import Published, publish
 from dicom_sieve.publishing.report import Report
+from dicom_sieve.publishing.report.words import describe_outcome
 from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
 from dicom_sieve.screening.decide import decide, recording
 from dicom_sieve.stores.append_only import AppendOnly
@@ -99,10 +100,7 @@ class Outcome:
         return f"{self._describe()}; {self.warning}" if self.warning else self._describe()
 
     def _describe(self) -> str:
-        passed, listed, whole = self.counts["passed"], self.counts["listed"], self.counts["series"].get("WHOLE", 0)
-        sentence = f"{passed:,} of {listed:,} instances passed in {whole:,} whole series"
-        damaged = self.counts.get("damaged", {}).get("passed", 0)
-        sentence += f"; damaged instances among them: {damaged:,}" if damaged else ""
+        sentence = describe_outcome(self.counts)
         missing = sum(number for outcome, number in self.counts.get("copies", {}).items() if outcome != "COPIED")
         return f"{sentence}; {missing:,} could not be copied: see copies.parquet" if missing else sentence
 

@@ -2,8 +2,8 @@
 
 import json
 from bisect import insort
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from dicom_sieve.criteria.values import trim
 from dicom_sieve.headers import Defect, Extent
 from dicom_sieve.ledger.deciding import read_extent, read_values
 from dicom_sieve.ledger.reporting import DecidedRow
-from dicom_sieve.publishing.report.damaged import DamagedFigures, DamagedTally
+from dicom_sieve.publishing.report.damaged import DamagedTally
 from dicom_sieve.publishing.report.distribution import (
     OTHER,
     Bar,
@@ -23,6 +23,7 @@ from dicom_sieve.publishing.report.distribution import (
     read_value,
 )
 from dicom_sieve.publishing.report.series import PASSED, SeriesStates
+from dicom_sieve.publishing.report.totals import Amount, CriterionFigures, Fell, Figures, Step
 
 MOST_REMEMBERED = 65_536
 """Combinations of values that are counted before they are added up, and distinct values that are counted apart."""
@@ -35,101 +36,10 @@ MOST_PARTIAL = 100
 """Series that are listed as PARTIAL."""
 MODIFIED_DATES = "00280303"
 """Longitudinal Temporal Information Modified (PS3.3 C.12.1, PS3.15 annex E): REMOVED, MODIFIED or UNMODIFIED."""
+AGE, BIRTH_DATE = "00101010", "00100030"
+"""Patient's Age says what birth date and Study Date say together (PS3.3 C.7.2.2); criteria read it, not these."""
 PLACEHOLDERS = {ValueRepresentation.DA: "19000101", ValueRepresentation.AS: "000Y"}
 """What archives write where they know no date, and no age."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """How much: patients, studies and series, as far as they are known; objects and their bytes."""
-
-    patients: int = 0
-    studies: int = 0
-    series: int = 0
-    instances: int = 0
-    bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Fell:
-    """What fell out at a step, by one finding; series: those whose last instances fell here by nothing but this."""
-
-    finding: Finding
-    instances: int
-    series: int
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One criterion in the order of all.
-
-    Attributes:
-        fell: What fell out, by finding.
-        fell_mixed: Series whose last instances fell here by several findings.
-        instances: That are left.
-        series: Of which any instance is left.
-    """
-
-    fell: tuple[Fell, ...]
-    fell_mixed: int
-    instances: int
-    series: int
-
-
-@dataclass(frozen=True, slots=True)
-class CriterionFigures:
-    """What one criterion did.
-
-    Attributes:
-        findings: Instances by finding, by its name.
-        alone: Instances that it discards, whatever the others say.
-        only: Instances that it discards and no other criterion does: near misses.
-        distribution: Of the values it saw.
-        placeholders: Instances with a value that stands for none.
-        unseen: References, as given, that no value equals; of EQUALS and IN.
-    """
-
-    findings: Mapping[str, int]
-    alone: int
-    only: int
-    distribution: Distribution
-    placeholders: int
-    unseen: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """All of them.
-
-    Attributes:
-        looked_at: What could be judged, and what could not.
-        passed: Patients, studies and series: of which any instance passed.
-        discarded: Patients, studies and series: of which none passed.
-        without_patient: Instances that could be judged and of which no patient is known.
-        unread: Objects that the run could not read; 0 but for an INCOMPLETE run.
-        defects: Objects that could not be judged, by defect.
-        damaged: Objects that are CORRUPT, judged or not; None where of none is known how far it can be trusted.
-        judged: Instances that could be, and their series.
-        steps: One a criterion.
-        criteria: One a criterion.
-        selections: Series by selection: ``WHOLE``, ``PARTIAL``, ``NONE``.
-        partial: Some of the series that are PARTIAL, at most `MOST_PARTIAL`.
-        modified_dates: Instances by what de-identification did to their dates; none where no criterion is on a date.
-    """
-
-    looked_at: Amount
-    passed: Amount
-    discarded: Amount
-    without_patient: int
-    unread: int
-    defects: Mapping[str, int]
-    damaged: DamagedFigures | None
-    judged: Amount
-    steps: tuple[Step, ...]
-    criteria: tuple[CriterionFigures, ...]
-    selections: Mapping[str, int]
-    partial: tuple[str, ...]
-    modified_dates: Mapping[str, int]
 
 
 _Results = Mapping[tuple[Defect | None, tuple[Finding, ...]], Amount]
@@ -200,11 +110,17 @@ class Tally:
 
     def __init__(self, criteria: Sequence[CompiledCriterion]) -> None:
         self.criteria = tuple(criteria)
+        asked = [one.attribute.hex_tag for one in criteria]
+        self._age = asked.index(AGE) if AGE in asked else None
         dated = any(one.attribute.vr is ValueRepresentation.DA for one in criteria)
-        self.tags = tuple(sorted({one.attribute.hex_tag for one in criteria} | ({MODIFIED_DATES} if dated else set())))
+        more = [*([MODIFIED_DATES] if dated else []), *([BIRTH_DATE] if AGE in asked else [])]
+        self.tags = tuple(sorted({*asked, *more}))
         self._is_dated = dated
         self._states = SeriesStates(len(self.criteria))
         self._series: dict[int, int] = {}
+        self._owners: dict[int, int] = {}
+        self._suspects: set[str] = set()
+        self._passed: defaultdict[int, int] = defaultdict(int)
         self._studies: dict[int, bool] = {}
         self._patients: dict[int, bool] = {}
         self._without_patient = 0
@@ -215,10 +131,12 @@ class Tally:
         self._damaged = DamagedTally(self.criteria)
         self._values = tuple(_Values() for _ in self.criteria)
         self._modified: Counter[str] = Counter()
+        self._born_without_age = 0
 
     def add(self, rows: Iterable[DecidedRow]) -> None:
         """Take headers in."""
         known, series_states, studies, patients = self._known, self._series, self._studies, self._patients
+        passed, owners = self._passed, self._owners
         for study, series, patient, instances, size, extent, findings, values in rows:
             kind = known.get((findings, extent, values)) or self._meet(findings, extent, values)
             kind.instances += instances
@@ -226,6 +144,11 @@ class Tally:
             if series is None:
                 continue  # a defect
             key = hash(series)
+            if kind.state == PASSED:
+                passed[key] += instances
+            owner = hash((study, patient))
+            if owners.setdefault(key, owner) != owner:
+                self._suspects.add(series)
             before = series_states.get(key)
             if before != kind.state:
                 series_states[key] = kind.state if before is None else self._change(series, before, kind.state)
@@ -237,6 +160,11 @@ class Tally:
             else:
                 key = hash(patient)
                 patients[key] = patients.get(key, False) or kind.state == PASSED
+
+    @property
+    def suspects(self) -> Collection[str]:
+        """Series whose headers are not of one study and one patient; of some perhaps no patient is known."""
+        return self._suspects
 
     def figures(self, listed: int, size: int, min_cell: int) -> Figures:
         """Give what came of all of them.
@@ -275,9 +203,16 @@ class Tally:
             steps=tuple(self._steps(judged, by_state)),
             criteria=tuple(self._criterion(place, judged, min_cell) for place in range(len(self.criteria))),
             selections=selections,
+            passed_in=self._passed_in(),
             partial=tuple(self._partial),
             modified_dates=dict(sorted(self._modified.items())),
+            born_without_age=self._born_without_age,
         )
+
+    def _passed_in(self) -> dict[str, int]:
+        """Count the instances that passed by whether all of their series did."""
+        partial = sum(count for series, count in self._passed.items() if self._series[series] != PASSED)
+        return {"WHOLE": sum(self._passed.values()) - partial, "PARTIAL": partial}
 
     def _judged_series(self, by_state: Mapping[int, int]) -> int:
         """Count the series of which any instance could be judged."""
@@ -316,6 +251,9 @@ class Tally:
                 if self._is_dated:
                     named = {trim(one).upper() for one in attributes.get(MODIFIED_DATES, ())}
                     self._modified.update(dict.fromkeys(named & {"MODIFIED", "REMOVED"}, kind.instances))
+                if self._age is not None and kind.findings[self._age] in {Finding.ABSENT, Finding.EMPTY}:
+                    is_born = any(map(trim, attributes.get(BIRTH_DATE, ())))
+                    self._born_without_age += kind.instances if is_born else 0
         self._known.clear()
         self._characters = 0
 

@@ -15,7 +15,6 @@ from dicom_sieve.publishing.report.words import (
     counted,
     describe_findings,
     describe_patients,
-    reasons_to_discard,
     size_of,
 )
 
@@ -45,6 +44,7 @@ def as_json(report: Report) -> str:
         "attrition": [asdict(step) for step in figures.steps],
         "series": {
             "selections": figures.selections,
+            "passed_in": figures.passed_in,
             "partial": [
                 {
                     "series_instance_uid": one.series_instance_uid,
@@ -54,6 +54,7 @@ def as_json(report: Report) -> str:
             ],
         },
         "duplicates": report.duplicates._asdict(),
+        "conflicts": {"series": dict(report.conflicts.counts), "examples": dict(report.conflicts.examples)},
         "warnings": report.warnings,
         "min_cell": report.min_cell,
     }
@@ -130,8 +131,9 @@ def _markdown(report: Report) -> Iterator[str]:
     if report.damaged:
         yield from (report.damaged, "")
     yield from ("## Attrition", "", "```mermaid", mermaid_of(report), "```", "", "## Reasons to discard")
-    reasons = reasons_to_discard(report.criteria, [one.findings for one in figures.criteria], figures.defects)
-    yield from _table(("reason", "", "objects"), reasons)
+    yield from _table(("reason", "", "objects"), report.reasons)
+    if report.sum_of_reasons:
+        yield from (report.sum_of_reasons, "")
     yield from ("## Values",)
     for number, (criterion, of) in enumerate(zip(report.criteria, figures.criteria, strict=True), 1):
         yield from ("", f"### Criterion {number}: {inert_markdown(criterion.describe())}", "")
@@ -140,9 +142,15 @@ def _markdown(report: Report) -> Iterator[str]:
         rows_of_values = ((bar.label, bar.instances, bar.met) for bar in bars)
         yield from _table((str(criterion.attribute), "instances", "that meet it"), rows_of_values)
     yield from ("## Series",)
-    yield from _table(("selection", "series"), [(name.lower(), count) for name, count in figures.selections.items()])
+    of_selections = [
+        (name.lower(), count, figures.passed_in.get(name, 0)) for name, count in figures.selections.items()
+    ]
+    yield from _table(("selection", "series", "instances that passed"), of_selections)
     twice = report.duplicates
     yield f"Duplicates: {counted(twice.instances, 'instance')} in {counted(twice.series, 'series')}."
+    if report.conflicts.examples:
+        in_conflict = ((uid, ", ".join(found)) for uid, found in report.conflicts.examples.items())
+        yield from _table(("series in conflict", "with what"), in_conflict)
     if report.partial:
         yield from _table(
             ("partial series", "why"), ((one.series_instance_uid, why_partial(one.reasons)) for one in report.partial)

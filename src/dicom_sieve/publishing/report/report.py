@@ -5,14 +5,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dicom_sieve.advice import describe_nothing_listed
-from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria
+from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, advise, compile_criteria
 from dicom_sieve.errors import NothingToReportError
 from dicom_sieve.ledger import RecordedRun, RunRow
+from dicom_sieve.ledger.conflicts import Conflicts, find_conflicts, is_any_repeated
 from dicom_sieve.ledger.reporting import Duplicates, Reason, count_duplicates, decided_headers, findings_of_series
 from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.objects import Location
-from dicom_sieve.publishing.report.figures import Figures, Tally
-from dicom_sieve.publishing.report.words import describe_damaged, describe_unread, headed, warnings_of
+from dicom_sieve.publishing.report.figures import Tally
+from dicom_sieve.publishing.report.totals import Figures
+from dicom_sieve.publishing.report.words import Reason as DiscardReason
+from dicom_sieve.publishing.report.words import (
+    describe_damaged,
+    describe_sum,
+    describe_unread,
+    headed,
+    headline,
+    reasons_to_discard,
+    warnings_of,
+    warnings_of_conflicts,
+)
 
 MIN_CELL = 5
 """Fewer instances than this are not told apart in a distribution."""
@@ -42,6 +54,7 @@ class Report:
         figures: What it looked at, and where that fell out.
         partial: Some of the series that are PARTIAL.
         duplicates: Objects that are there twice.
+        conflicts: Series whose identity is contradicted.
         min_cell: Fewer instances than this are not told apart in a distribution.
     """
 
@@ -50,19 +63,38 @@ class Report:
     figures: Figures
     partial: tuple[PartialSeries, ...]
     duplicates: Duplicates
+    conflicts: Conflicts
     min_cell: int
 
     @property
     def title(self) -> str:
         """What came of the run, in a sentence."""
-        passed, listed = self.figures.passed.instances, self.figures.looked_at.instances
-        return f"{passed:,} of {listed:,} instances passed in {self.figures.selections['WHOLE']:,} whole series"
+        figures = self.figures
+        passed, listed = figures.passed.instances, figures.looked_at.instances
+        return headline(passed, listed, figures.selections, figures.passed_in)
+
+    @property
+    def reasons(self) -> list[DiscardReason]:
+        """Why objects were discarded, criteria in their order, then defects."""
+        findings = [of.findings for of in self.figures.criteria]
+        return reasons_to_discard(self.criteria, findings, self.figures.defects)
+
+    @property
+    def sum_of_reasons(self) -> str | None:
+        """Why these add up to more than was discarded; None where they do not."""
+        return describe_sum(self.reasons, self.figures.discarded.instances)
 
     @property
     def warnings(self) -> list[str]:
         """What is worth a look before the result is trusted."""
         unread = describe_unread(self.figures.unread, self.unread_causes)
-        return [*self._nothing_listed(), *unread, *warnings_of(self.criteria, self.figures)]
+        return [
+            *self._nothing_listed(),
+            *unread,
+            *map(str, advise(self.criteria)),
+            *warnings_of(self.criteria, self.figures),
+            *warnings_of_conflicts(self.conflicts.counts),
+        ]
 
     @property
     def unread_causes(self) -> Mapping[str, int]:
@@ -105,4 +137,13 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
     figures = tally.figures(counts["listed"], counts["bytes"], min_cell)
     found = findings_of_series(recorded.engine, row.number, figures.partial)
     partial = tuple(PartialSeries(uid, tuple(reasons)) for uid, reasons in found.items())
-    return Report(row, criteria, figures, partial, count_duplicates(recorded.engine, row.number), min_cell)
+    repeated = is_any_repeated(recorded.engine)
+    return Report(
+        row,
+        criteria,
+        figures,
+        partial,
+        count_duplicates(recorded.engine, row.number) if repeated else Duplicates(0, 0),
+        find_conflicts(recorded.engine, row.number, tally.suspects, is_any_repeated=repeated),
+        min_cell,
+    )

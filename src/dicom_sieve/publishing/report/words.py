@@ -1,14 +1,17 @@
 """What the figures mean, in sentences. Everything from outside is made inert by who shows it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dicom_sieve.advice import describe_causes
 from dicom_sieve.criteria import CompiledCriterion, Finding
 from dicom_sieve.headers import Defect
+from dicom_sieve.ledger.conflicts import Conflict
 from dicom_sieve.publishing.report.damaged import DamagedFigures
-from dicom_sieve.publishing.report.figures import PLACEHOLDERS, CriterionFigures, Figures
+from dicom_sieve.publishing.report.figures import PLACEHOLDERS
+from dicom_sieve.publishing.report.totals import CriterionFigures, Figures
 
+PASSED, WOULD_PASS = "passed", "would pass"
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -24,6 +27,50 @@ class Reason(NamedTuple):
     sentence: str
     name: str
     objects: int
+
+
+def headline(
+    passed: int, listed: int, series: Mapping[str, int], passed_in: Mapping[str, int], verb: str = PASSED
+) -> str:
+    """Say what came of a run in a sentence: how much passed, in how many whole series, and in how many partial ones.
+
+    Args:
+        passed: Instances that passed.
+        listed: All objects that were looked at.
+        series: Series by selection.
+        passed_in: Instances that passed, by the selection of their series.
+        verb: What instances do.
+
+    Examples:
+        >>> headline(111, 427, {"WHOLE": 3, "PARTIAL": 1, "NONE": 8}, {"WHOLE": 84, "PARTIAL": 27})
+        '111 of 427 instances passed: 84 in 3 whole series, 27 in 1 partial'
+    """
+    sentence = f"{passed:,} of {listed:,} instances {verb}"
+    whole, partial = series.get("WHOLE", 0), series.get("PARTIAL", 0)
+    if not whole:
+        return f"{sentence} in {partial:,} partial series" if partial else sentence
+    if not partial:
+        return f"{sentence} in {whole:,} whole series"
+    in_whole, in_partial = passed_in.get("WHOLE", 0), passed_in.get("PARTIAL", 0)
+    return f"{sentence}: {in_whole:,} in {whole:,} whole series, {in_partial:,} in {partial:,} partial"
+
+
+def describe_outcome(counts: Mapping[str, Any], verb: str = PASSED) -> str:
+    """Say what came of a run's counts, or would come of it; of damaged instances that passed, too."""
+    sentence = headline(counts["passed"], counts["listed"], counts["series"], counts["passed_in"], verb)
+    damaged = counts.get("damaged", {}).get("passed", 0)
+    return f"{sentence}; damaged instances among them: {damaged:,}" if damaged else sentence
+
+
+def describe_sum(reasons: Sequence[Reason], discarded: int) -> str | None:
+    """Say why reasons add up to more than was discarded; None where they do not."""
+    total = sum(reason.objects for reason in reasons)
+    if total <= discarded:
+        return None
+    return (
+        f"Reasons add up to {total:,}, and {discarded:,} {_were(discarded)} discarded: "
+        "an instance that does not meet several criteria counts for each."
+    )
 
 
 def reasons_to_discard(
@@ -61,11 +108,26 @@ def warnings_of(criteria: Sequence[CompiledCriterion], figures: Figures) -> list
         )
     for number, (criterion, of) in enumerate(zip(criteria, figures.criteria, strict=True), 1):
         warnings.extend(f"Criterion {number}: {text}" for text in _warnings_of(criterion, of))
+    if figures.born_without_age:
+        warnings.append(
+            f"age absent, birth date present in {counted(figures.born_without_age, 'instance')}: criteria on "
+            "PatientAge (0010,1010) read what is written there, and work no age out."
+        )
     for name, instances in figures.modified_dates.items():
         warnings.append(
             f"{counted(instances, 'instance')} {_say(instances)} (0028,0303) that dates were {name} by "
             "de-identification: criteria on dates judge what is left of them."
         )
+    return warnings
+
+
+def warnings_of_conflicts(counts: Mapping[Conflict, int]) -> list[str]:
+    """Say how many series are in conflict, and what becomes of them."""
+    warnings = []
+    for conflict, series in sorted(counts.items(), key=lambda item: list(Conflict).index(item[0])):
+        sentence = conflict.describe().removesuffix(".")
+        refused = f" Computations refuse {_them(series)}." if conflict.is_refused else ""
+        warnings.append(f"{counted(series, 'series')}: {sentence[0].lower()}{sentence[1:]} ({conflict}).{refused}")
     return warnings
 
 
@@ -148,6 +210,10 @@ def _have(number: int) -> str:
 
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _them(number: int) -> str:
