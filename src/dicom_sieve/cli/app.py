@@ -15,7 +15,6 @@ import typer
 from dicom_sieve.cli import text
 from dicom_sieve.cli.audit import audit_app, ledger_app
 from dicom_sieve.cli.computations import computations_app
-from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read_json_file
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import (
@@ -29,17 +28,13 @@ from dicom_sieve.cli.options import (
     Uri,
 )
 from dicom_sieve.cli.report import report_app
-from dicom_sieve.cli.trace_text import as_json as trace_as_json
-from dicom_sieve.cli.trace_text import show_result, show_trace
 from dicom_sieve.cli.trying import trying_app
-from dicom_sieve.criteria import Damaged, compile_criteria
-from dicom_sieve.ledger import open_ledger
+from dicom_sieve.objects import Damaged
 from dicom_sieve.version import __version__
 
 app = typer.Typer(
     name="dicom-sieve",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Screen a bucket of DICOM by criteria, know why every instance was kept or discarded, "
@@ -57,7 +52,7 @@ class Selection(StrEnum):
 
 def _print_version(asked: bool) -> None:
     if asked:
-        text.show_lines(__version__)
+        print(__version__)
         raise typer.Exit
 
 
@@ -76,6 +71,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Validate criteria and read them back as sentences."""
+    from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
+    from dicom_sieve.criteria import compile_criteria
+
     criteria = read_criteria_file(file)
     sentences = [one.describe() for one in compile_criteria(criteria)]
     if as_json:
@@ -108,13 +106,16 @@ def screen(
 
     Credentials come from AWS's default chain: environment, profile, role.
     """
-    from dicom_sieve.cli.places import open_input, open_inventory, open_output  # noqa: PLC0415 - S3 clients are slow to import
-    from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
-    from dicom_sieve.lineage import following  # noqa: PLC0415
-    from dicom_sieve.publishing.anchoring import open_anchor  # noqa: PLC0415
-    from dicom_sieve.screening import Limits, Screening, executor_for  # noqa: PLC0415
-    from dicom_sieve.screening import screen as run_screening  # noqa: PLC0415
-    from dicom_sieve.settings import load_settings  # noqa: PLC0415
+    from dicom_sieve.cli.criteria_file import read_criteria_file
+    from dicom_sieve.cli.places import open_input, open_inventory, open_output
+    from dicom_sieve.cli.progress import ProgressBar
+    from dicom_sieve.criteria import compile_criteria
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.lineage import following
+    from dicom_sieve.publishing.anchoring import open_anchor
+    from dicom_sieve.screening import Limits, Screening, executor_for
+    from dicom_sieve.screening import screen as run_screening
+    from dicom_sieve.settings import load_settings
 
     if copy and output is None:
         raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
@@ -158,6 +159,8 @@ def screen(
 @app.command(epilog="Example: dicom-sieve runs --json | jq '.[0].id'")
 def runs(as_json: AsJson = False) -> None:
     """List the ledger's runs, the newest first."""
+    from dicom_sieve.ledger import open_ledger
+
     with open_ledger() as ledger:
         rows = ledger.runs()
     if as_json:
@@ -171,6 +174,8 @@ def runs(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: dicom-sieve show 1f3a")
 def show(run: Run, as_json: AsJson = False) -> None:
     """Show one run: criteria in words, verdicts by reason, objects that it could not read."""
+    from dicom_sieve.ledger import open_ledger
+
     with open_ledger() as ledger:
         recorded = ledger.run(run)
         unread = [row.object_key for row in recorded.unread()] if recorded.row.counts else []
@@ -187,6 +192,8 @@ def series(
     as_json: AsJson = False,
 ) -> None:
     """List a run's series and how much of each passed."""
+    from dicom_sieve.ledger import open_ledger
+
     with open_ledger() as ledger:
         rows = ledger.run(run).series(selection=selection)
         if as_json:
@@ -209,6 +216,10 @@ def trace(
 
     Of a result of a computation: which series, objects, run and criteria it comes from.
     """
+    from dicom_sieve.cli.trace_text import as_json as trace_as_json
+    from dicom_sieve.cli.trace_text import show_result, show_trace
+    from dicom_sieve.ledger import open_ledger
+
     with open_ledger() as ledger:
         objects, results = ledger.trace(key_or_uid), ledger.trace_results(key_or_uid)
     if not objects and not results:
@@ -253,8 +264,8 @@ def up(
 
     The server wants a password: it is made at the first start, and kept in Prefect's directory.
     """
-    from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER  # noqa: PLC0415 - needed here alone
-    from dicom_sieve.cli.servers import is_loopback, run_server_and_deployments  # noqa: PLC0415
+    from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER
+    from dicom_sieve.cli.servers import is_loopback, run_server_and_deployments
 
     if no_auth and not is_loopback(host):
         raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")
@@ -267,8 +278,10 @@ def up(
 @app.command(epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve serve")
 def serve(then_segment: ThenSegment = None) -> None:
     """Serve the deployments against the Prefect server that PREFECT_API_URL names, until stopped."""
-    from dicom_sieve.flows.deployments import deployments, serve_deployments, without_extra  # noqa: PLC0415
-    from dicom_sieve.settings import load_settings  # noqa: PLC0415
+    from dicom_sieve.cli.criteria_file import read_json_file
+    from dicom_sieve.flows.deployments import deployments, serve_deployments, without_extra
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.settings import load_settings
 
     settings = load_settings()
     following = None if then_segment is None else read_json_file(then_segment)
@@ -289,8 +302,9 @@ def deploy(
     then_segment: ThenSegment = None,
 ) -> None:
     """Leave the deployments on the Prefect server that PREFECT_API_URL names, for the workers of a work pool."""
-    from dicom_sieve.flows.deployments import deploy as leave_deployments  # noqa: PLC0415
-    from dicom_sieve.flows.deployments import without_extra  # noqa: PLC0415
+    from dicom_sieve.cli.criteria_file import read_json_file
+    from dicom_sieve.flows.deployments import deploy as leave_deployments
+    from dicom_sieve.flows.deployments import without_extra
 
     following = None if then_segment is None else read_json_file(then_segment)
     names = leave_deployments(pool, then_segment=following)
