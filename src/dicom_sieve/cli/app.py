@@ -56,13 +56,24 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _warn_of_unknown_settings() -> None:
+    if any(name.upper().startswith("DICOM_SIEVE_") for name in os.environ):
+        from dicom_sieve.settings import find_unknown
+
+        for sentence in find_unknown(os.environ):
+            print(f"dicom-sieve: {text.inert(sentence)}", file=sys.stderr)
+
+
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and leave.")
     ] = False,
 ) -> None:
     del version
+    if context.invoked_subcommand != "up":  # which starts `serve`, and that says it
+        _warn_of_unknown_settings()
 
 
 @app.command(epilog="Example: dicom-sieve check criteria.json")
