@@ -15,6 +15,7 @@ import typer
 from dicom_sieve.cli import text
 from dicom_sieve.cli.audit import audit_app, ledger_app
 from dicom_sieve.cli.computations import computations_app
+from dicom_sieve.cli.demo import demo_app
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import (
@@ -327,6 +328,7 @@ def deploy(
 
 app.add_typer(audit_app)
 app.add_typer(computations_app)
+app.add_typer(demo_app)
 app.add_typer(lineage_app)
 app.add_typer(report_app)
 app.add_typer(trying_app)
