@@ -1,6 +1,7 @@
 """A demo as a user runs it, and what it printed."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ class Demo(NamedTuple):
 
     home: Path
     output: str
+    environment: Mapping[str, str]
 
     @property
     def end(self) -> list[str]:
@@ -30,9 +32,8 @@ class Demo(NamedTuple):
 
     def in_shell(self, *commands: str) -> str:
         """Run lines as a user pastes them; the first that fails ends it."""
-        environment = clean_environment(self.home)
         shell = ["bash", "-e", "-c", "\n".join(commands)]
-        return subprocess.run(shell, env=environment, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(shell, env=self.environment, check=True, capture_output=True, text=True).stdout
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -54,7 +55,7 @@ def run_demo(home: Path, *program: str, without_sources: bool = False) -> Demo:
     command = [*program, "demo", "--folder", str(home / "demo")]
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Demo(home, done.stdout)
+    return Demo(home, done.stdout, environment)
 
 
 def check_end(demo: Demo) -> None:

@@ -58,7 +58,7 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = str(Path(sys.executable).with_name("uv"))  # pip downloads anew each time, and takes minutes
     wanted = ["--constraint", str(home / "constraints.txt"), f"{wheel}[demo]"]
     subprocess.run(
-        [uv, "pip", "install", "--quiet", "--python", str(home / "bin" / "python"), *wanted],
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(home / "bin" / "python"), *wanted],
         check=True,
         env=_without_sources(os.environ),
     )
