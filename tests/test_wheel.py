@@ -111,7 +111,7 @@ def test_the_command_is_that_of_the_wheel(programs: Path, tmp_path: Path) -> Non
     assert ask("python", "-c", "import dicom_sieve; print(dicom_sieve.__file__)").startswith(str(programs.parent))
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_up_serves_both_deployments_to_who_has_the_password(programs: Path, tmp_path: Path) -> None:
     port = unused_port()
     api = f"http://127.0.0.1:{port}/api"
@@ -126,7 +126,7 @@ def test_up_serves_both_deployments_to_who_has_the_password(programs: Path, tmp_
     assert len(listed) == 2
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(400)
 def test_the_demo_runs_on_servers_and_ends_with_commands_that_work(programs: Path, tmp_path: Path) -> None:
     demo = run_demo(tmp_path, str(programs / "dicom-sieve"), without_sources=True)
 
