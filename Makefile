@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Many tests wait for servers: more processes than cores. Files are handed out in the order of tests/distribution.py.
 PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 
-.PHONY: help install demo test coverage check fuzz bench format lock schema clean
+.PHONY: help install demo wheel test coverage check fuzz bench format lock schema clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,7 +22,10 @@ $(VENV)/.installed: requirements/uv.txt requirements/dev.txt pyproject.toml
 	touch $@
 
 demo: install ## screen a bucket of real DICOM over the REST API, segment what passed (KEEP=1 leaves it running)
-	$(BIN)/python scripts/demo.py $(if $(KEEP),--keep)
+	$(BIN)/dicom-sieve demo --folder .demo $(if $(KEEP),--keep)
+
+wheel: install ## build dist/*.whl, to install with pip, pipx or uv
+	$(BIN)/python -m hatchling build --target wheel --directory dist
 
 test: install ## the whole suite, on the real servers that are present
 	$(PYTEST) $(ARGS)
@@ -56,4 +59,4 @@ lock: install ## work out the lock files anew
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' gdcm.in -o gdcm.txt
 
 clean: ## remove what was built
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .demo
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .demo dist

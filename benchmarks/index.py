@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from scripts import demo_bucket
 from scripts.ceph_rgw import CephRgw
 
 from benchmarks.made import Maker
@@ -22,6 +21,7 @@ from benchmarks.measure import Promise, Report, Spent, Table, interleave, ratio,
 from benchmarks.memory import EndlessStore
 from benchmarks.naive import read_naively
 from benchmarks.wire import SETTINGS, Range, Recording, Run, Server, read_bare, screen_all
+from dicom_sieve.demo import bucket as demo_bucket
 from dicom_sieve.screening import RunsShards, in_processes, in_threads, one_by_one
 from dicom_sieve.stores import S3Store
 

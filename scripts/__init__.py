@@ -1,1 +1,1 @@
-"""Programs around the package: the demo, and how the real servers start."""
+"""Programs around the package: how the real servers start."""

@@ -14,11 +14,11 @@ from tests.simulated_store import SimulatedStore
 
 from dicom_sieve import open_ledger
 from dicom_sieve.criteria import Criterion
+from dicom_sieve.demo import CRITERIA
+from dicom_sieve.demo.bucket import objects
 from dicom_sieve.flows.artifacts import ATTRITION, describe_attrition
 from dicom_sieve.publishing.report import Report, make_report, render
 from dicom_sieve.screening import Screening, screen
-from scripts.demo import CRITERIA
-from scripts.demo_bucket import objects
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 

@@ -9,6 +9,7 @@ BEGIN_FIRST = (
     "tests/flows/test_leaks.py",
     "tests/screening/test_crash.py",
     "tests/test_benchmarks.py",
+    "tests/test_wheel.py",
     "tests/screening/test_ray_lost.py",
     "tests/screening/test_ray.py",
     "tests/screening/test_readers.py",

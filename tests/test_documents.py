@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sqlite3
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,14 @@ class TestCommands:
         assert {name for name in named if f"`make {name}`" in read("README.md")} <= targets
         for block in code_blocks(read("README.md") + read("CONTRIBUTING.md"), "console"):
             assert set(re.findall(r"^make ([a-z]+)", block, re.MULTILINE)) <= targets
+
+    def test_every_extra_that_users_install_is_in_the_readme(self) -> None:
+        extras = set(tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]) - {"dev", "fuzz"}
+        assert {name for name in extras if f"`{name}` (" in section(read("README.md"), "Install")} == extras
+
+    def test_no_document_is_named_twice_in_the_readme(self) -> None:
+        named = [row[0] for row in table(read("README.md"))]
+        assert sorted(named) == sorted(set(named))
 
     def test_ci_runs_the_commands_of_the_readme(self) -> None:
         ci = read(".ci/run")

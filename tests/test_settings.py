@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve.errors import SettingsError
-from dicom_sieve.settings import load_settings
+from dicom_sieve.settings import find_unknown, load_settings
+from tests.cli.command import run_command
 
 
 def test_without_any_the_ledger_lies_in_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +56,27 @@ def test_all_bad_ones_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     ]
     assert "s3cr3t" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+class TestUnknownNames:
+    def test_are_told_with_the_nearest_known_one_and_without_their_values(self) -> None:
+        given = {"DICOM_SIEVE_SHARD_OBJECT": "s3cr3t", "DICOM_SIEVE_DATABSE_URL": "s3cr3t", "dicom_sieve_zzz": "s3cr3t"}
+
+        assert find_unknown(given) == [
+            "DICOM_SIEVE_DATABSE_URL is no setting, and not used; is DICOM_SIEVE_DATABASE_URL meant?",
+            "DICOM_SIEVE_SHARD_OBJECT is no setting, and not used; is DICOM_SIEVE_SHARD_OBJECTS meant?",
+            "dicom_sieve_zzz is no setting, and not used; docs/operations.md lists all settings",
+        ]
+
+    def test_known_ones_are_not_told_in_any_case_nor_are_those_of_others(self) -> None:
+        given = ("DICOM_SIEVE_ANCHOR", "dicom_sieve_Shard_Objects", "DICOM_SIEVE_REQUIRE_REAL", "PREFECT_HOME", "HOME")
+
+        assert find_unknown(dict.fromkeys(given, "1")) == []
+
+    def test_the_command_says_it_once_beside_its_output(self, tmp_path: Path) -> None:
+        done = run_command("runs", "--json", home=tmp_path, DICOM_SIEVE_SHARD_OBJECT="7")
+
+        assert done.stdout == "[]\n"
+        assert done.stderr == (
+            "dicom-sieve: DICOM_SIEVE_SHARD_OBJECT is no setting, and not used; is DICOM_SIEVE_SHARD_OBJECTS meant?\n"
+        )

@@ -2,9 +2,17 @@
 
 import datetime
 from dataclasses import dataclass
+from enum import StrEnum
 
 DIRECTORY_ENDPOINT = "file:"
 """Stands where a location's endpoint would, when the location is a directory."""
+
+
+class Damaged(StrEnum):
+    """What a run does with damaged objects: discards them, or judges them by what lies before the damage."""
+
+    DISCARD = "DISCARD"
+    JUDGE = "JUDGE"
 
 
 @dataclass(frozen=True, slots=True)

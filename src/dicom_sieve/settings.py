@@ -1,6 +1,8 @@
 """The settings of a deployment, from the environment: prefix ``DICOM_SIEVE_``."""
 
+import difflib
 import re
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +14,9 @@ from dicom_sieve.errors import SettingsError
 
 KIB = 1024
 MIB = 1024 * KIB
+PREFIX = "DICOM_SIEVE_"
+OF_TESTS = ("DICOM_SIEVE_REQUIRE_REAL",)
+"""Names that are no settings: the project's own tests read them."""
 _ENDPOINT = re.compile(r"([A-Za-z0-9.*-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -22,7 +27,7 @@ def _default_database() -> SecretStr:
 class Settings(BaseSettings):
     """What engineers own: where the ledger is, and how much is read at a time."""
 
-    model_config = SettingsConfigDict(env_prefix="DICOM_SIEVE_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
     database_url: Annotated[
         SecretStr,
@@ -163,5 +168,21 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = (f"DICOM_SIEVE_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        problems = (f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
         raise SettingsError(tuple(problems)) from None
+
+
+def find_unknown(names: Iterable[str]) -> list[str]:
+    """Say of each name that looks like a setting and is none that it is not used, and which one may be meant.
+
+    Args:
+        names: Of environment variables. Case does not matter, as it does not to `load_settings`.
+    """
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    sentences = []
+    for name in sorted(names):
+        if name.upper().startswith(PREFIX) and name.upper() not in (*known, *OF_TESTS):
+            nearest = difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8)
+            meant = f"is {nearest[0]} meant?" if nearest else "docs/operations.md lists all settings"
+            sentences.append(f"{name} is no setting, and not used; {meant}")
+    return sentences

@@ -13,10 +13,10 @@ import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripts import demo_bucket
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Criterion, Finding, Operation, advise, compile_criteria
+from dicom_sieve.demo import bucket as demo_bucket
 from dicom_sieve.errors import IncompleteRunError, NothingToReportError
 from dicom_sieve.flows.artifacts import describe_verdicts
 from dicom_sieve.headers import Defect

@@ -363,7 +363,8 @@ def run_apart(*arguments: str, home: Path, **environment: str) -> "subprocess.Co
 LIMITED = """
 import os, resource, sys
 from dicom_sieve.cli import main
-import dicom_sieve.cli.app, dicom_sieve.cli.places, dicom_sieve.cli.progress, dicom_sieve.lineage, dicom_sieve.screening
+import dicom_sieve.cli.app, dicom_sieve.cli.criteria_file, dicom_sieve.cli.places, dicom_sieve.cli.progress
+import dicom_sieve.cli.tables, dicom_sieve.explain, dicom_sieve.ledger, dicom_sieve.lineage, dicom_sieve.screening
 sys.argv = sys.argv[1:]
 highest = max(int(name) for name in os.listdir("/proc/self/fd"))
 resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))

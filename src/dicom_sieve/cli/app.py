@@ -15,7 +15,7 @@ import typer
 from dicom_sieve.cli import text
 from dicom_sieve.cli.audit import audit_app, ledger_app
 from dicom_sieve.cli.computations import computations_app
-from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read_json_file
+from dicom_sieve.cli.demo import demo_app
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import (
@@ -31,17 +31,13 @@ from dicom_sieve.cli.options import (
     Uri,
 )
 from dicom_sieve.cli.report import report_app
-from dicom_sieve.cli.trace_text import as_json as trace_as_json
-from dicom_sieve.cli.trace_text import show_result, show_trace
 from dicom_sieve.cli.trying import trying_app
-from dicom_sieve.criteria import Damaged, advise, compile_criteria
-from dicom_sieve.ledger import open_ledger
+from dicom_sieve.objects import Damaged
 from dicom_sieve.version import __version__
 
 app = typer.Typer(
     name="dicom-sieve",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Screen a bucket of DICOM by criteria, know why every instance was kept or discarded, "
@@ -59,17 +55,28 @@ class Selection(StrEnum):
 
 def _print_version(asked: bool) -> None:
     if asked:
-        text.show_lines(__version__)
+        print(__version__)
         raise typer.Exit
+
+
+def _warn_of_unknown_settings() -> None:
+    if any(name.upper().startswith("DICOM_SIEVE_") for name in os.environ):
+        from dicom_sieve.settings import find_unknown
+
+        for sentence in find_unknown(os.environ):
+            print(f"dicom-sieve: {text.inert(sentence)}", file=sys.stderr)
 
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and leave.")
     ] = False,
 ) -> None:
     del version
+    if context.invoked_subcommand != "up":  # which starts `serve`, and that says it
+        _warn_of_unknown_settings()
 
 
 @app.command(epilog="Example: dicom-sieve check criteria.json")
@@ -78,6 +85,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Validate criteria, read them back as sentences, and say what is worth a look."""
+    from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
+    from dicom_sieve.criteria import advise, compile_criteria
+
     criteria = read_criteria_file(file)
     compiled = compile_criteria(criteria)
     advice = advise(compiled)
@@ -123,13 +133,16 @@ def screen(
 
     Credentials come from AWS's default chain: environment, profile, role.
     """
-    from dicom_sieve.cli.places import open_input, open_inventory, open_output  # noqa: PLC0415 - S3 clients are slow to import
-    from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
-    from dicom_sieve.lineage import following  # noqa: PLC0415
-    from dicom_sieve.publishing.anchoring import open_anchor  # noqa: PLC0415
-    from dicom_sieve.screening import Limits, Screening, executor_for  # noqa: PLC0415
-    from dicom_sieve.screening import screen as run_screening  # noqa: PLC0415
-    from dicom_sieve.settings import load_settings  # noqa: PLC0415
+    from dicom_sieve.cli.criteria_file import read_criteria_file
+    from dicom_sieve.cli.places import open_input, open_inventory, open_output
+    from dicom_sieve.cli.progress import ProgressBar
+    from dicom_sieve.criteria import compile_criteria
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.lineage import following
+    from dicom_sieve.publishing.anchoring import open_anchor
+    from dicom_sieve.screening import Limits, Screening, executor_for
+    from dicom_sieve.screening import screen as run_screening
+    from dicom_sieve.settings import load_settings
 
     if copy and output is None:
         raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
@@ -173,6 +186,8 @@ def screen(
 @app.command(epilog="Example: dicom-sieve runs --json | jq '.[0].id'")
 def runs(as_json: AsJson = False) -> None:
     """List the ledger's runs, the newest first."""
+    from dicom_sieve.ledger import open_ledger
+
     with open_ledger() as ledger:
         rows = ledger.runs()
     if as_json:
@@ -186,6 +201,8 @@ def runs(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: dicom-sieve show 1f3a")
 def show(run: Run, as_json: AsJson = False) -> None:
     """Show one run: criteria in words, verdicts by reason, objects that it could not read."""
+    from dicom_sieve.ledger import open_ledger
+
     with open_ledger() as ledger:
         recorded = ledger.run(run)
         unread = [row.object_key for row in recorded.unread()] if recorded.row.counts else []
@@ -202,6 +219,8 @@ def series(
     as_json: AsJson = False,
 ) -> None:
     """List a run's series and how much of each passed."""
+    from dicom_sieve.ledger import open_ledger
+
     with open_ledger() as ledger:
         rows = ledger.run(run).series(selection=selection)
         if as_json:
@@ -224,6 +243,10 @@ def trace(
 
     Of a result of a computation: which series, objects, run and criteria it comes from.
     """
+    from dicom_sieve.cli.trace_text import as_json as trace_as_json
+    from dicom_sieve.cli.trace_text import show_result, show_trace
+    from dicom_sieve.ledger import open_ledger
+
     with open_ledger() as ledger:
         objects, results = ledger.trace(key_or_uid), ledger.trace_results(key_or_uid)
     if not objects and not results:
@@ -268,8 +291,8 @@ def up(
 
     The server wants a password: it is made at the first start, and kept in Prefect's directory.
     """
-    from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER  # noqa: PLC0415 - needed here alone
-    from dicom_sieve.cli.servers import is_loopback, run_server_and_deployments  # noqa: PLC0415
+    from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER
+    from dicom_sieve.cli.servers import is_loopback, run_server_and_deployments
 
     if no_auth and not is_loopback(host):
         raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")
@@ -282,8 +305,10 @@ def up(
 @app.command(epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve serve")
 def serve(then_segment: ThenSegment = None) -> None:
     """Serve the deployments against the Prefect server that PREFECT_API_URL names, until stopped."""
-    from dicom_sieve.flows.deployments import deployments, serve_deployments, without_extra  # noqa: PLC0415
-    from dicom_sieve.settings import load_settings  # noqa: PLC0415
+    from dicom_sieve.cli.criteria_file import read_json_file
+    from dicom_sieve.flows.deployments import deployments, serve_deployments, without_extra
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.settings import load_settings
 
     settings = load_settings()
     following = None if then_segment is None else read_json_file(then_segment)
@@ -304,8 +329,9 @@ def deploy(
     then_segment: ThenSegment = None,
 ) -> None:
     """Leave the deployments on the Prefect server that PREFECT_API_URL names, for the workers of a work pool."""
-    from dicom_sieve.flows.deployments import deploy as leave_deployments  # noqa: PLC0415
-    from dicom_sieve.flows.deployments import without_extra  # noqa: PLC0415
+    from dicom_sieve.cli.criteria_file import read_json_file
+    from dicom_sieve.flows.deployments import deploy as leave_deployments
+    from dicom_sieve.flows.deployments import without_extra
 
     following = None if then_segment is None else read_json_file(then_segment)
     names = leave_deployments(pool, then_segment=following)
@@ -317,6 +343,7 @@ def deploy(
 
 app.add_typer(audit_app)
 app.add_typer(computations_app)
+app.add_typer(demo_app)
 app.add_typer(lineage_app)
 app.add_typer(report_app)
 app.add_typer(trying_app)

@@ -9,19 +9,9 @@ from typing import Annotated
 import typer
 
 from dicom_sieve.cli import text
-from dicom_sieve.cli.audit_text import show_holdings, show_verification
-from dicom_sieve.cli.known import find_known
 from dicom_sieve.cli.main import FAILED, NOTHING_TO_VERIFY
 from dicom_sieve.cli.options import AsJson, KnownEndpoint
-from dicom_sieve.cli.progress import ProgressBar
 from dicom_sieve.errors import SettingsError
-from dicom_sieve.ledger import database, open_ledger
-from dicom_sieve.ledger.audit.forget import count_holdings, is_interrupted
-from dicom_sieve.ledger.audit.forget import forget as forget_location
-from dicom_sieve.ledger.audit.verify import count_rows
-from dicom_sieve.ledger.audit.verify import verify as verify_ledger
-from dicom_sieve.ledger.read_only import open_read_only
-from dicom_sieve.settings import load_settings
 
 audit_app = typer.Typer()
 ledger_app = typer.Typer(no_args_is_help=True, help="Look after the ledger itself.")
@@ -48,8 +38,14 @@ def verify(
 
     Leaves with 0 where all is intact, 1 where it is not, 3 where there is nothing to verify yet.
     """
-    from dicom_sieve.publishing.anchoring import Held, hold_to_anchor, open_anchor  # noqa: PLC0415 - slow to import
-    from dicom_sieve.publishing.anchors import compare_manifest, read_manifest  # noqa: PLC0415
+    from dicom_sieve.cli.audit_text import show_verification
+    from dicom_sieve.cli.progress import ProgressBar
+    from dicom_sieve.ledger.audit.verify import count_rows
+    from dicom_sieve.ledger.audit.verify import verify as verify_ledger
+    from dicom_sieve.ledger.read_only import open_read_only
+    from dicom_sieve.publishing.anchoring import Held, hold_to_anchor, open_anchor
+    from dicom_sieve.publishing.anchors import compare_manifest, read_manifest
+    from dicom_sieve.settings import load_settings
 
     published = manifest and read_manifest(manifest)
     place = open_anchor(load_settings(), anchor)
@@ -77,7 +73,9 @@ def verify(
 @audit_app.command(epilog="Example: dicom-sieve anchor")
 def anchor() -> None:
     """Push the ledger's seals to the place in DICOM_SIEVE_ANCHOR, those that it has not yet."""
-    from dicom_sieve.publishing.anchoring import open_anchor, push_seals  # noqa: PLC0415 - slow to import
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.publishing.anchoring import open_anchor, push_seals
+    from dicom_sieve.settings import load_settings
 
     place = open_anchor(load_settings())
     if place is None:
@@ -96,7 +94,14 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove all that the ledger holds of a location; that it was removed, when and why stays."""
-    from dicom_sieve.publishing.anchoring import open_anchor, push_or_say  # noqa: PLC0415 - slow to import
+    from dicom_sieve.cli.audit_text import show_holdings
+    from dicom_sieve.cli.known import find_known
+    from dicom_sieve.cli.progress import ProgressBar
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.ledger.audit.forget import count_holdings, is_interrupted
+    from dicom_sieve.ledger.audit.forget import forget as forget_location
+    from dicom_sieve.publishing.anchoring import open_anchor, push_or_say
+    from dicom_sieve.settings import load_settings
 
     with open_ledger() as ledger:
         place = find_known(ledger, uri, endpoint)
@@ -118,6 +123,9 @@ def upgrade(
     backup: Annotated[bool, typer.Option(help="Copy an SQLite file first, beside it.")] = True,
 ) -> None:
     """Bring the ledger to the version of this software. An SQLite file is copied first."""
+    from dicom_sieve.ledger import database
+    from dicom_sieve.settings import load_settings
+
     engine = database.connect(load_settings().database_url.get_secret_value())
     try:
         copy = database.upgrade(engine, backup=backup)

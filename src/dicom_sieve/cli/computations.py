@@ -2,13 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dicom_sieve.cli import text
 from dicom_sieve.cli.options import AsJson
-from dicom_sieve.ledger import ComputationRow, ComputedSeries, open_ledger
+
+if TYPE_CHECKING:
+    from dicom_sieve.ledger import ComputationRow, ComputedSeries
 
 STATES = ("COMPLETED", "REFUSED", "FAILED", "SKIPPED", "RUNNING")
 computations_app = typer.Typer()
@@ -22,6 +24,8 @@ def computations(
     as_json: AsJson = False,
 ) -> None:
     """List what was computed on series that passed, the newest first; of one run, what became of each series."""
+    from dicom_sieve.ledger import open_ledger
+
     with open_ledger() as ledger:
         rows = ledger.computations(run)
         series = [] if run is None else ledger.run(run).computed()
@@ -36,7 +40,7 @@ def computations(
             _show_series(series)
 
 
-def _as_json(row: ComputationRow, series: Sequence[ComputedSeries] | None) -> dict[str, object]:
+def _as_json(row: "ComputationRow", series: "Sequence[ComputedSeries] | None") -> dict[str, object]:
     content = dataclasses.asdict(row)
     if series is not None:
         content["series"] = [
@@ -51,7 +55,7 @@ def _as_json(row: ComputationRow, series: Sequence[ComputedSeries] | None) -> di
     return content
 
 
-def _show_computations(rows: Sequence[ComputationRow]) -> None:
+def _show_computations(rows: "Sequence[ComputationRow]") -> None:
     shown = [state for state in STATES if any(row.counts.get(state) for row in rows)]
     text.show_table(
         ("computation", "name", "version", "run", "state", "started", *(state.lower() for state in shown)),
@@ -71,7 +75,7 @@ def _show_computations(rows: Sequence[ComputationRow]) -> None:
     )
 
 
-def _show_series(rows: Iterable[ComputedSeries]) -> None:
+def _show_series(rows: "Iterable[ComputedSeries]") -> None:
     text.show_table(
         ("computation", "series", "state", "results", "reason"),
         [(row.computation_id, row.series_instance_uid, row.state, len(row.outputs), row.failure or "") for row in rows],

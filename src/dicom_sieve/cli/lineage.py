@@ -6,7 +6,6 @@ import typer
 
 from dicom_sieve.cli import text
 from dicom_sieve.cli.options import Run
-from dicom_sieve.ledger import open_ledger
 
 lineage_app = typer.Typer()
 
@@ -23,7 +22,8 @@ def lineage(
 
     It holds criteria and counts; no key of an object and no value of an attribute.
     """
-    from dicom_sieve.lineage import describe_provenance  # noqa: PLC0415 - needed here alone
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.lineage import describe_provenance
 
     with open_ledger() as ledger:
         recorded = ledger.run(run)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from dicom_sieve.ending import EndedBySignal
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
-from dicom_sieve.explain import explain
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 INTERRUPTED = 128 + signal.SIGINT
@@ -19,7 +18,7 @@ STOPPED = "stopped; start it again: a run reads only what is missing"
 def main() -> None:
     """Run the command; exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to verify, 130 interrupted."""
     _print_all_letters()
-    from dicom_sieve.cli.app import app  # noqa: PLC0415 - a broken installation should still give one line
+    from dicom_sieve.cli.app import app  # a broken installation should still give one line
 
     try:
         app(prog_name="dicom-sieve")
@@ -39,6 +38,8 @@ def main() -> None:
         sys.stderr.close()  # what read our output has read enough
         sys.exit(FAILED)
     except Exception as error:  # its text may quote anything, so it is named and placed only
+        from dicom_sieve.explain import explain
+
         last = traceback.extract_tb(error.__traceback__)[-1]
         bug = f"unexpected {type(error).__name__} at {Path(last.filename).name}:{last.lineno}; please report it"
         leave(explain(error) or bug, FAILED)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dicom_sieve.criteria import Damaged
+from dicom_sieve.objects import Damaged
 
 SCHEME = "s3://"
 

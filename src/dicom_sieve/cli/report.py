@@ -13,7 +13,6 @@ from dicom_sieve.cli import text
 from dicom_sieve.cli.main import FAILED, leave
 from dicom_sieve.cli.options import Run
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.ledger import open_ledger
 
 REPORTS = Path("~/.dicom-sieve/reports")
 """Where reports go that are only looked at."""
@@ -48,7 +47,8 @@ def report(
 
     It shows how often values occur: treat it as you treat the images.
     """
-    from dicom_sieve.publishing.report import ENDINGS, make_report, render  # noqa: PLC0415 - slow to import
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.publishing.report import ENDINGS, make_report, render
 
     chosen = how or _format_of(output, ENDINGS, opened=opened)
     with open_ledger() as ledger:

@@ -10,18 +10,11 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from dicom_sieve.advice import advise_cause
-from dicom_sieve.criteria import Advice, CompiledCriterion, Criterion, compile_criteria
-from dicom_sieve.ledger import RunRow, SeriesRow
-from dicom_sieve.publishing.report.words import describe_outcome, describe_sum, reasons_to_discard
-
-console = Console(soft_wrap=True, highlight=False)
+if TYPE_CHECKING:
+    from dicom_sieve.criteria import Advice, CompiledCriterion
+    from dicom_sieve.ledger import RunRow, SeriesRow
 
 
 def inert(text: object) -> str:
@@ -33,14 +26,10 @@ def inert(text: object) -> str:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """Print a table; as wide as its cells, so that it can be piped."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(inert(cell)) for cell in row))
-    wide = Console(width=max(console.width, 10_000), highlight=False) if not console.is_terminal else console
-    wide.print(table)
+    """Print a table. Piped it is as wide as its cells; on a terminal it fits."""
+    from dicom_sieve.cli.tables import print_table
+
+    print_table(columns, [[inert(cell) for cell in row] for row in rows], right=right)
 
 
 def show_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -59,7 +48,7 @@ def _cell(value: object) -> object:
 def show_lines(*lines: str) -> None:
     """Print lines as they are."""
     for line in lines:
-        console.print(Text(inert(line)))
+        print(inert(line))
 
 
 def show_json(content: Any) -> None:
@@ -78,17 +67,19 @@ def moment(value: datetime.datetime | None) -> str:
     return "-" if value is None else value.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def place(row: RunRow) -> str:
+def place(row: "RunRow") -> str:
     """Write a run's location."""
     return f"{row.bucket}/{row.prefix}".rstrip("/")
 
 
-def compiled(row_criteria: Sequence[Mapping[str, Any]]) -> tuple[CompiledCriterion, ...]:
+def compiled(row_criteria: Sequence[Mapping[str, Any]]) -> "tuple[CompiledCriterion, ...]":
     """Compile the criteria that the ledger holds of a run."""
+    from dicom_sieve.criteria import Criterion, compile_criteria
+
     return compile_criteria([Criterion.model_validate(one) for one in row_criteria])
 
 
-def show_runs(rows: Sequence[RunRow]) -> None:
+def show_runs(rows: "Sequence[RunRow]") -> None:
     """Print the runs as a table."""
     counts = [row.counts or {} for row in rows]
     show_table(
@@ -107,7 +98,7 @@ def show_runs(rows: Sequence[RunRow]) -> None:
     )
 
 
-def show_run(row: RunRow, unread: Iterable[str]) -> None:
+def show_run(row: "RunRow", unread: Iterable[str]) -> None:
     """Print everything of one run, the keys of objects it could not read included."""
     show_lines(
         f"run        {row.id}",
@@ -116,6 +107,8 @@ def show_run(row: RunRow, unread: Iterable[str]) -> None:
         f"time       {moment(row.started_at)} to {moment(row.finished_at)}, dicom-sieve {row.software_version}",
     )
     if row.counts and "passed_in" in row.counts:  # runs of former versions do not say it
+        from dicom_sieve.publishing.report.words import describe_outcome
+
         show_lines(f"result     {describe_outcome(row.counts)}")
     if row.manifest_uri:
         show_lines(f"manifest   {row.manifest_uri}", f"digest     {row.manifest_digest}")
@@ -135,6 +128,8 @@ def show_run(row: RunRow, unread: Iterable[str]) -> None:
 def show_causes(causes: Mapping[str, int]) -> None:
     """Print why objects could not be read, how many of each, and what to do about it."""
     if causes:
+        from dicom_sieve.advice import advise_cause
+
         show_lines("")
         show_table(
             ("not read because", "objects", "what to do"),
@@ -143,8 +138,10 @@ def show_causes(causes: Mapping[str, int]) -> None:
         )
 
 
-def show_counts(counts: Mapping[str, Any], criteria: Sequence[CompiledCriterion]) -> None:
+def show_counts(counts: Mapping[str, Any], criteria: "Sequence[CompiledCriterion]") -> None:
     """Print verdicts by reason, and series by selection."""
+    from dicom_sieve.publishing.report.words import describe_sum, reasons_to_discard
+
     show_table(
         ("objects", "count"),
         [
@@ -198,13 +195,13 @@ def _show_selections(counts: Mapping[str, Any]) -> None:
     )
 
 
-def show_advice(advice: Iterable[Advice]) -> None:
+def show_advice(advice: "Iterable[Advice]") -> None:
     """Print what is worth a look about criteria."""
     lines = [f"warning: {one}" for one in advice]
     show_lines(*([""] if lines else []), *lines)
 
 
-def show_series(rows: Iterable[SeriesRow]) -> None:
+def show_series(rows: "Iterable[SeriesRow]") -> None:
     """Print series as a table."""
     show_table(
         ("series", "study", "instances", "passed", "discarded", "duplicates", "selection", "conflict"),

@@ -6,8 +6,6 @@ from typing import Annotated
 import typer
 
 from dicom_sieve.cli import text
-from dicom_sieve.cli.criteria_file import read_criteria_file
-from dicom_sieve.cli.known import LIST_FIRST, find_known
 from dicom_sieve.cli.options import (
     Anonymous,
     AsCsv,
@@ -21,12 +19,7 @@ from dicom_sieve.cli.options import (
     RequesterPays,
     Uri,
 )
-from dicom_sieve.cli.values_text import show_attributes, show_values
-from dicom_sieve.criteria import Damaged, advise, compile_criteria
-from dicom_sieve.criteria.reading import read_attribute
-from dicom_sieve.ledger import open_ledger
-from dicom_sieve.ledger.snapshots import last_snapshot
-from dicom_sieve.ledger.values import attributes_held, values_held
+from dicom_sieve.objects import Damaged
 
 trying_app = typer.Typer()
 
@@ -55,11 +48,15 @@ def preview(
     The location is listed, and what is new there is read, as a run does; the ledger keeps what it learns of the
     location by that. No run and no decision is recorded, nothing is published, and nothing is ever written to S3.
     """
-    from dicom_sieve.cli.places import open_input, open_inventory  # noqa: PLC0415 - S3 clients are slow to import
-    from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
-    from dicom_sieve.screening import Limits, Preview, executor_for, preview_known  # noqa: PLC0415
-    from dicom_sieve.screening import preview as run_preview  # noqa: PLC0415
-    from dicom_sieve.settings import load_settings  # noqa: PLC0415
+    from dicom_sieve.cli.criteria_file import read_criteria_file
+    from dicom_sieve.cli.known import LIST_FIRST, find_known
+    from dicom_sieve.cli.places import open_input, open_inventory
+    from dicom_sieve.cli.progress import ProgressBar
+    from dicom_sieve.criteria import advise, compile_criteria
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.screening import Limits, Preview, executor_for, preview_known
+    from dicom_sieve.screening import preview as run_preview
+    from dicom_sieve.settings import load_settings
 
     if no_listing and inventory:
         raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint="--inventory")
@@ -117,6 +114,13 @@ def values(
 
     These are values of patients, printed on purpose: whoever may read the ledger may know them.
     """
+    from dicom_sieve.cli.known import LIST_FIRST, find_known
+    from dicom_sieve.cli.values_text import show_attributes, show_values
+    from dicom_sieve.criteria.reading import read_attribute
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.ledger.snapshots import last_snapshot
+    from dicom_sieve.ledger.values import attributes_held, values_held
+
     attribute = None if keyword is None else read_attribute(keyword, "KEYWORD")
     if as_json and as_csv:
         raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
@@ -162,9 +166,10 @@ def compare(
     Criteria from a file are tried on what the run judged that they are compared with. Nothing is listed, read or
     recorded. Series come first, one a line, then the sums; --csv prints the series alone.
     """
-    from dicom_sieve.cli import comparing  # noqa: PLC0415 - slow to import
-    from dicom_sieve.screening.compare import Side, Summary  # noqa: PLC0415
-    from dicom_sieve.screening.compare import compare as compare_sides  # noqa: PLC0415
+    from dicom_sieve.cli import comparing
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.screening.compare import Side, Summary
+    from dicom_sieve.screening.compare import compare as compare_sides
 
     if as_json and as_csv:
         raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")

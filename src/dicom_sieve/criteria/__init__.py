@@ -9,8 +9,9 @@ from dicom_sieve.criteria.criterion import (
     compile_criteria,
     criteria_digest,
 )
-from dicom_sieve.criteria.decide import UNJUDGED, Damaged, Decider, Decision, Finding, Verdict, find
+from dicom_sieve.criteria.decide import UNJUDGED, Decider, Decision, Finding, Verdict, find
 from dicom_sieve.criteria.values import ValueRepresentation
+from dicom_sieve.objects import Damaged
 
 __all__ = [
     "UNJUDGED",

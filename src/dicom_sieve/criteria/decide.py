@@ -41,13 +41,6 @@ _FINDING_SENTENCES = {
 }
 
 
-class Damaged(StrEnum):
-    """What a run does with damaged objects: discards them, or judges them by what lies before the damage."""
-
-    DISCARD = "DISCARD"
-    JUDGE = "JUDGE"
-
-
 class Verdict(StrEnum):
     """What becomes of an instance."""
 

@@ -1,5 +1,6 @@
 """What every flow does around its work: credentials out of Prefect first, and an end that is told in our words."""
 
+import os
 from collections.abc import Callable
 from logging import Logger, LoggerAdapter
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ from dicom_sieve.errors import DicomSieveError, LedgerError
 from dicom_sieve.flows.parameters import RawParameters
 from dicom_sieve.flows.redaction import STORED_IN_CLEAR, has_secret, only_our_words, redact_stored, refuse_spent
 from dicom_sieve.flows.schedules import refuse_secret
+from dicom_sieve.settings import find_unknown
 from dicom_sieve.stores.s3_clients import silence_wire_logs
 
 RunLogger: TypeAlias = "Logger | LoggerAdapter[Any]"
@@ -28,6 +30,8 @@ def in_coat(given: RawParameters, work: Callable[[str, RunLogger], State[None]])
     """
     silence_wire_logs()
     logger = get_run_logger()
+    for sentence in find_unknown(os.environ):
+        logger.warning("%s", sentence)
     try:
         with only_our_words(logger):
             context = FlowRunContext.get()

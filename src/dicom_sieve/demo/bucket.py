@@ -4,12 +4,11 @@ One of the series has lungs: a chest made by formula, for the segmentation to fi
 """
 
 import io
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.uid import UID, generate_uid
@@ -78,7 +77,7 @@ def _slices(series: MadeSeries) -> Iterator[tuple[str, bytes]]:
     distance = 1
     if series.has_lungs:
         distance, dataset.PixelSpacing = CHEST_SPACING_MM[0], [*CHEST_SPACING_MM[1:]]
-        chest = _chest(series.slices, dataset.Rows, dataset.Columns) - int(dataset.RescaleIntercept)
+        chest = _chest(series.slices, dataset.Rows, dataset.Columns, int(dataset.RescaleIntercept))
     for number in range(1, series.slices + 1):
         dataset.SOPInstanceUID = generate_uid(entropy_srcs=[series.name, str(number)])
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
@@ -86,19 +85,32 @@ def _slices(series: MadeSeries) -> Iterator[tuple[str, bytes]]:
         dataset.InstanceNumber = number
         dataset.ImagePositionPatient = [0, 0, number * distance]
         if series.has_lungs:
-            dataset.PixelData = chest[number - 1].astype(np.int16).tobytes()
+            dataset.PixelData = next(chest)
         stream = io.BytesIO()
         dataset.save_as(stream)
         yield f"{series.name}/{dataset.SOPInstanceUID}.dcm", stream.getvalue()
 
 
-def _chest(slices: int, rows: int, columns: int) -> npt.NDArray[np.int64]:
-    """Make a chest in Hounsfield units: an elliptic cylinder of tissue with two ellipsoids of lung in it."""
-    z, y, x = np.meshgrid(*(np.linspace(-1, 1, count) for count in (slices, rows, columns)), indexing="ij")
-    chest = np.where((y / 0.75) ** 2 + (x / 0.92) ** 2 <= 1, 40, -1000)
-    for side in (-0.42, 0.42):
-        chest[((x - side) / 0.32) ** 2 + (y / 0.5) ** 2 + (z / 0.85) ** 2 <= 1] = -800
-    return chest
+def _chest(slices: int, rows: int, columns: int, intercept: int) -> Iterator[bytes]:
+    """Make a chest slice by slice: an elliptic cylinder of tissue with two ellipsoids of lung in it.
+
+    Pixels are stored values: Hounsfield units less the intercept. Written without numpy, which a plain installation
+    does not have.
+    """
+    across = [-1 + 2 * column / (columns - 1) for column in range(columns)]
+    body = [(x / 0.92) ** 2 for x in across]
+    lung = [((abs(x) - 0.42) / 0.32) ** 2 for x in across]
+    for number in range(slices):
+        z = ((-1 + 2 * number / (slices - 1)) / 0.85) ** 2
+        pixels = array("h")
+        for row in range(rows):
+            y = -1 + 2 * row / (rows - 1)
+            in_body, in_lung = 1 - (y / 0.75) ** 2, 1 - (y / 0.5) ** 2 - z
+            pixels.extend(
+                (-800 if inner <= in_lung else 40 if outer <= in_body else -1000) - intercept
+                for outer, inner in zip(body, lung, strict=True)
+            )
+        yield pixels.tobytes()
 
 
 def _real(name: str) -> str:

@@ -1,0 +1,139 @@
+"""The wheel, installed into an empty environment as a user does it: what is in it, and that it works alone."""
+
+import os
+import re
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.demo import check_commands, check_end, clean_environment, run_demo
+from tests.prefect_server import running
+from tests.up import get_when_served, password_of, unused_port
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = (
+    "cli",
+    "criteria",
+    "flows",
+    "headers",
+    "ledger",
+    "lineage",
+    "publishing",
+    "screening",
+    "segmentation",
+    "stores",
+)
+DATA = (
+    "py.typed",
+    "ledger/audit/postgresql_schema.json",
+    "ledger/migrations/script.py.mako",
+    "lineage/ComputationRunFacet.json",
+    "publishing/report/templates/report.html",
+)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built as ``make wheel`` does it."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [file] = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="module")
+def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that has the wheel with its extra, and what the lock file names of it."""
+    home = tmp_path_factory.mktemp("installed")
+    venv.create(home)
+    pins = re.findall(r"^[a-z0-9.-]+==[^\\\n]+", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE)
+    (home / "constraints.txt").write_text("\n".join(pins))
+    uv = str(Path(sys.executable).with_name("uv"))  # pip downloads anew each time, and takes minutes
+    wanted = ["--constraint", str(home / "constraints.txt"), f"{wheel}[demo]"]
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(home / "bin" / "python"), *wanted],
+        check=True,
+        env=_without_sources(os.environ),
+    )
+    return home / "bin"
+
+
+def _without_sources(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give an environment in which only what is installed can be imported, and no server is named."""
+    names = ("PYTHONPATH", "PREFECT_")
+    return {name: value for name, value in environment.items() if not name.startswith(names)}
+
+
+def _of_user(home: Path) -> dict[str, str]:
+    """Give the environment of a user with this home."""
+    return _without_sources(clean_environment(home))
+
+
+def test_holds_what_is_used_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as opened:
+        names = opened.namelist()
+
+    assert {f"dicom_sieve/{name}" for name in DATA} <= set(names)
+    migrations = ROOT / "src" / "dicom_sieve" / "ledger" / "migrations" / "versions"
+    assert {f"dicom_sieve/ledger/migrations/versions/{file.name}" for file in migrations.glob("*.py")} <= set(names)
+    assert {f"dicom_sieve/{folder}/__init__.py" for folder in FOLDERS} <= set(names)
+    source = {f"dicom_sieve/{file.relative_to(ROOT / 'src' / 'dicom_sieve')}" for file in _sources()}
+    told = f"dicom_sieve-{_version()}.dist-info/"
+    packed = {name for name in names if not name.startswith(told)}
+    assert packed == source
+
+
+def _sources() -> list[Path]:
+    folder = ROOT / "src" / "dicom_sieve"
+    return [file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+
+
+def _version() -> str:
+    return subprocess.run(
+        [sys.executable, "-m", "dicom_sieve", "--version"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_the_command_is_that_of_the_wheel(programs: Path, tmp_path: Path) -> None:
+    def ask(*command: str) -> str:
+        called = [str(programs / command[0]), *command[1:]]
+        done = subprocess.run(called, env=_of_user(tmp_path), check=True, capture_output=True, text=True)
+        return done.stdout
+
+    assert ask("dicom-sieve", "--version") == f"{_version()}\n"
+    assert ask("python", "-c", "import dicom_sieve; print(dicom_sieve.__file__)").startswith(str(programs.parent))
+
+
+@pytest.mark.timeout(300)
+def test_up_serves_both_deployments_to_who_has_the_password(programs: Path, tmp_path: Path) -> None:
+    port = unused_port()
+    api = f"http://127.0.0.1:{port}/api"
+    command = [str(programs / "dicom-sieve"), "up", "--port", str(port)]
+    with running(command, _of_user(tmp_path), tmp_path / "up.log"):
+        served = get_when_served(f"{api}/deployments/name/segment-series/default", tmp_path)
+        without = httpx.post(f"{api}/deployments/filter", json={})
+        listed = httpx.post(f"{api}/deployments/filter", json={}, auth=password_of(tmp_path)).json()
+
+    assert served["name"] == "default"
+    assert without.status_code == 401
+    assert len(listed) == 2
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_runs_on_servers_and_ends_with_commands_that_work(programs: Path, tmp_path: Path) -> None:
+    demo = run_demo(tmp_path, str(programs / "dicom-sieve"), without_sources=True)
+
+    check_end(demo)
+    check_commands(demo)
+    assert "SEGMENTATION of 2 series, not for clinical use; of the one with lungs" in demo.end
+    [trace] = [command for command in demo.commands if " trace " in command]
+    assert "lung-segmentation" in demo.in_shell(demo.commands[0], trace)
+    assert "Task run" not in demo.output
+    assert (tmp_path / "demo" / "prefect.log").stat().st_size
