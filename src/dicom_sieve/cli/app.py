@@ -18,7 +18,9 @@ from dicom_sieve.cli.computations import computations_app
 from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file, read_json_file
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
+from dicom_sieve.cli.objects import objects_app
 from dicom_sieve.cli.options import (
+    AsCsv,
     AsJson,
     CriteriaFile,
     DamagedObjects,
@@ -33,7 +35,7 @@ from dicom_sieve.cli.trace_text import as_json as trace_as_json
 from dicom_sieve.cli.trace_text import show_result, show_trace
 from dicom_sieve.cli.trying import trying_app
 from dicom_sieve.criteria import Damaged, compile_criteria
-from dicom_sieve.ledger import open_ledger
+from dicom_sieve.ledger import SeriesRow, open_ledger
 from dicom_sieve.version import __version__
 
 app = typer.Typer(
@@ -180,16 +182,22 @@ def show(run: Run, as_json: AsJson = False) -> None:
             text.show_run(recorded.row, unread)
 
 
-@app.command(epilog="Example: dicom-sieve series 1f3a --selection WHOLE")
+@app.command(epilog="Examples: dicom-sieve series 1f3a --selection WHOLE | dicom-sieve series 1f3a --csv > series.csv")
 def series(
     run: Run,
     selection: Annotated[Selection | None, typer.Option(help="Only these: all, some, or none passed.")] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List a run's series and how much of each passed."""
+    if as_json and as_csv:
+        raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
     with open_ledger() as ledger:
         rows = ledger.run(run).series(selection=selection)
-        if as_json:
+        if as_csv:
+            names = [field.name for field in dataclasses.fields(SeriesRow)]
+            text.show_csv(names, ([getattr(row, name) for name in names] for row in rows))
+        elif as_json:
             text.show_json([dataclasses.asdict(row) for row in rows])
         else:
             text.show_series(rows)
@@ -303,6 +311,7 @@ def deploy(
 app.add_typer(audit_app)
 app.add_typer(computations_app)
 app.add_typer(lineage_app)
+app.add_typer(objects_app)
 app.add_typer(report_app)
 app.add_typer(trying_app)
 app.add_typer(ledger_app, name="ledger")

@@ -1,6 +1,6 @@
 """The ledger as its readers see it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
@@ -22,6 +22,7 @@ from dicom_sieve.ledger.computed import (
 from dicom_sieve.ledger.computing import Computation, Inputs, Outputs, compute
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease, hold, is_abandoned
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
+from dicom_sieve.ledger.run_objects import RunObjects, select_objects
 from dicom_sieve.ledger.runs import ABANDONED, begins_with
 from dicom_sieve.ledger.sqlite_file import exposure
 from dicom_sieve.ledger.tables import RunState, instance_decision, location, run, series_decision, snapshot
@@ -41,6 +42,23 @@ class RecordedRun:
 
     engine: sa.Engine
     row: RunRow
+
+    @property
+    def location(self) -> Location:
+        """Where it judged: `dicom_sieve.open_store` opens it."""
+        return Location(self.row.endpoint, self.row.bucket, self.row.prefix)
+
+    def objects(self, *, verdict: str | None = None, columns: Sequence[str] = ()) -> RunObjects:
+        """Give the objects of the run's snapshot with size, UIDs and values, in the order of keys.
+
+        Args:
+            verdict: ``PASSED`` or ``DISCARDED``; None: all.
+            columns: Attributes whose values are asked for: keywords as ``StudyDate``, or tags as ``0008,0020``.
+
+        Raises:
+            InvalidRequestError: The ledger holds no values of such an attribute.
+        """
+        return select_objects(self.engine, self.row, verdict, columns, "columns")
 
     def instances(self, *, verdict: str | None = None) -> Rows[InstanceRow]:
         """Give every object of the run's snapshot in the order of keys, or those of one verdict."""
