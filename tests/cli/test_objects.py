@@ -65,7 +65,8 @@ class TestObjects:
         assert (passed["verdict"], passed["findings"], passed["defect"]) == ("PASSED", ["MET"], None)
         assert (passed["Modality"], passed["StudyDate"], passed["ImageType"]) == ("CT", "20230101", "ORIGINAL\\PRIMARY")
         assert (passed["sop_instance_uid"], passed["series_instance_uid"]) == ("1.6.1", "1.2.3.4")
-        assert passed["size"] > 0 and len(passed["etag"]) == 32
+        assert passed["size"] > 0
+        assert len(passed["etag"]) == 32
         assert (by_key[TERMINAL]["StudyDate"], by_key[TERMINAL]["ImageType"]) == ("", None)
         assert (by_key["notes"]["defect"], by_key["notes"]["Modality"]) == ("NOT_DICOM", None)
 

@@ -30,6 +30,7 @@ from dicom_sieve.cli.options import (
     Run,
     Uri,
 )
+from dicom_sieve.cli.pull import pull_app
 from dicom_sieve.cli.report import report_app
 from dicom_sieve.cli.trace_text import as_json as trace_as_json
 from dicom_sieve.cli.trace_text import show_result, show_trace
@@ -102,6 +103,9 @@ def screen(
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the objects that passed beside the manifest, too; needs --output.")
     ] = False,
+    copy_whole: Annotated[
+        bool, typer.Option("--copy-whole", help="As --copy, of series all of whose instances passed.")
+    ] = False,
     inventory: ManifestOfInventory = None,
     damaged: DamagedObjects = Damaged.DISCARD,
     as_json: AsJson = False,
@@ -114,12 +118,15 @@ def screen(
     from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415
     from dicom_sieve.lineage import following  # noqa: PLC0415
     from dicom_sieve.publishing.anchoring import open_anchor  # noqa: PLC0415
+    from dicom_sieve.publishing.copies import Selection as Copied  # noqa: PLC0415
     from dicom_sieve.screening import Limits, Screening, executor_for  # noqa: PLC0415
     from dicom_sieve.screening import screen as run_screening  # noqa: PLC0415
     from dicom_sieve.settings import load_settings  # noqa: PLC0415
 
-    if copy and output is None:
+    if (copy or copy_whole) and output is None:
         raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
+    if copy and copy_whole:
+        raise typer.BadParameter("say which: --copy or --copy-whole", param_hint="--copy-whole")
     asked = read_criteria_file(criteria)
     settings = load_settings()
     store = open_input(uri, endpoint, region)
@@ -134,7 +141,8 @@ def screen(
                 store=store,
                 criteria=asked,
                 output=open_output(output, endpoint, region),
-                copies_of=store if copy else None,
+                copies_of=store if copy or copy_whole else None,
+                copied=Copied.WHOLE if copy_whole else Copied.ANY,
                 limits=Limits.from_settings(settings),
                 shard_objects=settings.shard_objects,
                 run_shards=executor_for(settings),
@@ -312,6 +320,7 @@ app.add_typer(audit_app)
 app.add_typer(computations_app)
 app.add_typer(lineage_app)
 app.add_typer(objects_app)
+app.add_typer(pull_app)
 app.add_typer(report_app)
 app.add_typer(trying_app)
 app.add_typer(ledger_app, name="ledger")

@@ -69,6 +69,7 @@ def show_json(content: Any) -> None:
 
 
 def plain(value: object) -> str:
+    """Give what JSON has no type for as text."""
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     raise TypeError(f"no JSON for {type(value).__name__}")

@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -106,7 +107,8 @@ class RunObjects:
     def __iter__(self) -> Iterator[ObjectRow]:
         names = [name_of(attribute) for attribute in self.attributes]
         for fields in self.rows():
-            yield ObjectRow(*fields[: len(COLUMNS)], dict(zip(names, fields[len(COLUMNS) :], strict=True)))
+            held = dict(zip(names, fields[len(COLUMNS) :], strict=True))
+            yield ObjectRow(**dict(zip(COLUMNS, fields, strict=False)), values=held)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Give the cells of each object, in the order of `columns`."""
@@ -142,16 +144,13 @@ class RunObjects:
         return pa.Table.from_batches(self.to_batches(), schema=self.schema())
 
     def _batches(self) -> Iterator[list[tuple[Any, ...]]]:
-        place = read(self.engine, lambda connection: connection.execute(self._place()).one())
-        if place.snapshot_id is None:
+        snapshot_id, location_id = _place_of(self.engine, self.row)
+        if snapshot_id is None:
             return
         tags = tuple(attribute.hex_tag for attribute in self.attributes)
         texts_of = lru_cache(CACHED_TEXTS)(partial(_texts, tags=tags))
-        for rows in batches_of(self.engine, self._query(place.snapshot_id, place.location_id, tags)):
+        for rows in batches_of(self.engine, self._query(snapshot_id, location_id, tags)):
             yield [_cells(tuple(row), texts_of) for row in rows]
-
-    def _place(self) -> sa.Select[Any]:
-        return sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == self.row.number)
 
     def _query(self, snapshot_id: int, location_id: int, tags: Sequence[str]) -> sa.Select[Any]:
         taken = [(header.c.id.is_not(None), select_values(self.engine.dialect, tags))] if tags else []
@@ -213,9 +212,48 @@ def series_in_parts(engine: sa.Engine, run_id: str) -> frozenset[str]:
     return read(engine, lambda connection: frozenset(connection.scalars(query)))
 
 
+def duplicate_keys(engine: sa.Engine, row: RunRow) -> frozenset[str]:
+    """Give the keys of objects that passed and have patient and UIDs of another one that did, whose key comes first."""
+    snapshot_id, location_id = _place_of(engine, row)
+    if snapshot_id is None:
+        return frozenset()
+    several = sa.select(object_.c.sop_instance_uid).where(object_.c.sop_instance_uid.is_not(None))
+    twice = several.group_by(object_.c.sop_instance_uid).having(sa.func.count() > 1).cte("twice")
+    uids = (header.c.patient, header.c.study_instance_uid, header.c.series_instance_uid, object_.c.sop_instance_uid)
+    is_passed = sa.and_(
+        decision.c.header_id == header.c.id,
+        decision.c.run_number == row.number,
+        decision.c.verdict == Verdict.PASSED,
+    )
+    query = (
+        sa.select(*uids, object_.c.key)
+        .select_from(
+            twice.join(object_, object_.c.sop_instance_uid == twice.c.sop_instance_uid)
+            .join(header, header.c.id == object_.c.header_id)
+            .join(decision, is_passed)
+        )
+        .where(is_in_snapshot(snapshot_id, location_id))
+        .order_by(*uids, object_.c.key)
+    )
+
+    def find(connection: sa.Connection) -> frozenset[str]:
+        rows = map(tuple, connection.execute(query))
+        groups = groupby(rows, key=lambda found: found[:-1])
+        return frozenset(found[-1] for _, group in groups for found in islice(group, 1, None))
+
+    return read(engine, find)
+
+
 def name_of(attribute: Attribute) -> str:
     """Name the column of an attribute: its keyword, or its tag where it has none."""
     return attribute.keyword or attribute.hex_tag
+
+
+def _place_of(engine: sa.Engine, row: RunRow) -> tuple[int | None, int]:
+    """Give a run's snapshot, or None where it came to none, and its location."""
+    query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == row.number)
+    snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
+    return snapshot_id, location_id
 
 
 def _cells(row: tuple[Any, ...], texts_of: Any) -> tuple[Any, ...]:
