@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 DIRECTORY_ENDPOINT = "file:"
 """Stands where a location's endpoint would, when the location is a directory."""
+MARK, ESCAPED_MARK = r"\x", r"\x5cx"
+"""What an escape in the key of a path begins with, and how a name has these two characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,8 @@ class ObjectInfo:
     etag: str
     size: int
     last_modified: datetime.datetime
+
+
+def part_of_key(name: bytes) -> str:
+    """Give the part of a key that stands for the name of a file or directory (ADR 21)."""
+    return name.replace(MARK.encode(), ESCAPED_MARK.encode()).decode("utf-8", "backslashreplace")

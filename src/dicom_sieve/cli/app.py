@@ -213,26 +213,30 @@ def series(
 
 @app.command(epilog="Example: dicom-sieve trace 1.2.276.0.7230010.3.1.4.2323910823.3528.1597261298.712.dcm")
 def trace(
-    key_or_uid: Annotated[
+    name: Annotated[
         str,
         typer.Argument(
-            metavar="KEY-OR-UID", help="A key, the UID of an instance, a series or a study, or the URI of a result."
+            metavar="NAME",
+            help="A key, a path, a URI as s3://bucket/key, or the UID of an instance, a series or a study.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
     """Tell everything known: where, when seen, values that criteria named, each run's findings, verdict, results.
 
-    Of a result of a computation: which series, objects, run and criteria it comes from.
+    Where several objects are called so, all are told. Of a result of a computation, by its URI, path or UID: which
+    series, objects, run and criteria it comes from.
     """
     with open_ledger() as ledger:
-        objects, results = ledger.trace(key_or_uid), ledger.trace_results(key_or_uid)
+        objects, results = ledger.trace(name), ledger.trace_results(name)
     if not objects and not results:
-        leave(f"nothing is known of {text.inert(key_or_uid)}", FAILED)
+        leave(f"nothing is known of {text.inert(name)}", FAILED)
     if as_json:
         told = [trace_as_json(one) for one in objects]
         text.show_json({"objects": told, "results": [dataclasses.asdict(one) for one in results]})
         return
+    if len(called := {(one.endpoint, one.bucket, one.object_key) for one in objects}) > 1:
+        text.show_lines(f"{len(called):,} objects; an address tells one of them: s3://bucket/key, or a path", "")
     for number, show in enumerate(
         [*(partial(show_trace, one) for one in objects), *(partial(show_result, one) for one in results)]
     ):

@@ -6,23 +6,30 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dicom_sieve import private
 from dicom_sieve.cli import text
 from dicom_sieve.cli.options import AsCsv, AsJson, Run
-from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import InvalidRequestError, LedgerError
-from dicom_sieve.ledger import RunObjects, open_ledger
-from dicom_sieve.ledger.run_objects import select_objects
-from dicom_sieve.ledger.tables import RunState
+
+if TYPE_CHECKING:
+    from dicom_sieve.ledger import RunObjects
 
 objects_app = typer.Typer()
 _NAMES = re.compile(r"\(?[0-9A-Fa-f]{4},[0-9A-Fa-f]{4}\)?|[^,]+")
 """Names with commas between them; there may be one within a tag, too."""
+
+
+class Verdict(StrEnum):
+    """What a run said of an object."""
+
+    PASSED = "PASSED"
+    DISCARDED = "DISCARDED"
 
 
 @objects_app.command(
@@ -49,6 +56,10 @@ def objects(
 
     Values are patients': whoever may read the ledger may know them.
     """
+    from dicom_sieve.ledger import open_ledger  # noqa: PLC0415 - the database is slow to import
+    from dicom_sieve.ledger.run_objects import select_objects  # noqa: PLC0415
+    from dicom_sieve.ledger.tables import RunState  # noqa: PLC0415
+
     if as_csv + as_json + (parquet is not None) > 1:
         raise typer.BadParameter("say which: --csv, --json or --parquet", param_hint="--csv")
     names = [name for name in _NAMES.findall(columns) if name.strip()]
@@ -80,7 +91,7 @@ def _as_csv(cells: Sequence[object]) -> Iterator[object]:
             yield cell.isoformat() if isinstance(cell, datetime.datetime) else cell
 
 
-def _show_json(selected: RunObjects) -> None:
+def _show_json(selected: "RunObjects") -> None:
     """Print an array, an object a line, in ASCII alone."""
     write, names = sys.stdout.write, selected.columns
     before = "["
@@ -90,7 +101,7 @@ def _show_json(selected: RunObjects) -> None:
     write(f"{'[' if before == '[' else os.linesep}]{os.linesep}")
 
 
-def _show_lines(selected: RunObjects) -> None:
+def _show_lines(selected: "RunObjects") -> None:
     """Print a line an object: verdict, key, why it was discarded, and values."""
     for row in selected:
         why = [] if row.verdict == Verdict.PASSED else [row.defect or " ".join(row.findings)]
@@ -99,7 +110,7 @@ def _show_lines(selected: RunObjects) -> None:
         sys.stdout.write(text.inert(line) + os.linesep)
 
 
-def _write_parquet(path: Path, selected: RunObjects) -> None:
+def _write_parquet(path: Path, selected: "RunObjects") -> None:
     """Write a file for its owner alone; what is there is replaced when the new one is whole."""
     import pyarrow.parquet as pq  # noqa: PLC0415 - heavy, and only this needs it
 

@@ -9,7 +9,6 @@ import typer
 from dicom_sieve.cli import text
 from dicom_sieve.cli.main import FAILED
 from dicom_sieve.cli.options import AsJson, Run
-from dicom_sieve.ledger import open_ledger
 
 pull_app = typer.Typer()
 
@@ -55,6 +54,7 @@ def pull(
     Credentials come from AWS's default chain: environment, profile, role.
     """
     from dicom_sieve.cli.progress import ProgressBar  # noqa: PLC0415 - S3 clients are slow to import
+    from dicom_sieve.ledger import open_ledger  # noqa: PLC0415
     from dicom_sieve.publishing.copies import Selection  # noqa: PLC0415
     from dicom_sieve.publishing.pull import Layout  # noqa: PLC0415
     from dicom_sieve.publishing.pull import pull as run_pull  # noqa: PLC0415

@@ -153,9 +153,12 @@ class Ledger:
         """Give all that a result of a computation comes from, by its URI or SOP Instance UID, the newest first."""
         return trace_results(self.engine, uri_or_uid)
 
-    def trace(self, key_or_uid: str) -> list[TracedObject]:
-        """Give everything known of an object by its key, an instance, a series or a study by its UID."""
-        return trace(self.engine, key_or_uid)
+    def trace(self, text: str) -> list[TracedObject]:
+        """Give everything known of objects by key, URI (``s3://bucket/key``), path, or UID of what they are or are in.
+
+        Several come back where several are called so.
+        """
+        return trace(self.engine, text)
 
     def computation(
         self,

@@ -32,7 +32,7 @@ BATCH_ROWS = 10_000
 
 COPIES = pa.schema(
     [
-        ("key", pa.string()),
+        ("object_key", pa.string()),
         ("etag", pa.string()),
         ("size", pa.int64()),
         ("copy_key", pa.string()),

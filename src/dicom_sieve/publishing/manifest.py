@@ -27,7 +27,8 @@ from dicom_sieve.publishing.report import ENDINGS, Report, make_report, render
 from dicom_sieve.stores.interface import Copies, Downloads
 
 FORMAT = "dicom-sieve manifest"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""In 1 the column ``object_key`` of the parts was called ``key``."""
 MANIFEST = "manifest.json"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from dicom_sieve import private
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.explain import explain
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, ObjectInfo
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, ObjectInfo, part_of_key
 from dicom_sieve.stores.interface import (
     PART_BYTES,
     Downloads,
@@ -28,7 +28,7 @@ from dicom_sieve.stores.interface import (
     TransportError,
     UnwritableKeyError,
 )
-from dicom_sieve.stores.paths import names_of_key, part_of_key
+from dicom_sieve.stores.paths import names_of_key
 
 MOST_WAYS = 100
 """By so many links, and links to what they lie in, one directory may be entered."""
