@@ -1,6 +1,7 @@
 """What passed, on disk: the bytes that were judged, each once, all accounted for, and gone on with."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,9 +17,10 @@ from dicom_sieve.errors import InvalidRequestError, LedgerError, StoreError
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.publishing import pull_record
 from dicom_sieve.publishing.copies import Selection
-from dicom_sieve.publishing.pull import DUPLICATES, Layout, PullSummary, pull
+from dicom_sieve.publishing.pull import DUPLICATES, Layout, PullOutcome, PullSummary, pull
 from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store
 from tests.conftest import S3Server
+from tests.documents import read, section
 from tests.fault_proxy import fault_proxy
 from tests.screening.screenings import ct, mr, screen_ct
 from tests.simulated_store import SimulatedStore
@@ -427,3 +429,9 @@ def test_a_link_in_the_folder_is_not_followed(ledger: Ledger, store: SimulatedSt
 
     assert outcomes(summary) == {"PRESENT": 1, "UNWRITABLE_KEY": 2}
     assert list(outside.iterdir()) == []
+
+
+def test_the_document_names_every_outcome() -> None:
+    told = section(read("docs/operations.md"), "Files on disk").partition("| outcome | means |")[2]
+
+    assert re.findall(r"^\| `([A-Z_]+)` \|", told, flags=re.MULTILINE) == [*PullOutcome]

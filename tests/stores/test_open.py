@@ -41,15 +41,15 @@ class TestReading:
         folder.mkdir()
         (folder / "1.dcm").write_bytes(b"bytes")
         monkeypatch.chdir(tmp_path)
-        where = {
+        where: dict[str, str | Path | Location] = {
             "path": folder,
             "text": str(folder),
             "uri": f"file://{folder}",
             "relative": "my images",
             "location": DirectoryStore(folder).location,
-        }[how]
+        }
 
-        store = open_store(where)
+        store = open_store(where[how])
 
         [info] = store.list()
         assert store.location == DirectoryStore(folder).location
