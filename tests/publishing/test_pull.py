@@ -320,7 +320,7 @@ class Slow:
         self.location = self.store.location
     def download(self, listed, target):
         target.write_bytes(b"half")
-        time.sleep(0.01)
+        time.sleep(0.1)
         target.unlink()
         self.store.download(listed, target)
 
@@ -399,6 +399,12 @@ class TestRefused:
             pull(ledger.run("other"), store, tmp_path / "out")
         with pytest.raises(InvalidRequestError, match="was begun otherwise: selection ANY, layout UID"):
             pull(ledger.run("run"), store, tmp_path / "out", selection=Selection.WHOLE, layout=Layout.KEY)
+
+    def test_a_file_in_place_of_a_folder(self, ledger: Ledger, store: SimulatedStore, tmp_path: Path) -> None:
+        (tmp_path / "out").write_text("x")
+
+        with pytest.raises(InvalidRequestError, match=f"DIR: {tmp_path}/out cannot be used: Not a directory"):
+            pull(ledger.run("run"), store, tmp_path / "out")
 
     def test_two_pulls_at_once(self, ledger: Ledger, store: SimulatedStore, tmp_path: Path) -> None:
         head = {"run_id": "run", "selection": "ANY", "layout": "UID"}

@@ -85,7 +85,6 @@ def open_record(folder: Path, head: Mapping[str, Any]) -> Iterator[Record]:
     """
     head = {**FORMAT, **head}
     with ExitStack() as held:
-        private.make_folder(folder)
         held.callback(os.close, _lock(folder))
         _take_up(folder, head)
         file = held.enter_context(_create(folder / NOW, head))
@@ -96,7 +95,12 @@ def open_record(folder: Path, head: Mapping[str, Any]) -> Iterator[Record]:
 
 
 def _lock(folder: Path) -> int:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    """Open the folder, which is made where it is missing, for this pull alone."""
+    try:
+        private.make_folder(folder)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise InvalidRequestError((f"DIR: {folder} cannot be used: {os.strerror(error.errno or 0)}",)) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
