@@ -33,33 +33,12 @@ from dicom_sieve.segmentation.volume import MOST_VOXELS
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import DirectoryStore
 from tests.builders import make_instance
+from tests.documents import ROOT, code_blocks, read, section, table
 from tests.lineage.conftest import to_file
 from tests.segmentation.phantom import Phantom
 
-ROOT = Path(__file__).parent.parent
 IS_CT = [Criterion(dicom_tag=("0008", "0060"), operation=Operation.EQUALS, reference="CT")]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-
-
-def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
-def section(text: str, heading: str) -> str:
-    """Give what stands under a heading, up to the next one."""
-    found = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert found, f"no heading {heading!r}"
-    return found[1]
-
-
-def table(text: str) -> list[list[str]]:
-    """Give the rows of the first table, without its head; back-ticks taken off."""
-    rows = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip().replace("`", "") for cell in row.strip("|").split("|")] for row in rows[2:]]
-
-
-def code_blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 class TestCommands:

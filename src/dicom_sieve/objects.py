@@ -6,6 +6,8 @@ from enum import StrEnum
 
 DIRECTORY_ENDPOINT = "file:"
 """Stands where a location's endpoint would, when the location is a directory."""
+MARK, ESCAPED_MARK = r"\x", r"\x5cx"
+"""What an escape in the key of a path begins with, and how a name has these two characters."""
 
 
 class Damaged(StrEnum):
@@ -66,3 +68,8 @@ def plain_etag(text: str) -> str:
         ('0f', '0f', '0f')
     """
     return text.removeprefix("W/").strip('"')
+
+
+def part_of_key(name: bytes) -> str:
+    """Give the part of a key that stands for the name of a file or directory (ADR 21)."""
+    return name.replace(MARK.encode(), ESCAPED_MARK.encode()).decode("utf-8", "backslashreplace")

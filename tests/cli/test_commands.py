@@ -315,10 +315,26 @@ class TestTrace:
     def test_tells_of_a_series_by_its_uid_and_of_an_absent_value(self, command: Command) -> None:
         [traced] = json.loads(command("trace", "1.8", "--json").stdout)["objects"]
 
-        assert traced["key"] == "undated.dcm"
+        assert traced["object_key"] == "undated.dcm"
         assert traced["named_values"] == {"StudyDate": None, "Modality": ["MR"]}
         assert traced["decisions"][0]["findings"] == ["ABSENT", "MET"]
         assert "value absent" in command("trace", "1.8").stdout
+
+    def test_takes_a_path_a_uri_and_a_relative_path(
+        self, screened: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = screened / "images" / "old.dcm"
+        by_key = command("trace", "old.dcm").stdout
+        monkeypatch.chdir(screened)
+
+        assert command("trace", str(path)).stdout == by_key
+        assert command("trace", path.as_uri()).stdout == by_key
+        assert command("trace", "images/old.dcm").stdout == by_key
+
+    def test_says_how_many_are_called_so(self, command: Command) -> None:
+        done = command("trace", "1.2.3.4")
+
+        assert done.stdout.startswith("3 objects; an address tells one of them: s3://bucket/key, or a path\n\nobject ")
 
     def test_tells_the_defect_of_what_could_not_be_judged(self, command: Command) -> None:
         assert "defect     NOT_DICOM: The object is no DICOM." in command("trace", "notes.txt").stdout

@@ -133,7 +133,7 @@ def _published(server: S3Server, bucket: str, folder: str, scratch: Path) -> dic
         file.write_bytes(client.get_object(Bucket=bucket, Key=f"{folder}/{part['path']}")["Body"].read())
     parts = f"{scratch}/instances/*/*.parquet"
     with duckdb.connect() as reader:
-        rows = reader.execute("SELECT key, verdict, findings, defect FROM read_parquet(?)", [parts]).fetchall()
+        rows = reader.execute("SELECT object_key, verdict, findings, defect FROM read_parquet(?)", [parts]).fetchall()
     assert len(rows) == len({row[0] for row in rows})
     return {key: Expected(verdict, tuple(findings), defect) for key, verdict, findings, defect in rows}
 

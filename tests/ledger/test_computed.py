@@ -106,24 +106,29 @@ class TestAnInstance:
     def test_leads_to_nothing_under_a_run_that_nothing_was_computed_on(self, computed: Ledger) -> None:
         screen_ct(SimulatedStore({"good/1": ct("1.1", "1.1.1")}), computed, "later")
 
-        decisions = next(one for one in computed.trace("1.1.1") if one.key == "good/1").decisions
+        decisions = next(one for one in computed.trace("1.1.1") if one.object_key == "good/1").decisions
 
         assert [(one.run_id, len(one.computations)) for one in decisions] == [("run", 2), ("later", 0)]
 
 
 class TestAResult:
-    @pytest.mark.parametrize("by", ["uri", "uid"])
-    def test_leads_back_to_objects_run_and_criteria(self, computed: Ledger, results: DirectoryStore, by: str) -> None:
-        uri = next(results.location.uri(info.key) for info in results.list() if info.key.endswith(".dcm"))
+    @pytest.mark.parametrize("by", ["uri", "uid", "file uri", "relative path"])
+    def test_leads_back_to_objects_run_and_criteria(
+        self, computed: Ledger, results: DirectoryStore, by: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(results.root)
+        key = next(info.key for info in results.list() if info.key.endswith(".dcm"))
+        uri = results.location.uri(key)
+        names = {"uri": uri, "uid": "1.9.9", "file uri": Path(uri).as_uri(), "relative path": key}
 
-        [found] = computed.trace_results(uri if by == "uri" else "1.9.9")
+        [found] = computed.trace_results(names[by])
 
         assert (found.output.uri, found.output.sop_instance_uid) == (uri, "1.9.9")
         assert (found.series.computation_id, found.series.series_instance_uid, found.series.run_id) == (1, "1.1", "run")
         assert found.parameters == {"a": 1}
         assert found.criteria == [{"dicom_tag": list(MODALITY), "operation": "IN", "reference": ["CT"]}]
         assert (found.endpoint, found.bucket) == ("https://simulated", "challenge-tech")
-        assert [(one.key, one.sop_instance_uid, one.use) for one in found.inputs] == [
+        assert [(one.object_key, one.sop_instance_uid, one.use) for one in found.inputs] == [
             ("good/1", "1.1.1", "USED"),
             ("good/2", "1.1.2", "USED"),
             ("good/copy", "1.1.1", "DUPLICATE"),

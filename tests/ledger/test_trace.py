@@ -1,11 +1,17 @@
 """Everything known of one object: over its lives, and over the runs that judged it."""
 
+import os
+from pathlib import Path
+from urllib.parse import quote
+
 import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger import TracedObject
+from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, screen
+from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, mr, one_of, screen_ct
 from tests.simulated_store import SimulatedStore
 
@@ -56,7 +62,7 @@ class TestTrace:
         ]
         assert one.attributes is not None
         assert one.attributes["00080060"] == ["CT"]
-        assert (one.endpoint, one.bucket, one.key) == ("https://simulated", "challenge-tech", "2")
+        assert (one.endpoint, one.bucket, one.object_key) == ("https://simulated", "challenge-tech", "2")
 
     def test_of_what_was_never_read_says_so(self, traced: Ledger) -> None:
         [one] = traced.trace("3")
@@ -79,12 +85,12 @@ class TestTrace:
         ],
     )
     def test_by_uid_of_instance_series_and_study(self, traced: Ledger, uid: str, keys: list[str]) -> None:
-        assert [one.key for one in traced.trace(uid)] == keys
+        assert [one.object_key for one in traced.trace(uid)] == keys
 
     def test_a_key_that_looks_like_a_uid_is_a_key(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"1.6.1": mr(uid="1.6.2"), "x": ct(uid="1.6.1")}), ledger, "a")
 
-        assert [one.key for one in ledger.trace("1.6.1")] == ["1.6.1"]
+        assert [one.object_key for one in ledger.trace("1.6.1")] == ["1.6.1"]
 
     def test_of_an_object_that_could_not_be_judged_has_the_defect(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"text": b"no DICOM"}), ledger, "a")
@@ -93,3 +99,66 @@ class TestTrace:
 
         assert (one.defect, one.attributes) == ("NOT_DICOM", {})
         assert judged(one) == [("a", "DISCARDED", ())]
+
+
+def found(ledger: Ledger, text: str) -> list[tuple[str, str]]:
+    return [(one.bucket, one.object_key) for one in ledger.trace(text)]
+
+
+class TestAddresses:
+    """Whatever a person has before them leads to the object: a URI, a path, a key, a UID."""
+
+    @pytest.fixture
+    def images(self, ledger: Ledger, tmp_path: Path) -> Path:
+        """A directory that was screened, with odd names in it."""
+        folder = tmp_path / "my images"
+        for name in ("a/1.dcm", "back\\xslash", "ä.dcm"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(ct())
+        (folder / os.fsdecode(b"caf\xe9.dcm")).write_bytes(ct())
+        screen_ct(DirectoryStore(folder), ledger, "run")
+        return folder
+
+    @pytest.mark.parametrize(
+        ("text", "key"),
+        [
+            ("{folder}/a/1.dcm", "a/1.dcm"),
+            ("{folder}/a/../a//1.dcm", "a/1.dcm"),
+            ("file://{folder}/a/1.dcm", "a/1.dcm"),
+            ("file://{quoted}/%C3%A4.dcm", "ä.dcm"),
+            ("./my images/a/1.dcm", "a/1.dcm"),
+            ("my images/ä.dcm", "ä.dcm"),
+            ("a/1.dcm", "a/1.dcm"),
+            ("{folder}/back\\xslash", r"back\x5cxslash"),
+            ("{folder}/caf\udce9.dcm", r"caf\xe9.dcm"),
+        ],
+    )
+    def test_a_file_is_found_by_its_path_its_uri_or_its_key(
+        self, ledger: Ledger, images: Path, monkeypatch: pytest.MonkeyPatch, text: str, key: str
+    ) -> None:
+        monkeypatch.chdir(images.parent)
+
+        assert found(ledger, text.format(folder=images, quoted=quote(str(images)))) == [(str(images), key)]
+
+    def test_a_file_is_found_by_a_path_through_a_link(self, ledger: Ledger, images: Path, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(images)
+
+        assert found(ledger, f"{tmp_path}/link/a/1.dcm") == [(str(images), "a/1.dcm")]
+
+    def test_an_object_is_found_by_its_uri_and_all_servers_with_such_a_bucket_are_told(self, ledger: Ledger) -> None:
+        for endpoint in ("https://one", "https://two"):
+            place = Location(endpoint, "challenge-tech")
+            screen_ct(SimulatedStore({"a//1.dcm": ct(), "s3://x/y": ct()}, location=place), ledger, endpoint[8:])
+        screen_ct(SimulatedStore({"a//1.dcm": ct()}, location=Location("https://one", "other")), ledger, "other")
+
+        assert [(one.endpoint, one.bucket) for one in ledger.trace("s3://challenge-tech/a//1.dcm")] == [
+            ("https://one", "challenge-tech"),
+            ("https://two", "challenge-tech"),
+        ]
+        assert len(ledger.trace("a//1.dcm")) == 3
+        assert found(ledger, "s3://x/y") == [("challenge-tech", "s3://x/y")] * 2
+        assert found(ledger, "s3://challenge-tech/a/1.dcm") == []
+
+    def test_what_was_never_there_is_not_found(self, ledger: Ledger, images: Path) -> None:
+        for text in (f"{images}", f"{images}/", f"{images}x/a/1.dcm", f"{images}/a", "s3://", "file://", "/", "\0"):
+            assert ledger.trace(text) == []

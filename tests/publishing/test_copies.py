@@ -1,5 +1,6 @@
 """Copies of what passed: byte for byte, under their own keys, none wrong and all accounted for."""
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from dicom_sieve import Ledger
 from dicom_sieve.errors import StoreError
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.publishing.copies import COPIES, FAILURES_IN_A_ROW, Copied, CopyOutcome, copy_objects
+from dicom_sieve.publishing.copies import COPIES, FAILURES_IN_A_ROW, Copied, CopyOutcome, Selection, copy_objects
 from dicom_sieve.screening import Outcome
 from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store
 from dicom_sieve.stores.interface import Downloads
@@ -171,7 +172,7 @@ class TestARunThatCopies:
         part = tmp_path / "copies.parquet"
         part.write_bytes(contents(s3_server, target, "results/run")["copies.parquet"])
         with duckdb.connect() as reader:
-            rows = reader.execute(f"SELECT key, size, copy_key, outcome, reason FROM '{part}'").fetchall()
+            rows = reader.execute(f"SELECT object_key, size, copy_key, outcome, reason FROM '{part}'").fetchall()
         assert rows == [(key, len(data), f"results/run/objects/{key}", "COPIED", None) for key, data in passed.items()]
 
     def test_says_what_could_not_be_copied(self, moto_server: S3Server, ledger: Ledger) -> None:
@@ -193,6 +194,29 @@ class TestARunThatCopies:
         assert outcome.describe().endswith("; 1 could not be copied: see copies.parquet")
         assert ledger.run("run").row.counts == outcome.counts
         assert list(contents(moto_server, target, "run/objects")) == ["a//1"]
+
+    def test_copies_whole_series_alone_and_accounts_for_the_others(
+        self, s3_server: S3Server, ledger: Ledger, tmp_path: Path
+    ) -> None:
+        source, target = s3_server.make_bucket(), s3_server.make_bucket()
+        objects = {**OBJECTS, "e/1": ct("1.5.9", "1.6.8"), "e/2": mr("1.5.9", "1.6.9")}
+        fill(s3_server, source, objects)
+        store = s3_server.store(source)
+
+        outcome = screen_ct(
+            store, ledger, "run", output=s3_server.store(target), copies_of=store, copied=Selection.WHOLE
+        )
+
+        assert outcome.counts["copies"] == {"COPIED": 2, "NOT_WHOLE": 1}
+        assert "could not be copied" not in outcome.describe()
+        published = contents(s3_server, target, "run")
+        part = tmp_path / "copies.parquet"
+        part.write_bytes(published["copies.parquet"])
+        with duckdb.connect() as reader:
+            rows = reader.execute(f"SELECT object_key, outcome FROM '{part}' ORDER BY 1").fetchall()
+        assert rows == [("a//1", "COPIED"), ("b/2", "COPIED"), ("e/1", "NOT_WHOLE")]
+        assert {key for key in published if key.startswith("objects/")} == {"objects/a//1", "objects/b/2"}
+        assert json.loads(published["manifest.json"])["copied"] == "WHOLE"
 
 
 def test_the_documents_name_every_outcome_and_column() -> None:

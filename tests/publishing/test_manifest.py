@@ -12,7 +12,8 @@ from dicom_sieve import Ledger
 from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError, StoreError
 from dicom_sieve.ledger import rows
 from dicom_sieve.objects import Location
-from dicom_sieve.publishing import parts
+from dicom_sieve.publishing import manifest, parts
+from dicom_sieve.publishing.anchors import compare_manifest, read_manifest
 from dicom_sieve.publishing.manifest import publish
 from dicom_sieve.publishing.report import make_report, render
 from dicom_sieve.screening import Outcome
@@ -22,7 +23,7 @@ from tests.simulated_store import SimulatedStore
 
 INSTANCES = {
     "bucket": "VARCHAR",
-    "key": "VARCHAR",
+    "object_key": "VARCHAR",
     "etag": "VARCHAR",
     "size": "BIGINT",
     "study_instance_uid": "VARCHAR",
@@ -93,7 +94,7 @@ class TestReadByOthers:
         screen_ct(store, ledger, "a", output=output)
 
         columns = {row[0]: row[1] for row in ask(f"DESCRIBE SELECT * FROM {instances(output, 'a')}")}
-        rows = ask(f"SELECT * FROM {instances(output, 'a')} ORDER BY key")
+        rows = ask(f"SELECT * FROM {instances(output, 'a')} ORDER BY object_key")
 
         assert columns == INSTANCES
         infos = store.objects()
@@ -144,7 +145,10 @@ class TestReadByOthers:
             ("series.parquet", 1),
             *((f"report.{ending}", None) for ending in ("html", "md", "json")),
         ]
-        keys = [row[0] for row in ask(f"SELECT key FROM {instances(output, 'a')} WHERE verdict = 'PASSED' ORDER BY 1")]
+        keys = [
+            row[0]
+            for row in ask(f"SELECT object_key FROM {instances(output, 'a')} WHERE verdict = 'PASSED' ORDER BY 1")
+        ]
         assert keys == [f"{number:02}" for number in range(9)]
 
 
@@ -311,3 +315,15 @@ class TestFailures:
         outcome = screen_ct(store, ledger, "a")
 
         assert (outcome.manifest, store.written) == (None, [])
+
+
+def test_a_manifest_of_the_first_format_is_verified_too(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "FORMAT_VERSION", 1)
+    outcome = screen_ct(mixed_store(), ledger, "a", output=DirectoryStore(tmp_path / "out"))
+
+    assert outcome.manifest is not None
+    content = read_manifest(Path(outcome.manifest.uri))
+    assert content["format_version"] == 1
+    assert compare_manifest(content, ledger) == []

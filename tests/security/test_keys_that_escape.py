@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
-from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.objects import Location, ObjectInfo, part_of_key
 from dicom_sieve.publishing.copies import Copied, copy_objects
 from dicom_sieve.stores import DirectoryStore
 from dicom_sieve.stores.directory import TAKEN
 from dicom_sieve.stores.interface import ObjectGoneError, UnwritableKeyError
-from dicom_sieve.stores.paths import key_of_copy, names_of_key, part_of_key
+from dicom_sieve.stores.paths import key_of_copy, names_of_key
 from tests.conftest import S3Server
 from tests.screening.screenings import ct, screen_ct
 from tests.simulated_store import SimulatedStore

@@ -18,8 +18,10 @@ from dicom_sieve.cli.computations import computations_app
 from dicom_sieve.cli.demo import demo_app
 from dicom_sieve.cli.lineage import lineage_app
 from dicom_sieve.cli.main import FAILED, leave
+from dicom_sieve.cli.objects import objects_app
 from dicom_sieve.cli.options import (
     Anonymous,
+    AsCsv,
     AsJson,
     CriteriaFile,
     DamagedObjects,
@@ -30,6 +32,7 @@ from dicom_sieve.cli.options import (
     Run,
     Uri,
 )
+from dicom_sieve.cli.pull import pull_app
 from dicom_sieve.cli.report import report_app
 from dicom_sieve.cli.trying import trying_app
 from dicom_sieve.objects import Damaged
@@ -123,6 +126,9 @@ def screen(
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the objects that passed beside the manifest, too; needs --output.")
     ] = False,
+    copy_whole: Annotated[
+        bool, typer.Option("--copy-whole", help="As --copy, of series all of whose instances passed.")
+    ] = False,
     inventory: ManifestOfInventory = None,
     damaged: DamagedObjects = Damaged.DISCARD,
     anonymous: Anonymous = False,
@@ -140,12 +146,15 @@ def screen(
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.lineage import following
     from dicom_sieve.publishing.anchoring import open_anchor
+    from dicom_sieve.publishing.copies import Selection as Copied
     from dicom_sieve.screening import Limits, Screening, executor_for
     from dicom_sieve.screening import screen as run_screening
     from dicom_sieve.settings import load_settings
 
-    if copy and output is None:
+    if (copy or copy_whole) and output is None:
         raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
+    if copy and copy_whole:
+        raise typer.BadParameter("say which: --copy or --copy-whole", param_hint="--copy-whole")
     asked = read_criteria_file(criteria)
     settings = load_settings()
     store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
@@ -160,7 +169,8 @@ def screen(
                 store=store,
                 criteria=asked,
                 output=open_output(output, endpoint, region),
-                copies_of=store if copy else None,
+                copies_of=store if copy or copy_whole else None,
+                copied=Copied.WHOLE if copy_whole else Copied.ANY,
                 limits=Limits.from_settings(settings),
                 shard_objects=settings.shard_objects,
                 run_shards=executor_for(settings),
@@ -212,18 +222,24 @@ def show(run: Run, as_json: AsJson = False) -> None:
             text.show_run(recorded.row, unread)
 
 
-@app.command(epilog="Example: dicom-sieve series 1f3a --selection WHOLE")
+@app.command(epilog="Examples: dicom-sieve series 1f3a --selection WHOLE | dicom-sieve series 1f3a --csv > series.csv")
 def series(
     run: Run,
     selection: Annotated[Selection | None, typer.Option(help="Only these: all, some, or none passed.")] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List a run's series and how much of each passed."""
-    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.ledger import SeriesRow, open_ledger
 
+    if as_json and as_csv:
+        raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
     with open_ledger() as ledger:
         rows = ledger.run(run).series(selection=selection)
-        if as_json:
+        if as_csv:
+            names = [field.name for field in dataclasses.fields(SeriesRow)]
+            text.show_csv(names, ([getattr(row, name) for name in names] for row in rows))
+        elif as_json:
             text.show_json([dataclasses.asdict(row) for row in rows])
         else:
             text.show_series(rows)
@@ -231,30 +247,34 @@ def series(
 
 @app.command(epilog="Example: dicom-sieve trace 1.2.276.0.7230010.3.1.4.2323910823.3528.1597261298.712.dcm")
 def trace(
-    key_or_uid: Annotated[
+    name: Annotated[
         str,
         typer.Argument(
-            metavar="KEY-OR-UID", help="A key, the UID of an instance, a series or a study, or the URI of a result."
+            metavar="NAME",
+            help="A key, a path, a URI as s3://bucket/key, or the UID of an instance, a series or a study.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
     """Tell everything known: where, when seen, values that criteria named, each run's findings, verdict, results.
 
-    Of a result of a computation: which series, objects, run and criteria it comes from.
+    Where several objects are called so, all are told. Of a result of a computation, by its URI, path or UID: which
+    series, objects, run and criteria it comes from.
     """
     from dicom_sieve.cli.trace_text import as_json as trace_as_json
     from dicom_sieve.cli.trace_text import show_result, show_trace
     from dicom_sieve.ledger import open_ledger
 
     with open_ledger() as ledger:
-        objects, results = ledger.trace(key_or_uid), ledger.trace_results(key_or_uid)
+        objects, results = ledger.trace(name), ledger.trace_results(name)
     if not objects and not results:
-        leave(f"nothing is known of {text.inert(key_or_uid)}", FAILED)
+        leave(f"nothing is known of {text.inert(name)}", FAILED)
     if as_json:
         told = [trace_as_json(one) for one in objects]
         text.show_json({"objects": told, "results": [dataclasses.asdict(one) for one in results]})
         return
+    if len(called := {(one.endpoint, one.bucket, one.object_key) for one in objects}) > 1:
+        text.show_lines(f"{len(called):,} objects; an address tells one of them: s3://bucket/key, or a path", "")
     for number, show in enumerate(
         [*(partial(show_trace, one) for one in objects), *(partial(show_result, one) for one in results)]
     ):
@@ -345,6 +365,8 @@ app.add_typer(audit_app)
 app.add_typer(computations_app)
 app.add_typer(demo_app)
 app.add_typer(lineage_app)
+app.add_typer(objects_app)
+app.add_typer(pull_app)
 app.add_typer(report_app)
 app.add_typer(trying_app)
 app.add_typer(ledger_app, name="ledger")

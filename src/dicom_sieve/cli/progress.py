@@ -14,6 +14,7 @@ _WORDS = {
     "publish": "publishing",
     "verify": "verifying",
     "forget": "forgetting",
+    "pull": "pulling",
 }
 
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 def inert(text: object) -> str:
     """Write control, format and unassigned characters as escapes."""
+    shown = str(text)
+    if shown.isprintable():  # nearly all are, and there may be millions
+        return shown
     return "".join(
-        one if not unicodedata.category(one).startswith("C") else one.encode("unicode_escape").decode()
-        for one in str(text)
+        one if not unicodedata.category(one).startswith("C") else one.encode("unicode_escape").decode() for one in shown
     )
 
 
@@ -53,10 +55,11 @@ def show_lines(*lines: str) -> None:
 
 def show_json(content: Any) -> None:
     """Print JSON in ASCII alone: keys and values come from outside."""
-    sys.stdout.write(json.dumps(content, indent=2, default=_plain) + os.linesep)
+    sys.stdout.write(json.dumps(content, indent=2, default=plain) + os.linesep)
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """Give what JSON has no type for as text."""
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     raise TypeError(f"no JSON for {type(value).__name__}")

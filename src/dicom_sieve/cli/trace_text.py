@@ -17,7 +17,7 @@ def show_trace(one: TracedObject) -> None:
     """Print everything known of one object, in words."""
     gone = f"; gone by {text.moment(one.gone_at)}" if one.gone_at else ""
     text.show_lines(
-        f"object     {one.bucket}/{one.key} at {one.endpoint}",
+        f"object     {one.bucket}/{one.object_key} at {one.endpoint}",
         f"bytes      {one.size:,}, etag {one.etag}, modified {text.moment(one.last_modified)}",
         f"seen       {text.moment(one.seen_at)}{gone}",
     )
@@ -118,5 +118,6 @@ def show_result(one: TracedResult) -> None:
     text.show_lines(*(f"criterion {number}: {criterion.describe()}" for number, criterion in enumerate(criteria, 1)))
     text.show_lines("")
     text.show_table(
-        ("use", "object", "instance"), [(used.use, used.key, used.sop_instance_uid or "-") for used in one.inputs]
+        ("use", "object", "instance"),
+        [(used.use, used.object_key, used.sop_instance_uid or "-") for used in one.inputs],
     )

@@ -23,6 +23,7 @@ from dicom_sieve.flows.request import Request, read_request, rules_of
 from dicom_sieve.ledger import RecordedRun, open_ledger
 from dicom_sieve.lineage import following
 from dicom_sieve.publishing.anchoring import open_anchor
+from dicom_sieve.publishing.copies import Selection
 from dicom_sieve.publishing.report import make_report
 from dicom_sieve.screening import Limits, Preview, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening import preview as foresee
@@ -96,7 +97,8 @@ def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunL
             store=request.store,
             criteria=request.criteria,
             output=request.output,
-            copies_of=request.store if request.publish is Publish.COPY else None,
+            copies_of=None if request.publish is Publish.MANIFEST else request.store,
+            copied=Selection.WHOLE if request.publish is Publish.COPY_WHOLE else Selection.ANY,
             limits=Limits.from_settings(settings),
             shard_objects=settings.shard_objects,
             run_shards=in_tasks(settings),

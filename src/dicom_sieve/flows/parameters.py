@@ -147,6 +147,7 @@ class Publish(StrEnum):
 
     MANIFEST = "MANIFEST"
     COPY = "COPY"
+    COPY_WHOLE = "COPY_WHOLE"
 
 
 class OutputS3Parameters(S3Parameters):
@@ -158,7 +159,7 @@ class OutputS3Parameters(S3Parameters):
         Publish,
         Field(
             title="Publish",
-            description="MANIFEST: verdicts and reasons. COPY: also copies of the objects that passed.",
+            description="MANIFEST: verdicts and reasons. COPY: copies of what passed, too. COPY_WHOLE: whole series.",
             json_schema_extra={"position": 5},
         ),
     ] = Publish.MANIFEST

@@ -3,6 +3,7 @@
 from dicom_sieve.ledger.computed import ComputationRow, ComputedSeries, TracedInput, TracedResult
 from dicom_sieve.ledger.ledger import Ledger, RecordedRun, open_ledger
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow
+from dicom_sieve.ledger.run_objects import ObjectRow, RunObjects
 from dicom_sieve.ledger.trace import TracedDecision, TracedObject
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "ComputedSeries",
     "InstanceRow",
     "Ledger",
+    "ObjectRow",
     "RecordedRun",
     "Rows",
+    "RunObjects",
     "RunRow",
     "SeriesRow",
     "TracedDecision",

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.addressed import is_text, paths_of
 from dicom_sieve.ledger.computations import ABANDONED, Output, has_died
 from dicom_sieve.ledger.heartbeat import is_silent
 from dicom_sieve.ledger.tables import (
@@ -83,13 +84,13 @@ class TracedInput:
     """One object that a result was computed from, or that was left out as a duplicate.
 
     Attributes:
-        key: Of the object.
+        object_key: Of the object.
         etag: Of the bytes.
         sop_instance_uid: None where unknown.
         use: ``USED`` or ``DUPLICATE``.
     """
 
-    key: str
+    object_key: str
     etag: str
     sop_instance_uid: str | None
     use: str
@@ -169,8 +170,10 @@ def computed_series(
 
 
 def trace_results(engine: sa.Engine, uri_or_uid: str) -> list[TracedResult]:
-    """Find results by URI or by SOP Instance UID, the newest first, with all that they come from."""
-    is_it = sa.or_(computation_output.c.uri == uri_or_uid, computation_output.c.sop_instance_uid == uri_or_uid)
+    """Find results by URI, path or SOP Instance UID, the newest first, with all that they come from."""
+    uris = [uri for uri in (uri_or_uid, *paths_of(uri_or_uid)) if is_text(uri)]
+    uid = sa.false() if not is_text(uri_or_uid) else computation_output.c.sop_instance_uid == uri_or_uid
+    is_it = sa.or_(computation_output.c.uri.in_(uris), uid)
     query = (
         sa.select(
             computation_output.c.computation_id,

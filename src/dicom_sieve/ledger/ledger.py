@@ -1,6 +1,6 @@
 """The ledger as its readers see it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
@@ -23,6 +23,7 @@ from dicom_sieve.ledger.computing import Computation, Inputs, Outputs, compute
 from dicom_sieve.ledger.conflicts import series_of_run
 from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease, hold, is_abandoned
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
+from dicom_sieve.ledger.run_objects import RunObjects, select_objects
 from dicom_sieve.ledger.runs import ABANDONED, begins_with
 from dicom_sieve.ledger.sqlite_file import exposure
 from dicom_sieve.ledger.tables import RunState, instance_decision, location, run, series_decision, snapshot
@@ -42,6 +43,23 @@ class RecordedRun:
 
     engine: sa.Engine
     row: RunRow
+
+    @property
+    def location(self) -> Location:
+        """Where it judged: `dicom_sieve.open_store` opens it."""
+        return Location(self.row.endpoint, self.row.bucket, self.row.prefix)
+
+    def objects(self, *, verdict: str | None = None, columns: Sequence[str] = ()) -> RunObjects:
+        """Give the objects of the run's snapshot with size, UIDs and values, in the order of keys.
+
+        Args:
+            verdict: ``PASSED`` or ``DISCARDED``; None: all.
+            columns: Attributes whose values are asked for: keywords as ``StudyDate``, or tags as ``0008,0020``.
+
+        Raises:
+            InvalidRequestError: The ledger holds no values of such an attribute.
+        """
+        return select_objects(self.engine, self.row, verdict, columns, "columns")
 
     def instances(self, *, verdict: str | None = None) -> Rows[InstanceRow]:
         """Give every object of the run's snapshot in the order of keys, or those of one verdict."""
@@ -136,9 +154,12 @@ class Ledger:
         """Give all that a result of a computation comes from, by its URI or SOP Instance UID, the newest first."""
         return trace_results(self.engine, uri_or_uid)
 
-    def trace(self, key_or_uid: str) -> list[TracedObject]:
-        """Give everything known of an object by its key, an instance, a series or a study by its UID."""
-        return trace(self.engine, key_or_uid)
+    def trace(self, text: str) -> list[TracedObject]:
+        """Give everything known of objects by key, URI (``s3://bucket/key``), path, or UID of what they are or are in.
+
+        Several come back where several are called so.
+        """
+        return trace(self.engine, text)
 
     def computation(
         self,

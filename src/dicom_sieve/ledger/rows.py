@@ -123,7 +123,7 @@ class RunRow:
     damaged: str | None = None
 
 
-def _batches(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa.Row[Any]]]:
+def batches_of(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa.Row[Any]]]:
     """Ask for rows of which only a batch at a time is in memory, and let go of them whenever the reader stops.
 
     Where the ledger goes away meanwhile, the rows that follow are asked for when it is back: those of a run, in the
@@ -171,7 +171,7 @@ class Rows(Generic[T]):
     make: Callable[[sa.Row[Any]], T]
 
     def __iter__(self) -> Iterator[T]:
-        for rows in _batches(self.engine, self.query):
+        for rows in batches_of(self.engine, self.query):
             yield from map(self.make, rows)
 
     def to_arrow(self) -> "pa.Table":
@@ -192,7 +192,7 @@ def to_batches(engine: sa.Engine, query: sa.Select[Any], schema: "pa.Schema") ->
     """
     import pyarrow as pa  # noqa: PLC0415 - as above
 
-    for rows in _batches(engine, query):
+    for rows in batches_of(engine, query):
         columns = zip(zip(*rows, strict=True), schema, strict=True)
         yield pa.record_batch([pa.array(values, column.type) for values, column in columns], schema=schema)
 

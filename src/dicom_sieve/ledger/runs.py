@@ -182,12 +182,15 @@ def instances_to_publish(run_number: int, snapshot_id: int, location_id: int, ve
 
 def objects_to_copy(
     engine: sa.Engine, run_number: int, snapshot_id: int, location_id: int, verdict: str
-) -> Iterator[ObjectInfo]:
-    """Give the objects of one verdict in the order of keys, a page at a time: nothing is held open while they go."""
+) -> Iterator[tuple[ObjectInfo, str | None]]:
+    """Give the objects of one verdict, and their series, in the order of keys.
+
+    They come a page at a time: nothing is held open while they go.
+    """
     is_judged = sa.and_(decision.c.header_id == object_.c.header_id, decision.c.run_number == run_number)
     query = (
-        sa.select(object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified)
-        .select_from(object_.join(decision, is_judged))
+        sa.select(object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified, header.c.series_instance_uid)
+        .select_from(object_.join(decision, is_judged).join(header, header.c.id == object_.c.header_id))
         .where(is_in_snapshot(snapshot_id, location_id), decision.c.verdict == verdict)
         .order_by(object_.c.key)
         .limit(PAGE_ROWS)
@@ -196,7 +199,7 @@ def objects_to_copy(
     while True:
         page = read(engine, partial(all_rows, query=following))
         for row in page:
-            yield ObjectInfo(row.key, row.etag, row.size, row.last_modified)
+            yield ObjectInfo(row.key, row.etag, row.size, row.last_modified), row.series_instance_uid
         if len(page) < PAGE_ROWS:
             return
         following = query.where(object_.c.key > page[-1].key)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.addressed import find_objects, is_text
 from dicom_sieve.ledger.computed import ComputedSeries, computed_series
 from dicom_sieve.ledger.conflicts import Conflict, trace_instances, trace_series
 from dicom_sieve.ledger.tables import decision, header, location, object_, run, snapshot
@@ -49,7 +50,7 @@ class TracedObject:
     Attributes:
         endpoint: Where.
         bucket: Where.
-        key: Where.
+        object_key: Where.
         etag: Of its bytes.
         size: In bytes.
         last_modified: As the store said.
@@ -69,7 +70,7 @@ class TracedObject:
 
     endpoint: str
     bucket: str
-    key: str
+    object_key: str
     etag: str
     size: int
     last_modified: datetime.datetime
@@ -86,19 +87,24 @@ class TracedObject:
     decisions: list[TracedDecision] = field(default_factory=list)
 
 
-def trace(engine: sa.Engine, key_or_uid: str) -> list[TracedObject]:
-    """Find objects by key, by SOP Instance UID, by Series or by Study Instance UID, the first of these that finds any.
+def trace(engine: sa.Engine, text: str) -> list[TracedObject]:
+    """Find objects by key, by URI or path, by SOP Instance, Series or Study Instance UID.
+
+    The first of these that finds any counts. It may be several objects: one key in several locations, a bucket's name
+    at several servers.
 
     Returns:
         In the order of keys, then of time; empty where nothing is known.
     """
+    names = (
+        object_.c.location_id.in_(sa.select(location.c.id)) & (object_.c.key == text),
+        object_.c.sop_instance_uid == text,
+        header.c.series_instance_uid == text,
+        header.c.study_instance_uid == text,
+    )
     with engine.connect() as connection:
-        for condition in (
-            object_.c.location_id.in_(sa.select(location.c.id)) & (object_.c.key == key_or_uid),
-            object_.c.sop_instance_uid == key_or_uid,
-            header.c.series_instance_uid == key_or_uid,
-            header.c.study_instance_uid == key_or_uid,
-        ):
+        key, *uids = names if is_text(text) else (sa.false(),)
+        for condition in (key, find_objects(connection, text), *uids):
             found = _find(connection, condition)
             if found:
                 return found
@@ -154,7 +160,7 @@ def _objects() -> sa.Select[Any]:
         *(object_.c[name] for name in _ROW_COLUMNS),
         location.c.endpoint,
         location.c.bucket,
-        object_.c.key,
+        object_.c.key.label("object_key"),
         object_.c.etag,
         object_.c.size,
         object_.c.last_modified,

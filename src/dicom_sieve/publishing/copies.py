@@ -1,17 +1,20 @@
 """Copies of the objects that passed, under their own keys, each bound to the etag that was judged."""
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from itertools import islice
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from dicom_sieve.errors import RefusedError, StoreError
-from dicom_sieve.objects import ObjectInfo
+from dicom_sieve.errors import DicomSieveError, RefusedError, StoreError
+from dicom_sieve.ledger import RecordedRun
+from dicom_sieve.ledger.run_objects import series_in_parts
+from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.publishing.in_order import in_order
 from dicom_sieve.stores.interface import (
     Copies,
     Downloads,
@@ -29,7 +32,7 @@ BATCH_ROWS = 10_000
 
 COPIES = pa.schema(
     [
-        ("key", pa.string()),
+        ("object_key", pa.string()),
         ("etag", pa.string()),
         ("size", pa.int64()),
         ("copy_key", pa.string()),
@@ -49,6 +52,25 @@ class CopyOutcome(StrEnum):
     REFUSED = "REFUSED"
     UNWRITABLE_KEY = "UNWRITABLE_KEY"
     FAILED = "FAILED"
+    NOT_WHOLE = "NOT_WHOLE"
+
+
+class Selection(StrEnum):
+    """Which of the objects that passed are taken along."""
+
+    ANY = "ANY"
+    WHOLE = "WHOLE"
+
+
+NOT_WHOLE = "not all instances of its series passed"
+
+
+class _Done(Protocol):
+    @property
+    def outcome(self) -> str: ...
+
+
+D = TypeVar("D", bound=_Done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +90,32 @@ class Copied:
     reason: str | None = None
 
 
+def wants(run: RecordedRun, selection: Selection) -> Callable[[str | None], bool]:
+    """Tell of which series objects that passed are taken along; what belongs to no series is in no whole one."""
+    if selection is Selection.ANY:
+        return lambda _: True
+    in_parts = series_in_parts(run.engine, run.row.id)
+    return lambda series: series is not None and series not in in_parts
+
+
 def copy_objects(
     objects: Iterable[ObjectInfo], source: Downloads, target: Copies, folder: str, formers: Sequence[str] = ()
+) -> Iterator[Copied]:
+    """Copy objects, all of them; see `copy_wanted`."""
+    return copy_wanted(((info, True) for info in objects), source, target, folder, formers)
+
+
+def copy_wanted(
+    objects: Iterable[tuple[ObjectInfo, bool]],
+    source: Downloads,
+    target: Copies,
+    folder: str,
+    formers: Sequence[str] = (),
 ) -> Iterator[Copied]:
     """Copy objects, several at a time, and tell of each in their order.
 
     Args:
-        objects: As they were judged.
+        objects: As they were judged, and whether they are wanted: the others are `NOT_WHOLE`.
         source: Where they lie.
         target: Where they are copied to.
         folder: What the keys of the copies begin with; the object's own key follows, as `key_of_copy` gives it.
@@ -84,39 +125,57 @@ def copy_objects(
         StoreError: The target refuses to be written to, or nothing comes through any more.
     """
     copy = partial(_copy, source=source, target=target, folder=folder, formers=formers)
-    waiting = iter(objects)
+    yield from until_all_fail(in_order(objects, copy, COPIES_IN_FLIGHT), "copy to", target.location)
+
+
+def until_all_fail(done: Iterable[D], action: str, place: Location) -> Iterator[D]:
+    """Give what was done, until faults of transport prevented too many in a row.
+
+    Raises:
+        StoreError: Nothing comes through any more.
+    """
     failed_in_a_row = 0
-    with ThreadPoolExecutor(COPIES_IN_FLIGHT, thread_name_prefix="copy") as pool:
-        flying: deque[Future[Copied]] = deque(pool.submit(copy, info) for info in islice(waiting, 2 * COPIES_IN_FLIGHT))
-        try:
-            while flying:
-                done = flying.popleft().result()
-                failed_in_a_row = failed_in_a_row + 1 if done.outcome is CopyOutcome.FAILED else 0
-                if failed_in_a_row == FAILURES_IN_A_ROW:
-                    raise StoreError("copy to", str(target.location), f"{failed_in_a_row} copies in a row failed")
-                yield done
-                flying.extend(pool.submit(copy, info) for info in islice(waiting, 1))
-        finally:
-            for one in flying:
-                one.cancel()
+    for what in done:
+        failed_in_a_row = failed_in_a_row + 1 if what.outcome == CopyOutcome.FAILED else 0
+        if failed_in_a_row == FAILURES_IN_A_ROW:
+            raise StoreError(action, str(place), f"{failed_in_a_row} copies in a row failed")
+        yield what
 
 
-def _copy(info: ObjectInfo, *, source: Downloads, target: Copies, folder: str, formers: Sequence[str]) -> Copied:
+def _copy(
+    asked: tuple[ObjectInfo, bool], *, source: Downloads, target: Copies, folder: str, formers: Sequence[str]
+) -> Copied:
+    info, is_wanted = asked
     path = key_of_copy(info.key, source.location, target.location)
     key = f"{folder}/{path}"
+    if not is_wanted:
+        return Copied(info, key, CopyOutcome.NOT_WHOLE, NOT_WHOLE)
+    outcome, reason = attempt(lambda: target.copy_from(source, info, key, [f"{former}/{path}" for former in formers]))
+    return Copied(info, key, outcome or CopyOutcome.COPIED, reason)
+
+
+def attempt(work: Callable[[], None]) -> tuple[CopyOutcome | None, str | None]:
+    """Do something with one object, and say what kept it from being done; None and None where nothing did.
+
+    Raises:
+        StoreError: It is not the object that is to blame.
+    """
     try:
-        target.copy_from(source, info, key, [f"{former}/{path}" for former in formers])
-    except ObjectChangedError as error:
-        return Copied(info, key, CopyOutcome.CHANGED, str(error))
-    except ObjectGoneError as error:
-        return Copied(info, key, CopyOutcome.GONE, str(error))
-    except UnwritableKeyError as error:
-        return Copied(info, key, CopyOutcome.UNWRITABLE_KEY, str(error))
-    except RefusedError as error:
-        return Copied(info, key, CopyOutcome.REFUSED, str(error))
-    except TransportError as error:
-        return Copied(info, key, CopyOutcome.FAILED, str(error))
-    return Copied(info, key, CopyOutcome.COPIED)
+        work()
+    except (RefusedError, TransportError) as error:
+        kinds = (kind for kind, outcome in _OUTCOMES.items() if isinstance(error, kind))
+        return _OUTCOMES[next(kinds)], str(error)
+    return None, None
+
+
+_OUTCOMES: dict[type[DicomSieveError], CopyOutcome] = {
+    ObjectChangedError: CopyOutcome.CHANGED,
+    ObjectGoneError: CopyOutcome.GONE,
+    UnwritableKeyError: CopyOutcome.UNWRITABLE_KEY,
+    RefusedError: CopyOutcome.REFUSED,
+    TransportError: CopyOutcome.FAILED,
+}
+"""By the first that fits: an error may be of several kinds."""
 
 
 def to_batches(copied: Iterable[Copied], counts: Counter[str]) -> Iterator[pa.RecordBatch]:

@@ -21,14 +21,15 @@ from dicom_sieve.ledger.audit.seals import anchor
 from dicom_sieve.ledger.conflicts import series_to_publish
 from dicom_sieve.ledger.rows import to_batches
 from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy
-from dicom_sieve.publishing.copies import COPIES, copy_objects
+from dicom_sieve.publishing.copies import COPIES, Selection, copy_wanted, wants
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches
 from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts, write_text
 from dicom_sieve.publishing.report import ENDINGS, Report, make_report, render
 from dicom_sieve.stores.interface import Copies, Downloads
 
 FORMAT = "dicom-sieve manifest"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""In 1 the column ``object_key`` of the parts was called ``key``."""
 MANIFEST = "manifest.json"
 
 
@@ -56,6 +57,7 @@ def publish(
     counts: Mapping[str, Any],
     output: Copies,
     copies_of: Downloads | None,
+    copied: Selection = Selection.ANY,
     former_runs: Sequence[str],
     make_sure: Callable[[], None],
     advance: Callable[[int], None],
@@ -70,6 +72,7 @@ def publish(
         counts: The run's.
         output: Where to.
         copies_of: Where the objects lie, if those that passed are to be copied; else None.
+        copied: Which of them.
         former_runs: Ids of the run's earlier starts, which may have left copies.
         make_sure: Called before ``manifest.json`` is written; raises when the run may not write any more.
         advance: Told how many instances were written.
@@ -94,13 +97,18 @@ def publish(
             directory=directory,
             advance=advance,
         )
-        copied: Iterator[Part] = iter(())
+        copies_part: Iterator[Part] = iter(())
         if copies_of is not None:
             objects = objects_to_copy(ledger.engine, recorded.row.number, snapshot_id, location_id, Verdict.PASSED)
-            done = copy_objects(
-                objects, copies_of, output, f"{folder}/objects", [f"{former}/objects" for former in formers]
+            is_wanted = wants(recorded, copied)
+            done = copy_wanted(
+                ((info, is_wanted(series)) for info, series in objects),
+                copies_of,
+                output,
+                f"{folder}/objects",
+                [f"{former}/objects" for former in formers],
             )
-            copied = write_parts(
+            copies_part = write_parts(
                 copies_to_batches(done, copies),
                 schema=COPIES,
                 path="copies.parquet",
@@ -108,14 +116,14 @@ def publish(
                 advance=advance,
             )
         report = make_report(recorded, counts=counts)
-        for part in chain(described, copied, _reports(report, directory)):
+        for part in chain(described, copies_part, _reports(report, directory)):
             output.write_once(f"{folder}/{part.path}", part.file)
             part.file.unlink()
             parts.append(part)
         if copies_of is not None:
             counts = {**counts, "copies": dict(sorted(copies.items()))}
         anchored = {**anchor(ledger.engine, recorded.row.number), **chain_end(ledger.engine)}
-        content = describe_run(recorded, parts, counts, anchored)
+        content = describe_run(recorded, parts, counts, anchored, copied)
         written = write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", MANIFEST, directory)
         make_sure()
         output.write_once(manifest_key, written.file)
@@ -136,7 +144,11 @@ def digest_manifest(content: Mapping[str, Any]) -> str:
 
 
 def describe_run(
-    recorded: RecordedRun, parts: list[Part], counts: Mapping[str, Any], anchored: Mapping[str, Any]
+    recorded: RecordedRun,
+    parts: list[Part],
+    counts: Mapping[str, Any],
+    anchored: Mapping[str, Any],
+    copied: Selection = Selection.ANY,
 ) -> dict[str, Any]:
     """Say what the run was, what it judged, which parts hold the result, and what the ledger holds it to."""
     row = recorded.row
@@ -149,6 +161,7 @@ def describe_run(
         "criteria": row.criteria,
         "criteria_digest": row.criteria_digest,
         **({} if row.damaged is None else {"damaged": row.damaged}),
+        **({} if copied is Selection.ANY else {"copied": copied.value}),
         "counts": counts,
         "software": {"name": "dicom-sieve", "version": row.software_version},
         "parts": [part.as_json() for part in parts],

@@ -16,7 +16,7 @@ PART_ROWS = 1_000_000
 INSTANCES = pa.schema(
     [
         ("bucket", pa.string()),
-        ("key", pa.string()),
+        ("object_key", pa.string()),
         ("etag", pa.string()),
         ("size", pa.int64()),
         ("study_instance_uid", pa.string()),

@@ -36,6 +36,7 @@ from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.objects import Location
 from dicom_sieve.private import sweep
 from dicom_sieve.publishing.anchoring import push_or_say
+from dicom_sieve.publishing.copies import CopyOutcome, Selection
 from dicom_sieve.publishing.manifest import Published, publish
 from dicom_sieve.publishing.report import Report
 from dicom_sieve.publishing.report.words import describe_outcome
@@ -44,6 +45,8 @@ from dicom_sieve.screening.decide import decide, recording
 from dicom_sieve.stores.append_only import AppendOnly
 from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__
+
+_NOT_MISSING = (CopyOutcome.COPIED, CopyOutcome.NOT_WHOLE)
 
 
 def _tell_nobody(_run_id: str) -> None:
@@ -60,6 +63,7 @@ class Screening(Means):
         criteria: What is asked, as given; checked before anything is listed.
         output: Where to publish, or None: then nothing is written to any store.
         copies_of: The store again, if what passed is to be copied to the output, too.
+        copied: Which of what passed.
         on_begin: Told the run's id once the run is on record.
         damaged: What becomes of damaged objects.
         anchor: Where the run's seal is kept, apart from the ledger, or None.
@@ -70,6 +74,7 @@ class Screening(Means):
     criteria: Sequence[Criterion]
     output: Copies | None = None
     copies_of: Downloads | None = None
+    copied: Selection = Selection.ANY
     on_begin: Callable[[str], None] = _tell_nobody
     damaged: Damaged = Damaged.DISCARD
     anchor: AppendOnly | None = None
@@ -101,7 +106,9 @@ class Outcome:
 
     def _describe(self) -> str:
         sentence = describe_outcome(self.counts)
-        missing = sum(number for outcome, number in self.counts.get("copies", {}).items() if outcome != "COPIED")
+        missing = sum(
+            number for outcome, number in self.counts.get("copies", {}).items() if outcome not in _NOT_MISSING
+        )
         return f"{sentence}; {missing:,} could not be copied: see copies.parquet" if missing else sentence
 
 
@@ -217,8 +224,8 @@ class _Run:
     def _publish(self, snapshot_id: int, counts: Mapping[str, Any]) -> Published:
         if self.screening.output is None:
             return Published(None, counts)
-        copied = counts["passed"] if self.screening.copies_of else 0
-        self.screening.observer.begin("publish", counts["listed"] + copied)
+        copies = counts["passed"] if self.screening.copies_of else 0
+        self.screening.observer.begin("publish", counts["listed"] + copies)
         return publish(
             self.ledger,
             run_id=self.id,
@@ -227,6 +234,7 @@ class _Run:
             counts=counts,
             output=self.screening.output,
             copies_of=self.screening.copies_of,
+            copied=self.screening.copied,
             former_runs=former_ids(self.id, self.screening.execution_id),
             make_sure=self.lease.make_sure,
             advance=self.screening.observer.advance,

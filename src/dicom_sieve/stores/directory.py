@@ -18,7 +18,7 @@ from pathlib import Path
 from dicom_sieve import private
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.explain import explain
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, ObjectInfo
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, ObjectInfo, part_of_key
 from dicom_sieve.stores.interface import (
     PART_BYTES,
     Downloads,
@@ -28,7 +28,7 @@ from dicom_sieve.stores.interface import (
     TransportError,
     UnwritableKeyError,
 )
-from dicom_sieve.stores.paths import names_of_key, part_of_key
+from dicom_sieve.stores.paths import names_of_key
 
 MOST_WAYS = 100
 """By so many links, and links to what they lie in, one directory may be entered."""
@@ -116,25 +116,56 @@ class DirectoryStore:
         try:
             with self._part() as part, self._folder_of(names) as folder:
                 _copy(body, part)
-                try:
-                    os.link(part, names[-1], dst_dir_fd=folder)  # atomic, and refuses where something is
-                except FileExistsError:
-                    if not _holds(folder, names[-1], body):
-                        raise AlreadyPublishedError(str(target)) from None
+                if not _link_or_find(part, names[-1], folder):
+                    raise AlreadyPublishedError(str(target))
         except OSError as error:
             raise _store_error("write", target, error) from None
 
     def copy_from(self, source: Downloads, listed: ObjectInfo, key: str, formers: Sequence[str] = ()) -> None:
         """Copy an object into a new file; see `Copies.copy_from`. No key leads out of the directory."""
+        with self._placing(key) as (part, name, folder):
+            former = next((path for path in self._paths(formers) if _has_bytes_of(listed, path)), None)
+            if former is None:
+                source.download(listed, part)
+            else:
+                _copy(former, part)
+            os.link(part, name, dst_dir_fd=folder)
+
+    def fetch(self, source: Downloads, listed: ObjectInfo, key: str, *, replaces: bool) -> str:
+        """Read an object into a file and onto the disk; see `copy_from`.
+
+        Args:
+            source: Where it lies.
+            listed: Which object, with the etag that its bytes must have.
+            key: Of the file.
+            replaces: Whether in place of what is there; else a file with other bytes is left as it is.
+
+        Returns:
+            SHA-256 of its bytes, as hex.
+
+        Raises:
+            UnwritableKeyError: There is another file, or there cannot be one of that key.
+        """
+        with self._placing(key) as (part, name, folder):
+            source.download(listed, part)
+            digest = _sync(part)
+            if replaces:
+                os.replace(part, name, dst_dir_fd=folder)
+            elif not _link_or_find(part, name, folder):
+                raise UnwritableKeyError(TAKEN)
+            return digest
+
+    def read_bytes(self, listed: ObjectInfo) -> bytes:
+        """Read a whole file, if it is still the one that was listed; raises as `Reads.read` does."""
+        return self._read(listed, 0, listed.size)
+
+    @contextmanager
+    def _placing(self, key: str) -> Iterator[tuple[Path, bytes, int]]:
+        """Give what a file is written to first, its name, and its opened folder; say what is wrong with its key."""
         target, names = self._path(key), names_of_key(key)
         try:
             with self._part() as part, self._folder_of(names) as folder:
-                former = next((path for path in self._paths(formers) if _has_bytes_of(listed, path)), None)
-                if former is None:
-                    source.download(listed, part)
-                else:
-                    _copy(former, part)
-                os.link(part, names[-1], dst_dir_fd=folder)
+                yield part, names[-1], folder
         except FileExistsError:
             raise UnwritableKeyError(TAKEN) from None
         except OSError as error:
@@ -295,6 +326,22 @@ def _copy(body: Path, part: Path) -> None:
         shutil.copyfileobj(source, target)
         target.flush()
         os.fsync(target.fileno())
+
+
+def _sync(part: Path) -> str:
+    """Have a file on the disk, and give the SHA-256 of its bytes, as hex."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _link_or_find(part: Path, name: bytes, folder: int) -> bool:
+    """Put a file in its place, where there is nothing or one with the same bytes; False: there is something else."""
+    try:
+        os.link(part, name, dst_dir_fd=folder)  # atomic, and refuses where something is
+    except FileExistsError:
+        return _holds(folder, name, part)
+    return True
 
 
 def _holds(folder: int, name: bytes, body: Path) -> bool:

@@ -7,16 +7,10 @@ file (``\x2e\x2e``, ``\x41``), is the key of no path: it is never decoded into o
 
 import re
 
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, ESCAPED_MARK, MARK, Location, part_of_key
 from dicom_sieve.stores.interface import UnwritableKeyError
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
-_MARK, _ESCAPED_MARK = r"\x", r"\x5cx"
-
-
-def part_of_key(name: bytes) -> str:
-    """Give the part of a key that stands for the name of a file or directory."""
-    return name.replace(_MARK.encode(), _ESCAPED_MARK.encode()).decode("utf-8", "backslashreplace")
 
 
 def names_of_key(key: str) -> list[bytes]:
@@ -45,7 +39,7 @@ def key_of_copy(key: str, source: Location, target: Location) -> str:
     ``\x`` escaped.
     """
     if target.endpoint == DIRECTORY_ENDPOINT != source.endpoint:
-        return key.replace(_MARK, _ESCAPED_MARK)
+        return key.replace(MARK, ESCAPED_MARK)
     return key
 
 

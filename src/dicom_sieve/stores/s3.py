@@ -119,9 +119,11 @@ class S3Store:
     def download(self, listed: ObjectInfo, target: Path) -> None:
         """Read a whole object into a new local file, if it is still the one that was listed; see `Downloads`."""
         with private.create(target) as file:
-            for start in range(0, listed.size, PART_BYTES):
-                ask = partial(self._read_part, listed, start, min(start + PART_BYTES, listed.size))
-                file.write(self.access.patience.repeat(ask, lambda error: isinstance(error, TransportError)))
+            file.writelines(self._parts(listed))
+
+    def read_bytes(self, listed: ObjectInfo) -> bytes:
+        """Read a whole object, if it is still the one that was listed; raises as `Downloads.download` does."""
+        return b"".join(self._parts(listed))
 
     async def stat(self, key: str) -> ObjectInfo:
         """Look one object up as it is now; see `Reads.stat`."""
@@ -269,6 +271,11 @@ class S3Store:
         if len(data) != end - start or content_range != f"bytes {start}-{end - 1}/{listed.size}":
             raise TransportError("not the bytes that were asked for")
         return data
+
+    def _parts(self, listed: ObjectInfo) -> Iterator[bytes]:
+        for start in range(0, listed.size, PART_BYTES):
+            ask = partial(self._read_part, listed, start, min(start + PART_BYTES, listed.size))
+            yield self.access.patience.repeat(ask, lambda error: isinstance(error, TransportError))
 
     def _read_part(self, listed: ObjectInfo, start: int, end: int) -> bytes:
         try:

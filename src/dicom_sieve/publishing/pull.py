@@ -1,0 +1,262 @@
+"""What a run let pass, as files on this machine: bound to the bytes that were judged, and gone on with (ADR 30)."""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dicom_sieve import private
+from dicom_sieve.apart import describe_overlap
+from dicom_sieve.criteria import Verdict
+from dicom_sieve.ending import ending_in_order
+from dicom_sieve.errors import InvalidRequestError, LedgerError
+from dicom_sieve.ledger import ObjectRow, RecordedRun
+from dicom_sieve.ledger.run_objects import duplicate_keys
+from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.publishing.copies import NOT_WHOLE, Selection, attempt, until_all_fail, wants
+from dicom_sieve.publishing.in_order import in_order
+from dicom_sieve.publishing.parts import digest_of
+from dicom_sieve.publishing.pull_record import Pulled, Record, is_reserved, open_record
+from dicom_sieve.stores.directory import DirectoryStore
+from dicom_sieve.stores.interface import Downloads, UnwritableKeyError
+from dicom_sieve.stores.paths import key_of_copy, names_of_key
+
+CONNECTIONS = 16
+DUPLICATES = "duplicates"
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+LONGEST_UID = 64  # PS3.5 9.1
+RESERVED = "the record of the pull, or what is half-written, has that name"
+
+
+class Layout(StrEnum):
+    """Where files lie in the folder."""
+
+    UID = "UID"
+    KEY = "KEY"
+
+
+class PullOutcome(StrEnum):
+    """What became of one object that passed: a closed set."""
+
+    PULLED = "PULLED"
+    PRESENT = "PRESENT"
+    REPLACED = "REPLACED"
+    NOT_WHOLE = "NOT_WHOLE"
+    CHANGED = "CHANGED"
+    GONE = "GONE"
+    REFUSED = "REFUSED"
+    UNWRITABLE_KEY = "UNWRITABLE_KEY"
+    FAILED = "FAILED"
+
+    def describe(self) -> str:
+        """Say what it means."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    PullOutcome.PULLED: "pulled",
+    PullOutcome.PRESENT: "there already",
+    PullOutcome.REPLACED: "damaged here, pulled again",
+    PullOutcome.NOT_WHOLE: "of series that did not pass as a whole",
+    PullOutcome.CHANGED: "overwritten since they were judged",
+    PullOutcome.GONE: "deleted since they were judged",
+    PullOutcome.REFUSED: "refused by the store",
+    PullOutcome.UNWRITABLE_KEY: "no file can have that name",
+    PullOutcome.FAILED: "not read, in all attempts",
+}
+THERE = (PullOutcome.PULLED, PullOutcome.PRESENT, PullOutcome.REPLACED)
+MOST_TOLD = 20
+
+
+@dataclass
+class PullSummary:
+    """What became of all objects that passed.
+
+    Attributes:
+        outcomes: How many, by outcome.
+        duplicates: Of those that are there: objects with the UIDs of another one.
+        bytes: Of those that are there.
+        missing: Key and reason of the first objects that are not there and should be.
+    """
+
+    outcomes: Counter[PullOutcome] = field(default_factory=Counter)
+    duplicates: int = 0
+    bytes: int = 0
+    missing: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all is there that was asked for."""
+        return all(outcome in {*THERE, PullOutcome.NOT_WHOLE} for outcome in self.outcomes)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Give the counts in words."""
+        told = [
+            (outcome.describe(), f"{self.outcomes[outcome]:,}") for outcome in PullOutcome if self.outcomes[outcome]
+        ]
+        if self.duplicates:
+            told.append((f"duplicates, in {DUPLICATES}/", f"{self.duplicates:,}"))
+        return [*told, ("bytes on disk", f"{self.bytes:,}")]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it for a program."""
+        outcomes = {outcome.value: self.outcomes[outcome] for outcome in PullOutcome if self.outcomes[outcome]}
+        return {"outcomes": outcomes, "duplicates": self.duplicates, "bytes": self.bytes, "complete": self.is_complete}
+
+    def add(self, pulled: Pulled) -> None:
+        """Count one object."""
+        outcome = PullOutcome(pulled.outcome)
+        self.outcomes[outcome] += 1
+        if outcome in THERE:
+            self.duplicates += pulled.duplicate
+            self.bytes += pulled.size
+        elif outcome is not PullOutcome.NOT_WHOLE and len(self.missing) < MOST_TOLD:
+            self.missing.append((pulled.object_key, str(pulled.reason)))
+
+
+class _Asked(NamedTuple):
+    row: ObjectRow
+    is_wanted: bool
+    is_duplicate: bool
+    before: Pulled | None
+
+
+def pull(
+    run: RecordedRun,
+    source: Downloads,
+    folder: Path,
+    *,
+    selection: Selection = Selection.ANY,
+    layout: Layout = Layout.UID,
+    advance: Callable[[int], None] = lambda _: None,
+) -> PullSummary:
+    """Bring what a run let pass into a folder; what is there and as it was pulled is not read again.
+
+    Args:
+        run: A completed run.
+        source: Where its objects lie.
+        folder: Empty, missing, or one that the same was pulled to before.
+        selection: ``ANY``, all that passed; or ``WHOLE``, of series all of whose instances passed.
+        layout: ``UID``, patient/study/series/instance; or ``KEY``, as the objects are named.
+        advance: Told how many objects are done.
+
+    Raises:
+        LedgerError: The run did not complete.
+        InvalidRequestError: The folder lies where the run judged, or holds something else.
+        StoreError: It cannot be written to, or nothing comes through any more.
+    """
+    if run.row.state != RunState.COMPLETED:
+        raise LedgerError(
+            f"run {run.row.id} is {run.row.state}: only what a COMPLETED run let pass is pulled; "
+            "start another run: it reads only what is missing"
+        )
+    target = DirectoryStore(folder.resolve())
+    for place in (run.location, source.location):
+        if overlap := describe_overlap(place, target.location):
+            raise InvalidRequestError((f"DIR: {overlap}",))
+    head = {"run_id": run.row.id, "selection": selection.value, "layout": layout.value}
+    summary = PullSummary()
+    with (
+        ending_in_order(),
+        open_record(target.root, head) as record,
+        private.shared_folder(f".{private.PREFIX}", target.root),
+    ):
+        asked = _asked(run, record, selection, layout)
+        work = partial(_pull, source=source, target=target, layout=layout)
+        for pulled in until_all_fail(in_order(asked, work, CONNECTIONS), "pull from", source.location):
+            record.write(pulled)
+            summary.add(pulled)
+            advance(1)
+    return summary
+
+
+def _asked(run: RecordedRun, record: Record, selection: Selection, layout: Layout) -> Iterator[_Asked]:
+    """Give what passed, in the order of keys, each with what was done with it before."""
+    is_wanted = wants(run, selection)
+    duplicates = duplicate_keys(run.engine, run.row) if layout is Layout.UID else frozenset[str]()
+    lines = record.before()
+    line = next(lines, None)
+    for row in run.objects(verdict=Verdict.PASSED):
+        key = row.object_key.encode()
+        while line is not None and line.object_key.encode() < key:
+            line = next(lines, None)
+        is_same = line is not None and (line.object_key, line.etag) == (row.object_key, row.etag)
+        wanted = is_wanted(row.series_instance_uid)
+        yield _Asked(row, wanted, row.object_key in duplicates, line if is_same else None)
+
+
+def _pull(asked: _Asked, *, source: Downloads, target: DirectoryStore, layout: Layout) -> Pulled:
+    """Bring one object, if it is not there; in threads."""
+    row, before = asked.row, asked.before
+    told = Pulled(row.object_key, row.etag, row.size, PullOutcome.NOT_WHOLE, reason=NOT_WHOLE)
+    if not asked.is_wanted:
+        return told
+    told = replace(told, duplicate=asked.is_duplicate, reason=None)
+    try:
+        path = _path_of(row, source, target, layout, is_duplicate=asked.is_duplicate)
+        was_ours = before is not None and before.sha256 is not None and before.path == path
+        if before is not None and was_ours and _is_there(before, target):
+            return replace(before, outcome=PullOutcome.PRESENT, local=_local(target, path))
+        is_damaged = was_ours and target.find(path) is not None
+    except UnwritableKeyError as error:
+        return replace(told, outcome=PullOutcome.UNWRITABLE_KEY, reason=str(error))
+    digests: list[str] = []
+    outcome, reason = attempt(lambda: digests.append(target.fetch(source, row.info, path, replaces=is_damaged)))
+    if outcome is not None:
+        return replace(told, outcome=outcome.value, reason=reason)
+    became = PullOutcome.REPLACED if is_damaged else PullOutcome.PULLED
+    return replace(told, outcome=became, path=path, sha256=digests[0], local=_local(target, path))
+
+
+def _is_there(before: Pulled, target: DirectoryStore) -> bool:
+    """Tell whether a file is as it was written: untouched since, or else with the same bytes."""
+    path = str(before.path)
+    found = target.find(path)
+    if found is None or found.size != before.size:
+        return False
+    if found.etag == before.local:
+        return True
+    file = target.root / os.fsdecode(b"/".join(names_of_key(path)))
+    with suppress(OSError):  # what cannot be read here is read again there
+        return digest_of(file) == before.sha256
+    return False
+
+
+def _local(target: DirectoryStore, path: str) -> str | None:
+    found = target.find(path)
+    return None if found is None else found.etag
+
+
+def _path_of(row: ObjectRow, source: Downloads, target: DirectoryStore, layout: Layout, *, is_duplicate: bool) -> str:
+    """Say where the file of an object lies; two objects never have the same place.
+
+    Raises:
+        UnwritableKeyError: It would lie where the record does.
+    """
+    if layout is Layout.KEY:
+        key = key_of_copy(row.object_key, source.location, target.location)
+        if is_reserved(key):
+            raise UnwritableKeyError(RESERVED)
+        return key
+    of_key = hashlib.sha256(row.object_key.encode()).hexdigest()
+    folders = [row.patient or "unknown-patient", _name(row.study_instance_uid), _name(row.series_instance_uid)]
+    instance = _name(row.sop_instance_uid) if row.sop_instance_uid else f"unknown-{of_key[:32]}"
+    if is_duplicate:
+        return "/".join([DUPLICATES, *folders, f"{instance}.{of_key[:32]}.dcm"])
+    return "/".join([*folders, f"{instance}.dcm"])
+
+
+def _name(uid: str | None) -> str:
+    """Name a file or folder by a UID; what is none, and might lead anywhere, by its digest."""
+    if not uid:
+        return "unknown"
+    if len(uid) <= LONGEST_UID and _UID.fullmatch(uid):
+        return uid
+    return f"odd-{hashlib.sha256(uid.encode()).hexdigest()[:32]}"

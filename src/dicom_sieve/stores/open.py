@@ -1,0 +1,94 @@
+"""From an address to a store: for who reads objects in Python, and for commands that read where a run judged."""
+
+import os
+from pathlib import Path
+
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
+from dicom_sieve.settings import load_settings
+from dicom_sieve.stores.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
+from dicom_sieve.stores.directory import DirectoryStore
+from dicom_sieve.stores.endpoints import DEFAULT_CHAIN, EndpointRules, check_bucket
+from dicom_sieve.stores.patience import Patience
+from dicom_sieve.stores.s3 import S3Store
+from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, S3Access
+
+S3, FILE = "s3://", "file://"
+DEFAULT_REGION = "us-east-1"
+_ALONE = "nothing is signed, so there is nobody with credentials, or to pay; accepted: anonymous alone"
+
+
+def open_store(
+    where: str | Path | Location,
+    *,
+    endpoint: str | None = None,
+    region: str | None = None,
+    credentials: str | GivesSession | None = None,
+    anonymous: bool = False,
+    requester_pays: bool = False,
+) -> DirectoryStore | S3Store:
+    """Open the place where objects lie, to read them: bound to the etags that were judged.
+
+    Args:
+        where: ``s3://bucket/prefix``, a directory, or the location of a run (``run.location``).
+        endpoint: URL of the S3 server; None: that of the location, else ``AWS_ENDPOINT_URL``, else AWS itself.
+        region: None: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, or us-east-1.
+        credentials: ``key_id:access_key``; None: AWS's default chain, which goes to AWS, to an endpoint that is named
+            here or in ``AWS_ENDPOINT_URL``, and to those that ``DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS`` lists.
+        anonymous: Requests are not signed, as for a public bucket: there are no credentials.
+        requester_pays: Whoever the credentials are of pays for the requests, where the bucket wants that.
+
+    Raises:
+        InvalidRequestError: It is no address, or its endpoint may not be asked. Credentials are never quoted.
+
+    Examples:
+        >>> open_store("/data/images").location.bucket
+        '/data/images'
+    """
+    named = endpoint or os.environ.get("AWS_ENDPOINT_URL") or ""
+    if not isinstance(where, Location):
+        where = _read_address(str(where), named.rstrip("/") or AWS_ENDPOINT)
+    if where.endpoint == DIRECTORY_ENDPOINT:
+        return DirectoryStore(Path(where.bucket), where.prefix)
+    lies_at = endpoint.rstrip("/") if endpoint else where.endpoint
+    url = None if lies_at == AWS_ENDPOINT else lies_at
+    region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+    settings = load_settings()
+    rules = EndpointRules.from_settings(settings, os.environ.get("PREFECT_API_URL"))
+    session = Anonymous() if anonymous else _read_credentials(credentials)
+    if anonymous and (credentials is not None or requester_pays):
+        raise InvalidRequestError((f"anonymous: {_ALONE}",))
+    # Who names an endpoint sends credentials of their own there; a location may come from somebody else's request.
+    is_named = lies_at == named.rstrip("/") or credentials is not None or anonymous
+    if wrong := rules.find_problem(url, region, uses_default_chain=False):
+        raise InvalidRequestError((f"endpoint: {wrong}",))
+    if not is_named and rules.find_problem(url, region, uses_default_chain=True):
+        wrong = f"{url} comes from the ledger, and would be sent this machine's own credentials"
+        accepted = f"to name it yourself (endpoint, --endpoint), or one that {DEFAULT_CHAIN} lists"
+        raise InvalidRequestError((f"endpoint: {wrong}; accepted: {accepted}",))
+    if wrong := check_bucket(where.bucket, url):
+        raise InvalidRequestError((f"the bucket {wrong}",))
+    access = S3Access(
+        where.bucket, region, url, session, Patience.from_settings(settings), rules, requester_pays=requester_pays
+    )
+    return S3Store(access, where.prefix)
+
+
+def _read_address(text: str, endpoint: str) -> Location:
+    if not text.startswith(S3):
+        return Location(DIRECTORY_ENDPOINT, str(Path(text.removeprefix(FILE)).expanduser().resolve()))
+    bucket, _, prefix = text.removeprefix(S3).partition("/")
+    if not bucket:
+        raise InvalidRequestError((f"{text} names no bucket; accepted: s3://bucket/prefix, or a directory",))
+    return Location(endpoint, bucket, prefix)
+
+
+def _read_credentials(given: str | GivesSession | None) -> GivesSession:
+    if given is None:
+        return DefaultChain()
+    if not isinstance(given, str):
+        return given
+    keys = StaticCredentials.parse(given)
+    if keys is None:
+        raise InvalidRequestError(("credentials: no colon between two parts; accepted: key_id:access_key",))
+    return keys
