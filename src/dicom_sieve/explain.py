@@ -8,10 +8,12 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
+from enum import Enum
 
 from dicom_sieve.ending import EndedBySignal
 
 AGAIN = "then start it again: a run reads only what is missing"
+_ANOTHER = "start another run: it reads only what is missing"
 _LESS = "lower DICOM_SIEVE_SHARDS_IN_FLIGHT and DICOM_SIEVE_READS_IN_FLIGHT"
 
 _OF_MACHINE = {
@@ -88,6 +90,29 @@ _OF_PEOPLE = {
 }
 
 
+class Stop(Enum):
+    """Why a run is not to go on: what a person did in Prefect, and what to do."""
+
+    DELETED = f"its flow run was deleted in Prefect; {_ANOTHER}"
+    PAUSED = f"it was paused in Prefect; resume it there, or {_ANOTHER}"
+    CANCELLED = f"it was cancelled in Prefect; {_ANOTHER}"
+
+
+class StoppedInPrefect(BaseException):
+    """A run was stopped in Prefect while it worked. As an interruption it passes by what handles errors.
+
+    Args:
+        stop: How.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop)
+        self.stop = stop
+
+    def __str__(self) -> str:
+        return self.stop.value
+
+
 def explain(error: BaseException) -> str | None:
     """Say in a sentence what stopped a run, where it is no bug; None where it may be one."""
     return next((said for cause in _causes(error) if (said := _explain(cause))), None)
@@ -143,6 +168,8 @@ def _explain(error: BaseException) -> str | None:
             said = f"a worker process was killed, perhaps for want of memory: give it more, or {_LESS}, {AGAIN}"
         case _ if any(base.__module__.startswith("httpx") for base in type(error).__mro__):
             said = f"Prefect's server does not answer, or answers with an error: look at it, {AGAIN}"
+        case StoppedInPrefect():
+            said = str(error)
         case EndedBySignal():
             said = f"it was {error}; start it again: a run reads only what is missing"
         case _ if type(error).__name__ in _OF_PEOPLE:

@@ -135,6 +135,15 @@ class Settings(BaseSettings):
         int, Field(ge=0, le=36_500, description="Days that the bucket's Object Lock keeps each seal; 0: none is asked.")
     ] = 0
 
+    report_link_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=604_800,
+            description="Seconds for which a link to a published report opens for whoever has it; 0: none is made.",
+        ),
+    ] = 0
+
     @field_validator("allowed_endpoints", "default_chain_endpoints")
     @classmethod
     def _are_hosts(cls, endpoints: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from dicom_sieve import Ledger
 from dicom_sieve.stores import StaticCredentials
 from tests.flows import planted
-from tests.flows.s3_proxy import S3Proxy
+from tests.flows.s3_proxy import Answer, S3Proxy
 from tests.prefect_server import PrefectServer, wait_for
 
 RETRY = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the Prefect UI"}
@@ -70,27 +70,20 @@ class TestEachKind:
         assert stored == {"text": "***", "block": {"$ref": block_id}, "chain": None, "empty": ""}
 
 
-class TestStartingARunAgain:
-    def test_fails_at_once_where_its_credentials_were_a_text(
-        self, prefect: PrefectServer, runs: dict[str, str]
-    ) -> None:
-        state = _start_again(prefect, runs["text"])
-
-        assert state == (
-            "Failed",
-            (
-                "input_s3_parameters.credentials were removed from this run when it first started: trigger a new run, "
-                "or pass a reference to an AwsCredentials block, which can be started again"
-            ),
-        )
-
+class TestStartingAFailedRunAgain:
     def test_completes_with_a_block_as_a_run_of_its_own(
-        self, prefect: PrefectServer, served_ledger: Ledger, runs: dict[str, str]
+        self, prefect: PrefectServer, served_ledger: Ledger, proxy: S3Proxy, moto_bucket: str, block_id: str
     ) -> None:
-        state, _ = _start_again(prefect, runs["block"])
+        place = planted.location(proxy.endpoint, moto_bucket, credentials={"$ref": block_id})
+        proxy.rule = lambda _: Answer(403, "AccessDenied")
+        run = prefect.start({"input_s3_parameters": place, "criteria": planted.IS_CT})
+        assert prefect.state(run)[0] == "Failed"
+        proxy.rule = lambda _: None
+
+        state, _ = _start_again(prefect, run)
 
         assert state == "Completed"
-        assert served_ledger.run(f"{runs['block']}.2").row.state == "COMPLETED"
+        assert served_ledger.run(f"{run}.2").row.state == "COMPLETED"
 
 
 def _start_again(prefect: PrefectServer, run: str) -> tuple[str, str]:

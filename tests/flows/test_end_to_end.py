@@ -31,7 +31,7 @@ def test_a_consumer_screens_a_bucket_on_moto_into_sqlite(
     assert {task["state_type"] for task in tasks} == {"COMPLETED"}
     shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
     data = {one["key"]: one["data"] for one in shown}
-    assert set(data) == {"headers-read", "verdicts", "reasons", "attrition", "report"}
+    assert set(data) == {"headers-read", "verdicts", "reasons", "attrition", "report", "result"}
     assert data["headers-read"] == 100
     named = "Criterion 1: StudyDate (0008,0020) is later than 2003-01-01"
     assert next(row["name"] for row in json.loads(data["reasons"]) if row["reason"] == named) == "NOT_MET"

@@ -205,7 +205,8 @@ def test_every_series_is_computed_on_or_refused_with_its_reason_and_only_once(
     skipped = ("SKIPPED", f"computed before, by computation {one}")
     assert _states(rows, other) == {**refused, "whole": skipped, "slice twice": skipped}
     assert prefect.flow_run(first)["parameters"]["output_s3_parameters"]["credentials"] == "***"
-    [shown] = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [first]}})
+    of_first = {"flow_run_id": {"any_": [first]}, "key": {"any_": ["series"]}}
+    [shown] = prefect.all_of("/artifacts/filter", artifacts=of_first)
     assert "| REFUSED | not whole: 1 of 30 objects did not pass | 1 |" in shown["data"]
     tasks = prefect.all_of("/task_runs/filter", flow_runs={"id": {"any_": [first]}})
     assert len(tasks) == 5  # one a series that was tried

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import multiprocessing
 import re
 from collections.abc import Callable, Iterator
@@ -139,6 +140,10 @@ class TestWhatIsHandedOut:
 
 
 class TestFailures:
+    @pytest.fixture(autouse=True)
+    def _home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))  # where tracebacks go if the ledger is no file
+
     def test_of_one_series_leave_the_others_alone(self, screened: Ledger, store: SimulatedStore) -> None:
         with screened.computation("c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
@@ -148,12 +153,32 @@ class TestFailures:
             assert computation.count() == {"COMPLETED": 1, "FAILED": 1, "REFUSED": 1}
 
         [failure] = [why for _, _, state, why in rows(screened) if state == "FAILED"]
-        assert re.fullmatch(r"ZeroDivisionError at test_computing\.py:\d+", failure)
+        function = "TestFailures.test_of_one_series_leave_the_others_alone"
+        place = rf"ZeroDivisionError at test_computing\.py:\d+, in {function}"
+        [log] = re.fullmatch(rf"{place}; traceback: (.*-computation-1\.log)", failure).groups()  # type: ignore[union-attr]
+        assert "ZeroDivisionError: DOE^JOHN" in Path(log).read_text()
+        assert Path(log).stat().st_mode & 0o777 == 0o600
         assert rows(screened) == [
             (1, "1.2.1", "FAILED", failure),
             (1, "1.2.2", "COMPLETED", None),
         ]
         assert sql(screened, "SELECT state FROM computation") == [("COMPLETED",)]
+
+    def test_in_a_library_name_the_last_line_of_the_users_code(self, screened: Ledger, store: SimulatedStore) -> None:
+        def measure() -> None:
+            json.loads("DOE^JOHN")
+
+        with screened.computation("c", version="1", run="run", inputs=store) as computation:
+            [series, _] = computation.series()
+            with series:
+                measure()
+
+        assert series.failure is not None
+        assert re.match(
+            r"JSONDecodeError at test_computing\.py:\d+, in \S+\.measure \(raised at decoder\.py:\d+\); traceback: /",
+            series.failure,
+        )
+        assert "DOE" not in series.failure
 
     def test_may_be_refusals_with_a_reason(self, screened: Ledger, store: SimulatedStore) -> None:
         with screened.computation("c", version="1", run="run", inputs=store) as computation:

@@ -44,7 +44,7 @@ class TestARun:
         outcome = screen_ct(store_at(prefix, "images/1.dcm"), ledger, "a")
 
         assert ledger.run("a").row.state == "COMPLETED"
-        assert outcome.describe() == f"0 of 0 instances passed in 0 whole series; {SAID[prefix]}"
+        assert outcome.describe() == f"0 of 0 instances passed; {SAID[prefix]}"
         assert make_report(ledger.run("a")).warnings[0] == f"N{SAID[prefix][1:]}."
 
     def test_of_which_something_is_listed_says_nothing_of_it(self, ledger: Ledger) -> None:

@@ -12,15 +12,19 @@ from prefect.states import Completed
 
 from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.errors import IncompleteRunError
+from dicom_sieve.flows.again import stands_in_ledger, stands_in_prefect
 from dicom_sieve.flows.artifacts import show_attrition, show_link, show_unread, show_verdicts
 from dicom_sieve.flows.chain import announce
-from dicom_sieve.flows.coat import RunLogger, in_coat
+from dicom_sieve.flows.coat import Coated, in_coat
+from dicom_sieve.flows.execution import Execution
 from dicom_sieve.flows.names import CLEAN
 from dicom_sieve.flows.observer import observing
 from dicom_sieve.flows.parameters import Publish, RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import Request, read_request, rules_of
-from dicom_sieve.ledger import RecordedRun, open_ledger
+from dicom_sieve.flows.result import Result, of_clean
+from dicom_sieve.flows.result import State as EndState
+from dicom_sieve.ledger import Ledger, RecordedRun, open_ledger
 from dicom_sieve.lineage import following
 from dicom_sieve.publishing.anchoring import open_anchor
 from dicom_sieve.publishing.copies import Selection
@@ -56,21 +60,29 @@ def clean_dicom(
         "preview": preview,
         "damaged": damaged,
     }
-    return in_coat(given, partial(_do, given))
+    stands = stands_in_prefect if preview is True else partial(stands_in_ledger, given)
+    return in_coat(given, Coated(partial(_do, given), stands, _result))
 
 
-def _do(given: RawParameters, flow_run_id: str, logger: RunLogger) -> State[None]:
+def _do(given: RawParameters, execution: Execution) -> State[None]:
     settings = load_settings()
+    execution.is_preview = given.get("preview") is True
     request = read_request(given, Patience.from_settings(settings), rules_of(settings))
+    execution.output = request.output
     if request.preview:
-        return _preview(request, settings, logger)
-    return _screen(request, settings, flow_run_id, logger)
+        return _preview(request, settings, execution)
+    return _screen(request, settings, execution)
 
 
-def _preview(request: Request, settings: Settings, logger: RunLogger) -> State[None]:
+def _result(execution: Execution, ledger: Ledger | None, state: EndState, message: str) -> Result:
+    seconds = 0 if execution.output is None else load_settings().report_link_seconds
+    return of_clean(execution, ledger, state, message, link_seconds=seconds)
+
+
+def _preview(request: Request, settings: Settings, execution: Execution) -> State[None]:
     if request.output is not None:
-        logger.info("a preview publishes nothing: the output is not used")
-    with open_ledger(settings.database_url.get_secret_value()) as ledger, observing(logger) as observer:
+        execution.logger.info("a preview publishes nothing: the output is not used")
+    with open_ledger(settings.database_url.get_secret_value()) as ledger, observing(execution.logger) as observer:
         asked = Preview(
             request.store,
             request.criteria,
@@ -82,18 +94,20 @@ def _preview(request: Request, settings: Settings, logger: RunLogger) -> State[N
             damaged=request.damaged,
         )
         forecast = foresee(asked, ledger)
+    execution.counts = forecast.counts
     show_verdicts(forecast.describe(), forecast.counts, compile_criteria(request.criteria))
     return Completed(message=forecast.describe())
 
 
-def _screen(request: Request, settings: Settings, flow_run_id: str, logger: RunLogger) -> State[None]:
+def _screen(request: Request, settings: Settings, execution: Execution) -> State[None]:
+    logger = execution.logger
     with (
         open_ledger(settings.database_url.get_secret_value()) as ledger,
         following(ledger, logger.warning) as follower,
         observing(logger) as observer,
     ):
         screening = Screening(
-            execution_id=flow_run_id,
+            execution_id=execution.flow_run_id,
             store=request.store,
             criteria=request.criteria,
             output=request.output,

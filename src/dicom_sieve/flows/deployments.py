@@ -5,9 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect import Flow, serve
-from prefect.client.orchestration import get_client
 from prefect.deployments.runner import RunnerDeployment
-from prefect.settings import PREFECT_API_URL
 from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.callables import ParameterSchema
 from pydantic import BaseModel
@@ -18,7 +16,7 @@ from dicom_sieve.flows.automations import set_up
 from dicom_sieve.flows.clean import clean_dicom
 from dicom_sieve.flows.names import DEPLOYMENT, SEGMENT
 from dicom_sieve.flows.parameters import Parameters, SegmentParameters
-from dicom_sieve.flows.reach import check_server
+from dicom_sieve.flows.reach import check_named_server
 from dicom_sieve.objects import Location
 from dicom_sieve.segmentation import missing_packages
 from dicom_sieve.version import __version__
@@ -78,18 +76,20 @@ def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, then_segme
 
     Raises:
         InvalidRequestError: What is to be started afterwards is not accepted, or is not installed.
-        NoServerError: The server that is named does not answer.
+        NoServerError: No server is named, or it does not answer.
         ServerPasswordError: It does not let us in.
     """
     following = _read(then_segment)
-    if PREFECT_API_URL.value() is not None:  # else Prefect starts a server of its own, that ends with this process
-        with get_client(sync_client=True) as client:
-            check_server(client)
+    check_named_server()
     served = deployments(name)
     _set_up_automations(served, following)
     with polling.that_goes_on():
         serve(
-            *served, limit=runs_in_flight, print_starting_message=False, heartbeat_seconds=heartbeats.HEARTBEAT_SECONDS
+            *served,
+            limit=runs_in_flight,
+            print_starting_message=False,
+            heartbeat_seconds=heartbeats.HEARTBEAT_SECONDS,
+            pause_on_shutdown=False,  # the deployment may be another process's, too, or a pool's
         )
 
 

@@ -1,7 +1,7 @@
 """Runs that die are noticed: each says that it lives, and Prefect is told what to do when one no longer does.
 
 The runner itself reports a flow process that ends. Where it died too, or its machine, only an automation of Prefect's
-server notices: without it such a flow run would be shown as Running for ever.
+server notices: without it such a flow run would be shown as Running permanently.
 """
 
 import datetime
@@ -21,7 +21,8 @@ SECONDS_WITHOUT = 90
 """Three heartbeats missed; Prefect looks every 5 s, so that a run is Crashed within 120 s of its death."""
 AUTOMATION = "dicom-sieve: a run that no longer says that it lives is Crashed"
 _LIVES = {"prefect.flow-run.heartbeat", "prefect.flow-run.Running"}
-_ENDED = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed")}
+_ENDED = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")}
+"""A paused run has no process: it is started again when it is resumed."""
 
 
 def describe_automation() -> AutomationCore:

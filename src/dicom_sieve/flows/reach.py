@@ -2,9 +2,9 @@
 
 from http import HTTPStatus
 
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL
 
 from dicom_sieve.errors import DicomSieveError, NoServerError
 
@@ -29,6 +29,21 @@ class ServerPasswordError(DicomSieveError):
             f"Prefect's server {observed} (HTTP {status}); accepted: PREFECT_API_AUTH_STRING=user:password, as the "
             "server has it; that of 'dicom-sieve up' is in ~/.dicom-sieve/prefect/api-password"
         )
+
+
+def check_named_server() -> None:
+    """Ask the server that Prefect's settings name, from the environment or a profile.
+
+    Where none is named, Prefect would start one of its own: on a port that nobody knows, until this process ends.
+
+    Raises:
+        NoServerError: None is named, or it does not answer.
+        ServerPasswordError: It does not let us in.
+    """
+    if not (PREFECT_API_URL.value() or "").strip():
+        raise NoServerError("none is named")
+    with get_client(sync_client=True) as client:
+        check_server(client)
 
 
 def check_server(client: SyncPrefectClient) -> None:

@@ -16,11 +16,14 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
-from dicom_sieve.flows.coat import RunLogger, in_coat
+from dicom_sieve.flows.again import stands_in_prefect
+from dicom_sieve.flows.coat import Coated, in_coat
+from dicom_sieve.flows.execution import Execution
 from dicom_sieve.flows.names import SEGMENT
 from dicom_sieve.flows.parameters import RawParameters
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import read_segmentation, rules_of
+from dicom_sieve.flows.result import of_segment
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.ledger.computing import Series
 from dicom_sieve.ledger.tables import InputState
@@ -55,10 +58,11 @@ def segment_series_of_run(
         "input_s3_parameters": input_s3_parameters,
         "output_s3_parameters": output_s3_parameters,
     }
-    return in_coat(given, partial(_segment, given))
+    return in_coat(given, Coated(partial(_segment, given), stands_in_prefect, of_segment))
 
 
-def _segment(given: RawParameters, _flow_run_id: str, logger: RunLogger) -> State[None]:
+def _segment(given: RawParameters, execution: Execution) -> State[None]:
+    logger = execution.logger
     silence_dicom()
     settings = load_settings()
     anchor = open_anchor(settings)  # a wrong setting fails before the work
@@ -70,6 +74,7 @@ def _segment(given: RawParameters, _flow_run_id: str, logger: RunLogger) -> Stat
             COMPUTATION, version=VERSION, run=request.run_id, inputs=request.input, outputs=request.output
         ) as computation,
     ):
+        execution.computation = computation.id
         follower.computation(computation)
         for _ in in_flight(_submit, _wait, enumerate(computation.series(), 1), settings.series_in_flight):
             pass
@@ -79,10 +84,7 @@ def _segment(given: RawParameters, _flow_run_id: str, logger: RunLogger) -> Stat
         push_or_say(ledger, anchor, logger.warning)
     message = describe(counts)
     show(message, reasons)
-    if counts.get("FAILED"):
-        logger.error("%s", message)
-        return Failed(message=message)
-    return Completed(message=message)
+    return Failed(message=message) if counts.get("FAILED") else Completed(message=message)
 
 
 @task(name=SEGMENT, task_run_name="series-{number}", cache_policy=NO_CACHE, persist_result=False)

@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,6 +21,7 @@ from dicom_sieve.explain import explain
 from dicom_sieve.ledger import computations, database
 from dicom_sieve.ledger.away import read
 from dicom_sieve.ledger.computations import InputInstance, InputSeries, Output
+from dicom_sieve.ledger.faults import describe_place, is_unexpected, keep_traceback
 from dicom_sieve.ledger.heartbeat import ALIVE_SECONDS, beating
 from dicom_sieve.ledger.holder import name_holder
 from dicom_sieve.ledger.result_files import fetch, save, sop_instance_uid
@@ -186,7 +186,7 @@ class Series:
         """
         self._files = None
         self._open.close()
-        state, failure = _judge(error, sum(instance.is_damaged for instance in self.instances))
+        state, failure = self._judge(error)
         outputs = self._outputs if state is InputState.COMPLETED else []
         finish = partial(computations.finish_series, row=self._entered(), state=state, failure=failure)
         self._write(partial(finish, finished_at=now(), outputs=outputs))
@@ -289,6 +289,15 @@ class Series:
         folder = (prefix.rstrip("/"), "computations", of.name, of.identity[:16], self.input.digest[:16])
         return "/".join(part for part in (*folder, name) if part)
 
+    def _judge(self, error: BaseException | None) -> tuple[InputState, str | None]:
+        """Tell what became of it; the traceback of an error that is not explained is kept in a file."""
+        state, failure = _judge(error, sum(instance.is_damaged for instance in self.instances))
+        if error is None or failure is None or isinstance(error, DicomSieveError) or not is_unexpected(error):
+            return state, failure
+        of = self.computation
+        file = keep_traceback(of.engine, of.id, self.uid, error)
+        return state, f"{failure}; traceback: {file or 'it could not be written'}"[:LONGEST_FAILURE]
+
     def _inputs(self) -> Inputs:
         if self.computation.inputs is None:
             raise ComputationError("there is nothing to read from: give ledger.computation its inputs, a store")
@@ -324,8 +333,7 @@ def _describe(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     if told := explain(error):
         return told
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+    return describe_place(error)
 
 
 def _place_of(engine: sa.Engine, run_number: int) -> tuple[int, int]:

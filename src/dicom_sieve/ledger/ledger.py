@@ -146,6 +146,12 @@ class Ledger:
             raise UnknownRunError(run_id)
         return RecordedRun(self.engine, matching[0])
 
+    def attempts(self, execution_id: str) -> list[RunRow]:
+        """Give the runs that one flow run was, the newest first: it may have been started more than once."""
+        is_one = (run.c.id == execution_id) | begins_with(run.c.id, f"{execution_id}.")
+        query = _runs(self.engine).where(is_one).order_by(run.c.number.desc())
+        return list(Rows(self.engine, query, make_run))
+
     def computations(self, run: str | None = None) -> list[ComputationRow]:
         """Give every computation, or those of one run by its id or its beginning, the newest first."""
         return list_computations(self.engine, None if run is None else self.run(run).row.number)

@@ -1,0 +1,48 @@
+"""A flow run that is started again: what completed stays as it is, and what cannot be repeated says how it stood."""
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import Cancelled, Completed, Failed
+
+from dicom_sieve.errors import SpentCredentialsError
+from dicom_sieve.flows.parameters import RawParameters
+from dicom_sieve.flows.redaction import refuse_spent
+from dicom_sieve.ledger import RunRow, open_ledger
+from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.screening import Outcome
+
+STAYS = "it was completed before, and stays as it is: start another run"
+_NOTE = f"; {STAYS}"
+
+
+def stands_in_ledger(given: RawParameters, flow_run: FlowRun) -> State[None] | None:
+    """Give the state to end in where a run of ``clean-dicom`` has completed, or cannot be repeated; else None."""
+    with open_ledger() as ledger:
+        before = next(iter(ledger.attempts(str(flow_run.id))), None)
+    if before is None:
+        return None
+    if before.state == RunState.COMPLETED:
+        said = Outcome(before.id, before.counts or {}, None).describe()
+        return Completed(message=f"{said}{_NOTE} to screen again")
+    try:
+        refuse_spent(given)
+    except SpentCredentialsError as error:
+        return _end_as(before, error)
+    return None
+
+
+def stands_in_prefect(flow_run: FlowRun) -> State[None] | None:
+    """Give the state to end in where a flow run has completed, by its history in Prefect; else None."""
+    with get_client(sync_client=True) as client:
+        states = client.read_flow_run_states(flow_run.id)
+    before = [state for state in states if state.is_completed()]
+    if not before:
+        return None
+    message = (before[-1].message or "").partition(_NOTE)[0]
+    return Completed(message=f"{message}{_NOTE}")
+
+
+def _end_as(before: RunRow, error: SpentCredentialsError) -> State[None]:
+    stood = f"run {before.id} is {before.state}, and stays as it is" + (f": {before.failure}" if before.failure else "")
+    state = Cancelled if before.state == RunState.CANCELLED else Failed
+    return state(message=f"{stood}\n{error}")

@@ -1,0 +1,205 @@
+"""What a flow run leaves for other programs: an artifact of type ``result`` that Prefect's API gives, as JSON.
+
+It tells how the run ended and where the rest is: counts, addresses and ids, no value of a patient. Its shape is
+versioned; fields are added without a new version, so readers ignore what they do not know.
+"""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Final, Literal, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from dicom_sieve.flows.execution import Execution
+from dicom_sieve.flows.names import CLEAN, SEGMENT
+from dicom_sieve.ledger import ComputationRow, Ledger, RunRow
+from dicom_sieve.publishing.manifest import MANIFEST
+from dicom_sieve.stores import S3Store
+
+KEY, TYPE = "result", "result"
+VERSION: Final = 1
+REPORT = "report.html"
+State = Literal["COMPLETED", "INCOMPLETE", "FAILED", "CANCELLED"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class SeriesCounts(_Part):
+    """Series by selection: all of their instances passed, some, or none."""
+
+    WHOLE: int = 0
+    """All instances passed."""
+    PARTIAL: int = 0
+    """Some did."""
+    NONE: int = 0
+    """None did."""
+
+
+class Counts(_Part):
+    """What was decided."""
+
+    listed: int
+    """Objects that the location held."""
+    passed: int
+    """Of these, instances that met all criteria."""
+    discarded: int
+    """Of these, all others that could be read."""
+    unread: int = 0
+    """Of these, objects that could not be read: the run is INCOMPLETE."""
+    series: SeriesCounts
+    """Series by selection."""
+
+
+class LedgerPlace(_Part):
+    """Where the ledger is, and what it calls this."""
+
+    address: str
+    """Of the database, without credentials: a path (SQLite) or postgresql://host/database."""
+    run_id: str | None
+    """The run; None: it ended before there was one, or was a preview."""
+
+
+class Published(_Part):
+    """The manifest."""
+
+    uri: str
+    """Of manifest.json."""
+    digest: str
+    """The manifest's own digest, as hex."""
+
+
+class Link(_Part):
+    """An address that opens for whoever has it."""
+
+    url: str
+    """Presigned: it needs no credentials."""
+    expires_at: datetime.datetime
+    """When it opens no more, at the latest."""
+
+
+class ReportPlace(_Part):
+    """The report."""
+
+    uri: str | None
+    """Of report.html in the store; None: it was not published."""
+    link: Link | None
+    """To read it with; None: DICOM_SIEVE_REPORT_LINK_SECONDS is 0, or nothing was published."""
+    how: str
+    """How else to get it."""
+
+
+class Computed(_Part):
+    """What was computed on the run."""
+
+    id: int
+    """Of the computation in the ledger."""
+    name: str
+    """What was computed."""
+    version: str
+    """Of the code that did."""
+    series: dict[str, int]
+    """Series by what became of them: COMPLETED, REFUSED, FAILED, SKIPPED."""
+
+
+class Result(_Part):
+    """How a flow run ended, and where the rest is."""
+
+    schema_version: Literal[1] = VERSION
+    """Of this shape."""
+    flow: Literal["clean-dicom", "segment-series"]
+    """Which flow."""
+    state: State
+    """As the ledger has it; where there is nothing in the ledger, as the flow run ended."""
+    message: str
+    """The sentence that it ended with."""
+    preview: bool = False
+    """Whether it only told what a run would say."""
+    ledger: LedgerPlace | None
+    """Where it is on record; None: the ledger could not be asked."""
+    counts: Counts | None = None
+    """What was decided; None: it had not decided, or is a segmentation."""
+    manifest: Published | None = None
+    """None: nothing was published."""
+    report: ReportPlace | None = None
+    """None: there is none."""
+    computation: Computed | None = None
+    """Of a segmentation; None: it had not begun."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the shape as JSON Schema: that of the file ``result-1.schema.json`` beside this module."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Result.model_json_schema()}
+
+
+def of_clean(
+    execution: Execution, ledger: Ledger | None, state: State, message: str, *, link_seconds: int = 0
+) -> Result:
+    """Make the result of a run of ``clean-dicom`` of what the ledger has of it.
+
+    Args:
+        execution: The flow run.
+        ledger: None where it cannot be asked.
+        state: How the flow run ended.
+        message: With which sentence.
+        link_seconds: For how long a link to the report opens; 0: there is none.
+    """
+    row = None if ledger is None or execution.is_preview else next(iter(ledger.attempts(execution.flow_run_id)), None)
+    counts = execution.counts if row is None else row.counts
+    return Result(
+        flow=CLEAN,
+        state=state if row is None or row.state == "RUNNING" else cast("State", row.state),
+        message=message,
+        preview=execution.is_preview,
+        ledger=_place(ledger, None if row is None else row.id),
+        counts=_counts(counts),
+        manifest=Published(uri=row.manifest_uri, digest=row.manifest_digest) if row and row.manifest_uri else None,
+        report=None if row is None else _report(row, execution.output, link_seconds),
+    )
+
+
+def of_segment(execution: Execution, ledger: Ledger | None, state: State, message: str) -> Result:
+    """Make the result of a run of ``segment-series``, likewise."""
+    row = None
+    if ledger is not None and execution.computation is not None:
+        row = next((row for row in ledger.computations() if row.id == execution.computation), None)
+    return Result(
+        flow=SEGMENT,
+        state=state,
+        message=message,
+        ledger=_place(ledger, None if row is None else row.run_id),
+        computation=None if row is None else _computed(row),
+    )
+
+
+def _place(ledger: Ledger | None, run_id: str | None) -> LedgerPlace | None:
+    return None if ledger is None else LedgerPlace(address=ledger.address, run_id=run_id)
+
+
+def _counts(counts: Mapping[str, Any] | None) -> Counts | None:
+    return None if counts is None else Counts.model_validate(counts)
+
+
+def _computed(row: ComputationRow) -> Computed:
+    return Computed(id=row.id, name=row.name, version=row.version, series=dict(row.counts))
+
+
+def _report(row: RunRow, output: S3Store | None, link_seconds: int) -> ReportPlace | None:
+    if row.counts is None:
+        return None
+    how = f"where the ledger is: dicom-sieve report {row.id} --output {REPORT}"
+    if row.manifest_uri is None:
+        return ReportPlace(uri=None, link=None, how=how)
+    uri = row.manifest_uri.removesuffix(MANIFEST) + REPORT
+    return ReportPlace(
+        uri=uri, link=_link(uri, output, link_seconds), how=f"with credentials that may read the output; or {how}"
+    )
+
+
+def _link(uri: str, output: S3Store | None, seconds: int) -> Link | None:
+    if output is None or not seconds:
+        return None
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+    url = output.link_to(uri.removeprefix(output.location.uri("")), seconds)
+    return None if url is None else Link(url=url, expires_at=until)

@@ -1,0 +1,92 @@
+"""Errors of what users compute: where in their code, for the ledger; and the whole traceback, in a file of their own.
+
+The ledger, Prefect and the command get an error's type and places in code alone: its words may hold patients' values.
+The file holds all of it, and is its owner's alone.
+"""
+
+import datetime
+import os
+import site
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import sqlalchemy as sa
+
+from dicom_sieve import private
+from dicom_sieve.explain import explain
+
+_OURS = "dicom_sieve"
+_COMPUTES = "dicom_sieve.segmentation"
+"""Of our own modules, those that compute as users' code does."""
+
+
+def describe_place(error: BaseException) -> str:
+    """Name an error and the last line of the user's code that it passed through; of a library, where it was raised."""
+    frames = list(_frames(error.__traceback__))
+    if not frames:
+        return type(error).__name__
+    first = frames[0][0].partition(".")[0]
+    users = [frame for module, frame in frames if _is_users(module, frame.filename, first)]
+    last, raised = (users or [frames[0][1]])[-1], frames[-1][1]
+    place = f"{type(error).__name__} at {_place(last)}, in {last.name}"
+    return place if raised is last else f"{place} (raised at {_place(raised)})"
+
+
+def keep_traceback(engine: sa.Engine, computation_id: int, series_uid: str, error: BaseException) -> Path | None:
+    """Add an error's traceback to the log of a computation; give the file, or None where it cannot be written."""
+    file = log_of(engine, computation_id)
+    moment = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    text = f"{moment} series {series_uid}\n{''.join(traceback.format_exception(error))}\n"
+    try:
+        private.make_folder(file.parent)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, private.FILE_MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as opened:
+            opened.write(text)
+    except OSError:  # a failure is recorded all the same
+        return None
+    return file
+
+
+def log_of(engine: sa.Engine, computation_id: int) -> Path:
+    """Say where tracebacks of a computation are: beside a ledger that is a file, else in the home directory."""
+    is_file = engine.dialect.name == "sqlite"
+    folder = Path(engine.url.database or "").resolve().parent if is_file else Path.home() / ".dicom-sieve"
+    name = Path(engine.url.database or "ledger").stem
+    return folder / "logs" / f"{name}-computation-{computation_id}.log"
+
+
+def is_unexpected(error: BaseException) -> bool:
+    """Tell whether only its traceback says what happened."""
+    return isinstance(error, Exception) and explain(error) is None
+
+
+def _frames(trace: TracebackType | None) -> Iterator[tuple[str, traceback.FrameSummary]]:
+    """Give the module and the place of each frame, without the source: it is not read."""
+    for frame, line in traceback.walk_tb(trace):
+        code = frame.f_code
+        summary = traceback.FrameSummary(code.co_filename, line, code.co_qualname, lookup_line=False)
+        yield str(frame.f_globals.get("__name__", "")), summary
+
+
+def _is_users(module: str, file: str, first: str) -> bool:
+    """Tell whether a frame is the user's: of the package that entered the series, or of no library."""
+    if module.partition(".")[0] == _OURS:
+        return module.startswith(_COMPUTES)
+    if module.partition(".")[0] == first or module == "__main__":
+        return True
+    return Path(file).is_absolute() and not any(file.startswith(f"{folder}{os.sep}") for folder in _LIBRARIES)
+
+
+def _libraries() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return (*(paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")), *site.getsitepackages())
+
+
+_LIBRARIES = _libraries()
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{Path(frame.filename).name}:{frame.lineno}"

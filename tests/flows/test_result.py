@@ -1,0 +1,112 @@
+"""The result that a run leaves for programs, and the consumer of the documents that reads it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from dicom_sieve.flows import result as results
+from tests.conftest import S3Server
+from tests.flows import planted
+from tests.flows.s3_proxy import Answer, S3Proxy
+from tests.prefect_server import PrefectServer
+
+ROOT = Path(__file__).parent.parent.parent
+SCHEMA = json.loads(Path(results.__file__).with_name("result-1.schema.json").read_text())
+
+
+def result_of(prefect: PrefectServer, run: str) -> dict[str, Any]:
+    """Give the newest result of a run, which the schema describes."""
+    mine = {"flow_run_id": {"any_": [run]}, "key": {"any_": ["result"]}}
+    body = {"artifacts": mine, "sort": "CREATED_DESC"}
+    found = prefect.api.post("/artifacts/filter", json=body).raise_for_status().json()
+    assert {artifact["type"] for artifact in found} == {"result"}
+    data: dict[str, Any] = json.loads(found[0]["data"])  # a text, as Prefect keeps what an artifact holds
+    jsonschema.validate(data, SCHEMA)
+    assert not [text for text in (*planted.VALUES, *planted.SECRETS) if text in json.dumps(data)]
+    return data
+
+
+def test_the_schema_in_the_package_is_that_of_the_code() -> None:
+    assert results.json_schema() == SCHEMA
+
+
+def test_a_completed_run_leaves_its_counts_and_where_the_rest_is(
+    prefect: PrefectServer, moto_server: S3Server, moto_bucket: str
+) -> None:
+    output = planted.location(moto_server.endpoint, moto_server.make_bucket(), prefix="out")
+    run = prefect.start(planted.request(moto_server.endpoint, moto_bucket, output_s3_parameters=output))
+    _, message = prefect.state(run)
+
+    told = result_of(prefect, run)
+
+    assert (told["flow"], told["state"], told["message"]) == ("clean-dicom", "COMPLETED", message)
+    assert told["ledger"] == {"address": str(prefect.home / "ledger.db"), "run_id": run}
+    assert {name: told["counts"][name] for name in ("listed", "passed", "discarded", "unread")} == {
+        "listed": 3,
+        "passed": 2,
+        "discarded": 1,
+        "unread": 0,
+    }
+    assert told["manifest"]["uri"] == f"s3://{output['bucket']}/out/{run}/manifest.json"
+    assert told["report"]["uri"] == f"s3://{output['bucket']}/out/{run}/report.html"
+    assert told["report"]["link"] is None
+
+
+def test_a_failed_run_leaves_why(prefect: PrefectServer, proxy: S3Proxy) -> None:
+    proxy.rule = lambda _: Answer(403, "AccessDenied")
+    run = prefect.start(planted.request(proxy.endpoint, "denied"))
+    _, message = prefect.state(run)
+    proxy.rule = lambda _: None
+
+    told = result_of(prefect, run)
+
+    assert (told["state"], told["message"], told["ledger"]["run_id"]) == ("FAILED", message, run)
+    assert (told["counts"], told["manifest"], told["report"]) == (None, None, None)
+
+
+def test_the_consumer_of_the_documents_prints_what_passed(
+    prefect: PrefectServer, moto_server: S3Server, moto_bucket: str, tmp_path: Path
+) -> None:
+    [code] = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/consumer.md").read_text(), re.MULTILINE | re.DOTALL)
+    output = planted.location(moto_server.endpoint, moto_server.make_bucket())
+    request = planted.request(moto_server.endpoint, moto_bucket, output_s3_parameters=output)
+    (tmp_path / "run.json").write_text(json.dumps({"parameters": request}))
+    keys = {"AWS_ACCESS_KEY_ID": planted.KEYS.key_id, "AWS_SECRET_ACCESS_KEY": planted.KEYS.access_key}
+    settings = {"PREFECT_API_URL": prefect.url, "PREFECT_API_AUTH_STRING": "dicom-sieve:password", "AWS_REGION": "eu"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **keys, **settings},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.split()) == ["one.dcm", "two.dcm"]
+    assert len([line for line in code.splitlines() if line]) <= 30
+
+
+@pytest.mark.parametrize("seconds", [60])
+def test_a_link_to_the_report_opens_without_credentials(s3_server: S3Server, seconds: int) -> None:
+    import urllib.request
+
+    bucket = s3_server.make_bucket()
+    s3_server.client().put_object(Bucket=bucket, Key="run/report.html", Body=b"report")
+
+    link = s3_server.store(bucket).link_to("run/report.html", seconds)
+
+    assert link is not None
+    assert f"X-Amz-Expires={seconds}" in link
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link
+    with urllib.request.urlopen(link, timeout=10) as answer:
+        assert answer.read() == b"report"
