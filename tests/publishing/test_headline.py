@@ -7,7 +7,7 @@ import pytest
 from dicom_sieve import Ledger
 from dicom_sieve.flows.artifacts import describe_verdicts
 from dicom_sieve.publishing.report import make_report, render
-from dicom_sieve.publishing.report.words import Reason, describe_sum, headline
+from dicom_sieve.publishing.report.words import Reason, describe_outcome, describe_sum, headline
 from dicom_sieve.screening import Outcome, Preview, Screening, preview, screen
 from tests.publishing.reported import CRITERIA, SERIES, made_store
 from tests.screening.screenings import ct, mr, one_of, sql
@@ -54,6 +54,11 @@ def test_it_has_a_form_for_each_case(series: dict[str, int], passed_in: dict[str
 def test_of_nothing_that_passed_it_names_no_series() -> None:
     assert headline(0, 12_427, {"NONE": 9}, {}) == "0 of 12,427 instances passed"
     assert headline(0, 0, {}, {}, "would pass") == "0 of 0 instances would pass"
+
+
+def test_of_a_run_of_a_former_version_it_says_what_was_recorded() -> None:
+    counts = {"passed": 111, "listed": 427, "series": {"WHOLE": 3, "PARTIAL": 1}}
+    assert describe_outcome(counts) == "111 of 427 instances passed in 3 whole series and 1 partial"
 
 
 def test_it_is_the_same_wherever_it_is_said(ledger: Ledger, outcome: Outcome) -> None:

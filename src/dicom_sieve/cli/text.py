@@ -109,7 +109,7 @@ def show_run(row: "RunRow", unread: Iterable[str]) -> None:
         f"location   {place(row)} at {row.endpoint}, listed {moment(row.listed_at)}",
         f"time       {moment(row.started_at)} to {moment(row.finished_at)}, dicom-sieve {row.software_version}",
     )
-    if row.counts and "passed_in" in row.counts:  # runs of former versions do not say it
+    if row.counts:
         from dicom_sieve.publishing.report.words import describe_outcome
 
         show_lines(f"result     {describe_outcome(row.counts)}")

@@ -30,7 +30,7 @@ class Reason(NamedTuple):
 
 
 def headline(
-    passed: int, listed: int, series: Mapping[str, int], passed_in: Mapping[str, int], verb: str = PASSED
+    passed: int, listed: int, series: Mapping[str, int], passed_in: Mapping[str, int] | None, verb: str = PASSED
 ) -> str:
     """Say what came of a run in a sentence: how much passed, in how many whole series, and in how many partial ones.
 
@@ -38,7 +38,7 @@ def headline(
         passed: Instances that passed.
         listed: All objects that were looked at.
         series: Series by selection.
-        passed_in: Instances that passed, by the selection of their series.
+        passed_in: Instances that passed, by the selection of their series; None where that was not recorded.
         verb: What instances do.
 
     Examples:
@@ -51,13 +51,15 @@ def headline(
         return f"{sentence} in {partial:,} partial series" if partial else sentence
     if not partial:
         return f"{sentence} in {whole:,} whole series"
+    if passed_in is None:
+        return f"{sentence} in {whole:,} whole series and {partial:,} partial"
     in_whole, in_partial = passed_in.get("WHOLE", 0), passed_in.get("PARTIAL", 0)
     return f"{sentence}: {in_whole:,} in {whole:,} whole series, {in_partial:,} in {partial:,} partial"
 
 
 def describe_outcome(counts: Mapping[str, Any], verb: str = PASSED) -> str:
     """Say what came of a run's counts, or would come of it; of damaged instances that passed, too."""
-    sentence = headline(counts["passed"], counts["listed"], counts["series"], counts["passed_in"], verb)
+    sentence = headline(counts["passed"], counts["listed"], counts["series"], counts.get("passed_in"), verb)
     damaged = counts.get("damaged", {}).get("passed", 0)
     return f"{sentence}; damaged instances among them: {damaged:,}" if damaged else sentence
 
