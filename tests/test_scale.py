@@ -103,7 +103,7 @@ def rows_of(series: int) -> Iterator[pa.RecordBatch]:
             [
                 {
                     "bucket": "images",
-                    "key": f"{study}/{one_series}/{instance}.dcm",
+                    "object_key": f"{study}/{one_series}/{instance}.dcm",
                     "etag": f"{chance.getrandbits(128):032x}",
                     "size": chance.randrange(526_000, 528_000),
                     "study_instance_uid": study,

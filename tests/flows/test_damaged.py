@@ -41,7 +41,7 @@ def test_are_judged_in_a_run_that_asks_for_it_alone(
     )
 
     for run in (silent, discarding):
-        assert prefect.state(run) == ("Completed", "2 of 13 instances passed in 1 whole series")
+        assert prefect.state(run) == ("Completed", "2 of 13 instances passed: 1 in 1 whole series, 1 in 1 partial")
     assert prefect.state(judging) == (
         "Completed",
         "5 of 13 instances passed in 3 whole series; damaged instances among them: 3",

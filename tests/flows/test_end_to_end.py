@@ -96,7 +96,7 @@ def _screen_over_rest(prefect: PrefectServer, server: S3Server, deployment: str,
     state, message = prefect.state(run)
 
     passed = sum(one.verdict == "PASSED" for one in expected().values())
-    assert (state, message.partition(" in ")[0]) == ("Completed", f"{passed} of {len(expected())} instances passed")
+    assert (state, message.partition(": ")[0]) == ("Completed", f"{passed} of {len(expected())} instances passed")
     assert _recorded(ledger, run) == expected()
     assert _published(server, results, f"screened/{run}", scratch) == expected()
     kept = {key for key, one in expected().items() if one.verdict == "PASSED"}

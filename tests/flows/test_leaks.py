@@ -18,6 +18,7 @@ from tests.builders import make_instance
 from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.conftest import ledger_url
+from tests.flows.results import result_of
 from tests.flows.s3_proxy import Answer, Asked, S3Proxy, s3_proxy
 from tests.prefect_server import SEGMENT, PrefectServer, wait_for
 from tests.segmentation.bucket import objects, slices
@@ -214,6 +215,18 @@ class TestTheEnd:
 
         assert state == wanted_state
         assert wanted_words in message
+
+    @pytest.mark.parametrize("name", [name for name, (state, _) in ENDS.items() if state != "Crashed"])
+    def test_is_told_to_programs(self, prefect: PrefectServer, runs: dict[str, str], name: str) -> None:
+        state, message = prefect.state(runs[name])
+        ended = "INCOMPLETE" if name == "one object cannot be read" else state.upper()
+
+        told = result_of(prefect, runs[name])
+
+        assert (told["state"], told["message"]) == (ended, message)
+
+    def test_of_a_segmentation_counts_series(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
+        assert result_of(prefect, runs["segmented"])["computation"]["series"] == {"COMPLETED": 1, "REFUSED": 1}
 
     def test_of_an_incomplete_run_is_in_the_ledger(self, served_ledger: Ledger, runs: dict[str, str]) -> None:
         recorded = served_ledger.run(runs["one object cannot be read"])

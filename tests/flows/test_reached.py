@@ -132,7 +132,7 @@ def test_an_incomplete_run_leaves_its_causes(prefect: PrefectServer, runs: dict[
     shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [runs["expired"]]}})
     data = {one["key"]: one["data"] for one in shown}
 
-    assert set(data) == {"headers-read", "verdicts", "attrition", "unread"}
+    assert set(data) == {"headers-read", "verdicts", "attrition", "unread", "result"}
     assert "ExpiredToken (HTTP 400)" in data["unread"]
     assert "the credentials have expired" in data["unread"]
     assert "3 objects could not be read: the run is INCOMPLETE" in data["attrition"]

@@ -235,7 +235,7 @@ class TestTheFlow:
             "preview",
             "damaged",
         ]
-        known = "bucket, prefix, region, endpoint, credentials, inventory"
+        known = "bucket, prefix, region, endpoint, credentials, anonymous, requester_pays, inventory"
         assert lines[1] == f"input_s3_parameters: has a member 'access_key' that is not known; accepted: {known}"
         assert lines[5] == "criteria[1].operation: 'NOT' is not known; accepted: 'EQUALS', 'GREATER', 'LESS' or 'IN'"
         assert lines[8] == (

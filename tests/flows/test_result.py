@@ -6,31 +6,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 
 from dicom_sieve.flows import result as results
 from tests.conftest import S3Server
 from tests.flows import planted
+from tests.flows.results import SCHEMA, result_of
 from tests.flows.s3_proxy import Answer, S3Proxy
 from tests.prefect_server import PrefectServer
 
 ROOT = Path(__file__).parent.parent.parent
-SCHEMA = json.loads(Path(results.__file__).with_name("result-1.schema.json").read_text())
-
-
-def result_of(prefect: PrefectServer, run: str) -> dict[str, Any]:
-    """Give the newest result of a run, which the schema describes."""
-    mine = {"flow_run_id": {"any_": [run]}, "key": {"any_": ["result"]}}
-    body = {"artifacts": mine, "sort": "CREATED_DESC"}
-    found = prefect.api.post("/artifacts/filter", json=body).raise_for_status().json()
-    assert {artifact["type"] for artifact in found} == {"result"}
-    data: dict[str, Any] = json.loads(found[0]["data"])  # a text, as Prefect keeps what an artifact holds
-    jsonschema.validate(data, SCHEMA)
-    assert not [text for text in (*planted.VALUES, *planted.SECRETS) if text in json.dumps(data)]
-    return data
 
 
 def test_the_schema_in_the_package_is_that_of_the_code() -> None:
@@ -69,6 +55,17 @@ def test_a_failed_run_leaves_why(prefect: PrefectServer, proxy: S3Proxy) -> None
 
     assert (told["state"], told["message"], told["ledger"]["run_id"]) == ("FAILED", message, run)
     assert (told["counts"], told["manifest"], told["report"]) == (None, None, None)
+
+
+def test_a_preview_leaves_what_a_run_would_say(prefect: PrefectServer, moto_server: S3Server, moto_bucket: str) -> None:
+    run = prefect.start(planted.request(moto_server.endpoint, moto_bucket, preview=True))
+    _, message = prefect.state(run)
+
+    told = result_of(prefect, run)
+
+    assert (told["state"], told["message"], told["preview"]) == ("COMPLETED", message, True)
+    assert (told["counts"]["listed"], told["counts"]["passed"]) == (3, 2)
+    assert (told["ledger"]["run_id"], told["manifest"], told["report"]) == (None, None, None)
 
 
 def test_the_consumer_of_the_documents_prints_what_passed(

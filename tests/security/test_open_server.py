@@ -287,6 +287,24 @@ class TestWithThePassword:
         assert made["state"]["type"] == "SCHEDULED", done.stdout
         up.end_of(made["id"])
 
+    def test_the_documented_consumer_sends_the_password(self, up: Up, tmp_path: Path) -> None:
+        document = (Path(__file__).parents[2] / "docs" / "consumer.md").read_text()
+        [code] = re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+        (tmp_path / "run.json").write_text(json.dumps({"parameters": request()}))
+        settings = {"PREFECT_API_URL": str(up.api.base_url).rstrip("/"), "AWS_REGION": "eu"}
+        said = {}
+        made = (up.prefect_home / "api-password").read_text().strip()
+        for password in (made, "wrong"):
+            environment = {**os.environ, **settings, "PREFECT_API_AUTH_STRING": f"dicom-sieve:{password}"}
+            command = [sys.executable, "-c", code]
+            done = subprocess.run(
+                command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+            )
+            said[password] = done.stderr
+
+        assert "401" in said["wrong"]
+        assert "401" not in said[made]
+
 
 class TestPrefectsOwnServices:
     """They call Prefect's application within the process, under a name of their own."""

@@ -326,13 +326,14 @@ def up(
 def serve(then_segment: ThenSegment = None) -> None:
     """Serve the deployments against the Prefect server that PREFECT_API_URL names, until stopped."""
     from dicom_sieve.cli.criteria_file import read_json_file
-    from dicom_sieve.flows.deployments import deployments, serve_deployments, without_extra
+    from dicom_sieve.flows.deployments import deployments, read_following, serve_deployments, without_extra
     from dicom_sieve.flows.reach import check_named_server
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.settings import load_settings
 
     settings = load_settings()
     following = None if then_segment is None else read_json_file(then_segment)
+    read_following(following)
     check_named_server()
     names = [f"{one.flow_name}/{one.name}" for one in deployments()]
     with open_ledger(settings.database_url.get_secret_value()) as ledger:

@@ -79,7 +79,7 @@ def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, then_segme
         NoServerError: No server is named, or it does not answer.
         ServerPasswordError: It does not let us in.
     """
-    following = _read(then_segment)
+    following = read_following(then_segment)
     check_named_server()
     served = deployments(name)
     _set_up_automations(served, following)
@@ -108,7 +108,7 @@ def deploy(pool: str, name: str = DEPLOYMENT, *, then_segment: Any = None) -> li
         InvalidRequestError: What is to be started afterwards is not accepted, or is not installed.
         NoServerError: There is no server to leave them on.
     """
-    following = _read(then_segment)
+    following = read_following(then_segment)
     pools.set_up(pool)
     made = deployments(name, pool)
     _set_up_automations(made, following)
@@ -117,7 +117,12 @@ def deploy(pool: str, name: str = DEPLOYMENT, *, then_segment: Any = None) -> li
     return [one.full_name for one in made]
 
 
-def _read(then_segment: Any) -> tuple[Location, Mapping[str, Any]] | None:
+def read_following(then_segment: Any) -> tuple[Location, Mapping[str, Any]] | None:
+    """Read what is to be started after each run that completed, and on which location; None: nothing is.
+
+    Raises:
+        InvalidRequestError: It is not accepted, or is not installed.
+    """
     if then_segment is None:
         return None
     if missing := without_extra():

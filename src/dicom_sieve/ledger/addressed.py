@@ -35,17 +35,16 @@ def paths_of(text: str) -> list[str]:
     return list(found)
 
 
-def find_objects(connection: sa.Connection, text: str) -> sa.ColumnElement[bool]:
-    """Give the condition for the objects that a URI or a path leads to, in every location that the ledger knows."""
+def find_objects(connection: sa.Connection, text: str) -> list[sa.ColumnElement[bool]]:
+    """Give the conditions for the objects that a URI or a path leads to, in every location that the ledger knows."""
     places = connection.execute(sa.select(location.c.id, location.c.endpoint, location.c.bucket)).all()
     paths = [os.fsencode(path) for path in paths_of(text)]
-    wanted = [
+    return [
         sa.and_(object_.c.location_id == place.id, object_.c.key == key)
         for place in places
         for key in _keys(place.endpoint, place.bucket, text, paths)
         if is_text(key)
     ]
-    return sa.or_(sa.false(), *wanted)
 
 
 def _keys(endpoint: str, bucket: str, text: str, paths: list[bytes]) -> Iterator[str]:

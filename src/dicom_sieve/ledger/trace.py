@@ -103,9 +103,9 @@ def trace(engine: sa.Engine, text: str) -> list[TracedObject]:
         header.c.study_instance_uid == text,
     )
     with engine.connect() as connection:
-        key, *uids = names if is_text(text) else (sa.false(),)
-        for condition in (key, find_objects(connection, text), *uids):
-            found = _find(connection, condition)
+        key, *uids = ([name] for name in names) if is_text(text) else ([],)
+        for conditions in (key, find_objects(connection, text), *uids):
+            found = _find(connection, sa.or_(*conditions)) if conditions else []
             if found:
                 return found
     return []
