@@ -294,15 +294,15 @@ class TestWithThePassword:
         settings = {"PREFECT_API_URL": str(up.api.base_url).rstrip("/"), "AWS_REGION": "eu"}
         said = {}
         made = (up.prefect_home / "api-password").read_text().strip()
-        for password in (made, "wrong"):
-            environment = {**os.environ, **settings, "PREFECT_API_AUTH_STRING": f"dicom-sieve:{password}"}
+        for password in (made, "dicom-sieve:wrong"):
+            environment = {**os.environ, **settings, "PREFECT_API_AUTH_STRING": password}
             command = [sys.executable, "-c", code]
             done = subprocess.run(
                 command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
             )
             said[password] = done.stderr
 
-        assert "401" in said["wrong"]
+        assert "401" in said["dicom-sieve:wrong"]
         assert "401" not in said[made]
 
 
