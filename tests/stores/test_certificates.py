@@ -3,6 +3,7 @@
 Public reports: datachain#929, jupyterlab-s3-browser#102, nextcloud#32726.
 """
 
+import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from dicom_sieve.stores import (
     S3Store,
     StaticCredentials,
     UnreadableBundleError,
+    read_bundle,
 )
 from dicom_sieve.stores.append_only import AppendOnlyBucket
 from dicom_sieve.stores.interface import TransportError
@@ -118,6 +120,17 @@ class TestAFileOfAuthorities:
 
         with pytest.raises(UnreadableBundleError, match=r"bundle.pem holds no certificates that can be read; accepted"):
             list(store_at(server.endpoint).list())
+
+    @pytest.mark.timeout(20)
+    def test_that_is_no_file_or_has_no_end_is_not_read(self, tmp_path: Path) -> None:
+        pipe, endless = tmp_path / "pipe", tmp_path / "endless.pem"
+        os.mkfifo(pipe)
+        with endless.open("wb") as file:
+            file.truncate(1 << 40)
+
+        for path in (pipe, endless, Path("/dev/zero"), tmp_path):
+            with pytest.raises(UnreadableBundleError, match="holds no certificates that can be read"):
+                read_bundle(str(path))
 
     def test_may_hold_several_and_words_between(
         self, server: ScriptedServer, tls: tuple[ssl.SSLContext, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

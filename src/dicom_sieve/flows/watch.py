@@ -49,9 +49,10 @@ class Watch:
                     return
 
     def end(self) -> None:
-        """Look no more, and interrupt nothing."""
+        """Look no more, and interrupt nothing; a signal that is on its way has come when this returns."""
+        self._ended.set()
         with self._turn:
-            self._ended.set()
+            pass
 
     def interrupt(self, _number: int, _frame: FrameType | None) -> None:
         """Interrupt the work: this is what the signal calls, in the main thread."""

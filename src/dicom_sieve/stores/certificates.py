@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import stat
 from pathlib import Path
 
 import boto3
@@ -10,6 +11,8 @@ from dicom_sieve.errors import DicomSieveError
 
 VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 """Of the environment, as AWS's own tools read them."""
+LARGEST = 16 << 20
+"""In bytes, of a file of certificates: all public authorities are 0.3 MB."""
 
 
 class UnreadableBundleError(DicomSieveError):
@@ -53,6 +56,9 @@ def read_bundle(path: str) -> bytes:
         UnreadableBundleError: It holds none that can be read.
     """
     try:
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:  # a block may name a pipe, or what has no end
+            raise UnreadableBundleError(path)
         text = Path(path).read_bytes()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cafile=path)
