@@ -6,7 +6,7 @@ from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import EndpointRules, check_bucket, check_endpoint
 from dicom_sieve.stores.interface import Lists, Reads, Store, Writes
 from dicom_sieve.stores.inventory import Inventory, address_of_manifest
-from dicom_sieve.stores.open import open_store
+from dicom_sieve.stores.open import open_bucket, open_store
 from dicom_sieve.stores.patience import Patience
 from dicom_sieve.stores.s3 import S3Store
 from dicom_sieve.stores.s3_clients import S3Access
@@ -30,6 +30,7 @@ __all__ = [
     "address_of_manifest",
     "check_bucket",
     "check_endpoint",
+    "open_bucket",
     "open_store",
     "read_bundle",
 ]

@@ -53,25 +53,51 @@ def open_store(
     lies_at = endpoint.rstrip("/") if endpoint else where.endpoint
     url = None if lies_at == AWS_ENDPOINT else lies_at
     region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
-    settings = load_settings()
-    rules = EndpointRules.from_settings(settings, os.environ.get("PREFECT_API_URL"))
     session = Anonymous() if anonymous else _read_credentials(credentials)
     if anonymous and (credentials is not None or requester_pays):
         raise InvalidRequestError((f"anonymous: {_ALONE}",))
     # Who names an endpoint sends credentials of their own there; a location may come from somebody else's request.
     is_named = lies_at == named.rstrip("/") or credentials is not None or anonymous
-    if wrong := rules.find_problem(url, region, uses_default_chain=False):
-        raise InvalidRequestError((f"endpoint: {wrong}",))
-    if not is_named and rules.find_problem(url, region, uses_default_chain=True):
+    store = open_bucket(where.bucket, where.prefix, url, region, session, requester_pays=requester_pays)
+    if not is_named and store.access.rules.find_problem(url, region, uses_default_chain=True):
         wrong = f"{url} comes from the ledger, and would be sent this machine's own credentials"
         accepted = f"to name it yourself (endpoint, --endpoint), or one that {DEFAULT_CHAIN} lists"
         raise InvalidRequestError((f"endpoint: {wrong}; accepted: {accepted}",))
-    if wrong := check_bucket(where.bucket, url):
-        raise InvalidRequestError((f"the bucket {wrong}",))
-    access = S3Access(
-        where.bucket, region, url, session, Patience.from_settings(settings), rules, requester_pays=requester_pays
-    )
-    return S3Store(access, where.prefix)
+    return store
+
+
+def open_bucket(
+    bucket: str,
+    prefix: str,
+    endpoint: str | None,
+    region: str,
+    credentials: GivesSession,
+    *,
+    requester_pays: bool = False,
+    called: tuple[str, str] = ("endpoint", "the bucket"),
+) -> S3Store:
+    """Open a bucket for who names it, and sends credentials of their own there: their word is enough.
+
+    Args:
+        bucket: Its name.
+        prefix: What keys begin with.
+        endpoint: Of the S3 server; None: AWS.
+        region: Of the bucket.
+        credentials: What is sent there.
+        requester_pays: Whether their owner pays.
+        called: What errors name endpoint and bucket by.
+
+    Raises:
+        InvalidRequestError: The endpoint, or the bucket there, may not be asked.
+    """
+    settings = load_settings()
+    rules = EndpointRules.from_settings(settings, os.environ.get("PREFECT_API_URL"))
+    if wrong := rules.find_problem(endpoint, region, uses_default_chain=False):
+        raise InvalidRequestError((f"{called[0]}: {wrong}",))
+    if wrong := check_bucket(bucket, endpoint):
+        raise InvalidRequestError((f"{called[1]} {wrong}",))
+    url, patience = endpoint and endpoint.rstrip("/"), Patience.from_settings(settings)
+    return S3Store(S3Access(bucket, region, url, credentials, patience, rules, requester_pays), prefix)
 
 
 def _read_address(text: str, endpoint: str) -> Location:
