@@ -19,6 +19,7 @@ class Execution:
         logger: The flow run's.
         output: Where it publishes; None: nowhere, or not known yet.
         computation: Id of its computation in the ledger; None: none yet.
+        computed_run: The run that it computes on; None likewise.
         is_preview: Whether it only tells what a run would say.
         counts: Of a preview; None: of a run the ledger has them.
     """
@@ -27,5 +28,6 @@ class Execution:
     logger: RunLogger = field(repr=False)
     output: S3Store | None = None
     computation: int | None = None
+    computed_run: str | None = None
     is_preview: bool = False
     counts: Mapping[str, Any] | None = None

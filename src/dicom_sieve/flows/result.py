@@ -163,7 +163,9 @@ def of_segment(execution: Execution, ledger: Ledger | None, state: State, messag
     """Make the result of a run of ``segment-series``, likewise."""
     row = None
     if ledger is not None and execution.computation is not None:
-        row = next((row for row in ledger.computations() if row.id == execution.computation), None)
+        row = next(
+            (row for row in ledger.computations(execution.computed_run) if row.id == execution.computation), None
+        )
     return Result(
         flow=SEGMENT,
         state=state,

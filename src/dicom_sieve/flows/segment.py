@@ -74,7 +74,7 @@ def _segment(given: RawParameters, execution: Execution) -> State[None]:
             COMPUTATION, version=VERSION, run=request.run_id, inputs=request.input, outputs=request.output
         ) as computation,
     ):
-        execution.computation = computation.id
+        execution.computation, execution.computed_run = computation.id, computation.run.id
         follower.computation(computation)
         for _ in in_flight(_submit, _wait, enumerate(computation.series(), 1), settings.series_in_flight):
             pass

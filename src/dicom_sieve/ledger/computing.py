@@ -26,7 +26,8 @@ from dicom_sieve.ledger.heartbeat import ALIVE_SECONDS, beating
 from dicom_sieve.ledger.holder import name_holder
 from dicom_sieve.ledger.result_files import fetch, save, sop_instance_uid
 from dicom_sieve.ledger.rows import RunRow
-from dicom_sieve.ledger.tables import InputState, RunState, run
+from dicom_sieve.ledger.snapshots import place_of_run
+from dicom_sieve.ledger.tables import InputState, RunState
 from dicom_sieve.objects import Location, ObjectInfo
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Computation:
         parameters and input; and, as REFUSED, series that are of several studies or patients, and series of which not
         all passed, unless these are asked for.
         """
-        snapshot_id, location_id = _place_of(self.engine, self.run.number)
+        snapshot_id, location_id = place_of_run(self.engine, self.run.number)
         for one in computations.input_series(
             self.engine,
             run_id=self.run.id,
@@ -336,12 +337,6 @@ def _describe(error: BaseException) -> str:
     return describe_place(error)
 
 
-def _place_of(engine: sa.Engine, run_number: int) -> tuple[int, int]:
-    query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
-    snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
-    return snapshot_id, location_id
-
-
 @contextmanager
 def compute(
     engine: sa.Engine,
@@ -365,7 +360,7 @@ def compute(
     judged = Location(row.endpoint, row.bucket, row.prefix)
     if outputs is not None and (overlap := describe_overlap(judged, outputs.location)):
         raise ComputationError(f"outputs: {overlap}")
-    _, location_id = _place_of(engine, row.number)
+    _, location_id = place_of_run(engine, row.number)
     identity = computations.identify(name, version, parameters, location_id)
     begin = partial(
         computations.begin_computation,

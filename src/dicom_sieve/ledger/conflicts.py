@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from dicom_sieve.ledger.away import all_rows, read
+from dicom_sieve.ledger.snapshots import is_in_snapshot
 from dicom_sieve.ledger.tables import QueryableJson, decision, header, location, object_, run, series_decision
 from dicom_sieve.objects import DIRECTORY_ENDPOINT
 
@@ -242,11 +243,7 @@ def _columns(differ: dict[Conflict, sa.ColumnElement[bool]]) -> list[sa.Label[bo
 
 
 def _judged_objects(objects: sa.FromClause) -> sa.Join:
-    is_held = sa.and_(
-        run.c.location_id == object_.c.location_id,
-        object_.c.added_in <= run.c.snapshot_id,
-        object_.c.removed_in.is_(None) | (object_.c.removed_in > run.c.snapshot_id),
-    )
+    is_held = is_in_snapshot(run.c.snapshot_id, run.c.location_id)
     is_judged = sa.and_(decision.c.run_number == run.c.number, decision.c.header_id == object_.c.header_id)
     return (
         objects.join(run, is_held)

@@ -14,8 +14,8 @@ from dicom_sieve.ledger.conflicts import select_repeated
 from dicom_sieve.ledger.deciding import select_extent, select_values
 from dicom_sieve.ledger.header_changes import headers_of
 from dicom_sieve.ledger.pages import PAGE_END, PAGE_FIRST, pages_of_headers
-from dicom_sieve.ledger.snapshots import is_in_snapshot
-from dicom_sieve.ledger.tables import decision, header, header_change, object_, run
+from dicom_sieve.ledger.snapshots import is_in_snapshot, place_of_run
+from dicom_sieve.ledger.tables import decision, header, header_change, object_
 
 DecidedRow = tuple[str | None, str | None, str | None, int, int, str | None, str, str]
 """Study and Series Instance UID; the patient's digest; instances and bytes in the run's snapshot; how far it was read,
@@ -76,14 +76,16 @@ def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> 
             select_values(engine.dialect, tags),
         ).where(decided.c.header_id == header.c.id)
 
-    for page in pages_of_headers(engine, *_place(engine, run_number), select):
+    for page in pages_of_headers(engine, *place_of_run(engine, run_number), select):
         yield from page
 
 
 def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]) -> dict[str, list[Reason]]:
     """Give what was found on the instances of some series, the most frequent first."""
     of_series = sa.select(header.c.id).where(header.c.series_instance_uid.in_(series))
-    held = headers_of(*_place(engine, run_number)).where(header_change.c.header_id.in_(of_series)).subquery("held")
+    held = (
+        headers_of(*place_of_run(engine, run_number)).where(header_change.c.header_id.in_(of_series)).subquery("held")
+    )
     instances = sa.cast(sa.func.sum(held.c.instances), sa.BigInteger)
     findings = sa.cast(decision.c.findings, sa.Text)
     query = (
@@ -113,7 +115,7 @@ def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
             .join(decision, decision.c.header_id == header.c.id)
         )
         .where(
-            is_in_snapshot(*_place(engine, run_number)),
+            is_in_snapshot(*place_of_run(engine, run_number)),
             decision.c.run_number == run_number,
             header.c.series_instance_uid.is_not(None),
         )
@@ -123,10 +125,3 @@ def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
     query = sa.select(sa.func.sum(per_series.c.duplicates), sa.func.count()).where(per_series.c.duplicates > 0)
     instances, count = read(engine, lambda connection: connection.execute(query).one())
     return Duplicates(int(instances or 0), count)
-
-
-def _place(engine: sa.Engine, run_number: int) -> tuple[int, int]:
-    """Give a run's snapshot and location."""
-    query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
-    snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
-    return snapshot_id, location_id

@@ -14,10 +14,11 @@ from dicom_sieve.criteria.attribute import Attribute
 from dicom_sieve.criteria.reading import read_attribute
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger.away import read
+from dicom_sieve.ledger.conflicts import select_repeated
 from dicom_sieve.ledger.deciding import read_values, select_values
 from dicom_sieve.ledger.rows import RunRow, batches_of
-from dicom_sieve.ledger.snapshots import is_in_snapshot
-from dicom_sieve.ledger.tables import decision, header, location, object_, run, series_decision
+from dicom_sieve.ledger.snapshots import is_in_snapshot, place_of_run
+from dicom_sieve.ledger.tables import decision, header, location, object_, series_decision
 from dicom_sieve.objects import ObjectInfo
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class RunObjects:
         return pa.Table.from_batches(self.to_batches(), schema=self.schema())
 
     def _batches(self) -> Iterator[list[tuple[Any, ...]]]:
-        snapshot_id, location_id = _place_of(self.engine, self.row)
+        snapshot_id, location_id = place_of_run(self.engine, self.row.number)
         if snapshot_id is None:
             return
         tags = tuple(attribute.hex_tag for attribute in self.attributes)
@@ -214,11 +215,10 @@ def series_in_parts(engine: sa.Engine, run_id: str) -> frozenset[str]:
 
 def duplicate_keys(engine: sa.Engine, row: RunRow) -> frozenset[str]:
     """Give the keys of objects that passed and have patient and UIDs of another one that did, whose key comes first."""
-    snapshot_id, location_id = _place_of(engine, row)
+    snapshot_id, location_id = place_of_run(engine, row.number)
     if snapshot_id is None:
         return frozenset()
-    several = sa.select(object_.c.sop_instance_uid).where(object_.c.sop_instance_uid.is_not(None))
-    twice = several.group_by(object_.c.sop_instance_uid).having(sa.func.count() > 1).cte("twice")
+    twice = select_repeated().cte("twice")
     uids = (header.c.patient, header.c.study_instance_uid, header.c.series_instance_uid, object_.c.sop_instance_uid)
     is_passed = sa.and_(
         decision.c.header_id == header.c.id,
@@ -247,13 +247,6 @@ def duplicate_keys(engine: sa.Engine, row: RunRow) -> frozenset[str]:
 def name_of(attribute: Attribute) -> str:
     """Name the column of an attribute: its keyword, or its tag where it has none."""
     return attribute.keyword or attribute.hex_tag
-
-
-def _place_of(engine: sa.Engine, row: RunRow) -> tuple[int | None, int]:
-    """Give a run's snapshot, or None where it came to none, and its location."""
-    query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == row.number)
-    snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
-    return snapshot_id, location_id
 
 
 def _cells(row: tuple[Any, ...], texts_of: Any) -> tuple[Any, ...]:

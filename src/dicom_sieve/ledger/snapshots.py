@@ -14,7 +14,7 @@ from dicom_sieve.headers import Defect
 from dicom_sieve.ledger import bulk, header_changes
 from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
 from dicom_sieve.ledger.away import all_rows, read
-from dicom_sieve.ledger.tables import BigKey, SnapshotState, forgotten, header, location, object_, snapshot
+from dicom_sieve.ledger.tables import BigKey, SnapshotState, forgotten, header, location, object_, run, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
 
 PAGE_ROWS = 5_000
@@ -198,7 +198,16 @@ def close_snapshot(
     )
 
 
-def is_in_snapshot(snapshot_id: int, location_id: int) -> sa.ColumnElement[bool]:
+def place_of_run(engine: sa.Engine, run_number: int) -> tuple[Any, int]:
+    """Give the ids of a run's snapshot, None where it came to none, and of its location."""
+    query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
+    snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
+    return snapshot_id, location_id
+
+
+def is_in_snapshot(
+    snapshot_id: int | sa.ColumnElement[int], location_id: int | sa.ColumnElement[int]
+) -> sa.ColumnElement[bool]:
     """Tell which object rows a snapshot holds."""
     return sa.and_(
         object_.c.location_id == location_id,
