@@ -9,6 +9,13 @@ from dicom_sieve.objects import Damaged
 
 SCHEME = "s3://"
 
+
+def check_format(*, as_json: bool, as_csv: bool) -> None:
+    """Refuse two formats at once."""
+    if as_json and as_csv:
+        raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet; no cell of it is a formula.")]
 CriteriaFile = Annotated[Path, typer.Option("--criteria", help="Criteria as JSON; a keyword may stand for a tag.")]

@@ -18,6 +18,7 @@ from dicom_sieve.cli.options import (
     Region,
     RequesterPays,
     Uri,
+    check_format,
 )
 from dicom_sieve.objects import Damaged
 
@@ -122,8 +123,7 @@ def values(
     from dicom_sieve.ledger.values import attributes_held, values_held
 
     attribute = None if keyword is None else read_attribute(keyword, "KEYWORD")
-    if as_json and as_csv:
-        raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
+    check_format(as_json=as_json, as_csv=as_csv)
     with open_ledger() as ledger:
         snapshot = last_snapshot(ledger.engine, find_known(ledger, uri, endpoint, LIST_FIRST))
         if attribute is None:
@@ -171,8 +171,7 @@ def compare(
     from dicom_sieve.screening.compare import Side, Summary
     from dicom_sieve.screening.compare import compare as compare_sides
 
-    if as_json and as_csv:
-        raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
+    check_format(as_json=as_json, as_csv=as_csv)
     with open_ledger() as ledger:
         sides = comparing.open_sides(ledger, a, b, location, endpoint, damaged=damaged)
         summary = Summary()

@@ -13,6 +13,8 @@ import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.uid import UID, generate_uid
 
+from dicom_sieve.demo import ODD_KEY, PLAIN_KEY
+
 CHEST_SPACING_MM = (5, 2.5, 2.5)
 """Between slices, rows and columns of the series with lungs."""
 
@@ -62,11 +64,11 @@ def objects() -> Iterator[tuple[str, bytes]]:
         if file.is_file():
             yield f"pydicom/{file.relative_to(folder).as_posix()}", file.read_bytes()
     whole = Path(_real("CT_small.dcm")).read_bytes()
-    yield "odd/cut-short.dcm", whole[:700]
+    yield PLAIN_KEY, whole[:700]
     yield "odd/empty.dcm", b""
     yield "odd/folder/", b""
     yield "odd/report.txt", b"Not DICOM at all.\n"
-    yield "odd//two slashes + a plus #1.dcm", whole
+    yield ODD_KEY, whole
 
 
 def _slices(series: MadeSeries) -> Iterator[tuple[str, bytes]]:

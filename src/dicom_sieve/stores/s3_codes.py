@@ -80,7 +80,7 @@ def refuse_what_is_not_s3s(response_dict: Mapping[str, Any]) -> None:
         NotS3Error: It is.
     """
     status, body = response_dict["status_code"], response_dict["body"]
-    if status == HTTPStatus.BAD_REQUEST and b"https port" in body.lower().replace(b"https server", b"https port"):
+    if status == HTTPStatus.BAD_REQUEST and re.search(rb"https (?:port|server)", body, re.IGNORECASE):
         raise NotS3Error("HttpsExpected")
     is_page = _PAGE.match(body) or str(response_dict["headers"].get("content-type", "")).startswith("text/html")
     if is_page and not 300 <= status < 400 and status not in {429, 502, 503, 504}:
