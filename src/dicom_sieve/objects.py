@@ -17,6 +17,13 @@ class Damaged(StrEnum):
     JUDGE = "JUDGE"
 
 
+class Selection(StrEnum):
+    """Which of the objects that passed are taken along: all; or of series all of whose instances passed."""
+
+    ANY = "ANY"
+    WHOLE = "WHOLE"
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """Where objects lie. It identifies, and never holds credentials.

@@ -2,7 +2,9 @@
 
 import io
 import os
+import shlex
 import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
@@ -15,6 +17,12 @@ def environment_of(home: Path, **more: str) -> dict[str, str]:
     ours = ("DICOM_SIEVE_", "AWS_", "OPENLINEAGE_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**clean, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "100", **more}
+
+
+def run_cut_off(*arguments: str, home: Path) -> "subprocess.CompletedProcess[str]":
+    """Run ``dicom-sieve`` as a process whose output goes through a pipe that is closed behind the first letter."""
+    command = f"{shlex.join([sys.executable, '-m', 'dicom_sieve', *arguments])} | head -c 1"
+    return subprocess.run(command, shell=True, env=environment_of(home), capture_output=True, text=True, check=False)
 
 
 def run_command(*arguments: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.builders import make_instance
-from tests.cli.command import environment_of, run_command
+from tests.cli.command import run_command, run_cut_off
 
 CRITERIA: list[dict[str, Any]] = [
     {"dicom_tag": "StudyDate", "operation": "GREATER", "reference": "2022-01-01"},
@@ -373,13 +372,6 @@ class TestHelp:
         assert command("no-such-command").returncode == 2
 
     def test_output_that_is_cut_off_by_a_pipe_is_no_traceback(self, screened: Path) -> None:
-        done = subprocess.run(
-            f"{sys.executable} -m dicom_sieve runs --json | head -c 1",
-            shell=True,
-            env=environment_of(screened),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_cut_off("runs", "--json", home=screened)
         assert done.stdout == "["
         assert "Traceback" not in done.stderr

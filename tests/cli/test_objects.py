@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from dicom_sieve import open_ledger
 from tests.builders import make_instance
-from tests.cli.command import environment_of, run_command
+from tests.cli.command import run_command, run_cut_off
 from tests.screening.screenings import screen_ct
 from tests.simulated_store import SimulatedStore
 
@@ -137,14 +136,7 @@ class TestObjects:
         assert "say which" in done.stderr
 
     def test_a_pipe_that_is_closed_is_no_traceback(self, home: Path) -> None:
-        done = subprocess.run(
-            f"{sys.executable} -m dicom_sieve objects {RUN} --csv | head -c 1",
-            shell=True,
-            env=environment_of(home),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_cut_off("objects", RUN, "--csv", home=home)
 
         assert done.stdout == "b"
         assert done.stderr == ""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +10,11 @@ import pytest
 
 from dicom_sieve.flows import result as results
 from tests.conftest import S3Server
+from tests.documents import code_blocks, read
 from tests.flows import planted
 from tests.flows.results import SCHEMA, result_of
 from tests.flows.s3_proxy import Answer, S3Proxy
 from tests.prefect_server import PrefectServer
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def test_the_schema_in_the_package_is_that_of_the_code() -> None:
@@ -71,7 +69,7 @@ def test_a_preview_leaves_what_a_run_would_say(prefect: PrefectServer, moto_serv
 def test_the_consumer_of_the_documents_prints_what_passed(
     prefect: PrefectServer, moto_server: S3Server, moto_bucket: str, tmp_path: Path
 ) -> None:
-    [code] = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/consumer.md").read_text(), re.MULTILINE | re.DOTALL)
+    [code] = code_blocks(read("docs/consumer.md"), "python")
     output = planted.location(moto_server.endpoint, moto_server.make_bucket())
     request = planted.request(moto_server.endpoint, moto_bucket, output_s3_parameters=output)
     (tmp_path / "run.json").write_text(json.dumps({"parameters": request}))

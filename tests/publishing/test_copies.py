@@ -11,13 +11,14 @@ import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import StoreError
-from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.publishing.copies import COPIES, FAILURES_IN_A_ROW, Copied, CopyOutcome, Selection, copy_objects
+from dicom_sieve.objects import ObjectInfo, Selection
+from dicom_sieve.publishing.copies import COPIES, FAILURES_IN_A_ROW, Copied, CopyOutcome
 from dicom_sieve.screening import Outcome
 from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store
 from dicom_sieve.stores.interface import Downloads
 from tests.conftest import S3Server
 from tests.fault_proxy import fault_proxy
+from tests.publishing.copying import copy_listed
 from tests.screening.screenings import ct, mr, screen_ct
 from tests.stores.buckets import contents, fill
 from tests.stores.keys import CONTROL, ODD, make_keys
@@ -36,7 +37,7 @@ class TestOddKeys:
         if way == "through here":
             output._not_copied_within.add(source)
 
-        copied = list(copy_objects(store.list(), store, output, "run/objects"))
+        copied = list(copy_listed(store.list(), store, output, "run/objects"))
 
         assert {one.outcome for one in copied} == {CopyOutcome.COPIED}
         assert [one.info.key for one in copied] == [info.key for info in store.list()]
@@ -49,7 +50,7 @@ class TestOddKeys:
         fill(moto_server, source, objects)
         store = moto_server.store(source)
 
-        copied = list(copy_objects(store.list(), store, DirectoryStore(tmp_path / "out"), "objects"))
+        copied = list(copy_listed(store.list(), store, DirectoryStore(tmp_path / "out"), "objects"))
 
         outcomes = {one.info.key: one.outcome for one in copied}
         assert outcomes == {key: "COPIED" if key == "a/b" else "UNWRITABLE_KEY" for key in objects}
@@ -64,7 +65,7 @@ def test_within_one_server_no_byte_comes_through_here(s3_server: S3Server) -> No
         store, output = (
             S3Store(S3Access(bucket, "eu-west", proxy.endpoint, s3_server.credentials)) for bucket in (source, target)
         )
-        copied = list(copy_objects(store.list(), store, output, "o"))
+        copied = list(copy_listed(store.list(), store, output, "o"))
         methods = Counter(method for method, path in proxy.requests if "list-type" not in path)
 
     assert Counter(one.outcome for one in copied) == {CopyOutcome.COPIED: 2}
@@ -82,7 +83,7 @@ class TestFaults:
             access = S3Access(source, "eu-west", proxy.endpoint, s3_server.credentials, QUICK)
             store = S3Store(access)
             output = S3Store(S3Access(target, "eu-west", proxy.endpoint, s3_server.credentials, QUICK))
-            copied = list(copy_objects(s3_server.store(source).list(), store, output, "o"))
+            copied = list(copy_listed(s3_server.store(source).list(), store, output, "o"))
 
         assert proxy.happened.total() >= 10
         assert Counter(one.outcome for one in copied) == {CopyOutcome.COPIED: 200}
@@ -96,7 +97,7 @@ class TestFaults:
         copied: list[Copied] = []
 
         with pytest.raises(StoreError, match=f"{FAILURES_IN_A_ROW} copies in a row failed"):
-            copied.extend(copy_objects(moto_server.store(source).list(), nowhere, moto_server.store(target), "o"))
+            copied.extend(copy_listed(moto_server.store(source).list(), nowhere, moto_server.store(target), "o"))
 
     def test_are_told_of_an_output_that_refuses(self, moto_server: S3Server) -> None:
         source = moto_server.make_bucket()
@@ -104,7 +105,7 @@ class TestFaults:
         store = moto_server.store(source)
 
         with pytest.raises(StoreError, match="cannot write s3://nowhere/o/a"):
-            list(copy_objects(store.list(), store, moto_server.store("nowhere"), "o"))
+            list(copy_listed(store.list(), store, moto_server.store("nowhere"), "o"))
 
 
 class TestObjectsThatChange:
@@ -129,7 +130,7 @@ class TestObjectsThatChange:
                 store.download(listed, target)
 
         racing: Downloads = Racing()
-        copied = list(copy_objects(listed, racing, s3_server.store(target), "o"))
+        copied = list(copy_listed(listed, racing, s3_server.store(target), "o"))
 
         expected = {
             key: "CHANGED" if int(key) % 3 == 0 else "GONE" if int(key) % 7 == 0 else "COPIED" for key in objects
@@ -147,7 +148,7 @@ class TestObjectsThatChange:
         s3_server.client().put_object(Bucket=source, Key="overwritten", Body=b"as it is now")
         s3_server.client().delete_object(Bucket=source, Key="deleted")
 
-        copied = {one.info.key: one.outcome for one in copy_objects(listed, store, s3_server.store(target), "o")}
+        copied = {one.info.key: one.outcome for one in copy_listed(listed, store, s3_server.store(target), "o")}
 
         assert copied == {"kept": "COPIED", "overwritten": "CHANGED", "deleted": "GONE"}
         assert contents(s3_server, target, "o")["kept"] == b"as judged"

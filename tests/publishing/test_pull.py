@@ -14,9 +14,8 @@ import pytest
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import InvalidRequestError, LedgerError, StoreError
-from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.objects import Location, ObjectInfo, Selection
 from dicom_sieve.publishing import pull_record
-from dicom_sieve.publishing.copies import Selection
 from dicom_sieve.publishing.pull import DUPLICATES, Layout, PullOutcome, PullSummary, pull
 from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store
 from tests.conftest import S3Server

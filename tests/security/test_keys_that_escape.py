@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from dicom_sieve import Ledger
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.objects import Location, ObjectInfo, part_of_key
-from dicom_sieve.publishing.copies import Copied, copy_objects
+from dicom_sieve.publishing.copies import Copied
 from dicom_sieve.stores import DirectoryStore
 from dicom_sieve.stores.directory import TAKEN
 from dicom_sieve.stores.interface import ObjectGoneError, UnwritableKeyError
 from dicom_sieve.stores.paths import key_of_copy, names_of_key
 from tests.conftest import S3Server
+from tests.publishing.copying import copy_listed
 from tests.screening.screenings import ct, screen_ct
 from tests.simulated_store import SimulatedStore
 from tests.stores.buckets import fill, read
@@ -89,7 +90,7 @@ def folded(name: str) -> str:
 
 def copy_all(objects: dict[str, bytes], root: Path) -> dict[str, Copied]:
     store = SimulatedStore(objects)
-    return {copy.info.key: copy for copy in copy_objects(store.list(), store, DirectoryStore(root), "objects")}
+    return {copy.info.key: copy for copy in copy_listed(store.list(), store, DirectoryStore(root), "objects")}
 
 
 class TestTheMapping:
@@ -180,7 +181,7 @@ class TestCopies:
             (tmp_path / "in" / os.fsdecode(name)).write_bytes(name)
         store = DirectoryStore(tmp_path / "in")
 
-        list(copy_objects(store.list(), store, DirectoryStore(tmp_path / "out"), "objects"))
+        list(copy_listed(store.list(), store, DirectoryStore(tmp_path / "out"), "objects"))
 
         assert files_in(tmp_path / "out" / "objects") == {name: name for name in names}
 

@@ -23,6 +23,7 @@ from dicom_sieve.cli.password import FILE, OF_CLIENTS, OF_SERVER, PasswordError,
 from dicom_sieve.flows.server.callers import OwnNamesOnly
 from tests.browser import chromium
 from tests.cli.command import environment_of, run_command
+from tests.documents import code_blocks, read
 from tests.prefect_server import wait_for
 from tests.up import Up, request
 
@@ -288,8 +289,7 @@ class TestWithThePassword:
         up.end_of(made["id"])
 
     def test_the_documented_consumer_sends_the_password(self, up: Up, tmp_path: Path) -> None:
-        document = (Path(__file__).parents[2] / "docs" / "consumer.md").read_text()
-        [code] = re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+        [code] = code_blocks(read("docs/consumer.md"), "python")
         (tmp_path / "run.json").write_text(json.dumps({"parameters": request()}))
         settings = {"PREFECT_API_URL": str(up.api.base_url).rstrip("/"), "AWS_REGION": "eu"}
         said = {}

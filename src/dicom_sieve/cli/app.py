@@ -31,11 +31,13 @@ from dicom_sieve.cli.options import (
     RequesterPays,
     Run,
     Uri,
+    check_format,
 )
 from dicom_sieve.cli.pull import pull_app
 from dicom_sieve.cli.report import report_app
 from dicom_sieve.cli.trying import trying_app
 from dicom_sieve.objects import Damaged
+from dicom_sieve.objects import Selection as Copied
 from dicom_sieve.version import __version__
 
 app = typer.Typer(
@@ -146,7 +148,6 @@ def screen(
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.lineage import following
     from dicom_sieve.publishing.anchoring import open_anchor
-    from dicom_sieve.publishing.copies import Selection as Copied
     from dicom_sieve.screening import Limits, Screening, executor_for
     from dicom_sieve.screening import screen as run_screening
     from dicom_sieve.settings import load_settings
@@ -232,8 +233,7 @@ def series(
     """List a run's series and how much of each passed."""
     from dicom_sieve.ledger import SeriesRow, open_ledger
 
-    if as_json and as_csv:
-        raise typer.BadParameter("say which: --json or --csv", param_hint="--csv")
+    check_format(as_json=as_json, as_csv=as_csv)
     with open_ledger() as ledger:
         rows = ledger.run(run).series(selection=selection)
         if as_csv:

@@ -1,6 +1,5 @@
 """The command that brings what a run let pass onto this machine."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,15 +8,9 @@ import typer
 from dicom_sieve.cli import text
 from dicom_sieve.cli.main import FAILED
 from dicom_sieve.cli.options import Anonymous, AsJson, RequesterPays, Run
+from dicom_sieve.objects import Selection
 
 pull_app = typer.Typer()
-
-
-class Pulling(StrEnum):
-    """Which of what passed."""
-
-    ANY = "ANY"
-    WHOLE = "WHOLE"
 
 
 @pull_app.command(
@@ -31,9 +24,9 @@ def pull(
     ],
     *,
     selection: Annotated[
-        Pulling,
+        Selection,
         typer.Option(case_sensitive=False, help="All that passed; or of series all of whose instances passed."),
-    ] = Pulling.ANY,
+    ] = Selection.ANY,
     by_key: Annotated[
         bool, typer.Option("--by-key", help="Name files as the objects, not patient/study/series/instance.")
     ] = False,
@@ -57,7 +50,6 @@ def pull(
     """
     from dicom_sieve.cli.progress import ProgressBar
     from dicom_sieve.ledger import open_ledger
-    from dicom_sieve.publishing.copies import Selection
     from dicom_sieve.publishing.pull import Layout
     from dicom_sieve.publishing.pull import pull as run_pull
     from dicom_sieve.stores import open_store
@@ -72,7 +64,7 @@ def pull(
             recorded,
             source,
             folder,
-            selection=Selection(selection.value),
+            selection=selection,
             layout=Layout.KEY if by_key else Layout.UID,
             advance=observer.advance,
         )

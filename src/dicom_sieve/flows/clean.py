@@ -26,8 +26,8 @@ from dicom_sieve.flows.result import Result, of_clean
 from dicom_sieve.flows.result import State as EndState
 from dicom_sieve.ledger import Ledger, RecordedRun, open_ledger
 from dicom_sieve.lineage import following
+from dicom_sieve.objects import Selection
 from dicom_sieve.publishing.anchoring import open_anchor
-from dicom_sieve.publishing.copies import Selection
 from dicom_sieve.publishing.report import make_report
 from dicom_sieve.screening import Limits, Preview, RunsShards, Screening, Shard, ShardResult, screen
 from dicom_sieve.screening import preview as foresee

@@ -13,7 +13,7 @@ import pyarrow as pa
 from dicom_sieve.errors import DicomSieveError, RefusedError, StoreError
 from dicom_sieve.ledger import RecordedRun
 from dicom_sieve.ledger.run_objects import series_in_parts
-from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.objects import Location, ObjectInfo, Selection
 from dicom_sieve.publishing.in_order import in_order
 from dicom_sieve.stores.interface import (
     Copies,
@@ -55,13 +55,6 @@ class CopyOutcome(StrEnum):
     NOT_WHOLE = "NOT_WHOLE"
 
 
-class Selection(StrEnum):
-    """Which of the objects that passed are taken along."""
-
-    ANY = "ANY"
-    WHOLE = "WHOLE"
-
-
 NOT_WHOLE = "not all instances of its series passed"
 
 
@@ -99,13 +92,6 @@ def wants(run: RecordedRun, selection: Selection) -> Callable[[str | None], bool
 
 
 def copy_objects(
-    objects: Iterable[ObjectInfo], source: Downloads, target: Copies, folder: str, formers: Sequence[str] = ()
-) -> Iterator[Copied]:
-    """Copy objects, all of them; see `copy_wanted`."""
-    return copy_wanted(((info, True) for info in objects), source, target, folder, formers)
-
-
-def copy_wanted(
     objects: Iterable[tuple[ObjectInfo, bool]],
     source: Downloads,
     target: Copies,

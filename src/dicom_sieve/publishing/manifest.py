@@ -21,7 +21,8 @@ from dicom_sieve.ledger.audit.seals import anchor
 from dicom_sieve.ledger.conflicts import series_to_publish
 from dicom_sieve.ledger.rows import to_batches
 from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy
-from dicom_sieve.publishing.copies import COPIES, Selection, copy_wanted, wants
+from dicom_sieve.objects import Selection
+from dicom_sieve.publishing.copies import COPIES, copy_objects, wants
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches
 from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts, write_text
 from dicom_sieve.publishing.report import ENDINGS, Report, make_report, render
@@ -101,7 +102,7 @@ def publish(
         if copies_of is not None:
             objects = objects_to_copy(ledger.engine, recorded.row.number, snapshot_id, location_id, Verdict.PASSED)
             is_wanted = wants(recorded, copied)
-            done = copy_wanted(
+            done = copy_objects(
                 ((info, is_wanted(series)) for info, series in objects),
                 copies_of,
                 output,

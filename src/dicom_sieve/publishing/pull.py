@@ -20,7 +20,8 @@ from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.ledger import ObjectRow, RecordedRun
 from dicom_sieve.ledger.run_objects import duplicate_keys
 from dicom_sieve.ledger.tables import RunState
-from dicom_sieve.publishing.copies import NOT_WHOLE, Selection, attempt, until_all_fail, wants
+from dicom_sieve.objects import Selection
+from dicom_sieve.publishing.copies import NOT_WHOLE, attempt, until_all_fail, wants
 from dicom_sieve.publishing.in_order import in_order
 from dicom_sieve.publishing.parts import digest_of
 from dicom_sieve.publishing.pull_record import Pulled, Record, is_reserved, open_record

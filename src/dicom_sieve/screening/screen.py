@@ -33,10 +33,10 @@ from dicom_sieve.ledger.runs import (
     is_running,
 )
 from dicom_sieve.ledger.tables import RunState
-from dicom_sieve.objects import Location
+from dicom_sieve.objects import Location, Selection
 from dicom_sieve.private import sweep
 from dicom_sieve.publishing.anchoring import push_or_say
-from dicom_sieve.publishing.copies import CopyOutcome, Selection
+from dicom_sieve.publishing.copies import CopyOutcome
 from dicom_sieve.publishing.manifest import Published, publish
 from dicom_sieve.publishing.report import Report
 from dicom_sieve.publishing.report.words import describe_outcome
