@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 from shutil import which
@@ -316,21 +317,21 @@ class TestPrefectsOwnServices:
         asked = {"deployment_id": up.deployment(), "parameters": request()}
         automation = {"name": event, "trigger": trigger, "actions": [{**action, **asked}]}
         made = up.api.post("/automations/", json=automation).raise_for_status().json()["id"]
-        told = {"event": event, "resource": {"prefect.resource.id": event}, "id": str(uuid.uuid4()), "payload": {}}
-        told["occurred"] = datetime.datetime.now(datetime.UTC).isoformat()
+        by_it = {
+            "flow_runs": {"deployment_id": {"any_": [up.deployment()]}},
+            "sort": "EXPECTED_START_TIME_DESC",
+        }
 
-        up.api.post("/events", json=[told]).raise_for_status()
+        def started() -> bool:
+            """Tell it again: Prefect loads an automation after it has answered, and what came before is lost."""
+            told = {"event": event, "resource": {"prefect.resource.id": event}, "id": str(uuid.uuid4()), "payload": {}}
+            told["occurred"] = datetime.datetime.now(datetime.UTC).isoformat()
+            up.api.post("/events", json=[told]).raise_for_status()
+            time.sleep(1)
+            runs = up.api.post("/flow_runs/filter", json=by_it).raise_for_status().json()
+            return any((run["created_by"] or {}).get("id") == made for run in runs)
 
-        by_it = {"flow_runs": {"deployment_id": {"any_": [up.deployment()]}}}
-        wait_for(
-            lambda: [
-                run
-                for run in up.api.post("/flow_runs/filter", json=by_it).json()
-                if (run["created_by"] or {}).get("id") == made
-            ],
-            "the automation's run",
-            100,
-        )
+        wait_for(started, "the automation's run", 100)
 
 
 def _run(*command: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
