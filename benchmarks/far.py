@@ -23,8 +23,8 @@ from benchmarks.wire import SETTINGS, Range, Server, read_bare
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening import in_threads
 from dicom_sieve.stores.listing import list_objects
-from dicom_sieve.stores.s3_clients import make_boto3_client
-from dicom_sieve.stores.s3_pages import list_page
+from dicom_sieve.stores.s3.clients import make_boto3_client
+from dicom_sieve.stores.s3.pages import list_page
 
 ALONE = 100
 PAGES = 200

@@ -22,7 +22,7 @@ from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.screening import Limits, RunsShards, Screening, screen
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import Patience, S3Access, S3Store, StaticCredentials, Store
-from dicom_sieve.stores.s3_clients import make_boto3_client
+from dicom_sieve.stores.s3.clients import make_boto3_client
 
 REGION = "eu-west"
 UPLOADS_AT_A_TIME = 16

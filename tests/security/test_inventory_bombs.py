@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dicom_sieve.stores.inventory_rows import MalformedInventoryError, read_objects
-from tests.stores.inventories import CREATED, PLAIN
+from dicom_sieve.stores.s3.inventory_rows import MalformedInventoryError, read_objects
+from tests.stores.s3.inventories import CREATED, PLAIN
 
 _READ = """
 import json, resource, sys

@@ -21,7 +21,7 @@ from dicom_sieve.flows.schedules import refuse_secret
 from dicom_sieve.flows.watch import end_of, watching
 from dicom_sieve.ledger import Ledger, open_ledger
 from dicom_sieve.settings import find_unknown
-from dicom_sieve.stores.s3_clients import silence_wire_logs
+from dicom_sieve.stores.s3.clients import silence_wire_logs
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import DEFAULT_CHAIN, EndpointRules, check_bucket
-from dicom_sieve.stores.patience import Patience
-from dicom_sieve.stores.s3 import S3Store
-from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, S3Access
+from dicom_sieve.stores.retries import Patience
+from dicom_sieve.stores.s3.clients import AWS_ENDPOINT, S3Access
+from dicom_sieve.stores.s3.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
+from dicom_sieve.stores.s3.store import S3Store
 
 S3, FILE = "s3://", "file://"
 DEFAULT_REGION = "us-east-1"

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from dicom_sieve.errors import StoreError
-from dicom_sieve.stores import Patience, s3
+from dicom_sieve.stores import Patience
 from dicom_sieve.stores.listing import list_objects
-from dicom_sieve.stores.s3_clients import make_boto3_client
-from dicom_sieve.stores.s3_pages import list_page
+from dicom_sieve.stores.s3 import store as s3
+from dicom_sieve.stores.s3.clients import make_boto3_client
+from dicom_sieve.stores.s3.pages import list_page
 from tests.conftest import S3Server
 from tests.stores.buckets import fill, read_all
 from tests.stores.keys import CONTROL, ODD, in_byte_order, make_keys

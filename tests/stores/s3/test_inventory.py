@@ -12,13 +12,14 @@ import pytest
 from dicom_sieve.errors import StoreError
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.stores import Inventory, S3Store, inventory
+from dicom_sieve.stores import Inventory, S3Store
+from dicom_sieve.stores.s3 import inventory
 from tests.conftest import S3Server
 from tests.screening.screenings import ct, mr, screen_ct, sql, verdicts
 from tests.simulated_store import PLACE, SimulatedStore
 from tests.stores.buckets import fill
-from tests.stores.inventories import CREATED, MANIFEST, PLAIN, VERSIONED, inventory_of, row
 from tests.stores.keys import CONTROL, ODD, make_keys
+from tests.stores.s3.inventories import CREATED, MANIFEST, PLAIN, VERSIONED, inventory_of, row
 
 LONG_AGO = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 

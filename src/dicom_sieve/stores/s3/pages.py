@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 from dicom_sieve.objects import ObjectInfo, plain_etag
 from dicom_sieve.stores.listing import Cursor, Page
-from dicom_sieve.stores.s3_codes import refuse_what_is_not_s3s
-from dicom_sieve.stores.s3_errors import MalformedListingError, NoEtagError
+from dicom_sieve.stores.s3.codes import refuse_what_is_not_s3s
+from dicom_sieve.stores.s3.errors import MalformedListingError, NoEtagError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -12,11 +12,11 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.stores.certificates import find_bundle, read_bundle
-from dicom_sieve.stores.credentials import Anonymous, GivesSession
 from dicom_sieve.stores.endpoints import EndpointRules
 from dicom_sieve.stores.guarded import find_way, guard
-from dicom_sieve.stores.patience import DEFAULT_PATIENCE, Patience
-from dicom_sieve.stores.s3_pages import read_page_early
+from dicom_sieve.stores.retries import DEFAULT_PATIENCE, Patience
+from dicom_sieve.stores.s3.credentials import Anonymous, GivesSession
+from dicom_sieve.stores.s3.pages import read_page_early
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,7 +6,7 @@ import pytest
 
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import Patience
-from dicom_sieve.stores.patience import LONGEST_PAUSE_SECONDS
+from dicom_sieve.stores.retries import LONGEST_PAUSE_SECONDS
 
 
 class Failing:

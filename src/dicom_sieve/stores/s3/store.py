@@ -35,13 +35,11 @@ from dicom_sieve.stores.interface import (
     TransportError,
     UnwritableKeyError,
 )
-from dicom_sieve.stores.inventory import Inventory, address_of_manifest
 from dicom_sieve.stores.key_space import LONGEST_KEY
 from dicom_sieve.stores.listing import Cursor, Page, list_objects
-from dicom_sieve.stores.pace import Pace
-from dicom_sieve.stores.s3_clients import AWS_ENDPOINT, CONNECTIONS, S3Access, make_boto3_client, make_obstore_client
-from dicom_sieve.stores.s3_codes import code_of
-from dicom_sieve.stores.s3_errors import (
+from dicom_sieve.stores.s3.clients import AWS_ENDPOINT, CONNECTIONS, S3Access, make_boto3_client, make_obstore_client
+from dicom_sieve.stores.s3.codes import code_of
+from dicom_sieve.stores.s3.errors import (
     MalformedAnswerError,
     is_conflict,
     is_passing,
@@ -51,7 +49,9 @@ from dicom_sieve.stores.s3_errors import (
     read_error,
     told_as_store_error,
 )
-from dicom_sieve.stores.s3_pages import list_page
+from dicom_sieve.stores.s3.inventory import Inventory, address_of_manifest
+from dicom_sieve.stores.s3.pages import list_page
+from dicom_sieve.stores.throttle import Pace
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -18,7 +18,6 @@ from obstore.exceptions import GenericError, PreconditionError
 
 from dicom_sieve.advice import ADVICE
 from dicom_sieve.errors import DicomSieveError, StoreError
-from dicom_sieve.stores.credentials import Anonymous, StaticCredentials
 from dicom_sieve.stores.endpoints import RefusedEndpointError
 from dicom_sieve.stores.interface import (
     ObjectChangedError,
@@ -27,10 +26,11 @@ from dicom_sieve.stores.interface import (
     SlowDownError,
     TransportError,
 )
-from dicom_sieve.stores.s3_codes import OF_CERTIFICATES, code_of, headers_of, is_of_region, region_of, status_of
+from dicom_sieve.stores.s3.codes import OF_CERTIFICATES, code_of, headers_of, is_of_region, region_of, status_of
+from dicom_sieve.stores.s3.credentials import Anonymous, StaticCredentials
 
 if TYPE_CHECKING:
-    from dicom_sieve.stores.s3_clients import S3Access
+    from dicom_sieve.stores.s3.clients import S3Access
 
 
 class MalformedListingError(Exception):

@@ -22,7 +22,7 @@ from dicom_sieve.errors import DicomSieveError, StoreError
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.settings import MIB
 from dicom_sieve.stores.interface import Downloads
-from dicom_sieve.stores.inventory_rows import FORMATS, MalformedInventoryError, read_objects
+from dicom_sieve.stores.s3.inventory_rows import FORMATS, MalformedInventoryError, read_objects
 
 SCHEME = "s3://"
 LARGEST_MANIFEST = 16 * MIB

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from dicom_sieve.stores.interface import SlowDownError, TransportError
-from dicom_sieve.stores.pace import ANSWERS_FOR_ONE_MORE, DEAF_SECONDS, Pace
+from dicom_sieve.stores.throttle import ANSWERS_FOR_ONE_MORE, DEAF_SECONDS, Pace
 
 
 class Watched:
