@@ -24,10 +24,10 @@ from benchmarks.gdcm_scanner import GdcmScanner
 from benchmarks.made import Maker, real_slice
 from benchmarks.measure import Promise, Report, Spent, Table, interleave, ratio, run, spend
 from dicom_sieve.headers import Instance, NeedMore, Window, scan
-from dicom_sieve.headers.fast import forget
-from dicom_sieve.headers.reference import read_header
+from dicom_sieve.headers.careful import read_header
+from dicom_sieve.headers.quick import forget
 from dicom_sieve.headers.scan import MOST_ELEMENTS
-from dicom_sieve.headers.texts import wanted_tags
+from dicom_sieve.headers.values import wanted_tags
 from dicom_sieve.screening import Limits
 
 FIRST = Limits().first_read_bytes

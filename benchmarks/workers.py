@@ -19,10 +19,10 @@ from benchmarks.made import Maker
 from benchmarks.measure import Promise, Report, Table, interleave, ratio, run
 from benchmarks.wire import SETTINGS, Run, Server, screen_all
 from dicom_sieve.screening import executor_for
-from dicom_sieve.screening.on_ray import connected
-from dicom_sieve.screening.shards import worker_processes
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import S3Store
+from dicom_sieve.workers.choose import worker_processes
+from dicom_sieve.workers.ray import connected
 
 FAR = {"task_runner": "ray", "reads_in_flight": 4, "shard_objects": 50}
 """Shards are small, so that each worker gets some of a small bucket."""

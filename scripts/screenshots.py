@@ -17,7 +17,7 @@ from dicom_sieve.criteria import Criterion
 from dicom_sieve.demo import CRITERIA
 from dicom_sieve.demo.bucket import objects
 from dicom_sieve.flows.artifacts import ATTRITION, describe_attrition
-from dicom_sieve.publishing.report import Report, make_report, render
+from dicom_sieve.reports import Report, make_report, render
 from dicom_sieve.screening import Screening, screen
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"

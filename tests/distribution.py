@@ -10,14 +10,14 @@ BEGIN_FIRST = (
     "tests/screening/test_crash.py",
     "tests/test_benchmarks.py",
     "tests/test_wheel.py",
-    "tests/screening/test_ray_lost.py",
-    "tests/screening/test_ray.py",
+    "tests/workers/test_ray_lost.py",
+    "tests/workers/test_ray.py",
     "tests/screening/test_readers.py",
     "tests/real/test_faults.py",
     "tests/publishing/test_copies.py",
     "tests/flows/test_workers.py",
     "tests/screening/test_killed_around.py",
-    "tests/screening/test_processes.py",
+    "tests/workers/test_processes.py",
 )
 """Files that take longest. Where they come last, the other processes have nothing left to do."""
 

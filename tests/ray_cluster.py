@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,8 +18,8 @@ from unittest import mock
 from ray.cluster_utils import Cluster
 
 from dicom_sieve.screening import RunsShards
-from dicom_sieve.screening.on_ray import ray_pool
-from dicom_sieve.screening.shards import IndexesShard, in_pool
+from dicom_sieve.workers.local import in_pool
+from dicom_sieve.workers.ray import ray_pool
 
 SMALL = {"object_store_memory": 80 * 1024 * 1024, "include_dashboard": False}
 AWAY = {"RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
@@ -73,10 +74,7 @@ class Nodes:
     def executor(self, workers: int = 2) -> RunsShards:
         """Give an executor that runs shards there."""
 
-        def pool(index: IndexesShard) -> Any:
-            return ray_pool(self.address, workers, index)
-
-        return in_pool(pool, workers)
+        return in_pool(partial(ray_pool, self.address, workers), workers)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_sieve.errors import AlreadyPublishedError
-from dicom_sieve.ledger.indexing import UnreadObject
+from dicom_sieve.ledger.writing.headers import UnreadObject
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening import Shard
 from dicom_sieve.stores.interface import ObjectChangedError, ObjectGoneError, ReadRefusedError, TransportError

@@ -16,26 +16,26 @@ from typer.main import get_command
 
 from dicom_sieve import open_ledger
 from dicom_sieve.cli.app import app
+from dicom_sieve.computations.segmentation.volume import MOST_VOXELS
+from dicom_sieve.contract.parameters import SegmentParameters
+from dicom_sieve.contract.read import LOCATIONS
 from dicom_sieve.criteria import Criterion, Finding, Operation, ValueRepresentation, compile_criteria
 from dicom_sieve.criteria.criterion import OPERATIONS
 from dicom_sieve.flows import heartbeats, names
-from dicom_sieve.flows.parameters import SegmentParameters
-from dicom_sieve.flows.request import LOCATIONS
 from dicom_sieve.headers import Defect
-from dicom_sieve.ledger import database, tables
-from dicom_sieve.ledger.lease import LEASE_SECONDS, RENEWALS
+from dicom_sieve.ledger.database import engine, tables
+from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, RENEWALS
 from dicom_sieve.lineage import sending
 from dicom_sieve.lineage.follow import SECONDS
 from dicom_sieve.publishing.parts import INSTANCES, SERIES
+from dicom_sieve.reports.compare_runs import Change
 from dicom_sieve.screening import Screening, screen
-from dicom_sieve.screening.compare import Change
-from dicom_sieve.segmentation.volume import MOST_VOXELS
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import DirectoryStore
 from tests.builders import make_instance
+from tests.computations.segmentation.phantom import Phantom
 from tests.documents import ROOT, code_blocks, read, section, table
 from tests.lineage.conftest import to_file
-from tests.segmentation.phantom import Phantom
 
 IS_CT = [Criterion(dicom_tag=("0008", "0060"), operation=Operation.EQUALS, reference="CT")]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -105,7 +105,7 @@ class TestDeadRuns:
         away = LEASE_SECONDS * (RENEWALS - 2) / RENEWALS
         assert set(re.findall(r"(\d+) s\b", at_the_same_time)) == {f"{LEASE_SECONDS:g}", f"{away:g}"}
         assert f"without its ledger on PostgreSQL for up to {away:g} s" in at_the_same_time
-        assert database.BUSY_SECONDS == LEASE_SECONDS
+        assert engine.BUSY_SECONDS == LEASE_SECONDS
         assert f"every {heartbeats.HEARTBEAT_SECONDS} s" in dead
         assert f"for {heartbeats.SECONDS_WITHOUT} s" in dead
         assert f'"{heartbeats.AUTOMATION}"' in dead

@@ -158,7 +158,7 @@ class LedgerError(DicomSieveError):
 
 
 class LedgerAwayError(LedgerError):
-    """A ledger that does not answer. It may come back: see `dicom_sieve.ledger.away`.
+    """A ledger that does not answer. It may come back: see `dicom_sieve.ledger.database.outages`.
 
     Args:
         place: Where it is, without credentials.

@@ -8,7 +8,7 @@ import pytest
 
 from dicom_sieve import open_ledger
 from tests.cli.command import run_command
-from tests.publishing.reported import HOSTILE, screen_made
+from tests.reports.reported import HOSTILE, screen_made
 from tests.screening.screenings import screen_ct
 from tests.simulated_store import SimulatedStore
 

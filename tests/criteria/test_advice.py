@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dicom_sieve.criteria import Criterion, advise, compile_criteria
-from dicom_sieve.criteria.attribute import find_attribute, find_keyword, header_tags
 from dicom_sieve.criteria.standard import DEFINED_TERMS, ENUMERATED_VALUES, IN_FUNCTIONAL_GROUPS
+from dicom_sieve.dicom.dictionary import find_attribute, find_keyword, header_tags
 
 
 def advice(*asked: tuple[str, str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 
 from dicom_sieve.criteria import CompiledCriterion, Criterion, Operation, compile_criteria, criteria_digest
-from dicom_sieve.criteria.attribute import Attribute, find_attribute, find_keyword, header_tags
+from dicom_sieve.dicom.dictionary import Attribute, find_attribute, find_keyword, header_tags
 from dicom_sieve.errors import InvalidRequestError
 
 MODALITY, STUDY_DATE, AGE = "00080060", "00080020", "00101010"

@@ -13,9 +13,10 @@ from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 from pydantic import SecretStr
 
+from dicom_sieve.contract.read import Request, read_request
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.flows import chain
-from dicom_sieve.flows.request import Request, read_request, rules_of
+from dicom_sieve.flows import follow_up
+from dicom_sieve.flows.request import rules_of, with_blocks
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import Patience
 from tests.flows import planted
@@ -43,7 +44,9 @@ def block(parameters: dict[str, Any] | None = None, **members: Any) -> AwsCreden
 
 def asked(credentials: AwsCredentials, endpoint: str | None = None, **members: Any) -> Request:
     place = {"bucket": "bucket", "region": "eu-west-1", "endpoint": endpoint, "credentials": credentials, **members}
-    return read_request({FIELD: place, "criteria": planted.IS_CT}, Patience(read_attempts=1), rules_of(load_settings()))
+    return read_request(
+        with_blocks({FIELD: place, "criteria": planted.IS_CT}), Patience(read_attempts=1), rules_of(load_settings())
+    )
 
 
 def problem(credentials: AwsCredentials, endpoint: str | None = None, **members: Any) -> str:
@@ -107,7 +110,7 @@ class TestAnEndpointOfABlock:
     def test_is_where_an_automation_waits_for_runs(self, server: ScriptedServer) -> None:
         given = {"bucket": "bucket", "region": "r", "credentials": block({"endpoint_url": server.endpoint})}
 
-        location, _ = chain.read_then_segment({FIELD: given, "output_s3_parameters": given})
+        location, _ = follow_up.read_then_segment({FIELD: given, "output_s3_parameters": given})
 
         assert location.endpoint == server.endpoint
 

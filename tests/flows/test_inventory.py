@@ -1,6 +1,6 @@
 """An inventory that a run is asked to read in place of listing."""
 
-from dicom_sieve.flows.request import read_request
+from dicom_sieve.contract.read import read_request
 from dicom_sieve.objects import Location
 from dicom_sieve.stores import Patience
 from tests.flows import planted

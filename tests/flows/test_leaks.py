@@ -15,20 +15,20 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from tests.builders import make_instance
+from tests.computations.segmentation.bucket import objects, slices
+from tests.computations.segmentation.phantom import with_text
 from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.conftest import ledger_url
 from tests.flows.results import result_of
 from tests.flows.s3_proxy import Answer, Asked, S3Proxy, s3_proxy
 from tests.prefect_server import SEGMENT, PrefectServer, wait_for
-from tests.segmentation.bucket import objects, slices
-from tests.segmentation.phantom import with_text
 
 pytestmark = pytest.mark.timeout(900)  # whose turn is first waits for eleven runs
 
 LEDGER_PASSWORD = "planted-password"
 BOMB = "PLANTEDBOMB"
-CALL = "import json, sys; from dicom_sieve.flows.clean import clean_dicom; clean_dicom(**json.loads(sys.stdin.read()))"
+CALL = "import json, sys; from dicom_sieve.flows.screen import clean_dicom; clean_dicom(**json.loads(sys.stdin.read()))"
 
 SECRETS = (*planted.SECRETS, *(quote(one, safe="") for one in planted.SECRETS), LEDGER_PASSWORD)
 VALUES = (*planted.VALUES, BOMB)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from prefect.logging import disable_run_logger
 
 from dicom_sieve.errors import DicomSieveError, LedgerError, SpentCredentialsError
-from dicom_sieve.flows.clean import index_shard_task
 from dicom_sieve.flows.deployments import contract_schema
 from dicom_sieve.flows.redaction import LOCATIONS, UnexpectedError, has_secret, only_our_words, redact, refuse_spent
+from dicom_sieve.flows.screen import index_shard_task
 from dicom_sieve.screening import ShardResult
 
 MEMBERS = ["bucket", "endpoint", "inventory", "credentials", "prefix", "dicom_tag", "operation", "reference", "x"]

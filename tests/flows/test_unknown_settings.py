@@ -6,8 +6,8 @@ from tests.flows import planted
 from tests.prefect_server import PrefectServer, wait_for
 
 SERVE = (
-    "from prefect import serve; from dicom_sieve.flows.clean import clean_dicom;"
-    "from dicom_sieve.flows.segment import segment_series_of_run;"
+    "from prefect import serve; from dicom_sieve.flows.screen import clean_dicom;"
+    "from dicom_sieve.flows.compute import segment_series_of_run;"
     "serve(*(flow.to_deployment('misspelt') for flow in (clean_dicom, segment_series_of_run)))"
 )
 

@@ -6,8 +6,9 @@ object cut into parts that are read one after the other.
 
 from dataclasses import dataclass
 
-from dicom_sieve.headers import Instance, NeedMore, Window, fast, scan, scan_bounded
-from dicom_sieve.headers.reference import read_header
+from dicom_sieve.headers import Instance, NeedMore, Window, scan, scan_bounded
+from dicom_sieve.headers import quick as fast
+from dicom_sieve.headers.careful import read_header
 from tests.headers.raw import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, deflated, meta
 
 LIMIT = 1 << 20

@@ -3,7 +3,7 @@
 import struct
 import zlib
 
-from dicom_sieve.headers import Instance, NeedMore, Window, fast, scan
+from dicom_sieve.headers import Instance, NeedMore, Window, quick, scan
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -80,4 +80,4 @@ def scan_whole(data: bytes) -> Instance:
 
 def read_quickly(window: Window) -> Instance | NeedMore | None:
     """Read on the fast path alone."""
-    return fast.read_quickly(window, inflated_limit=LIMIT)
+    return quick.read_quickly(window, inflated_limit=LIMIT)

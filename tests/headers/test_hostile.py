@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve.headers import Defect, Instance, NeedMore, Window, scan
-from dicom_sieve.headers.reference import read_header
+from dicom_sieve.headers.careful import read_header
 from tests.corpus import read_file
 from tests.headers.broken import LENGTHS, SEEDS, mutate
 from tests.headers.raw import (

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger
 from dicom_sieve.headers.header import digest_content
-from dicom_sieve.ledger.tables import (
+from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,

@@ -9,8 +9,9 @@ from alembic import command
 from alembic.config import Config
 
 from dicom_sieve.ledger import migrations
-from dicom_sieve.ledger.database import connect
-from dicom_sieve.screening.index import Limits, index_shard
+from dicom_sieve.ledger.database.engine import connect
+from dicom_sieve.screening.index import index_shard
+from dicom_sieve.stores.read_header import Limits
 from tests.screening.screenings import ct, mr
 from tests.simulated_store import PLACE, SimulatedStore
 

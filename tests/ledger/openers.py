@@ -4,7 +4,7 @@ from collections.abc import MutableSequence, Sequence
 from threading import Barrier
 
 from dicom_sieve import open_ledger
-from dicom_sieve.ledger.database import connect, upgrade
+from dicom_sieve.ledger.database.engine import connect, upgrade
 
 
 def open_at_the_same_time(urls: Sequence[str], barrier: Barrier, answers: MutableSequence[str]) -> None:

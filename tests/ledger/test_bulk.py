@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LedgerError
-from dicom_sieve.ledger import bulk, database
-from dicom_sieve.ledger.tables import BigKey, decision
+from dicom_sieve.ledger.database import bulk, engine
+from dicom_sieve.ledger.database.tables import BigKey, decision
 from tests.screening.screenings import sql
 
 COLUMNS = ("run_number", "header_id", "verdict", "findings")
@@ -30,7 +30,7 @@ def pid_of(connection: sa.Connection) -> int:
 
 class TestAppending:
     def test_rows_are_there_as_they_were_given(self, ledger: Ledger) -> None:
-        with database.writing(ledger.engine) as connection:
+        with engine.writing(ledger.engine) as connection:
             bulk.append(connection, decision, COLUMNS, ((1, row, "PASSED", text) for row, text in enumerate(ODD)))
 
         found = [findings for _, _, _, findings in read_back(ledger)]
@@ -38,7 +38,7 @@ class TestAppending:
 
     def test_none_are_there_when_one_is_refused(self, ledger: Ledger) -> None:
         rows = [(1, 1, "PASSED", "[]"), (1, 2, "PASSED", "[]"), (1, 1, "DISCARDED", "[]")]
-        with pytest.raises(Exception, match=r"unique|UNIQUE"), database.writing(ledger.engine) as connection:
+        with pytest.raises(Exception, match=r"unique|UNIQUE"), engine.writing(ledger.engine) as connection:
             bulk.append(connection, decision, COLUMNS, rows)
 
         assert read_back(ledger) == []
@@ -48,7 +48,7 @@ class TestAppending:
             yield 1, 1, "PASSED", "[]"
             raise LookupError("no more of them")
 
-        with pytest.raises(LookupError, match="no more of them"), database.writing(ledger.engine) as connection:
+        with pytest.raises(LookupError, match="no more of them"), engine.writing(ledger.engine) as connection:
             bulk.append(connection, decision, COLUMNS, rows())
 
         assert read_back(ledger) == []
@@ -63,7 +63,7 @@ class TestAppending:
                         sql(ledger, "SELECT pg_terminate_backend(:pid)", pid=pid_of(connection))
                     yield 1, row, "PASSED", "[]"
 
-            with pytest.raises(LedgerError) as caught, database.writing(ledger.engine) as connection:
+            with pytest.raises(LedgerError) as caught, engine.writing(ledger.engine) as connection:
                 bulk.append(connection, decision, COLUMNS, rows(connection))
 
             assert str(caught.value) == f"the ledger cannot be reached: {ledger.address}"
@@ -72,11 +72,11 @@ class TestAppending:
 
 class TestStaging:
     def test_what_is_staged_anew_takes_the_place_of_what_was(self, ledger: Ledger) -> None:
-        with database.writing(ledger.engine) as connection:
+        with engine.writing(ledger.engine) as connection:
             bulk.stage(connection, staged, [(1,), (2,)])
             bulk.stage(connection, staged, [(3,)])
             assert connection.scalars(sa.select(staged.c.id)).all() == [3]
-        with database.writing(ledger.engine) as connection:
+        with engine.writing(ledger.engine) as connection:
             bulk.stage(connection, staged, [])
             assert connection.scalars(sa.select(staged.c.id)).all() == []
 

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from dicom_sieve import Ledger
-from dicom_sieve.cli import text
-from dicom_sieve.cli.trace_text import show_trace
-from dicom_sieve.ledger.conflicts import Conflict
-from dicom_sieve.ledger.tables import InputState
-from dicom_sieve.publishing.report import make_report, render
+from dicom_sieve.cli.output import text
+from dicom_sieve.cli.output.trace import show_trace
+from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.reading.conflicts import Conflict
+from dicom_sieve.reports import make_report, render
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql

@@ -16,8 +16,8 @@ from alembic.runtime.migration import MigrationContext
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger import migrations
-from dicom_sieve.ledger.database import connect, describe
-from dicom_sieve.ledger.tables import metadata
+from dicom_sieve.ledger.database.engine import connect, describe
+from dicom_sieve.ledger.database.tables import metadata
 from tests.ledger.openers import open_at_the_same_time
 from tests.screening.screenings import ct, screen_ct, sql
 from tests.simulated_store import SimulatedStore

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LeaseLostError, LedgerError
-from dicom_sieve.ledger import database
-from dicom_sieve.ledger.lease import Lease
+from dicom_sieve.ledger.database import engine
+from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.objects import Location
 from tests.prefect_server import wait_for
 from tests.screening.screenings import sql
@@ -210,7 +210,7 @@ def stranger_takes(ledger: Ledger) -> bool:
 class TestAnotherProgramThatHoldsTheFile:
     @pytest.fixture(autouse=True)
     def _waits_for_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(database, "BUSY_SECONDS", 1)
+        monkeypatch.setattr(engine, "BUSY_SECONDS", 1)
 
     def test_is_waited_for(self, tmp_path: Path) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger, closing(busy(tmp_path / "l.db")) as other:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.database import connect, upgrade
-from dicom_sieve.publishing.report import make_report
+from dicom_sieve.ledger.database.engine import connect, upgrade
+from dicom_sieve.reports import make_report
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.first_version import make_first_version, store_of_old
 from tests.ledger.vandal import vandal

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import compile_criteria
-from dicom_sieve.ledger.comparing import snapshot_of_run
-from dicom_sieve.ledger.tables import series_decision
-from dicom_sieve.ledger.values import attributes_held, values_held
+from dicom_sieve.ledger.database.tables import series_decision
+from dicom_sieve.ledger.reading.comparison import snapshot_of_run
+from dicom_sieve.ledger.reading.values import attributes_held, values_held
+from dicom_sieve.reports.compare_runs import Compared, Summary, compare
 from dicom_sieve.screening import preview_known
-from dicom_sieve.screening.compare import Compared, Summary, compare
 from tests.screening.screenings import ct, mr, one_of, screen_ct
 from tests.simulated_store import PLACE, SimulatedStore
 

@@ -5,8 +5,8 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.ledger.audit.schema import compare_schema, expected_definitions, read_definitions
-from dicom_sieve.ledger.database import connect, upgrade
-from dicom_sieve.ledger.tables import metadata
+from dicom_sieve.ledger.database.engine import connect, upgrade
+from dicom_sieve.ledger.database.tables import metadata
 from tests.ledger.first_version import make_first_version
 
 

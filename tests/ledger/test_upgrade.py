@@ -16,7 +16,7 @@ from dicom_sieve import open_ledger
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger import migrations
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.database import connect, upgrade
+from dicom_sieve.ledger.database.engine import connect, upgrade
 from tests.cli.command import run_command
 from tests.ledger.first_version import make_first_version, store_of_old
 from tests.ledger.openers import upgrade_at_the_same_time

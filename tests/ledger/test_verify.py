@@ -13,8 +13,8 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.database import connect, upgrade
-from dicom_sieve.ledger.tables import UtcDateTime, metadata
+from dicom_sieve.ledger.database.engine import connect, upgrade
+from dicom_sieve.ledger.database.tables import UtcDateTime, metadata
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
 from tests.ledger.first_version import make_first_version

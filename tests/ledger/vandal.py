@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger
-from dicom_sieve.ledger.tables import metadata
+from dicom_sieve.ledger.database.tables import metadata
 
 
 @contextmanager

@@ -10,12 +10,12 @@ import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError, StoreError
-from dicom_sieve.ledger import rows
+from dicom_sieve.ledger.reading import rows
 from dicom_sieve.objects import Location
 from dicom_sieve.publishing import manifest, parts
-from dicom_sieve.publishing.anchors import compare_manifest, read_manifest
+from dicom_sieve.publishing.check_manifest import compare_manifest, read_manifest
 from dicom_sieve.publishing.manifest import publish
-from dicom_sieve.publishing.report import make_report, render
+from dicom_sieve.reports import make_report, render
 from dicom_sieve.screening import Outcome
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, mr, screen_ct, sql, state_of

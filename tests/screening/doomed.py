@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.ledger import database
+from dicom_sieve.ledger.database import engine
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening import Outcome, in_threads
 from dicom_sieve.stores import DirectoryStore
@@ -106,7 +106,7 @@ def _send(sent: signal.Signals) -> None:
 
 def _send_between_writes(sent: signal.Signals, ledger: Ledger) -> None:
     """Send it when no other thread writes: on SQLite one that is stopped halfway through holds up all others."""
-    with database.writing(ledger.engine):
+    with engine.writing(ledger.engine):
         pass
     _send(sent)
 

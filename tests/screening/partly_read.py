@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from dicom_sieve.headers import Damage, Defect, Header, Instance
-from dicom_sieve.ledger.indexing import IndexedObject
+from dicom_sieve.ledger.writing.headers import IndexedObject
 from dicom_sieve.screening import RunsShards, Shard, ShardResult
 
 MODALITY, AGE, DATE = "00080060", "00101010", "00080020"

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion, compile_criteria
 from dicom_sieve.errors import IncompleteRunError
-from dicom_sieve.ledger import bulk, deciding, pages
 from dicom_sieve.ledger.audit import seals
+from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.reading import pages
+from dicom_sieve.ledger.writing import decisions as deciding
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, decide, screen
 from tests.builders import make_instance

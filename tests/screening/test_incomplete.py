@@ -12,8 +12,8 @@ import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError
-from dicom_sieve.publishing.report import make_report
-from dicom_sieve.publishing.report.plain import as_json, as_markdown
+from dicom_sieve.reports import make_report
+from dicom_sieve.reports.markdown import as_json, as_markdown
 from dicom_sieve.screening import Preview, preview
 from dicom_sieve.stores import S3Store
 from dicom_sieve.stores.interface import TransportError

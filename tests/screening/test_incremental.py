@@ -7,10 +7,9 @@ import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError, ListingOrderError, NothingReadableError, StoreError
-from dicom_sieve.ledger.lease import Lease
+from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.screening import Limits, Screening, in_threads, screen
-from dicom_sieve.screening.index import Shard, ShardResult
-from dicom_sieve.screening.shards import IndexesShard
+from dicom_sieve.screening.index import IndexesShard, Shard, ShardResult
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql, state_of, verdicts
 from tests.simulated_store import SimulatedStore
 

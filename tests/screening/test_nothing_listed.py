@@ -7,7 +7,7 @@ import pytest
 from dicom_sieve import Ledger
 from dicom_sieve.advice import describe_nothing_listed
 from dicom_sieve.objects import Location
-from dicom_sieve.publishing.report import make_report
+from dicom_sieve.reports import make_report
 from dicom_sieve.screening import Preview, preview
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, one_of, screen_ct

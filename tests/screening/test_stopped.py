@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.ledger.lease import LEASE_SECONDS
+from dicom_sieve.ledger.leases.lease import LEASE_SECONDS
 from dicom_sieve.screening import one_by_one
 from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import run_command

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.ledger.indexing import UnreadObject, record_headers
+from dicom_sieve.ledger.writing.headers import UnreadObject, record_headers
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import RunsShards, Shard, ShardResult, index_shard
-from dicom_sieve.screening.index import Limits
-from dicom_sieve.screening.shards import IndexesShard
+from dicom_sieve.screening.index import IndexesShard
 from dicom_sieve.stores import DirectoryStore
+from dicom_sieve.stores.read_header import Limits
 from tests.ledger.export import export
 from tests.screening.screenings import ct, screen_ct, sql, write_images
 from tests.simulated_store import SimulatedStore

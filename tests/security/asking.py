@@ -27,7 +27,7 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 def main() -> None:
     """Do what is asked on stdin."""
-    from dicom_sieve.cli.places import open_input
+    from dicom_sieve.cli.open_store import open_input
 
     asked = json.load(sys.stdin)
     socket.getaddrinfo = Resolver({name: [addresses] for name, addresses in asked["names"].items()})

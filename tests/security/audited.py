@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit.forget import forget
-from dicom_sieve.ledger.tables import lease, metadata, run
+from dicom_sieve.ledger.database.tables import lease, metadata, run
 from dicom_sieve.objects import Location
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.vandal import unguarded

@@ -13,11 +13,11 @@ from dicom_sieve.criteria import Criterion, Damaged, Decider, Finding, Verdict, 
 from dicom_sieve.headers import Damage, Extent, Instance, Window, scan
 from dicom_sieve.ledger.audit.damage import Damage as FoundDamage
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.snapshots import last_snapshot
-from dicom_sieve.ledger.values import attributes_held, values_held
-from dicom_sieve.publishing.report import make_report
+from dicom_sieve.ledger.reading.values import attributes_held, values_held
+from dicom_sieve.ledger.writing.snapshots import last_snapshot
+from dicom_sieve.reports import make_report
+from dicom_sieve.reports.compare_runs import Compared, Reason, Side, Summary, compare
 from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
-from dicom_sieve.screening.compare import Compared, Reason, Side, Summary, compare
 from dicom_sieve.screening.decide import judge_header
 from tests.builders import make_instance
 from tests.ledger.vandal import undone, vandal

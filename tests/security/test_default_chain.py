@@ -8,10 +8,11 @@ import pytest
 from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
-from dicom_sieve.cli.places import open_input
+from dicom_sieve.cli.open_store import open_input
+from dicom_sieve.contract.read import read_request, read_segmentation
 from dicom_sieve.errors import InvalidRequestError, SettingsError
-from dicom_sieve.flows import chain
-from dicom_sieve.flows.request import read_request, read_segmentation, rules_of
+from dicom_sieve.flows import follow_up
+from dicom_sieve.flows.request import rules_of, with_blocks
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import EndpointRules, Patience
 from tests.flows import planted
@@ -47,7 +48,7 @@ def problems_of(given: dict[str, Any], output: dict[str, Any] | None = None) -> 
     """Read a request, and give what is wrong with it."""
     request = {"input_s3_parameters": given, "output_s3_parameters": output, "criteria": planted.IS_CT}
     try:
-        read_request(request, Patience(), rules_of(load_settings()))
+        read_request(with_blocks(request), Patience(), rules_of(load_settings()))
     except InvalidRequestError as error:
         return error.problems
     return ()
@@ -70,7 +71,7 @@ class TestARequestWithoutCredentials:
         assert problems_of(given, given) == (f"input_s3_parameters.{REFUSED}", f"output_s3_parameters.{REFUSED}")
         with pytest.raises(InvalidRequestError):
             read_segmentation(
-                {"run_id": "1", "input_s3_parameters": given, "output_s3_parameters": given},
+                with_blocks({"run_id": "1", "input_s3_parameters": given, "output_s3_parameters": given}),
                 Patience(),
                 rules_of(load_settings()),
             )
@@ -80,7 +81,7 @@ class TestARequestWithoutCredentials:
         given = place(server.endpoint)
 
         with pytest.raises(InvalidRequestError, match="would be sent this machine's own credentials"):
-            chain.read_then_segment({"input_s3_parameters": given, "output_s3_parameters": given})
+            follow_up.read_then_segment({"input_s3_parameters": given, "output_s3_parameters": given})
 
     @pytest.mark.parametrize("pattern", ["127.0.0.1", "127.0.0.1:{port}", "other, 127.*:{port}", "2130706433"])
     def test_names_an_endpoint_that_is_listed(
@@ -89,7 +90,7 @@ class TestARequestWithoutCredentials:
         monkeypatch.setenv(LISTED, pattern.format(port=server.endpoint.rpartition(":")[2]))
         request = {"input_s3_parameters": place(server.endpoint), "criteria": planted.IS_CT}
 
-        list(read_request(request, Patience(), rules_of(load_settings())).store.list())
+        list(read_request(with_blocks(request), Patience(), rules_of(load_settings())).store.list())
 
         assert server.requests[0].signed_for.startswith("own-id/")
 
@@ -138,7 +139,7 @@ class TestARequestWithCredentialsOfItsOwn:
     ) -> None:
         request = {"input_s3_parameters": place(server.endpoint, credentials), "criteria": planted.IS_CT}
 
-        list(read_request(request, Patience(), rules_of(load_settings())).store.list())
+        list(read_request(with_blocks(request), Patience(), rules_of(load_settings())).store.list())
 
         assert server.requests[0].signed_for.startswith("key-id/")
         assert "own-" not in str(server.requests[0].headers)

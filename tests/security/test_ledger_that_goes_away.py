@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LedgerAwayError
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.away import while_away
+from dicom_sieve.ledger.database.outages import while_away
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.export import export
 from tests.postgres_of_own import Postgres, Proxy, postgres_of_own, proxy_before

@@ -24,10 +24,10 @@ from prefect.exceptions import TerminationSignal
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LeaseLostError, LedgerError, StoreError
 from dicom_sieve.explain import explain, explain_ledger
-from dicom_sieve.ledger import database
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.lease import Lease
-from dicom_sieve.ledger.tables import UtcDateTime
+from dicom_sieve.ledger.database import engine as database
+from dicom_sieve.ledger.database.tables import UtcDateTime
+from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.objects import Location
 from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import environment_of
@@ -363,8 +363,9 @@ def run_apart(*arguments: str, home: Path, **environment: str) -> "subprocess.Co
 LIMITED = """
 import os, resource, sys
 from dicom_sieve.cli import main
-import dicom_sieve.cli.app, dicom_sieve.cli.criteria_file, dicom_sieve.cli.places, dicom_sieve.cli.progress
-import dicom_sieve.cli.tables, dicom_sieve.explain, dicom_sieve.ledger, dicom_sieve.lineage, dicom_sieve.screening
+import dicom_sieve.cli.app, dicom_sieve.cli.criteria_file, dicom_sieve.cli.open_store, dicom_sieve.cli.output.progress
+import dicom_sieve.cli.output.tables, dicom_sieve.explain, dicom_sieve.ledger, dicom_sieve.lineage
+import dicom_sieve.screening
 sys.argv = sys.argv[1:]
 highest = max(int(name) for name in os.listdir("/proc/self/fd"))
 resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))

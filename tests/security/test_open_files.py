@@ -138,7 +138,7 @@ class TestWhatIsMade:
         assert "old and longer" not in (tmp_path / "report.html").read_text()
 
     def test_what_prefect_left_there_before(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from dicom_sieve.cli.servers import make_private
+        from dicom_sieve.cli.processes import make_private
 
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         ours, theirs = tmp_path / "home" / ".dicom-sieve" / "prefect", tmp_path / "theirs"
@@ -241,7 +241,7 @@ class TestALedgerThatIsThereAlready:
         path = tmp_path / "ledger.db"
         open_ledger(f"sqlite:///{path}").close()
         path.chmod(mode)
-        monkeypatch.setattr("dicom_sieve.ledger.sqlite_file.is_reachable", lambda _path: True)
+        monkeypatch.setattr("dicom_sieve.ledger.database.sqlite_file.is_reachable", lambda _path: True)
         listener = Listener()
 
         with open_ledger(f"sqlite:///{path}") as ledger:

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from dicom_sieve.cli import servers
+from dicom_sieve.cli import processes
 from dicom_sieve.cli.password import FILE, OF_CLIENTS, OF_SERVER, PasswordError, find_or_make, of_environment
 from dicom_sieve.flows.server.callers import OwnNamesOnly
 from tests.browser import chromium
@@ -162,12 +162,12 @@ class TestThePassword:
     def test_is_shown_once_and_on_a_terminal_only(self, tmp_path: Path) -> None:
         made, found = find_or_make(tmp_path), find_or_make(tmp_path)
 
-        assert servers.describe_password(made, on_terminal=True) == [
+        assert processes.describe_password(made, on_terminal=True) == [
             f"password   {made.text}",
             f"kept in    {tmp_path / FILE}",
         ]
         for password, on_terminal in ((made, False), (found, True), (found, False)):
-            assert servers.describe_password(password, on_terminal=on_terminal) == [f"password   {tmp_path / FILE}"]
+            assert processes.describe_password(password, on_terminal=on_terminal) == [f"password   {tmp_path / FILE}"]
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
     def test_is_refused_where_others_could_read_it(self, tmp_path: Path, mode: int) -> None:
@@ -200,10 +200,10 @@ class TestAPasswordOfTheUsersOwn:
         password = of_environment(os.environ)
         assert password is not None
 
-        environment = servers.server_environment("http://127.0.0.1:4200", tmp_path, password)
+        environment = processes.server_environment("http://127.0.0.1:4200", tmp_path, password)
 
         assert environment[OF_SERVER] == environment[OF_CLIENTS] == "me:mine"
-        assert servers.describe_password(password, on_terminal=True) == [f"password   that of {OF_SERVER}"]
+        assert processes.describe_password(password, on_terminal=True) == [f"password   that of {OF_SERVER}"]
 
     def test_is_refused_when_there_are_two(self) -> None:
         with pytest.raises(PasswordError, match=f"^{OF_SERVER} and {OF_CLIENTS} differ"):
@@ -229,18 +229,18 @@ class TestWithoutAPassword:
         assert f"{OF_SERVER} gives a password; unset it" in done.stderr
 
     def test_it_is_said_aloud(self, capsys: pytest.CaptureFixture[str]) -> None:
-        servers.warn("127.0.0.1", 4200, is_open=True)
+        processes.warn("127.0.0.1", 4200, is_open=True)
 
         assert capsys.readouterr().err.startswith("dicom-sieve: WARNING: --no-auth: every user and every program")
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
     def test_that_other_machines_reach_it_is_said_aloud(self, host: str, capsys: pytest.CaptureFixture[str]) -> None:
-        servers.warn(host, 4200, is_open=False)
+        processes.warn(host, 4200, is_open=False)
 
         assert f"WARNING: other machines can reach {host}:4200" in capsys.readouterr().err
 
     def test_nothing_is_said_of_the_default(self, capsys: pytest.CaptureFixture[str]) -> None:
-        servers.warn("127.0.0.1", 4200, is_open=False)
+        processes.warn("127.0.0.1", 4200, is_open=False)
 
         assert capsys.readouterr().err == ""
 

@@ -18,13 +18,13 @@ from pydantic import SecretStr
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError, SettingsError, StoreError
-from dicom_sieve.ledger.audit import lines
+from dicom_sieve.ledger.audit import sealed_rows
 from dicom_sieve.ledger.audit.entries import digest_entry
 from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.ledger.audit.seals import Part, digest_seal, insert_blocks, make_blocks, read_blocks
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.tables import decision, run, seal_block, seal_entry
-from dicom_sieve.publishing.anchoring import hold_to_anchor, open_anchor, push_or_say, push_seals
+from dicom_sieve.ledger.database.tables import decision, run, seal_block, seal_entry
+from dicom_sieve.publishing.anchor import hold_to_anchor, open_anchor, push_or_say, push_seals
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores.append_only import LONGEST_RECORD, AppendOnly, AppendOnlyBucket, AppendOnlyFile
 from dicom_sieve.stores.listing import EMPTY_IN_A_ROW
@@ -63,7 +63,7 @@ def seal_anew(ledger: Ledger, verdict: str = "PASSED") -> None:
             its = sa.and_(seal_block.c.run_number == number, seal_block.c.part == Part.DECISION)
             connection.execute(sa.delete(seal_block).where(its))
             insert_blocks(
-                connection, number, list(make_blocks(Part.DECISION, lines.decision_lines(connection, number)))
+                connection, number, list(make_blocks(Part.DECISION, sealed_rows.decision_lines(connection, number)))
             )
             seals[number] = digest_seal(seals[after], read_blocks(connection, number))
             connection.execute(sa.update(run).where(run.c.number == number).values(seal=seals[number]))
@@ -72,7 +72,7 @@ def seal_anew(ledger: Ledger, verdict: str = "PASSED") -> None:
             content = json.loads(row.content)
             if row.kind == "RUN":
                 content["seal"] = seals[row.subject]
-            text = lines.canonical(content)
+            text = sealed_rows.canonical(content)
             previous = digest_entry(previous, row.id, row.kind, row.subject, text)
             its = seal_entry.c.id == row.id
             connection.execute(sa.update(seal_entry).where(its).values(content=text, seal=previous))
@@ -148,7 +148,7 @@ class TestARewrittenLedger:
             connection.exec_driver_sql("UPDATE run SET seal = NULL, sealed_after = NULL")
             first, second = connection.execute(sa.select(seal_entry).order_by(seal_entry.c.id).limit(2)).all()
             connection.exec_driver_sql("DELETE FROM seal_entry")
-            content = lines.canonical({**json.loads(first.content), "runs": 99})
+            content = sealed_rows.canonical({**json.loads(first.content), "runs": 99})
             seal = digest_entry(None, 1, "LEDGER", None, content)
             again = digest_entry(seal, 2, second.kind, second.subject, second.content)
             rows = [{**first._mapping, "content": content, "seal": seal}, {**second._mapping, "seal": again}]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dicom_sieve.flows.chain import describe_automation
 from dicom_sieve.flows.deployments import contract_schema
+from dicom_sieve.flows.follow_up import describe_automation
 from dicom_sieve.flows.redaction import LOCATIONS
 from dicom_sieve.flows.server.bodies import UnacceptableBodyError, check
 from dicom_sieve.objects import Location

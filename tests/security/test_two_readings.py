@@ -2,8 +2,8 @@
 
 import pytest
 
-from dicom_sieve.headers import Defect, Instance, Window, fast, scan
-from dicom_sieve.headers.reference import read_header
+from dicom_sieve.headers import Defect, Instance, Window, quick, scan
+from dicom_sieve.headers.careful import read_header
 from tests.fuzz.seeds import kept, seeds
 from tests.fuzz.target import check
 from tests.headers.by_pydicom import read_by_pydicom
@@ -50,7 +50,7 @@ def in_every_way(data: bytes) -> list[Instance]:
     """Read an object by the careful reader, by the fast path when it is sure, and by both."""
     answers = [
         read_header(_window(data), inflated_limit=LIMIT, elements_limit=LIMIT),
-        fast.read_quickly(_window(data), inflated_limit=LIMIT),
+        quick.read_quickly(_window(data), inflated_limit=LIMIT),
         scan(_window(data), inflated_limit=LIMIT),
     ]
     return [answer for answer in answers if isinstance(answer, Instance)]
@@ -93,7 +93,7 @@ def test_what_was_read_before_leads_no_reader_past_the_pixels(is_deflated: bool)
         element(PIXEL_DATA, "OW", bytes(16)) + element(0x00080008, "CS", b"ORIGINAL") + element(0x00100040, "CS", b"F ")
     )
     complete = meta() + sop_class + uids + image
-    fast.forget()
+    quick.forget()
     at_first = scan_whole(complete)
 
     # In these it is looked at what is behind the pixels, too.
@@ -124,7 +124,7 @@ def test_delimiters_that_have_a_length_give_one_answer(place: str, length: bytes
     items = begin + some(0x00081155, "UI", b"1.2\0") + item_end + sequence_end
     data += element(0x00081140, None if syntax == IMPLICIT else "SQ", items, length=UNDEFINED)
     data += some(SERIES, "UI", b"1.5\0") + some(PIXEL_DATA, "OW", bytes(8))
-    fast.forget()
+    quick.forget()
 
     for _ in range(3):  # from the second on it is known
         answers = in_every_way(data)
@@ -139,7 +139,7 @@ def test_spaces_in_an_implicit_object_end_it_for_both() -> None:
     data += element(SERIES, None, b"1.2\0") + b" " * 8
     larger = _window(data, 1 << 30)
 
-    assert fast.read_quickly(larger, inflated_limit=LIMIT) is None
+    assert quick.read_quickly(larger, inflated_limit=LIMIT) is None
     assert scan(larger, inflated_limit=LIMIT) == scan_whole(data)
     assert scan_whole(data).header.attributes == {"00080020": ("20230314",), "00080060": ("CT",)}
 

@@ -12,7 +12,7 @@ import certifi
 import pytest
 
 from dicom_sieve.errors import SettingsError, StoreError
-from dicom_sieve.publishing.anchoring import open_anchor
+from dicom_sieve.publishing.anchor import open_anchor
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import (
     EndpointRules,

@@ -12,13 +12,15 @@ from typing import Annotated
 
 import typer
 
-from dicom_sieve.cli import text
-from dicom_sieve.cli.audit import audit_app, ledger_app
-from dicom_sieve.cli.computations import computations_app
-from dicom_sieve.cli.demo import demo_app
-from dicom_sieve.cli.lineage import lineage_app
+from dicom_sieve.cli.commands.audit import audit_app, ledger_app
+from dicom_sieve.cli.commands.computations import computations_app
+from dicom_sieve.cli.commands.criteria import trying_app
+from dicom_sieve.cli.commands.demo import demo_app
+from dicom_sieve.cli.commands.lineage import lineage_app
+from dicom_sieve.cli.commands.objects import objects_app
+from dicom_sieve.cli.commands.pull import pull_app
+from dicom_sieve.cli.commands.report import report_app
 from dicom_sieve.cli.main import FAILED, leave
-from dicom_sieve.cli.objects import objects_app
 from dicom_sieve.cli.options import (
     Anonymous,
     AsCsv,
@@ -33,9 +35,7 @@ from dicom_sieve.cli.options import (
     Uri,
     check_format,
 )
-from dicom_sieve.cli.pull import pull_app
-from dicom_sieve.cli.report import report_app
-from dicom_sieve.cli.trying import trying_app
+from dicom_sieve.cli.output import text
 from dicom_sieve.objects import Damaged
 from dicom_sieve.objects import Selection as Copied
 from dicom_sieve.version import __version__
@@ -142,12 +142,12 @@ def screen(
     Credentials come from AWS's default chain: environment, profile, role.
     """
     from dicom_sieve.cli.criteria_file import read_criteria_file
-    from dicom_sieve.cli.places import open_input, open_inventory, open_output
-    from dicom_sieve.cli.progress import ProgressBar
+    from dicom_sieve.cli.open_store import open_input, open_inventory, open_output
+    from dicom_sieve.cli.output.progress import ProgressBar
     from dicom_sieve.criteria import compile_criteria
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.lineage import following
-    from dicom_sieve.publishing.anchoring import open_anchor
+    from dicom_sieve.publishing.anchor import open_anchor
     from dicom_sieve.screening import Limits, Screening, executor_for
     from dicom_sieve.screening import screen as run_screening
     from dicom_sieve.settings import load_settings
@@ -261,8 +261,8 @@ def trace(
     Where several objects are called so, all are told. Of a result of a computation, by its URI, path or UID: which
     series, objects, run and criteria it comes from.
     """
-    from dicom_sieve.cli.trace_text import as_json as trace_as_json
-    from dicom_sieve.cli.trace_text import show_result, show_trace
+    from dicom_sieve.cli.output.trace import as_json as trace_as_json
+    from dicom_sieve.cli.output.trace import show_result, show_trace
     from dicom_sieve.ledger import open_ledger
 
     with open_ledger() as ledger:
@@ -312,7 +312,7 @@ def up(
     The server wants a password: it is made at the first start, and kept in Prefect's directory.
     """
     from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER
-    from dicom_sieve.cli.servers import is_loopback, run_server_and_deployments
+    from dicom_sieve.cli.processes import is_loopback, run_server_and_deployments
 
     if no_auth and not is_loopback(host):
         raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")

@@ -15,7 +15,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from dicom_sieve.criteria.attribute import Attribute, UnsupportedTag, find_attribute
 from dicom_sieve.criteria.values import (
     Age,
     ValueRepresentation,
@@ -23,6 +22,7 @@ from dicom_sieve.criteria.values import (
     parse_age,
     parse_iso_date,
 )
+from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribute
 from dicom_sieve.errors import InvalidRequestError, MalformedValueError
 
 

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dicom_sieve.criteria.attribute import Attribute, find_attribute, find_keyword
 from dicom_sieve.criteria.criterion import Criterion, compile_criteria
+from dicom_sieve.dicom.dictionary import Attribute, find_attribute, find_keyword
 from dicom_sieve.errors import InvalidRequestError
 
 

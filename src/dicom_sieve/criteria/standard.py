@@ -6,7 +6,7 @@ Enumerated Values are all that there are; Defined Terms are values that others m
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dicom_sieve.criteria.attribute import find_keyword
+from dicom_sieve.dicom.dictionary import find_keyword
 
 
 @dataclass(frozen=True, slots=True)

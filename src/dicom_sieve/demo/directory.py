@@ -28,11 +28,7 @@ def screen_directory(folder: Path, database: str, *, is_segmenting: bool, say: C
         outcome = screen(Screening(str(uuid.uuid4()), images, criteria, output=results), ledger)
         say(f"run {outcome.run_id}: {outcome.describe()}")
         if is_segmenting:
-            from dicom_sieve.segmentation.compute import (  # noqa: PLC0415 - it needs the extra
-                COMPUTATION,
-                VERSION,
-                segment_series,
-            )
+            from dicom_sieve.computations.segmentation.compute import COMPUTATION, VERSION, segment_series
 
             with ledger.computation(
                 COMPUTATION, version=VERSION, run=outcome.run_id, inputs=images, outputs=results

@@ -11,12 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
+from dicom_sieve.computations.segmentation import missing_packages
 from dicom_sieve.demo import BUCKET, ODD_KEY, PLAIN_KEY
 from dicom_sieve.demo.directory import screen_directory
 from dicom_sieve.demo.servers import DemoError, Servers
 from dicom_sieve.demo.summary import summarize
 from dicom_sieve.ledger import open_ledger
-from dicom_sieve.segmentation import missing_packages
 
 MARK = "made-by-dicom-sieve-demo"
 AUTH = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING", "PREFECT_API_URL")

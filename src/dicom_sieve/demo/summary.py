@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from dicom_sieve.criteria import Criterion, compile_criteria
 from dicom_sieve.demo.bucket import SERIES
 from dicom_sieve.ledger import ComputedSeries, Ledger, RecordedRun
-from dicom_sieve.publishing.report.words import reasons_to_discard
+from dicom_sieve.reports.words import reasons_to_discard
 
 MOST_REASONS = 5
 

@@ -4,11 +4,11 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Completed, Failed
 
+from dicom_sieve.contract.parameters import RawParameters
 from dicom_sieve.errors import SpentCredentialsError
-from dicom_sieve.flows.parameters import RawParameters
 from dicom_sieve.flows.redaction import refuse_spent
 from dicom_sieve.ledger import RunRow, open_ledger
-from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.ledger.database.tables import RunState
 from dicom_sieve.screening import Outcome
 
 STAYS = "it was completed before, and stays as it is: start another run"

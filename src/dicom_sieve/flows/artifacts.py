@@ -9,10 +9,10 @@ from dicom_sieve.advice import advise_cause
 from dicom_sieve.criteria import Advice, CompiledCriterion, advise
 from dicom_sieve.objects import Location
 from dicom_sieve.publishing.manifest import MANIFEST
-from dicom_sieve.publishing.report import Report
-from dicom_sieve.publishing.report.attrition import mermaid_of
-from dicom_sieve.publishing.report.plain import inert_markdown
-from dicom_sieve.publishing.report.words import describe_sum, headed, reasons_to_discard
+from dicom_sieve.reports import Report
+from dicom_sieve.reports.attrition import mermaid_of
+from dicom_sieve.reports.markdown import inert_markdown
+from dicom_sieve.reports.words import describe_sum, headed, reasons_to_discard
 
 ATTRITION = "Attrition, criterion by criterion"
 

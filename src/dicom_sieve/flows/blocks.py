@@ -6,14 +6,17 @@ boto3 would take all of it; here two clients are made alike, and only of what bo
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect_aws import AwsCredentials
 from pydantic import ValidationError
 
+from dicom_sieve.contract.credentials import NotFound
 from dicom_sieve.stores import UnreadableBundleError, read_bundle
 
 PARAMETERS = "aws_client_parameters"
@@ -22,81 +25,99 @@ API_VERSION = "2006-03-01"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
-def load_block(reference: Any) -> AwsCredentials | str:
-    """Load a block; a text is what is wrong with it.
+@dataclass(frozen=True, slots=True, repr=False)
+class SavedBlock:
+    """Credentials in a block, and what it says beside them.
+
+    Attributes:
+        block: As it was saved.
+    """
+
+    block: AwsCredentials
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the S3 server that it names; empty: none."""
+        return self.block.aws_client_parameters.endpoint_url or ""
+
+    @property
+    def ca_bundle(self) -> str:
+        """Path of the file of authorities that it names; empty: none."""
+        said = self.block.aws_client_parameters
+        path = said.verify_cert_path or (said.verify if isinstance(said.verify, Path) else None)
+        return str(path or "")
+
+    @property
+    def lacks_keys(self) -> bool:
+        """Whether boto3 falls back to this machine's own credentials."""
+        return not (self.block.aws_access_key_id and self.block.aws_secret_access_key)
+
+    def get_boto3_session(self) -> boto3.Session:
+        """Open a session with them."""
+        session: boto3.Session = self.block.get_boto3_session()
+        return session
+
+    def find_problems(self, field: str, region: str, endpoint: str | None) -> Iterator[str]:
+        """Tell what the block says that is not honoured.
+
+        Args:
+            field: Of the location, as ``input_s3_parameters``.
+            region: The request's.
+            endpoint: The request's, or the block's.
+        """
+        block = self.block
+        if block.region_name and block.region_name != region:
+            yield (
+                f"{field}.region: is another than the block's region_name; accepted: the same in both, or a block "
+                "without"
+            )
+        if block.aws_session_token and self.lacks_keys:
+            yield (
+                f"{field}.credentials: the block has aws_session_token without both keys; accepted: aws_access_key_id "
+                "and aws_secret_access_key with it"
+            )
+        for problem in _find_in_parameters(self, endpoint):
+            yield f"{field}.credentials: the block's {PARAMETERS}.{problem}"
+
+
+def load_block(reference: Any) -> SavedBlock | NotFound:
+    """Load a block, or tell what is wrong with it.
 
     Args:
         reference: Its id, or what Prefect has in place of it.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # prefect-aws: that it drops a file, which `as_saved` puts back
+            warnings.simplefilter("ignore")  # prefect-aws: that it drops a file, which `saved_block` puts back
             block = Block.load_from_ref(reference)
     except Exception as error:  # Prefect raises several kinds for what is not there; none is worth quoting
         wrong = error if isinstance(error, ValidationError) else error.__cause__
         if not isinstance(wrong, ValidationError):
-            return f"the block cannot be loaded ({type(error).__name__}); accepted: id of a block"
+            return NotFound(f"the block cannot be loaded ({type(error).__name__}); accepted: id of a block")
         members = ", ".join(sorted({".".join(str(part) for part in one["loc"]) for one in wrong.errors()}))
-        return f"the block cannot be loaded: not valid here, as a file that is not on this machine: {members}"
+        return NotFound(f"the block cannot be loaded: not valid here, as a file that is not on this machine: {members}")
     if not isinstance(block, AwsCredentials):
-        return f"a block of type {type(block).__name__}; accepted: AwsCredentials"
-    return as_saved(block)
+        return NotFound(f"a block of type {type(block).__name__}; accepted: AwsCredentials")
+    return saved_block(block)
 
 
-def as_saved(block: AwsCredentials) -> AwsCredentials:
+def saved_block(block: AwsCredentials) -> SavedBlock:
     """Give a block the file of authorities that it was saved with.
 
     prefect-aws drops it when it loads a block whose ``verify`` is not set: it takes null for false.
     """
     said = block.aws_client_parameters
     if block._block_document_id is None or said.verify is not None or said.verify_cert_path is not None:
-        return block
+        return SavedBlock(block)
     with get_client(sync_client=True) as client:
         saved = client.read_block_document(block._block_document_id).data.get("aws_client_parameters") or {}
     if path := saved.get("verify_cert_path"):
         said.verify_cert_path = Path(path)
-    return block
+    return SavedBlock(block)
 
 
-def endpoint_of(block: object) -> str | None:
-    """Give the endpoint that a block names; None where it names none, or is no block."""
-    return block.aws_client_parameters.endpoint_url or None if isinstance(block, AwsCredentials) else None
-
-
-def bundle_of(block: object) -> str:
-    """Give the file of authorities that a block names; empty where it names none, or is no block."""
-    if not isinstance(block, AwsCredentials):
-        return ""
-    said = block.aws_client_parameters
-    path = said.verify_cert_path or (said.verify if isinstance(said.verify, Path) else None)
-    return str(path or "")
-
-
-def find_problems(block: object, field: str, region: str, endpoint: str | None) -> Iterator[str]:
-    """Tell what a block says that is not honoured.
-
-    Args:
-        block: What the request's credentials are; nothing is said of what is no block.
-        field: Of the location, as ``input_s3_parameters``.
-        region: The request's.
-        endpoint: The request's, or the block's.
-    """
-    if not isinstance(block, AwsCredentials):
-        return
-    if block.region_name and block.region_name != region:
-        yield f"{field}.region: is another than the block's region_name; accepted: the same in both, or a block without"
-    if block.aws_session_token and not (block.aws_access_key_id and block.aws_secret_access_key):
-        yield (
-            f"{field}.credentials: the block has aws_session_token without both keys; accepted: aws_access_key_id and "
-            "aws_secret_access_key with it"
-        )
-    yield from (
-        f"{field}.credentials: the block's {PARAMETERS}.{problem}" for problem in _find_in_parameters(block, endpoint)
-    )
-
-
-def _find_in_parameters(block: AwsCredentials, endpoint: str | None) -> Iterator[str]:
-    said = block.aws_client_parameters
+def _find_in_parameters(saved: SavedBlock, endpoint: str | None) -> Iterator[str]:
+    said = saved.block.aws_client_parameters
     if said.verify is False:
         yield (
             "verify is false, and certificates are always checked; accepted: true, and the file of the server's "
@@ -112,8 +133,8 @@ def _find_in_parameters(block: AwsCredentials, endpoint: str | None) -> Iterator
             f"config has {names}, which are not read; accepted: none. For requests that are not signed: anonymous; for "
             "times: DICOM_SIEVE_… settings"
         )
-    if bundle := bundle_of(block):
+    if saved.ca_bundle:
         try:
-            read_bundle(bundle)
+            read_bundle(saved.ca_bundle)
         except UnreadableBundleError:
             yield "verify_cert_path holds no certificates that can be read; accepted: a file in PEM on this machine"

@@ -10,15 +10,15 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.callables import ParameterSchema
 from pydantic import BaseModel
 
+from dicom_sieve.computations.segmentation import missing_packages
+from dicom_sieve.contract.parameters import Parameters, SegmentParameters
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.flows import chain, heartbeats, polling, pools
+from dicom_sieve.flows import follow_up, heartbeats, polling, pools
 from dicom_sieve.flows.automations import set_up
-from dicom_sieve.flows.clean import clean_dicom
 from dicom_sieve.flows.names import DEPLOYMENT, SEGMENT
-from dicom_sieve.flows.parameters import Parameters, SegmentParameters
 from dicom_sieve.flows.reach import check_named_server
+from dicom_sieve.flows.screen import clean_dicom
 from dicom_sieve.objects import Location
-from dicom_sieve.segmentation import missing_packages
 from dicom_sieve.version import __version__
 
 
@@ -41,7 +41,7 @@ def deployments(name: str = DEPLOYMENT, pool: str | None = None) -> list[RunnerD
     """
     made = [_describe(clean_dicom, Parameters, name, pool)]
     if not missing_packages():
-        from dicom_sieve.flows.segment import segment_series_of_run  # noqa: PLC0415 - it needs the extra
+        from dicom_sieve.flows.compute import segment_series_of_run  # noqa: PLC0415 - it needs the extra
 
         made.append(_describe(segment_series_of_run, SegmentParameters, name, pool))
     return made
@@ -127,12 +127,12 @@ def read_following(then_segment: Any) -> tuple[Location, Mapping[str, Any]] | No
         return None
     if missing := without_extra():
         raise InvalidRequestError((missing,))
-    return chain.read_then_segment(then_segment)
+    return follow_up.read_then_segment(then_segment)
 
 
 def _set_up_automations(made: Sequence[RunnerDeployment], following: tuple[Location, Mapping[str, Any]] | None) -> None:
     if following is not None:
-        set_up(chain.describe_automation(*following, UUID(str(made[-1].apply()))))
+        set_up(follow_up.describe_automation(*following, UUID(str(made[-1].apply()))))
     set_up(heartbeats.describe_automation())
 
 

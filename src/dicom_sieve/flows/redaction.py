@@ -17,10 +17,10 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
+from dicom_sieve.contract.parameters import RUN_ID, RawParameters
 from dicom_sieve.criteria import Damaged, Operation
 from dicom_sieve.errors import DicomSieveError, MachineError, SpentCredentialsError
 from dicom_sieve.explain import explain
-from dicom_sieve.flows.parameters import RUN_ID, RawParameters
 
 REDACTED = "***"
 LOCATIONS = ("input_s3_parameters", "output_s3_parameters")

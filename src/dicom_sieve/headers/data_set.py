@@ -29,7 +29,7 @@ from dicom_sieve.headers.elements import (
     read_element_header,
 )
 from dicom_sieve.headers.header import Damage
-from dicom_sieve.headers.texts import last_wanted_tag, wanted_tags
+from dicom_sieve.headers.values import last_wanted_tag, wanted_tags
 from dicom_sieve.headers.window import Window
 
 RECOGNITION_CODE = 0x00080010

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dicom_sieve.headers.leaps import Leaps
+from dicom_sieve.headers.repeated_rows import Leaps
 
 K = TypeVar("K")
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dicom_sieve.criteria import CompiledCriterion, Damaged
-from dicom_sieve.criteria.attribute import Attribute, format_tag
+from dicom_sieve.dicom.dictionary import Attribute, format_tag
 from dicom_sieve.headers.header import Damage, Defect
 
 Values = TypeVar("Values", bound=Sequence[str])

@@ -6,7 +6,7 @@ A to Z, or all of the item has no VRs), and another for any other element (what 
 is one).
 """
 
-from dicom_sieve.criteria.attribute import FIRST_GROUP_OF_DATA_SET
+from dicom_sieve.dicom.dictionary import FIRST_GROUP_OF_DATA_SET
 from dicom_sieve.headers.elements import (
     END_OF_ITEM,
     END_OF_SEQUENCE,
@@ -21,8 +21,8 @@ from dicom_sieve.headers.elements import (
     may_be_sequence,
 )
 from dicom_sieve.headers.encoding import END, LONG, UNDEFINED, Encoding, UnsureError, remember
-from dicom_sieve.headers.leaps import Head, find
 from dicom_sieve.headers.meta import miss
+from dicom_sieve.headers.repeated_rows import Head, find
 from dicom_sieve.headers.window import Window
 
 _SPACES = b" " * SHORTEST_ELEMENT_HEADER

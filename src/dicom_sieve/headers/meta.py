@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NoReturn
 
-from dicom_sieve.criteria.attribute import FIRST_GROUP_OF_DATA_SET
+from dicom_sieve.dicom.dictionary import FIRST_GROUP_OF_DATA_SET
 from dicom_sieve.headers.elements import (
     LONG_VRS,
     LONGEST_ELEMENT_HEADER,

@@ -1,8 +1,8 @@
 """From bytes to a header: the one entry."""
 
-from dicom_sieve.headers.fast import read_quickly
+from dicom_sieve.headers.careful import read_bounded, read_header
 from dicom_sieve.headers.header import Defect, Instance, defective
-from dicom_sieve.headers.reference import read_bounded, read_header
+from dicom_sieve.headers.quick import read_quickly
 from dicom_sieve.headers.window import NeedMore, Window
 
 MOST_ELEMENTS = 50_000

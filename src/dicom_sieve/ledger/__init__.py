@@ -1,10 +1,10 @@
 """What is remembered. The only home of SQL."""
 
-from dicom_sieve.ledger.computed import ComputationRow, ComputedSeries, TracedInput, TracedResult
-from dicom_sieve.ledger.ledger import Ledger, RecordedRun, open_ledger
-from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow
-from dicom_sieve.ledger.run_objects import ObjectRow, RunObjects
-from dicom_sieve.ledger.trace import TracedDecision, TracedObject
+from dicom_sieve.ledger.reading.computations import ComputationRow, ComputedSeries, TracedInput, TracedResult
+from dicom_sieve.ledger.reading.ledger import Ledger, RecordedRun, open_ledger
+from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow
+from dicom_sieve.ledger.reading.run_objects import ObjectRow, RunObjects
+from dicom_sieve.ledger.reading.trace import TracedDecision, TracedObject
 
 __all__ = [
     "ComputationRow",

@@ -19,7 +19,7 @@ from dicom_sieve import private
 from dicom_sieve.explain import explain
 
 _OURS = "dicom_sieve"
-_COMPUTES = "dicom_sieve.segmentation"
+_COMPUTES = "dicom_sieve.computations.segmentation"
 """Of our own modules, those that compute as users' code does."""
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dicom_sieve.computations.computation import Computation
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.computing import Computation
 from dicom_sieve.lineage import sending
 from dicom_sieve.lineage.sending import Sender
 

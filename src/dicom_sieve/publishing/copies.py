@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from dicom_sieve.errors import DicomSieveError, RefusedError, StoreError
 from dicom_sieve.ledger import RecordedRun
-from dicom_sieve.ledger.run_objects import series_in_parts
+from dicom_sieve.ledger.reading.run_objects import series_in_parts
 from dicom_sieve.objects import Location, ObjectInfo, Selection
 from dicom_sieve.publishing.in_order import in_order
 from dicom_sieve.stores.interface import (

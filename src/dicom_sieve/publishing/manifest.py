@@ -18,14 +18,14 @@ from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
 from dicom_sieve.ledger.audit.entries import chain_end
 from dicom_sieve.ledger.audit.seals import anchor
-from dicom_sieve.ledger.conflicts import series_to_publish
-from dicom_sieve.ledger.rows import to_batches
-from dicom_sieve.ledger.runs import Manifest, instances_to_publish, objects_to_copy
+from dicom_sieve.ledger.reading.conflicts import series_to_publish
+from dicom_sieve.ledger.reading.rows import to_batches
+from dicom_sieve.ledger.writing.runs import Manifest, instances_to_publish, objects_to_copy
 from dicom_sieve.objects import Selection
 from dicom_sieve.publishing.copies import COPIES, copy_objects, wants
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches
 from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts, write_text
-from dicom_sieve.publishing.report import ENDINGS, Report, make_report, render
+from dicom_sieve.reports import ENDINGS, Report, make_report, render
 from dicom_sieve.stores.interface import Copies, Downloads
 
 FORMAT = "dicom-sieve manifest"

@@ -18,8 +18,8 @@ from dicom_sieve.criteria import Verdict
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.ledger import ObjectRow, RecordedRun
-from dicom_sieve.ledger.run_objects import duplicate_keys
-from dicom_sieve.ledger.tables import RunState
+from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.reading.run_objects import duplicate_keys
 from dicom_sieve.objects import Selection
 from dicom_sieve.publishing.copies import NOT_WHOLE, attempt, until_all_fail, wants
 from dicom_sieve.publishing.in_order import in_order

@@ -11,7 +11,8 @@ from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Damaged, Decider, 
 from dicom_sieve.errors import NothingReadableError
 from dicom_sieve.headers import Defect, Extent
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.deciding import (
+from dicom_sieve.ledger.leases.lease import Lease
+from dicom_sieve.ledger.writing.decisions import (
     Decided,
     HeaderRow,
     count_refused,
@@ -20,8 +21,7 @@ from dicom_sieve.ledger.deciding import (
     read_values,
     record_decisions,
 )
-from dicom_sieve.ledger.lease import Lease
-from dicom_sieve.ledger.snapshots import Snapshot
+from dicom_sieve.ledger.writing.snapshots import Snapshot
 from dicom_sieve.screening.observer import Observer
 
 MOST_REMEMBERED = 65_536

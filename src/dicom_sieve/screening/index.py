@@ -1,50 +1,21 @@
 """Read the headers of a shard's objects: a few ranged reads each, many at a time."""
 
 import asyncio
-from dataclasses import dataclass, field, fields
-from typing import Self
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from dicom_sieve.advice import ANOTHER_ETAG, CHANGED, NOT_ASKED
-from dicom_sieve.headers import MOST_ELEMENTS, Defect, Instance, NeedMore, Window, defective, scan, scan_bounded
-from dicom_sieve.ledger.indexing import IndexedObject, UnreadObject
-from dicom_sieve.objects import ObjectInfo
+from dicom_sieve.advice import NOT_ASKED
+from dicom_sieve.ledger.writing.headers import IndexedObject, UnreadObject
 from dicom_sieve.screening.event_loop import run_beside_others
-from dicom_sieve.settings import Settings
 from dicom_sieve.stores.interface import (
-    ObjectChangedError,
-    ObjectGoneError,
-    ReadRefusedError,
     Reads,
     TransportError,
 )
+from dicom_sieve.stores.read_header import Limits, Meter, read_header
+from dicom_sieve.workers.interface import Executor
 
-CHANGES_FOLLOWED = 3
 FAILURES_IN_A_ROW = 64
 """So many objects that could not be read, and none between them that could: the store is down for this shard."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is read.
-
-    Attributes:
-        reads_in_flight: Requests of one shard that are under way at the same time.
-        first_read_bytes: Of an object's first read; each further one doubles.
-        header_limit_bytes: Read of one object at most.
-        inflated_limit_bytes: What a deflated header may inflate to.
-        elements_limit: How many elements an unusual object may have.
-    """
-
-    reads_in_flight: int = 32
-    first_read_bytes: int = 8 * 1024
-    header_limit_bytes: int = 16 * 1024 * 1024
-    inflated_limit_bytes: int = 16 * 1024 * 1024
-    elements_limit: int = MOST_ELEMENTS
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """Take them from the settings of the same names."""
-        return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +29,10 @@ class Shard:
 
     number: int
     objects: tuple[UnreadObject, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        """Name it, as errors do."""
+        return f"shard {self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +55,8 @@ class ShardResult:
     bytes_read: int
 
 
-@dataclass(slots=True)
-class _Meter:
-    reads: int = 0
-    bytes_read: int = 0
-    failed_in_a_row: int = 0
+IndexesShard = Callable[[Shard], ShardResult]
+RunsShards = Executor[Shard, ShardResult]
 
 
 def index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
@@ -101,23 +73,25 @@ def index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
 
 
 async def _index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
-    meter = _Meter()
+    meter = Meter()
+    failed_in_a_row = 0
     outcomes: dict[int, IndexedObject | str] = {}
     waiting = iter(shard.objects)
 
     async def index_one_after_another() -> None:
+        nonlocal failed_in_a_row
         for unread in waiting:
-            if meter.failed_in_a_row >= FAILURES_IN_A_ROW:
+            if failed_in_a_row >= FAILURES_IN_A_ROW:
                 outcomes[unread.id] = NOT_ASKED
                 continue
             try:
-                info, instance = await _read_as_it_is_now(store, unread.info, limits, meter)
+                info, instance = await read_header(store, unread.info, limits, meter)
             except TransportError as error:
                 outcomes[unread.id] = str(error.args[0])
-                meter.failed_in_a_row += 1
+                failed_in_a_row += 1
             else:
                 outcomes[unread.id] = IndexedObject(unread.id, info, instance)
-                meter.failed_in_a_row = 0
+                failed_in_a_row = 0
 
     lanes = min(limits.reads_in_flight, len(shard.objects))
     await asyncio.gather(*(index_one_after_another() for _ in range(lanes)))
@@ -129,57 +103,3 @@ async def _index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResul
         meter.reads,
         meter.bytes_read,
     )
-
-
-async def _read_as_it_is_now(
-    store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter
-) -> tuple[ObjectInfo, Instance]:
-    """Read a header; an object that changes meanwhile is looked up and read again, as what it is now."""
-    cause = ANOTHER_ETAG
-    for _ in range(CHANGES_FOLLOWED):
-        try:
-            return info, await _read(store, info, limits, meter)
-        except ObjectGoneError:
-            return info, defective(Defect.GONE)
-        except ReadRefusedError:
-            return info, defective(Defect.UNREADABLE)
-        except ObjectChangedError:
-            try:
-                now = await store.stat(info.key)
-            except ObjectGoneError:
-                return info, defective(Defect.GONE)
-            except ReadRefusedError:
-                return info, defective(Defect.UNREADABLE)
-            cause = cause if (now.etag, now.size) == (info.etag, info.size) else CHANGED
-            info = now
-    raise TransportError(cause)
-
-
-async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: _Meter) -> Instance:
-    """Read on until the header is whole, each time from the first byte that is missing, twice as much.
-
-    Where that would be too much, what was read before is what is known of the object.
-    """
-    window = Window(info.size)
-    length = limits.first_read_bytes
-    answer = _scan(window, limits) if not info.size else NeedMore(0)
-    while isinstance(answer, NeedMore):
-        room = limits.header_limit_bytes - window.held
-        if room <= 0:
-            return _scan_bounded(window, limits)
-        end = min(answer.offset + min(length, room), info.size)
-        data = await store.read(info, start=answer.offset, end=end)
-        meter.reads += 1
-        meter.bytes_read += len(data)
-        window.add(answer.offset, data)
-        answer = _scan(window, limits)
-        length *= 2
-    return answer
-
-
-def _scan(window: Window, limits: Limits) -> Instance | NeedMore:
-    return scan(window, inflated_limit=limits.inflated_limit_bytes, elements_limit=limits.elements_limit)
-
-
-def _scan_bounded(window: Window, limits: Limits) -> Instance:
-    return scan_bounded(window, inflated_limit=limits.inflated_limit_bytes, elements_limit=limits.elements_limit)

@@ -10,12 +10,12 @@ from dicom_sieve.criteria import Criterion, Damaged, compile_criteria
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
-from dicom_sieve.ledger.snapshots import last_snapshot
+from dicom_sieve.ledger.writing.snapshots import last_snapshot
 from dicom_sieve.objects import Location
-from dicom_sieve.publishing.report.words import WOULD_PASS, describe_outcome
-from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
+from dicom_sieve.reports.words import WOULD_PASS, describe_outcome
 from dicom_sieve.screening.decide import Keep, decide
 from dicom_sieve.screening.observer import Observer, Silent
+from dicom_sieve.screening.refresh import Means, catch_up, hold_location
 from dicom_sieve.stores.interface import Store
 
 

@@ -22,8 +22,9 @@ from dicom_sieve.explain import explain
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.audit.seals import seal_rows
-from dicom_sieve.ledger.lease import Lease
-from dicom_sieve.ledger.runs import (
+from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.leases.lease import Lease
+from dicom_sieve.ledger.writing.runs import (
     Manifest,
     begin_run,
     bind_snapshot,
@@ -32,16 +33,15 @@ from dicom_sieve.ledger.runs import (
     former_ids,
     is_running,
 )
-from dicom_sieve.ledger.tables import RunState
 from dicom_sieve.objects import Location, Selection
 from dicom_sieve.private import sweep
-from dicom_sieve.publishing.anchoring import push_or_say
+from dicom_sieve.publishing.anchor import push_or_say
 from dicom_sieve.publishing.copies import CopyOutcome
 from dicom_sieve.publishing.manifest import Published, publish
-from dicom_sieve.publishing.report import Report
-from dicom_sieve.publishing.report.words import describe_outcome
-from dicom_sieve.screening.catch_up import Means, catch_up, hold_location
+from dicom_sieve.reports import Report
+from dicom_sieve.reports.words import describe_outcome
 from dicom_sieve.screening.decide import decide, recording
+from dicom_sieve.screening.refresh import Means, catch_up, hold_location
 from dicom_sieve.stores.append_only import AppendOnly
 from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__

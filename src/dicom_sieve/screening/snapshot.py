@@ -7,9 +7,9 @@ from functools import partial
 from itertools import islice
 
 from dicom_sieve.errors import ListingOrderError, StoreError
-from dicom_sieve.ledger.lease import Lease
-from dicom_sieve.ledger.runs import find_run
-from dicom_sieve.ledger.snapshots import (
+from dicom_sieve.ledger.leases.lease import Lease
+from dicom_sieve.ledger.writing.runs import find_run
+from dicom_sieve.ledger.writing.snapshots import (
     KnownObject,
     Snapshot,
     SnapshotCounts,

@@ -6,9 +6,10 @@ from threading import Barrier
 
 import pytest
 
-from dicom_sieve.ledger.indexing import UnreadObject
-from dicom_sieve.screening.index import Limits, Shard, ShardResult, index_shard
+from dicom_sieve.ledger.writing.headers import UnreadObject
+from dicom_sieve.screening.index import Shard, ShardResult, index_shard
 from dicom_sieve.stores import S3Store
+from dicom_sieve.stores.read_header import Limits
 from tests.builders import make_instance
 from tests.conftest import S3Server
 from tests.stores.buckets import fill

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit.damage import Kind
-from dicom_sieve.ledger.audit.lines import stream
+from dicom_sieve.ledger.audit.sealed_rows import stream
 from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Block, Part, digest_seal, read_blocks
-from dicom_sieve.ledger.tables import run, seal_block, snapshot
+from dicom_sieve.ledger.database.tables import run, seal_block, snapshot
 
 Place = tuple[str, int]
 """Where a block belongs; see `Block.place`."""

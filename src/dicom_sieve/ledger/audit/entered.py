@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from dicom_sieve.ledger.audit.damage import Damage, Kind, Verification
 from dicom_sieve.ledger.audit.entries import Entry, EntryKind, read_entries
 from dicom_sieve.ledger.audit.rows import COMPUTATION, FORGOTTEN, is_as_entered
-from dicom_sieve.ledger.tables import (
+from dicom_sieve.ledger.database.tables import (
     RunState,
     computation,
     computation_input,

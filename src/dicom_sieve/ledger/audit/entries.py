@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
-from dicom_sieve.ledger.tables import seal_entry
+from dicom_sieve.ledger.database.tables import seal_entry
 
 FORMAT = "dicom-sieve entry 1"
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

@@ -15,10 +15,8 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.audit.entries import EntryKind
 from dicom_sieve.ledger.audit.rows import enter_forgotten
 from dicom_sieve.ledger.audit.seals import last_seal
-from dicom_sieve.ledger.away import read
-from dicom_sieve.ledger.lease import Lease, hold
-from dicom_sieve.ledger.snapshots import new_key
-from dicom_sieve.ledger.tables import (
+from dicom_sieve.ledger.database.outages import read
+from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
@@ -32,6 +30,8 @@ from dicom_sieve.ledger.tables import (
     seal_block,
     snapshot,
 )
+from dicom_sieve.ledger.leases.lease import Lease, hold
+from dicom_sieve.ledger.writing.snapshots import new_key
 from dicom_sieve.objects import Location
 
 BATCH_ROWS = 10_000

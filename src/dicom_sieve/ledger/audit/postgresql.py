@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit.damage import Damage, Kind
-from dicom_sieve.ledger.tables import metadata
+from dicom_sieve.ledger.database.tables import metadata
 
 _KINDS = {"r": "table", "v": "view", "S": "sequence"}
 _RELATIONS = """

@@ -12,12 +12,12 @@ import orjson
 import sqlalchemy as sa
 
 from dicom_sieve.headers.header import digest_content
-from dicom_sieve.ledger.audit import lines
+from dicom_sieve.ledger.audit import sealed_rows
 from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_blocks, trusted_runs
 from dicom_sieve.ledger.audit.damage import Kind
-from dicom_sieve.ledger.audit.lines import Line
+from dicom_sieve.ledger.audit.sealed_rows import Line
 from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Block, Part, make_block, make_blocks
-from dicom_sieve.ledger.tables import decision, header, header_change, object_
+from dicom_sieve.ledger.database.tables import decision, header, header_change, object_
 
 T = TypeVar("T")
 _OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL)
@@ -32,14 +32,14 @@ def recount_fields(connection: sa.Connection, runs: Iterable[SealedRun]) -> None
         if one.is_missing:
             continue
         recorded = recorded_blocks(connection, one.number, Part.RUN)
-        one.compare(recorded, make_blocks(Part.RUN, lines.run_lines(connection, one.number)))
+        one.compare(recorded, make_blocks(Part.RUN, sealed_rows.run_lines(connection, one.number)))
         one.miss(recorded)
 
 
 def recount_decisions(connection: sa.Connection, one: SealedRun, advance: Advance) -> int:
     """Compare a run's decisions, and give how many there are."""
     recorded = recorded_blocks(connection, one.number, Part.DECISION)
-    found = make_blocks(Part.DECISION, _told(lines.decision_lines(connection, one.number), advance))
+    found = make_blocks(Part.DECISION, _told(sealed_rows.decision_lines(connection, one.number), advance))
     rows = one.compare(recorded, found)
     one.miss(recorded)
     return rows
@@ -104,11 +104,11 @@ def recount_places(
     for location_id, cover in covers.items():
         cover.load(connection)
         _recount_snapshots(connection, location_id, cover)
-    query = lines.objects(connection.dialect)
+    query = sealed_rows.objects(connection.dialect)
     if only is not None:
-        query = query.where(lines.is_at(only))
+        query = query.where(sealed_rows.is_at(only))
     sealed = 0
-    for _, group in groupby(lines.stream(connection, query), key=lambda row: row[0] // BLOCK_IDS):
+    for _, group in groupby(sealed_rows.stream(connection, query), key=lambda row: row[0] // BLOCK_IDS):
         rows = list(group)
         for (one, part), found in _by_run(rows, covers, tell).items():
             count = one.compare(covers[one.location_id].recorded[one.number], [make_block(part, found)])
@@ -123,7 +123,7 @@ def recount_places(
 def _recount_snapshots(connection: sa.Connection, location_id: int, cover: Cover) -> None:
     """Compare snapshots. One behind all that was sealed changes no answer of a run; the next run seals it."""
     by_run: dict[SealedRun, list[Line]] = defaultdict(list)
-    for row_id, line in lines.snapshot_lines(connection, location_id, None):
+    for row_id, line in sealed_rows.snapshot_lines(connection, location_id, None):
         one = cover.run_of(Part.SNAPSHOT, row_id)
         if one is None:
             cover.unsealed.add(row_id)
@@ -145,13 +145,13 @@ def _by_run(
             continue
         one = cover.run_of(Part.OBJECT, row_id)
         if one is not None:
-            groups[one, Part.OBJECT].append((row_id, lines.object_line(row)))
+            groups[one, Part.OBJECT].append((row_id, sealed_rows.object_line(row)))
         elif added_in not in cover.unsealed:
             tell(Kind.ADDED, "object", row_id)
         if removed_in is not None:
             one = cover.run_of(Part.SNAPSHOT, removed_in)
             if one is not None:
-                groups[one, Part.REMOVAL].append((row_id, lines.removal_line(row_id, removed_in)))
+                groups[one, Part.REMOVAL].append((row_id, sealed_rows.removal_line(row_id, removed_in)))
             elif removed_in not in cover.unsealed:
                 tell(Kind.EDITED, "object", row_id)
     return groups
@@ -166,7 +166,7 @@ def recount_headers(
         query = query.join(decision, decision.c.header_id == header.c.id).where(decision.c.run_number == run_number)
     rows = 0
     is_written = connection.dialect.name != "postgresql"
-    for row_id, digest, *content in _told(lines.stream(connection, query), advance):
+    for row_id, digest, *content in _told(sealed_rows.stream(connection, query), advance):
         rows += 1
         if _digest(content, is_written=is_written) != digest:
             tell(row_id)
@@ -188,7 +188,7 @@ def _headers(dialect: sa.Dialect) -> sa.Select[Any]:
         columns.study_instance_uid,
         columns.series_instance_uid,
         columns.sop_class_uid,
-        lines.as_held(dialect, columns.attributes),
+        sealed_rows.as_held(dialect, columns.attributes),
         columns.defect,
         columns.patient,
         columns.damage,
@@ -259,7 +259,7 @@ def recount_instances(
     )
     if location_id is not None:
         query = query.where(changes.c.location_id == location_id)
-    for (header_id,) in lines.stream(connection, query):
+    for (header_id,) in sealed_rows.stream(connection, query):
         tell(header_id)
 
 

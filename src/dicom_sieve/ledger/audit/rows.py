@@ -8,8 +8,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
-from dicom_sieve.ledger.audit.lines import as_stored, canonical, stream, write_value
-from dicom_sieve.ledger.tables import RunState, computation, computation_input, computation_output, forgotten, run
+from dicom_sieve.ledger.audit.sealed_rows import as_stored, canonical, stream, write_value
+from dicom_sieve.ledger.database.tables import (
+    RunState,
+    computation,
+    computation_input,
+    computation_output,
+    forgotten,
+    run,
+)
 
 NOT_COVERED = {"computation": ("expires_at",)}
 """A heartbeat means nothing once a computation has ended, and may come late."""

@@ -12,9 +12,9 @@ from importlib.resources import files
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger import database
 from dicom_sieve.ledger.audit import postgresql
 from dicom_sieve.ledger.audit.damage import Damage, Kind
+from dicom_sieve.ledger.database import engine as database
 
 Definitions = Mapping[tuple[str, str], str]
 """By kind and name, as ``view`` and ``run``, how a thing is made."""

@@ -12,11 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.audit import lines
-from dicom_sieve.ledger.audit.lines import Line, canonical
-from dicom_sieve.ledger.away import read, while_away
-from dicom_sieve.ledger.lease import Lease
-from dicom_sieve.ledger.tables import RunState, object_, run, seal_block, snapshot
+from dicom_sieve.ledger.audit import sealed_rows
+from dicom_sieve.ledger.audit.sealed_rows import Line, canonical
+from dicom_sieve.ledger.database.outages import read, while_away
+from dicom_sieve.ledger.database.tables import RunState, object_, run, seal_block, snapshot
+from dicom_sieve.ledger.leases.lease import Lease
 
 FORMAT = "dicom-sieve seal 1"
 BLOCK_IDS = 1_000
@@ -130,7 +130,7 @@ def seal(connection: sa.Connection, run_number: int, state: RunState) -> str:
     previous = last_seal(connection, location_id)
     follows = previous and previous[0]
     connection.execute(sa.update(run).where(run.c.number == run_number).values(sealed_after=follows))
-    fields = make_block(Part.RUN, list(lines.run_lines(connection, run_number, state=state)))
+    fields = make_block(Part.RUN, list(sealed_rows.run_lines(connection, run_number, state=state)))
     insert_blocks(connection, run_number, [fields])
     return digest_seal(previous and previous[1], read_blocks(connection, run_number))
 
@@ -207,7 +207,7 @@ def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) ->
     changes = connection.execute(
         sa.select(snapshot.c.counts).where(snapshot.c.location_id == location_id, snapshot.c.id > before)
     ).all()
-    parts = [make_blocks(Part.SNAPSHOT, lines.snapshot_lines(connection, location_id, before))]
+    parts = [make_blocks(Part.SNAPSHOT, sealed_rows.snapshot_lines(connection, location_id, before))]
     if any(row.counts is None or row.counts["added"] for row in changes):
         after = _sealed_up_to(connection, location_id, Part.OBJECT)
         parts.append(make_blocks(Part.OBJECT, _objects(connection, location_id, after)))
@@ -215,24 +215,24 @@ def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) ->
         parts.append(make_blocks(Part.REMOVAL, _removals(connection, location_id, before)))
     are_decisions = sa.and_(seal_block.c.run_number == run_number, seal_block.c.part == Part.DECISION)
     if not connection.scalar(sa.select(sa.exists().where(are_decisions))):
-        parts.append(make_blocks(Part.DECISION, lines.decision_lines(connection, run_number)))
+        parts.append(make_blocks(Part.DECISION, sealed_rows.decision_lines(connection, run_number)))
     return chain.from_iterable(parts)
 
 
 def _objects(connection: sa.Connection, location_id: int, after: int) -> Iterator[Line]:
-    query = lines.objects(connection.dialect).where(lines.is_at(location_id), object_.c.id > after)
-    for row in lines.stream(connection, query):
-        yield row[0], lines.object_line(row)
+    query = sealed_rows.objects(connection.dialect).where(sealed_rows.is_at(location_id), object_.c.id > after)
+    for row in sealed_rows.stream(connection, query):
+        yield row[0], sealed_rows.object_line(row)
 
 
 def _removals(connection: sa.Connection, location_id: int, after: int) -> Iterator[Line]:
     query = (
         sa.select(object_.c.id, object_.c.removed_in)
-        .where(lines.is_at(location_id), object_.c.removed_in > after)
+        .where(sealed_rows.is_at(location_id), object_.c.removed_in > after)
         .order_by(object_.c.id)
     )
-    for row_id, removed_in in lines.stream(connection, query):
-        yield row_id, lines.removal_line(row_id, removed_in)
+    for row_id, removed_in in sealed_rows.stream(connection, query):
+        yield row_id, sealed_rows.removal_line(row_id, removed_in)
 
 
 def _sealed_up_to(connection: sa.Connection, location_id: int, part: Part) -> int:

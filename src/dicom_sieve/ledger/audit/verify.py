@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit.chain import SealedRun, Trust, check_seals, orphaned, sealed_runs
 from dicom_sieve.ledger.audit.damage import ChainEnd, Damage, Forgotten, Kind, Verification
+from dicom_sieve.ledger.audit.damaged_rows import Names
 from dicom_sieve.ledger.audit.entered import Entered, check_chain, check_entered, forgetting
 from dicom_sieve.ledger.audit.entries import EntryKind
-from dicom_sieve.ledger.audit.names import Names
 from dicom_sieve.ledger.audit.recount import (
     Advance,
     Cover,
@@ -23,7 +23,7 @@ from dicom_sieve.ledger.audit.recount import (
 )
 from dicom_sieve.ledger.audit.schema import compare_schema
 from dicom_sieve.ledger.audit.seals import Part, last_seal
-from dicom_sieve.ledger.tables import RunState, decision, forgotten, header, location, run, seal_block
+from dicom_sieve.ledger.database.tables import RunState, decision, forgotten, header, location, run, seal_block
 
 
 def count_rows(engine: sa.Engine) -> int:

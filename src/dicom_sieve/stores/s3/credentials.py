@@ -1,11 +1,12 @@
 """Credentials of an object store, which no ``repr`` and no message ever shows."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import boto3
 
 
+@runtime_checkable
 class GivesSession(Protocol):
     """Anything that can open a boto3 session: keys, the default chain, or Prefect's ``AwsCredentials`` block."""
 

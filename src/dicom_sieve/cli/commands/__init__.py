@@ -1,0 +1,1 @@
+"""The commands, a group a file. Each opens what it needs, calls one function, and prints."""

@@ -1,0 +1,136 @@
+"""The commands that an auditor, and whoever looks after the ledger, needs: verify, forget, upgrade."""
+
+import dataclasses
+import datetime
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dicom_sieve.cli.main import FAILED, NOTHING_TO_VERIFY
+from dicom_sieve.cli.options import AsJson, KnownEndpoint
+from dicom_sieve.cli.output import text
+from dicom_sieve.errors import SettingsError
+
+audit_app = typer.Typer()
+ledger_app = typer.Typer(no_args_is_help=True, help="Look after the ledger itself.")
+
+
+@audit_app.command(epilog="Example: dicom-sieve verify 1f3a")
+def verify(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run's id, or the beginning of it; without it, every run.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="A copy of the run's manifest.json: is it of what the ledger holds?")
+    ] = None,
+    anchor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="file:/path or s3://bucket/prefix, to which seals were pushed; else DICOM_SIEVE_ANCHOR.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that what was recorded is as it was sealed, and name every row that is not. Nothing is written.
+
+    Leaves with 0 where all is intact, 1 where it is not, 3 where there is nothing to verify yet.
+    """
+    from dicom_sieve.cli.output.audit import show_verification
+    from dicom_sieve.cli.output.progress import ProgressBar
+    from dicom_sieve.ledger.audit.verify import count_rows
+    from dicom_sieve.ledger.audit.verify import verify as verify_ledger
+    from dicom_sieve.ledger.database.read_only import open_read_only
+    from dicom_sieve.publishing.anchor import Held, hold_to_anchor, open_anchor
+    from dicom_sieve.publishing.check_manifest import compare_manifest, read_manifest
+    from dicom_sieve.settings import load_settings
+
+    published = manifest and read_manifest(manifest)
+    place = open_anchor(load_settings(), anchor)
+    with ProgressBar() as bar, open_read_only() as ledger:
+        held = hold_to_anchor(ledger, place) if place else Held()
+        differences = compare_manifest(published, ledger) if published else []
+        run = str(published["run_id"]) if published else run
+        run_id = None if run is None else ledger.run(run).row.id
+        bar.begin("verify", count_rows(ledger.engine))
+        result = verify_ledger(ledger.engine, run_id, bar.advance)
+    is_intact = result.is_intact and not differences and not held.differences
+    if as_json:
+        said = [{**dataclasses.asdict(damage), "describe": damage.describe()} for damage in result.damages]
+        intact = {"is_intact": is_intact, "is_empty": result.is_empty, "manifest": differences}
+        text.show_json({**dataclasses.asdict(result), **intact, "anchor": dataclasses.asdict(held), "damages": said})
+    else:
+        text.show_lines(*differences, *held.differences)
+        show_verification(result, held if place else None)
+    if not is_intact:
+        sys.exit(FAILED)
+    if result.is_empty:
+        sys.exit(NOTHING_TO_VERIFY)
+
+
+@audit_app.command(epilog="Example: dicom-sieve anchor")
+def anchor() -> None:
+    """Push the ledger's seals to the place in DICOM_SIEVE_ANCHOR, those that it has not yet."""
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.publishing.anchor import open_anchor, push_seals
+    from dicom_sieve.settings import load_settings
+
+    place = open_anchor(load_settings())
+    if place is None:
+        raise SettingsError(("DICOM_SIEVE_ANCHOR: names no place; accepted: file:/path or s3://bucket/prefix",))
+    with open_ledger() as ledger:
+        pushed = push_seals(ledger, place)
+    text.show_lines(f"{pushed:,} seals pushed to {place.address}")
+
+
+@audit_app.command(epilog='Example: dicom-sieve forget s3://challenge-tech --reason "retention of ten years is over"')
+def forget(
+    *,
+    uri: Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory, as it was screened.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept for ever.")],
+    endpoint: KnownEndpoint = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove all that the ledger holds of a location; that it was removed, when and why stays."""
+    from dicom_sieve.cli.find_location import find_known
+    from dicom_sieve.cli.output.audit import show_holdings
+    from dicom_sieve.cli.output.progress import ProgressBar
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.ledger.audit.forget import count_holdings, is_interrupted
+    from dicom_sieve.ledger.audit.forget import forget as forget_location
+    from dicom_sieve.publishing.anchor import open_anchor, push_or_say
+    from dicom_sieve.settings import load_settings
+
+    with open_ledger() as ledger:
+        place = find_known(ledger, uri, endpoint)
+        holdings = count_holdings(ledger.engine, place)
+        show_holdings(place, holdings, is_interrupted=is_interrupted(ledger.engine, place))
+        if not yes:
+            typer.confirm("Forget it?", abort=True, err=True)
+        with ProgressBar() as bar:
+            bar.begin("forget", holdings.rows)
+            forget_location(
+                ledger.engine, place, reason, clock=lambda: datetime.datetime.now(datetime.UTC), advance=bar.advance
+            )
+        push_or_say(ledger, open_anchor(load_settings()), text.show_lines)
+    text.show_lines("forgotten; what was published, copied or backed up elsewhere is as it was")
+
+
+@ledger_app.command(epilog="Example: dicom-sieve ledger upgrade")
+def upgrade(
+    backup: Annotated[bool, typer.Option(help="Copy an SQLite file first, beside it.")] = True,
+) -> None:
+    """Bring the ledger to the version of this software. An SQLite file is copied first."""
+    from dicom_sieve.ledger.database import engine as database
+    from dicom_sieve.settings import load_settings
+
+    engine = database.connect(load_settings().database_url.get_secret_value())
+    try:
+        copy = database.upgrade(engine, backup=backup)
+        if copy:
+            text.show_lines(f"copied first to {copy}")
+        text.show_lines(f"ledger {database.describe(engine)} is up to date")
+    finally:
+        engine.dispose()

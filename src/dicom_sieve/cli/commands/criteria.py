@@ -1,0 +1,184 @@
+"""The commands for who tries criteria: what is there, what a run would say, what a change of criteria changes."""
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from dicom_sieve.cli.options import (
+    Anonymous,
+    AsCsv,
+    AsJson,
+    CriteriaFile,
+    DamagedObjects,
+    Endpoint,
+    KnownEndpoint,
+    ManifestOfInventory,
+    Region,
+    RequesterPays,
+    Uri,
+    check_format,
+)
+from dicom_sieve.cli.output import text
+from dicom_sieve.objects import Damaged
+
+trying_app = typer.Typer()
+
+
+@trying_app.command(
+    epilog="Examples: dicom-sieve preview s3://challenge-tech --criteria criteria.json"
+    " | dicom-sieve preview s3://challenge-tech --criteria criteria.json --no-listing"
+)
+def preview(
+    *,
+    uri: Uri,
+    criteria: CriteriaFile,
+    no_listing: Annotated[
+        bool, typer.Option("--no-listing", help="Answer from the ledger alone, as the location was listed last.")
+    ] = False,
+    endpoint: Endpoint = None,
+    region: Region = "us-east-1",
+    inventory: ManifestOfInventory = None,
+    damaged: DamagedObjects = Damaged.DISCARD,
+    anonymous: Anonymous = False,
+    requester_pays: RequesterPays = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a run would say, without one.
+
+    The location is listed, and what is new there is read, as a run does; the ledger keeps what it learns of the
+    location by that. No run and no decision is recorded, nothing is published, and nothing is ever written to S3.
+    """
+    from dicom_sieve.cli.criteria_file import read_criteria_file
+    from dicom_sieve.cli.find_location import LIST_FIRST, find_known
+    from dicom_sieve.cli.open_store import open_input, open_inventory
+    from dicom_sieve.cli.output.progress import ProgressBar
+    from dicom_sieve.criteria import advise, compile_criteria
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.screening import Limits, Preview, executor_for, preview_known
+    from dicom_sieve.screening import preview as run_preview
+    from dicom_sieve.settings import load_settings
+
+    if no_listing and inventory:
+        raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint="--inventory")
+    if no_listing and (anonymous or requester_pays):
+        name = "--anonymous" if anonymous else "--requester-pays"
+        raise typer.BadParameter("nothing is asked of the bucket; leave out --no-listing", param_hint=name)
+    asked = read_criteria_file(criteria)
+    settings = load_settings()
+    with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
+        if no_listing:
+            known = find_known(ledger, uri, endpoint, LIST_FIRST)
+            forecast = preview_known(known, asked, ledger, observer=observer, damaged=damaged)
+        else:
+            store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
+            what = Preview(
+                store,
+                asked,
+                inventory=open_inventory(inventory, store),
+                limits=Limits.from_settings(settings),
+                shard_objects=settings.shard_objects,
+                run_shards=executor_for(settings),
+                observer=observer,
+                damaged=damaged,
+            )
+            forecast = run_preview(what, ledger)
+    compiled = compile_criteria(asked)
+    advice = advise(compiled)
+    if as_json:
+        text.show_json({**dataclasses.asdict(forecast), "warnings": [str(one) for one in advice]})
+        return
+    text.show_counts(forecast.counts, compiled)
+    text.show_lines("", forecast.describe(), f"listed     {text.moment(forecast.listed_at)}")
+    text.show_advice(advice)
+
+
+@trying_app.command(
+    epilog="Examples: dicom-sieve values s3://challenge-tech | dicom-sieve values s3://challenge-tech Modality"
+    " | dicom-sieve values ./images 0010,1010 --csv"
+)
+def values(
+    *,
+    uri: Uri,
+    keyword: Annotated[
+        str | None, typer.Argument(metavar="[KEYWORD]", help="An attribute: its keyword, or its tag as 0008,0060.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Values to show, at most.")] = 50,
+    min_cell: Annotated[
+        int, typer.Option(min=1, help="Show values of fewer instances than this together, as other.")
+    ] = 1,
+    endpoint: KnownEndpoint = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Tell which attributes a location has, as it was listed last; of one attribute the values, and how often.
+
+    These are values of patients, printed on purpose: whoever may read the ledger may know them.
+    """
+    from dicom_sieve.cli.find_location import LIST_FIRST, find_known
+    from dicom_sieve.cli.output.values import show_attributes, show_values
+    from dicom_sieve.criteria.reading import read_attribute
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.ledger.reading.values import attributes_held, values_held
+    from dicom_sieve.ledger.writing.snapshots import last_snapshot
+
+    attribute = None if keyword is None else read_attribute(keyword, "KEYWORD")
+    check_format(as_json=as_json, as_csv=as_csv)
+    with open_ledger() as ledger:
+        snapshot = last_snapshot(ledger.engine, find_known(ledger, uri, endpoint, LIST_FIRST))
+        if attribute is None:
+            held = attributes_held(ledger.engine, snapshot)
+            show_attributes(snapshot, held, as_json=as_json, as_csv=as_csv)
+        else:
+            found = values_held(ledger.engine, snapshot, attribute.hex_tag)
+            show_values(snapshot, attribute, found, limit=limit, min_cell=min_cell, as_json=as_json, as_csv=as_csv)
+
+
+RunOrCriteria = Annotated[
+    str, typer.Argument(metavar="RUN-OR-CRITERIA", help="A run's id, or its beginning; or a file of criteria.")
+]
+
+
+@trying_app.command(
+    epilog="Examples: dicom-sieve compare 1f3a 77c0 | dicom-sieve compare 1f3a stricter.json --csv"
+    " | dicom-sieve compare a.json b.json --location s3://challenge-tech"
+)
+def compare(
+    *,
+    a: RunOrCriteria,
+    b: RunOrCriteria,
+    location: Annotated[
+        str | None, typer.Option(metavar="URI", help="Where to try two files of criteria, as it was listed last.")
+    ] = None,
+    endpoint: KnownEndpoint = None,
+    damaged: Annotated[
+        Damaged | None,
+        typer.Option(
+            case_sensitive=False,
+            help="Damaged objects, where criteria are tried: discard, or judge by what is intact.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Tell which series come in (IN), which go out (OUT), of which something else passes (CHANGED), and why.
+
+    Criteria from a file are tried on what the run judged that they are compared with. Nothing is listed, read or
+    recorded. Series come first, one a line, then the sums; --csv prints the series alone.
+    """
+    from dicom_sieve.cli.output import comparison
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.reports.compare_runs import Side, Summary
+    from dicom_sieve.reports.compare_runs import compare as compare_sides
+
+    check_format(as_json=as_json, as_csv=as_csv)
+    with open_ledger() as ledger:
+        sides = comparison.open_sides(ledger, a, b, location, endpoint, damaged=damaged)
+        summary = Summary()
+        changes = compare_sides(ledger, sides[Side.A], sides[Side.B], summary)
+        if as_csv:
+            comparison.show_csv(changes)
+        elif as_json:
+            comparison.show_json(sides, changes, summary)
+        else:
+            comparison.show_text(sides, changes, summary)

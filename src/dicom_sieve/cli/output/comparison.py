@@ -1,0 +1,200 @@
+"""What ``compare`` opens and prints: sides, series, sums. Series are printed as they come, however many there are."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from dicom_sieve.cli.criteria_file import read_criteria_file
+from dicom_sieve.cli.find_location import LIST_FIRST, find_known
+from dicom_sieve.cli.output import text
+from dicom_sieve.criteria import Damaged, compile_criteria
+from dicom_sieve.ledger import Ledger, RunRow
+from dicom_sieve.ledger.reading.comparison import snapshot_of_run
+from dicom_sieve.ledger.writing.snapshots import last_snapshot
+from dicom_sieve.reports.compare_runs import Compared, Reason, SeriesChange, Side, Standing, Summary
+
+Sides = Mapping[Side, Compared]
+COLUMNS = (
+    "change",
+    "series_instance_uid",
+    "study_instance_uid",
+    *(f"{side.value.lower()}_{name}" for side in Side for name in ("selection", "passed", "instances")),
+    "reasons",
+)
+
+
+def open_sides(
+    ledger: Ledger, a: str, b: str, location: str | None, endpoint: str | None, *, damaged: Damaged | None
+) -> Sides:
+    """Find runs, and read files of criteria, which are tried on what the run beside them judged."""
+    names = {Side.A: a, Side.B: b}
+    runs = {side: None if Path(name).is_file() else ledger.run(name).row for side, name in names.items()}
+    judged = [snapshot_of_run(ledger.engine, row) for row in runs.values() if row is not None]
+    if judged and location is not None:
+        raise typer.BadParameter("is for two files of criteria; a run has its own", param_hint="--location")
+    if damaged is not None and len(judged) == len(runs):
+        raise typer.BadParameter("is for a file of criteria; a run has its own", param_hint="--damaged")
+    if not judged:
+        if location is None:
+            raise typer.BadParameter("missing: where are two files of criteria tried?", param_hint="--location")
+        judged = [last_snapshot(ledger.engine, find_known(ledger, location, endpoint, LIST_FIRST))]
+
+    def open_side(name: str, row: RunRow | None) -> Compared:
+        if row is None:
+            criteria = compile_criteria(read_criteria_file(Path(name)))
+            return Compared(name, judged[0], criteria, damaged=damaged or Damaged.DISCARD)
+        criteria, of_run = text.compiled(row.criteria), Damaged(row.damaged or Damaged.DISCARD)
+        return Compared(row.id, snapshot_of_run(ledger.engine, row), criteria, row.number, of_run)
+
+    return {side: open_side(name, runs[side]) for side, name in names.items()}
+
+
+def show_csv(changes: Iterable[SeriesChange]) -> None:
+    """Print the series alone."""
+    text.show_csv(
+        COLUMNS,
+        (
+            (
+                one.change.value,
+                one.series_instance_uid,
+                one.study_instance_uid or "",
+                *_standing(one.a),
+                *_standing(one.b),
+                _reasons(one),
+            )
+            for one in changes
+        ),
+    )
+
+
+def show_json(sides: Sides, changes: Iterable[SeriesChange], summary: Summary) -> None:
+    """Print one JSON object; ``series`` may be long, and is written as it comes."""
+    described = {side.value: _describe(side, one) for side, one in sides.items()}
+    sys.stdout.write(f'{{"sides": {_json(described)},\n"series": [')
+    for number, one in enumerate(changes):
+        content = {
+            "change": one.change,
+            "series_instance_uid": one.series_instance_uid,
+            "study_instance_uid": one.study_instance_uid,
+            "A": dict(zip(("selection", "passed", "instances"), _standing(one.a), strict=True)),
+            "B": dict(zip(("selection", "passed", "instances"), _standing(one.b), strict=True)),
+            "reasons": _reasons_as_json(one.reasons),
+        }
+        sys.stdout.write(f"{',' if number else ''}\n{_json(content)}")
+    series = [
+        {"change": change, "A": selection_a, "B": selection_b, "series": count}
+        for (change, selection_a, selection_b), count in sorted(summary.series.items(), key=str)
+    ]
+    sums = {
+        **{name: getattr(summary, name) for name in ("came_in", "went_out", "arrived", "left")},
+        "passed": {side: summary.passed[side] for side in Side},
+        "series": series,
+        "reasons": _reasons_as_json(summary.reasons),
+    }
+    sys.stdout.write(f'\n],\n"summary": {_json(sums)}}}\n')
+
+
+def show_text(sides: Sides, changes: Iterable[SeriesChange], summary: Summary) -> None:
+    """Print the sides in words, one line a series, and the sums."""
+    for side, one in sides.items():
+        what = "run" if one.run_number else "criteria"
+        text.show_lines(f"{side}  {what} {one.name}, objects as listed {text.moment(one.snapshot.listed_at)}")
+        for number, criterion in enumerate(one.criteria, 1):
+            text.show_lines(f"   {side}{number}  {criterion.describe()}")
+        if one.damaged is Damaged.JUDGE:
+            text.show_lines("   damaged objects are judged by what lies before the damage")
+    text.show_lines("")
+    for change in changes:
+        stands = f"{_words(change.a)} -> {_words(change.b)}"
+        text.show_lines(f"{change.change:<7}  {change.series_instance_uid}  {stands}  {_reasons(change)}")
+    text.show_lines(*[""] * bool(summary.series))
+    _show_sums(sides, summary)
+
+
+def _show_sums(sides: Sides, summary: Summary) -> None:
+    rows = [
+        ("pass in A", summary.passed[Side.A]),
+        ("come in by the criteria", summary.came_in),
+        ("go out by the criteria", -summary.went_out),
+    ]
+    if sides[Side.A].snapshot.id != sides[Side.B].snapshot.id:
+        text.show_lines("The bucket was listed anew between A and B; what that changed is told apart.", "")
+        rows += [("came to the bucket", summary.arrived), ("went from the bucket", -summary.left)]
+    rows.append(("pass in B", summary.passed[Side.B]))
+    text.show_table(("instances", "count"), [(name, f"{count:,}") for name, count in rows], right=("count",))
+    if summary.series:
+        text.show_lines("")
+        text.show_table(
+            ("series", "A", "B", "count"),
+            [
+                (change, selection_a or "-", selection_b or "-", f"{count:,}")
+                for (change, selection_a, selection_b), count in sorted(summary.series.items(), key=str)
+            ],
+            right=("count",),
+        )
+        text.show_lines("")
+        text.show_table(
+            ("reason", "", "instances"),
+            [
+                (_why(reason, sides), reason.finding or reason.defect or "", f"{count:,}")
+                for reason, count in _in_order(summary.reasons)
+            ],
+            right=("instances",),
+        )
+
+
+def _in_order(reasons: Mapping[Reason, int]) -> list[tuple[Reason, int]]:
+    def place(counted: tuple[Reason, int]) -> tuple[str, int, str]:
+        reason, _ = counted
+        return reason.side, reason.criterion or 0, reason.finding or reason.defect or ""
+
+    return sorted(reasons.items(), key=place)
+
+
+def _why(reason: Reason, sides: Sides) -> str:
+    if reason.defect is not None:
+        return f"{reason.side}: {reason.defect.describe()}"
+    if reason.criterion is None:
+        return f"not in the bucket of {reason.side}"
+    return f"{reason.side}{reason.criterion}: {sides[reason.side].criteria[reason.criterion - 1].describe()}"
+
+
+def _reasons(change: SeriesChange) -> str:
+    def say(reason: Reason) -> str:
+        if reason.defect is not None:
+            return f"{reason.side} {reason.defect}"
+        return f"{reason.side}{reason.criterion} {reason.finding}" if reason.criterion else f"not in {reason.side}"
+
+    return "; ".join(f"{say(reason)} {count}" for reason, count in _in_order(change.reasons))
+
+
+def _reasons_as_json(reasons: Mapping[Reason, int]) -> list[dict[str, Any]]:
+    return [{**reason._asdict(), "instances": count} for reason, count in _in_order(reasons)]
+
+
+def _standing(one: Standing) -> tuple[str | None, int, int]:
+    return one.selection, one.passed, one.instances
+
+
+def _words(one: Standing) -> str:
+    return f"{one.selection} {one.passed}/{one.instances}" if one.instances else "-"
+
+
+def _describe(side: Side, one: Compared) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "run": one.run_number is not None,
+        "location": dataclasses.asdict(one.snapshot.place),
+        "listed_at": one.snapshot.listed_at.isoformat(),
+        "damaged": one.damaged.value,
+        "criteria": {f"{side}{number}": criterion.describe() for number, criterion in enumerate(one.criteria, 1)},
+    }
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content)

@@ -1,0 +1,123 @@
+"""What ``trace`` tells: of an object forward to its verdicts and results, of a result back to what it comes from."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dicom_sieve.cli.output import text
+from dicom_sieve.criteria import Finding
+from dicom_sieve.dicom.dictionary import format_tag
+from dicom_sieve.headers import Damage, Defect, Extent
+from dicom_sieve.ledger import ComputedSeries, TracedObject, TracedResult
+from dicom_sieve.ledger.reading.trace import TracedDecision
+
+
+def show_trace(one: TracedObject) -> None:
+    """Print everything known of one object, in words."""
+    gone = f"; gone by {text.moment(one.gone_at)}" if one.gone_at else ""
+    text.show_lines(
+        f"object     {one.bucket}/{one.object_key} at {one.endpoint}",
+        f"bytes      {one.size:,}, etag {one.etag}, modified {text.moment(one.last_modified)}",
+        f"seen       {text.moment(one.seen_at)}{gone}",
+    )
+    for name, uid in (
+        ("instance", one.sop_instance_uid),
+        ("series", one.series_instance_uid),
+        ("study", one.study_instance_uid),
+        ("SOP class", one.sop_class_uid),
+    ):
+        if uid:
+            text.show_lines(f"{name:<10} {uid}")
+    if one.attributes is None:
+        text.show_lines("header     not read")
+    extent = _extent(one)
+    if one.defect:
+        text.show_lines(f"defect     {one.defect}: {extent.describe((), {})}")
+    elif extent.unreadable_from:
+        text.show_lines(f"read       as far as {format_tag(int(extent.unreadable_from, 16))}, where a bound ended it")
+    for judged in one.decisions:
+        text.show_lines(
+            "", f"run {judged.run_id} of {text.moment(judged.started_at)}: {judged.verdict or 'not judged'}"
+        )
+        if reason := _reason(one, judged):
+            text.show_lines(f"  {reason}")
+        text.show_lines(*(f"  conflict {conflict}: {conflict.describe()}" for conflict in judged.conflicts))
+        for criterion, finding in zip(text.compiled(judged.criteria), judged.findings, strict=False):
+            values = (one.attributes or {}).get(criterion.attribute.hex_tag)
+            text.show_lines(f"  {criterion.describe()}: {finding}, value {_values(values, finding)}")
+        _show_computed(judged.computations)
+
+
+def as_json(traced: TracedObject) -> dict[str, Any]:
+    """Give everything known of one object, with values that were asked for, and reasons where damage is known."""
+    told = dataclasses.asdict(traced)
+    for shown, judged in zip(told["decisions"], traced.decisions, strict=True):
+        shown["reason"] = _reason(traced, judged)
+    return {**told, "named_values": named_values(traced)}
+
+
+def _extent(traced: TracedObject) -> Extent:
+    return Extent(
+        None if traced.defect is None else Defect(traced.defect),
+        None if traced.damage is None else Damage(traced.damage),
+        traced.unreadable_from,
+        has_series=traced.series_instance_uid is not None,
+    )
+
+
+def _reason(traced: TracedObject, judged: TracedDecision) -> str | None:
+    """Say where a damaged object is damaged, and whether all that a run asked lies before; None of other objects."""
+    if traced.damage is None or judged.verdict is None:
+        return None
+    return _extent(traced).describe(text.compiled(judged.criteria), traced.attributes or {})
+
+
+def named_values(one: TracedObject) -> dict[str, list[str] | None]:
+    """Give the values of the attributes that any criterion named, by keyword."""
+    values: dict[str, list[str] | None] = {}
+    for judged in one.decisions:
+        for criterion in text.compiled(judged.criteria):
+            attribute = criterion.attribute
+            raw = (one.attributes or {}).get(attribute.hex_tag)
+            values[attribute.keyword or format_tag(attribute.tag)] = None if raw is None else list(raw)
+    return values
+
+
+def _values(values: Sequence[str] | None, finding: str) -> str:
+    if finding == Finding.UNREACHED:
+        return "not reached"
+    if values is None:
+        return "absent"
+    return " \\ ".join(repr(value) for value in values) or "empty"
+
+
+def _show_computed(rows: Iterable[ComputedSeries]) -> None:
+    """Print what was computed on a series under one run, with its results."""
+    for row in rows:
+        reason = f": {row.failure}" if row.failure else ""
+        text.show_lines(f"  computation {row.computation_id}, {row.name} {row.version}: {row.state}{reason}")
+        for output in row.outputs:
+            instance = f", instance {output.sop_instance_uid}" if output.sop_instance_uid else ""
+            text.show_lines(f"    {output.uri}{instance}")
+
+
+def show_result(one: TracedResult) -> None:
+    """Print where a result comes from: computation, series, run, criteria, objects."""
+    output, series = one.output, one.series
+    text.show_lines(f"result     {output.uri}", f"digest     {output.digest}")
+    if output.sop_instance_uid:
+        text.show_lines(f"instance   {output.sop_instance_uid}")
+    text.show_lines(
+        f"made by    computation {series.computation_id}, {series.name} {series.version}, "
+        f"parameters {json.dumps(one.parameters, sort_keys=True)}, {text.moment(output.recorded_at)}",
+        f"series     {series.series_instance_uid}",
+        f"run        {series.run_id} over {one.bucket} at {one.endpoint}",
+    )
+    criteria = text.compiled(one.criteria)
+    text.show_lines(*(f"criterion {number}: {criterion.describe()}" for number, criterion in enumerate(criteria, 1)))
+    text.show_lines("")
+    text.show_table(
+        ("use", "object", "instance"),
+        [(used.use, used.object_key, used.sop_instance_uid or "-") for used in one.inputs],
+    )

@@ -1,0 +1,201 @@
+"""``dicom-sieve up``: a Prefect server and the served deployments as two child processes of one foreground command."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from types import FrameType
+
+from dicom_sieve import private
+from dicom_sieve.cli.output import text
+from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER, Password, find_or_make, of_environment
+from dicom_sieve.errors import DicomSieveError
+
+SECONDS_TO_START = 120
+SECONDS_TO_STOP = 15
+
+
+class ServerError(DicomSieveError):
+    """A server that did not start, or ended by itself."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+def run_server_and_deployments(
+    host: str, port: int, serving: Sequence[str] = (), *, names: Sequence[str] = (), is_open: bool = False
+) -> None:
+    """Run both until one ends or this process is told to stop; then stop both.
+
+    Args:
+        host: Where the server listens.
+        port: Its port.
+        serving: Options of ``dicom-sieve serve``.
+        names: Further names by which the server may be called.
+        is_open: Without a password.
+
+    Raises:
+        ServerError: The port is taken, or one of them ended by itself.
+        PasswordError: There is a password that cannot be used.
+    """
+    url = f"http://{_in_url(host)}:{port}"
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".dicom-sieve" / "prefect")
+    _refuse_taken_port(host, port)
+    make_private(home)
+    password = None if is_open else of_environment(os.environ) or find_or_make(home)
+    environment = server_environment(url, home, password)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    server = [sys.executable, "-m", "dicom_sieve.flows.server", "--host", host, "--port", str(port)]
+    for name in (host, *names):
+        server += ["--allow-host", name]
+    try:
+        with child(server, environment) as prefect:
+            _wait_until_healthy(url, prefect)
+            with child([sys.executable, "-m", "dicom_sieve", "serve", *serving], environment) as deployments:
+                warn(host, port, is_open=is_open)
+                lines = describe_password(password, on_terminal=sys.stdout.isatty())
+                text.show_lines(f"Prefect    {url}", f"API        {url}/api", *lines, "stop with Ctrl-C")
+                sys.stdout.flush()
+                _wait_for_end(prefect, deployments)
+    except KeyboardInterrupt:
+        text.show_lines("stopped")
+
+
+def server_environment(url: str, home: Path, password: Password | None) -> dict[str, str]:
+    """Give the environment of both processes.
+
+    Prefect's data lie beside the ledger unless said otherwise; there is no telemetry; pages of other servers may not
+    call; the password is never on a command line.
+    """
+    given = {name: value for name, value in os.environ.items() if name not in {OF_SERVER, OF_CLIENTS}}
+    port = url.rpartition(":")[2]
+    return {
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{port}",
+        "PREFECT_UI_API_URL": "/api",
+        **given,
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"{url}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        **({} if password is None else {OF_SERVER: password.text, OF_CLIENTS: password.text}),
+    }
+
+
+def make_private(prefect_home: Path) -> None:
+    """Keep Prefect's data from others: it holds parameters, and before a run starts its credentials are among them.
+
+    What Prefect writes is private by the umask of its process; what lies there is made so. A home of the user's own
+    stays as it is, its database does not.
+    """
+    ours = Path.home() / ".dicom-sieve"
+    for folder in (ours, prefect_home):
+        private.make_folder(folder)
+    if ours in prefect_home.parents:
+        prefect_home.chmod(private.FOLDER_MODE)
+    for file in prefect_home.glob("prefect.db*"):
+        file.chmod(private.FILE_MODE)
+
+
+def describe_password(password: Password | None, *, on_terminal: bool) -> list[str]:
+    """Say what opens the API. The password itself is shown once, and only on a terminal: what is logged stays."""
+    if password is None:
+        return ["password   none (--no-auth)"]
+    if password.file is None:
+        return [f"password   that of {OF_SERVER}"]
+    shown = [f"password   {password.text}"] if password.is_new and on_terminal else []
+    return [*shown, f"{'kept in ' if shown else 'password'}   {password.file}"]
+
+
+def warn(host: str, port: int, *, is_open: bool) -> None:
+    """Say aloud what is less safe than the default."""
+    if is_open:
+        _say(
+            f"WARNING: --no-auth: every user and every program of this machine can run code as this user through port "
+            f"{port}, and read the secrets of Prefect's blocks"
+        )
+    if not is_loopback(host):
+        _say(
+            f"WARNING: other machines can reach {host}:{port}, and the password travels to it unencrypted; "
+            "put a proxy with TLS before it (docs/security.md)"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens on a host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _say(warning: str) -> None:
+    print(f"dicom-sieve: {warning}", file=sys.stderr, flush=True)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@contextmanager
+def child(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process and whatever it starts, and stop all of it by its process group."""
+    process = subprocess.Popen(command, env=environment, start_new_session=True, umask=0o077)  # noqa: S603 - made here
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def _wait_for_end(prefect: "subprocess.Popen[bytes]", deployments: "subprocess.Popen[bytes]") -> None:
+    while prefect.poll() is None and deployments.poll() is None:
+        time.sleep(0.5)
+    ended = "Prefect's server" if prefect.poll() is not None else "serving the deployments"
+    raise ServerError(f"{ended} ended by itself")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            try:
+                process.wait(SECONDS_TO_STOP)
+            except subprocess.TimeoutExpired:
+                continue
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # children that outlived it
+    except ProcessLookupError:
+        return
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+
+
+def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/api/health", timeout=5):  # noqa: S310 - http, by construction
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    if server.poll() is not None:
+        raise ServerError("Prefect's server ended before it answered; see above")
+    raise ServerError(f"Prefect's server did not answer at {url} within {SECONDS_TO_START} s")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,1 @@
+"""What is done with series that passed, and how it is logged."""

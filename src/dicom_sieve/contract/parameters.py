@@ -1,0 +1,246 @@
+"""Parameters of a run, as the contract names them: what the form shows, what the REST call refuses.
+
+No pattern is put on credentials: a refusal quotes what it refuses. What holds them asks for their shape (`unquoted`).
+All other texts have one that refuses what cannot be stored or sent: control characters and halves of surrogate pairs.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+
+from dicom_sieve.contract.unquoted import OF_CREDENTIALS, in_turn, of_locations
+from dicom_sieve.criteria import Criterion, Damaged
+from dicom_sieve.criteria.criterion import PLAIN_TEXT
+from dicom_sieve.stores.s3.credentials import GivesSession
+
+_REFERENCE_TO_BLOCK = {
+    "title": "AWS Credentials",
+    "description": "A block that Prefect keeps.",
+    "type": "object",
+    "block_type_slug": "aws-credentials",
+    "minProperties": 1,
+    "propertyNames": {"const": "$ref"},
+}
+"""What JSON gives for a block: ``{"$ref": "<block id>"}``. The form offers the blocks there are.
+
+The id has no pattern: a secret may stand in its place, and a refusal quotes what it refuses.
+"""
+
+
+PLAIN: dict[str, JsonValue] = {"pattern": PLAIN_TEXT}
+LONGEST_BUCKET, LONGEST_PREFIX, LONGEST_REGION, LONGEST_URL = 255, 1024, 128, 2048
+"""In characters; S3 counts a key in bytes of UTF-8, which is checked in the flow."""
+
+
+def _plain(longest: int) -> dict[str, JsonValue]:
+    """Refuse what cannot be stored; of a text that is too long only its length is refused.
+
+    Were both, then Prefect's answer would quote all of a location that is refused under ``anyOf`` (`unquoted`).
+    """
+    return {"pattern": rf"{PLAIN_TEXT}|^[\s\S]{{{longest + 1},}}"}
+
+
+RUN_ID = r"[0-9A-Fa-f-]{1,40}(\.[0-9]{1,9})?"
+"""The id of a flow run; that of a run that was started again ends in a number."""
+
+
+class S3Parameters(BaseModel):
+    """A location in an object store, and how to reach it."""
+
+    model_config = ConfigDict(
+        title="Location",
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        json_schema_extra=in_turn(OF_CREDENTIALS),
+    )
+
+    bucket: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=LONGEST_BUCKET,
+            title="Bucket",
+            description="Name of the bucket.",
+            json_schema_extra={"position": 0, **_plain(LONGEST_BUCKET)},
+        ),
+    ]
+    prefix: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_PREFIX,
+            title="Prefix",
+            description="Only objects whose key begins so. Empty: the whole bucket.",
+            json_schema_extra={"position": 1, **_plain(LONGEST_PREFIX)},
+        ),
+    ] = ""
+    region: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=LONGEST_REGION,
+            title="Region",
+            description="As eu-west-1; other servers than AWS use names of their own.",
+            json_schema_extra={"position": 2, **_plain(LONGEST_REGION)},
+        ),
+    ]
+    endpoint: Annotated[
+        Annotated[str, Field(title="URL", max_length=LONGEST_URL, json_schema_extra=PLAIN)] | None,
+        Field(
+            title="Endpoint",
+            description="URL of the S3 server, as https://localhost:9000. None: AWS itself.",
+            json_schema_extra={"position": 3},
+        ),
+    ] = None
+    credentials: Annotated[
+        Annotated[str, Field(title="Keys")] | Annotated[GivesSession, WithJsonSchema(_REFERENCE_TO_BLOCK)] | None,
+        Field(
+            repr=False,
+            title="Credentials",
+            description="key_id:access_key, or a block of type AWS Credentials. None: AWS's default chain.",
+            json_schema_extra={"position": 4},
+        ),
+    ] = None
+
+
+class SourceParameters(S3Parameters):
+    """Where objects are read, and on what terms."""
+
+    anonymous: Annotated[
+        bool,
+        Field(
+            strict=True,
+            title="Anonymous",
+            description="Requests are not signed, as for a public bucket. Then there are no credentials.",
+            json_schema_extra={"position": 6},
+        ),
+    ] = False
+    requester_pays: Annotated[
+        bool,
+        Field(
+            strict=True,
+            title="Requester pays",
+            description="Whoever the credentials are of pays for the requests, where the bucket wants that.",
+            json_schema_extra={"position": 7},
+        ),
+    ] = False
+
+
+class InputS3Parameters(SourceParameters):
+    """Where a run finds its objects, and how it learns which there are."""
+
+    model_config = ConfigDict(title="Input location")
+
+    inventory: Annotated[
+        Annotated[str, Field(title="URI", max_length=LONGEST_URL, json_schema_extra=PLAIN)] | None,
+        Field(
+            title="Inventory",
+            description="s3://bucket/path/manifest.json of an S3 Inventory, read instead of listing.",
+            json_schema_extra={"position": 5},
+        ),
+    ] = None
+
+
+class Publish(StrEnum):
+    """What a run publishes."""
+
+    MANIFEST = "MANIFEST"
+    COPY = "COPY"
+    COPY_WHOLE = "COPY_WHOLE"
+
+
+class OutputS3Parameters(S3Parameters):
+    """Where a run publishes, and what."""
+
+    model_config = ConfigDict(title="Output location")
+
+    publish: Annotated[
+        Publish,
+        Field(
+            title="Publish",
+            description="MANIFEST: verdicts and reasons. COPY: copies of what passed, too. COPY_WHOLE: whole series.",
+            json_schema_extra={"position": 5},
+        ),
+    ] = Publish.MANIFEST
+
+
+class Parameters(BaseModel):
+    """What a run is started with."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra=of_locations("input_s3_parameters", optional="output_s3_parameters"),
+    )
+
+    input_s3_parameters: Annotated[
+        InputS3Parameters,
+        Field(title="Input", description="Where the objects lie.", json_schema_extra={"position": 0}),
+    ]
+    criteria: Annotated[
+        list[Criterion],
+        Field(
+            min_length=1,
+            title="Criteria",
+            description="An instance passes when it meets all of them.",
+            json_schema_extra={"position": 1},
+        ),
+    ]
+    output_s3_parameters: Annotated[
+        OutputS3Parameters | None,
+        Field(
+            title="Output",
+            description="Where to publish the manifest. None: nothing is written to S3.",
+            json_schema_extra={"position": 2},
+        ),
+    ] = None
+    damaged: Annotated[
+        Damaged,
+        Field(
+            title="Damaged objects",
+            description="DISCARD: as CORRUPT. JUDGE: by what lies before the damage.",
+            json_schema_extra={"position": 3},
+        ),
+    ] = Damaged.DISCARD
+    preview: Annotated[
+        bool,
+        Field(
+            title="Preview",
+            description="Only tell what a run would say: no verdict is recorded, and the output is not used.",
+            json_schema_extra={"position": 4},
+        ),
+    ] = False
+
+
+class SegmentParameters(BaseModel):
+    """What a run of ``segment-series`` is started with."""
+
+    model_config = ConfigDict(
+        title="Parameters",
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra=of_locations("input_s3_parameters", "output_s3_parameters"),
+    )
+
+    run_id: Annotated[
+        str,
+        Field(
+            max_length=50,
+            title="Run",
+            description="Id of a completed run of clean-dicom, or the beginning of it.",
+            json_schema_extra={"position": 0, "pattern": rf"^{RUN_ID}(?![\s\S])"},
+        ),
+    ]
+    input_s3_parameters: Annotated[
+        SourceParameters,
+        Field(title="Input", description="Where the objects lie that it judged.", json_schema_extra={"position": 1}),
+    ]
+    output_s3_parameters: Annotated[
+        S3Parameters,
+        Field(title="Output", description="Where results are written.", json_schema_extra={"position": 2}),
+    ]
+
+
+RawParameters = dict[str, Any]
+"""Parameters as they came, before anything is known of them."""

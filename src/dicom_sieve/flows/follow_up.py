@@ -1,0 +1,96 @@
+"""From a completed cleaning run to what is computed on it: an event, and an automation that waits for it.
+
+The two flows know nothing of each other. The event tells of a run without any value; who waits for it is set up where
+the deployments are served, and anyone else may wait for it, too.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from prefect.events import emit_event
+from prefect.events.actions import RunDeployment
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+
+from dicom_sieve.contract.read import LOCATIONS, read_location
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.flows.names import CLEAN, RUN_COMPLETED, SEGMENT
+from dicom_sieve.flows.request import rules_of, with_blocks
+from dicom_sieve.objects import Location
+from dicom_sieve.screening import Outcome
+from dicom_sieve.settings import load_settings
+from dicom_sieve.stores import Patience
+
+_COUNTS = ("listed", "passed", "discarded", "series")
+
+
+def announce(outcome: Outcome, location: Location) -> None:
+    """Say that a run has completed: its id, counts, and where its objects lie."""
+    emit_event(
+        RUN_COMPLETED,
+        resource={
+            "prefect.resource.id": f"dicom-sieve.run.{outcome.run_id}",
+            "prefect.resource.name": outcome.run_id,
+            **_labels(location),
+            "dicom-sieve.prefix": location.prefix,
+        },
+        payload={"run_id": outcome.run_id, "counts": {name: outcome.counts[name] for name in _COUNTS}},
+    )
+
+
+def read_then_segment(given: Any) -> tuple[Location, Mapping[str, Any]]:
+    """Read what runs of `SEGMENT` are to be started with.
+
+    Args:
+        given: ``input_s3_parameters`` and ``output_s3_parameters``, as JSON has them. Credentials are references to
+            blocks, or absent: a text would lie in Prefect's database for ever.
+
+    Returns:
+        The location whose runs are waited for, and the parameters.
+
+    Raises:
+        InvalidRequestError: Every problem, one line each; no line quotes credentials.
+    """
+    if not isinstance(given, dict):
+        raise InvalidRequestError((f"a value of type {type(given).__name__}; accepted: {' and '.join(LOCATIONS)}",))
+    problems = [f"{name}: not known; accepted: {' and '.join(LOCATIONS)}" for name in given if name not in LOCATIONS]
+    stores, rules = {}, rules_of(load_settings())
+    found = with_blocks(given)
+    for name in LOCATIONS:
+        location = given.get(name)
+        if isinstance(location, dict) and isinstance(location.get("credentials"), str):
+            problems.append(f'{name}.credentials: a text would be stored; accepted: {{"$ref": "<block id>"}}, or none')
+        else:
+            stores[name] = read_location(found.get(name), name, Patience(), problems, rules, model=LOCATIONS[name])
+    source = stores.get("input_s3_parameters")
+    if problems or source is None:
+        raise InvalidRequestError(tuple(problems))
+    return source.location, given
+
+
+def describe_automation(location: Location, parameters: Mapping[str, Any], deployment_id: UUID) -> AutomationCore:
+    """Describe it: a run that completed on this bucket is followed by one of `SEGMENT` with its id."""
+    return AutomationCore(
+        name=f"{SEGMENT} follows {CLEAN} on {location.bucket} at {location.endpoint}",
+        description="Made by dicom-sieve, with --then-segment.",
+        trigger=EventTrigger(
+            posture=Posture.Reactive,
+            expect={RUN_COMPLETED},
+            match=ResourceSpecification({"prefect.resource.id": "dicom-sieve.run.*", **_labels(location)}),
+            threshold=1,
+        ),
+        actions=[
+            RunDeployment(
+                deployment_id=deployment_id,
+                parameters={
+                    **parameters,
+                    "run_id": {"__prefect_kind": "jinja", "template": "{{ event.payload.run_id }}"},
+                },
+            )
+        ],
+    )
+
+
+def _labels(location: Location) -> dict[str, str]:
+    return {"dicom-sieve.endpoint": location.endpoint, "dicom-sieve.bucket": location.bucket}

@@ -1,0 +1,103 @@
+"""Which rows of a block that differs are not as they were sealed, by the marks of the block."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.audit import sealed_rows
+from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_block
+from dicom_sieve.ledger.audit.damage import Damage, Kind
+from dicom_sieve.ledger.audit.recount import digest_header
+from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Block, Part, read_marks
+from dicom_sieve.ledger.database.tables import header, header_change, object_
+
+_OF_LOCATION = ("endpoint", "bucket", "prefix")
+
+
+@dataclass(slots=True)
+class Names:
+    """Names damaged rows.
+
+    Attributes:
+        connection: Of the ledger.
+        damaged_headers: Headers that are known not to be as they were: rows that differ by that alone are not named.
+    """
+
+    connection: sa.Connection
+    damaged_headers: set[int]
+    _told: set[int] = field(default_factory=set)
+
+    def row(self, kind: Kind, table: str, row_id: int, run_id: str | None = None) -> Damage:
+        """Name a row, with what the ledger says now of its series or instance."""
+        uid = None
+        if table in ("header", "decision"):
+            uid = self.connection.scalar(sa.select(header.c.series_instance_uid).where(header.c.id == row_id))
+        if table == "object":
+            self._told.add(row_id)
+            uid = self.connection.scalar(sa.select(object_.c.sop_instance_uid).where(object_.c.id == row_id))
+        return Damage(kind, table, row_id, run_id, uid=uid)
+
+    def rows(self, one: SealedRun, place: Place, found: Block | None) -> Iterator[Damage]:
+        """Name the rows of a block, where the recorded block is taken to be as it was sealed."""
+        recorded = recorded_block(self.connection, one.number, place)
+        if recorded and found and recorded.digest == found.digest:  # its marks, which no digest covers
+            yield Damage(Kind.EDITED, "seal_block", recorded.first_id, one.id, recorded.part)
+            return
+        marks = read_marks(recorded) if recorded else {}
+        now = read_marks(found) if found else {}
+        changed = sorted(row_id for row_id in marks.keys() | now.keys() if marks.get(row_id) != now.get(row_id))
+        for row_id in changed:
+            kind = Kind.MISSING if row_id not in now else Kind.ADDED if row_id not in marks else Kind.EDITED
+            damage = self._of_part(place[0], one, kind, row_id, marks.get(row_id))
+            if damage is not None:
+                yield damage
+        if not changed:  # two lines of the same CRC-32: somewhere in the block
+            yield Damage(Kind.EDITED, "seal_block", place[1] * BLOCK_IDS, one.id, place[0])
+
+    def _of_part(self, part: str, one: SealedRun, kind: Kind, row_id: int, mark: int | None) -> Damage | None:
+        match part:
+            case Part.RUN:
+                return self._field(one, kind, row_id)
+            case Part.SNAPSHOT:
+                return Damage(kind, "snapshot", row_id)
+            case Part.REMOVAL:
+                return None if row_id in self._told else self.row(Kind.EDITED, "object", row_id)
+            case Part.OBJECT:
+                return self._by_header(kind, self._object(row_id), mark) or self.row(kind, "object", row_id)
+            case _:
+                line = next((line for _, line in sealed_rows.decision_lines(self.connection, one.number, row_id)), b"")
+                return self._by_header(kind, (row_id, line), mark) or self.row(kind, "decision", row_id, one.id)
+
+    def _field(self, one: SealedRun, kind: Kind, number: int) -> Damage:
+        name = sealed_rows.RUN_FIELDS[number - 1] if 0 < number <= len(sealed_rows.RUN_FIELDS) else str(number)
+        if name in sealed_rows.LATER_FIELDS:  # there is a line where there is a value
+            return Damage(Kind.EDITED, "run", one.number, one.id, name)
+        if kind is Kind.ADDED:
+            return Damage(kind, "run", one.number)
+        if kind is Kind.MISSING or name in _OF_LOCATION:  # a run is not read without its location
+            return Damage(kind, "location", one.location_id)
+        return Damage(kind, "run", one.number, one.id, name)
+
+    def _object(self, row_id: int) -> tuple[int | None, bytes]:
+        query = (
+            sealed_rows.objects(self.connection.dialect).add_columns(object_.c.header_id).where(object_.c.id == row_id)
+        )
+        row = self.connection.execute(query).first()
+        return (row.header_id, sealed_rows.object_line(row)) if row else (None, b"")
+
+    def _by_header(self, kind: Kind, row: tuple[int | None, bytes], mark: int | None) -> Damage | None:
+        """Name the row's header, where that alone makes the row differ."""
+        header_id, line = row
+        if kind is not Kind.EDITED or header_id is None:
+            return None
+        digests = digest_header(self.connection, header_id)
+        if digests is None:
+            was_counted = sa.exists().where(header_change.c.header_id == header_id)
+            is_missing = self.connection.scalar(sa.select(was_counted))
+            return Damage(Kind.MISSING, "header", header_id) if is_missing else None
+        recorded, content = (digest.encode() for digest in digests)
+        if header_id in self.damaged_headers and zlib.crc32(line.replace(recorded, content)) == mark:
+            return self.row(kind, "header", header_id)
+        return None

@@ -1,0 +1,216 @@
+"""What a seal covers: rows of the ledger, each as one line of canonical JSON, the same on both databases (ADR 10).
+
+Values are taken as the database holds them, without a type in between: what an edit left there is not repaired.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.tables import UtcDateTime, decision, header, location, object_, run, snapshot
+
+Line = tuple[int, bytes]
+"""The id of a row, and the row."""
+_TAILS_REMEMBERED = 65_536
+
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+"""JSON with members sorted by name, no white space, all but ASCII escaped."""
+
+RUN_FIELDS = (
+    "number",
+    "id",
+    "endpoint",
+    "bucket",
+    "prefix",
+    "snapshot_id",
+    "criteria",
+    "criteria_digest",
+    "state",
+    "counts",
+    "started_at",
+    "finished_at",
+    "software_version",
+    "manifest_uri",
+    "manifest_digest",
+    "failure",
+    "sealed_after",
+    "damaged",
+)
+"""The fields of a run in the order of their ids, from 1. New ones go to the end."""
+LATER_FIELDS = ("damaged",)
+"""Fields that runs did not have when there were seals already: NULL has no line, as in the seals of old runs."""
+_JSON_FIELDS = ("criteria", "counts")
+_TIME_FIELDS = ("started_at", "finished_at")
+
+
+def as_held(dialect: sa.Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Select a column as text, where it is JSON or a moment: ``2026-01-31 23:59:59.000000``, in UTC."""
+    if dialect.name != "postgresql":
+        return sa.type_coerce(column, sa.Text)
+    if isinstance(column.type, sa.JSON):
+        return sa.cast(column, sa.Text)
+    return sa.func.to_char(sa.func.timezone("UTC", column), "YYYY-MM-DD HH24:MI:SS.US")
+
+
+def as_stored(dialect: sa.Dialect, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Select any column as `write_value` takes it."""
+    is_plain = not isinstance(column.type, sa.JSON | UtcDateTime)
+    return column if is_plain else as_held(dialect, column)
+
+
+def write_value(column: sa.Column[Any], value: object) -> str:
+    """Write what any column holds."""
+    return _json(value) if isinstance(column.type, sa.JSON) else _text(value)
+
+
+def stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+    """Give rows of which only some are in memory."""
+    with connection.execute(query, execution_options={"yield_per": bulk.ROWS_AT_A_TIME}) as result:
+        yield from bulk.rows_of(result)
+
+
+def run_lines(connection: sa.Connection, run_number: int, *, state: str | None = None) -> Iterator[Line]:
+    """Give the fields of a run: ``[number, name, value]``.
+
+    Args:
+        connection: Of the ledger.
+        run_number: Which run.
+        state: What its state is about to be; None: what it is.
+    """
+    query = sa.select(*_run_columns(connection.dialect)).select_from(run.join(location))
+    for row in connection.execute(query.where(run.c.number == run_number)).mappings():
+        for number, name in enumerate(RUN_FIELDS, 1):
+            value = state if state and name == "state" else row[name]
+            if value is None and name in LATER_FIELDS:
+                continue
+            if name in _JSON_FIELDS:  # what a run has not is JSON's null, never SQL's
+                text = "null" if value == "null" else '"NULL"' if value is None else _json(value)
+            else:
+                text = _text(value)
+            yield number, f'[{number},"{name}",{text}]'.encode()
+
+
+def _run_columns(dialect: sa.Dialect) -> list[sa.ColumnElement[Any]]:
+    columns = {**location.c, **run.c}
+    return [
+        as_held(dialect, columns[name]).label(name) if name in (*_JSON_FIELDS, *_TIME_FIELDS) else columns[name]
+        for name in RUN_FIELDS
+    ]
+
+
+def snapshot_lines(connection: sa.Connection, location_id: int, after: int | None = None) -> Iterator[Line]:
+    """Give the snapshots of a location, or those behind one: ``[id, state, started_at, listed_at, counts]``."""
+    columns = snapshot.c
+    dialect = connection.dialect
+    query = (
+        sa.select(
+            columns.id,
+            columns.state,
+            as_held(dialect, columns.started_at),
+            as_held(dialect, columns.listed_at),
+            as_held(dialect, columns.counts),
+        )
+        .where(columns.location_id == location_id, sa.true() if after is None else columns.id > after)
+        .order_by(columns.id)
+    )
+    for row_id, state, started_at, listed_at, counts in stream(connection, query):
+        yield row_id, f"[{row_id},{_text(state)},{_text(started_at)},{_text(listed_at)},{_json(counts)}]".encode()
+
+
+def decision_lines(connection: sa.Connection, run_number: int, header_id: int | None = None) -> Iterator[Line]:
+    """Give the decisions of a run, or that on one header: ``[header's id, header's digest, verdict, findings]``."""
+    query = (
+        sa.select(
+            decision.c.header_id,
+            header.c.digest,
+            decision.c.verdict,
+            as_held(connection.dialect, decision.c.findings),
+        )
+        .select_from(decision.outerjoin(header, header.c.id == decision.c.header_id))
+        .where(
+            decision.c.run_number == run_number,
+            sa.true() if header_id is None else decision.c.header_id == header_id,
+        )
+        .order_by(decision.c.header_id)
+    )
+    tails: dict[tuple[Any, Any], str] = {}
+    for row_id, digest, verdict, findings in stream(connection, query):
+        tail = tails.get((verdict, findings))
+        if tail is None:
+            tail = decision_tail(verdict, findings)
+            if len(tails) < _TAILS_REMEMBERED:
+                tails[verdict, findings] = tail
+        yield row_id, decision_line(row_id, digest, tail)
+
+
+def decision_tail(verdict: object, findings: object) -> str:
+    """Give what the lines of many decisions end with: the verdict, and the findings, which are JSON."""
+    return f"{_text(verdict)},{_json(findings)}]"
+
+
+def decision_line(header_id: int, digest: object, tail: str) -> bytes:
+    """Give a decision: ``[header's id, header's digest, verdict, findings]``."""
+    return f"[{header_id},{_text(digest)},{tail}".encode()
+
+
+def objects(dialect: sa.Dialect) -> sa.Select[Any]:
+    """Select objects for `object_line` and `removal_line`, in the order of their ids."""
+    return (
+        sa.select(
+            object_.c.id,
+            object_.c.key,
+            object_.c.etag,
+            object_.c.size,
+            as_held(dialect, object_.c.last_modified),
+            header.c.digest,
+            object_.c.sop_instance_uid,
+            object_.c.added_in,
+            object_.c.removed_in,
+            object_.c.location_id,
+        )
+        .select_from(object_.outerjoin(header, header.c.id == object_.c.header_id))
+        .order_by(object_.c.id)
+    )
+
+
+def is_at(location_id: int) -> sa.ColumnElement[bool]:
+    """Tell which objects are of a location, without an index: all of them are read, in the order of their ids."""
+    return (object_.c.location_id + 0) == location_id
+
+
+def object_line(row: Sequence[Any]) -> bytes:
+    """Give an object: ``[id, key, etag, size, last_modified, header's digest, sop_instance_uid, added_in]``."""
+    row_id, key, etag, size, modified, digest, uid, added_in, *_ = row
+    return (
+        f"[{row_id},{_text(key)},{_text(etag)},{size},{_text(modified)},{_text(digest)},{_text(uid)},{added_in}]"
+    ).encode()
+
+
+def removal_line(row_id: int, removed_in: int) -> bytes:
+    """Give an object that was removed: ``[id, removed_in]``."""
+    return f"[{row_id},{removed_in}]".encode()
+
+
+def _text(value: object) -> str:
+    """Write what a column of texts holds; what is no text (SQLite takes anything) is like nothing that was sealed."""
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    return "null" if value is None else str(value) if isinstance(value, int) else repr(value)
+
+
+def _json(text: object) -> str:
+    """Write what a column of JSON holds; what is no JSON as the text that it is.
+
+    So is JSON that is not as Python writes it: a member that is there twice is read differently by Python and SQL.
+    """
+    if not isinstance(text, str) or text == "null":
+        return _text(text)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return _text(text)
+    return canonical(value) if json.dumps(value) == text else _text(text)

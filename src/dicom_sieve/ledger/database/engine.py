@@ -1,0 +1,367 @@
+"""Opening the ledger's database: SQLite in a file by default, PostgreSQL for production.
+
+SQLite has one writing transaction at a time, kept apart by a lock on a file beside the database, which ends with the
+process that holds it.
+"""
+
+import datetime
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from dicom_sieve.errors import LedgerAwayError, LedgerError
+from dicom_sieve.explain import PASSING, explain_ledger, state_of
+from dicom_sieve.ledger.database import sqlite_file
+from dicom_sieve.ledger.database.outages import read, while_away
+from dicom_sieve.ledger.database.tables import UtcDateTime
+
+_MIGRATION_LOCK = 0x6469636F  # any number that only this program uses
+_OPENING = threading.Lock()
+"""Alembic keeps its state in a module, and SQLite's locks are the process's: one thread at a time opens a ledger."""
+T = TypeVar("T")
+BUSY_SECONDS = 60
+_NOTICES_THE_DEAD = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""Of libpq, unless the URL says otherwise: a network that swallows everything is noticed within a minute."""
+PAUSE_SECONDS = 0.01
+
+
+def connect(url: str) -> sa.Engine:
+    """Make an engine; nothing is connected to yet but the directory of an SQLite file is made.
+
+    Args:
+        url: A SQLAlchemy URL of SQLite or PostgreSQL; ``postgresql://`` is understood as ``postgresql+psycopg://``.
+
+    Raises:
+        LedgerError: The URL is not understood, or is of another database. The message does not repeat it.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # ValueError: its port is no number
+        raise LedgerError(_UNKNOWN_URL) from None
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+        dead = {name: value for name, value in _NOTICES_THE_DEAD.items() if name not in parsed.query}
+        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=dead)
+        sa.event.listen(engine, "handle_error", in_our_words, retval=True)
+        return engine
+    if parsed.drivername != "sqlite":
+        raise LedgerError(_UNKNOWN_URL)
+    if parsed.database and parsed.database != ":memory:":
+        path = Path(parsed.database).expanduser().absolute()
+        sqlite_file.make(path, _OPENING)
+        parsed = parsed.set(database=str(path))
+        engine = sa.create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+        sqlite_file.hold(engine, path)
+    else:
+        engine = sa.create_engine(
+            parsed,
+            hide_parameters=True,
+            poolclass=sa.StaticPool,
+            connect_args={"check_same_thread": False},
+        )
+    sa.event.listen(engine, "handle_error", in_our_words, retval=True)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+_UNKNOWN_URL = "the ledger's URL is not accepted; accepted: sqlite:///path/to/ledger.db or postgresql://user:password@host/database"
+
+
+def prepare(engine: sa.Engine) -> None:
+    """Make an empty database a ledger, and refuse a ledger of another version.
+
+    Raises:
+        LedgerError: The database cannot be reached, or holds a ledger of another version.
+    """
+    with _OPENING:
+        try:
+            with engine.connect() as connection:
+                found, known = _revision(connection), _revisions(connection)
+        except LedgerError as error:
+            raise error from None
+        except sa.exc.DBAPIError:
+            raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
+    if found is None:
+        upgrade(engine)
+    elif found != known[0]:
+        _refuse_newer(found, known)
+        raise LedgerError(
+            f"the ledger has version {found}, this software needs {known[0]}: stop what uses the ledger, "
+            "then run 'dicom-sieve ledger upgrade'"
+        )
+
+
+def upgrade(engine: sa.Engine, *, backup: bool = True) -> Path | None:
+    """Bring the ledger to the version of this software. Two processes that try at once do it once.
+
+    All of it is one transaction: where anything fails, the ledger is as it was.
+
+    Args:
+        engine: The ledger's.
+        backup: Whether an SQLite file with a ledger in it is copied first.
+
+    Returns:
+        The copy; None where there was nothing to copy.
+
+    Raises:
+        LedgerError: The ledger is newer than this software, is in use, or cannot be copied.
+    """
+    with _OPENING, _one_writer(engine), engine.connect() as connection, _alembic(connection) as config:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        found, known = _revision(connection), _revisions(connection)
+        if found == known[0]:
+            return None
+        copy = None
+        if found is not None:
+            _refuse_newer(found, known)
+            copy = _copy_file(engine, found) if backup and engine.dialect.name == "sqlite" else None
+        command.upgrade(config, "head")
+        connection.commit()
+    return copy
+
+
+def _refuse_newer(found: str, known: Sequence[str]) -> None:
+    if found not in known:
+        raise LedgerError(
+            f"the ledger has version {found}, which this software does not know; it knows up to {known[0]}: "
+            "use the software that wrote it last, or a later one"
+        )
+
+
+def _copy_file(engine: sa.Engine, revision: str) -> Path:
+    """Copy an SQLite ledger beside itself, for its owner alone, while nobody writes to it."""
+    path = Path(str(engine.url.database))
+    now = datetime.datetime.now(datetime.UTC)
+    copy = path.with_name(f"{path.name}.{revision}.{now:%Y%m%dT%H%M%S.%fZ}")
+    try:
+        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            copy.unlink()
+        raise LedgerError(
+            f"the ledger cannot be copied to {copy}: {_reason(error)}; nothing was changed. "
+            "'dicom-sieve ledger upgrade --no-backup' goes on without a copy"
+        ) from None
+    return copy
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    return os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
+
+
+def count_anew(engine: sa.Engine, tables: Sequence[str]) -> None:
+    """Let PostgreSQL look at what was just written: else it plans for the tables as they were, perhaps empty.
+
+    SQLite plans for a ledger of ten million objects, whatever it holds: its migrations say so.
+    """
+    if engine.dialect.name == "postgresql":
+        read(engine, lambda connection: _analyze(connection, tables))
+
+
+def _analyze(connection: sa.Connection, tables: Sequence[str]) -> None:
+    with connection.begin():
+        connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
+
+
+def describe(engine: sa.Engine) -> str:
+    """Say where the ledger is, without credentials."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite":
+        return url.database or ":memory:"
+    return sa.URL.create("postgresql", host=url.host, port=url.port, database=url.database).render_as_string()
+
+
+@contextmanager
+def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS) -> Iterator[sa.Connection]:
+    """Begin a transaction that writes, and commit it at the end; one at a time on SQLite.
+
+    Args:
+        engine: The ledger's.
+        seconds: After about so many PostgreSQL ends the transaction of a process that does nothing, or of a machine
+            that does not answer, and lets go of what it locked.
+
+    Raises:
+        LedgerError: The database is away, or another process does not let go of it.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            connection.execute(_let_go_after(seconds))
+            yield connection
+        return
+    with _one_writer(engine), engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+        if (held := sqlite_file.held_by(engine)) is not None:
+            held.check()
+        connection.commit()
+
+
+def _let_go_after(seconds: float) -> sa.Select[Any]:
+    """Set, for one transaction, how soon PostgreSQL notices that the other side is not there any more."""
+    settings = {
+        "idle_in_transaction_session_timeout": int(seconds * 1000),
+        "tcp_keepalives_idle": max(1, int(seconds / 2)),
+        "tcp_keepalives_interval": max(1, int(seconds / 10)),
+        "tcp_keepalives_count": 5,
+    }
+    return sa.select(*(sa.func.set_config(name, str(value), True) for name, value in settings.items()))
+
+
+def write(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+    """Do something in a transaction, and all of it again while the ledger is away; see `while_away`.
+
+    Args:
+        engine: The ledger's.
+        work: Is given the connection; done twice it comes to the same.
+    """
+
+    def attempt() -> T:
+        with writing(engine) as connection:
+            return work(connection)
+
+    return while_away(attempt)
+
+
+@contextmanager
+def _one_writer(engine: sa.Engine) -> Iterator[None]:
+    """Wait for all others that write to an SQLite file.
+
+    SQLite itself would let them wait, but not in turn, and before 3.51.3 two that write and tidy its log at the same
+    instant may damage the file (https://sqlite.org/wal.html#walresetbug).
+    """
+    held = sqlite_file.held_by(engine)
+    if held is None:
+        yield
+        return
+    give_up = time.monotonic() + BUSY_SECONDS
+    with sqlite_file.open_lock(held) as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise LedgerError(_BUSY) from None
+                time.sleep(PAUSE_SECONDS)
+        yield
+
+
+def is_shared(engine: sa.Engine) -> bool:
+    """Tell whether others can reach this database: all but an SQLite in memory."""
+    return engine.dialect.name == "postgresql" or engine.url.database not in (None, "", ":memory:")
+
+
+def moment(bind: sa.Engine | sa.Connection, seconds: float = 0) -> sa.ColumnElement[datetime.datetime]:
+    """Give the time in so many seconds: by the clock of PostgreSQL, which all that use it share, or of this machine."""
+    later = datetime.timedelta(seconds=seconds)
+    if bind.dialect.name == "postgresql":
+        return sa.func.clock_timestamp(type_=UtcDateTime) + sa.literal(later)
+    return sa.literal(datetime.datetime.now(datetime.UTC) + later, UtcDateTime())
+
+
+_BUSY = f"the ledger is busy: another process has been writing to it for {BUSY_SECONDS} s; is one stopped halfway?"
+_STOPPED = "the ledger did not wait for this process, which was stopped in the middle of a write"
+_IDLE_TOO_LONG = "25P03"
+_GOING_OR_COMING = ("57P01", "57P02", "57P03")
+"""SQLSTATE of PostgreSQL while it is shut down, after a crash, and while it starts; see its appendix A."""
+
+
+def in_our_words(context: sa.engine.ExceptionContext) -> LedgerError | None:
+    """Say that the database is busy or away; all other errors go on as they are."""
+    error, state = context.original_exception, getattr(context.original_exception, "sqlstate", None)
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+        return LedgerError(_BUSY)
+    if state == _IDLE_TOO_LONG:
+        return LedgerError(_STOPPED)
+    if context.is_disconnect and context.execution_context is not None:
+        with suppress(context.dialect.loaded_dbapi.Error):  # a cursor of the server's would complain when it is deleted
+            context.execution_context.cursor.close()
+    if context.engine is None or context.is_pre_ping:
+        return None
+    return as_ledger_error(context.engine, error, is_disconnect=context.is_disconnect or context.connection is None)
+
+
+def as_ledger_error(engine: sa.Engine, error: BaseException, *, is_disconnect: bool) -> LedgerError | None:
+    """Give an error of the driver as one of this package; None where it may be a bug.
+
+    Args:
+        engine: The ledger's.
+        error: As the driver raised it.
+        is_disconnect: Whether there is no connection, or none any more.
+    """
+    place, state = describe(engine), state_of(error)
+    explained = explain_ledger(error, place)
+    is_away = engine.dialect.name == "postgresql" and (is_disconnect or state in _GOING_OR_COMING)
+    if state in PASSING or (is_away and explained is None):
+        return LedgerAwayError(place, why=explained or "")
+    return None if explained is None else LedgerError(explained)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    with closing(connection.cursor()) as cursor:
+        _turn_to_wal(cursor)
+        # Without recursive triggers a REPLACE deletes rows unseen by the triggers that refuse it.
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "recursive_triggers = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+
+
+def _turn_to_wal(cursor: Any) -> None:
+    """Turn the log on; SQLite does not wait by itself where two connections do so at the same time."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+def versions(connection: sa.Connection) -> tuple[str | None, list[str]]:
+    """Give the version of a ledger, None where it is none, and those that this software knows, the newest first."""
+    return _revision(connection), _revisions(connection)
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _revisions(connection: sa.Connection) -> list[str]:
+    """Give the versions that this software knows, the newest first."""
+    with _alembic(connection) as config:
+        return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+
+@contextmanager
+def _alembic(connection: sa.Connection) -> Iterator[Config]:
+    with as_file(files("dicom_sieve.ledger") / "migrations") as directory:
+        config = Config()
+        config.set_main_option("script_location", str(directory).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        yield config

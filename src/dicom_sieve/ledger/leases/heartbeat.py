@@ -1,0 +1,61 @@
+"""Signs of life: a computation that is under way says so four times a minute (ADR 11).
+
+Nothing waits for a computation, so this is no lease: one that was stopped for longer is taken for dead until it comes
+back, and what it completes then is recorded as ever.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import sqlalchemy as sa
+
+from dicom_sieve.errors import LedgerError
+from dicom_sieve.ledger.database import engine as database
+from dicom_sieve.ledger.database.tables import computation
+
+ALIVE_SECONDS = 60.0
+"""So long a computation whose process died is shown as running, at most."""
+BEATS = 4
+"""In that time: three may fail."""
+
+
+@contextmanager
+def beating(engine: sa.Engine, computation_id: int, seconds: float) -> Iterator[None]:
+    """Keep saying that a computation is under way, in a small thread, until the end.
+
+    Args:
+        engine: The ledger's.
+        computation_id: Of its row.
+        seconds: How long each time is believed.
+    """
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(seconds / BEATS):
+            with suppress(LedgerError, sa.exc.SQLAlchemyError):  # the database is away; it may be back in time
+                _say(engine, computation_id, seconds)
+
+    if not database.is_shared(engine):  # nobody else can look
+        yield
+        return
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def is_silent(bind: sa.Engine | sa.Connection) -> sa.ColumnElement[bool]:
+    """Tell of which computations nothing was heard for too long; of earlier versions nothing was heard at all."""
+    if not database.is_shared(bind.engine):
+        return sa.false()
+    return sa.or_(computation.c.expires_at.is_(None), computation.c.expires_at <= database.moment(bind))
+
+
+def _say(engine: sa.Engine, computation_id: int, seconds: float) -> None:
+    with database.writing(engine) as connection:
+        it = sa.update(computation).where(computation.c.id == computation_id)
+        connection.execute(it.values(expires_at=database.moment(connection, seconds)))

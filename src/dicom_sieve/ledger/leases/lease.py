@@ -1,0 +1,253 @@
+"""Leases: who may write to a location, and until when (ADR 9).
+
+A run holds the lease of its location. A small thread renews it, every transaction of the run makes sure of it, and it
+ends by itself when its holder died. So one snapshot is taken at a time, nothing is indexed twice, and a process that
+was stopped for too long writes nothing any more.
+"""
+
+import datetime
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from dicom_sieve.errors import LeaseLostError, LedgerError
+from dicom_sieve.ledger.database import engine as database
+from dicom_sieve.ledger.database.outages import while_away
+from dicom_sieve.ledger.database.tables import RunState, lease, run
+from dicom_sieve.ledger.leases.holder import is_dead, name_holder
+from dicom_sieve.ledger.writing.snapshots import find_or_add_location, insert_once
+from dicom_sieve.objects import Location
+
+LEASE_SECONDS = 60.0
+"""So long a run that died blocks its location, at most, and is shown as running."""
+RENEWALS = 12
+"""In the time of one lease: a ledger that is away for ten of them takes no lease away."""
+PAUSE_SECONDS = 0.25
+STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_FOREVER_SECONDS = 365 * 86_400.0
+T = TypeVar("T")
+
+
+@dataclass
+class _Attempts:
+    """The attempts at one write.
+
+    Attributes:
+        mark: Until when the last one renewed the lease, once it was about to be committed: no other renewal writes the
+            same, so that the row tells whether it was.
+    """
+
+    mark: datetime.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write to one location, for a while.
+
+    Attributes:
+        engine: The ledger's.
+        place: Which location.
+        location_id: Of its row.
+        seconds: How long the lease lasts after it was renewed.
+        holder: Who holds it.
+    """
+
+    engine: sa.Engine
+    place: Location
+    location_id: int
+    seconds: float
+    holder: str = field(default_factory=name_holder)
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _renewing: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+    _renewed: list[float] = field(default_factory=list, repr=False, compare=False)
+    """When it was renewed last, by a clock that nobody sets; nothing before."""
+
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do something in a transaction that is committed if the lease has lasted until then.
+
+        Where the ledger goes away meanwhile, all of it is done again when it is back; a commit of which no answer came
+        is looked for first, so that it is committed once (ADR 25). Keep it short, some pages of rows: on SQLite all
+        other writers wait meanwhile. The holder's own threads take turns.
+
+        Args:
+            work: Is given the connection; it writes nowhere else.
+
+        Returns:
+            What the work returned when it was committed.
+
+        Raises:
+            LeaseLostError: The lease has ended; nothing was written.
+            LedgerAwayError: The ledger was away for as long as a lease lasts.
+        """
+        attempts, done = _Attempts(), list[T]()
+
+        def attempt(until_known: ExitStack) -> T:
+            if attempts.mark is not None and self._was_committed(attempts.mark):
+                return done[-1]
+            attempts.mark = None
+            with self._transaction() as connection:
+                done.append(work(connection))
+                until_known.enter_context(self._renewing)  # the row keeps the mark until it has been looked for
+                attempts.mark = self._renew(connection)
+            return done[-1]
+
+        with self._turn, ExitStack() as until_known:
+            return while_away(partial(attempt, until_known), self.seconds)
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Begin a transaction as `write` does, once: where the ledger goes away it is undone, or was committed."""
+        with self._turn, self._transaction() as connection:
+            yield connection
+            self._renew(connection)
+
+    def make_sure(self) -> None:
+        """Renew the lease before something that is not written in a transaction.
+
+        Raises:
+            LeaseLostError: It has ended.
+            LedgerAwayError: The ledger was away for as long as a lease lasts.
+        """
+        while_away(self._renew_alone, self.seconds)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with database.writing(self.engine, self.seconds) as connection:
+            # FOR KEY SHARE: nobody takes the lease before this ends, and the thread that renews it need not wait.
+            mine = sa.select(lease.c.holder).where(self._is_mine(connection))
+            if connection.scalar(mine.with_for_update(read=True, key_share=True)) is None:
+                raise self._lost(connection)
+            yield connection
+
+    def _was_committed(self, mark: datetime.datetime) -> bool:
+        """Tell whether a transaction was committed whose connection was lost, after its end."""
+        with database.writing(self.engine, self.seconds) as connection:
+            row = sa.select(lease.c.holder, lease.c.expires_at).where(lease.c.location_id == self.location_id)
+            found = connection.execute(row.with_for_update()).first()
+        return found is not None and (found.holder, found.expires_at) == (self.holder, mark)
+
+    def name_run(self, connection: sa.Connection, run_number: int) -> None:
+        """Say which run the lease is held for; within `writing`."""
+        connection.execute(sa.update(lease).where(self._is_mine(connection)).values(run_number=run_number))
+
+    def take(self) -> bool:
+        """Take the lease if nobody has it, if it has ended, or if its holder is dead for certain."""
+        return while_away(self._take, self.seconds)
+
+    def _take(self) -> bool:
+        self._renewed[:] = [time.clock_gettime(STEADY)]
+        free = {"holder": self.holder, "run_number": None, "expires_at": self._end(self.engine)}
+        with database.writing(self.engine, self.seconds) as connection:
+            connection.execute(insert_once(connection, lease).values(location_id=self.location_id, **free))
+            found = connection.execute(
+                sa.select(lease.c.holder, (lease.c.expires_at <= database.moment(connection)).label("has_ended"))
+                .where(lease.c.location_id == self.location_id)
+                .with_for_update(skip_locked=True)
+            ).first()
+            if found is None:  # its holder is writing
+                return False
+            if found.holder != self.holder and (found.has_ended or is_dead(found.holder)):
+                connection.execute(sa.update(lease).where(lease.c.location_id == self.location_id).values(**free))
+                return True
+            return bool(found.holder == self.holder)
+
+    def keep(self, ended: threading.Event) -> None:
+        """Renew the lease again and again, until it is given up or lost."""
+        while not ended.wait(self.seconds / RENEWALS):
+            try:
+                self._renew_alone()
+            except LeaseLostError:
+                return
+            except (LedgerError, sa.exc.SQLAlchemyError):
+                continue  # the database is away; it may be back before the lease ends
+
+    def give_up(self) -> None:
+        """Let the next one in."""
+        with database.writing(self.engine, self.seconds) as connection:
+            is_mine = sa.and_(lease.c.location_id == self.location_id, lease.c.holder == self.holder)
+            connection.execute(sa.delete(lease).where(is_mine))
+
+    def _renew_alone(self) -> None:
+        with database.writing(self.engine, self.seconds) as connection, self._renewing:
+            self._renew(connection)
+
+    def _renew(self, connection: sa.Connection) -> datetime.datetime:
+        """Renew the lease within a transaction, and give its new end."""
+        renew = sa.update(lease).where(self._is_mine(connection)).values(expires_at=self._end(connection.engine))
+        until: datetime.datetime | None = connection.scalar(renew.returning(lease.c.expires_at))
+        if until is None:
+            raise self._lost(connection)
+        self._renewed[:] = [time.clock_gettime(STEADY)]
+        return until
+
+    def _is_mine(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
+        is_held = sa.and_(lease.c.location_id == self.location_id, lease.c.holder == self.holder)
+        # On SQLite the end was told by a clock that somebody may have set meanwhile.
+        if self._lasts_by_steady_clock(connection):
+            return is_held
+        return sa.and_(is_held, lease.c.expires_at > database.moment(connection))
+
+    def _lasts_by_steady_clock(self, connection: sa.Connection) -> bool:
+        if connection.dialect.name != "sqlite" or not self._renewed:
+            return False
+        return time.clock_gettime(STEADY) - self._renewed[0] < self.seconds
+
+    def _lost(self, connection: sa.Connection) -> LeaseLostError:
+        return LeaseLostError(str(self.place), self.seconds, has_clock_jumped=self._lasts_by_steady_clock(connection))
+
+    def _end(self, engine: sa.Engine) -> sa.ColumnElement[datetime.datetime]:
+        return database.moment(engine, self.seconds)
+
+
+@contextmanager
+def hold(
+    engine: sa.Engine, place: Location, *, on_wait: Callable[[], None], seconds: float = LEASE_SECONDS
+) -> Iterator[Lease]:
+    """Hold the lease of a location, and wait for it first while another holds it.
+
+    Args:
+        engine: The ledger's.
+        place: Which location; it is recorded when it is new.
+        on_wait: Called once, when another holds the lease.
+        seconds: How long the lease lasts after its holder died.
+    """
+    location_id = while_away(partial(_find_location, engine, place, seconds), seconds)
+    is_shared = database.is_shared(engine)
+    held = Lease(engine, place, location_id, seconds if is_shared else _FOREVER_SECONDS)
+    if not held.take():
+        on_wait()
+        while not held.take():
+            time.sleep(PAUSE_SECONDS)
+    ended = threading.Event()
+    keeper = threading.Thread(target=held.keep, args=(ended,), name="lease", daemon=True)
+    if is_shared:
+        keeper.start()
+    try:
+        yield held
+    finally:
+        ended.set()
+        if is_shared:
+            keeper.join()
+        with suppress(
+            LedgerError, sa.exc.SQLAlchemyError
+        ):  # it ends by itself, and what went wrong is being told already
+            held.give_up()
+
+
+def _find_location(engine: sa.Engine, place: Location, seconds: float) -> int:
+    with database.writing(engine, seconds) as connection:
+        return find_or_add_location(connection, place)
+
+
+def is_abandoned(engine: sa.Engine) -> sa.ColumnElement[bool]:
+    """Tell of which runs the ledger says that they are under way, though nobody holds a lease for them any more."""
+    held = sa.select(sa.literal(1)).where(
+        lease.c.run_number == run.c.number, lease.c.expires_at > database.moment(engine)
+    )
+    return sa.and_(run.c.state == RunState.RUNNING, ~held.exists())

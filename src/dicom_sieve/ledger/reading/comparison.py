@@ -1,0 +1,107 @@
+"""What two sides of a comparison say of each header: a recorded decision, or the values that criteria ask for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from dicom_sieve.errors import LedgerError
+from dicom_sieve.ledger.database.tables import RunState, decision, header, header_change, location, run, snapshot
+from dicom_sieve.ledger.reading.rows import RunRow
+from dicom_sieve.ledger.writing.decisions import select_extent, select_values
+from dicom_sieve.ledger.writing.snapshots import Snapshot, SnapshotCounts
+from dicom_sieve.objects import Location
+
+BATCH_ROWS = 500
+
+ComparedRow = tuple[str, str | None, str | None, int, int, str | None, str | None, str | None, str | None]
+"""Series and Study Instance UID; how far the header was read, see `deciding.read_extent`; instances on either side;
+then for each side what it says, and the verdict that is recorded. A run says its findings as JSON, criteria the values
+they ask for, see `deciding.read_values`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One side of a comparison, as it is asked for.
+
+    Attributes:
+        snapshot: What it is about.
+        run_number: Whose decisions; None where criteria are tried.
+        tags: Attributes that criteria ask for, as eight upper-case hex digits; none for a run.
+    """
+
+    snapshot: Snapshot
+    run_number: int | None
+    tags: Sequence[str] = ()
+
+
+def snapshot_of_run(engine: sa.Engine, row: RunRow) -> Snapshot:
+    """Give what a run judged.
+
+    Raises:
+        LedgerError: It did not come so far as to judge it.
+    """
+    if row.state not in (RunState.COMPLETED, RunState.INCOMPLETE):
+        raise LedgerError(
+            f"run {row.id} is {row.state}: it did not judge what it listed; accepted: COMPLETED, INCOMPLETE"
+        )
+    query = (
+        sa.select(snapshot.c.id, snapshot.c.location_id, snapshot.c.counts, snapshot.c.listed_at)
+        .select_from(
+            run.join(snapshot, snapshot.c.id == run.c.snapshot_id).join(location, location.c.id == run.c.location_id)
+        )
+        .where(run.c.number == row.number)
+    )
+    with engine.connect() as connection:
+        found = connection.execute(query).one()
+    place = Location(row.endpoint, row.bucket, row.prefix)
+    return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts), found.listed_at)
+
+
+def compared_headers(engine: sa.Engine, first: Asked, second: Asked) -> Iterator[ComparedRow]:
+    """Give every header of a series that either side holds, in the order of series; it is streamed.
+
+    Args:
+        engine: The ledger's.
+        first: One side.
+        second: The other, of the same location.
+    """
+    changes = header_change.c
+    sides = [
+        sa.cast(
+            sa.func.sum(sa.case((changes.snapshot_id <= one.snapshot.id, changes.instances), else_=0)), sa.BigInteger
+        )
+        for one in (first, second)
+    ]
+    held = (
+        sa.select(changes.header_id, sides[0].label("first"), sides[1].label("second"))
+        .where(changes.location_id == first.snapshot.location_id)
+        .where(changes.snapshot_id <= max(first.snapshot.id, second.snapshot.id))
+        .group_by(changes.header_id)
+        .having((sides[0] > 0) | (sides[1] > 0))
+        .subquery("held")
+    )
+    rows: sa.FromClause = held.join(header, header.c.id == held.c.header_id)
+    said: list[sa.ColumnElement[Any]] = []
+    for one in (first, second):
+        if one.run_number is None:
+            said += [select_values(engine.dialect, one.tags), sa.null()]
+            continue
+        decided = decision.alias()
+        is_of_it = sa.and_(decided.c.run_number == one.run_number, decided.c.header_id == header.c.id)
+        rows = rows.outerjoin(decided, is_of_it)
+        said += [sa.cast(decided.c.findings, sa.Text), decided.c.verdict]
+    series = header.c.series_instance_uid
+    in_order = series.collate("C") if engine.dialect.name == "postgresql" else series
+    query = (
+        sa.select(series, header.c.study_instance_uid, select_extent(), held.c.first, held.c.second, *said)
+        .select_from(rows)
+        .where(series.is_not(None))
+        .order_by(in_order)
+    )
+    with (
+        engine.connect().execution_options(yield_per=BATCH_ROWS) as connection,
+        connection.execute(query) as result,
+    ):
+        yield from cast("Iterable[ComparedRow]", result)

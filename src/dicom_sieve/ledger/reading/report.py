@@ -1,0 +1,127 @@
+"""What a report asks of the ledger: the headers that a run decided on, and which of its objects are there twice.
+
+Object rows are not touched, but for duplicates: how many instances of a header a snapshot holds is kept as such.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.database.outages import read
+from dicom_sieve.ledger.database.tables import decision, header, header_change, object_
+from dicom_sieve.ledger.reading.conflicts import select_repeated
+from dicom_sieve.ledger.reading.pages import PAGE_END, PAGE_FIRST, pages_of_headers
+from dicom_sieve.ledger.writing.decisions import select_extent, select_values
+from dicom_sieve.ledger.writing.header_counts import headers_of
+from dicom_sieve.ledger.writing.snapshots import is_in_snapshot, place_of_run
+
+DecidedRow = tuple[str | None, str | None, str | None, int, int, str | None, str, str]
+"""Study and Series Instance UID; the patient's digest; instances and bytes in the run's snapshot; how far it was read,
+see `deciding.read_extent`; findings as JSON; a text that stands for the values asked for, see
+`deciding.read_values`."""
+
+
+class Reason(NamedTuple):
+    """What came of some instances of a series.
+
+    Attributes:
+        findings: One a criterion; none where they could not be judged.
+        defect: Theirs, or None.
+        instances: How many.
+    """
+
+    findings: tuple[str, ...]
+    defect: str | None
+    instances: int
+
+
+class Duplicates(NamedTuple):
+    """Objects beyond the first of their SOP Instance UID, as the view ``series_decision`` counts them.
+
+    Attributes:
+        instances: How many.
+        series: In how many series.
+    """
+
+    instances: int
+    series: int
+
+
+def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> Iterator[DecidedRow]:
+    """Give every distinct header that a run decided on, in the order of pages, without an order within them.
+
+    Args:
+        engine: The ledger's.
+        run_number: Of a run that has a snapshot.
+        tags: Attributes whose values are asked for, as eight upper-case hex digits; one or more.
+    """
+
+    def select(held: sa.FromClause) -> sa.Select[Any]:
+        ids = decision.c.header_id
+        of_page = sa.select(ids, sa.cast(decision.c.findings, sa.Text).label("findings")).where(
+            decision.c.run_number == run_number, ids >= PAGE_FIRST, ids < PAGE_END
+        )
+        # PostgreSQL expects few rows of three ranges of ids that are one and the same, and would look each of them up.
+        decided = of_page.cte("decided").prefix_with("MATERIALIZED", dialect="postgresql")
+        return sa.select(
+            header.c.study_instance_uid,
+            header.c.series_instance_uid,
+            header.c.patient,
+            held.c.instances,
+            held.c.bytes,
+            select_extent(),
+            decided.c.findings,
+            select_values(engine.dialect, tags),
+        ).where(decided.c.header_id == header.c.id)
+
+    for page in pages_of_headers(engine, *place_of_run(engine, run_number), select):
+        yield from page
+
+
+def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]) -> dict[str, list[Reason]]:
+    """Give what was found on the instances of some series, the most frequent first."""
+    of_series = sa.select(header.c.id).where(header.c.series_instance_uid.in_(series))
+    held = (
+        headers_of(*place_of_run(engine, run_number)).where(header_change.c.header_id.in_(of_series)).subquery("held")
+    )
+    instances = sa.cast(sa.func.sum(held.c.instances), sa.BigInteger)
+    findings = sa.cast(decision.c.findings, sa.Text)
+    query = (
+        sa.select(header.c.series_instance_uid, findings, header.c.defect, instances)
+        .select_from(
+            decision.join(header, header.c.id == decision.c.header_id).join(held, held.c.header_id == header.c.id)
+        )
+        .where(decision.c.run_number == run_number)
+        .group_by(header.c.series_instance_uid, findings, header.c.defect)
+        .order_by(header.c.series_instance_uid, instances.desc(), findings, header.c.defect)
+    )
+    found: dict[str, list[Reason]] = {uid: [] for uid in series}
+    for uid, text, defect, count in read(engine, lambda connection: connection.execute(query).all()):
+        found[uid].append(Reason(tuple(json.loads(text)), defect, count))
+    return found
+
+
+def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
+    """Count a run's duplicates; only the objects of SOP Instance UIDs that are there more than once are read."""
+    uid = object_.c.sop_instance_uid
+    twice = select_repeated().cte("twice")
+    per_series = (
+        sa.select((sa.func.count(uid) - sa.func.count(uid.distinct())).label("duplicates"))
+        .select_from(
+            twice.join(object_, uid == twice.c.sop_instance_uid)
+            .join(header, header.c.id == object_.c.header_id)
+            .join(decision, decision.c.header_id == header.c.id)
+        )
+        .where(
+            is_in_snapshot(*place_of_run(engine, run_number)),
+            decision.c.run_number == run_number,
+            header.c.series_instance_uid.is_not(None),
+        )
+        .group_by(header.c.series_instance_uid)
+        .subquery("per_series")
+    )
+    query = sa.select(sa.func.sum(per_series.c.duplicates), sa.func.count()).where(per_series.c.duplicates > 0)
+    instances, count = read(engine, lambda connection: connection.execute(query).one())
+    return Duplicates(int(instances or 0), count)

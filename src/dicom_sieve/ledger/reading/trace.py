@@ -1,0 +1,211 @@
+"""Everything known of one object, instance or series."""
+
+import datetime
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.database.tables import decision, header, location, object_, run, snapshot
+from dicom_sieve.ledger.reading.computations import ComputedSeries, computed_series
+from dicom_sieve.ledger.reading.conflicts import Conflict, trace_instances, trace_series
+from dicom_sieve.ledger.reading.object_names import find_objects, is_text
+
+_ROW_COLUMNS = ("location_id", "header_id", "added_in", "removed_in")
+_IDS_A_QUERY = 500
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TracedDecision:
+    """What one run decided on an object.
+
+    Attributes:
+        run_id: Which run.
+        started_at: When it began.
+        criteria: As given.
+        verdict: ``PASSED`` or ``DISCARDED``; None where the run did not judge the object.
+        findings: One a criterion, in their order; none where the object could not be judged.
+        damaged: ``JUDGE`` where the run judged damaged objects; None: it discarded them.
+        conflicts: What contradicted the identity of the object's series, or of its instance, in the run's snapshot.
+        computations: What was computed on the object's series under this run, the newest first.
+    """
+
+    run_id: str
+    started_at: datetime.datetime
+    criteria: Sequence[Mapping[str, Any]]
+    verdict: str | None
+    findings: tuple[str, ...]
+    damaged: str | None
+    conflicts: tuple[Conflict, ...] = ()
+    computations: tuple[ComputedSeries, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TracedObject:
+    """One object as it was for a while: from the snapshot that first held it to the one that no longer did.
+
+    Attributes:
+        endpoint: Where.
+        bucket: Where.
+        object_key: Where.
+        etag: Of its bytes.
+        size: In bytes.
+        last_modified: As the store said.
+        seen_at: When the first snapshot that held it was taken.
+        gone_at: When the first one that did not was taken; None: it is still there.
+        study_instance_uid: None where unknown.
+        series_instance_uid: None where unknown.
+        sop_class_uid: None where unknown.
+        sop_instance_uid: None where unknown.
+        attributes: Tag (eight hex digits) to raw values; None where it was not read yet.
+        defect: Why it cannot be judged, or None.
+        damage: ``CUT``, ``CONTRADICTORY`` or ``REPEATED``: why it is CORRUPT, where that is known; or None.
+        unreadable_from: A tag, eight hex digits: an attribute with it or a higher one that is not among the attributes
+            may be in the object. None where what is not known is absent.
+        decisions: Every run over a snapshot that holds it, the oldest first.
+    """
+
+    endpoint: str
+    bucket: str
+    object_key: str
+    etag: str
+    size: int
+    last_modified: datetime.datetime
+    seen_at: datetime.datetime
+    gone_at: datetime.datetime | None
+    study_instance_uid: str | None
+    series_instance_uid: str | None
+    sop_class_uid: str | None
+    sop_instance_uid: str | None
+    attributes: Mapping[str, Sequence[str]] | None
+    defect: str | None
+    damage: str | None
+    unreadable_from: str | None
+    decisions: list[TracedDecision] = field(default_factory=list)
+
+
+def trace(engine: sa.Engine, text: str) -> list[TracedObject]:
+    """Find objects by key, by URI or path, by SOP Instance, Series or Study Instance UID.
+
+    The first of these that finds any counts. It may be several objects: one key in several locations, a bucket's name
+    at several servers.
+
+    Returns:
+        In the order of keys, then of time; empty where nothing is known.
+    """
+    names = (
+        object_.c.location_id.in_(sa.select(location.c.id)) & (object_.c.key == text),
+        object_.c.sop_instance_uid == text,
+        header.c.series_instance_uid == text,
+        header.c.study_instance_uid == text,
+    )
+    with engine.connect() as connection:
+        key, *uids = ([name] for name in names) if is_text(text) else ([],)
+        for conditions in (key, find_objects(connection, text), *uids):
+            found = _find(connection, sa.or_(*conditions)) if conditions else []
+            if found:
+                return found
+    return []
+
+
+def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[TracedObject]:
+    rows = connection.execute(_objects().where(condition).order_by(object_.c.key, object_.c.id)).all()
+    runs = _runs(connection, {row.location_id for row in rows})
+    numbers = [one.number for over in runs.values() for one in over]
+    judged = _decisions(connection, numbers, {row.header_id for row in rows})
+    conflicts = _conflicts(connection, numbers, rows)
+    computed = computed_series(connection, {row.series_instance_uid for row in rows} - {None})
+    found = []
+    for row in rows:
+        fields = row._asdict()
+        location_id, header_id, added, removed = (fields.pop(name) for name in _ROW_COLUMNS)
+        one = TracedObject(**fields)
+        for over in runs[location_id]:
+            if added <= over.snapshot_id and (removed is None or over.snapshot_id < removed):
+                verdict, findings = judged.get((over.number, header_id), (None, None))
+                results = tuple(computed.get((over.id, row.series_instance_uid), ()))
+                judged_as = (verdict, tuple(findings or ()), over.damaged)
+                against = conflicts[over.number, row.series_instance_uid] | conflicts[over.number, row.sop_instance_uid]
+                in_order = tuple(conflict for conflict in Conflict if verdict and conflict in against)
+                one.decisions.append(
+                    TracedDecision(over.id, over.started_at, over.criteria, *judged_as, in_order, results)
+                )
+        found.append(one)
+    return found
+
+
+def _conflicts(
+    connection: sa.Connection, runs: Sequence[int], rows: Sequence[sa.Row[Any]]
+) -> Mapping[tuple[int, str | None], set[Conflict]]:
+    """Give conflicts by run and UID, of a series or of an instance."""
+    found = defaultdict[tuple[int, str | None], set[Conflict]](set)
+    series = list({row.series_instance_uid for row in rows} - {None})
+    instances = list({row.sop_instance_uid for row in rows} - {None})
+    for some_runs in _chunks(runs):
+        for some in _chunks(series):
+            for number, uid, conflict in trace_series(connection, some_runs, some):
+                found[number, uid].add(conflict)
+        for some in _chunks(instances):
+            for number, uid, conflict in trace_instances(connection, some_runs, some):
+                found[number, uid].add(conflict)
+    return found
+
+
+def _objects() -> sa.Select[Any]:
+    added, removed = snapshot.alias("added"), snapshot.alias("removed")
+    return sa.select(
+        *(object_.c[name] for name in _ROW_COLUMNS),
+        location.c.endpoint,
+        location.c.bucket,
+        object_.c.key.label("object_key"),
+        object_.c.etag,
+        object_.c.size,
+        object_.c.last_modified,
+        added.c.started_at.label("seen_at"),
+        removed.c.started_at.label("gone_at"),
+        header.c.study_instance_uid,
+        header.c.series_instance_uid,
+        header.c.sop_class_uid,
+        object_.c.sop_instance_uid,
+        header.c.attributes,
+        header.c.defect,
+        header.c.damage,
+        header.c.unreadable_from,
+    ).select_from(
+        object_.join(location)
+        .join(added, added.c.id == object_.c.added_in)
+        .outerjoin(removed, removed.c.id == object_.c.removed_in)
+        .outerjoin(header, header.c.id == object_.c.header_id)
+    )
+
+
+def _runs(connection: sa.Connection, locations: Collection[int]) -> Mapping[int, list[Any]]:
+    """Give the runs over snapshots of some locations, in their order, by location."""
+    query = sa.select(
+        run.c.number, run.c.id, run.c.started_at, run.c.criteria, run.c.damaged, run.c.location_id, run.c.snapshot_id
+    ).where(run.c.location_id.in_(locations), run.c.snapshot_id.is_not(None))
+    runs: dict[int, list[Any]] = {location_id: [] for location_id in locations}
+    for row in connection.execute(query.order_by(run.c.number)):
+        runs[row.location_id].append(row)
+    return runs
+
+
+def _decisions(
+    connection: sa.Connection, runs: Iterable[int], headers: Iterable[int | None]
+) -> dict[tuple[int, int | None], tuple[str, Sequence[str]]]:
+    """Give verdict and findings by run and header; both are named, for decisions are found by both together."""
+    found: dict[tuple[int, int | None], tuple[str, Sequence[str]]] = {}
+    of_headers = list(_chunks([one for one in headers if one is not None]))
+    for some_runs in _chunks(list(runs)):
+        for some in of_headers:
+            is_one = sa.and_(decision.c.run_number.in_(some_runs), decision.c.header_id.in_(some))
+            for row in connection.execute(sa.select(decision).where(is_one)):
+                found[row.run_number, row.header_id] = (row.verdict, row.findings)
+    return found
+
+
+def _chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (ids[start : start + _IDS_A_QUERY] for start in range(0, len(ids), _IDS_A_QUERY))

@@ -1,0 +1,201 @@
+"""What a location holds to ask for: its attributes, and their values, counted in instances and series.
+
+Headers are read a page at a time, each once, and equal texts of the database are read once: most headers share theirs.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.database.tables import header, header_change
+from dicom_sieve.ledger.reading.pages import SelectsOf, gathered_pages, joined_pages, pages_of_headers
+from dicom_sieve.ledger.writing.header_counts import headers_of
+from dicom_sieve.ledger.writing.snapshots import Snapshot
+
+BATCH_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeUse:
+    """How often a location has an attribute.
+
+    Attributes:
+        tag: Eight upper-case hex digits.
+        present: Instances with a value.
+        empty: Instances that have it without a value.
+        distinct: How many different values.
+        unreached: Instances that may have it where reading did not come; the rest does not have it.
+    """
+
+    tag: str
+    present: int
+    empty: int
+    distinct: int
+    unreached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCount:
+    """One value of an attribute.
+
+    Attributes:
+        value: As the objects hold it, without the padding at its end.
+        instances: That have it; one that has it twice counts once.
+        series: That have it in any of their instances.
+    """
+
+    value: str
+    instances: int
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttributesHeld:
+    """What of a location could be judged.
+
+    Attributes:
+        instances: Of which a header is known. No attribute is known of other objects.
+        attributes: In the order of their tags.
+    """
+
+    instances: int
+    attributes: tuple[AttributeUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeValues:
+    """The values of one attribute.
+
+    Attributes:
+        instances: Of which a header is known.
+        present: Of these, with a value.
+        empty: Of these, with the attribute and no value.
+        values: The most frequent first, then in the order of their text.
+        unreached: Of these, may have it where reading did not come; the rest does not have it.
+    """
+
+    instances: int
+    present: int
+    empty: int
+    values: tuple[ValueCount, ...]
+    unreached: int = 0
+
+
+def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
+    """Count the attributes of a snapshot's objects."""
+    # Heavy, and few commands need it.
+    from dicom_sieve.ledger.reading.count_values import TAG_LENGTH, Members, count_joined_members, count_members  # noqa: PLC0415
+
+    text = _text(engine.dialect, header.c.attributes)
+    pages: Iterator[Members]
+    if engine.dialect.name == "postgresql":
+        pages = joined_pages(engine, snapshot.id, snapshot.location_id, text, count_joined_members)
+    else:
+        pages = gathered_pages(engine, snapshot.id, snapshot.location_id, _selecting(text), count_members)
+    instances, uses, values = 0, Counter[tuple[str, bool]](), set[str]()
+    for page in pages:
+        instances += page.instances
+        values.update(page.values)
+        for tag, is_empty, count in page.uses:
+            uses[tag, is_empty] += count
+    distinct = Counter(value[:TAG_LENGTH] for value in values)
+    tags = sorted({tag for tag, _ in uses})
+    unreached = _count_unreached(engine, snapshot, tags)
+    return AttributesHeld(
+        instances,
+        tuple(AttributeUse(tag, uses[tag, False], uses[tag, True], distinct[tag], unreached[tag]) for tag in tags),
+    )
+
+
+def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeValues:
+    """Count the values of one attribute of a snapshot's objects.
+
+    Args:
+        engine: The ledger's.
+        snapshot: Which.
+        tag: Of the attribute, eight upper-case hex digits.
+    """
+    known: dict[str | None, _Seen] = {}
+    of_series: dict[str, tuple[_Seen, ...]] = {}
+    select = _selecting(_values(engine.dialect, tag), header.c.series_instance_uid)
+    pages = pages_of_headers(engine, snapshot.id, snapshot.location_id, select)
+    for count, text, series in chain.from_iterable(pages):
+        seen = known.get(text)
+        if seen is None:
+            seen = known[text] = _Seen.read(text)
+        seen.instances += count
+        before = of_series.get(series)
+        if before is None:
+            of_series[series] = seen.alone
+        elif seen not in before:
+            of_series[series] = (*before, seen)
+    series_of = Counter[str]()
+    for together, series_count in Counter(of_series.values()).items():
+        for value in {value for seen in together for value in seen.values}:
+            series_of[value] += series_count
+    instances_of = Counter[str]()
+    for seen in known.values():
+        instances_of.update(dict.fromkeys(seen.values, seen.instances))
+    in_order = sorted(instances_of, key=lambda value: (-instances_of[value], value))
+    return AttributeValues(
+        sum(seen.instances for seen in known.values()),
+        sum(seen.instances for seen in known.values() if seen.values),
+        sum(seen.instances for text, seen in known.items() if text is not None and not seen.values),
+        tuple(ValueCount(value, instances_of[value], series_of[value]) for value in in_order),
+        _count_unreached(engine, snapshot, [tag])[tag],
+    )
+
+
+def _count_unreached(engine: sa.Engine, snapshot: Snapshot, tags: Sequence[str]) -> Counter[str]:
+    """Count, by tag, the instances that may have an attribute where reading did not come.
+
+    Only headers that were not read to their end are looked at: an index has them.
+    """
+    partly_read = sa.select(header.c.id).where(header.c.unreadable_from.is_not(None), header.c.defect.is_(None))
+    held = headers_of(snapshot.id, snapshot.location_id).where(header_change.c.header_id.in_(partly_read)).subquery()
+    query = sa.select(held.c.instances, header.c.unreadable_from, header.c.attributes).select_from(
+        held.join(header, header.c.id == held.c.header_id)
+    )
+    unreached = Counter[str]()
+    with engine.connect() as connection:
+        for instances, start, attributes in connection.execute(query, execution_options={"yield_per": BATCH_ROWS}):
+            unreached.update({tag: instances for tag in tags if tag >= start and tag not in attributes})
+    return unreached
+
+
+@dataclass(slots=True, eq=False)
+class _Seen:
+    """The values that some headers have in common."""
+
+    values: tuple[str, ...]
+    alone: "tuple[_Seen, ...]" = ()
+    instances: int = 0
+
+    @classmethod
+    def read(cls, text: str | None) -> "_Seen":
+        raw = [] if text is None else json.loads(text)
+        seen = cls(tuple(dict.fromkeys(filter(None, raw))))
+        seen.alone = (seen,)
+        return seen
+
+
+def _selecting(*columns: sa.ColumnElement[Any]) -> SelectsOf:
+    """Ask for instances, and columns, of headers that could be judged."""
+    return lambda held: sa.select(held.c.instances, *columns).where(header.c.defect.is_(None))
+
+
+def _values(dialect: sa.Dialect, tag: str) -> sa.ColumnElement[Any]:
+    """Take out the values of a tag as the text of a list; NULL where the header has it not."""
+    if dialect.name == "postgresql":
+        return _text(dialect, header.c.attributes[tag])
+    return sa.type_coerce(_text(dialect, header.c.attributes).op("->")(f'$."{tag}"'), sa.Text)
+
+
+def _text(dialect: sa.Dialect, json_column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """Give JSON as the database writes it; SQLite holds it as text."""
+    return (sa.cast if dialect.name == "postgresql" else sa.type_coerce)(json_column, sa.Text)

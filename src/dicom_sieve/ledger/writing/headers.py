@@ -1,0 +1,174 @@
+"""What indexing asks of the ledger, and what it brings: objects without a header, and headers."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import sqlalchemy as sa
+
+from dicom_sieve.headers import Header, Instance
+from dicom_sieve.headers.header import digest_patient
+from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.outages import all_rows, read
+from dicom_sieve.ledger.database.tables import BigKey, QueryableJson, UtcDateTime, header, object_, patient_key
+from dicom_sieve.ledger.writing import header_counts
+from dicom_sieve.objects import ObjectInfo
+
+PAGE_ROWS = 10_000
+
+_headers = bulk.staging(
+    "staged_header",
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("study_instance_uid", sa.Text),
+    sa.Column("series_instance_uid", sa.Text),
+    sa.Column("sop_class_uid", sa.Text),
+    sa.Column("attributes", QueryableJson),
+    sa.Column("defect", sa.Text),
+    sa.Column("patient", sa.Text),
+    sa.Column("damage", sa.Text),
+    sa.Column("unreadable_from", sa.Text),
+)
+_read = bulk.staging(
+    "staged_read",
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("digest", sa.Text),
+    sa.Column("sop_instance_uid", sa.Text),
+    sa.Column("etag", sa.Text),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("last_modified", UtcDateTime),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadObject:
+    """An object without a header yet.
+
+    Attributes:
+        id: Of its row.
+        info: As it was listed.
+    """
+
+    id: int
+    info: ObjectInfo
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedObject:
+    """An object whose header has been read.
+
+    Attributes:
+        id: Of its row.
+        info: As it was when it was read: an object that changed after it was listed is recorded as it is now.
+        instance: What its bytes say.
+    """
+
+    id: int
+    info: ObjectInfo
+    instance: Instance
+
+
+def count_unread(engine: sa.Engine, location_id: int) -> tuple[int, int]:
+    """Tell how many objects of the newest snapshot have no header yet, and their bytes."""
+    query = sa.select(sa.func.count(), sa.func.sum(object_.c.size)).where(_is_unread(location_id))
+    objects, size = read(engine, lambda connection: connection.execute(query).one())
+    return objects, int(size or 0)
+
+
+def unread_objects(engine: sa.Engine, location_id: int) -> Iterator[UnreadObject]:
+    """Give the objects of the newest snapshot that have no header yet, a page at a time.
+
+    Headers may be recorded meanwhile; an object is given once.
+    """
+    query = (
+        sa.select(object_.c.id, object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified)
+        .where(_is_unread(location_id))
+        .order_by(object_.c.id)
+        .limit(PAGE_ROWS)
+    )
+    last = 0
+    while True:
+        page = read(engine, partial(all_rows, query=query.where(object_.c.id > last)))
+        for row in page:
+            yield UnreadObject(row.id, ObjectInfo(row.key, row.etag, row.size, row.last_modified))
+        if len(page) < PAGE_ROWS:
+            return
+        last = page[-1].id
+
+
+def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) -> int:
+    """Store what a shard brought; a second time it changes nothing.
+
+    Equal headers are stored once. A row that has a header already keeps it.
+
+    Args:
+        connection: Within a transaction, under the location's lease.
+        indexed: Each row once.
+
+    Returns:
+        How many rows had no header before.
+    """
+    if not indexed:
+        return 0
+    secret = connection.execute(sa.select(patient_key.c.secret)).scalar_one()
+    distinct = {id(one.instance.header): one.instance.header for one in indexed}  # those of a series share one
+    digests = {number: one.digest(secret) for number, one in distinct.items()}
+    _store_headers(connection, {digests[number]: one for number, one in distinct.items()}, secret)
+    as_moment = bulk.stored(connection, object_.c.last_modified)
+    bulk.stage(
+        connection,
+        _read,
+        (
+            (
+                one.id,
+                digests[id(one.instance.header)],
+                one.instance.sop_instance_uid,
+                one.info.etag,
+                one.info.size,
+                as_moment(one.info.last_modified),
+            )
+            for one in indexed
+        ),
+    )
+    is_new = sa.and_(
+        bulk.is_staged(object_.c.id, _read),
+        object_.c.header_id.is_(None),
+        object_.c.removed_in.is_(None),
+        object_.c.id == _read.c.id,
+        header.c.digest == _read.c.digest,
+    )
+    header_counts.add(
+        connection,
+        sa.select(object_.c.location_id, header.c.id, object_.c.added_in, sa.func.count(), sa.func.sum(_read.c.size))
+        .where(is_new)
+        .group_by(object_.c.location_id, header.c.id, object_.c.added_in),
+    )
+    values = {name: _read.c[name] for name in ("sop_instance_uid", "etag", "size", "last_modified")}
+    return connection.execute(sa.update(object_).where(is_new).values(header_id=header.c.id, **values)).rowcount
+
+
+def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], secret: bytes) -> None:
+    """Store those that are new, in one order for all writers: then no two wait for each other in a ring."""
+    rows = (
+        (
+            digest,
+            one.study_instance_uid,
+            one.series_instance_uid,
+            one.sop_class_uid,
+            json.dumps(dict(one.attributes)),
+            one.defect and one.defect.value,
+            digest_patient(one.patient, secret),
+            one.damage and one.damage.value,
+            one.unreadable_from,
+        )
+        for digest, one in headers.items()
+    )
+    bulk.stage(connection, _headers, rows)
+    is_known = sa.exists().where(header.c.digest == _headers.c.digest)
+    new = sa.select(_headers).where(~is_known).order_by(_headers.c.digest)
+    insert = bulk.insert_of(connection, header).from_select(_headers.c.keys(), new)
+    connection.execute(insert.on_conflict_do_nothing())
+
+
+def _is_unread(location_id: int) -> sa.ColumnElement[bool]:
+    return sa.and_(object_.c.location_id == location_id, object_.c.removed_in.is_(None), object_.c.header_id.is_(None))

@@ -1,0 +1,172 @@
+"""What is left after each step, and what fell out, in the manner of CONSORT: as boxes, and drawn as SVG or Mermaid."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from dicom_sieve.reports.report import Report
+from dicom_sieve.reports.words import counted, spoken
+
+MOST_LINES = 3
+"""Lines of one sentence in a box; a list of references may be longer than a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box of the diagram.
+
+    Attributes:
+        title: What it holds.
+        lines: How much.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What fell out, and what was left then.
+
+    Attributes:
+        fell: None where nothing did.
+        left: What was left.
+    """
+
+    fell: Box | None
+    left: Box
+
+
+def stages_of(report: Report) -> tuple[Box, list[Stage]]:
+    """Give the first box, and the stages from there to what passed."""
+    figures = report.figures
+    unjudged = [f"{spoken(name)}: {count:,}" for name, count in figures.defects.items()]
+    if figures.unread:
+        unjudged.append(f"not read: {figures.unread:,}")
+    missed = figures.looked_at.instances - figures.judged.instances
+    first = Stage(
+        Box("Could not be judged", (counted(missed, "object"), *unjudged)) if missed else None,
+        Box("Judged", (_left(figures.judged.instances, figures.judged.series),)),
+    )
+    stages = [first]
+    for number, (criterion, step) in enumerate(zip(report.criteria, figures.steps, strict=True), 1):
+        instances, series = sum(one.instances for one in step.fell), sum(one.series for one in step.fell)
+        lines = [_left(instances, series + step.fell_mixed)]
+        lines += [f"{spoken(one.finding)}: {_left(one.instances, one.series)}" for one in step.fell]
+        if step.fell_mixed:
+            lines.append(f"for several of these: {counted(step.fell_mixed, 'series')}")
+        fell = Box(f"Not: {criterion.describe()}", tuple(lines)) if instances else None
+        name = "Passed" if number == len(figures.steps) else f"Left after criterion {number}"
+        stages.append(Stage(fell, Box(name, (_left(step.instances, step.series),))))
+    return Box("Objects listed", (counted(figures.looked_at.instances, "object"),)), stages
+
+
+def _left(instances: int, series: int) -> str:
+    return f"{counted(instances, 'instance')}, {counted(series, 'series')}"
+
+
+def mermaid_of(report: Report) -> str:
+    """Draw it as a Mermaid flowchart; texts are inert there."""
+    first, stages = stages_of(report)
+    lines = ["flowchart TD", f'  n0["{_mermaid(first)}"]']
+    for number, stage in enumerate(stages, 1):
+        lines += [f'  n{number}["{_mermaid(stage.left)}"]', f"  n{number - 1} --> n{number}"]
+        if stage.fell is not None:
+            lines += [f'  f{number}["{_mermaid(stage.fell)}"]', f"  n{number - 1} --> f{number}"]
+    return "\n".join(lines)
+
+
+def _mermaid(box: Box) -> str:
+    return "<br/>".join("".join(_entity(one) for one in line) for line in (*_wrap(box.title, 48), *box.lines))
+
+
+def _entity(one: str) -> str:
+    """Mermaid takes ``#35;`` for a character of that number, and others than these may mean something to it."""
+    return one if one.isalnum() or one in " ,.:()-/_" else f"#{ord(one)};"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where boxes stand, in pixels.
+
+    Attributes:
+        name: Of the shape.
+        width: Of the drawing.
+        main: Width of the boxes in the middle.
+        line: From the left to the line that joins them.
+        aside: From the left to the boxes of what fell out; they reach to the right.
+    """
+
+    name: str
+    width: int
+    main: int
+    line: int
+    aside: int
+
+
+WIDE = Shape("wide", width=720, main=300, line=150, aside=340)
+NARROW = Shape("narrow", width=340, main=340, line=16, aside=36)
+_LINE, _PAD, _GAP, _LETTER = 20, 12, 28, 7.4
+
+
+def svg_of(report: Report, shape: Shape) -> str:
+    """Draw it as SVG, for a page that styles its classes."""
+    first, stages = stages_of(report)
+    name = f"attrition-{shape.name}"
+    drawn = [*_box(first, 0.5, 0.5, shape.main - 1, "left")]
+    top = _height(first, shape.main) + 0.5
+    for stage in stages:
+        bottom = top + _GAP
+        if stage.fell is not None:
+            width = shape.width - shape.aside - 1
+            height = _height(stage.fell, width)
+            middle = bottom - _GAP / 2 + height / 2
+            drawn += _arrow(shape.line, middle, shape.aside, middle)
+            drawn += _box(stage.fell, shape.aside, bottom - _GAP / 2, width, "fell")
+            bottom += height
+        drawn += _arrow(shape.line, top, shape.line, bottom)
+        drawn += _box(stage.left, 0.5, bottom, shape.main - 1, "left")
+        top = bottom + _height(stage.left, shape.main)
+    style, size = f"attrition {shape.name}", f"0 0 {shape.width} {top + 1:g}"
+    return "\n".join(
+        [
+            f'<svg class="{style}" role="img" aria-labelledby="{name}-title {name}-desc" viewBox="{size}">',
+            f'<title id="{name}-title">Attrition of instances and series</title>',
+            f'<desc id="{name}-desc">{escape(report.title)}. The table below says the same step by step.</desc>',
+            *drawn,
+            "</svg>",
+        ]
+    )
+
+
+def _wrap(text: str, letters: int) -> list[str]:
+    return textwrap.wrap(text, letters, max_lines=MOST_LINES, placeholder=" …") or [""]
+
+
+def _lines(box: Box, width: float) -> tuple[list[str], list[str]]:
+    """Give title and text in lines that fit."""
+    letters = int((width - 2 * _PAD) / _LETTER)
+    return _wrap(box.title, letters), [part for line in box.lines for part in _wrap(line, letters)]
+
+
+def _height(box: Box, width: float) -> float:
+    title, text = _lines(box, width)
+    return (len(title) + len(text)) * _LINE + 2 * _PAD - 4
+
+
+def _box(box: Box, left: float, top: float, width: float, kind: str) -> Iterator[str]:
+    title, text = _lines(box, width)
+    yield f'<rect class="{kind}" x="{left:g}" y="{top:g}" width="{width:g}" height="{_height(box, width):g}" rx="6"/>'
+    for number, (line, style) in enumerate([*((one, "title") for one in title), *((one, "text") for one in text)]):
+        y = top + _PAD + (number + 1) * _LINE - 7
+        yield f'<text class="{style}" x="{left + _PAD:g}" y="{y:g}">{escape(line)}</text>'
+
+
+def _arrow(from_x: float, from_y: float, to_x: float, to_y: float) -> Sequence[str]:
+    head = (
+        f"M{to_x - 6:g} {to_y - 4:g}L{to_x:g} {to_y:g}L{to_x - 6:g} {to_y + 4:g}"
+        if from_y == to_y
+        else f"M{to_x - 4:g} {to_y - 6:g}L{to_x:g} {to_y:g}L{to_x + 4:g} {to_y - 6:g}"
+    )
+    return (f'<path class="arrow" d="M{from_x:g} {from_y:g}L{to_x:g} {to_y:g}{head}"/>',)

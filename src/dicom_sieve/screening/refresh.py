@@ -1,0 +1,158 @@
+"""Bring what the ledger knows of a location up to date: list it, and index what is new. No run is needed for that."""
+
+import datetime
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+from dicom_sieve.advice import count_cause, told_causes
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease
+from dicom_sieve.ledger.writing.headers import UnreadObject, count_unread, record_headers, unread_objects
+from dicom_sieve.ledger.writing.snapshots import Snapshot
+from dicom_sieve.screening.gc_freeze import sparing_what_is_there
+from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_shard
+from dicom_sieve.screening.observer import Observer, Silent
+from dicom_sieve.screening.snapshot import take_snapshot
+from dicom_sieve.stores.interface import ListsAsOf, Store
+from dicom_sieve.stores.read_header import Limits
+from dicom_sieve.workers.local import one_by_one
+
+FRUITLESS_SHARDS = 3
+"""So many shards in a row of which not one object could be read: the store is down, and the rest stays unread."""
+
+
+def now() -> datetime.datetime:
+    """Give the time, with its zone."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """By what means a location is looked at.
+
+    Attributes:
+        limits: How much is read.
+        shard_objects: Objects of one shard, at most.
+        run_shards: How shards are run.
+        observer: Who watches.
+        clock: Tells the time.
+        lease_seconds: How long one may be away before others may write to the location.
+        inventory: Of the location, read in place of listing it.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    shard_objects: int = 1_000
+    run_shards: RunsShards = one_by_one
+    observer: Observer = field(default_factory=Silent)
+    clock: Callable[[], datetime.datetime] = now
+    lease_seconds: float = LEASE_SECONDS
+    inventory: ListsAsOf | None = None
+
+
+@dataclass(slots=True)
+class CaughtUp:
+    """A location as it was just listed, and what it took to know it.
+
+    Attributes:
+        snapshot: What it holds, and how that differs from the one before.
+        indexed: Objects that were read.
+        reads: Ranges that were read of them.
+        bytes_read: How many bytes.
+        causes: Why objects could not be read, and how many of each.
+    """
+
+    snapshot: Snapshot
+    indexed: int = 0
+    reads: int = 0
+    bytes_read: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+
+    def effort(self) -> dict[str, int]:
+        """Say what it took; all else in the counts of a run is the same however it came about."""
+        return {
+            "added": self.snapshot.counts.added,
+            "removed": self.snapshot.counts.removed,
+            "indexed": self.indexed,
+            "reads": self.reads,
+            "bytes_read": self.bytes_read,
+        }
+
+    def why_unread(self, unread: int) -> dict[str, dict[str, int]]:
+        """Give what the counts say of objects that could not be read; nothing where all could."""
+        return {"unread_causes": told_causes(self.causes, unread)} if unread else {}
+
+
+def hold_location(store: Store, means: Means, ledger: Ledger) -> AbstractContextManager[Lease]:
+    """Hold the lease of a store's location; who watches is told of a ledger open to all, and of another holder."""
+    if ledger.exposure:
+        means.observer.note(ledger.exposure)
+    return ledger.lease(
+        store.location,
+        on_wait=lambda: means.observer.note("waiting for another run on the same location to end"),
+        seconds=means.lease_seconds,
+    )
+
+
+def catch_up(
+    store: Store, means: Means, ledger: Ledger, lease: Lease, *, on_listed: Callable[[int], None] = lambda _: None
+) -> CaughtUp:
+    """List a location, and read what has no header yet.
+
+    Args:
+        store: Where the objects lie.
+        means: How they are read.
+        ledger: Where all of it is recorded.
+        lease: Of the location.
+        on_listed: Called with the snapshot's id before anything is read.
+
+    Raises:
+        StoreError: The location cannot be listed.
+        LeaseLostError: The lease has ended.
+    """
+    snapshot = take_snapshot(store, lease, clock=means.clock, observer=means.observer, inventory=means.inventory)
+    on_listed(snapshot.id)
+    caught_up = CaughtUp(snapshot)
+    with sparing_what_is_there():
+        _index(store, means, lease, caught_up)
+    if snapshot.counts.added or snapshot.counts.removed or caught_up.indexed:
+        ledger.count_anew("object", "header", "header_change")
+    return caught_up
+
+
+def _index(store: Store, means: Means, lease: Lease, caught_up: CaughtUp) -> None:
+    """Read what has no header yet. The only place that writes headers: workers return rows."""
+    unread, _ = count_unread(lease.engine, lease.location_id)
+    means.observer.begin("index", unread)
+    if not unread:
+        return  # a Ray would be started, and stopped, for nothing
+    shards = _shards(unread_objects(lease.engine, lease.location_id), means.shard_objects)
+    fruitless = 0
+    for result in means.run_shards(partial(_index_shard, store=store, limits=means.limits), shards):
+        caught_up.indexed += lease.write(partial(record_headers, indexed=result.indexed))
+        caught_up.reads += result.reads
+        caught_up.bytes_read += result.bytes_read
+        for _, cause in result.unread:
+            count_cause(caught_up.causes, cause)
+        means.observer.advance(len(result.indexed) + len(result.unread))
+        fruitless = 0 if result.indexed else fruitless + 1
+        if fruitless == FRUITLESS_SHARDS:
+            means.observer.note(
+                f"{fruitless} shards in a row brought nothing: the store is down, the rest is not asked for"
+            )
+            return
+
+
+def _index_shard(shard: Shard, *, store: Store, limits: Limits) -> ShardResult:
+    return index_shard(store, shard, limits)
+
+
+def _shards(objects: Iterable[UnreadObject], size: int) -> Iterator[Shard]:
+    remaining = iter(objects)
+    number = 1
+    while chunk := tuple(islice(remaining, size)):
+        yield Shard(number, chunk)
+        number += 1

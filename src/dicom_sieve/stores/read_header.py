@@ -1,0 +1,107 @@
+"""Read the header of one object: a few ranged reads, on until it is whole; as the object is now."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+from dicom_sieve.advice import ANOTHER_ETAG, CHANGED
+from dicom_sieve.headers import MOST_ELEMENTS, Defect, Instance, NeedMore, Window, defective, scan, scan_bounded
+from dicom_sieve.objects import ObjectInfo
+from dicom_sieve.settings import Settings
+from dicom_sieve.stores.interface import (
+    ObjectChangedError,
+    ObjectGoneError,
+    ReadRefusedError,
+    Reads,
+    TransportError,
+)
+
+CHANGES_FOLLOWED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is read.
+
+    Attributes:
+        reads_in_flight: Requests of one shard that are under way at the same time.
+        first_read_bytes: Of an object's first read; each further one doubles.
+        header_limit_bytes: Read of one object at most.
+        inflated_limit_bytes: What a deflated header may inflate to.
+        elements_limit: How many elements an unusual object may have.
+    """
+
+    reads_in_flight: int = 32
+    first_read_bytes: int = 8 * 1024
+    header_limit_bytes: int = 16 * 1024 * 1024
+    inflated_limit_bytes: int = 16 * 1024 * 1024
+    elements_limit: int = MOST_ELEMENTS
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Take them from the settings of the same names."""
+        return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
+
+
+@dataclass(slots=True)
+class Meter:
+    """What was read of many objects.
+
+    Attributes:
+        reads: How many ranges.
+        bytes_read: How many bytes.
+    """
+
+    reads: int = 0
+    bytes_read: int = 0
+
+
+async def read_header(store: Reads, info: ObjectInfo, limits: Limits, meter: Meter) -> tuple[ObjectInfo, Instance]:
+    """Read a header; an object that changes meanwhile is looked up and read again, as what it is now."""
+    cause = ANOTHER_ETAG
+    for _ in range(CHANGES_FOLLOWED):
+        try:
+            return info, await _read(store, info, limits, meter)
+        except ObjectGoneError:
+            return info, defective(Defect.GONE)
+        except ReadRefusedError:
+            return info, defective(Defect.UNREADABLE)
+        except ObjectChangedError:
+            try:
+                now = await store.stat(info.key)
+            except ObjectGoneError:
+                return info, defective(Defect.GONE)
+            except ReadRefusedError:
+                return info, defective(Defect.UNREADABLE)
+            cause = cause if (now.etag, now.size) == (info.etag, info.size) else CHANGED
+            info = now
+    raise TransportError(cause)
+
+
+async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: Meter) -> Instance:
+    """Read on until the header is whole, each time from the first byte that is missing, twice as much.
+
+    Where that would be too much, what was read before is what is known of the object.
+    """
+    window = Window(info.size)
+    length = limits.first_read_bytes
+    answer = _scan(window, limits) if not info.size else NeedMore(0)
+    while isinstance(answer, NeedMore):
+        room = limits.header_limit_bytes - window.held
+        if room <= 0:
+            return _scan_bounded(window, limits)
+        end = min(answer.offset + min(length, room), info.size)
+        data = await store.read(info, start=answer.offset, end=end)
+        meter.reads += 1
+        meter.bytes_read += len(data)
+        window.add(answer.offset, data)
+        answer = _scan(window, limits)
+        length *= 2
+    return answer
+
+
+def _scan(window: Window, limits: Limits) -> Instance | NeedMore:
+    return scan(window, inflated_limit=limits.inflated_limit_bytes, elements_limit=limits.elements_limit)
+
+
+def _scan_bounded(window: Window, limits: Limits) -> Instance:
+    return scan_bounded(window, inflated_limit=limits.inflated_limit_bytes, elements_limit=limits.elements_limit)

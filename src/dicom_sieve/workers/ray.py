@@ -1,0 +1,195 @@
+"""Tasks on Ray, whose workers may be on many machines (ADR 17). Imported only where it is chosen.
+
+It needs the extra ``dicom-sieve[ray]``.
+
+What a worker is sent lies in the call itself, never in Ray's object store or its control plane: credentials are held
+by the process that runs and by the workers, in memory, and end with them. Errors come back as values, so that Ray has
+no text to write down.
+"""
+
+import atexit
+import logging
+import os
+import pickle
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError
+
+from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.explain import explain
+from dicom_sieve.private import SHORT_PREFIX, temporary_folder
+from dicom_sieve.version import __version__
+from dicom_sieve.workers.descendants import descendants_that_name, sweep
+from dicom_sieve.workers.interface import Result, Task
+
+EXECUTIONS = 5
+"""Of one task, at most: so often its worker, or the machine, may die under it."""
+OBJECT_STORE_BYTES = 256 * 1024 * 1024
+"""Of a Ray of our own: for the results of the tasks in flight, about a mebibyte each."""
+SECONDS_TO_CONNECT = 10.0
+ATTEMPTS = 3
+"""To start a Ray of our own, or to be connected to another, at most."""
+SECONDS_BETWEEN_LOOKS = 30.0
+SECONDS_WITHOUT_MACHINES = 600.0
+"""In which a cluster that grows with its work has machines again."""
+QUIET: dict[str, Any] = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
+
+
+class WorkersError(DicomSieveError):
+    """Workers on Ray that cannot be reached, or did not bring a result home.
+
+    Args:
+        observed: What happened, without values.
+        advice: What to do about it.
+    """
+
+    def __init__(self, observed: str, *advice: str) -> None:
+        super().__init__(observed, *advice)
+
+    def __str__(self) -> str:
+        return "; ".join(self.args)
+
+
+@contextmanager
+def ray_pool(address: str, workers: int, work: Callable[[Task], Result]) -> Iterator[Callable[[Task], Result]]:
+    """Give a function that runs another on one of Ray's workers, and waits for it.
+
+    A task whose worker dies is executed again by another; what it brings is the same.
+
+    Args:
+        address: Of a running Ray: ``host:6379`` from one of its machines, ``ray://host:10001`` from elsewhere. Empty:
+            one is started on this machine, and stopped in the end.
+        workers: Of the one that is started.
+        work: What is run. It is pickled.
+
+    Raises:
+        WorkersError: Ray cannot be reached, or lost a task permanently.
+    """
+    sent = pickle.dumps(work)
+    with connected(address, workers):
+        execute = ray.remote(_execute).options(name="dicom-sieve-task", num_cpus=1, max_retries=EXECUTIONS - 1)
+
+        def remote(task: Task) -> Result:
+            try:
+                ended: Result | DicomSieveError = _wait_for(execute.remote(__version__, sent, task))
+            except (RayError, ConnectionError) as error:
+                raise WorkersError(
+                    f"Ray did not bring {task} home: {type(error).__name__}",
+                    "see whether its machines are up and all have this version of dicom-sieve, then start another "
+                    "run: it reads only what is missing",
+                ) from None
+            if isinstance(ended, DicomSieveError):
+                raise ended
+            return ended
+
+        yield remote
+
+
+def _wait_for(call: Any) -> Any:
+    """Give what a call returns. Ray itself would wait without end where all of its machines are gone."""
+    last_seen = time.monotonic()
+    while True:
+        try:
+            ended = ray.get(call, timeout=SECONDS_BETWEEN_LOOKS)
+        except GetTimeoutError:
+            machines = ray.nodes()  # type: ignore[no-untyped-call]
+            if any(one["Alive"] and one["Resources"].get("CPU") for one in machines):
+                last_seen = time.monotonic()
+            elif time.monotonic() - last_seen > SECONDS_WITHOUT_MACHINES:
+                raise WorkersError(
+                    f"no machine of Ray has been up for {SECONDS_WITHOUT_MACHINES:.0f} s",
+                    "start them, then start another run: it reads only what is missing",
+                ) from None
+        else:
+            return ended
+
+
+def _execute(version: str, sent: bytes, task: Any) -> Any:
+    """Do a task, where a worker is. No error leaves it but as what it returns: Ray would keep and log its text."""
+    if version != __version__:
+        return WorkersError(
+            f"a worker on Ray has dicom-sieve {__version__}, and the run {version}", "install the same everywhere"
+        )
+    try:
+        return _restore(sent)(task)
+    except DicomSieveError as error:
+        return error
+    except Exception as error:
+        if told := explain(error):
+            return WorkersError(f"a worker on Ray: {told}")
+        places = ", ".join(
+            f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)
+        )
+        return WorkersError(f"unexpected {type(error).__name__} in a worker on Ray, raised through {places}")
+
+
+@lru_cache(maxsize=1)
+def _restore(sent: bytes) -> Callable[[Any], Any]:
+    """Give the function with its store, whose clients then serve all tasks of a run in this worker."""
+    work: Callable[[Any], Any] = pickle.loads(sent)  # noqa: S301 - pickled by the run that calls
+    return work
+
+
+@contextmanager
+def connected(address: str, workers: int) -> Iterator[None]:
+    """Be connected to Ray; one that the process is connected to already is used as it is."""
+    if ray.is_initialized():
+        yield
+        return
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    with temporary_folder(SHORT_PREFIX) as made:  # ours leaves nothing behind
+        folder = str(made)
+        left: list[int] = []
+        # Processes of a Ray ended while it starts wait a minute for others, and write there. Registered before Ray
+        # registers what it does in the end, it comes after that.
+        atexit.register(sweep, folder, left)
+        try:
+            _connect(address, workers, folder)
+            yield
+        except (SystemExit, KeyboardInterrupt):
+            left += descendants_that_name(folder)
+            raise
+        finally:
+            ray.shutdown()
+
+
+def _connect(address: str, workers: int, folder: str) -> None:
+    """Be connected to a Ray, or to one of our own that keeps its files in a folder."""
+    try:
+        if address:
+            _make_sure_of(address)
+            _initialise(address)
+        else:
+            _initialise("local", num_cpus=workers, object_store_memory=OBJECT_STORE_BYTES, _temp_dir=folder)
+    except Exception as error:  # Ray's own are of no closer type
+        raise WorkersError(
+            f"no Ray at {address or 'all on this machine'}: {type(error).__name__}",
+            "accepted for DICOM_SIEVE_RAY_ADDRESS: host:6379 from one of Ray's machines, ray://host:10001 from "
+            "elsewhere, or nothing: then the run starts one",
+        ) from None
+
+
+def _initialise(address: str, attempts: int = ATTEMPTS, **own: Any) -> None:
+    """Start Ray, or connect to it: it gives up after half a minute, and on a busy machine either takes longer."""
+    try:
+        ray.init(address, **own, **QUIET)
+    except Exception:
+        if attempts == 1:
+            raise
+        _initialise(address, attempts - 1, **own)
+
+
+def _make_sure_of(address: str) -> None:
+    """See whether anyone listens there: Ray itself asks again for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()

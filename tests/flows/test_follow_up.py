@@ -1,0 +1,99 @@
+"""What follows a completed run: what may be asked for, and that it is set up once."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.flows.automations import set_up
+from dicom_sieve.flows.follow_up import describe_automation, read_then_segment
+from dicom_sieve.objects import Location
+from tests.flows import planted
+from tests.prefect_server import PrefectServer
+
+PLACE = {"bucket": "images", "region": "eu-west", "endpoint": "http://127.0.0.1:9"}
+OUTPUT = {**PLACE, "bucket": "results", "prefix": "segmented"}
+THEN = {"input_s3_parameters": PLACE, "output_s3_parameters": OUTPUT}
+MISSING = "output_s3_parameters: missing; accepted: bucket, region, and optionally endpoint, credentials, prefix"
+AS_TEXT = 'a text would be stored; accepted: {"$ref": "<block id>"}, or none'
+
+
+@pytest.fixture(autouse=True)
+def _endpoint_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS", "127.0.0.1:9")
+
+
+class TestReading:
+    @pytest.mark.parametrize("credentials", [{}, {"credentials": None}])
+    def test_gives_the_location_whose_runs_are_waited_for(self, credentials: dict[str, Any]) -> None:
+        location, parameters = read_then_segment({**THEN, "input_s3_parameters": {**PLACE, **credentials}})
+
+        assert location == Location("http://127.0.0.1:9", "images")
+        assert parameters["output_s3_parameters"] == OUTPUT
+
+    @pytest.mark.parametrize(
+        ("given", "problems"),
+        [
+            ([], ["a value of type list; accepted: input_s3_parameters and output_s3_parameters"]),
+            (
+                {"input_s3_parameters": PLACE},
+                [MISSING],
+            ),
+            (
+                {**THEN, "run_id": "1"},
+                ["run_id: not known; accepted: input_s3_parameters and output_s3_parameters"],
+            ),
+            (
+                {name: {**PLACE, "credentials": planted.CREDENTIALS} for name in THEN},
+                [f"{name}.credentials: {AS_TEXT}" for name in THEN],
+            ),
+            (
+                {**THEN, "output_s3_parameters": {**OUTPUT, "credentials": ""}},
+                [f"output_s3_parameters.credentials: {AS_TEXT}"],
+            ),
+        ],
+    )
+    def test_refuses_all_that_is_wrong(self, given: Any, problems: list[str]) -> None:
+        with pytest.raises(InvalidRequestError) as caught:
+            read_then_segment(given)
+
+        assert list(caught.value.problems) == problems
+
+
+@pytest.fixture
+def server(prefect: PrefectServer) -> Iterator[PrefectServer]:
+    """The server, for Prefect's own clients in this process."""
+    with temporary_settings({PREFECT_API_URL: prefect.url}):
+        yield prefect
+
+
+class TestSettingUp:
+    def test_is_done_once_and_again_only_for_what_is_new(self, server: PrefectServer) -> None:
+        place, deployment = Location("http://127.0.0.1:9", f"images-{uuid.uuid4().hex[:8]}"), uuid.uuid4()
+
+        def automation(then: dict[str, Any]) -> dict[str, Any]:
+            set_up(describe_automation(place, then, deployment))
+            [found] = [one for one in server.all_of("/automations/filter") if place.bucket in one["name"]]
+            return found
+
+        first, second = automation(THEN), automation(THEN)
+        third = automation({**THEN, "output_s3_parameters": {**OUTPUT, "prefix": "elsewhere"}})
+
+        assert second == first
+        assert third["id"] == first["id"]
+        [action] = third["actions"]
+        assert action["deployment_id"] == str(deployment)
+        assert action["parameters"]["output_s3_parameters"]["prefix"] == "elsewhere"
+
+    def test_of_another_bucket_is_another_one(self, server: PrefectServer) -> None:
+        tag = uuid.uuid4().hex[:8]
+        for name in ("one", "two"):
+            set_up(describe_automation(Location("http://127.0.0.1:9", f"{name}-{tag}"), THEN, uuid.uuid4()))
+
+        found = [one for one in server.all_of("/automations/filter") if tag in one["name"]]
+
+        assert len(found) == 2
+        assert all(one["enabled"] for one in found)
