@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING
 from dicom_sieve.version import __version__
 
 if TYPE_CHECKING:
+    from dicom_sieve.computations import open_computation
     from dicom_sieve.ledger import Ledger, open_ledger
     from dicom_sieve.stores.open import open_store
 
-__all__ = ["Ledger", "__version__", "open_ledger", "open_store"]
+__all__ = ["Ledger", "__version__", "open_computation", "open_ledger", "open_store"]
 
-_HOMES = {"Ledger": "dicom_sieve.ledger", "open_ledger": "dicom_sieve.ledger", "open_store": "dicom_sieve.stores.open"}
+_HOMES = {
+    "Ledger": "dicom_sieve.ledger",
+    "open_computation": "dicom_sieve.computations",
+    "open_ledger": "dicom_sieve.ledger",
+    "open_store": "dicom_sieve.stores.open",
+}
 """Where each name lies. It is imported when it is first used (PEP 562): ``dicom-sieve --help`` needs none of them."""
 
 if not TYPE_CHECKING:  # or a type checker takes every name for one of ours

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve import open_ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.stores import DirectoryStore
 from tests.builders import make_instance
 from tests.cli.command import run_command
@@ -26,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_ledger(f"sqlite:///{home}/.dicom-sieve/ledger.db") as ledger:
         run = ledger.runs()[0].id
         store, results = DirectoryStore(images), DirectoryStore(home / "results")
-        with ledger.computation("sizes", version="2", run=run, inputs=store, outputs=results) as computation:
+        with open_computation(ledger, "sizes", version="2", run=run, inputs=store, outputs=results) as computation:
             for series in computation.series():
                 with series:
                     if series.uid == "1.6":

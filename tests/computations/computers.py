@@ -4,9 +4,10 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from dicom_sieve import open_ledger
-from dicom_sieve.computations.computation import compute
+from dicom_sieve.computations import open_computation
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.stores import DirectoryStore
 
@@ -39,7 +40,9 @@ def compute_and_die(url: str, objects: Path, results: Path, deadly: str | None) 
     outputs = DeadlyStore(results)
     with (
         open_ledger(url) as ledger,
-        ledger.computation("c", version="1", run="run", inputs=DirectoryStore(objects), outputs=outputs) as computation,
+        open_computation(
+            ledger, "c", version="1", run="run", inputs=DirectoryStore(objects), outputs=outputs
+        ) as computation,
     ):
         for series in computation.series():
             with series:
@@ -49,11 +52,13 @@ def compute_and_die(url: str, objects: Path, results: Path, deadly: str | None) 
 
 def compute_and_hang(url: str, objects: Path, results: Path, hanging: str | None, seconds: float) -> None:
     """Compute on each series; never end with one of them. Only so long is it believed to be under way."""
-    means = {"inputs": DirectoryStore(objects), "outputs": DirectoryStore(results), "selection": "WHOLE"}
+    means: dict[str, Any] = {
+        "inputs": DirectoryStore(objects),
+        "outputs": DirectoryStore(results),
+        "selection": "WHOLE",
+    }
     with open_ledger(url) as ledger:
-        run = ledger.run("run").row
-        what = {"name": "c", "version": "1", "parameters": {}}
-        with compute(ledger.engine, run, **what, **means, seconds=seconds) as computation:  # type: ignore[arg-type]
+        with open_computation(ledger, "c", version="1", run="run", seconds=seconds, **means) as computation:
             for series in computation.series():
                 with series:
                     while series.uid == hanging:

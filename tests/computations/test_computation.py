@@ -14,6 +14,7 @@ import pydicom
 import pytest
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.computations.computation import Series
 from dicom_sieve.errors import ComputationError, IncompleteRunError, RefusedError
 from dicom_sieve.ledger.writing.computations import ABANDONED
@@ -77,7 +78,7 @@ def objects_of(ledger: Ledger, series: str) -> dict[str, str]:
 
 class TestWhatIsHandedOut:
     def test_are_whole_series_each_instance_once(self, screened: Ledger, store: SimulatedStore) -> None:
-        with screened.computation("count", version="1", run="run", inputs=store) as computation:
+        with open_computation(screened, "count", version="1", run="run", inputs=store) as computation:
             given = {one.uid: [instance.info.key for instance in one.instances] for one in computation.series()}
 
         assert given == {"1.2.1": ["one/1", "one/2"], "1.2.2": ["two/1"]}
@@ -86,13 +87,13 @@ class TestWhatIsHandedOut:
     def test_are_on_request_also_the_instances_that_passed_of_others(
         self, screened: Ledger, store: SimulatedStore
     ) -> None:
-        with screened.computation("c", version="1", run="run", selection="PARTIAL", inputs=store) as computation:
+        with open_computation(screened, "c", version="1", run="run", selection="PARTIAL", inputs=store) as computation:
             given = {one.uid: [instance.info.key for instance in one.instances] for one in computation.series()}
 
         assert given == {"1.2.1": ["one/1", "one/2"], "1.2.2": ["two/1"], "1.2.3": ["three/1"]}
 
     def test_are_the_bytes_that_were_judged(self, screened: Ledger, store: SimulatedStore) -> None:
-        with screened.computation("c", version="1", run="run", inputs=store) as computation:
+        with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
                     files = series.download()
@@ -103,7 +104,7 @@ class TestWhatIsHandedOut:
             assert computation.count() == {"COMPLETED": 2, "REFUSED": 1}
 
     def test_are_on_record_object_by_object(self, screened: Ledger, store: SimulatedStore) -> None:
-        with screened.computation("c", version="1", run="run", inputs=store) as computation:
+        with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
                     pass
@@ -118,7 +119,7 @@ class TestWhatIsHandedOut:
         else:
             store.delete("one/2")
 
-        with screened.computation("c", version="1", run="run", inputs=store) as computation:
+        with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
                     series.download()
@@ -132,7 +133,7 @@ class TestWhatIsHandedOut:
         screen_ct(store, screened, "later")
 
         def given(run: str) -> dict[str, list[str]]:
-            with screened.computation(f"of {run}", version="1", run=run, inputs=store) as computation:
+            with open_computation(screened, f"of {run}", version="1", run=run, inputs=store) as computation:
                 return {one.uid: [instance.info.key for instance in one.instances] for one in computation.series()}
 
         assert given("run") == {"1.2.1": ["one/1", "one/2"], "1.2.2": ["two/1"]}
@@ -145,7 +146,7 @@ class TestFailures:
         monkeypatch.setenv("HOME", str(tmp_path))  # where tracebacks go if the ledger is no file
 
     def test_of_one_series_leave_the_others_alone(self, screened: Ledger, store: SimulatedStore) -> None:
-        with screened.computation("c", version="1", run="run", inputs=store) as computation:
+        with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
                     if series.uid == "1.2.1":
@@ -168,7 +169,7 @@ class TestFailures:
         def measure() -> None:
             json.loads("DOE^JOHN")
 
-        with screened.computation("c", version="1", run="run", inputs=store) as computation:
+        with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             [series, _] = computation.series()
             with series:
                 measure()
@@ -181,7 +182,7 @@ class TestFailures:
         assert "DOE" not in series.failure
 
     def test_may_be_refusals_with_a_reason(self, screened: Ledger, store: SimulatedStore) -> None:
-        with screened.computation("c", version="1", run="run", inputs=store) as computation:
+        with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
                     raise RefusedError("a slice is missing")
@@ -191,7 +192,7 @@ class TestFailures:
     def test_interruptions_end_the_computation(self, screened: Ledger, store: SimulatedStore) -> None:
         with (
             suppress(KeyboardInterrupt),
-            screened.computation("c", version="1", run="run", inputs=store) as computation,
+            open_computation(screened, "c", version="1", run="run", inputs=store) as computation,
         ):
             for series in computation.series():
                 with series:
@@ -203,7 +204,7 @@ class TestFailures:
 
     def test_are_tried_again_next_time(self, screened: Ledger, store: SimulatedStore) -> None:
         for number in range(2):
-            with screened.computation("c", version="1", run="run", inputs=store) as computation:
+            with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
                 for series in computation.series():
                     with series:
                         if number == 0 and series.uid == "1.2.1":
@@ -227,7 +228,7 @@ class TestComputedBefore:
     def compute(self, ledger: Ledger, store: SimulatedStore, run: str = "run", **how: Any) -> list[str]:
         done = []
         asked: dict[str, Any] = {"name": "c", "version": "1", "parameters": {"a": 1, "b": 2}, **how}
-        with ledger.computation(run=run, inputs=store, **asked) as computation:
+        with open_computation(ledger, run=run, inputs=store, **asked) as computation:
             for series in computation.series():
                 with series:
                     done.append(series.uid)
@@ -269,7 +270,7 @@ class TestOutputs:
         )
 
     def first(self, ledger: Ledger, store: SimulatedStore, results: DirectoryStore) -> Iterator[Series]:
-        with ledger.computation("c", version="1", run="run", inputs=store, outputs=results) as computation:
+        with open_computation(ledger, "c", version="1", run="run", inputs=store, outputs=results) as computation:
             for series in computation.series():
                 with series:
                     yield series
@@ -304,7 +305,7 @@ class TestOutputs:
     def test_of_a_series_that_then_fails_are_not_on_record(
         self, screened: Ledger, store: SimulatedStore, results: DirectoryStore
     ) -> None:
-        with screened.computation("c", version="1", run="run", inputs=store, outputs=results) as computation:
+        with open_computation(screened, "c", version="1", run="run", inputs=store, outputs=results) as computation:
             for series in computation.series():
                 with series:
                     series.record_output(b"half of it", name="volume.txt")
@@ -399,21 +400,21 @@ class TestRefused:
 
         with (
             pytest.raises(ComputationError, match="run run is INCOMPLETE: only what a COMPLETED run"),
-            ledger.computation("c", version="1", run="run", inputs=store),
+            open_computation(ledger, "c", version="1", run="run", inputs=store),
         ):
             raise AssertionError
 
     def test_is_another_bucket(self, screened: Ledger, tmp_path: Path) -> None:
         with (
             pytest.raises(ComputationError, match=r"judged objects of .*, the inputs are"),
-            screened.computation("c", version="1", run="run", inputs=DirectoryStore(tmp_path)),
+            open_computation(screened, "c", version="1", run="run", inputs=DirectoryStore(tmp_path)),
         ):
             raise AssertionError
 
     def test_is_a_selection_that_is_none(self, screened: Ledger) -> None:
         with (
             pytest.raises(ValueError, match="selection 'NONE' is not known; accepted: WHOLE, PARTIAL"),
-            screened.computation("c", version="1", run="run", selection="NONE"),
+            open_computation(screened, "c", version="1", run="run", selection="NONE"),
         ):
             raise AssertionError
 
@@ -427,7 +428,7 @@ class TestRefused:
     def test_is_a_series_that_was_not_entered(
         self, screened: Ledger, store: SimulatedStore, use: Callable[[Series], object], words: str
     ) -> None:
-        with screened.computation("c", version="1", run="run", inputs=store) as computation:
+        with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             with pytest.raises(ComputationError) as caught:
                 use(next(computation.series()))
             assert str(caught.value) == words
@@ -441,7 +442,7 @@ class TestRefused:
         ],
     )
     def test_is_what_has_no_place(self, screened: Ledger, use: Callable[[Series], object], words: str) -> None:
-        with screened.computation("c", version="1", run="run") as computation:
+        with open_computation(screened, "c", version="1", run="run") as computation:
             for series in computation.series():
                 with series:
                     use(series)

@@ -10,6 +10,7 @@ from threading import Barrier
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.computations.computation import Series
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.engine import write
@@ -48,7 +49,7 @@ def test_each_has_its_own_objects_and_results(ledger: Ledger, tmp_path: Path) ->
             series.record_output(series.uid.encode(), name="series.txt")
 
     with (
-        ledger.computation("c", version="1", run="run", inputs=store, outputs=results) as computation,
+        open_computation(ledger, "c", version="1", run="run", inputs=store, outputs=results) as computation,
         ThreadPoolExecutor(THREADS) as pool,
     ):
         list(pool.map(compute, list(computation.series())))
@@ -80,7 +81,7 @@ def test_series_that_end_beside_their_computation_are_sealed_as_they_are(ledger:
         with (
             ThreadPoolExecutor(THREADS) as pool,
             suppress(KeyboardInterrupt),
-            ledger.computation(f"c{turn}", version="1", run="run", inputs=store, outputs=results) as computation,
+            open_computation(ledger, f"c{turn}", version="1", run="run", inputs=store, outputs=results) as computation,
         ):
             for series in islice(computation.series(), THREADS):
                 pool.submit(finish, series, together)
@@ -93,7 +94,7 @@ def test_series_that_end_beside_their_computation_are_sealed_as_they_are(ledger:
 def test_an_end_that_is_recorded_twice_is_entered_once(ledger: Ledger, tmp_path: Path) -> None:
     store, results = bucket(), DirectoryStore(tmp_path / "results")
     screen_ct(store, ledger, "run")
-    with ledger.computation("c", version="1", run="run", inputs=store, outputs=results) as computation:
+    with open_computation(ledger, "c", version="1", run="run", inputs=store, outputs=results) as computation:
         pass
     [(entries,)] = sql(ledger, ENTRIES)
     with ledger.engine.connect() as connection:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydicom.uid import UID
 
 from dicom_sieve import Ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import RefusedError, UnknownRunError
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import MODALITY, ct, mr, screen_ct
@@ -38,8 +39,8 @@ def computed(ledger: Ledger, results: DirectoryStore) -> Ledger:
     )
     screen_ct(store, ledger, "run")
     for _ in range(2):
-        with ledger.computation(
-            "count", version="1", parameters={"a": 1}, run="run", inputs=store, outputs=results
+        with open_computation(
+            ledger, "count", version="1", parameters={"a": 1}, run="run", inputs=store, outputs=results
         ) as computation:
             for series in computation.series():
                 with series:

@@ -9,6 +9,7 @@ import pytest
 from dicom_sieve import Ledger
 from dicom_sieve.cli.output import text
 from dicom_sieve.cli.output.trace import show_trace
+from dicom_sieve.computations import open_computation
 from dicom_sieve.ledger.database.tables import InputState
 from dicom_sieve.ledger.reading.conflicts import Conflict
 from dicom_sieve.reports import make_report, render
@@ -187,7 +188,7 @@ class TestComputations:
     def test_refuse_a_series_of_several_studies_or_patients(
         self, screened: Ledger, store: SimulatedStore, selection: str
     ) -> None:
-        with screened.computation("c", version="1", run="a", inputs=store, selection=selection) as computation:
+        with open_computation(screened, "c", version="1", run="a", inputs=store, selection=selection) as computation:
             given = []
             for series in computation.series():
                 with series:

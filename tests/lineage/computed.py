@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.lineage import Follower, following
 from dicom_sieve.screening import Screening, screen
@@ -85,8 +86,8 @@ def fail(ledger: Ledger, follower: Follower) -> None:
 def compute_sizes(ledger: Ledger, follower: Follower, home: Path, series_that_fails: str | None) -> None:
     """Compute on the series of the run, in parts, too."""
     inputs, outputs = DirectoryStore(home / "images"), DirectoryStore(home / "results")
-    with ledger.computation(
-        "sizes", version="2", run=RUN, selection="PARTIAL", inputs=inputs, outputs=outputs
+    with open_computation(
+        ledger, "sizes", version="2", run=RUN, selection="PARTIAL", inputs=inputs, outputs=outputs
     ) as computation:
         follower.computation(computation)
         for series in computation.series():

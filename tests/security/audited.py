@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.ledger.database.tables import lease, metadata, run
@@ -57,7 +58,9 @@ def fill(ledger: Ledger, folder: Path) -> None:
 def compute_on(ledger: Ledger, folder: Path) -> None:
     """Compute on the series of a run; one fails."""
     outputs = DirectoryStore(folder / "results")
-    with ledger.computation("count", version="1", run="last", parameters={"a": 1}, outputs=outputs) as computation:
+    with open_computation(
+        ledger, "count", version="1", run="last", parameters={"a": 1}, outputs=outputs
+    ) as computation:
         for number, series in enumerate(computation.series()):
             with series:
                 series.record_output(f"file:/{number}", digest=f"{number}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from dicom_sieve import open_ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import screen_ct
@@ -42,7 +43,7 @@ def compute(home: Path, way: str, in_thread: bool = False) -> None:
 def _compute(home: Path, way: str) -> None:
     with (
         open_ledger(f"sqlite:///{home / 'ledger.db'}") as ledger,
-        ledger.computation("c", version="1", run="run", inputs=Waiting(home / "images")) as computation,
+        open_computation(ledger, "c", version="1", run="run", inputs=Waiting(home / "images")) as computation,
     ):
         for series in computation.series():
             with series:

@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dicom_sieve import Ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.objects import Location, ObjectInfo, part_of_key
 from dicom_sieve.publishing.copies import Copied
@@ -250,8 +251,8 @@ class TestEveryOtherWay:
         store = SimulatedStore({"1": ct()})
         screen_ct(store, ledger, "run")
 
-        with ledger.computation(
-            "c", version="1", run="run", inputs=store, outputs=DirectoryStore(tmp_path / "out")
+        with open_computation(
+            ledger, "c", version="1", run="run", inputs=store, outputs=DirectoryStore(tmp_path / "out")
         ) as computation:
             for series in computation.series():
                 with series:
@@ -265,7 +266,7 @@ class TestEveryOtherWay:
         store = SimulatedStore({key: ct(uid=f"1.2.3.4.{number}") for number, key in enumerate(keys)})
         screen_ct(store, ledger, "run")
 
-        with ledger.computation("c", version="1", run="run", inputs=store) as computation:
+        with open_computation(ledger, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
                     files = series.download()

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import LedgerAwayError
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.outages import while_away
@@ -112,8 +113,14 @@ class TestACommitThatNeverArrives:
 
 def compute_on(ledger: Ledger, root: Path, results: Path) -> list[tuple[Any, ...]]:
     """Compute on the run's series, and give what the ledger says of that."""
-    computing = ledger.computation(
-        "c", version="1", run=RUN, selection="PARTIAL", inputs=DirectoryStore(root), outputs=DirectoryStore(results)
+    computing = open_computation(
+        ledger,
+        "c",
+        version="1",
+        run=RUN,
+        selection="PARTIAL",
+        inputs=DirectoryStore(root),
+        outputs=DirectoryStore(results),
     )
     with computing as computation:
         for series in computation.series():

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from dicom_sieve import open_ledger, private
+from dicom_sieve.computations import open_computation
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.stores import DirectoryStore
 from tests.prefect_server import wait_for
@@ -116,7 +117,7 @@ class TestKilled:
 
         with (
             open_ledger(f"sqlite:///{home / 'ledger.db'}") as ledger,
-            ledger.computation("other", version="1", run="run"),
+            open_computation(ledger, "other", version="1", run="run"),
         ):
             assert left(home) == []
 

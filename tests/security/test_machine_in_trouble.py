@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from prefect.exceptions import TerminationSignal
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import LeaseLostError, LedgerError, StoreError
 from dicom_sieve.explain import explain, explain_ledger
 from dicom_sieve.ledger.audit.verify import verify
@@ -348,7 +349,7 @@ class TestACancelledRun:
 
 
 def compute_until_interrupted(ledger: Ledger) -> None:
-    with ledger.computation("c", version="1", run="r") as computation:
+    with open_computation(ledger, "c", version="1", run="r") as computation:
         for series in computation.series():
             with series:
                 raise KeyboardInterrupt

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.screening.observer import Silent
 from dicom_sieve.stores import DirectoryStore
@@ -77,8 +78,8 @@ class TestWhatIsMade:
     def test_results_of_a_computation(self, ledger: Ledger, tmp_path: Path, images: Path) -> None:
         screen_ct(DirectoryStore(images), ledger, "run")
 
-        with ledger.computation(
-            "c", version="1", run="run", outputs=DirectoryStore(tmp_path / "results")
+        with open_computation(
+            ledger, "c", version="1", run="run", outputs=DirectoryStore(tmp_path / "results")
         ) as computation:
             for series in computation.series():
                 with series:
@@ -113,7 +114,7 @@ class TestWhatIsMade:
         output = SimulatedStore()
         output.on_write = look
         screen_ct(DirectoryStore(images), ledger, "run", output=output)
-        with ledger.computation("c", version="1", run="run", inputs=DirectoryStore(images)) as computation:
+        with open_computation(ledger, "c", version="1", run="run", inputs=DirectoryStore(images)) as computation:
             for series in computation.series():
                 with series:
                     series.download()

@@ -8,6 +8,7 @@ import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.apart import describe_overlap
+from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import ComputationError, DicomSieveError, InvalidRequestError, StoreError
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview
@@ -168,8 +169,8 @@ class TestEveryDoor:
         screen_ct(store, ledger, "run")
 
         with pytest.raises(ComputationError) as caught:
-            ledger.computation(
-                "c", version="1", run="run", inputs=store, outputs=DirectoryStore(tmp_path / "images" / "out")
+            open_computation(
+                ledger, "c", version="1", run="run", inputs=store, outputs=DirectoryStore(tmp_path / "images" / "out")
             ).__enter__()
 
         assert str(caught.value).startswith(f"outputs: the output {tmp_path}/images/out lies inside the input ")

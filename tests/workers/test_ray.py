@@ -110,7 +110,7 @@ class TestNothingIsKept:
         with ray_pool(nodes.address, 1, fail) as remote, pytest.raises(WorkersError) as caught:
             remote(Shard(1, ()))
 
-        assert str(caught.value).startswith("unexpected LookupError in a worker on Ray, raised through on_ray.py:")
+        assert str(caught.value).startswith("unexpected LookupError in a worker on Ray, raised through ray.py:")
         assert caught.value.__cause__ is None
         control = [one for node in nodes.cluster.list_all_nodes() for one in _processes(node)]
         assert len(control) == 4

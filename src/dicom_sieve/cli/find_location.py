@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from dicom_sieve.cli.inert import inert
 from dicom_sieve.cli.options import SCHEME
-from dicom_sieve.cli.output import text
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import find_locations
@@ -30,9 +30,9 @@ def find_known(
     if len(places) == 1:
         return places[0]
     if not places:
-        raise LedgerError(f"the ledger holds nothing of {text.inert(uri)}; {advice}")
+        raise LedgerError(f"the ledger holds nothing of {inert(uri)}; {advice}")
     servers = ", ".join(place.endpoint for place in places)
-    raise LedgerError(f"{text.inert(uri)} is known at several servers: say which with --endpoint; known: {servers}")
+    raise LedgerError(f"{inert(uri)} is known at several servers: say which with --endpoint; known: {servers}")
 
 
 def _bucket_and_prefix(uri: str) -> tuple[str, str]:

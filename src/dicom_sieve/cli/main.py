@@ -1,17 +1,14 @@
 """The command's entry: exit codes, and errors in one readable line."""
 
 import io
-import signal
 import sys
 import traceback
 from pathlib import Path
 
+from dicom_sieve.cli.exit import FAILED, INTERRUPTED, WRONG_USAGE, leave
 from dicom_sieve.ending import EndedBySignal
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
 
-DONE, FAILED, WRONG_USAGE = 0, 1, 2
-INTERRUPTED = 128 + signal.SIGINT
-NOTHING_TO_VERIFY = 3
 STOPPED = "stopped; start it again: a run reads only what is missing"
 
 
@@ -50,10 +47,3 @@ def _print_all_letters() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def leave(message: str, code: int) -> None:
-    """Say why, one line a problem, and end."""
-    for line in message.splitlines():
-        print(f"dicom-sieve: {line}", file=sys.stderr)
-    sys.exit(code)

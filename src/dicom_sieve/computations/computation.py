@@ -1,17 +1,14 @@
 """A downstream use of series that passed: what it is given, and the record of what it does with it (ADR 11)."""
 
-import datetime
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
-
-import sqlalchemy as sa
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from dicom_sieve import private
 from dicom_sieve.apart import describe_overlap
@@ -19,22 +16,18 @@ from dicom_sieve.computations.result_files import fetch, save, sop_instance_uid
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
 from dicom_sieve.explain import explain
-from dicom_sieve.ledger.database import engine as database
-from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import InputState, RunState
-from dicom_sieve.ledger.faults import describe_place, is_unexpected, keep_traceback
-from dicom_sieve.ledger.leases.heartbeat import ALIVE_SECONDS, beating
-from dicom_sieve.ledger.leases.holder import name_holder
+from dicom_sieve.ledger.faults import describe_place, is_unexpected
+from dicom_sieve.ledger.leases.heartbeat import ALIVE_SECONDS
+from dicom_sieve.ledger.reading.ledger import Ledger
 from dicom_sieve.ledger.reading.rows import RunRow
-from dicom_sieve.ledger.writing import computations
-from dicom_sieve.ledger.writing.computations import InputInstance, InputSeries, Output
-from dicom_sieve.ledger.writing.snapshots import place_of_run
+from dicom_sieve.ledger.writing.computation_log import ComputationLog
+from dicom_sieve.ledger.writing.computations import InputInstance, InputSeries, Output, now
 from dicom_sieve.objects import Location, ObjectInfo
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-T = TypeVar("T")
 LONGEST_FAILURE = 1_000
 SELECTIONS = ("WHOLE", "PARTIAL")
 """What may be asked for: whole series only; or also, of those of which not all passed, the instances that did."""
@@ -65,33 +58,31 @@ class Outputs(Inputs, Protocol):
         ...
 
 
-def now() -> datetime.datetime:
-    """Give the time, with its zone."""
-    return datetime.datetime.now(datetime.UTC)
-
-
 @dataclass(frozen=True)
 class Computation:
-    """One computation under way, over the series of one run; made by `Ledger.computation`.
+    """One computation under way, over the series of one run; made by `open_computation`.
 
     Attributes:
-        id: Of its row.
+        log: Its rows in the ledger.
         name: What is computed.
         version: Of the code that computes.
         parameters: Of the computation.
         run: The run whose series are computed on.
     """
 
-    engine: sa.Engine = field(repr=False)
-    id: int
+    log: ComputationLog = field(repr=False)
     name: str
     version: str
     parameters: Mapping[str, Any]
     run: RunRow = field(repr=False)
-    identity: str = field(repr=False)
     selection: str = field(repr=False)
     inputs: Inputs | None = field(repr=False)
     outputs: Outputs | None = field(repr=False)
+
+    @property
+    def id(self) -> int:
+        """Of its row in the ledger."""
+        return self.log.id
 
     def series(self) -> "Iterator[Series]":
         """Give the series to compute on, each to be entered by ``with``.
@@ -100,38 +91,22 @@ class Computation:
         parameters and input; and, as REFUSED, series that are of several studies or patients, and series of which not
         all passed, unless these are asked for.
         """
-        snapshot_id, location_id = place_of_run(self.engine, self.run.number)
-        for one in computations.input_series(
-            self.engine,
-            run_id=self.run.id,
-            run_number=self.run.number,
-            snapshot_id=snapshot_id,
-            location_id=location_id,
-        ):
-            if not self._is_out(one):
-                yield Series(self, one)
+        for series in self.log.input_series(self.run):
+            if not self.log.is_out(series, partial(self._judge_input, series)):
+                yield Series(self, series)
 
-    def _is_out(self, one: InputSeries) -> bool:
-        """Tell whether a series is not to be computed on, and have it recorded."""
-        return database.write(self.engine, partial(self._record_out, one=one, moment=now()))
-
-    def _record_out(self, connection: sa.Connection, one: InputSeries, moment: datetime.datetime) -> bool:
-        before = computations.find_computed(connection, self.identity, one.digest)
-        if (conflict := one.conflict) is not None:
-            state, reason = InputState.REFUSED, conflict
-        elif one.discarded and self.selection == "WHOLE":
-            total = len(one.instances) + len(one.duplicates) + one.discarded
-            state, reason = InputState.REFUSED, f"not whole: {one.discarded:,} of {total:,} objects did not pass"
-        elif before is not None:
-            state, reason = InputState.SKIPPED, f"computed before, by computation {before}"
-        else:
-            return False
-        computations.record_not_computed(connection, self.id, one, state=state, reason=reason, moment=moment)
-        return True
+    def _judge_input(self, series: InputSeries, before: int | None) -> tuple[InputState, str] | None:
+        """Tell as what a series is recorded that is not computed on; None where it is."""
+        if (conflict := series.conflict) is not None:
+            return InputState.REFUSED, conflict
+        if series.discarded and self.selection == "WHOLE":
+            total = len(series.instances) + len(series.duplicates) + series.discarded
+            return InputState.REFUSED, f"not whole: {series.discarded:,} of {total:,} objects did not pass"
+        return None if before is None else (InputState.SKIPPED, f"computed before, by computation {before}")
 
     def reasons(self) -> list[tuple[InputState, str | None, int]]:
         """Count the series by what became of them and why, the most frequent first."""
-        return read(self.engine, lambda connection: computations.count_reasons(connection, self.id))
+        return self.log.reasons()
 
     def count(self) -> dict[str, int]:
         """Count the series by what became of them: COMPLETED, FAILED, REFUSED, SKIPPED, RUNNING."""
@@ -174,8 +149,7 @@ class Series:
         return self.input.instances
 
     def __enter__(self) -> Self:
-        begin = partial(computations.begin_series, computation_id=self.computation.id, series=self.input)
-        self._row = self._write(partial(begin, started_at=now()))
+        self._row = self.computation.log.begin_series(self.input)
         self.state = InputState.RUNNING
         return self
 
@@ -190,8 +164,7 @@ class Series:
         self._open.close()
         state, failure = self._judge(error)
         outputs = self._outputs if state is InputState.COMPLETED else []
-        finish = partial(computations.finish_series, row=self._entered(), state=state, failure=failure)
-        self._write(partial(finish, finished_at=now(), outputs=outputs))
+        self.computation.log.finish_series(self._entered(), state, failure, outputs)
         self.state, self.failure = state, failure
         return error is None or isinstance(error, Exception)
 
@@ -237,7 +210,7 @@ class Series:
         """
         from pydicom.uid import generate_uid  # noqa: PLC0415 - as above
 
-        return generate_uid(entropy_srcs=[self.computation.identity, self.input.digest, *what])
+        return generate_uid(entropy_srcs=[self.computation.log.identity, self.input.digest, *what])
 
     def record_output(
         self, output: "str | bytes | Dataset", *, name: str = "result.dcm", digest: str | None = None
@@ -269,7 +242,7 @@ class Series:
         """Write a result unless it is there, and describe what is there."""
         outputs = self.computation.outputs
         if outputs is None:
-            raise ComputationError("there is nowhere to write to: give ledger.computation its outputs, a store")
+            raise ComputationError("there is nowhere to write to: give open_computation its outputs, a store")
         key = self._key(outputs.location.prefix, name)
         with private.temporary_folder() as folder:
             ours, there = folder / "ours", folder / "there"
@@ -288,7 +261,7 @@ class Series:
     def _key(self, prefix: str, name: str) -> str:
         """Say where a result is written: the same place whenever the same is computed on the same input."""
         of = self.computation
-        folder = (prefix.rstrip("/"), "computations", of.name, of.identity[:16], self.input.digest[:16])
+        folder = (prefix.rstrip("/"), "computations", of.name, of.log.identity[:16], self.input.digest[:16])
         return "/".join(part for part in (*folder, name) if part)
 
     def _judge(self, error: BaseException | None) -> tuple[InputState, str | None]:
@@ -296,22 +269,18 @@ class Series:
         state, failure = _judge(error, sum(instance.is_damaged for instance in self.instances))
         if error is None or failure is None or isinstance(error, DicomSieveError) or not is_unexpected(error):
             return state, failure
-        of = self.computation
-        file = keep_traceback(of.engine, of.id, self.uid, error)
+        file = self.computation.log.keep_traceback(self.uid, error)
         return state, f"{failure}; traceback: {file or 'it could not be written'}"[:LONGEST_FAILURE]
 
     def _inputs(self) -> Inputs:
         if self.computation.inputs is None:
-            raise ComputationError("there is nothing to read from: give ledger.computation its inputs, a store")
+            raise ComputationError("there is nothing to read from: give open_computation its inputs, a store")
         return self.computation.inputs
 
     def _entered(self) -> int:
         if self._row is None:
             raise ComputationError("enter a series before using it: with series: …")
         return self._row
-
-    def _write(self, work: Callable[[sa.Connection], T]) -> T:
-        return database.write(self.computation.engine, work)
 
 
 _NOT_BY_DAMAGE = (DicomSieveError, OSError, MemoryError)
@@ -339,19 +308,54 @@ def _describe(error: BaseException) -> str:
 
 
 @contextmanager
-def compute(
-    engine: sa.Engine,
-    row: RunRow,
-    *,
+def open_computation(
+    ledger: Ledger,
     name: str,
+    *,
     version: str,
-    parameters: Mapping[str, Any],
-    selection: str,
-    inputs: Inputs | None,
-    outputs: Outputs | None,
+    run: str,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    selection: str = "WHOLE",
+    inputs: Inputs | None = None,
+    outputs: Outputs | None = None,
     seconds: float = ALIVE_SECONDS,
 ) -> Iterator[Computation]:
-    """Record a computation from its begin to its end; see `Ledger.computation`, and `heartbeat` for the seconds."""
+    """Compute on what a run let pass, and have it recorded from its begin to its end.
+
+    Args:
+        ledger: Where it is recorded.
+        name: What is computed, as ``lung-segmentation``.
+        version: Of the code that computes. Another version computes anew.
+        run: Id of a completed run, or its beginning.
+        parameters: Of the computation, as JSON can say them. Others compute anew.
+        selection: ``WHOLE``, series all of whose instances passed; or ``PARTIAL``, also what passed of others.
+        inputs: The store in which the judged objects lie.
+        outputs: The store that results are written to.
+        seconds: How long it is taken for alive without a sign of life.
+
+    Raises:
+        UnknownRunError: There is no such run.
+        ComputationError: The run did not complete, the inputs are another bucket than it judged, or results would
+            lie where it judged.
+    """
+    row = ledger.run(run).row
+    _check(row, selection, inputs, outputs)
+    log = ComputationLog.begin(
+        ledger.engine, row, name=name, version=version, parameters=dict(parameters), seconds=seconds
+    )
+    private.sweep()
+    try:
+        with ending_in_order(), log.keep_alive(seconds):
+            yield Computation(log, name, version, dict(parameters), row, selection, inputs, outputs)
+        state = RunState.COMPLETED
+    except BaseException as error:
+        state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
+        raise
+    finally:
+        log.finish(state)
+
+
+def _check(row: RunRow, selection: str, inputs: Inputs | None, outputs: Outputs | None) -> None:
     if selection not in SELECTIONS:
         raise ValueError(f"selection {selection!r} is not known; accepted: {', '.join(SELECTIONS)}")
     if row.state != RunState.COMPLETED:
@@ -361,30 +365,3 @@ def compute(
     judged = Location(row.endpoint, row.bucket, row.prefix)
     if outputs is not None and (overlap := describe_overlap(judged, outputs.location)):
         raise ComputationError(f"outputs: {overlap}")
-    _, location_id = place_of_run(engine, row.number)
-    identity = computations.identify(name, version, parameters, location_id)
-    begin = partial(
-        computations.begin_computation,
-        run_number=row.number,
-        name=name,
-        version=version,
-        parameters=parameters,
-        identity=identity,
-        holder=name_holder(),
-        started_at=now(),
-        seconds=seconds,
-    )
-    database.write(engine, partial(computations.fail_dead, identity=identity, finished_at=now()))
-    computation_id = database.write(engine, begin)
-    made = Computation(engine, computation_id, name, version, parameters, row, identity, selection, inputs, outputs)
-    private.sweep()
-    try:
-        with ending_in_order(), beating(engine, computation_id, seconds):
-            yield made
-        state = RunState.COMPLETED
-    except BaseException as error:
-        state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
-        raise
-    finally:
-        finish = partial(computations.finish_computation, computation_id=computation_id, state=state)
-        database.write(engine, partial(finish, finished_at=now()))

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
-from dicom_sieve.contract.unquoted import OF_CREDENTIALS, in_turn, of_locations
+from dicom_sieve.computations.registry import kinds
+from dicom_sieve.contract.unquoted import OF_CREDENTIALS, JsonSchema, in_turn, of_locations
 from dicom_sieve.criteria import Criterion, Damaged
 from dicom_sieve.criteria.criterion import PLAIN_TEXT
 from dicom_sieve.stores.s3.credentials import GivesSession
@@ -239,6 +240,24 @@ class SegmentParameters(BaseModel):
     output_s3_parameters: Annotated[
         S3Parameters,
         Field(title="Output", description="Where results are written.", json_schema_extra={"position": 2}),
+    ]
+
+
+def _name_kinds(schema: JsonSchema) -> None:
+    schema["enum"] = list(kinds())
+
+
+class ComputeParameters(SegmentParameters):
+    """What a run of ``compute-series`` is started with."""
+
+    computation: Annotated[
+        str,
+        Field(
+            max_length=64,
+            title="Computation",
+            description="What is computed on each series that passed whole.",
+            json_schema_extra=_name_kinds,
+        ),
     ]
 
 

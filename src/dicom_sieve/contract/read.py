@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dicom_sieve.computations.kind import Kind
+from dicom_sieve.computations.registry import find_kind
 from dicom_sieve.contract.credentials import NotFound, SavedCredentials
 from dicom_sieve.contract.parameters import (
     RUN_ID,
@@ -40,7 +42,7 @@ LOCATIONS: Mapping[str, type[S3Parameters]] = {
     "input_s3_parameters": SourceParameters,
     "output_s3_parameters": S3Parameters,
 }
-"""The locations of a run of ``segment-series``, and what they may say."""
+"""The locations of a run of ``compute-series``, and what they may say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +69,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentationRequest:
-    """What a run of ``segment-series`` was asked to do.
+class ComputationRequest:
+    """What a run of ``compute-series`` was asked to do.
 
     Attributes:
+        kind: What is computed.
         run_id: The run whose series are computed on.
         input: Where its objects lie.
         output: Where results are written.
     """
 
+    kind: Kind
     run_id: str
     input: S3Store
     output: S3Store
@@ -140,11 +144,16 @@ def _without_publish(given: Any, problems: list[str]) -> tuple[Any, Publish]:
         return location, Publish.MANIFEST
 
 
-def read_segmentation(
+def read_computation(
     parameters: RawParameters, patience: Patience, rules: EndpointRules = ANY_ENDPOINT
-) -> SegmentationRequest:
-    """Read the parameters of a run of ``segment-series``; see `read_request`."""
+) -> ComputationRequest:
+    """Read the parameters of a run of ``compute-series``; see `read_request`."""
     problems: list[str] = []
+    kind = None
+    try:
+        kind = find_kind(parameters.get("computation"))
+    except InvalidRequestError as error:
+        problems.extend(error.problems)
     run_id = parameters.get("run_id")
     if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
         problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
@@ -152,9 +161,9 @@ def read_segmentation(
         read_location(parameters.get(name), name, patience, problems, rules, model=kind)
         for name, kind in LOCATIONS.items()
     )
-    if problems or source is None or output is None:
+    if problems or kind is None or source is None or output is None:
         raise InvalidRequestError(tuple(problems))
-    return SegmentationRequest(str(run_id), source, output)
+    return ComputationRequest(kind, str(run_id), source, output)
 
 
 def read_location(

@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from dicom_sieve.computations import open_computation
+from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.demo import CRITERIA
 from dicom_sieve.demo.bucket import objects
@@ -28,13 +30,14 @@ def screen_directory(folder: Path, database: str, *, is_segmenting: bool, say: C
         outcome = screen(Screening(str(uuid.uuid4()), images, criteria, output=results), ledger)
         say(f"run {outcome.run_id}: {outcome.describe()}")
         if is_segmenting:
-            from dicom_sieve.computations.segmentation.compute import COMPUTATION, VERSION, segment_series
-
-            with ledger.computation(
-                COMPUTATION, version=VERSION, run=outcome.run_id, inputs=images, outputs=results
+            kind = LUNG_SEGMENTATION
+            segment_series = kind.load()
+            with open_computation(
+                ledger, kind.name, version=kind.version, run=outcome.run_id, inputs=images, outputs=results
             ) as computation:
                 for series in computation.series():
-                    segment_series(series)
+                    with series:
+                        segment_series(series)
     return outcome.run_id
 
 

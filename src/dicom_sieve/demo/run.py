@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from dicom_sieve.computations.segmentation import missing_packages
+from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.demo import BUCKET, ODD_KEY, PLAIN_KEY
 from dicom_sieve.demo.directory import screen_directory
 from dicom_sieve.demo.servers import DemoError, Servers
@@ -37,7 +37,7 @@ def run_demo(folder: Path, *, keep: bool = False) -> None:
     database = f"sqlite:///{folder / 'ledger.db'}"
     outside = {name: value for name, value in os.environ.items() if name not in AUTH}
     environment = {**outside, "DICOM_SIEVE_DATABASE_URL": database, "AWS_EC2_METADATA_DISABLED": "true"}
-    if without := missing_packages():
+    if without := LUNG_SEGMENTATION.missing_packages():
         _say(f"{', '.join(without)} missing: {WITHOUT_SEGMENTATION}")
     if find_spec("moto") is None or find_spec("flask") is None:
         _say("no S3 server here: a directory is screened; with Prefect and S3: pip install 'dicom-sieve[demo]'")

@@ -1,6 +1,6 @@
-"""The flow ``segment-series``: an example of what is computed on a run's series. Not for clinical use.
+"""The flow ``compute-series``: what is computed on a run's series; and ``segment-series``, as it was called once.
 
-A thin coat around `dicom_sieve.computations.segmentation.compute`; it needs the extra ``dicom-sieve[segmentation]``.
+Thin around `dicom_sieve.computations`, whose registry knows what can be computed.
 """
 
 import logging
@@ -16,17 +16,19 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
+from dicom_sieve.computations import open_computation
 from dicom_sieve.computations.computation import Series
-from dicom_sieve.computations.segmentation.compute import COMPUTATION, VERSION, segment_series
+from dicom_sieve.computations.kind import Computes, Kind
+from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.contract.parameters import RawParameters
-from dicom_sieve.contract.read import read_segmentation
+from dicom_sieve.contract.read import read_computation
 from dicom_sieve.flows.again import stands_in_prefect
 from dicom_sieve.flows.execution import Execution
-from dicom_sieve.flows.guard import Coated, in_coat
-from dicom_sieve.flows.names import SEGMENT
+from dicom_sieve.flows.guard import Guarded, run_guarded
+from dicom_sieve.flows.names import COMPUTE, SEGMENT
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.request import rules_of, with_blocks
-from dicom_sieve.flows.result import of_segment
+from dicom_sieve.flows.result import of_computation
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.ledger.database.tables import InputState
 from dicom_sieve.lineage import following
@@ -35,15 +37,38 @@ from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import Patience
 from dicom_sieve.workers.local import in_flight
 
-DESCRIPTION = "Lungs and body of each whole CT series that passed, as DICOM SEG. An example, not for clinical use."
+DESCRIPTION = "A computation on each series that passed whole: its results, and what became of each, are on record."
 MOST_REASONS = 50
 """That are shown; the ledger has all."""
-_WORDS = {"COMPLETED": "segmented", "REFUSED": "refused", "FAILED": "failed", "SKIPPED": "computed before"}
+_WORDS = {"REFUSED": "refused", "FAILED": "failed", "SKIPPED": "computed before"}
+
+
+@flow(
+    name=COMPUTE,
+    description=DESCRIPTION,
+    validate_parameters=False,
+    persist_result=False,
+    on_crashed=[redact_crashed],
+)
+def compute_series_of_run(
+    computation: Any = None,
+    run_id: Any = None,
+    input_s3_parameters: Any = None,
+    output_s3_parameters: Any = None,
+) -> State[None]:
+    """Compute on the series of a run. Its parameters are `dicom_sieve.contract.parameters.ComputeParameters`."""
+    given = {
+        "computation": computation,
+        "run_id": run_id,
+        "input_s3_parameters": input_s3_parameters,
+        "output_s3_parameters": output_s3_parameters,
+    }
+    return run_guarded(given, Guarded(partial(_compute, given), stands_in_prefect, partial(of_computation, COMPUTE)))
 
 
 @flow(
     name=SEGMENT,
-    description=DESCRIPTION,
+    description=LUNG_SEGMENTATION.description,
     validate_parameters=False,
     persist_result=False,
     on_crashed=[redact_crashed],
@@ -59,51 +84,57 @@ def segment_series_of_run(
         "input_s3_parameters": input_s3_parameters,
         "output_s3_parameters": output_s3_parameters,
     }
-    return in_coat(given, Coated(partial(_segment, given), stands_in_prefect, of_segment))
+    asked = {**given, "computation": LUNG_SEGMENTATION.name}
+    return run_guarded(given, Guarded(partial(_compute, asked), stands_in_prefect, partial(of_computation, SEGMENT)))
 
 
-def _segment(given: RawParameters, execution: Execution) -> State[None]:
+def _compute(given: RawParameters, execution: Execution) -> State[None]:
     logger = execution.logger
     silence_dicom()
     settings = load_settings()
     anchor = open_anchor(settings)  # a wrong setting fails before the work
-    request = read_segmentation(with_blocks(given), Patience.from_settings(settings), rules_of(settings))
+    request = read_computation(with_blocks(given), Patience.from_settings(settings), rules_of(settings))
+    kind = request.kind
+    work = kind.load()
     with (
         open_ledger(settings.database_url.get_secret_value()) as ledger,
         following(ledger, logger.warning) as follower,
-        ledger.computation(
-            COMPUTATION, version=VERSION, run=request.run_id, inputs=request.input, outputs=request.output
+        open_computation(
+            ledger, kind.name, version=kind.version, run=request.run_id, inputs=request.input, outputs=request.output
         ) as computation,
     ):
         execution.computation, execution.computed_run = computation.id, computation.run.id
         follower.computation(computation)
-        for _ in in_flight(_submit, _wait, enumerate(computation.series(), 1), settings.series_in_flight):
+        for _ in in_flight(
+            partial(_submit, work), _wait, enumerate(computation.series(), 1), settings.series_in_flight
+        ):
             pass
         counts, reasons = computation.count(), computation.reasons()
         logger.info("computation %d in the ledger", computation.id)
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
         push_or_say(ledger, anchor, logger.warning)
-    message = describe(counts)
+    message = describe(kind, counts)
     show(message, reasons)
     return Failed(message=message) if counts.get("FAILED") else Completed(message=message)
 
 
-@task(name=SEGMENT, task_run_name="series-{number}", cache_policy=NO_CACHE, persist_result=False)
-def segment_series_task(number: int, work: Callable[[], str]) -> None:
-    """Segment one series. The work has no arguments, so that Prefect neither looks into it nor keeps it."""
+@task(name=COMPUTE, task_run_name="series-{number}", cache_policy=NO_CACHE, persist_result=False)
+def compute_series_task(number: int, work: Callable[[], str]) -> None:
+    """Compute on one series. The work has no arguments, so that Prefect neither looks into it nor keeps it."""
     logger = get_run_logger()
     with only_our_words(logger):
         became = work()
     logger.info("series %d: %s", number, became)
 
 
-def _submit(numbered: tuple[int, Series]) -> PrefectFuture[None]:
+def _submit(computes: Computes, numbered: tuple[int, Series]) -> PrefectFuture[None]:
     number, series = numbered
-    return segment_series_task.submit(number, partial(_segment_one, series))
+    return compute_series_task.submit(number, partial(_compute_one, computes, series))
 
 
-def _segment_one(series: Series) -> str:
-    segment_series(series)
+def _compute_one(computes: Computes, series: Series) -> str:
+    with series:
+        computes(series)
     return f"{series.state}: {series.failure}" if series.failure else str(series.state)
 
 
@@ -118,9 +149,10 @@ def silence_dicom() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def describe(counts: Mapping[str, int]) -> str:
+def describe(kind: Kind, counts: Mapping[str, int]) -> str:
     """Say what became of all series."""
-    said = [f"{counts.get(state, 0):,} {words}" for state, words in _WORDS.items()]
+    words = {"COMPLETED": kind.done, **_WORDS}
+    said = [f"{counts.get(state, 0):,} {word}" for state, word in words.items()]
     return f"{said[0].replace(' ', ' series ', 1)}, {', '.join(said[1:])}"
 
 

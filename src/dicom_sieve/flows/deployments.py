@@ -1,6 +1,6 @@
 """Serving the flows: the deployments that consumers call, run by this process or by the workers of a work pool."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +10,16 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.callables import ParameterSchema
 from pydantic import BaseModel
 
-from dicom_sieve.computations.segmentation import missing_packages
-from dicom_sieve.contract.parameters import Parameters, SegmentParameters
-from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.computations.registry import installed
+from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
+from dicom_sieve.contract.parameters import ComputeParameters, Parameters, SegmentParameters
 from dicom_sieve.flows import follow_up, heartbeats, polling, pools
 from dicom_sieve.flows.automations import set_up
+from dicom_sieve.flows.compute import compute_series_of_run, segment_series_of_run
+from dicom_sieve.flows.follow_up import Following
 from dicom_sieve.flows.names import DEPLOYMENT, SEGMENT
 from dicom_sieve.flows.reach import check_named_server
 from dicom_sieve.flows.screen import clean_dicom
-from dicom_sieve.objects import Location
 from dicom_sieve.version import __version__
 
 
@@ -33,16 +34,16 @@ def contract_schema(parameters: type[BaseModel] = Parameters) -> ContractSchema:
 
 
 def deployments(name: str = DEPLOYMENT, pool: str | None = None) -> list[RunnerDeployment]:
-    """Describe the deployments ``clean-dicom/default`` and, with its extra, ``segment-series/default``.
+    """Describe the deployments: ``clean-dicom/default``, and those that compute, where there is something to compute.
 
     Args:
         name: Another name than ``default``.
-        pool: The work pool whose workers run them; None: whoever serves them.
+        pool: The work pool whose workers run them; None: the process that serves them.
     """
     made = [_describe(clean_dicom, Parameters, name, pool)]
-    if not missing_packages():
-        from dicom_sieve.flows.compute import segment_series_of_run  # noqa: PLC0415 - it needs the extra
-
+    if installed():
+        made.append(_describe(compute_series_of_run, ComputeParameters, name, pool))
+    if not LUNG_SEGMENTATION.missing_packages():
         made.append(_describe(segment_series_of_run, SegmentParameters, name, pool))
     return made
 
@@ -65,21 +66,18 @@ def _describe(flow: Flow[..., Any], parameters: type[BaseModel], name: str, pool
     return made
 
 
-def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, then_segment: Any = None) -> None:
+def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, following: Sequence[Following] = ()) -> None:
     """Serve until stopped, against the server that ``PREFECT_API_URL`` names; runs that die are noticed there.
 
     Args:
         runs_in_flight: Runs at the same time; further ones wait.
         name: Of the deployments.
-        then_segment: What runs of ``segment-series`` are started with after each run that completed on their bucket;
-            see `chain.read_then_segment`. None: nothing is started by itself.
+        following: What is computed after each run that completed; see `follow_up.read_following`.
 
     Raises:
-        InvalidRequestError: What is to be started afterwards is not accepted, or is not installed.
         NoServerError: No server is named, or it does not answer.
         ServerPasswordError: It does not let us in.
     """
-    following = read_following(then_segment)
     check_named_server()
     served = deployments(name)
     _set_up_automations(served, following)
@@ -93,22 +91,20 @@ def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, then_segme
         )
 
 
-def deploy(pool: str, name: str = DEPLOYMENT, *, then_segment: Any = None) -> list[str]:
+def deploy(pool: str, name: str = DEPLOYMENT, *, following: Sequence[Following] = ()) -> list[str]:
     """Leave the deployments on Prefect's server, for the workers of a work pool; what is there is brought up to date.
 
     Args:
         pool: Of workers; where there is none of this name, one for processes is made.
         name: Of the deployments.
-        then_segment: As for `serve_deployments`.
+        following: As for `serve_deployments`.
 
     Returns:
         The deployments' names, as ``clean-dicom/default``.
 
     Raises:
-        InvalidRequestError: What is to be started afterwards is not accepted, or is not installed.
         NoServerError: There is no server to leave them on.
     """
-    following = read_following(then_segment)
     pools.set_up(pool)
     made = deployments(name, pool)
     _set_up_automations(made, following)
@@ -117,27 +113,17 @@ def deploy(pool: str, name: str = DEPLOYMENT, *, then_segment: Any = None) -> li
     return [one.full_name for one in made]
 
 
-def read_following(then_segment: Any) -> tuple[Location, Mapping[str, Any]] | None:
-    """Read what is to be started after each run that completed, and on which location; None: nothing is.
-
-    Raises:
-        InvalidRequestError: It is not accepted, or is not installed.
-    """
-    if then_segment is None:
-        return None
-    if missing := without_extra():
-        raise InvalidRequestError((missing,))
-    return follow_up.read_then_segment(then_segment)
-
-
-def _set_up_automations(made: Sequence[RunnerDeployment], following: tuple[Location, Mapping[str, Any]] | None) -> None:
-    if following is not None:
-        set_up(follow_up.describe_automation(*following, UUID(str(made[-1].apply()))))
+def _set_up_automations(made: Sequence[RunnerDeployment], following: Sequence[Following]) -> None:
+    applied: dict[str, UUID] = {}
+    for follow in following:
+        if follow.flow not in applied:
+            [deployment] = [one for one in made if one.flow_name == follow.flow]
+            applied[follow.flow] = UUID(str(deployment.apply()))
+        set_up(follow_up.describe_automation(follow, applied[follow.flow]))
     set_up(heartbeats.describe_automation())
 
 
 def without_extra() -> str:
-    """Say what is not served because its extra is not installed; empty where all is."""
-    if not (missing := missing_packages()):
-        return ""
-    return f"{SEGMENT} is not served: {', '.join(missing)} missing; pip install 'dicom-sieve[segmentation]'"
+    """Say what is not served because packages are not installed; empty where all is."""
+    missing = LUNG_SEGMENTATION.describe_missing()
+    return f"{SEGMENT} is not served: {missing}" if missing else ""

@@ -5,6 +5,7 @@ the deployments are served, and anyone else may wait for it, too.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,11 @@ from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
+from dicom_sieve.computations.registry import find_kind
+from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.contract.read import LOCATIONS, read_location
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.flows.names import CLEAN, RUN_COMPLETED, SEGMENT
+from dicom_sieve.flows.names import CLEAN, COMPUTE, RUN_COMPLETED, SEGMENT
 from dicom_sieve.flows.request import rules_of, with_blocks
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Outcome
@@ -39,19 +42,46 @@ def announce(outcome: Outcome, location: Location) -> None:
     )
 
 
-def read_then_segment(given: Any) -> tuple[Location, Mapping[str, Any]]:
-    """Read what runs of `SEGMENT` are to be started with.
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What is computed on each run that completes on a location.
+
+    Attributes:
+        flow: `COMPUTE`, or `SEGMENT`, as it was called once.
+        computation: What is computed, by its name in the registry.
+        location: Whose runs are waited for.
+        parameters: Of the flow, without the run's id.
+    """
+
+    flow: str
+    computation: str
+    location: Location
+    parameters: Mapping[str, Any]
+
+
+def read_following(then: Mapping[str, Any], then_segment: Any = None) -> tuple[Following, ...]:
+    """Read what is to be computed after each run that completed.
 
     Args:
-        given: ``input_s3_parameters`` and ``output_s3_parameters``, as JSON has them. Credentials are references to
-            blocks, or absent: a text would lie in Prefect's database for ever.
-
-    Returns:
-        The location whose runs are waited for, and the parameters.
+        then: By the name of the computation: ``input_s3_parameters`` and ``output_s3_parameters``, as JSON has them.
+            Credentials are references to blocks, or absent: a text would stay in Prefect's database.
+        then_segment: The same for ``segment-series``; None: it does not follow.
 
     Raises:
         InvalidRequestError: Every problem, one line each; no line quotes credentials.
     """
+    following = []
+    for name, given in then.items():
+        find_kind(name, "--then")
+        location, parameters = _read_locations(given)
+        following.append(Following(COMPUTE, name, location, {"computation": name, **parameters}))
+    if then_segment is not None:
+        find_kind(LUNG_SEGMENTATION.name, SEGMENT)
+        following.append(Following(SEGMENT, LUNG_SEGMENTATION.name, *_read_locations(then_segment)))
+    return tuple(following)
+
+
+def _read_locations(given: Any) -> tuple[Location, Mapping[str, Any]]:
     if not isinstance(given, dict):
         raise InvalidRequestError((f"a value of type {type(given).__name__}; accepted: {' and '.join(LOCATIONS)}",))
     problems = [f"{name}: not known; accepted: {' and '.join(LOCATIONS)}" for name in given if name not in LOCATIONS]
@@ -69,11 +99,13 @@ def read_then_segment(given: Any) -> tuple[Location, Mapping[str, Any]]:
     return source.location, given
 
 
-def describe_automation(location: Location, parameters: Mapping[str, Any], deployment_id: UUID) -> AutomationCore:
-    """Describe it: a run that completed on this bucket is followed by one of `SEGMENT` with its id."""
+def describe_automation(following: Following, deployment_id: UUID) -> AutomationCore:
+    """Describe it: a run that completed on this bucket is followed by a computation on what it let pass."""
+    location, parameters = following.location, following.parameters
+    called = SEGMENT if following.flow == SEGMENT else f"{following.flow} {following.computation}"
     return AutomationCore(
-        name=f"{SEGMENT} follows {CLEAN} on {location.bucket} at {location.endpoint}",
-        description="Made by dicom-sieve, with --then-segment.",
+        name=f"{called} follows {CLEAN} on {location.bucket} at {location.endpoint}",
+        description="Made by dicom-sieve, with --then.",
         trigger=EventTrigger(
             posture=Posture.Reactive,
             expect={RUN_COMPLETED},

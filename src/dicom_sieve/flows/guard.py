@@ -25,7 +25,7 @@ from dicom_sieve.stores.s3.clients import silence_wire_logs
 
 
 @dataclass(frozen=True, slots=True)
-class Coated:
+class Guarded:
     """What differs between flows.
 
     Attributes:
@@ -39,7 +39,7 @@ class Coated:
     result: Callable[[Execution, Ledger | None, results.State, str], results.Result]
 
 
-def in_coat(given: RawParameters, flow: Coated) -> State[None]:
+def run_guarded(given: RawParameters, flow: Guarded) -> State[None]:
     """Do a flow's work, and leave its result with the flow run, however it ends.
 
     Args:
@@ -72,7 +72,7 @@ def in_coat(given: RawParameters, flow: Coated) -> State[None]:
     return state
 
 
-def _do(given: RawParameters, flow: Coated, flow_run: FlowRun, execution: Execution) -> State[None]:
+def _do(given: RawParameters, flow: Guarded, flow_run: FlowRun, execution: Execution) -> State[None]:
     logger = execution.logger
     with only_our_words(logger):
         if has_secret(flow_run.parameters):
@@ -99,7 +99,7 @@ def _end(state: State[None]) -> results.State:
     return "CANCELLED" if state.is_cancelled() else "FAILED"
 
 
-def _leave(flow: Coated, execution: Execution, state: results.State, message: str) -> None:
+def _leave(flow: Guarded, execution: Execution, state: results.State, message: str) -> None:
     """Leave the result. A run does not fail because it cannot be left."""
     try:
         with only_our_words(execution.logger):

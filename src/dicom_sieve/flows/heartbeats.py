@@ -11,7 +11,7 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from dicom_sieve.flows.names import CLEAN, SEGMENT
+from dicom_sieve.flows.names import FLOWS
 
 HEARTBEAT_SECONDS = 30
 """The least that Prefect accepts."""
@@ -34,7 +34,7 @@ def describe_automation() -> AutomationCore:
             posture=Posture.Proactive,
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
             match_related=ResourceSpecification(
-                {"prefect.resource.role": "flow", "prefect.resource.name": [CLEAN, SEGMENT]}
+                {"prefect.resource.role": "flow", "prefect.resource.name": list(FLOWS)}
             ),
             for_each={"prefect.resource.id"},
             after=_LIVES,

@@ -3,7 +3,10 @@
 from typing import Final
 
 CLEAN: Final = "clean-dicom"
+COMPUTE: Final = "compute-series"
 SEGMENT: Final = "segment-series"
+"""What `COMPUTE` was called when it could segment alone; it is served under this name, too."""
+FLOWS = (CLEAN, COMPUTE, SEGMENT)
 DEPLOYMENT = "default"
 RUN_COMPLETED = "dicom-sieve.run.completed"
 """The event that a completed run of `CLEAN` ends with."""

@@ -19,7 +19,7 @@ from prefect.runner import _scheduled_run_poller
 from prefect.states import Cancelled
 from pydantic import ValidationError
 
-from dicom_sieve.flows.names import CLEAN, SEGMENT
+from dicom_sieve.flows.names import FLOWS
 
 LONGEST_PAUSE = 60.0
 """Seconds between two polls of a server that answers with errors."""
@@ -104,7 +104,7 @@ async def _mend(error: Exception) -> None:
 async def _waiting(client: PrefectClient) -> list[UUID]:
     """Give the ids of waiting runs, by the one answer that has no parameters in it."""
     asked = {
-        "flows": {"name": {"any_": [CLEAN, SEGMENT]}},
+        "flows": {"name": {"any_": list(FLOWS)}},
         "flow_runs": {"state": {"type": {"any_": [StateType.SCHEDULED.value]}}},
         "limit": MOST_RUNS,
         "sort": "EXPECTED_START_TIME_ASC",

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, cast
 from pydantic import BaseModel, ConfigDict
 
 from dicom_sieve.flows.execution import Execution
-from dicom_sieve.flows.names import CLEAN, SEGMENT
+from dicom_sieve.flows.names import CLEAN
 from dicom_sieve.ledger import ComputationRow, Ledger, RunRow
 from dicom_sieve.publishing.manifest import MANIFEST
 from dicom_sieve.stores import S3Store
@@ -108,7 +108,7 @@ class Result(_Part):
 
     schema_version: Literal[1] = VERSION
     """Of this shape."""
-    flow: Literal["clean-dicom", "segment-series"]
+    flow: Literal["clean-dicom", "compute-series", "segment-series"]
     """Which flow."""
     state: State
     """As the ledger has it; where there is nothing in the ledger, as the flow run ended."""
@@ -119,13 +119,13 @@ class Result(_Part):
     ledger: LedgerPlace | None
     """Where it is on record; None: the ledger could not be asked."""
     counts: Counts | None = None
-    """What was decided; None: it had not decided, or is a segmentation."""
+    """What was decided; None: it had not decided, or is a computation."""
     manifest: Published | None = None
     """None: nothing was published."""
     report: ReportPlace | None = None
     """None: there is none."""
     computation: Computed | None = None
-    """Of a segmentation; None: it had not begun."""
+    """Of a run that computes; None: it had not begun."""
 
 
 def json_schema() -> dict[str, Any]:
@@ -159,15 +159,21 @@ def of_clean(
     )
 
 
-def of_segment(execution: Execution, ledger: Ledger | None, state: State, message: str) -> Result:
-    """Make the result of a run of ``segment-series``, likewise."""
+def of_computation(
+    flow: Literal["compute-series", "segment-series"],
+    execution: Execution,
+    ledger: Ledger | None,
+    state: State,
+    message: str,
+) -> Result:
+    """Make the result of a run that computes, likewise."""
     row = None
     if ledger is not None and execution.computation is not None:
         row = next(
             (row for row in ledger.computations(execution.computed_run) if row.id == execution.computation), None
         )
     return Result(
-        flow=SEGMENT,
+        flow=flow,
         state=state,
         message=message,
         ledger=_place(ledger, None if row is None else row.run_id),

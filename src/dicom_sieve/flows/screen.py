@@ -18,7 +18,7 @@ from dicom_sieve.flows.again import stands_in_ledger, stands_in_prefect
 from dicom_sieve.flows.artifacts import show_attrition, show_link, show_unread, show_verdicts
 from dicom_sieve.flows.execution import Execution
 from dicom_sieve.flows.follow_up import announce
-from dicom_sieve.flows.guard import Coated, in_coat
+from dicom_sieve.flows.guard import Guarded, run_guarded
 from dicom_sieve.flows.names import CLEAN
 from dicom_sieve.flows.observer import observing
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
@@ -63,7 +63,7 @@ def clean_dicom(
         "damaged": damaged,
     }
     stands = stands_in_prefect if preview is True else partial(stands_in_ledger, given)
-    return in_coat(given, Coated(partial(_do, given), stands, _result))
+    return run_guarded(given, Guarded(partial(_do, given), stands, _result))
 
 
 def _do(given: RawParameters, execution: Execution) -> State[None]:

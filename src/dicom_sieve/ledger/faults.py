@@ -6,6 +6,7 @@ The file holds all of it, and is its owner's alone.
 
 import datetime
 import os
+import re
 import site
 import sysconfig
 import traceback
@@ -19,7 +20,7 @@ from dicom_sieve import private
 from dicom_sieve.explain import explain
 
 _OURS = "dicom_sieve"
-_COMPUTES = "dicom_sieve.computations.segmentation"
+_COMPUTES = re.compile(r"dicom_sieve\.computations\.\w+\.")
 """Of our own modules, those that compute as users' code does."""
 
 
@@ -74,7 +75,7 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, traceback.FrameS
 def _is_users(module: str, file: str, first: str) -> bool:
     """Tell whether a frame is the user's: of the package that entered the series, or of no library."""
     if module.partition(".")[0] == _OURS:
-        return module.startswith(_COMPUTES)
+        return _COMPUTES.match(module) is not None
     if module.partition(".")[0] == first or module == "__main__":
         return True
     return Path(file).is_absolute() and not any(file.startswith(f"{folder}{os.sep}") for folder in _LIBRARIES)

@@ -9,6 +9,7 @@ import pydicom
 import pytest
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.computations import open_computation
 from dicom_sieve.computations.computation import Series
 from dicom_sieve.computations.segmentation.compute import segment_series
 from dicom_sieve.criteria import Damaged
@@ -34,8 +35,8 @@ def computed(ledger: Ledger, store: SimulatedStore, headers: dict[str, Header], 
     """Screen a series, damaged objects judged, and segment it."""
     asked = Screening("run", store, one_of("CT"), damaged=Damaged.JUDGE, run_shards=reading(headers))
     run = screen(asked, ledger).run_id
-    with ledger.computation(
-        "segment", version="1", run=run, inputs=store, outputs=DirectoryStore(results)
+    with open_computation(
+        ledger, "segment", version="1", run=run, inputs=store, outputs=DirectoryStore(results)
     ) as computation:
         [series] = computation.series()
         segment_series(series)
@@ -83,7 +84,7 @@ def test_is_refused_where_it_breaks_what_computes(ledger: Ledger, tmp_path: Path
     screen(Screening("run", store, one_of("CT"), damaged=Damaged.JUDGE, run_shards=reading(headers)), ledger)
     became = []
     for error in (ZeroDivisionError("a patient's value"), EOFError("a patient's value"), OSError(28, "disk full")):
-        with ledger.computation(type(error).__name__, version="1", run="run", inputs=store) as computation:
+        with open_computation(ledger, type(error).__name__, version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
                     raise error
@@ -99,7 +100,7 @@ def test_of_a_whole_series_an_error_is_a_failure_as_before(ledger: Ledger) -> No
     headers = {"1": made_header("1.5.1", {MODALITY: ("CT",)})}
     screen(Screening("run", store, one_of("CT"), damaged=Damaged.JUDGE, run_shards=reading(headers)), ledger)
 
-    with ledger.computation("c", version="1", run="run", inputs=store) as computation:
+    with open_computation(ledger, "c", version="1", run="run", inputs=store) as computation:
         [series] = computation.series()
         with series:
             raise ZeroDivisionError

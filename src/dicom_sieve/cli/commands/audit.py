@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dicom_sieve.cli.main import FAILED, NOTHING_TO_VERIFY
+from dicom_sieve.cli.exit import FAILED, NOTHING_TO_VERIFY
 from dicom_sieve.cli.options import AsJson, KnownEndpoint
 from dicom_sieve.cli.output import text
 from dicom_sieve.errors import SettingsError

@@ -1,6 +1,7 @@
-"""The commands for who tries criteria: what is there, what a run would say, what a change of criteria changes."""
+"""The commands for criteria: are they valid, what is there, what would a run say, what does a change change."""
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,10 +23,38 @@ from dicom_sieve.cli.options import (
 from dicom_sieve.cli.output import text
 from dicom_sieve.objects import Damaged
 
-trying_app = typer.Typer()
+criteria_app = typer.Typer()
 
 
-@trying_app.command(
+@criteria_app.command(epilog="Example: dicom-sieve check criteria.json")
+def check(
+    file: Annotated[Path, typer.Argument(help="Criteria as JSON; a keyword may stand for a tag.")],
+    as_json: AsJson = False,
+) -> None:
+    """Validate criteria, read them back as sentences, and say what is worth a look."""
+    from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
+    from dicom_sieve.criteria import advise, compile_criteria
+
+    criteria = read_criteria_file(file)
+    compiled = compile_criteria(criteria)
+    advice = advise(compiled)
+    if as_json:
+        text.show_json(
+            [
+                {
+                    **criterion.as_given(),
+                    "describe": asked.describe(),
+                    "warnings": [one.text for one in advice if number in one.criteria],
+                }
+                for number, (criterion, asked) in enumerate(zip(criteria, compiled, strict=True), 1)
+            ]
+        )
+    else:
+        text.show_lines(*describe_all([asked.describe() for asked in compiled]).splitlines())
+        text.show_advice(advice)
+
+
+@criteria_app.command(
     epilog="Examples: dicom-sieve preview s3://challenge-tech --criteria criteria.json"
     " | dicom-sieve preview s3://challenge-tech --criteria criteria.json --no-listing"
 )
@@ -93,7 +122,7 @@ def preview(
     text.show_advice(advice)
 
 
-@trying_app.command(
+@criteria_app.command(
     epilog="Examples: dicom-sieve values s3://challenge-tech | dicom-sieve values s3://challenge-tech Modality"
     " | dicom-sieve values ./images 0010,1010 --csv"
 )
@@ -139,7 +168,7 @@ RunOrCriteria = Annotated[
 ]
 
 
-@trying_app.command(
+@criteria_app.command(
     epilog="Examples: dicom-sieve compare 1f3a 77c0 | dicom-sieve compare 1f3a stricter.json --csv"
     " | dicom-sieve compare a.json b.json --location s3://challenge-tech"
 )

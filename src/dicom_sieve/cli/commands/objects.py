@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dicom_sieve import private
+from dicom_sieve.cli.inert import inert
 from dicom_sieve.cli.options import AsCsv, AsJson, Run
 from dicom_sieve.cli.output import text
 from dicom_sieve.errors import InvalidRequestError, LedgerError
@@ -107,7 +108,7 @@ def _show_lines(selected: "RunObjects") -> None:
         why = [] if row.verdict == Verdict.PASSED else [row.defect or " ".join(row.findings)]
         values = [f"{name}={'' if value is None else value}" for name, value in row.values.items()]
         line = "  ".join([f"{row.verdict or 'not read':<9}", row.object_key, *why, *values])
-        sys.stdout.write(text.inert(line) + os.linesep)
+        sys.stdout.write(inert(line) + os.linesep)
 
 
 def _write_parquet(path: Path, selected: "RunObjects") -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dicom_sieve.cli.main import FAILED
+from dicom_sieve.cli.exit import FAILED
 from dicom_sieve.cli.options import Anonymous, AsJson, RequesterPays, Run
 from dicom_sieve.cli.output import text
 from dicom_sieve.objects import Selection

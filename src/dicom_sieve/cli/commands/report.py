@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dicom_sieve import private
-from dicom_sieve.cli.main import FAILED, leave
+from dicom_sieve.cli.exit import FAILED, leave
 from dicom_sieve.cli.options import Run
 from dicom_sieve.cli.output import text
 from dicom_sieve.errors import InvalidRequestError

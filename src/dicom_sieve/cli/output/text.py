@@ -8,23 +8,14 @@ import datetime
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from dicom_sieve.cli.inert import inert
 
 if TYPE_CHECKING:
     from dicom_sieve.criteria import Advice, CompiledCriterion
     from dicom_sieve.ledger import RunRow, SeriesRow
-
-
-def inert(text: object) -> str:
-    """Write control, format and unassigned characters as escapes."""
-    shown = str(text)
-    if shown.isprintable():  # nearly all are, and there may be millions
-        return shown
-    return "".join(
-        one if not unicodedata.category(one).startswith("C") else one.encode("unicode_escape").decode() for one in shown
-    )
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:

@@ -3,11 +3,21 @@
 It needs the extra ``dicom-sieve[segmentation]``.
 """
 
-from importlib.util import find_spec
-
-NEEDED = ("highdicom", "imagecodecs", "scipy")
+from dicom_sieve.computations.kind import Computes, Kind
 
 
-def missing_packages() -> list[str]:
-    """Name what of the extra is not installed."""
-    return [name for name in NEEDED if find_spec(name) is None]
+def _load() -> Computes:
+    from dicom_sieve.computations.segmentation.compute import segment_series  # noqa: PLC0415 - it needs the extra
+
+    return segment_series
+
+
+LUNG_SEGMENTATION = Kind(
+    name="lung-segmentation",
+    version="1.1",
+    description="Lungs and body of each whole CT series, as DICOM SEG. An example, not for clinical use.",
+    done="segmented",
+    load=_load,
+    extra="segmentation",
+    packages=("highdicom", "imagecodecs", "scipy"),
+)

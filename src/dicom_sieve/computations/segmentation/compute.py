@@ -7,17 +7,12 @@ from dicom_sieve.computations.segmentation.lungs import segment
 from dicom_sieve.computations.segmentation.result import draw_preview, make_seg, volumes_ml
 from dicom_sieve.computations.segmentation.volume import stack
 
-COMPUTATION = "lung-segmentation"
-VERSION = "1.1"
-"""Of the algorithm: with another one, series are computed anew."""
-
 
 def segment_series(series: Series) -> None:
-    """Segment one series: a DICOM SEG, a picture and volumes in ml are its results; what goes wrong is on record."""
-    with series:
-        volume = stack(series.open_instances())
-        segments = segment(volume)
-        uids = {"series_instance_uid": series.new_uid("series"), "sop_instance_uid": series.new_uid("instance")}
-        series.record_output(make_seg(volume, segments, **uids), name="segmentation.dcm")
-        series.record_output(draw_preview(volume, segments), name="preview.png")
-        series.record_output(json.dumps(volumes_ml(volume, segments)).encode(), name="volumes.json")
+    """Segment one series: a DICOM SEG, a picture and volumes in ml are its results."""
+    volume = stack(series.open_instances())
+    segments = segment(volume)
+    uids = {"series_instance_uid": series.new_uid("series"), "sop_instance_uid": series.new_uid("instance")}
+    series.record_output(make_seg(volume, segments, **uids), name="segmentation.dcm")
+    series.record_output(draw_preview(volume, segments), name="preview.png")
+    series.record_output(json.dumps(volumes_ml(volume, segments)).encode(), name="volumes.json")

@@ -25,7 +25,7 @@ from prefect.server.schemas.filters import (
 from prefect.server.schemas.responses import FlowRunResponse
 from prefect.server.schemas.states import TERMINAL_STATES, Cancelled
 
-from dicom_sieve.flows.names import CLEAN, SEGMENT
+from dicom_sieve.flows.names import FLOWS
 from dicom_sieve.flows.polling import SET_ASIDE
 from dicom_sieve.flows.redaction import redact
 
@@ -115,7 +115,7 @@ async def redact_ended(since: datetime.datetime) -> None:
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(TERMINAL_STATES))),
         end_time=FlowRunFilterEndTime(after_=since),
     )
-    ours = FlowFilter(name=FlowFilterName(any_=[CLEAN, SEGMENT]))
+    ours = FlowFilter(name=FlowFilterName(any_=list(FLOWS)))
     offset = 0
     while True:
         async with database.session_context() as session:

@@ -21,7 +21,7 @@ BEATS = 4
 
 
 @contextmanager
-def beating(engine: sa.Engine, computation_id: int, seconds: float) -> Iterator[None]:
+def keep_alive(engine: sa.Engine, computation_id: int, seconds: float) -> Iterator[None]:
     """Keep saying that a computation is under way, in a small thread, until the end.
 
     Args:
@@ -31,7 +31,7 @@ def beating(engine: sa.Engine, computation_id: int, seconds: float) -> Iterator[
     """
     ended = threading.Event()
 
-    def beat() -> None:
+    def say_alive() -> None:
         while not ended.wait(seconds / BEATS):
             with suppress(LedgerError, sa.exc.SQLAlchemyError):  # the database is away; it may be back in time
                 _say(engine, computation_id, seconds)
@@ -39,7 +39,7 @@ def beating(engine: sa.Engine, computation_id: int, seconds: float) -> Iterator[
     if not database.is_shared(engine):  # nobody else can look
         yield
         return
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread = threading.Thread(target=say_alive, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield

@@ -1,14 +1,13 @@
 """The ledger as its readers see it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import sqlalchemy as sa
 
-from dicom_sieve.computations.computation import Computation, Inputs, Outputs, compute
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import UnknownRunError
 from dicom_sieve.ledger.database import engine as database
@@ -166,44 +165,6 @@ class Ledger:
         Several come back where several are called so.
         """
         return trace(self.engine, text)
-
-    def computation(
-        self,
-        name: str,
-        *,
-        version: str,
-        run: str,
-        parameters: Mapping[str, Any] = MappingProxyType({}),
-        selection: str = "WHOLE",
-        inputs: Inputs | None = None,
-        outputs: Outputs | None = None,
-    ) -> AbstractContextManager[Computation]:
-        """Compute on what a run let pass, and have it recorded: enter the result by ``with``.
-
-        Args:
-            name: What is computed, as ``lung-segmentation``.
-            version: Of the code that computes. Another version computes anew.
-            run: Id of a completed run, or its beginning.
-            parameters: Of the computation, as JSON can say them. Others compute anew.
-            selection: ``WHOLE``, series all of whose instances passed; or ``PARTIAL``, also what passed of others.
-            inputs: The store in which the judged objects lie.
-            outputs: The store that results are written to.
-
-        Raises:
-            UnknownRunError: There is no such run.
-            ComputationError: The run did not complete, the inputs are another bucket than it judged, or results would
-                lie where it judged.
-        """
-        return compute(
-            self.engine,
-            self.run(run).row,
-            name=name,
-            version=version,
-            parameters=dict(parameters),
-            selection=selection,
-            inputs=inputs,
-            outputs=outputs,
-        )
 
     def count_anew(self, *tables: str) -> None:
         """Make queries fast on what was just written; see `database.count_anew`."""

@@ -106,6 +106,11 @@ class Output:
     recorded_at: datetime.datetime
 
 
+def now() -> datetime.datetime:
+    """Give the time, with its zone."""
+    return datetime.datetime.now(datetime.UTC)
+
+
 def identify(name: str, version: str, parameters: Mapping[str, Any], location_id: int) -> str:
     """Identify what is computed: what was computed once is not computed again on the same input."""
     return _digest([name, version, parameters, location_id])

@@ -1,0 +1,171 @@
+"""The commands that screen, and that show what runs decided."""
+
+import dataclasses
+import uuid
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from dicom_sieve.cli.options import (
+    Anonymous,
+    AsCsv,
+    AsJson,
+    CriteriaFile,
+    DamagedObjects,
+    Endpoint,
+    ManifestOfInventory,
+    Region,
+    RequesterPays,
+    Run,
+    Uri,
+    check_format,
+)
+from dicom_sieve.cli.output import text
+from dicom_sieve.objects import Damaged
+from dicom_sieve.objects import Selection as Copied
+
+runs_app = typer.Typer()
+
+
+class Selection(StrEnum):
+    """Which series."""
+
+    WHOLE = "WHOLE"
+    PARTIAL = "PARTIAL"
+    NONE = "NONE"
+
+
+@runs_app.command(
+    epilog="Examples: dicom-sieve screen s3://challenge-tech --criteria criteria.json --endpoint http://localhost:9000"
+    " | dicom-sieve screen ./images --criteria criteria.json"
+)
+def screen(
+    *,
+    uri: Uri,
+    criteria: CriteriaFile,
+    endpoint: Endpoint = None,
+    region: Region = "us-east-1",
+    output: Annotated[
+        str | None, typer.Option(help="Where to publish the manifest: s3://bucket/prefix, or a directory.")
+    ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the objects that passed beside the manifest, too; needs --output.")
+    ] = False,
+    copy_whole: Annotated[
+        bool, typer.Option("--copy-whole", help="As --copy, of series all of whose instances passed.")
+    ] = False,
+    inventory: ManifestOfInventory = None,
+    damaged: DamagedObjects = Damaged.DISCARD,
+    anonymous: Anonymous = False,
+    requester_pays: RequesterPays = False,
+    as_json: AsJson = False,
+) -> None:
+    """Screen a location without a Prefect server.
+
+    Credentials come from AWS's default chain: environment, profile, role.
+    """
+    from dicom_sieve.cli.criteria_file import read_criteria_file
+    from dicom_sieve.cli.open_store import open_input, open_inventory, open_output
+    from dicom_sieve.cli.output.progress import ProgressBar
+    from dicom_sieve.criteria import compile_criteria
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.lineage import following
+    from dicom_sieve.publishing.anchor import open_anchor
+    from dicom_sieve.screening import Limits, Screening, executor_for
+    from dicom_sieve.screening import screen as run_screening
+    from dicom_sieve.settings import load_settings
+
+    if (copy or copy_whole) and output is None:
+        raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
+    if copy and copy_whole:
+        raise typer.BadParameter("say which: --copy or --copy-whole", param_hint="--copy-whole")
+    asked = read_criteria_file(criteria)
+    settings = load_settings()
+    store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
+    with (
+        ProgressBar() as observer,
+        open_ledger(settings.database_url.get_secret_value()) as ledger,
+        following(ledger, observer.note) as follower,
+    ):
+        outcome = run_screening(
+            Screening(
+                execution_id=str(uuid.uuid4()),
+                store=store,
+                criteria=asked,
+                output=open_output(output, endpoint, region),
+                copies_of=store if copy or copy_whole else None,
+                copied=Copied.WHOLE if copy_whole else Copied.ANY,
+                limits=Limits.from_settings(settings),
+                shard_objects=settings.shard_objects,
+                run_shards=executor_for(settings),
+                observer=observer,
+                on_begin=follower.run,
+                inventory=open_inventory(inventory, store),
+                damaged=damaged,
+                anchor=open_anchor(settings),
+            ),
+            ledger,
+        )
+        address = ledger.address
+    if as_json:
+        manifest = outcome.manifest and dataclasses.asdict(outcome.manifest)
+        text.show_json({"run_id": outcome.run_id, "counts": outcome.counts, "manifest": manifest, "ledger": address})
+        return
+    text.show_counts(outcome.counts, compile_criteria(asked))
+    text.show_lines("", outcome.describe(), f"run        {outcome.run_id}", f"ledger     {address}")
+    if outcome.manifest:
+        text.show_lines(f"manifest   {outcome.manifest.uri}")
+
+
+@runs_app.command(epilog="Example: dicom-sieve runs --json | jq '.[0].id'")
+def runs(as_json: AsJson = False) -> None:
+    """List the ledger's runs, the newest first."""
+    from dicom_sieve.ledger import open_ledger
+
+    with open_ledger() as ledger:
+        rows = ledger.runs()
+    if as_json:
+        text.show_json([dataclasses.asdict(row) for row in rows])
+    elif rows:
+        text.show_runs(rows)
+    else:
+        text.show_lines("no runs yet; 'dicom-sieve screen URI --criteria FILE.json' makes one")
+
+
+@runs_app.command(epilog="Example: dicom-sieve show 1f3a")
+def show(run: Run, as_json: AsJson = False) -> None:
+    """Show one run: criteria in words, verdicts by reason, objects that it could not read."""
+    from dicom_sieve.ledger import open_ledger
+
+    with open_ledger() as ledger:
+        recorded = ledger.run(run)
+        unread = [row.object_key for row in recorded.unread()] if recorded.row.counts else []
+        if as_json:
+            text.show_json({**dataclasses.asdict(recorded.row), "unread": unread})
+        else:
+            text.show_run(recorded.row, unread)
+
+
+@runs_app.command(
+    epilog="Examples: dicom-sieve series 1f3a --selection WHOLE | dicom-sieve series 1f3a --csv > series.csv"
+)
+def series(
+    run: Run,
+    selection: Annotated[Selection | None, typer.Option(help="Only these: all, some, or none passed.")] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """List a run's series and how much of each passed."""
+    from dicom_sieve.ledger import SeriesRow, open_ledger
+
+    check_format(as_json=as_json, as_csv=as_csv)
+    with open_ledger() as ledger:
+        rows = ledger.run(run).series(selection=selection)
+        if as_csv:
+            names = [field.name for field in dataclasses.fields(SeriesRow)]
+            text.show_csv(names, ([getattr(row, name) for name in names] for row in rows))
+        elif as_json:
+            text.show_json([dataclasses.asdict(row) for row in rows])
+        else:
+            text.show_series(rows)

@@ -1,0 +1,117 @@
+"""The commands that serve the flows: ``up``, ``serve`` and ``deploy``."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dicom_sieve.cli.output import text
+
+if TYPE_CHECKING:
+    from dicom_sieve.flows.follow_up import Following
+
+servers_app = typer.Typer()
+
+Then = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--then",
+        metavar="NAME=FILE",
+        help="A computation, and JSON with input_s3_parameters and output_s3_parameters: it follows each run that "
+        "completed on that bucket. May be given several times.",
+    ),
+]
+ThenSegment = Annotated[
+    Path | None,
+    typer.Option("--then-segment", metavar="FILE", help="As --then, of segment-series."),
+]
+
+
+@servers_app.command(epilog="Example: dicom-sieve up --port 4200")
+def up(
+    *,
+    host: Annotated[str, typer.Option(help="Where Prefect's server listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 4200,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name by which it may be called, as that of a proxy before it."),
+    ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Without a password; only where no other machine can reach it.")
+    ] = False,
+    then: Then = None,
+    then_segment: ThenSegment = None,
+) -> None:
+    """Start a Prefect server and serve the deployments, until stopped.
+
+    The server wants a password: it is made at the first start, and kept in Prefect's directory.
+    """
+    from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER
+    from dicom_sieve.cli.processes import is_loopback, run_server_and_deployments
+
+    if no_auth and not is_loopback(host):
+        raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")
+    if no_auth and (named := [name for name in (OF_SERVER, OF_CLIENTS) if os.environ.get(name)]):
+        raise typer.BadParameter(f"{' and '.join(named)} gives a password; unset it", param_hint="--no-auth")
+    serving = [part for one in then or () for part in ("--then", one)]
+    if then_segment is not None:
+        serving += ["--then-segment", str(then_segment)]
+    run_server_and_deployments(host, port, serving, names=allow_host or (), is_open=no_auth)
+
+
+@servers_app.command(epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve serve")
+def serve(then: Then = None, then_segment: ThenSegment = None) -> None:
+    """Serve the deployments against the Prefect server that PREFECT_API_URL names, until stopped."""
+    from dicom_sieve.flows.deployments import deployments, serve_deployments, without_extra
+    from dicom_sieve.flows.reach import check_named_server
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.settings import load_settings
+
+    settings = load_settings()
+    following = _read_following(then, then_segment)
+    check_named_server()
+    names = [f"{one.flow_name}/{one.name}" for one in deployments()]
+    with open_ledger(settings.database_url.get_secret_value()) as ledger:
+        text.show_lines(f"ledger {ledger.address}; serving {' and '.join(names)}")
+    if missing := without_extra():
+        text.show_lines(missing)
+    sys.stdout.flush()
+    serve_deployments(settings.runs_in_flight, following=following)
+
+
+@servers_app.command(
+    epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve deploy --pool dicom"
+)
+def deploy(
+    pool: Annotated[
+        str, typer.Option(help="The work pool; one for processes is made where there is none of this name.")
+    ],
+    then: Then = None,
+    then_segment: ThenSegment = None,
+) -> None:
+    """Leave the deployments on the Prefect server that PREFECT_API_URL names, for the workers of a work pool."""
+    from dicom_sieve.flows.deployments import deploy as leave_deployments
+    from dicom_sieve.flows.deployments import without_extra
+
+    names = leave_deployments(pool, following=_read_following(then, then_segment))
+    text.show_lines(f"deployed {' and '.join(names)}")
+    if missing := without_extra():
+        text.show_lines(missing)
+    text.show_lines(f"a worker, on any machine: prefect worker start --pool {shlex.quote(pool)}")
+
+
+def _read_following(then: list[str] | None, then_segment: Path | None) -> "tuple[Following, ...]":
+    """Read what follows each run, before a server is asked."""
+    from dicom_sieve.cli.criteria_file import read_json_file
+    from dicom_sieve.flows.follow_up import read_following
+
+    asked = {}
+    for one in then or ():
+        name, sign, file = one.partition("=")
+        if not (name and sign and file) or name in asked:
+            raise typer.BadParameter(f"{one}: accepted: NAME=FILE, each name once", param_hint="--then")
+        asked[name] = read_json_file(Path(file))
+    return read_following(asked, None if then_segment is None else read_json_file(then_segment))

@@ -1,0 +1,51 @@
+"""The command that tells all that is known of an object, or of a result."""
+
+import dataclasses
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from dicom_sieve.cli.exit import FAILED, leave
+from dicom_sieve.cli.inert import inert
+from dicom_sieve.cli.options import AsJson
+from dicom_sieve.cli.output import text
+
+trace_app = typer.Typer()
+
+
+@trace_app.command(epilog="Example: dicom-sieve trace 1.2.276.0.7230010.3.1.4.2323910823.3528.1597261298.712.dcm")
+def trace(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A key, a path, a URI as s3://bucket/key, or the UID of an instance, a series or a study.",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Tell everything known: where, when seen, values that criteria named, each run's findings, verdict, results.
+
+    Where several objects are called so, all are told. Of a result of a computation, by its URI, path or UID: which
+    series, objects, run and criteria it comes from.
+    """
+    from dicom_sieve.cli.output.trace import as_json as trace_as_json
+    from dicom_sieve.cli.output.trace import show_result, show_trace
+    from dicom_sieve.ledger import open_ledger
+
+    with open_ledger() as ledger:
+        objects, results = ledger.trace(name), ledger.trace_results(name)
+    if not objects and not results:
+        leave(f"nothing is known of {inert(name)}", FAILED)
+    if as_json:
+        told = [trace_as_json(one) for one in objects]
+        text.show_json({"objects": told, "results": [dataclasses.asdict(one) for one in results]})
+        return
+    if len(called := {(one.endpoint, one.bucket, one.object_key) for one in objects}) > 1:
+        text.show_lines(f"{len(called):,} objects; an address tells one of them: s3://bucket/key, or a path", "")
+    for number, show in enumerate(
+        [*(partial(show_trace, one) for one in objects), *(partial(show_result, one) for one in results)]
+    ):
+        text.show_lines(*[""] * bool(number))
+        show()

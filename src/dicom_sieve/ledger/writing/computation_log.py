@@ -1,0 +1,120 @@
+"""The rows of one computation under way: each of its steps, written in a transaction of its own (ADR 11)."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from dicom_sieve.ledger.database import engine as database
+from dicom_sieve.ledger.database.outages import read
+from dicom_sieve.ledger.database.tables import InputState, RunState
+from dicom_sieve.ledger.faults import keep_traceback
+from dicom_sieve.ledger.leases.heartbeat import keep_alive
+from dicom_sieve.ledger.leases.holder import name_holder
+from dicom_sieve.ledger.reading.rows import RunRow
+from dicom_sieve.ledger.writing import computations
+from dicom_sieve.ledger.writing.computations import InputSeries, Output, now
+from dicom_sieve.ledger.writing.snapshots import place_of_run
+
+Judges = Callable[[int | None], tuple[InputState, str] | None]
+"""Given the computation that has computed the same before, if any: what a series is recorded as instead of computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComputationLog:
+    """The rows of a computation.
+
+    Attributes:
+        id: Of its row.
+        identity: Digest of name, version, parameters and location: the same of what computes the same.
+    """
+
+    engine: sa.Engine = field(repr=False)
+    id: int
+    identity: str
+
+    @classmethod
+    def begin(
+        cls,
+        engine: sa.Engine,
+        row: RunRow,
+        *,
+        name: str,
+        version: str,
+        parameters: Mapping[str, Any],
+        seconds: float,
+    ) -> Self:
+        """Record that a computation begins; those of the same identity that died are recorded as FAILED.
+
+        Args:
+            engine: The ledger's.
+            row: The run whose series are computed on.
+            name: What is computed.
+            version: Of the code that computes.
+            parameters: Of the computation.
+            seconds: How long it is taken for alive without a sign of life.
+        """
+        _, location_id = place_of_run(engine, row.number)
+        identity = computations.identify(name, version, parameters, location_id)
+        begin = partial(
+            computations.begin_computation,
+            run_number=row.number,
+            name=name,
+            version=version,
+            parameters=parameters,
+            identity=identity,
+            holder=name_holder(),
+            started_at=now(),
+            seconds=seconds,
+        )
+        database.write(engine, partial(computations.fail_dead, identity=identity, finished_at=now()))
+        return cls(engine, database.write(engine, begin), identity)
+
+    def finish(self, state: RunState) -> None:
+        """Record how it ended."""
+        finish = partial(computations.finish_computation, computation_id=self.id, state=state)
+        database.write(self.engine, partial(finish, finished_at=now()))
+
+    def keep_alive(self, seconds: float) -> AbstractContextManager[None]:
+        """Say that it is under way, as long as what is entered here; each time is believed for so many seconds."""
+        return keep_alive(self.engine, self.id, seconds)
+
+    def input_series(self, row: RunRow) -> Iterator[InputSeries]:
+        """Give the series of a run, in the order of their UIDs."""
+        snapshot_id, location_id = place_of_run(self.engine, row.number)
+        return computations.input_series(
+            self.engine, run_id=row.id, run_number=row.number, snapshot_id=snapshot_id, location_id=location_id
+        )
+
+    def is_out(self, series: InputSeries, judge: Judges) -> bool:
+        """Tell whether a series is not to be computed on, and have it recorded, in one transaction."""
+        return database.write(self.engine, partial(self._record_out, series=series, judge=judge, moment=now()))
+
+    def _record_out(self, connection: sa.Connection, series: InputSeries, judge: Judges, moment: Any) -> bool:
+        out = judge(computations.find_computed(connection, self.identity, series.digest))
+        if out is not None:
+            state, reason = out
+            computations.record_not_computed(connection, self.id, series, state=state, reason=reason, moment=moment)
+        return out is not None
+
+    def begin_series(self, series: InputSeries) -> int:
+        """Record that a series is computed on; gives its row."""
+        begin = partial(computations.begin_series, computation_id=self.id, series=series)
+        return database.write(self.engine, partial(begin, started_at=now()))
+
+    def finish_series(self, row: int, state: InputState, failure: str | None, outputs: Sequence[Output]) -> None:
+        """Record what became of a series, and its results, in one transaction."""
+        finish = partial(computations.finish_series, row=row, state=state, failure=failure)
+        database.write(self.engine, partial(finish, finished_at=now(), outputs=outputs))
+
+    def reasons(self) -> list[tuple[InputState, str | None, int]]:
+        """Count the series by what became of them and why, the most frequent first."""
+        return read(self.engine, lambda connection: computations.count_reasons(connection, self.id))
+
+    def keep_traceback(self, series_uid: str, error: BaseException) -> Path | None:
+        """Keep the traceback of an error in a file beside the ledger; None where it cannot be written."""
+        return keep_traceback(self.engine, self.id, series_uid, error)
