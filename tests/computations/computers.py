@@ -57,10 +57,12 @@ def compute_and_hang(url: str, objects: Path, results: Path, hanging: str | None
         "outputs": DirectoryStore(results),
         "selection": "WHOLE",
     }
-    with open_ledger(url) as ledger:
-        with open_computation(ledger, "c", version="1", run="run", seconds=seconds, **means) as computation:
-            for series in computation.series():
-                with series:
-                    while series.uid == hanging:
-                        time.sleep(0.1)
-                    series.record_output(b"result", name="result.txt")
+    with (
+        open_ledger(url) as ledger,
+        open_computation(ledger, "c", version="1", run="run", seconds=seconds, **means) as computation,
+    ):
+        for series in computation.series():
+            with series:
+                while series.uid == hanging:
+                    time.sleep(0.1)
+                series.record_output(b"result", name="result.txt")

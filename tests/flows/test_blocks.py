@@ -110,9 +110,9 @@ class TestAnEndpointOfABlock:
     def test_is_where_an_automation_waits_for_runs(self, server: ScriptedServer) -> None:
         given = {"bucket": "bucket", "region": "r", "credentials": block({"endpoint_url": server.endpoint})}
 
-        location, _ = follow_up.read_then_segment({FIELD: given, "output_s3_parameters": given})
+        [following] = follow_up.read_following({}, {FIELD: given, "output_s3_parameters": given})
 
-        assert location.endpoint == server.endpoint
+        assert following.location.endpoint == server.endpoint
 
 
 class TestCertificates:

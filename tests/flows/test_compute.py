@@ -23,7 +23,8 @@ from tests.prefect_server import SEGMENT, PrefectServer, wait_for
 
 CHAINED = """
 from dicom_sieve.flows.deployments import serve_deployments
-serve_deployments(2, {name!r}, then_segment={then!r})
+from dicom_sieve.flows.follow_up import read_following
+serve_deployments(2, {name!r}, following=read_following({{}}, {then!r}))
 """
 SLICE_MISSING = (
     "the slices are not evenly spaced: 8.00 mm between slices 12 and 13, 4.00 mm between most; a slice may be missing"

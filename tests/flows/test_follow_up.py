@@ -9,7 +9,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.automations import set_up
-from dicom_sieve.flows.follow_up import describe_automation, read_then_segment
+from dicom_sieve.flows.follow_up import Following, describe_automation, read_following
+from dicom_sieve.flows.names import COMPUTE, SEGMENT
 from dicom_sieve.objects import Location
 from tests.flows import planted
 from tests.prefect_server import PrefectServer
@@ -29,10 +30,19 @@ def _endpoint_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestReading:
     @pytest.mark.parametrize("credentials", [{}, {"credentials": None}])
     def test_gives_the_location_whose_runs_are_waited_for(self, credentials: dict[str, Any]) -> None:
-        location, parameters = read_then_segment({**THEN, "input_s3_parameters": {**PLACE, **credentials}})
+        then = {**THEN, "input_s3_parameters": {**PLACE, **credentials}}
 
-        assert location == Location("http://127.0.0.1:9", "images")
-        assert parameters["output_s3_parameters"] == OUTPUT
+        by_name, segmenting = read_following({"lung-segmentation": then}, then)
+
+        place = Location("http://127.0.0.1:9", "images")
+        assert by_name == Following(COMPUTE, "lung-segmentation", place, {"computation": "lung-segmentation", **then})
+        assert segmenting == Following(SEGMENT, "lung-segmentation", place, then)
+
+    def test_refuses_a_computation_that_is_not_known(self) -> None:
+        with pytest.raises(InvalidRequestError) as caught:
+            read_following({"lung-segmentatoin": THEN})
+
+        assert caught.value.problems == ("--then: not known; accepted: lung-segmentation",)
 
     @pytest.mark.parametrize(
         ("given", "problems"),
@@ -58,7 +68,7 @@ class TestReading:
     )
     def test_refuses_all_that_is_wrong(self, given: Any, problems: list[str]) -> None:
         with pytest.raises(InvalidRequestError) as caught:
-            read_then_segment(given)
+            read_following({}, given)
 
         assert list(caught.value.problems) == problems
 
@@ -75,7 +85,7 @@ class TestSettingUp:
         place, deployment = Location("http://127.0.0.1:9", f"images-{uuid.uuid4().hex[:8]}"), uuid.uuid4()
 
         def automation(then: dict[str, Any]) -> dict[str, Any]:
-            set_up(describe_automation(place, then, deployment))
+            set_up(describe_automation(Following(COMPUTE, "c", place, then), deployment))
             [found] = [one for one in server.all_of("/automations/filter") if place.bucket in one["name"]]
             return found
 
@@ -91,7 +101,8 @@ class TestSettingUp:
     def test_of_another_bucket_is_another_one(self, server: PrefectServer) -> None:
         tag = uuid.uuid4().hex[:8]
         for name in ("one", "two"):
-            set_up(describe_automation(Location("http://127.0.0.1:9", f"{name}-{tag}"), THEN, uuid.uuid4()))
+            place = Location("http://127.0.0.1:9", f"{name}-{tag}")
+            set_up(describe_automation(Following(COMPUTE, "c", place, THEN), uuid.uuid4()))
 
         found = [one for one in server.all_of("/automations/filter") if tag in one["name"]]
 

@@ -9,7 +9,7 @@ from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
 from dicom_sieve.cli.open_store import open_input
-from dicom_sieve.contract.read import read_request, read_segmentation
+from dicom_sieve.contract.read import read_computation, read_request
 from dicom_sieve.errors import InvalidRequestError, SettingsError
 from dicom_sieve.flows import follow_up
 from dicom_sieve.flows.request import rules_of, with_blocks
@@ -70,8 +70,15 @@ class TestARequestWithoutCredentials:
 
         assert problems_of(given, given) == (f"input_s3_parameters.{REFUSED}", f"output_s3_parameters.{REFUSED}")
         with pytest.raises(InvalidRequestError):
-            read_segmentation(
-                with_blocks({"run_id": "1", "input_s3_parameters": given, "output_s3_parameters": given}),
+            read_computation(
+                with_blocks(
+                    {
+                        "computation": "lung-segmentation",
+                        "run_id": "1",
+                        "input_s3_parameters": given,
+                        "output_s3_parameters": given,
+                    }
+                ),
                 Patience(),
                 rules_of(load_settings()),
             )
@@ -81,7 +88,7 @@ class TestARequestWithoutCredentials:
         given = place(server.endpoint)
 
         with pytest.raises(InvalidRequestError, match="would be sent this machine's own credentials"):
-            follow_up.read_then_segment({"input_s3_parameters": given, "output_s3_parameters": given})
+            follow_up.read_following({}, {"input_s3_parameters": given, "output_s3_parameters": given})
 
     @pytest.mark.parametrize("pattern", ["127.0.0.1", "127.0.0.1:{port}", "other, 127.*:{port}", "2130706433"])
     def test_names_an_endpoint_that_is_listed(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from dicom_sieve.flows.deployments import contract_schema
-from dicom_sieve.flows.follow_up import describe_automation
+from dicom_sieve.flows.follow_up import Following, describe_automation
+from dicom_sieve.flows.names import COMPUTE
 from dicom_sieve.flows.redaction import LOCATIONS
 from dicom_sieve.flows.server.bodies import UnacceptableBodyError, check
 from dicom_sieve.objects import Location
@@ -132,9 +133,9 @@ class TestASchedule:
 
     def test_is_no_automation_that_starts_segmenting(self) -> None:
         place = {"bucket": "b", "region": "r", "endpoint": "http://127.0.0.1:9", "credentials": BLOCK}
-        automation = describe_automation(
-            Location("http://127.0.0.1:9", "b"), dict.fromkeys(LOCATIONS, place), uuid.uuid4()
-        )
+        where = Location("http://127.0.0.1:9", "b")
+        following = Following(COMPUTE, "c", where, dict.fromkeys(LOCATIONS, place))
+        automation = describe_automation(following, uuid.uuid4())
 
         check(_encode(automation.model_dump(mode="json")), "/api/automations/")
 
