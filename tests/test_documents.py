@@ -19,8 +19,8 @@ from dicom_sieve.cli.app import app
 from dicom_sieve.computations.segmentation.volume import MOST_VOXELS
 from dicom_sieve.contract.parameters import SegmentParameters
 from dicom_sieve.contract.read import LOCATIONS
-from dicom_sieve.criteria import Criterion, Finding, Operation, ValueRepresentation, compile_criteria
-from dicom_sieve.criteria.criterion import OPERATIONS
+from dicom_sieve.criteria import Criterion, Finding, Operation, compile_criteria
+from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.flows import heartbeats, names
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger.database import engine, tables
@@ -115,7 +115,7 @@ class TestCriteria:
     def test_the_table_of_operations_is_the_code_s(self) -> None:
         rows = table(section(read("docs/criteria.md"), "Which attributes"))
         assert {row[0]: tuple(row[1].split(", ")) for row in rows} == {
-            f"{vr} ({vr.long_name})": tuple(str(one) for one in OPERATIONS[vr]) for vr in ValueRepresentation
+            f"{vr} ({vr.long_name})": tuple(str(one) for one in vr.relations) for vr in VRS.values()
         }
 
     @pytest.mark.parametrize(("heading", "words"), [("Findings", Finding), ("Defects", Defect)])
@@ -128,7 +128,7 @@ class TestCriteria:
     def test_every_operation_reads_as_the_document_says(self) -> None:
         rows = table(section(read("docs/criteria.md"), "In words"))
         assert [(vr, operation) for vr, operation, _ in rows] == [
-            (vr, operation.value) for vr in ("DA", "AS", "CS") for operation in OPERATIONS[ValueRepresentation(vr)]
+            (vr, operation.value) for vr in ("DA", "AS", "CS") for operation in VRS[vr].relations
         ]
         for _, operation, reads_as in rows:
             read_back = re.fullmatch(r"\w+ \((....),(....)\) is .*?([-\w]+)(?: or ([-\w]+))?", reads_as)

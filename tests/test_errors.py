@@ -6,11 +6,11 @@ import pickle
 import pytest
 
 from dicom_sieve import errors
-from dicom_sieve.criteria.values import ValueRepresentation
+from dicom_sieve.dicom.vr import DA
 from dicom_sieve.stores import interface
 
 WORDS = {
-    errors.MalformedValueError(ValueRepresentation.DA): "the value does not conform to VR DA",
+    errors.MalformedValueError(DA.code): "the value does not conform to VR DA",
     errors.InvalidRequestError(("criteria: empty", "bucket: missing")): "criteria: empty\nbucket: missing",
     errors.SettingsError(("DICOM_SIEVE_X: too small", "DICOM_SIEVE_Y: too large")): (
         "DICOM_SIEVE_X: too small\nDICOM_SIEVE_Y: too large"

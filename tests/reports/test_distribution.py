@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_sieve.criteria import ValueRepresentation
-from dicom_sieve.reports.distribution import MOST_BARS, Bar, Bin, bin_of, distribution_of, group_small, read_value
+from dicom_sieve.dicom.vr import AS, CS, DA, ValueType
+from dicom_sieve.dicom.vr.value_type import Bin
+from dicom_sieve.reports.distribution import MOST_BARS, Bar, distribution_of, group_small
 
-DA, AS, CS = ValueRepresentation.DA, ValueRepresentation.AS, ValueRepresentation.CS
 bars = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)).filter(any), max_size=MOST_BARS + 4).map(
     lambda parts: [Bar(f"value {number}", met + missed, met) for number, (met, missed) in enumerate(parts)]
 )
 
 
-def bins(vr: ValueRepresentation, *texts: str) -> tuple[Bin, ...]:
-    values = [read_value(text, vr) for text in texts]
-    return tuple(sorted({bin_of(value) for value in values if value is not None}, key=str))
+def bins(vr: ValueType, *texts: str) -> tuple[Bin, ...]:
+    values = [vr.find(text) for text in texts]
+    return tuple(sorted({vr.bin_of(value) for value in values if value is not None}, key=str))
 
 
-def counts(vr: ValueRepresentation, *given: tuple[Sequence[str], int, int]) -> dict[tuple[Bin, ...], list[int]]:
+def counts(vr: ValueType, *given: tuple[Sequence[str], int, int]) -> dict[tuple[Bin, ...], list[int]]:
     return {bins(vr, *texts): [instances, met] for texts, instances, met in given}
 
 

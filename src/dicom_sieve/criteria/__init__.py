@@ -2,15 +2,13 @@
 
 from dicom_sieve.criteria.advice import Advice, advise
 from dicom_sieve.criteria.criterion import (
-    Comparable,
     CompiledCriterion,
     Criterion,
-    Operation,
     compile_criteria,
     criteria_digest,
 )
 from dicom_sieve.criteria.decide import UNJUDGED, Decider, Decision, Finding, Verdict, find
-from dicom_sieve.criteria.values import ValueRepresentation
+from dicom_sieve.dicom.vr.value_type import Comparable, Operation
 from dicom_sieve.objects import Damaged
 
 __all__ = [
@@ -24,7 +22,6 @@ __all__ = [
     "Decision",
     "Finding",
     "Operation",
-    "ValueRepresentation",
     "Verdict",
     "advise",
     "compile_criteria",

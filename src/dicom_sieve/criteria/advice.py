@@ -11,9 +11,9 @@ from difflib import get_close_matches
 from itertools import combinations
 from typing import Any
 
-from dicom_sieve.criteria.criterion import CompiledCriterion, Operation
+from dicom_sieve.criteria.criterion import CompiledCriterion
 from dicom_sieve.criteria.standard import DEFINED_TERMS, ENUMERATED_VALUES, IN_FUNCTIONAL_GROUPS
-from dicom_sieve.criteria.values import SECONDS_OF_UNIT, Age, ValueRepresentation
+from dicom_sieve.dicom.vr.value_type import Operation
 
 MOST_OF_AGE = 9_999
 """Of a number before a unit, as values are read."""
@@ -110,24 +110,7 @@ def _can_be_met(criteria: Iterable[CompiledCriterion]) -> bool:
     if equal:
         left: set[Any] = set.intersection(*equal)
         return any((low is None or low < value) and (high is None or value < high) for value in left)
-    return _is_any_age(low, high) if criteria[0].attribute.vr is ValueRepresentation.AS else _is_any_day(low, high)
-
-
-def _is_any_day(after: datetime.date | None, before: datetime.date | None) -> bool:
-    """Tell whether there is a day between two, both excluded."""
-    if after == datetime.date.max or before == datetime.date.min:
-        return False
-    first = datetime.date.min if after is None else after + _ONE_DAY
-    return first <= (datetime.date.max if before is None else before - _ONE_DAY)
-
-
-def _is_any_age(above: Age | None, below: Age | None) -> bool:
-    """Tell whether an Age String can say an age between two, both excluded."""
-    for seconds in SECONDS_OF_UNIT.values():
-        number = 0 if above is None else above.seconds // seconds + 1
-        if number <= MOST_OF_AGE and (below is None or number * seconds < below.seconds):
-            return True
-    return False
+    return criteria[0].attribute.vr.is_any_between(low, high)
 
 
 def _either(texts: Sequence[str]) -> str:

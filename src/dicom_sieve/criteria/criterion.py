@@ -5,42 +5,17 @@ does the rest: it looks the tags up, reads the references, and either gives crit
 raises one error with every problem in it.
 """
 
-import datetime
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from dicom_sieve.criteria.values import (
-    Age,
-    ValueRepresentation,
-    normalise_code,
-    parse_age,
-    parse_iso_date,
-)
 from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribute
+from dicom_sieve.dicom.vr.value_type import Comparable, Operation, ValueType
 from dicom_sieve.errors import InvalidRequestError, MalformedValueError
-
-
-class Operation(StrEnum):
-    """How an attribute's value is compared with the reference."""
-
-    EQUALS = "EQUALS"
-    GREATER = "GREATER"
-    LESS = "LESS"
-    IN = "IN"
-
-
-OPERATIONS: dict[ValueRepresentation, tuple[Operation, ...]] = {
-    ValueRepresentation.DA: (Operation.EQUALS, Operation.IN, Operation.GREATER, Operation.LESS),
-    ValueRepresentation.AS: (Operation.EQUALS, Operation.IN, Operation.GREATER, Operation.LESS),
-    ValueRepresentation.CS: (Operation.EQUALS, Operation.IN),
-}
-"""Which operations are defined for which VR."""
 
 HexDigits = Annotated[str, Field(pattern="^[0-9A-Fa-f]{4}$", max_length=4, examples=["0008"])]
 PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*(?![\s\S])"
@@ -110,9 +85,6 @@ class Criterion(BaseModel):
         return self.model_dump(mode="json")
 
 
-Comparable = datetime.date | Age | str
-
-
 @dataclass(frozen=True, slots=True)
 class CompiledCriterion:
     """A criterion that is known to make sense.
@@ -131,21 +103,7 @@ class CompiledCriterion:
 
     def describe(self) -> str:
         """Say what is asked, as ``StudyDate (0008,0020) is later than 2022-01-01``."""
-        return f"{self.attribute} {_RELATION[self.attribute.vr, self.operation]} {_enumerate(self.texts)}"
-
-
-_RELATION = {
-    (ValueRepresentation.DA, Operation.EQUALS): "is",
-    (ValueRepresentation.DA, Operation.IN): "is one of",
-    (ValueRepresentation.DA, Operation.GREATER): "is later than",
-    (ValueRepresentation.DA, Operation.LESS): "is earlier than",
-    (ValueRepresentation.AS, Operation.EQUALS): "is exactly",
-    (ValueRepresentation.AS, Operation.IN): "is exactly one of",
-    (ValueRepresentation.AS, Operation.GREATER): "is older than",
-    (ValueRepresentation.AS, Operation.LESS): "is younger than",
-    (ValueRepresentation.CS, Operation.EQUALS): "is",
-    (ValueRepresentation.CS, Operation.IN): "is one of",
-}
+        return f"{self.attribute} {self.attribute.vr.relations[self.operation]} {_enumerate(self.texts)}"
 
 
 def compile_criteria(criteria: Sequence[Criterion]) -> tuple[CompiledCriterion, ...]:
@@ -191,7 +149,7 @@ def _compile(criterion: Criterion, field: str) -> CompiledCriterion | list[str]:
     if isinstance(attribute, UnsupportedTag):
         return [f"{field}.dicom_tag: {attribute.reason}"]
     problems = []
-    accepted = OPERATIONS[attribute.vr]
+    accepted = attribute.vr.relations
     if criterion.operation not in accepted:
         problems.append(
             f"{field}: {attribute} is a {attribute.vr.long_name} ({attribute.vr}): operation {criterion.operation} "
@@ -202,9 +160,7 @@ def _compile(criterion: Criterion, field: str) -> CompiledCriterion | list[str]:
     return problems or CompiledCriterion(attribute, criterion.operation, tuple(references.values()), tuple(references))
 
 
-def _read_references(
-    criterion: Criterion, vr: ValueRepresentation, field: str
-) -> tuple[dict[str, Comparable], list[str]]:
+def _read_references(criterion: Criterion, vr: ValueType, field: str) -> tuple[dict[str, Comparable], list[str]]:
     if isinstance(criterion.reference, list) != (criterion.operation is Operation.IN):
         observed, accepted = ("a list", "one text") if isinstance(criterion.reference, list) else ("one text", "a list")
         return {}, [f"{field}: {observed} with operation {criterion.operation}; accepted: {accepted}"]
@@ -214,34 +170,10 @@ def _read_references(
     for index, text in enumerate(texts):
         place = f"{field}[{index}]" if criterion.operation is Operation.IN else field
         try:
-            references[_words(text, vr)] = _read_reference(text, vr)
+            references[vr.words(text)] = vr.parse_reference(text)
         except MalformedValueError:
-            problems.append(f"{place}: {text!r} {_NO_REFERENCE[vr]}")
+            problems.append(f"{place}: {text!r} {vr.accepted}")
     return references, problems
-
-
-_NO_REFERENCE = {
-    ValueRepresentation.DA: "is not a date; accepted: ISO 8601, as 2022-01-01",
-    ValueRepresentation.AS: "is not an age; accepted: one to four digits and D, W, M or Y, as 018M",
-    ValueRepresentation.CS: "is not a code; accepted: a text without backslashes and control characters, as CT",
-}
-
-
-def _read_reference(text: str, vr: ValueRepresentation) -> Comparable:
-    match vr:
-        case ValueRepresentation.DA:
-            return parse_iso_date(text)
-        case ValueRepresentation.AS:
-            return parse_age(text)
-        case ValueRepresentation.CS:
-            code = normalise_code(text)
-            if not code or "\\" in code or not code.isprintable():
-                raise MalformedValueError(vr)
-            return code
-
-
-def _words(text: str, vr: ValueRepresentation) -> str:
-    return text.strip() if vr is ValueRepresentation.DA else normalise_code(text)
 
 
 def _enumerate(texts: Sequence[str]) -> str:

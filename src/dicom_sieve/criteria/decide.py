@@ -4,15 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dicom_sieve.criteria.criterion import Comparable, CompiledCriterion, Operation
-from dicom_sieve.criteria.values import (
-    ValueRepresentation,
-    is_conforming_code,
-    normalise_code,
-    parse_age,
-    parse_date,
-    trim,
-)
+from dicom_sieve.criteria.criterion import CompiledCriterion
+from dicom_sieve.dicom.vr.value_type import Comparable, Operation, ValueType, trim
 from dicom_sieve.errors import MalformedValueError
 
 
@@ -138,15 +131,13 @@ def find(criterion: CompiledCriterion, values: Sequence[str] | None) -> Finding:
     return Finding.NOT_MET if any(conforms for _, conforms in read) else Finding.MALFORMED
 
 
-def _read(text: str, vr: ValueRepresentation) -> tuple[Comparable | None, bool]:
+def _read(text: str, vr: ValueType) -> tuple[Comparable | None, bool]:
     """Read one value: what to compare (None: nothing can be), and whether it conforms to its VR."""
-    if vr is ValueRepresentation.CS:
-        code = normalise_code(text)
-        return code, is_conforming_code(code)
     try:
-        return (parse_date(text) if vr is ValueRepresentation.DA else parse_age(text)), True
+        value = vr.parse(text)
     except MalformedValueError:
         return None, False
+    return value, vr.conforms(value)
 
 
 def _equals(value: Comparable, references: tuple[Comparable, ...]) -> bool:

@@ -10,7 +10,8 @@ from functools import cache
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag, tag_for_keyword
 
-from dicom_sieve.criteria.values import ValueRepresentation
+from dicom_sieve.dicom.vr.registry import VRS
+from dicom_sieve.dicom.vr.value_type import ValueType
 
 FIRST_GROUP_BEHIND_HEADER = 0x5200
 """The header is every top-level data element before this group."""
@@ -31,7 +32,7 @@ class Attribute:
 
     tag: int
     keyword: str
-    vr: ValueRepresentation
+    vr: ValueType
 
     @property
     def hex_tag(self) -> str:
@@ -77,12 +78,12 @@ def find_attribute(tag: int) -> Attribute | UnsupportedTag:
     except KeyError:
         return UnsupportedTag(f"{format_tag(tag)} is not in the DICOM dictionary")
     name = f"{keyword_for_tag(tag)} {format_tag(tag)}".strip()
-    accepted = ", ".join(f"{known.value} ({known.long_name})" for known in sorted(ValueRepresentation, key=_by_name))
-    if vr not in set(ValueRepresentation):
+    accepted = ", ".join(f"{known} ({known.long_name})" for known in sorted(VRS.values(), key=_by_name))
+    if vr not in VRS:
         return UnsupportedTag(f"{name} has the VR {vr}; accepted: {accepted}")
     if not FIRST_GROUP_OF_DATA_SET <= group < FIRST_GROUP_BEHIND_HEADER:
         return UnsupportedTag(f"{name} is not in the header: accepted are groups 0004 to 51FF")
-    return Attribute(tag, keyword_for_tag(tag), ValueRepresentation(vr))
+    return Attribute(tag, keyword_for_tag(tag), VRS[vr])
 
 
 def find_keyword(keyword: str) -> int | None:
@@ -95,7 +96,7 @@ def header_tags() -> frozenset[int]:
     """Give every tag that a criterion can name, repeating groups written out."""
     tags = set(DicomDictionary)
     for mask, (vr, *_) in RepeatersDictionary.items():
-        if vr in set(ValueRepresentation):
+        if vr in VRS:
             tags.update(_written_out(mask))
     return frozenset(tag for tag in tags if isinstance(find_attribute(tag), Attribute))
 
@@ -107,5 +108,5 @@ def _written_out(mask: str) -> set[int]:
     return {tag for tag in tags if not (tag >> 16) % 2}
 
 
-def _by_name(vr: ValueRepresentation) -> str:
+def _by_name(vr: ValueType) -> str:
     return vr.long_name

@@ -8,7 +8,7 @@ unsure of the careful reader decides. Both give the same answers, so which of th
 from collections.abc import Sequence
 from functools import lru_cache
 
-from dicom_sieve.criteria.values import PADDING
+from dicom_sieve.dicom.vr.value_type import PADDING
 from dicom_sieve.headers import meta
 from dicom_sieve.headers.data_set import is_known
 from dicom_sieve.headers.deflated import inflate, inflated_window

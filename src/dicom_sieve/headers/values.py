@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from functools import cache
 
-from dicom_sieve.criteria.values import PADDING
 from dicom_sieve.dicom.dictionary import header_tags
+from dicom_sieve.dicom.vr.value_type import PADDING
 from dicom_sieve.headers.header import Damage, Defect, Header
 
 NOT_TEXT = "\ufffd"

@@ -3,19 +3,14 @@
 What would tell of few instances is not told: see `group_small` (ADR 13).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dicom_sieve.criteria import Comparable, ValueRepresentation
-from dicom_sieve.criteria.values import SECONDS_OF_UNIT, Age, normalise_code, parse_age, parse_date, trim
-from dicom_sieve.errors import MalformedValueError
+from dicom_sieve.dicom.vr.value_type import Bin, Scale, ValueType
 
 MOST_BARS = 36
-LONGEST_LABEL = 64
 OTHER = "other"
 
-Bin = str | int
-"""Where a value belongs, as finely as it is counted: a code, the number of a month, the number of a decade of age."""
 Counts = Mapping[tuple[Bin, ...], Sequence[int]]
 """By the bins of an instance, each once: how many instances have them, and how many of these meet the criterion."""
 
@@ -48,28 +43,7 @@ class Distribution:
     other: Bar | None
 
 
-def read_value(text: str, vr: ValueRepresentation) -> Comparable | None:
-    """Read one value as it is compared, or give None where it is none of its VR."""
-    if not trim(text):
-        return None
-    if vr is ValueRepresentation.CS:
-        return normalise_code(text)
-    try:
-        return parse_date(text) if vr is ValueRepresentation.DA else parse_age(text)
-    except MalformedValueError:
-        return None
-
-
-def bin_of(value: Comparable) -> Bin:
-    """Tell where a value belongs; of a long code the beginning says it."""
-    if isinstance(value, str):
-        return value if len(value) <= LONGEST_LABEL else f"{value[: LONGEST_LABEL - 1]}…"
-    if isinstance(value, Age):
-        return value.seconds // (10 * SECONDS_OF_UNIT["Y"])
-    return value.year * 12 + value.month - 1
-
-
-def distribution_of(counts: Counts, vr: ValueRepresentation, min_cell: int, rest: Bar | None = None) -> Distribution:
+def distribution_of(counts: Counts, vr: ValueType, min_cell: int, rest: Bar | None = None) -> Distribution:
     """Make bars of counts, of the finest scale that needs no more than `MOST_BARS`; the coarsest needs none.
 
     Args:
@@ -79,11 +53,11 @@ def distribution_of(counts: Counts, vr: ValueRepresentation, min_cell: int, rest
         rest: What was not counted apart.
     """
     bars: list[Bar] = []
-    for scale in _SCALES[vr]:
+    for scale in vr.scales:
         bars = _count(counts, scale)
         if len(bars) <= MOST_BARS:
             break
-    if vr is ValueRepresentation.CS:
+    if not vr.has_order:
         bars.sort(key=lambda bar: -bar.instances)
     shown, grouped = group_small(bars, min_cell, () if rest is None else (rest,))
     return Distribution(tuple(shown), _together(grouped) if grouped else None)
@@ -121,33 +95,7 @@ def _together(bars: Sequence[Bar]) -> Bar:
     return Bar(OTHER, sum(bar.instances for bar in bars), sum(bar.met for bar in bars))
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """How wide bars are.
-
-    Attributes:
-        widen: Gives the bar of a bin.
-        label: Says what a bar holds.
-    """
-
-    widen: Callable[[Bin], Bin]
-    label: Callable[[Bin], str]
-
-
-_SCALES = {
-    ValueRepresentation.CS: (_Scale(lambda code: code, str),),
-    ValueRepresentation.AS: (
-        _Scale(lambda decade: decade, lambda decade: f"{10 * int(decade)} to {10 * int(decade) + 9} years"),
-    ),
-    ValueRepresentation.DA: (
-        _Scale(lambda month: month, lambda month: f"{int(month) // 12:04d}-{int(month) % 12 + 1:02d}"),
-        _Scale(lambda month: int(month) // 12, lambda year: f"{year:04d}"),
-        _Scale(lambda month: int(month) // 120, lambda decade: f"{decade:03d}0 to {decade:03d}9"),
-    ),
-}
-
-
-def _count(counts: Counts, scale: _Scale) -> list[Bar]:
+def _count(counts: Counts, scale: Scale) -> list[Bar]:
     """Count instances by bars, an instance once in each, in the order of their values."""
     wide: dict[Bin, list[int]] = {}
     for bins, (instances, met) in counts.items():

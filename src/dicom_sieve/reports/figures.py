@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dicom_sieve.criteria import CompiledCriterion, Finding, Operation, ValueRepresentation
-from dicom_sieve.criteria.values import trim
+from dicom_sieve.criteria import CompiledCriterion, Finding, Operation
+from dicom_sieve.dicom.vr.date import DA
+from dicom_sieve.dicom.vr.value_type import Bin, ValueType, trim
 from dicom_sieve.headers import Defect, Extent
 from dicom_sieve.ledger.reading.report import DecidedRow
 from dicom_sieve.ledger.writing.decisions import read_extent, read_values
 from dicom_sieve.reports.damaged import DamagedTally
-from dicom_sieve.reports.distribution import OTHER, Bar, Bin, Distribution, bin_of, distribution_of, read_value
+from dicom_sieve.reports.distribution import OTHER, Bar, Distribution, distribution_of
 from dicom_sieve.reports.series import PASSED, SeriesStates
 from dicom_sieve.reports.totals import Amount, CriterionFigures, Fell, Figures, Step
 
@@ -30,7 +31,6 @@ MODIFIED_DATES = "00280303"
 """Longitudinal Temporal Information Modified (PS3.3 C.12.1, PS3.15 annex E): REMOVED, MODIFIED or UNMODIFIED."""
 AGE, BIRTH_DATE = "00101010", "00100030"
 """Patient's Age says what birth date and Study Date say together (PS3.3 C.7.2.2); criteria read it, not these."""
-PLACEHOLDERS = {ValueRepresentation.DA: "19000101", ValueRepresentation.AS: "000Y"}
 """What archives write where they know no date, and no age."""
 
 
@@ -85,7 +85,7 @@ class _Values:
             both[0] += instances
             both[1] += instances * (finding is Finding.MET)
 
-    def distribution(self, vr: ValueRepresentation, min_cell: int) -> Distribution:
+    def distribution(self, vr: ValueType, min_cell: int) -> Distribution:
         """Give all of them in bars."""
         rest = Bar(OTHER, *self.rest) if self.rest[0] else None
         return distribution_of(self.counts, vr, min_cell, rest)
@@ -104,7 +104,7 @@ class Tally:
         self.criteria = tuple(criteria)
         asked = [one.attribute.hex_tag for one in criteria]
         self._age = asked.index(AGE) if AGE in asked else None
-        dated = any(one.attribute.vr is ValueRepresentation.DA for one in criteria)
+        dated = any(one.attribute.vr == DA for one in criteria)
         more = [*([MODIFIED_DATES] if dated else []), *([BIRTH_DATE] if AGE in asked else [])]
         self.tags = tuple(sorted({*asked, *more}))
         self._is_dated = dated
@@ -290,10 +290,10 @@ class Tally:
 def _see(criterion: CompiledCriterion, texts: Sequence[str]) -> _Seen:
     """Look at the values of one attribute as one criterion does."""
     vr = criterion.attribute.vr
-    read = {value for value in (read_value(text, vr) for text in texts) if value is not None}
+    read = {value for value in (vr.find(text) for text in texts) if value is not None}
     return _Seen(
-        bins=tuple(sorted({bin_of(value) for value in read}, key=str)),
-        is_placeholder=any(trim(text).upper() == PLACEHOLDERS.get(vr) for text in texts),
+        bins=tuple(sorted({vr.bin_of(value) for value in read}, key=str)),
+        is_placeholder=any(trim(text).upper() == vr.placeholder for text in texts),
         equal=frozenset(number for number, one in enumerate(criterion.references) if one in read),
     )
 

@@ -8,7 +8,6 @@ from dicom_sieve.criteria import CompiledCriterion, Finding
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger.reading.conflicts import Conflict
 from dicom_sieve.reports.damaged import DamagedFigures
-from dicom_sieve.reports.figures import PLACEHOLDERS
 from dicom_sieve.reports.totals import CriterionFigures, Figures
 
 PASSED, WOULD_PASS = "passed", "would pass"
@@ -137,7 +136,7 @@ def _warnings_of(criterion: CompiledCriterion, figures: CriterionFigures) -> Ite
     attribute = criterion.attribute
     if figures.placeholders:
         yield (
-            f"{counted(figures.placeholders, 'instance')} {_have(figures.placeholders)} {PLACEHOLDERS[attribute.vr]} "
+            f"{counted(figures.placeholders, 'instance')} {_have(figures.placeholders)} {attribute.vr.placeholder} "
             f"as {attribute}, which stands for an unknown value."
         )
     if figures.unseen:

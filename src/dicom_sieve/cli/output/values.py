@@ -18,7 +18,7 @@ def show_attributes(snapshot: Snapshot, held: AttributesHeld, *, as_json: bool, 
     rows = []
     for use in held.attributes:
         attribute = find_attribute(int(use.tag, 16))
-        keyword, vr = (attribute.keyword, attribute.vr.value) if isinstance(attribute, Attribute) else ("", "")
+        keyword, vr = (attribute.keyword, attribute.vr.code) if isinstance(attribute, Attribute) else ("", "")
         absent = held.instances - use.present - use.empty - use.unreached
         counts = (use.present, use.empty, absent, use.distinct, use.unreached)
         rows.append((keyword, f"{use.tag[:4]},{use.tag[4:]}", vr, *counts))
@@ -49,7 +49,7 @@ def show_values(
     absent = held.instances - held.present - held.empty - held.unreached
     if as_json:
         counts = {"present": held.present, "empty": held.empty, "absent": absent, "unreached": held.unreached}
-        named = {"keyword": attribute.keyword, "tag": attribute.hex_tag, "vr": attribute.vr.value}
+        named = {"keyword": attribute.keyword, "tag": attribute.hex_tag, "vr": attribute.vr.code}
         values = [dataclasses.asdict(one) for one in shown]
         other = {"values": len(others), "instances": in_others}
         text.show_json(

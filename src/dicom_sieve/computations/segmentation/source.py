@@ -15,7 +15,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.valuerep import DA, TM
 
-from dicom_sieve.criteria.values import normalise_code
+from dicom_sieve.dicom.vr.code import normalise_code
 
 
 def as_source(instance: Dataset, distance: float) -> Dataset:

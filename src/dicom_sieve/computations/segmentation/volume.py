@@ -16,7 +16,7 @@ from pydicom.uid import CTImageStorage
 from dicom_sieve.computations.segmentation import jpeg_lossless
 from dicom_sieve.computations.segmentation.geometry import find_grid
 from dicom_sieve.computations.segmentation.source import is_number
-from dicom_sieve.criteria.values import normalise_code
+from dicom_sieve.dicom.vr.code import normalise_code
 from dicom_sieve.errors import RefusedError
 
 FEWEST_SLICES = 3
