@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion, Damaged, Decider, Finding, Verdict, compile_criteria
 from dicom_sieve.headers import Damage, Extent, Instance, Window, scan
+from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger.audit.damage import Damage as FoundDamage
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.reading.values import attributes_held, values_held
@@ -18,7 +19,6 @@ from dicom_sieve.ledger.writing.snapshots import last_snapshot
 from dicom_sieve.reports import make_report
 from dicom_sieve.reports.compare_runs import Compared, Reason, Side, Summary, compare
 from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
-from dicom_sieve.screening.decide import judge_header
 from tests.builders import make_instance
 from tests.ledger.vandal import undone, vandal
 from tests.screening.partly_read import AGE, CRITERIA, DAMAGED, MODALITY, reading

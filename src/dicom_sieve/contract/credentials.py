@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import boto3
+from dicom_sieve.stores.s3.credentials import GivesSession
 
 
 @runtime_checkable
-class SavedCredentials(Protocol):
+class SavedCredentials(GivesSession, Protocol):
     """Credentials with what was saved beside the keys."""
 
     @property
@@ -34,10 +34,6 @@ class SavedCredentials(Protocol):
             region: The request's.
             endpoint: The request's, or their own.
         """
-        ...
-
-    def get_boto3_session(self) -> boto3.Session:
-        """Open a session with them."""
         ...
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect_aws import AwsCredentials
@@ -52,10 +51,9 @@ class SavedBlock:
         """Whether boto3 falls back to this machine's own credentials."""
         return not (self.block.aws_access_key_id and self.block.aws_secret_access_key)
 
-    def get_boto3_session(self) -> boto3.Session:
-        """Open a session with them."""
-        session: boto3.Session = self.block.get_boto3_session()
-        return session
+    def get_boto3_session(self) -> Any:
+        """Open a session of boto3 with them."""
+        return self.block.get_boto3_session()
 
     def find_problems(self, field: str, region: str, endpoint: str | None) -> Iterator[str]:
         """Tell what the block says that is not honoured.

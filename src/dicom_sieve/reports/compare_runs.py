@@ -16,11 +16,11 @@ from typing import NamedTuple
 from dicom_sieve.criteria import CompiledCriterion, Damaged, Decider, Finding, Verdict
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
+from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.reading.comparison import Asked, ComparedRow, compared_headers
 from dicom_sieve.ledger.writing.decisions import read_extent, read_values
 from dicom_sieve.ledger.writing.snapshots import Snapshot
-from dicom_sieve.screening.decide import judge_header
 
 MOST_REMEMBERED = 65_536
 """Combinations of values."""

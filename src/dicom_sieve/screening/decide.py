@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dicom_sieve.criteria import UNJUDGED, CompiledCriterion, Damaged, Decider, Decision, Verdict
+from dicom_sieve.criteria import CompiledCriterion, Damaged, Decider, Decision, Verdict
 from dicom_sieve.errors import NothingReadableError
-from dicom_sieve.headers import Defect, Extent
+from dicom_sieve.headers import Defect
+from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.writing.decisions import (
@@ -172,22 +173,6 @@ class Judge:
 
 def _positive(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
-
-
-def judge_header(
-    decider: Decider, extent: Extent, attributes: Mapping[str, tuple[str, ...]], damaged: Damaged
-) -> Decision:
-    """Judge one header as far as it can be trusted.
-
-    Args:
-        decider: Knows the criteria.
-        extent: How far the header was read.
-        attributes: What is known of it.
-        damaged: What becomes of damaged objects.
-    """
-    if not extent.is_judged(damaged):
-        return UNJUDGED
-    return decider.decide(extent.trusted(attributes), extent.unreadable_from)
 
 
 Keep = Callable[[Sequence[Decided]], None]
