@@ -21,7 +21,8 @@ from botocore.exceptions import ClientError
 
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.stores.listing import count_empty
-from dicom_sieve.stores.s3.clients import S3Access, make_boto3_client
+from dicom_sieve.stores.s3.access import S3Access
+from dicom_sieve.stores.s3.clients import make_boto3_client
 from dicom_sieve.stores.s3.errors import is_conflict, is_passing, told_as_store_error
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import DEFAULT_CHAIN, EndpointRules, check_bucket
 from dicom_sieve.stores.retries import Patience
-from dicom_sieve.stores.s3.clients import AWS_ENDPOINT, S3Access
+from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
 from dicom_sieve.stores.s3.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
 from dicom_sieve.stores.s3.store import S3Store
 

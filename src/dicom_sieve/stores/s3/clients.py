@@ -1,7 +1,6 @@
 """How the two S3 clients are made (ADR 5): boto3 sees every key, obstore reads many objects for little CPU."""
 
 import logging
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,50 +11,17 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.stores.certificates import find_bundle, read_bundle
-from dicom_sieve.stores.endpoints import EndpointRules
 from dicom_sieve.stores.guarded import find_way, guard
-from dicom_sieve.stores.retries import DEFAULT_PATIENCE, Patience
-from dicom_sieve.stores.s3.credentials import Anonymous, GivesSession
+from dicom_sieve.stores.s3.access import S3Access
 from dicom_sieve.stores.s3.pages import read_page_early
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-AWS_ENDPOINT = "https://s3.amazonaws.com"
-"""Stands for AWS itself, whatever the region: names of its buckets are unique across regions."""
-
 CONNECTIONS = 64
 """That boto3 keeps open at most, and threads that use them."""
 
 _STAND_IN_REGION = "us-east-1"
-
-
-@dataclass(frozen=True, slots=True)
-class S3Access:
-    """How a bucket is reached.
-
-    Attributes:
-        bucket: Its name.
-        region: Any string that the server takes for signing.
-        endpoint: URL, or None for AWS itself.
-        credentials: What opens a session; never shown.
-        patience: How long it is waited for.
-        rules: Which endpoints may be asked, and whose certificates are trusted there.
-        requester_pays: Whether whoever asks pays for the requests, as some buckets want it.
-    """
-
-    bucket: str
-    region: str
-    endpoint: str | None
-    credentials: GivesSession
-    patience: Patience = DEFAULT_PATIENCE
-    rules: EndpointRules = field(default_factory=EndpointRules)
-    requester_pays: bool = False
-
-    @property
-    def is_anonymous(self) -> bool:
-        """Tell whether requests are not signed."""
-        return isinstance(self.credentials, Anonymous)
 
 
 def make_boto3_client(access: S3Access) -> "S3Client":

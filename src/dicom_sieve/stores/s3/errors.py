@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from botocore.exceptions import (
@@ -26,11 +25,9 @@ from dicom_sieve.stores.interface import (
     SlowDownError,
     TransportError,
 )
+from dicom_sieve.stores.s3.access import S3Access
 from dicom_sieve.stores.s3.codes import OF_CERTIFICATES, code_of, headers_of, is_of_region, region_of, status_of
 from dicom_sieve.stores.s3.credentials import Anonymous, StaticCredentials
-
-if TYPE_CHECKING:
-    from dicom_sieve.stores.s3.clients import S3Access
 
 
 class MalformedListingError(Exception):
@@ -77,7 +74,7 @@ def refused_endpoint(error: Exception) -> RefusedEndpointError | None:
     return inner if isinstance(inner, RefusedEndpointError) else None
 
 
-def advise(error: Exception, asked: "S3Access | None" = None) -> str:
+def advise(error: Exception, asked: S3Access | None = None) -> str:
     """Say what to do about an error; may be empty.
 
     Args:
@@ -112,7 +109,7 @@ def _advise_redirect(address: str) -> str:
     return f"the endpoint redirects to {address}: give that address as the endpoint, redirects are not followed"
 
 
-def _advise_access(code: str, asked: "S3Access") -> str:
+def _advise_access(code: str, asked: S3Access) -> str:
     """Say what only he can know who knows how the bucket was asked; may be empty."""
     endpoint = asked.endpoint or ""
     if code in {"NoSuchKey", "NoSuchBucket"} and _names_bucket(endpoint, asked.bucket):
@@ -216,7 +213,7 @@ _BROKEN = {
 
 
 @contextmanager
-def told_as_store_error(action: str, where: str, asked: "S3Access | None" = None) -> Iterator[None]:
+def told_as_store_error(action: str, where: str, asked: S3Access | None = None) -> Iterator[None]:
     """Turn whatever boto3 raises inside into a StoreError, which names codes alone.
 
     Args:

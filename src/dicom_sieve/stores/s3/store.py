@@ -37,7 +37,8 @@ from dicom_sieve.stores.interface import (
 )
 from dicom_sieve.stores.key_space import LONGEST_KEY
 from dicom_sieve.stores.listing import Cursor, Page, list_objects
-from dicom_sieve.stores.s3.clients import AWS_ENDPOINT, CONNECTIONS, S3Access, make_boto3_client, make_obstore_client
+from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
+from dicom_sieve.stores.s3.clients import CONNECTIONS, make_boto3_client, make_obstore_client
 from dicom_sieve.stores.s3.codes import code_of
 from dicom_sieve.stores.s3.errors import (
     MalformedAnswerError,
