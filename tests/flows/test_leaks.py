@@ -246,7 +246,7 @@ class TestTheEnd:
         logs = prefect.all_of("/logs/filter", logs={"flow_run_id": {"any_": [runs["unexpected"]]}})
 
         assert any("unexpected IntegrityError, raised through" in log["message"] for log in logs)
-        assert any("indexing.py:" in log["message"] for log in logs)
+        assert any("headers.py:" in log["message"] for log in logs)
 
     @pytest.mark.parametrize("name", [name for name, (state, _) in ENDS.items() if state == "Failed"])
     def test_that_is_a_failure_is_no_traceback_of_ours(
