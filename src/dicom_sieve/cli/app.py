@@ -33,7 +33,7 @@ from dicom_sieve.cli.options import (
     Uri,
     check_format,
 )
-from dicom_sieve.cli.pull import pull_app
+from dicom_sieve.cli.pull import pull_app, trace_pulled
 from dicom_sieve.cli.report import report_app
 from dicom_sieve.cli.trying import trying_app
 from dicom_sieve.objects import Damaged
@@ -251,7 +251,8 @@ def trace(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A key, a path, a URI as s3://bucket/key, or the UID of an instance, a series or a study.",
+            help="A key, a path, a URI as s3://bucket/key, a file that was pulled, or the UID of an instance, a series "
+            "or a study.",
         ),
     ],
     as_json: AsJson = False,
@@ -267,6 +268,7 @@ def trace(
 
     with open_ledger() as ledger:
         objects, results = ledger.trace(name), ledger.trace_results(name)
+        objects = objects or ([] if results else trace_pulled(ledger, name))
     if not objects and not results:
         leave(f"nothing is known of {text.inert(name)}", FAILED)
     if as_json:

@@ -1,7 +1,7 @@
 """The command that brings what a run let pass onto this machine."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,10 @@ from dicom_sieve.cli import text
 from dicom_sieve.cli.main import FAILED
 from dicom_sieve.cli.options import Anonymous, AsJson, RequesterPays, Run
 from dicom_sieve.objects import Selection
+
+if TYPE_CHECKING:
+    from dicom_sieve.ledger import Ledger
+    from dicom_sieve.ledger.trace import TracedObject
 
 pull_app = typer.Typer()
 
@@ -32,7 +36,10 @@ def pull(
     ] = False,
     endpoint: Annotated[
         str | None,
-        typer.Option(help="URL of the S3 server that gets this machine's own credentials; else that of the run."),
+        typer.Option(
+            help="URL of the S3 server that gets this machine's own credentials; else that of the run, which "
+            "AWS_ENDPOINT_URL may name."
+        ),
     ] = None,
     region: Annotated[
         str | None, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="For signing.")
@@ -75,3 +82,14 @@ def pull(
         text.show_lines(*(f"  {key}: {reason}" for key, reason in summary.missing), f"{folder}")
     if not summary.is_complete:
         raise typer.Exit(FAILED)
+
+
+def trace_pulled(ledger: "Ledger", name: str) -> "list[TracedObject]":
+    """Tell of the object that a file was pulled from; of nothing where the name is that of no such file."""
+    from dicom_sieve.publishing.pull_record import find_origin
+
+    if (origin := find_origin(Path(name))) is None:
+        return []
+    run, key = origin
+    place = ledger.run(run).location
+    return [found for found in ledger.trace(key) if (found.endpoint, found.bucket) == (place.endpoint, place.bucket)]
