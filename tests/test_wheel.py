@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import venv
@@ -12,11 +14,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import S3Server
 from tests.demo import check_commands, check_end, clean_environment, run_demo
+from tests.documents import read
 from tests.prefect_server import running
+from tests.transcript import Names, Shell, commands_of, files_of
 from tests.up import get_when_served, password_of, unused_port
 
 ROOT = Path(__file__).parent.parent
+UV = Path(sys.executable).with_name("uv")
+"""In the place of pip, which downloads anew each time, and takes minutes."""
 FOLDERS = (
     "cli",
     "criteria",
@@ -53,16 +60,21 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment that has the wheel with its extra, and what the lock file names of it."""
     home = tmp_path_factory.mktemp("installed")
     venv.create(home)
-    pins = re.findall(r"^[a-z0-9.-]+==[^\\\n]+", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE)
-    (home / "constraints.txt").write_text("\n".join(pins))
-    uv = str(Path(sys.executable).with_name("uv"))  # pip downloads anew each time, and takes minutes
-    wanted = ["--constraint", str(home / "constraints.txt"), f"{wheel}[demo]"]
+    wanted = ["--constraint", str(_write_constraints(home)), f"{wheel}[demo]"]
     subprocess.run(
-        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(home / "bin" / "python"), *wanted],
+        [str(UV), "pip", "install", "--quiet", "--compile-bytecode", "--python", str(home / "bin" / "python"), *wanted],
         check=True,
         env=_without_sources(os.environ),
     )
     return home / "bin"
+
+
+def _write_constraints(folder: Path) -> Path:
+    """Write what the lock file names into a file that pip and uv take."""
+    pins = re.findall(r"^[a-z0-9.-]+==[^\\\n]+", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE)
+    file = folder / "constraints.txt"
+    file.write_text("\n".join(pins))
+    return file
 
 
 def _without_sources(environment: Mapping[str, str]) -> dict[str, str]:
@@ -137,3 +149,27 @@ def test_the_demo_runs_on_servers_and_ends_with_commands_that_work(programs: Pat
     assert "lung-segmentation" in demo.in_shell(demo.commands[0], trace)
     assert "Task run" not in demo.output
     assert (tmp_path / "demo" / "prefect.log").stat().st_size
+
+
+@pytest.mark.timeout(300)
+def test_the_tutorial_leads_from_an_empty_environment_to_a_result(
+    wheel: Path, moto_server: S3Server, tmp_path: Path
+) -> None:
+    page = read("docs/tutorial.md")
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    shutil.copy(wheel, folder)
+    for name, text in files_of(page).items():
+        (folder / name).write_text(text)
+    environment = _of_user(tmp_path) | {"UV_CONSTRAINT": str(_write_constraints(tmp_path))}
+    names = Names({"/home/you": str(tmp_path), "http://localhost:9000": moto_server.endpoint})
+
+    with Shell(folder, environment, _instead_of_pip()) as shell:
+        for command, printed in commands_of(page):
+            names.check(printed, shell.run(names.here(command)))
+        assert shell.run("command -v dicom-sieve") == f"{folder}/sieve/bin/dicom-sieve\n"
+
+
+def _instead_of_pip() -> str:
+    """Let ``pip`` be uv, which keeps what it has downloaded in the home of who runs the tests."""
+    return f'pip() {{ HOME={shlex.quote(str(Path.home()))} {shlex.quote(str(UV))} pip "$@"; }}'

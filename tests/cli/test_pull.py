@@ -103,3 +103,23 @@ def test_a_directory_inside_the_input_is_wrong_usage(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(f"dicom-sieve: DIR: the output {images}/out lies inside the input {images}")
     assert [path.name for path in images.iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize("layout", [(), ("--by-key",)], ids=["by UID", "by key"])
+def test_a_file_that_was_pulled_is_traced_to_its_object(
+    judged: tuple[Path, str, dict[str, str]], moto_server: S3Server, tmp_path: Path, layout: tuple[str, ...]
+) -> None:
+    home, bucket, environment = judged
+    asked = ("pull", "run", str(tmp_path / "out"), *layout, "--endpoint", moto_server.endpoint)
+    run_command(*asked, home=home, **environment)
+    file = tmp_path / "out" / ("b/1" if layout else "unknown-patient/1.2.3/1.5.2/1.6.3.dcm")
+
+    by_file, by_key = (
+        run_command("trace", name, home=home, **environment) for name in (str(file), f"s3://{bucket}/b/1")
+    )
+    strange = tmp_path / "out" / "mine.dcm"
+    strange.write_bytes(file.read_bytes())
+    by_strange = run_command("trace", str(strange), home=home, **environment)
+
+    assert (by_file.returncode, by_file.stderr, by_file.stdout) == (0, "", by_key.stdout)
+    assert by_strange.stderr == f"dicom-sieve: nothing is known of {strange}\n"

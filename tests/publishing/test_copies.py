@@ -96,7 +96,7 @@ class TestFaults:
         nowhere = S3Store(S3Access(source, "eu-west", "http://127.0.0.1:9", moto_server.credentials, impatient))
         copied: list[Copied] = []
 
-        with pytest.raises(StoreError, match=f"{FAILURES_IN_A_ROW} copies in a row failed"):
+        with pytest.raises(StoreError, match=f"{FAILURES_IN_A_ROW} copies in a row failed: 64 "):
             copied.extend(copy_listed(moto_server.store(source).list(), nowhere, moto_server.store(target), "o"))
 
     def test_are_told_of_an_output_that_refuses(self, moto_server: S3Server) -> None:

@@ -296,7 +296,8 @@ class TestGoneOnWith:
         screen_ct(store, ledger, "run")
         store.faults = {f"{number:03}": -1 for number in range(100, 300)}
 
-        with pytest.raises(StoreError, match="cannot pull from s3://challenge-tech: 64 copies in a row failed"):
+        said = "cannot pull from s3://challenge-tech: 64 copies in a row failed: 64 ConnectionClosedError; "
+        with pytest.raises(StoreError, match=said):
             pull(ledger.run("run"), store, tmp_path / "out")
 
         assert not (tmp_path / "out" / pull_record.RECORD).exists()

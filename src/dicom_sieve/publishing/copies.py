@@ -10,12 +10,14 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
+from dicom_sieve.advice import describe_causes, told_causes
 from dicom_sieve.errors import DicomSieveError, RefusedError, StoreError
 from dicom_sieve.ledger import RecordedRun
 from dicom_sieve.ledger.reading.run_objects import series_in_parts
 from dicom_sieve.objects import Location, ObjectInfo, Selection
 from dicom_sieve.publishing.in_order import in_order
 from dicom_sieve.stores.interface import (
+    NOT_READ,
     Copies,
     Downloads,
     ObjectChangedError,
@@ -61,6 +63,8 @@ NOT_WHOLE = "not all instances of its series passed"
 class _Done(Protocol):
     @property
     def outcome(self) -> str: ...
+    @property
+    def reason(self) -> str | None: ...
 
 
 D = TypeVar("D", bound=_Done)
@@ -118,13 +122,17 @@ def until_all_fail(done: Iterable[D], action: str, place: Location) -> Iterator[
     """Give what was done, until faults of transport prevented too many in a row.
 
     Raises:
-        StoreError: Nothing comes through any more.
+        StoreError: Nothing comes through any more; it says why.
     """
-    failed_in_a_row = 0
+    in_a_row = Counter[str]()
     for what in done:
-        failed_in_a_row = failed_in_a_row + 1 if what.outcome == CopyOutcome.FAILED else 0
-        if failed_in_a_row == FAILURES_IN_A_ROW:
-            raise StoreError(action, str(place), f"{failed_in_a_row} copies in a row failed")
+        if what.outcome == CopyOutcome.FAILED:
+            in_a_row[str(what.reason).removeprefix(NOT_READ)] += 1
+        else:
+            in_a_row.clear()
+        if in_a_row.total() == FAILURES_IN_A_ROW:
+            causes = describe_causes(told_causes(in_a_row, FAILURES_IN_A_ROW))
+            raise StoreError(action, str(place), f"{FAILURES_IN_A_ROW} copies in a row failed: {causes}")
         yield what
 
 

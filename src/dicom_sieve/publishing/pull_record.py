@@ -18,6 +18,7 @@ from typing import Any
 
 from dicom_sieve import private
 from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.objects import part_of_key
 
 RECORD, BEFORE, NOW = "pulled.jsonl", ".pulled-before.jsonl", ".pulled-now.jsonl"
 FORMAT = {"format": "dicom-sieve pull", "format_version": 1}
@@ -92,6 +93,19 @@ def open_record(folder: Path, head: Mapping[str, Any]) -> Iterator[Record]:
         os.fsync(file.fileno())
         (folder / NOW).replace(folder / RECORD)
         (folder / BEFORE).unlink()
+
+
+def find_origin(file: Path) -> tuple[str, str] | None:
+    """Give run and key of the object that a file was pulled from, by a record above it; None: no record has it."""
+    file = file.absolute()
+    for folder in file.parents if file.is_file() else ():
+        if (folder / RECORD).is_file():
+            path = "/".join(map(part_of_key, os.fsencode(file.relative_to(folder)).split(b"/")))
+            head = _head(folder / RECORD) or {}
+            for line in _read(folder / RECORD):
+                if line.path == path:
+                    return str(head.get("run_id")), line.object_key
+    return None
 
 
 def _lock(folder: Path) -> int:

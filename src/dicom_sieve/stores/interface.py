@@ -50,6 +50,10 @@ class UnwritableKeyError(RefusedError):
         return f"no object of that key can be written there: {self.args[0]}"
 
 
+NOT_READ = "the object could not be read: "
+"""What a cause stands behind, in the words of a `TransportError`."""
+
+
 class TransportError(DicomSieveError):
     """The store did not answer, or not with what was asked for, in all attempts. Never a verdict.
 
@@ -61,7 +65,7 @@ class TransportError(DicomSieveError):
         super().__init__(cause)
 
     def __str__(self) -> str:
-        return f"the object could not be read: {self.args[0]}"
+        return f"{NOT_READ}{self.args[0]}"
 
 
 class SlowDownError(TransportError):

@@ -32,7 +32,10 @@ def pull(
     ] = False,
     endpoint: Annotated[
         str | None,
-        typer.Option(help="URL of the S3 server that gets this machine's own credentials; else that of the run."),
+        typer.Option(
+            help="URL of the S3 server that gets this machine's own credentials; else that of the run, which "
+            "AWS_ENDPOINT_URL may name."
+        ),
     ] = None,
     region: Annotated[
         str | None, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="For signing.")

@@ -2,7 +2,8 @@
 
 import dataclasses
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,10 @@ from dicom_sieve.cli.exit import FAILED, leave
 from dicom_sieve.cli.inert import inert
 from dicom_sieve.cli.options import AsJson
 from dicom_sieve.cli.output import text
+
+if TYPE_CHECKING:
+    from dicom_sieve.ledger import Ledger
+    from dicom_sieve.ledger.reading.trace import TracedObject
 
 trace_app = typer.Typer()
 
@@ -20,7 +25,8 @@ def trace(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A key, a path, a URI as s3://bucket/key, or the UID of an instance, a series or a study.",
+            help="A key, a path, a URI as s3://bucket/key, a file that was pulled, or the UID of an instance, a series "
+            "or a study.",
         ),
     ],
     as_json: AsJson = False,
@@ -36,6 +42,7 @@ def trace(
 
     with open_ledger() as ledger:
         objects, results = ledger.trace(name), ledger.trace_results(name)
+        objects = objects or ([] if results else _trace_pulled(ledger, name))
     if not objects and not results:
         leave(f"nothing is known of {inert(name)}", FAILED)
     if as_json:
@@ -49,3 +56,14 @@ def trace(
     ):
         text.show_lines(*[""] * bool(number))
         show()
+
+
+def _trace_pulled(ledger: "Ledger", name: str) -> "list[TracedObject]":
+    """Tell of the object that a file was pulled from; of nothing where the name is that of no such file."""
+    from dicom_sieve.publishing.pull_record import find_origin
+
+    if (origin := find_origin(Path(name))) is None:
+        return []
+    run, key = origin
+    place = ledger.run(run).location
+    return [found for found in ledger.trace(key) if (found.endpoint, found.bucket) == (place.endpoint, place.bucket)]
