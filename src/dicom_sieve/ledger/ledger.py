@@ -1,5 +1,6 @@
 """The ledger as its readers see it."""
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from dicom_sieve.ledger.computed import (
 )
 from dicom_sieve.ledger.computing import Computation, Inputs, Outputs, compute
 from dicom_sieve.ledger.conflicts import series_of_run
-from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease, hold, is_abandoned
+from dicom_sieve.ledger.lease import LEASE_SECONDS, Lease, hold, is_abandoned, last_heard
 from dicom_sieve.ledger.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.run_objects import RunObjects, select_objects
 from dicom_sieve.ledger.runs import ABANDONED, begins_with
@@ -151,6 +152,10 @@ class Ledger:
         is_one = (run.c.id == execution_id) | begins_with(run.c.id, f"{execution_id}.")
         query = _runs(self.engine).where(is_one).order_by(run.c.number.desc())
         return list(Rows(self.engine, query, make_run))
+
+    def last_heard(self, run: RunRow) -> datetime.datetime | None:
+        """Tell when a run that is RUNNING said last that it is; None where nothing is heard of it."""
+        return last_heard(self.engine, run.number)
 
     def computations(self, run: str | None = None) -> list[ComputationRow]:
         """Give every computation, or those of one run by its id or its beginning, the newest first."""
