@@ -16,7 +16,7 @@ from unittest import mock
 
 from ray.cluster_utils import Cluster
 
-from dicom_sieve.screening import RunsShards
+from dicom_sieve.screening import RunsShards, Shard, ShardResult
 from dicom_sieve.screening.on_ray import ray_pool
 from dicom_sieve.screening.shards import IndexesShard, in_pool
 
@@ -77,6 +77,11 @@ class Nodes:
             return ray_pool(self.address, workers, index)
 
         return in_pool(pool, workers)
+
+
+def read_nothing(shard: Shard) -> ShardResult:
+    """Index nothing of a shard: to see that it is executed."""
+    return ShardResult(shard.number, (), (), reads=0, bytes_read=0)
 
 
 @contextmanager
