@@ -17,7 +17,7 @@ from unittest import mock
 
 from ray.cluster_utils import Cluster
 
-from dicom_sieve.screening import RunsShards
+from dicom_sieve.screening import RunsShards, Shard, ShardResult
 from dicom_sieve.workers.local import in_pool
 from dicom_sieve.workers.ray import ray_pool
 
@@ -75,6 +75,11 @@ class Nodes:
         """Give an executor that runs shards there."""
 
         return in_pool(partial(ray_pool, self.address, workers), workers)
+
+
+def read_nothing(shard: Shard) -> ShardResult:
+    """Index nothing of a shard: to see that it is executed."""
+    return ShardResult(shard.number, (), (), reads=0, bytes_read=0)
 
 
 @contextmanager

@@ -47,6 +47,18 @@ def overwrite(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "wb")
 
 
+def append(path: Path) -> BinaryIO:
+    """Open a file for writing, behind its end; one that was open to others is theirs no more.
+
+    Raises:
+        OSError: It cannot be, or is a link.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, FILE_MODE)
+    if os.fstat(descriptor).st_uid == os.geteuid():
+        os.fchmod(descriptor, FILE_MODE)
+    return os.fdopen(descriptor, "ab")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, where they are missing, so that only their owner can enter them."""
     missing = []
@@ -56,6 +68,23 @@ def make_folder(path: Path) -> None:
     for folder in reversed(missing):
         with suppress(FileExistsError):  # another process was faster; what is there and no folder shows when it is used
             folder.mkdir(mode=FOLDER_MODE)
+
+
+def take_folder(path: Path) -> None:
+    """Make a folder as `make_folder` does; one of this user that is there already is closed to others.
+
+    What a link leads to, and another user's folder, stay as they are.
+    """
+    make_folder(path)
+    try:
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:  # a link, or no folder
+        return
+    try:
+        if os.fstat(folder).st_uid == os.geteuid():
+            os.fchmod(folder, FOLDER_MODE)
+    finally:
+        os.close(folder)
 
 
 @contextmanager

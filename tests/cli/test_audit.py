@@ -240,6 +240,25 @@ class TestForget:
         assert done.returncode == 1
         assert len(json.loads(command("runs", "--json").stdout)) == 2
 
+    @pytest.mark.parametrize(
+        ("setting", "words"),
+        [
+            ({"DICOM_SIEVE_ANCHOR_CREDENTIALS": "nocolon"}, "_CREDENTIALS: not of the form key_id:access_key"),
+            ({"DICOM_SIEVE_ANCHOR_ENDPOINT": "ftp://host"}, "_ENDPOINT: is no http or https URL"),
+        ],
+    )
+    def test_removes_nothing_where_the_anchor_cannot_be_opened(
+        self, home: Path, command: Command, setting: dict[str, str], words: str
+    ) -> None:
+        forget = ("forget", str(home / "images"), "--reason", "x", "--yes")
+
+        done = run_command(*forget, home=home, DICOM_SIEVE_ANCHOR="s3://seals", **setting)
+
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert f"DICOM_SIEVE_ANCHOR{words}" in done.stderr
+        assert len(json.loads(command("runs", "--json").stdout)) == 2
+
     def test_an_unknown_location_is_an_error(self, command: Command) -> None:
         done = command("forget", "s3://nowhere/at/all", "--reason", "x", "--yes")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dicom_sieve import Ledger, open_ledger
+from dicom_sieve import Ledger, open_ledger, private
 from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.screening.observer import Silent
@@ -137,6 +137,31 @@ class TestWhatIsMade:
         assert open_to_others(home / ".dicom-sieve", tmp_path / "report.html") == {}
         assert (home / ".dicom-sieve" / "reports" / "run.html").exists()
         assert "old and longer" not in (tmp_path / "report.html").read_text()
+
+    def test_tracebacks_also_where_an_open_folder_of_logs_was(self, tmp_path: Path, images: Path) -> None:
+        logs = tmp_path / "ledger" / "logs"
+        logs.mkdir(parents=True, mode=0o755)
+        (logs / "ledger-computation-1.log").touch(0o644)
+        with open_ledger(f"sqlite:///{tmp_path / 'ledger' / 'ledger.db'}") as ledger:
+            store = DirectoryStore(images)
+            screen_ct(store, ledger, "run")
+            with open_computation(ledger, "c", version="1", run="run", inputs=store) as computation:
+                for series in computation.series():
+                    with series:
+                        raise LookupError("PLANTED^PATIENT")
+
+        assert "PLANTED^PATIENT" in (logs / "ledger-computation-1.log").read_text()
+        assert open_to_others(logs) == {}
+
+    def test_tracebacks_leave_the_folder_alone_that_a_link_leads_to(self, tmp_path: Path) -> None:
+        theirs = tmp_path / "theirs"
+        theirs.mkdir(mode=0o755)
+        before = stat.S_IMODE(theirs.stat().st_mode)
+        (tmp_path / "logs").symlink_to(theirs)
+
+        private.take_folder(tmp_path / "logs")
+
+        assert stat.S_IMODE(theirs.stat().st_mode) == before
 
     def test_what_prefect_left_there_before(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from dicom_sieve.cli.processes import make_private

@@ -3,6 +3,7 @@
 The ledger alone then looks intact. The anchor, which lies elsewhere, tells.
 """
 
+import errno
 import itertools
 import json
 import os
@@ -311,6 +312,40 @@ class TestALedgerThatIsAwayAtTheEnd:
 
         [said] = notes.texts
         assert said.startswith("the last seals are not at the anchor: the ledger's seals cannot be read: ")
+
+    @pytest.mark.parametrize(
+        ("error", "words"),
+        [
+            (OSError(errno.ENOSPC, "planted words"), "the disk is full: make room where the ledger, the output and "),
+            (LookupError("planted words"), "unexpected LookupError; 'dicom-sieve anchor', or the end of the next run"),
+        ],
+    )
+    def test_neither_does_an_error_that_is_not_of_this_package(
+        self, anchored: Ledger, place: AppendOnlyFile, error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_place: object) -> set[str]:
+            raise error
+
+        monkeypatch.setattr(AppendOnlyFile, "names", fail)
+        notes = Notes()
+
+        outcome = screen_ct(SimulatedStore({"1": ct()}), anchored, "d", anchor=place, observer=notes)
+
+        assert anchored.run(outcome.run_id).row.state == "COMPLETED"
+        [said] = [text for text in notes.texts if "anchor" in text]
+        assert said.startswith(f"the last seals are not at the anchor: {words}")
+        assert "planted words" not in said
+
+    def test_an_interruption_goes_on(
+        self, anchored: Ledger, place: AppendOnlyFile, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt(_place: object) -> set[str]:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(AppendOnlyFile, "names", interrupt)
+
+        with pytest.raises(KeyboardInterrupt):
+            push_or_say(anchored, place, Notes().note)
 
     def test_is_said_by_a_record_that_is_nested_too_deeply(self, anchored: Ledger, place: AppendOnlyFile) -> None:
         last = place.path.read_bytes().splitlines(keepends=True)[-1].partition(b" ")[0]

@@ -9,7 +9,7 @@ import pytest
 from dicom_sieve import open_ledger, open_store
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.objects import Location
-from dicom_sieve.stores import DirectoryStore, S3Store
+from dicom_sieve.stores import DirectoryStore, S3Store, StaticCredentials
 from dicom_sieve.stores.interface import ObjectChangedError
 from tests.conftest import S3Server
 from tests.screening.screenings import ct, screen_ct
@@ -27,7 +27,8 @@ class TestReading:
         with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
             screen_ct(store, ledger, "run")
             rows = list(ledger.run("run").objects(verdict="PASSED"))
-            again = open_store(ledger.run("run").location, region="eu-west", credentials=keys)
+            judged = ledger.run("run").location
+            again = open_store(judged, endpoint=s3_server.endpoint, region="eu-west", credentials=keys)
         s3_server.client().put_object(Bucket=bucket, Key="b", Body=b"as it is now")
 
         assert again.location == store.location
@@ -69,7 +70,7 @@ class TestCredentials:
         assert self.place("s3://bucket") == ("https://s3.amazonaws.com", "DefaultChain")
         assert self.place("s3://bucket", endpoint=here + "/") == (here, "DefaultChain")
         assert self.place(judged, endpoint=here) == (here, "DefaultChain")
-        assert self.place(judged, credentials="id:PLANTED") == (here, "StaticCredentials")
+        assert self.place(judged, endpoint=here, credentials="id:PLANTED") == (here, "StaticCredentials")
         monkeypatch.setenv("AWS_ENDPOINT_URL", here)
         assert self.place("s3://bucket") == (here, "DefaultChain")
         assert self.place(judged) == (here, "DefaultChain")
@@ -90,6 +91,23 @@ class TestCredentials:
         monkeypatch.setenv("DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS", "127.0.0.1:9000")
 
         assert self.place(judged)[1] == "DefaultChain"
+
+    @pytest.mark.parametrize("setting", ["DICOM_SIEVE_ALLOWED_ENDPOINTS", "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS"])
+    def test_that_are_given_do_not_go_there_either(self, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+        judged = Location("http://127.0.0.1:9000", "bucket")
+        for keys in ("id:PLANTED", StaticCredentials("id", "PLANTED")):
+            with pytest.raises(
+                InvalidRequestError,
+                match=r"^endpoint: http://127.0.0.1:9000 comes from the ledger, and would be sent the credentials that "
+                r"you give; accepted: to name it yourself \(endpoint, --endpoint\), or one that "
+                r"DICOM_SIEVE_ALLOWED_ENDPOINTS or DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS lists$",
+            ):
+                open_store(judged, credentials=keys)
+        at_aws = Location("https://s3.amazonaws.com", "bucket")
+        assert self.place(at_aws, credentials="id:PLANTED") == (at_aws.endpoint, "StaticCredentials")
+        monkeypatch.setenv(setting, "127.0.0.1:9000")
+
+        assert self.place(judged, credentials="id:PLANTED")[1] == "StaticCredentials"
 
     def test_are_not_sent_where_a_bucket_is_public(self) -> None:
         judged = Location("http://127.0.0.1:9000", "bucket")

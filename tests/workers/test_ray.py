@@ -2,8 +2,11 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +21,29 @@ from dicom_sieve.workers.ray import WorkersError, ray_pool
 from tests.builders import make_instance
 from tests.conftest import S3Server
 from tests.ledger.export import export
-from tests.ray_cluster import Nodes, running_ray
+from tests.processes import descendants
+from tests.ray_cluster import Nodes, read_nothing, running_ray
 from tests.screening.screenings import screen_ct, state_of, write_images
 from tests.simulated_store import SimulatedStore
+from tests.sockets import addresses_listened_on
 
 pytestmark = pytest.mark.timeout(600)
 SECRET = "plantedsecretofthebucket"
 NAME = "PLANTED^PATIENT"
+
+
+OF_ITS_OWN = """
+import os, sys
+from ray._private import ray_constants
+from dicom_sieve.screening import Shard
+from dicom_sieve.workers.ray import LOOPBACK, ray_pool
+from tests.ray_cluster import read_nothing
+with ray_pool("", 1, read_nothing) as remote:
+    print(remote(Shard(7, ())).number, flush=True)
+    sys.stdin.read()
+print(ray_constants.ENABLE_RAY_CLUSTER, os.environ.get(LOOPBACK))
+"""
+"""Starts a Ray, tells that a shard was executed there, and stops it when it is told to."""
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +65,6 @@ def images(tmp_path: Path) -> Path:
 
 def fail(shard: Shard) -> ShardResult:
     raise LookupError(f"{NAME} {SECRET} {shard.number}")
-
-
-def read_nothing(shard: Shard) -> ShardResult:
-    return ShardResult(shard.number, (), (), reads=0, bytes_read=0)
 
 
 def die(shard: Shard) -> ShardResult:
@@ -127,6 +142,20 @@ class TestNothingIsKept:
 
         assert len(pickle.dumps(store)) < 1_000
         assert len(pickle.dumps(objects.shard(*objects.objects()))) < 200 * 1_000
+
+
+def test_one_that_a_run_starts_listens_on_no_address_of_the_network() -> None:
+    command = [sys.executable, "-c", OF_ITS_OWN]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        started = process.stdout.readline()
+        found = addresses_listened_on([process.pid, *descendants(process.pid)])
+        process.stdin.close()
+        stopped = process.stdout.read()
+
+    assert (started, stopped, process.returncode) == ("7\n", "True None\n", 0)
+    assert found == {IPv4Address("127.0.0.1")}
 
 
 def test_what_cannot_be_reached_is_said_at_once() -> None:

@@ -38,7 +38,7 @@ ENUMERATED_VALUES = _by_tag(
         "CountsSource": Terms(("EMISSION", "TRANSMISSION"), "C.8.9.1"),
         "DoseUnits": Terms(("GY", "RELATIVE"), "C.8.8.3"),
         "ImageLaterality": Terms(("R", "L", "U", "B"), "C.8.11.2"),
-        "InPlanePhaseEncodingDirection": Terms(("ROW", "COL", "COLUMN", "OTHER"), "C.8.3.1 and C.8.13"),
+        "InPlanePhaseEncodingDirection": Terms(("ROW", "COL", "COLUMN", "OTHER"), "C.8.3.1 and C.8.13.5.3"),
         "Laterality": Terms(("R", "L"), "C.7.3.1"),
         "LongitudinalTemporalInformationModified": Terms(("UNMODIFIED", "MODIFIED", "REMOVED"), "C.12.1"),
         "LossyImageCompression": Terms(("00", "01"), "C.7.6.1"),
@@ -68,7 +68,7 @@ _POSITIONS = "HFP HFS HFDR HFDL FFDR FFDL FFP FFS LFP LFS RFP RFS AFDR AFDL PFDR
 DEFINED_TERMS = _by_tag(
     {
         "Modality": Terms(tuple(_MODALITIES.split()), "C.7.3.1.1.1"),
-        "PatientPosition": Terms((*_POSITIONS.split(), "SITTING"), "C.7.3.1.1.2"),
+        "PatientPosition": Terms((*_POSITIONS.split(), "SITTING"), "C.7.3.1.1.2 and C.8.8.12.1"),
     }
 )
 """By tag; retired ones among them."""

@@ -1,5 +1,7 @@
 """A flow run that is started again: what completed stays as it is, and what cannot be repeated says how it stood."""
 
+import datetime
+
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Completed, Failed
@@ -9,6 +11,7 @@ from dicom_sieve.errors import SpentCredentialsError
 from dicom_sieve.flows.redaction import refuse_spent
 from dicom_sieve.ledger import RunRow, open_ledger
 from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.leases.lease import LEASE_SECONDS
 from dicom_sieve.screening import Outcome
 
 STAYS = "it was completed before, and stays as it is: start another run"
@@ -19,15 +22,16 @@ def stands_in_ledger(given: RawParameters, flow_run: FlowRun) -> State[None] | N
     """Give the state to end in where a run of ``clean-dicom`` has completed, or cannot be repeated; else None."""
     with open_ledger() as ledger:
         before = next(iter(ledger.attempts(str(flow_run.id))), None)
-    if before is None:
-        return None
+        if before is None:
+            return None
+        heard = ledger.last_heard(before)
     if before.state == RunState.COMPLETED:
         said = Outcome(before.id, before.counts or {}, None).describe()
         return Completed(message=f"{said}{_NOTE} to screen again")
     try:
         refuse_spent(given)
     except SpentCredentialsError as error:
-        return _end_as(before, error)
+        return _end_as(_describe(before, heard), before, error)
     return None
 
 
@@ -42,7 +46,15 @@ def stands_in_prefect(flow_run: FlowRun) -> State[None] | None:
     return Completed(message=f"{message}{_NOTE}")
 
 
-def _end_as(before: RunRow, error: SpentCredentialsError) -> State[None]:
-    stood = f"run {before.id} is {before.state}, and stays as it is" + (f": {before.failure}" if before.failure else "")
+def _describe(before: RunRow, heard: datetime.datetime | None) -> str:
+    """Say how a run stands. Of one whose process died the ledger knows that only when its lease has ended."""
+    if before.state == RunState.RUNNING and heard is not None:
+        moment = f"{heard:%Y-%m-%d %H:%M:%S} UTC"
+        until = f"if nothing more is heard of it, it is FAILED {LEASE_SECONDS:.0f} s after that"
+        return f"run {before.id} is RUNNING, last heard of at {moment}: {until}"
+    return f"run {before.id} is {before.state}, and stays as it is" + (f": {before.failure}" if before.failure else "")
+
+
+def _end_as(stood: str, before: RunRow, error: SpentCredentialsError) -> State[None]:
     state = Cancelled if before.state == RunState.CANCELLED else Failed
     return state(message=f"{stood}\n{error}")

@@ -42,10 +42,9 @@ def keep_traceback(engine: sa.Engine, computation_id: int, series_uid: str, erro
     moment = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = f"{moment} series {series_uid}\n{''.join(traceback.format_exception(error))}\n"
     try:
-        private.make_folder(file.parent)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, private.FILE_MODE)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as opened:
-            opened.write(text)
+        private.take_folder(file.parent)
+        with private.append(file) as opened:
+            opened.write(text.encode("utf-8", "backslashreplace"))
     except OSError:  # a failure is recorded all the same
         return None
     return file

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_sieve.errors import AlreadyPublishedError, DicomSieveError, SettingsError
+from dicom_sieve.explain import explain
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.entries import Entry, read_chain
 from dicom_sieve.settings import Settings
@@ -108,6 +109,9 @@ def push_or_say(ledger: Ledger, place: AppendOnly | None, say: Callable[[str], N
         say(f"the anchor holds other seals of this ledger: {error}; was an older copy of the ledger put back?")
     except DicomSieveError as error:
         say(f"the last seals are not at the anchor: {error}; {_ADVICE}")
+    except Exception as error:  # what was sealed stays sealed; of an error that is not ours the text may quote values
+        observed = explain(error) or f"unexpected {type(error).__name__}"
+        say(f"the last seals are not at the anchor: {observed}; {_ADVICE}")
 
 
 def hold_to_anchor(ledger: Ledger, place: AppendOnly) -> Held:

@@ -7,7 +7,7 @@ from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.directory import DirectoryStore
-from dicom_sieve.stores.endpoints import DEFAULT_CHAIN, EndpointRules, check_bucket
+from dicom_sieve.stores.endpoints import ALLOWED, DEFAULT_CHAIN, EndpointRules, check_bucket, place_of
 from dicom_sieve.stores.retries import Patience
 from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
 from dicom_sieve.stores.s3.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
@@ -15,6 +15,8 @@ from dicom_sieve.stores.s3.store import S3Store
 
 S3, FILE = "s3://", "file://"
 DEFAULT_REGION = "us-east-1"
+TRUSTED = f"{ALLOWED} or {DEFAULT_CHAIN}"
+"""What lists the endpoints that a deployment names itself."""
 _ALONE = "nothing is signed, so there is nobody with credentials, or to pay; accepted: anonymous alone"
 
 
@@ -33,8 +35,9 @@ def open_store(
         where: ``s3://bucket/prefix``, a directory, or the location of a run (``run.location``).
         endpoint: URL of the S3 server; None: that of the location, else ``AWS_ENDPOINT_URL``, else AWS itself.
         region: None: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, or us-east-1.
-        credentials: ``key_id:access_key``; None: AWS's default chain, which goes to AWS, to an endpoint that is named
-            here or in ``AWS_ENDPOINT_URL``, and to those that ``DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS`` lists.
+        credentials: ``key_id:access_key``; None: AWS's default chain. Both go to AWS, to an endpoint that is named here
+            or in ``AWS_ENDPOINT_URL``, and to those that ``DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS`` lists; what is given,
+            also to those of ``DICOM_SIEVE_ALLOWED_ENDPOINTS``.
         anonymous: Requests are not signed, as for a public bucket: there are no credentials.
         requester_pays: Whoever the credentials are of pays for the requests, where the bucket wants that.
 
@@ -56,13 +59,10 @@ def open_store(
     session = Anonymous() if anonymous else _read_credentials(credentials)
     if anonymous and (credentials is not None or requester_pays):
         raise InvalidRequestError((f"anonymous: {_ALONE}",))
-    # Who names an endpoint sends credentials of their own there; a location may come from somebody else's request.
-    is_named = lies_at == named.rstrip("/") or credentials is not None or anonymous
     store = open_bucket(where.bucket, where.prefix, url, region, session, requester_pays=requester_pays)
-    if not is_named and store.access.rules.find_problem(url, region, uses_default_chain=True):
-        wrong = f"{url} comes from the ledger, and would be sent this machine's own credentials"
-        accepted = f"to name it yourself (endpoint, --endpoint), or one that {DEFAULT_CHAIN} lists"
-        raise InvalidRequestError((f"endpoint: {wrong}; accepted: {accepted}",))
+    # Who names an endpoint sends credentials of their own there; a location may come from somebody else's request.
+    if url is not None and lies_at != named.rstrip("/") and not anonymous:
+        _refuse_of_ledger(url, region, store.access.rules, is_given=credentials is not None)
     return store
 
 
@@ -98,6 +98,26 @@ def open_bucket(
         raise InvalidRequestError((f"{called[1]} {wrong}",))
     url, patience = endpoint and endpoint.rstrip("/"), Patience.from_settings(settings)
     return S3Store(S3Access(bucket, region, url, credentials, patience, rules, requester_pays), prefix)
+
+
+def _refuse_of_ledger(url: str, region: str, rules: EndpointRules, *, is_given: bool) -> None:
+    """Refuse to send credentials to an endpoint that the ledger names alone, and no setting.
+
+    Args:
+        url: Of the endpoint.
+        region: Of the bucket.
+        rules: What the settings say of endpoints.
+        is_given: Whether the caller gave the credentials; else they are the default chain's.
+    """
+    if is_given:
+        is_trusted, whose, listed = rules.trusts(*place_of(url)), "the credentials that you give", TRUSTED
+    else:
+        is_trusted = rules.find_problem(url, region, uses_default_chain=True) is None
+        whose, listed = "this machine's own credentials", DEFAULT_CHAIN
+    if not is_trusted:
+        wrong = f"{url} comes from the ledger, and would be sent {whose}"
+        accepted = f"to name it yourself (endpoint, --endpoint), or one that {listed} lists"
+        raise InvalidRequestError((f"endpoint: {wrong}; accepted: {accepted}",))
 
 
 def _read_address(text: str, endpoint: str) -> Location:

@@ -23,6 +23,7 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported
 
 import ray
+from ray._private import ray_constants
 from ray.exceptions import GetTimeoutError, RayError
 
 from dicom_sieve.errors import DicomSieveError
@@ -42,6 +43,9 @@ ATTEMPTS = 3
 SECONDS_BETWEEN_LOOKS = 30.0
 SECONDS_WITHOUT_MACHINES = 600.0
 """In which a cluster that grows with its work has machines again."""
+LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Set to 0 it has Ray listen at 127.0.0.1 alone: what it does by itself on Windows and macOS. An address that is given
+(``_node_ip_address``) does not: Ray puts one of the network in the place of 127.0.0.1, and listens on all."""
 QUIET: dict[str, Any] = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
 
 
@@ -170,13 +174,31 @@ def _connect(address: str, workers: int, folder: str) -> None:
             _make_sure_of(address)
             _initialise(address)
         else:
-            _initialise("local", num_cpus=workers, object_store_memory=OBJECT_STORE_BYTES, _temp_dir=folder)
+            with _on_loopback():
+                _initialise("local", num_cpus=workers, object_store_memory=OBJECT_STORE_BYTES, _temp_dir=folder)
     except Exception as error:  # Ray's own are of no closer type
         raise WorkersError(
             f"no Ray at {address or 'all on this machine'}: {type(error).__name__}",
             "accepted for DICOM_SIEVE_RAY_ADDRESS: host:6379 from one of Ray's machines, ray://host:10001 from "
             "elsewhere, or nothing: then the run starts one",
         ) from None
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Have a Ray that is started inside listen at 127.0.0.1 alone; one elsewhere is connected to as ever.
+
+    Its processes read the environment. This one read it when Ray was imported.
+    """
+    before, had = ray_constants.ENABLE_RAY_CLUSTER, os.environ.get(LOOPBACK)
+    ray_constants.ENABLE_RAY_CLUSTER, os.environ[LOOPBACK] = False, "0"
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+        del os.environ[LOOPBACK]
+        if had is not None:
+            os.environ[LOOPBACK] = had
 
 
 def _initialise(address: str, attempts: int = ATTEMPTS, **own: Any) -> None:

@@ -103,6 +103,7 @@ def forget(
     from dicom_sieve.publishing.anchor import open_anchor, push_or_say
     from dicom_sieve.settings import load_settings
 
+    anchored = open_anchor(load_settings())  # a wrong setting fails before anything is removed
     with open_ledger() as ledger:
         place = find_known(ledger, uri, endpoint)
         holdings = count_holdings(ledger.engine, place)
@@ -114,7 +115,7 @@ def forget(
             forget_location(
                 ledger.engine, place, reason, clock=lambda: datetime.datetime.now(datetime.UTC), advance=bar.advance
             )
-        push_or_say(ledger, open_anchor(load_settings()), text.show_lines)
+        push_or_say(ledger, anchored, text.show_lines)
     text.show_lines("forgotten; what was published, copied or backed up elsewhere is as it was")
 
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.errors import LeaseLostError, LedgerError
 from dicom_sieve.ledger.database import engine as database
-from dicom_sieve.ledger.database.outages import while_away
+from dicom_sieve.ledger.database.outages import read, while_away
 from dicom_sieve.ledger.database.tables import RunState, lease, run
 from dicom_sieve.ledger.leases.holder import is_dead, name_holder
 from dicom_sieve.ledger.writing.snapshots import find_or_add_location, insert_once
@@ -243,6 +243,13 @@ def hold(
 def _find_location(engine: sa.Engine, place: Location, seconds: float) -> int:
     with database.writing(engine, seconds) as connection:
         return find_or_add_location(connection, place)
+
+
+def last_heard(engine: sa.Engine, run_number: int) -> datetime.datetime | None:
+    """Tell when the lease of a run was renewed last; None where nobody holds one for it."""
+    ends = sa.select(lease.c.expires_at).where(lease.c.run_number == run_number)
+    end: datetime.datetime | None = read(engine, lambda connection: connection.scalar(ends))
+    return None if end is None else end - datetime.timedelta(seconds=LEASE_SECONDS)
 
 
 def is_abandoned(engine: sa.Engine) -> sa.ColumnElement[bool]:

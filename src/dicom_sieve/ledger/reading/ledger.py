@@ -1,5 +1,6 @@
 """The ledger as its readers see it."""
 
+import datetime
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dicom_sieve.errors import UnknownRunError
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.sqlite_file import exposure
 from dicom_sieve.ledger.database.tables import RunState, instance_decision, location, run, series_decision, snapshot
-from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease, hold, is_abandoned
+from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease, hold, is_abandoned, last_heard
 from dicom_sieve.ledger.reading.computations import (
     ComputationRow,
     ComputedSeries,
@@ -150,6 +151,10 @@ class Ledger:
         is_one = (run.c.id == execution_id) | begins_with(run.c.id, f"{execution_id}.")
         query = _runs(self.engine).where(is_one).order_by(run.c.number.desc())
         return list(Rows(self.engine, query, make_run))
+
+    def last_heard(self, run: RunRow) -> datetime.datetime | None:
+        """Tell when a run that is RUNNING said last that it is; None where nothing is heard of it."""
+        return last_heard(self.engine, run.number)
 
     def computations(self, run: str | None = None) -> list[ComputationRow]:
         """Give every computation, or those of one run by its id or its beginning, the newest first."""
