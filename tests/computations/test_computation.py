@@ -155,7 +155,7 @@ class TestFailures:
 
         [failure] = [why for _, _, state, why in rows(screened) if state == "FAILED"]
         function = "TestFailures.test_of_one_series_leave_the_others_alone"
-        place = rf"ZeroDivisionError at test_computing\.py:\d+, in {function}"
+        place = rf"ZeroDivisionError at test_computation\.py:\d+, in {function}"
         [log] = re.fullmatch(rf"{place}; traceback: (.*-computation-1\.log)", failure).groups()  # type: ignore[union-attr]
         assert "ZeroDivisionError: DOE^JOHN" in Path(log).read_text()
         assert Path(log).stat().st_mode & 0o777 == 0o600
@@ -176,7 +176,7 @@ class TestFailures:
 
         assert series.failure is not None
         assert re.match(
-            r"JSONDecodeError at test_computing\.py:\d+, in \S+\.measure \(raised at decoder\.py:\d+\); traceback: /",
+            r"JSONDecodeError at test_computation\.py:\d+, in \S+\.measure \(raised at decoder\.py:\d+\); traceback: /",
             series.failure,
         )
         assert "DOE" not in series.failure
@@ -436,8 +436,8 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("use", "words"),
         [
-            (lambda series: series.download(), "there is nothing to read from: give ledger.computation its inputs"),
-            (lambda series: series.record_output(b""), "there is nowhere to write to: give ledger.computation its"),
+            (lambda series: series.download(), "there is nothing to read from: give open_computation its inputs"),
+            (lambda series: series.record_output(b""), "there is nowhere to write to: give open_computation its"),
             (lambda series: series.record_output("s3://b/k"), "a result that is given by its URI needs its digest"),
         ],
     )
