@@ -22,7 +22,8 @@ from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.tables import header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
 
-HEADER_COLUMNS = [column.name for column in header.columns if column.name not in ("damage", "unreadable_from")]
+_BY_DEFAULT = ("damage", "unreadable_from", "edition")
+HEADER_COLUMNS = [column.name for column in header.columns if column.name not in _BY_DEFAULT]
 PLACE = Location("https://simulated", "made")
 LISTED = Location("https://simulated", "listed")
 CLOCK = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

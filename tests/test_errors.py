@@ -62,6 +62,9 @@ WORDS = {
         "input_s3_parameters.credentials were removed from this run when it first started: trigger a new run, "
         "or pass a reference to an AwsCredentials block, which can be started again"
     ),
+    errors.WorkersError("Ray did not bring shard 3 home", "start another run"): (
+        "Ray did not bring shard 3 home; start another run"
+    ),
     interface.ObjectChangedError(): "the object has changed since it was listed",
     interface.ObjectGoneError(): "the object is gone",
     interface.ReadRefusedError("AccessDenied"): "the store refuses the object: AccessDenied",

@@ -279,3 +279,18 @@ class SpentCredentialsError(DicomSieveError):
             f"{self.args[0]}.credentials were removed from this run when it first started: trigger a new run, "
             "or pass a reference to an AwsCredentials block, which can be started again"
         )
+
+
+class WorkersError(DicomSieveError):
+    """Workers that cannot be reached, did not bring a shard home, or read something else than the run does.
+
+    Args:
+        observed: What happened, without values.
+        advice: What to do about it.
+    """
+
+    def __init__(self, observed: str, *advice: str) -> None:
+        super().__init__(observed, *advice)
+
+    def __str__(self) -> str:
+        return "; ".join(self.args)

@@ -31,6 +31,8 @@ VIEWS = {
 }
 """Their columns in the first version: others may come behind them."""
 BACK_TO_0006 = (
+    "DROP TABLE edition",
+    "ALTER TABLE header DROP COLUMN edition",
     "DROP TABLE seal_entry",
     "DROP VIEW series_decision",
     "DROP VIEW instance_decision",

@@ -14,10 +14,11 @@ import pytest
 import ray
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.errors import WorkersError
 from dicom_sieve.screening import Shard, ShardResult, in_threads
 from dicom_sieve.stores import DirectoryStore, S3Access, S3Store, StaticCredentials
 from dicom_sieve.workers import ray as on_ray
-from dicom_sieve.workers.ray import WorkersError, ray_pool
+from dicom_sieve.workers.ray import ray_pool
 from tests.builders import make_instance
 from tests.conftest import S3Server
 from tests.ledger.export import export

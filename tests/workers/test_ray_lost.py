@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve import open_ledger
+from dicom_sieve.errors import WorkersError
 from dicom_sieve.screening import Shard, ShardResult, in_threads
 from dicom_sieve.screening.index import IndexesShard
 from dicom_sieve.stores import DirectoryStore
@@ -134,7 +135,7 @@ def test_where_all_nodes_are_gone_the_run_fails_and_the_next_one_reads_what_is_m
             yield result
 
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
-        with pytest.raises(ray.WorkersError, match="no machine of Ray has been up for 3 s"):
+        with pytest.raises(WorkersError, match="no machine of Ray has been up for 3 s"):
             screen_ct(DirectoryStore(images), ledger, "run", run_shards=killing, shard_objects=SHARD_OBJECTS)
         nodes.add()
         nodes.add()

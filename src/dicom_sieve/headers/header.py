@@ -89,11 +89,12 @@ class Header:
     damage: Damage | None = None
     unreadable_from: str | None = None
 
-    def digest(self, secret: bytes) -> str:
+    def digest(self, secret: bytes, edition: str | None = None) -> str:
         """Identify the header by its content; see `digest_content`.
 
         Args:
             secret: Of the ledger, see `digest_patient`.
+            edition: What it was read for: the `mark` of its edition.
         """
         return digest_content(
             self.study_instance_uid,
@@ -104,6 +105,7 @@ class Header:
             patient=digest_patient(self.patient, secret),
             damage=self.damage,
             unreadable_from=self.unreadable_from,
+            edition=edition,
         )
 
 
@@ -117,16 +119,20 @@ def digest_content(
     patient: str | None,
     damage: str | None = None,
     unreadable_from: str | None = None,
+    edition: str | None = None,
 ) -> str:
     """Give a header's digest: SHA-256 over canonical JSON, as hex.
 
-    Where no patient is known, none is in it; likewise damage and where reading ended, which are one member together.
+    Where no patient is known, none is in it; likewise damage and where reading ended, which are one member together;
+    likewise the mark of an edition.
     """
     content: list[object] = [study_instance_uid, series_instance_uid, sop_class_uid, dict(attributes), defect]
     if patient is not None:
         content.append(patient)
     if damage is not None or unreadable_from is not None:
         content.append({"damage": damage, "unreadable_from": unreadable_from})
+    if edition is not None:
+        content.append({"edition": edition})
     return hashlib.sha256(_canonical(content)).hexdigest()
 
 

@@ -47,8 +47,6 @@ INFLATED_FIRST = 1024 * 1024
 """In bytes: what is inflated to more is left to the careful reader."""
 
 _NOT_KNOWN = (0, 0)
-_LAST_WANTED = last_wanted_tag()
-_WANTED = wanted_tags()
 
 
 def read_quickly(window: Window, *, inflated_limit: int) -> Instance | NeedMore | None:
@@ -241,14 +239,15 @@ class _Reading(Walk):
         if not self._turn_to_next():
             return False
         tag, value, length = self._element_at(self._data, self._position)
-        if tag > _LAST_WANTED and self._take_last(tag, value, length):
+        last_wanted = last_wanted_tag()
+        if tag > last_wanted and self._take_last(tag, value, length):
             return False
-        is_wanted = tag in _WANTED
+        is_wanted = tag in wanted_tags()
         self.one_by_one += 1
         if self._trace is not None:
             head = self._data[self._position : value]
             # What is behind all that are wanted is no part of a row: in other objects reading ends there.
-            is_apart = tag > _LAST_WANTED
+            is_apart = tag > last_wanted
             self._trace.append(Head(self._base + self._position, head, tag=tag if is_wanted else 0, closes=is_apart))
         if is_wanted:
             self._take_value(tag, value, length)
@@ -289,7 +288,7 @@ class _Reading(Walk):
         """Move behind an element that is not wanted, or into it, where its length is undefined."""
         position = self._position
         head, is_long = self._data[position : position + 8], value != position + SHORTEST_ELEMENT_HEADER
-        if tag <= _LAST_WANTED and (is_long or length != UNDEFINED_LENGTH):
+        if tag <= last_wanted_tag() and (is_long or length != UNDEFINED_LENGTH):
             remember(self._encoding.steps, head, LONG if is_long else SHORTEST_ELEMENT_HEADER + length)
         if length != UNDEFINED_LENGTH:
             self._position = value + length

@@ -18,9 +18,9 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.reading.comparison import Asked, ComparedRow, compared_headers
+from dicom_sieve.ledger.reading.comparison import Asked, ComparedRow, compared_headers, count_read_again
 from dicom_sieve.ledger.writing.decisions import read_extent, read_values
-from dicom_sieve.ledger.writing.snapshots import Snapshot
+from dicom_sieve.ledger.writing.snapshots import Snapshot, refuse_read_for_less
 
 MOST_REMEMBERED = 65_536
 """Combinations of values."""
@@ -136,6 +136,8 @@ class Summary:
         left: And the second does not.
         series: How many, by change, and by how they stand on either side.
         reasons: Of all series that changed; see `SeriesChange`.
+        read_again: Objects that were read again between the two sides, because their headers were read for less. They
+            have other headers on either side, and count as gone and come.
     """
 
     passed: Counter[Side] = field(default_factory=Counter)
@@ -145,6 +147,7 @@ class Summary:
     left: int = 0
     series: Counter[tuple[Change, str | None, str | None]] = field(default_factory=Counter)
     reasons: Counter[Reason] = field(default_factory=Counter)
+    read_again: int = 0
 
 
 def compare(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Iterator[SeriesChange]:
@@ -157,13 +160,19 @@ def compare(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Itera
         summary: An empty one; it is complete after the last series.
 
     Raises:
-        LedgerError: The sides are of different locations.
+        LedgerError: The sides are of different locations, or criteria are tried on headers that were not all read for
+            what they ask for.
     """
     if a.snapshot.location_id != b.snapshot.location_id:
         raise LedgerError(
             f"{a.name} is about {a.snapshot.place} and {b.name} about {b.snapshot.place}: "
             "what is compared must be of one location"
         )
+    for side in (a, b):
+        if side.run_number is None:
+            asked = [criterion.attribute for criterion in side.criteria]
+            refuse_read_for_less(ledger.engine, side.snapshot, asked)
+    summary.read_again = count_read_again(ledger.engine, a.snapshot, b.snapshot)
     return _changes(ledger, a, b, summary)
 
 

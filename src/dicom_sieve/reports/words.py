@@ -57,10 +57,15 @@ def headline(
 
 
 def describe_outcome(counts: Mapping[str, Any], verb: str = PASSED) -> str:
-    """Say what came of a run's counts, or would come of it; of damaged instances that passed, too."""
+    """Say what came of a run's counts, or would come of it; of damaged instances that passed, too.
+
+    And how many objects were read again, because their headers had not been read for what was asked.
+    """
     sentence = headline(counts["passed"], counts["listed"], counts["series"], counts.get("passed_in"), verb)
-    damaged = counts.get("damaged", {}).get("passed", 0)
-    return f"{sentence}; damaged instances among them: {damaged:,}" if damaged else sentence
+    if damaged := counts.get("damaged", {}).get("passed", 0):
+        sentence = f"{sentence}; damaged instances among them: {damaged:,}"
+    again = counts.get("read_again", 0)
+    return f"{sentence}; objects read again, for more attributes: {again:,}" if again else sentence
 
 
 def describe_sum(reasons: Sequence[Reason], discarded: int) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dicom_sieve.advice import NOT_ASKED
+from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger.writing.headers import IndexedObject, UnreadObject
 from dicom_sieve.screening.event_loop import run_beside_others
 from dicom_sieve.stores.interface import (
@@ -45,6 +46,7 @@ class ShardResult:
         unread: Rows of objects that could not be read, with what the last attempt ended in.
         reads: How many ranges were read.
         bytes_read: How many bytes.
+        edition: The digest of the edition that the headers were read for, where the shard was indexed.
     """
 
     number: int
@@ -53,6 +55,7 @@ class ShardResult:
     unread: tuple[tuple[int, str], ...] = field(repr=False)
     reads: int
     bytes_read: int
+    edition: str = field(default_factory=lambda: current_edition().digest)
 
 
 IndexesShard = Callable[[Shard], ShardResult]

@@ -10,7 +10,7 @@ from dicom_sieve.criteria import Criterion, Damaged, compile_criteria
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
-from dicom_sieve.ledger.writing.snapshots import last_snapshot
+from dicom_sieve.ledger.writing.snapshots import last_snapshot, refuse_read_for_less
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.words import WOULD_PASS, describe_outcome
 from dicom_sieve.screening.decide import Keep, decide
@@ -79,7 +79,7 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> F
     criteria = compile_criteria(asked.criteria)
     with hold_location(asked.store, asked, ledger) as lease:
         refuse_forgotten(lease)
-        known = catch_up(asked.store, asked, ledger, lease)
+        known = catch_up(asked.store, asked, ledger, lease, criteria)
     counts = decide(ledger, known.snapshot, criteria, asked.observer, keep, damaged=asked.damaged)
     counts = {**counts, **known.effort(), **known.why_unread(counts["unread"])}
     return Forecast(counts, known.snapshot.listed_at, _warn(counts, asked.store.location))
@@ -97,11 +97,12 @@ def preview_known(
 
     Raises:
         InvalidRequestError: The criteria make no sense.
-        LedgerError: The location was never listed to the end.
+        LedgerError: The location was never listed to the end, or not all was read for what the criteria ask for.
         NothingReadableError: Nothing of it could be read.
     """
     compiled = compile_criteria(criteria)
     snapshot = last_snapshot(ledger.engine, place)
+    refuse_read_for_less(ledger.engine, snapshot, [criterion.attribute for criterion in compiled])
     counts = decide(ledger, snapshot, compiled, observer or Silent(), damaged=damaged)
     return Forecast(counts, snapshot.listed_at, _warn(counts, place))
 

@@ -2,14 +2,18 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
 from dicom_sieve.advice import count_cause, told_causes
+from dicom_sieve.criteria import CompiledCriterion
+from dicom_sieve.errors import WorkersError
+from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.editions import find_read_for_less
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.writing.headers import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.ledger.writing.snapshots import Snapshot
@@ -73,7 +77,9 @@ class CaughtUp:
 
     def effort(self) -> dict[str, int]:
         """Say what it took; all else in the counts of a run is the same however it came about."""
+        again = self.snapshot.counts.read_again
         return {
+            **({"read_again": again} if again else {}),
             "added": self.snapshot.counts.added,
             "removed": self.snapshot.counts.removed,
             "indexed": self.indexed,
@@ -98,22 +104,31 @@ def hold_location(store: Store, means: Means, ledger: Ledger) -> AbstractContext
 
 
 def catch_up(
-    store: Store, means: Means, ledger: Ledger, lease: Lease, *, on_listed: Callable[[int], None] = lambda _: None
+    store: Store,
+    means: Means,
+    ledger: Ledger,
+    lease: Lease,
+    criteria: Sequence[CompiledCriterion],
+    *,
+    on_listed: Callable[[int], None] = lambda _: None,
 ) -> CaughtUp:
-    """List a location, and read what has no header yet.
+    """List a location, and read what has no header yet, or one that was not read for what criteria ask for.
 
     Args:
         store: Where the objects lie.
         means: How they are read.
         ledger: Where all of it is recorded.
         lease: Of the location.
+        criteria: What is asked.
         on_listed: Called with the snapshot's id before anything is read.
 
     Raises:
         StoreError: The location cannot be listed.
         LeaseLostError: The lease has ended.
     """
-    snapshot = take_snapshot(store, lease, clock=means.clock, observer=means.observer, inventory=means.inventory)
+    lacking = _find_lacking(means, lease, criteria)
+    take = partial(take_snapshot, store, lease, clock=means.clock, observer=means.observer, inventory=means.inventory)
+    snapshot = take(lacking=lacking)
     on_listed(snapshot.id)
     caught_up = CaughtUp(snapshot)
     with sparing_what_is_there():
@@ -121,6 +136,16 @@ def catch_up(
     if snapshot.counts.added or snapshot.counts.removed or caught_up.indexed:
         ledger.count_anew("object", "header", "header_change")
     return caught_up
+
+
+def _find_lacking(means: Means, lease: Lease, criteria: Sequence[CompiledCriterion]) -> tuple[int, ...]:
+    """Give the editions of headers that were not read for what criteria ask for; who watches is told of these."""
+    asked = [criterion.attribute for criterion in criteria]
+    less = find_read_for_less(lease.engine, lease.location_id, asked)
+    if less is None:
+        return ()
+    means.observer.note(f"{less.describe()}: those that are unchanged are read again")
+    return less.editions
 
 
 def _index(store: Store, means: Means, lease: Lease, caught_up: CaughtUp) -> None:
@@ -132,6 +157,11 @@ def _index(store: Store, means: Means, lease: Lease, caught_up: CaughtUp) -> Non
     shards = _shards(unread_objects(lease.engine, lease.location_id), means.shard_objects)
     fruitless = 0
     for result in means.run_shards(partial(_index_shard, store=store, limits=means.limits), shards):
+        if result.edition != current_edition().digest:
+            raise WorkersError(
+                f"a worker read the headers of shard {result.number} for other attributes than this run",
+                "install the same versions of dicom-sieve and pydicom everywhere",
+            )
         caught_up.indexed += lease.write(partial(record_headers, indexed=result.indexed))
         caught_up.reads += result.reads
         caught_up.bytes_read += result.bytes_read

@@ -188,9 +188,9 @@ class _Run:
     is_finished: bool = False
 
     def execute(self) -> Outcome:
-        known = catch_up(self.screening.store, self.screening, self.ledger, self.lease, on_listed=self._bind)
-        keep = recording(self.lease, self.number)
         of_run = self.screening
+        known = catch_up(of_run.store, of_run, self.ledger, self.lease, self.criteria, on_listed=self._bind)
+        keep = recording(self.lease, self.number)
         results = decide(self.ledger, known.snapshot, self.criteria, of_run.observer, keep, damaged=of_run.damaged)
         self.ledger.count_anew("decision")
         counts = {**results, **known.effort(), **known.why_unread(results["unread"])}

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
@@ -65,11 +65,21 @@ def is_change(pair: Pair, unsettled: Collection[int | None]) -> bool:
         unsettled: Headers whose objects must be read again all the same.
     """
     listed, known = pair
-    if listed is None or known is None:
+    if listed is None or known is None or known.is_read_for_less:
         return True
+    return _is_overwritten(listed, known) or known.header_id in unsettled
+
+
+def _is_overwritten(listed: ObjectInfo, known: KnownObject) -> bool:
     # A ledger may hold the mark of a weak etag, which earlier versions kept.
     is_other = listed.etag != known.etag and plain_etag(listed.etag) != plain_etag(known.etag)
-    return is_other or listed.size != known.size or known.header_id in unsettled
+    return is_other or listed.size != known.size
+
+
+def _is_read_again(pair: Pair) -> bool:
+    """Tell whether an object is the same, and its header was not read for what is asked for."""
+    listed, known = pair
+    return bool(listed and known and known.is_read_for_less and not _is_overwritten(listed, known))
 
 
 def _refuse_results(keys: Iterable[str], location: Location, lease: Lease) -> None:
@@ -97,6 +107,7 @@ def take_snapshot(
     clock: Callable[[], datetime.datetime],
     observer: Observer,
     inventory: ListsAsOf | None = None,
+    lacking: Sequence[int] = (),
 ) -> Snapshot:
     """List a location into the ledger.
 
@@ -109,6 +120,8 @@ def take_snapshot(
         clock: Tells the time.
         observer: Who watches.
         inventory: Read in place of listing, if there is one: the snapshot is as old as it is.
+        lacking: The numbers of editions that say too little for what is asked for: objects whose headers are of these
+            are to be read again.
 
     Raises:
         StoreError: The location cannot be listed, or holds what runs of this ledger published.
@@ -120,7 +133,8 @@ def take_snapshot(
     counts = SnapshotCounts()
     unsettled = unsettled_headers(lease.engine)
     observer.begin("list", None)
-    pairs = compare((inventory or store).list(), known_objects(lease.engine, lease.location_id), store.location)
+    known_before = known_objects(lease.engine, lease.location_id, lacking)
+    pairs = compare((inventory or store).list(), known_before, store.location)
     while batch := list(islice(pairs, BATCH_KEYS)):
         changes = [pair for pair in batch if is_change(pair, unsettled)]
         removed = [known.id for _, known in changes if known is not None]
@@ -135,6 +149,7 @@ def take_snapshot(
             bytes=counts.bytes + sum(sizes),
             added=counts.added + len(added),
             removed=counts.removed + len(removed),
+            read_again=counts.read_again + (sum(map(_is_read_again, changes)) if lacking else 0),
         )
         observer.advance(len(sizes))
     listed_at = as_of or clock()

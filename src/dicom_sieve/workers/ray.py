@@ -26,7 +26,7 @@ import ray
 from ray._private import ray_constants
 from ray.exceptions import GetTimeoutError, RayError
 
-from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.errors import DicomSieveError, WorkersError
 from dicom_sieve.explain import explain
 from dicom_sieve.private import SHORT_PREFIX, temporary_folder
 from dicom_sieve.version import __version__
@@ -47,21 +47,6 @@ LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Set to 0 it has Ray listen at 127.0.0.1 alone: what it does by itself on Windows and macOS. An address that is given
 (``_node_ip_address``) does not: Ray puts one of the network in the place of 127.0.0.1, and listens on all."""
 QUIET: dict[str, Any] = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
-
-
-class WorkersError(DicomSieveError):
-    """Workers on Ray that cannot be reached, or did not bring a result home.
-
-    Args:
-        observed: What happened, without values.
-        advice: What to do about it.
-    """
-
-    def __init__(self, observed: str, *advice: str) -> None:
-        super().__init__(observed, *advice)
-
-    def __str__(self) -> str:
-        return "; ".join(self.args)
 
 
 @contextmanager

@@ -95,6 +95,7 @@ def show_json(sides: Sides, changes: Iterable[SeriesChange], summary: Summary) -
         "passed": {side: summary.passed[side] for side in Side},
         "series": series,
         "reasons": _reasons_as_json(summary.reasons),
+        **({"read_again": summary.read_again} if summary.read_again else {}),
     }
     sys.stdout.write(f'\n],\n"summary": {_json(sums)}}}\n')
 
@@ -124,6 +125,9 @@ def _show_sums(sides: Sides, summary: Summary) -> None:
     ]
     if sides[Side.A].snapshot.id != sides[Side.B].snapshot.id:
         text.show_lines("The bucket was listed anew between A and B; what that changed is told apart.", "")
+        if summary.read_again:
+            text.show_lines(f"Objects read again between A and B, for more attributes: {summary.read_again:,}.")
+            text.show_lines("Each of them counts as one that went from the bucket and one that came.", "")
         rows += [("came to the bucket", summary.arrived), ("went from the bucket", -summary.left)]
     rows.append(("pass in B", summary.passed[Side.B]))
     text.show_table(("instances", "count"), [(name, f"{count:,}") for name, count in rows], right=("count",))

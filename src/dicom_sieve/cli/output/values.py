@@ -24,12 +24,18 @@ def show_attributes(snapshot: Snapshot, held: AttributesHeld, *, as_json: bool, 
         rows.append((keyword, f"{use.tag[:4]},{use.tag[4:]}", vr, *counts))
     if as_json:
         attributes = [dict(zip(ATTRIBUTE, row, strict=True)) for row in rows]
-        text.show_json({**_where(snapshot), "instances": held.instances, "attributes": attributes})
+        less = {"read_for_less": held.read_for_less} if held.read_for_less else {}
+        text.show_json({**_where(snapshot), "instances": held.instances, **less, "attributes": attributes})
     elif as_csv:
         text.show_csv(ATTRIBUTE, rows)
     else:
         _show_table(ATTRIBUTE, rows)
         text.show_lines("", f"{held.instances:,} instances could be judged {_of(snapshot)}")
+        if held.read_for_less:
+            text.show_lines(
+                f"{held.read_for_less:,} of them were read by an earlier version, for less than this one reads: a run "
+                "with criteria that name more reads them again"
+            )
 
 
 def show_values(

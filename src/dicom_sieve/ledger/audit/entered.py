@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.headers.edition import FIRST_DIGEST, digest_edition
 from dicom_sieve.ledger.audit.damage import Damage, Kind, Verification
 from dicom_sieve.ledger.audit.entries import Entry, EntryKind, read_entries
 from dicom_sieve.ledger.audit.rows import COMPUTATION, FORGOTTEN, is_as_entered
@@ -15,6 +16,7 @@ from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
+    edition,
     forgotten,
     lease,
     location,
@@ -94,6 +96,7 @@ def check_entered(connection: sa.Connection, entered: Entered, result: Verificat
     for damages in (
         _check_key(connection, entered),
         _check_locations(connection, entered),
+        _check_editions(connection, entered),
         _check_runs(connection, entered),
         _check_computations(connection, entered, result),
         _check_forgotten(connection, entered),
@@ -126,6 +129,22 @@ def _check_locations(connection: sa.Connection, entered: Entered) -> Iterator[Da
             yield Damage(Kind.EDITED, "location", row_id)
     for row_id in entries:
         yield Damage(Kind.MISSING, "location", row_id)
+
+
+def _check_editions(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:
+    """The first edition is as it always was; each other one as it was entered."""
+    digests = {number: entry.read().get("edition") for number, entry in entered.of(EntryKind.EDITION).items()}
+    digests[1] = FIRST_DIGEST
+    columns = edition.c
+    query = sa.select(columns.number, columns.name, columns.header_tags, columns.digest).order_by(columns.number)
+    for number, name, header_tags, digest in connection.execute(query):
+        expected = digests.pop(number, None)
+        if expected is None:
+            yield Damage(Kind.ADDED, "edition", number)
+        elif digest != expected or digest_edition(str(name), str(header_tags)) != expected:
+            yield Damage(Kind.EDITED, "edition", number)
+    for number in digests:
+        yield Damage(Kind.MISSING, "edition", number)
 
 
 def _check_runs(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:

@@ -32,6 +32,8 @@ class EntryKind(StrEnum):
     """A run was sealed."""
     COMPUTATION = "COMPUTATION"
     """A computation has ended, or was changed after its end; the last such entry counts."""
+    EDITION = "EDITION"
+    """Headers were read for something else than before."""
     FORGETTING = "FORGETTING"
     """A location's rows begin to go."""
     FORGOTTEN = "FORGOTTEN"

@@ -15,9 +15,10 @@ from dicom_sieve.headers.header import digest_content
 from dicom_sieve.ledger.audit import sealed_rows
 from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_blocks, trusted_runs
 from dicom_sieve.ledger.audit.damage import Kind
+from dicom_sieve.ledger.audit.entries import Entry, EntryKind
 from dicom_sieve.ledger.audit.sealed_rows import Line
 from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Block, Part, make_block, make_blocks
-from dicom_sieve.ledger.database.tables import decision, header, header_change, object_
+from dicom_sieve.ledger.database.tables import decision, header, header_change, object_, seal_entry
 
 T = TypeVar("T")
 _OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL)
@@ -164,11 +165,11 @@ def recount_headers(
     query = _headers(connection.dialect)
     if run_number is not None:
         query = query.join(decision, decision.c.header_id == header.c.id).where(decision.c.run_number == run_number)
-    rows = 0
+    rows, marks = 0, _marks(connection)
     is_written = connection.dialect.name != "postgresql"
     for row_id, digest, *content in _told(sealed_rows.stream(connection, query), advance):
         rows += 1
-        if _digest(content, is_written=is_written) != digest:
+        if _digest(content, marks, is_written=is_written) != digest:
             tell(row_id)
     return rows
 
@@ -176,8 +177,19 @@ def recount_headers(
 def digest_header(connection: sa.Connection, header_id: int) -> tuple[str, str] | None:
     """Give the digest of a header that the ledger has, and that of its content as it is now; None: it has no such."""
     for _, digest, *content in connection.execute(_headers(connection.dialect).where(header.c.id == header_id)):
-        return str(digest), _digest(content, is_written=connection.dialect.name != "postgresql")
+        is_written = connection.dialect.name != "postgresql"
+        return str(digest), _digest(content, _marks(connection), is_written=is_written)
     return None
+
+
+def _marks(connection: sa.Connection) -> dict[object, str | None]:
+    """Give what stands for each edition in the digests of its headers, by number, as entered."""
+    marks: dict[object, str | None] = {1: None}
+    query = sa.select(seal_entry.c.id, seal_entry.c.kind, seal_entry.c.subject, seal_entry.c.content, seal_entry.c.seal)
+    for row in connection.execute(query.where(seal_entry.c.kind == EntryKind.EDITION)):
+        entry = Entry(*row)
+        marks[entry.subject] = str(entry.read().get("edition"))
+    return marks
 
 
 def _headers(dialect: sa.Dialect) -> sa.Select[Any]:
@@ -193,12 +205,16 @@ def _headers(dialect: sa.Dialect) -> sa.Select[Any]:
         columns.patient,
         columns.damage,
         columns.unreadable_from,
+        columns.edition,
     ).order_by(columns.id)
 
 
-def _digest(content: Sequence[Any], *, is_written: bool) -> str:
-    study, series, sop_class, attributes, defect, patient, damage, unreadable_from = content
+def _digest(content: Sequence[Any], marks: Mapping[object, str | None], *, is_written: bool) -> str:
+    study, series, sop_class, attributes, defect, patient, damage, unreadable_from, edition = content
     later = {"patient": patient, "damage": damage, "unreadable_from": unreadable_from}
+    if edition not in marks:
+        return ""  # there is no such edition
+    later["edition"] = marks[edition]
     try:
         return digest_content(study, series, sop_class, _read(attributes, is_written), defect, **later)
     except (ValueError, TypeError, AttributeError):  # no JSON, or not of this kind: like no header

@@ -102,6 +102,15 @@ snapshot = sa.Table(
     sa.Column("counts", Json),
 )
 
+edition = sa.Table(
+    "edition",
+    metadata,
+    sa.Column("number", BigKey, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("header_tags", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+)
+
 header = sa.Table(
     "header",
     metadata,
@@ -115,6 +124,7 @@ header = sa.Table(
     sa.Column("patient", sa.Text),
     sa.Column("damage", sa.Text),
     sa.Column("unreadable_from", sa.Text),
+    sa.Column("edition", BigKey, nullable=False, server_default="1"),
     sa.Index("header_series_instance_uid", "series_instance_uid"),
     sa.Index("header_study_instance_uid", "study_instance_uid"),
 )

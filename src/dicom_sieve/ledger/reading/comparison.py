@@ -7,7 +7,16 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
-from dicom_sieve.ledger.database.tables import RunState, decision, header, header_change, location, run, snapshot
+from dicom_sieve.ledger.database.tables import (
+    RunState,
+    SnapshotState,
+    decision,
+    header,
+    header_change,
+    location,
+    run,
+    snapshot,
+)
 from dicom_sieve.ledger.reading.rows import RunRow
 from dicom_sieve.ledger.writing.decisions import select_extent, select_values
 from dicom_sieve.ledger.writing.snapshots import Snapshot, SnapshotCounts
@@ -57,6 +66,15 @@ def snapshot_of_run(engine: sa.Engine, row: RunRow) -> Snapshot:
         found = connection.execute(query).one()
     place = Location(row.endpoint, row.bucket, row.prefix)
     return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts), found.listed_at)
+
+
+def count_read_again(engine: sa.Engine, first: Snapshot, second: Snapshot) -> int:
+    """Count the objects that were read again between two snapshots, because their headers were read for less."""
+    earlier, later = sorted((first.id, second.id))
+    between = snapshot.c.id.between(earlier + 1, later) & (snapshot.c.location_id == first.location_id)
+    query = sa.select(snapshot.c.counts).where(between, snapshot.c.state == SnapshotState.COMPLETE)
+    with engine.connect() as connection:
+        return sum(SnapshotCounts(**counts).read_again for counts in connection.scalars(query))
 
 
 def compared_headers(engine: sa.Engine, first: Asked, second: Asked) -> Iterator[ComparedRow]:

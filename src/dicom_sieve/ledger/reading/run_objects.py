@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.criteria.reading import read_attribute
 from dicom_sieve.dicom.dictionary import Attribute
-from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import decision, header, location, object_, series_decision
+from dicom_sieve.ledger.editions import find_read_for_less
 from dicom_sieve.ledger.reading.conflicts import select_repeated
 from dicom_sieve.ledger.reading.rows import RunRow, batches_of
 from dicom_sieve.ledger.writing.decisions import read_values, select_values
@@ -148,10 +149,19 @@ class RunObjects:
         snapshot_id, location_id = place_of_run(self.engine, self.row.number)
         if snapshot_id is None:
             return
+        self._refuse_read_for_less(snapshot_id, location_id)
         tags = tuple(attribute.hex_tag for attribute in self.attributes)
         texts_of = lru_cache(CACHED_TEXTS)(partial(_texts, tags=tags))
         for rows in batches_of(self.engine, self._query(snapshot_id, location_id, tags)):
             yield [_cells(tuple(row), texts_of) for row in rows]
+
+    def _refuse_read_for_less(self, snapshot_id: int, location_id: int) -> None:
+        less = find_read_for_less(self.engine, location_id, self.attributes, snapshot_id)
+        if less is not None:
+            raise LedgerError(
+                f"run {self.row.id}: {less.describe()}, so the ledger cannot tell; "
+                "a new run with criteria that name what is missing reads them again"
+            )
 
     def _query(self, snapshot_id: int, location_id: int, tags: Sequence[str]) -> sa.Select[Any]:
         taken = [(header.c.id.is_not(None), select_values(self.engine.dialect, tags))] if tags else []

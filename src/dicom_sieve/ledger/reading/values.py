@@ -12,10 +12,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.dicom.dictionary import Attribute, find_attribute
+from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger.database.tables import header, header_change
+from dicom_sieve.ledger.editions import count_not_read_for
 from dicom_sieve.ledger.reading.pages import SelectsOf, gathered_pages, joined_pages, pages_of_headers
 from dicom_sieve.ledger.writing.header_counts import headers_of
-from dicom_sieve.ledger.writing.snapshots import Snapshot
+from dicom_sieve.ledger.writing.snapshots import Snapshot, refuse_read_for_less
 
 BATCH_ROWS = 500
 
@@ -29,7 +32,8 @@ class AttributeUse:
         present: Instances with a value.
         empty: Instances that have it without a value.
         distinct: How many different values.
-        unreached: Instances that may have it where reading did not come; the rest does not have it.
+        unreached: Instances that may have it where reading did not come, or that were not read for it; the rest does
+            not have it.
     """
 
     tag: str
@@ -61,10 +65,13 @@ class AttributesHeld:
     Attributes:
         instances: Of which a header is known. No attribute is known of other objects.
         attributes: In the order of their tags.
+        read_for_less: Instances among them whose headers were not read for all that this version reads: what else they
+            have is not known.
     """
 
     instances: int
     attributes: tuple[AttributeUse, ...]
+    read_for_less: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +113,12 @@ def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
     distinct = Counter(value[:TAG_LENGTH] for value in values)
     tags = sorted({tag for tag, _ in uses})
     unreached = _count_unreached(engine, snapshot, tags)
+    not_read = count_not_read_for(engine, snapshot.location_id, snapshot.id, current_edition().header_tags.split())
+    unreached.update({tag: not_read[tag] for tag in tags if tag in not_read})
     return AttributesHeld(
         instances,
         tuple(AttributeUse(tag, uses[tag, False], uses[tag, True], distinct[tag], unreached[tag]) for tag in tags),
+        max(not_read.values(), default=0),
     )
 
 
@@ -119,7 +129,13 @@ def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeVal
         engine: The ledger's.
         snapshot: Which.
         tag: Of the attribute, eight upper-case hex digits.
+
+    Raises:
+        LedgerError: Not all headers were read for it.
     """
+    attribute = find_attribute(int(tag, 16))
+    if isinstance(attribute, Attribute):
+        refuse_read_for_less(engine, snapshot, [attribute])
     known: dict[str | None, _Seen] = {}
     of_series: dict[str, tuple[_Seen, ...]] = {}
     select = _selecting(_values(engine.dialect, tag), header.c.series_instance_uid)

@@ -8,10 +8,12 @@ from functools import partial
 import sqlalchemy as sa
 
 from dicom_sieve.headers import Header, Instance
+from dicom_sieve.headers.edition import Edition, current_edition
 from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import BigKey, QueryableJson, UtcDateTime, header, object_, patient_key
+from dicom_sieve.ledger.editions import record_edition
 from dicom_sieve.ledger.writing import header_counts
 from dicom_sieve.objects import ObjectInfo
 
@@ -28,6 +30,7 @@ _headers = bulk.staging(
     sa.Column("patient", sa.Text),
     sa.Column("damage", sa.Text),
     sa.Column("unreadable_from", sa.Text),
+    sa.Column("edition", BigKey),
 )
 _read = bulk.staging(
     "staged_read",
@@ -112,8 +115,9 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
         return 0
     secret = connection.execute(sa.select(patient_key.c.secret)).scalar_one()
     distinct = {id(one.instance.header): one.instance.header for one in indexed}  # those of a series share one
-    digests = {number: one.digest(secret) for number, one in distinct.items()}
-    _store_headers(connection, {digests[number]: one for number, one in distinct.items()}, secret)
+    edition = current_edition()
+    digests = {number: one.digest(secret, edition.mark) for number, one in distinct.items()}
+    _store_headers(connection, {digests[number]: one for number, one in distinct.items()}, edition, secret)
     as_moment = bulk.stored(connection, object_.c.last_modified)
     bulk.stage(
         connection,
@@ -147,8 +151,9 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
     return connection.execute(sa.update(object_).where(is_new).values(header_id=header.c.id, **values)).rowcount
 
 
-def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], secret: bytes) -> None:
+def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], edition: Edition, secret: bytes) -> None:
     """Store those that are new, in one order for all writers: then no two wait for each other in a ring."""
+    number = record_edition(connection, edition)
     rows = (
         (
             digest,
@@ -160,6 +165,7 @@ def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], sec
             digest_patient(one.patient, secret),
             one.damage and one.damage.value,
             one.unreadable_from,
+            number,
         )
         for digest, one in headers.items()
     )

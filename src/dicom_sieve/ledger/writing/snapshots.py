@@ -1,14 +1,16 @@
 """Snapshots and objects: what a location held when it was listed."""
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from dicom_sieve.dicom.dictionary import Attribute
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
@@ -24,6 +26,7 @@ from dicom_sieve.ledger.database.tables import (
     run,
     snapshot,
 )
+from dicom_sieve.ledger.editions import find_read_for_less, is_read_for_less
 from dicom_sieve.ledger.writing import header_counts
 from dicom_sieve.objects import Location, ObjectInfo
 
@@ -40,6 +43,7 @@ class KnownObject(NamedTuple):
         etag: Its entity tag.
         size: In bytes.
         header_id: None where it was not read yet.
+        is_read_for_less: Whether its header was not read for what is asked for.
     """
 
     id: int
@@ -47,6 +51,7 @@ class KnownObject(NamedTuple):
     etag: str
     size: int
     header_id: int | None
+    is_read_for_less: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,19 @@ class SnapshotCounts:
         bytes: Their size altogether.
         added: New or changed objects, and those that must be read again.
         removed: Objects that were in the one before and are not, or not as they were.
+        read_again: Objects among both that are the same, and whose headers were not read for what was asked for.
     """
 
     listed: int = 0
     bytes: int = 0
     added: int = 0
     removed: int = 0
+    read_again: int = 0
 
     def as_json(self) -> dict[str, int]:
-        """Give them by name."""
-        return {"listed": self.listed, "bytes": self.bytes, "added": self.added, "removed": self.removed}
+        """Give them by name; what was read again only where there is any."""
+        counts = {"listed": self.listed, "bytes": self.bytes, "added": self.added, "removed": self.removed}
+        return {**counts, "read_again": self.read_again} if self.read_again else counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +139,33 @@ def last_snapshot(engine: sa.Engine, place: Location) -> Snapshot:
     return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts), found.listed_at)
 
 
-def known_objects(engine: sa.Engine, location_id: int) -> Iterator[KnownObject]:
+def refuse_read_for_less(engine: sa.Engine, snapshot: Snapshot, attributes: Iterable[Attribute]) -> None:
+    """Refuse to tell of attributes that not all headers of a snapshot were read for: they would count as absent.
+
+    Raises:
+        LedgerError: Some were not.
+    """
+    less = find_read_for_less(engine, snapshot.location_id, attributes, snapshot.id)
+    if less is not None:
+        it = "it" if len(less.attributes) == 1 else "them"
+        raise LedgerError(
+            f"{snapshot.place}: {less.describe()}, so the ledger cannot tell; a new run, or 'dicom-sieve preview' "
+            f"without --no-listing, with criteria that name {it} reads them again"
+        )
+
+
+def known_objects(engine: sa.Engine, location_id: int, lacking: Sequence[int] = ()) -> Iterator[KnownObject]:
     """Give the open objects of a location in the order of their keys, a page at a time.
 
     The pages are separate queries, so rows behind the one given last may be written meanwhile.
+
+    Args:
+        engine: The ledger's.
+        location_id: Which location.
+        lacking: The numbers of editions that say too little for what is asked for.
     """
     query = (
-        sa.select(object_.c.id, object_.c.key, object_.c.etag, object_.c.size, object_.c.header_id)
+        _known(lacking)
         .where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
         .order_by(object_.c.key)
         .limit(PAGE_ROWS)
@@ -146,9 +174,17 @@ def known_objects(engine: sa.Engine, location_id: int) -> Iterator[KnownObject]:
     while True:
         following = query.where(object_.c.key > page[-1].key) if page else query
         page = read(engine, partial(all_rows, query=following))
-        yield from map(KnownObject._make, page)
+        yield from starmap(KnownObject, page)
         if len(page) < PAGE_ROWS:
             return
+
+
+def _known(lacking: Sequence[int]) -> sa.Select[Any]:
+    query = sa.select(object_.c.id, object_.c.key, object_.c.etag, object_.c.size, object_.c.header_id)
+    if not lacking:  # nearly always: no header is looked up
+        return query
+    with_headers = object_.outerjoin(header, header.c.id == object_.c.header_id)
+    return query.add_columns(sa.func.coalesce(is_read_for_less(lacking), sa.false())).select_from(with_headers)
 
 
 def unsettled_headers(engine: sa.Engine) -> frozenset[int | None]:

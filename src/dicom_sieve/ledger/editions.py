@@ -1,0 +1,138 @@
+"""What headers were read for, as the ledger records it: of other attributes they say nothing (ADR 32)."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from dicom_sieve.dicom.dictionary import Attribute
+from dicom_sieve.headers.edition import Edition
+from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
+from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.outages import all_rows, read
+from dicom_sieve.ledger.database.tables import edition, header
+from dicom_sieve.ledger.writing.header_counts import headers_of
+
+_NEWEST = 2**62
+"""Behind every snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadForLess:
+    """Headers that were not read for what is asked for.
+
+    Attributes:
+        editions: The numbers of their editions.
+        names: What these were read for, one text each.
+        attributes: What is asked for and was not read.
+        headers: How many there are.
+        objects: How many objects they are of.
+    """
+
+    editions: tuple[int, ...]
+    names: tuple[str, ...]
+    attributes: tuple[Attribute, ...]
+    headers: int
+    objects: int
+
+    def describe(self) -> str:
+        """Say what was read, and what was not, in a clause."""
+        objects = f"{self.objects:,} {'object' if self.objects == 1 else 'objects'}"
+        headers = f"{self.headers:,} {'header' if self.headers == 1 else 'headers'}"
+        was = "was" if self.objects == 1 else "were"
+        names = " or ".join(self.names)
+        return f"{objects} ({headers}) {was} read for {names} alone, not for {self.describe_attributes()}"
+
+    def describe_attributes(self) -> str:
+        """Name what was not read."""
+        return " and ".join(map(str, self.attributes))
+
+
+def record_edition(connection: sa.Connection, read_for: Edition) -> int:
+    """Give the number of an edition, which is recorded when it is new; within a transaction."""
+    query = sa.select(edition.c.number).where(edition.c.digest == read_for.digest)
+    found = connection.scalar(query)
+    if found is None:
+        values = {"name": read_for.name, "header_tags": read_for.header_tags, "digest": read_for.digest}
+        insert = bulk.insert_of(connection, edition).on_conflict_do_nothing()
+        added = connection.scalar(insert.values(values).returning(edition.c.number))
+        found = connection.execute(query).scalar_one()
+        if added is not None:  # else another process did
+            append_entry(connection, EntryKind.EDITION, found, {"edition": read_for.digest})
+    return int(found)
+
+
+def find_read_for_less(
+    engine: sa.Engine, location_id: int, attributes: Iterable[Attribute], snapshot_id: int | None = None
+) -> ReadForLess | None:
+    """Find the headers of a snapshot that were not read for attributes; None where all were.
+
+    Headers are gone through only where the ledger has an edition without one of the attributes.
+
+    Args:
+        engine: The ledger's.
+        location_id: The snapshot's location.
+        attributes: What is asked for.
+        snapshot_id: Which snapshot; None: the location's objects as they are recorded now.
+    """
+    asked = tuple(dict.fromkeys(attributes))
+    rows = read(engine, lambda connection: all_rows(connection, sa.select(edition).order_by(edition.c.number)))
+    lacking = [(row, missing) for row in rows if (missing := _missing(row.header_tags, asked))]
+    if not lacking:
+        return None
+    is_of_these = is_read_for_less([row.number for row, _ in lacking])
+    headers = _count(engine, location_id, snapshot_id, is_of_these)
+    held = [(row, missing) for row, missing in lacking if row.number in headers]
+    if not held:
+        return None
+    missed = {attribute for _, missing in held for attribute in missing}
+    return ReadForLess(
+        tuple(row.number for row, _ in held),
+        tuple(dict.fromkeys(row.name for row, _ in held)),
+        tuple(attribute for attribute in asked if attribute in missed),
+        sum(count for count, _ in headers.values()),
+        sum(objects for _, objects in headers.values()),
+    )
+
+
+def is_read_for_less(editions: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Tell which headers of some editions have attributes: of others, a defect says all there is to say."""
+    has_attributes = header.c.defect.is_(None) | header.c.damage.is_not(None)
+    return header.c.edition.in_(editions) & has_attributes
+
+
+def _missing(header_tags: str, asked: Sequence[Attribute]) -> list[Attribute]:
+    known = set(header_tags.split())
+    return [attribute for attribute in asked if attribute.hex_tag not in known]
+
+
+def count_not_read_for(engine: sa.Engine, location_id: int, snapshot_id: int, tags: Sequence[str]) -> Counter[str]:
+    """Count, by tag, the objects without a defect whose headers were not read for it; see `find_read_for_less`."""
+    rows = read(engine, lambda connection: all_rows(connection, sa.select(edition)))
+    missing = {row.number: set(tags).difference(row.header_tags.split()) for row in rows}
+    lacking = [number for number, missed in missing.items() if missed]
+    counts = Counter[str]()
+    if lacking:
+        is_of_these = header.c.edition.in_(lacking) & header.c.defect.is_(None)
+        for number, (_, objects) in _count(engine, location_id, snapshot_id, is_of_these).items():
+            counts.update(dict.fromkeys(missing[number], objects))
+    return counts
+
+
+def _count(
+    engine: sa.Engine, location_id: int, snapshot_id: int | None, are_these: sa.ColumnElement[bool]
+) -> dict[int, tuple[int, int]]:
+    """Count headers and objects that a snapshot holds, by edition."""
+    held = headers_of(_NEWEST if snapshot_id is None else snapshot_id, location_id).subquery("held")
+    instances = sa.cast(sa.func.sum(held.c.instances), sa.BigInteger)
+    query = (
+        sa.select(header.c.edition, sa.func.count(), instances)
+        .select_from(held.join(header, header.c.id == held.c.header_id))
+        .where(are_these)
+        .group_by(header.c.edition)
+    )
+    return {
+        number: (headers, objects)
+        for number, headers, objects in read(engine, lambda connection: all_rows(connection, query))
+    }
