@@ -17,10 +17,10 @@ from dicom_sieve.headers import Instance
 from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.database.tables import RunState, series_decision
 from dicom_sieve.ledger.leases.lease import Lease
+from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.reading.values import attributes_held, values_held
 from dicom_sieve.ledger.writing.headers import IndexedObject, record_headers, unread_objects
 from dicom_sieve.ledger.writing.runs import begin_run, bind_snapshot, finish_run
-from dicom_sieve.ledger.writing.snapshots import last_snapshot
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.reports import make_report, render
 from dicom_sieve.reports.compare_runs import Compared, Summary, compare

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.headers import Header
 from dicom_sieve.headers.header import digest_patient
-from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database.tables import header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
 

@@ -9,8 +9,8 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.cli.output.comparison import show_json, show_text
 from dicom_sieve.cli.output.values import show_attributes
 from dicom_sieve.criteria import compile_criteria
+from dicom_sieve.ledger.reading.snapshots import Snapshot, last_snapshot
 from dicom_sieve.ledger.reading.values import attributes_held
-from dicom_sieve.ledger.writing.snapshots import Snapshot, last_snapshot
 from dicom_sieve.reports.compare_runs import Compared, Side, Summary, compare
 from dicom_sieve.screening import Screening, screen
 from tests.decimal_strings import decimal_strings_known, thinner_than

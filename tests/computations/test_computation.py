@@ -17,7 +17,7 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.computations import open_computation
 from dicom_sieve.computations.computation import Series
 from dicom_sieve.errors import ComputationError, IncompleteRunError, RefusedError
-from dicom_sieve.ledger.writing.computations import ABANDONED
+from dicom_sieve.ledger.reading.results import ABANDONED
 from dicom_sieve.stores import DirectoryStore
 from tests.computations.computers import compute_and_die
 from tests.screening.screenings import ct, mr, screen_ct, sql

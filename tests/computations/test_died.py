@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.ledger.writing.computations import ABANDONED
+from dicom_sieve.ledger.reading.results import ABANDONED
 from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import run_command
 from tests.computations.computers import compute_and_hang

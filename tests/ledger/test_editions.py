@@ -13,7 +13,7 @@ from dicom_sieve.headers.edition import FIRST_DIGEST, Edition, current_edition
 from dicom_sieve.headers.header import Header
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.engine import connect, upgrade
-from dicom_sieve.ledger.editions import record_edition
+from dicom_sieve.ledger.writing.editions import record_edition
 from dicom_sieve.screening import Screening, screen
 from tests.decimal_strings import decimal_strings_known, thinner_than
 from tests.ledger.vandal import undone, vandal

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.ledger.reading import pages
 from dicom_sieve.ledger.reading.count_values import Members, count_joined_members, count_members
+from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.reading.values import (
     AttributesHeld,
     AttributeUse,
@@ -20,7 +21,6 @@ from dicom_sieve.ledger.reading.values import (
     attributes_held,
     values_held,
 )
-from dicom_sieve.ledger.writing.snapshots import last_snapshot
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
 from tests.builders import make_instance

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dicom_sieve import open_ledger
-from dicom_sieve.ledger.writing.runs import ABANDONED, former_ids
+from dicom_sieve.ledger.reading.runs import ABANDONED
+from dicom_sieve.ledger.writing.runs import former_ids
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.stores import DirectoryStore, S3Access, S3Store
 from dicom_sieve.stores.interface import Downloads, Store

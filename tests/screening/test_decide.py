@@ -15,8 +15,8 @@ from dicom_sieve.criteria import Criterion, compile_criteria
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit import seals
 from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.reading import headers_to_decide as deciding
 from dicom_sieve.ledger.reading import pages
-from dicom_sieve.ledger.writing import decisions as deciding
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, decide, screen
 from tests.builders import make_instance

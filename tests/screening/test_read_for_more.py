@@ -13,8 +13,8 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.errors import IncompleteRunError, LedgerError, WorkersError
 from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.reading.values import attributes_held, values_held
-from dicom_sieve.ledger.writing.snapshots import last_snapshot
 from dicom_sieve.reports.compare_runs import Compared, Summary, compare
 from dicom_sieve.screening import Outcome, Preview, Screening, Shard, Silent, preview, preview_known, screen
 from dicom_sieve.screening.index import ShardResult

@@ -14,8 +14,8 @@ from dicom_sieve.headers import Damage, Extent, Instance, Window, scan
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger.audit.damage import Damage as FoundDamage
 from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.reading.values import attributes_held, values_held
-from dicom_sieve.ledger.writing.snapshots import last_snapshot
 from dicom_sieve.reports import make_report
 from dicom_sieve.reports.compare_runs import Compared, Reason, Side, Summary, compare
 from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen

@@ -16,8 +16,8 @@ from dicom_sieve.ledger.audit.damage import MADE, Damage, Kind
 from dicom_sieve.ledger.audit.postgresql import plain_view
 from dicom_sieve.ledger.audit.schema import compare_schema
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.database.read_only import open_read_only
 from dicom_sieve.ledger.database.tables import metadata
+from dicom_sieve.ledger.reading.read_only import open_read_only
 from tests.screening.screenings import ct, mr, screen_ct
 from tests.security.audited import undone
 from tests.simulated_store import SimulatedStore

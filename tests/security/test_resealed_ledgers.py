@@ -20,10 +20,10 @@ from pydantic import SecretStr
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError, SettingsError, StoreError
 from dicom_sieve.ledger.audit import sealed_rows
-from dicom_sieve.ledger.audit.entries import digest_entry
 from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.ledger.audit.seals import Part, digest_seal, insert_blocks, make_blocks, read_blocks
 from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.database.entries import digest_entry
 from dicom_sieve.ledger.database.tables import decision, run, seal_block, seal_entry
 from dicom_sieve.publishing.anchor import hold_to_anchor, open_anchor, push_or_say, push_seals
 from dicom_sieve.settings import Settings

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.database.read_only import open_read_only
+from dicom_sieve.ledger.reading.read_only import open_read_only
 from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.simulated_store import SimulatedStore

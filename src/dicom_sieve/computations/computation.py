@@ -19,10 +19,12 @@ from dicom_sieve.explain import explain
 from dicom_sieve.ledger.database.tables import InputState, RunState
 from dicom_sieve.ledger.faults import describe_place, is_unexpected
 from dicom_sieve.ledger.leases.heartbeat import ALIVE_SECONDS
+from dicom_sieve.ledger.reading.inputs import InputInstance, InputSeries
 from dicom_sieve.ledger.reading.ledger import Ledger
+from dicom_sieve.ledger.reading.results import Output
 from dicom_sieve.ledger.reading.rows import RunRow
 from dicom_sieve.ledger.writing.computation_log import ComputationLog
-from dicom_sieve.ledger.writing.computations import InputInstance, InputSeries, Output, now
+from dicom_sieve.ledger.writing.computations import now
 from dicom_sieve.objects import Location, ObjectInfo
 
 if TYPE_CHECKING:

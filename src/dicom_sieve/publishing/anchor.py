@@ -14,7 +14,7 @@ from typing import Any
 from dicom_sieve.errors import AlreadyPublishedError, DicomSieveError, SettingsError
 from dicom_sieve.explain import explain
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.audit.entries import Entry, read_chain
+from dicom_sieve.ledger.database.entries import Entry, read_chain
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import DefaultChain, EndpointRules, Patience, S3Access, StaticCredentials, check_endpoint
 from dicom_sieve.stores.append_only import AppendOnly, AppendOnlyBucket, AppendOnlyFile

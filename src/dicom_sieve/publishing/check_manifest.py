@@ -7,8 +7,8 @@ from typing import Any
 
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.audit.entries import read_chain
 from dicom_sieve.ledger.audit.seals import anchor
+from dicom_sieve.ledger.database.entries import read_chain
 from dicom_sieve.publishing.manifest import FORMAT, digest_manifest
 
 

@@ -16,11 +16,12 @@ from dicom_sieve import private
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
-from dicom_sieve.ledger.audit.entries import chain_end
 from dicom_sieve.ledger.audit.seals import anchor
+from dicom_sieve.ledger.database.entries import chain_end
 from dicom_sieve.ledger.reading.conflicts import series_to_publish
 from dicom_sieve.ledger.reading.rows import to_batches
-from dicom_sieve.ledger.writing.runs import Manifest, instances_to_publish, objects_to_copy
+from dicom_sieve.ledger.reading.runs import instances_to_publish, objects_to_copy
+from dicom_sieve.ledger.writing.runs import Manifest
 from dicom_sieve.objects import Selection
 from dicom_sieve.publishing.copies import COPIES, copy_objects, wants
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches

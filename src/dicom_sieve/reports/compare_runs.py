@@ -19,8 +19,8 @@ from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.reading.comparison import Asked, ComparedRow, compared_headers, count_read_again
-from dicom_sieve.ledger.writing.decisions import read_extent, read_values
-from dicom_sieve.ledger.writing.snapshots import Snapshot, refuse_read_for_less
+from dicom_sieve.ledger.reading.headers_to_decide import read_extent, read_values
+from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 
 MOST_REMEMBERED = 65_536
 """Combinations of values."""

@@ -11,8 +11,8 @@ from dicom_sieve.criteria import CompiledCriterion, Finding, Operation
 from dicom_sieve.dicom.vr.date import DA
 from dicom_sieve.dicom.vr.value_type import Bin, ValueType, trim
 from dicom_sieve.headers import Defect, Extent
+from dicom_sieve.ledger.reading.headers_to_decide import read_extent, read_values
 from dicom_sieve.ledger.reading.report import DecidedRow
-from dicom_sieve.ledger.writing.decisions import read_extent, read_values
 from dicom_sieve.reports.damaged import DamagedTally
 from dicom_sieve.reports.distribution import OTHER, Bar, Distribution, distribution_of
 from dicom_sieve.reports.series import PASSED, SeriesStates

@@ -13,16 +13,15 @@ from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.leases.lease import Lease
-from dicom_sieve.ledger.writing.decisions import (
-    Decided,
+from dicom_sieve.ledger.reading.headers_to_decide import (
     HeaderRow,
     count_refused,
     headers_to_decide,
     read_extent,
     read_values,
-    record_decisions,
 )
-from dicom_sieve.ledger.writing.snapshots import Snapshot
+from dicom_sieve.ledger.reading.snapshots import Snapshot
+from dicom_sieve.ledger.writing.decisions import Decided, record_decisions
 from dicom_sieve.screening.observer import Observer
 
 MOST_REMEMBERED = 65_536

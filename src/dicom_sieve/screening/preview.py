@@ -10,7 +10,7 @@ from dicom_sieve.criteria import Criterion, Damaged, compile_criteria
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
-from dicom_sieve.ledger.writing.snapshots import last_snapshot, refuse_read_for_less
+from dicom_sieve.ledger.reading.snapshots import last_snapshot, refuse_read_for_less
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.words import WOULD_PASS, describe_outcome
 from dicom_sieve.screening.decide import Keep, decide

@@ -13,10 +13,10 @@ from dicom_sieve.criteria import CompiledCriterion
 from dicom_sieve.errors import WorkersError
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.editions import find_read_for_less
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease
+from dicom_sieve.ledger.reading.editions import find_read_for_less
+from dicom_sieve.ledger.reading.snapshots import Snapshot
 from dicom_sieve.ledger.writing.headers import UnreadObject, count_unread, record_headers, unread_objects
-from dicom_sieve.ledger.writing.snapshots import Snapshot
 from dicom_sieve.screening.gc_freeze import sparing_what_is_there
 from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent

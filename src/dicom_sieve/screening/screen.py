@@ -24,15 +24,8 @@ from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.database.tables import RunState
 from dicom_sieve.ledger.leases.lease import Lease
-from dicom_sieve.ledger.writing.runs import (
-    Manifest,
-    begin_run,
-    bind_snapshot,
-    fail_abandoned,
-    finish_run,
-    former_ids,
-    is_running,
-)
+from dicom_sieve.ledger.reading.runs import is_running
+from dicom_sieve.ledger.writing.runs import Manifest, begin_run, bind_snapshot, fail_abandoned, finish_run, former_ids
 from dicom_sieve.objects import Location, Selection
 from dicom_sieve.private import sweep
 from dicom_sieve.publishing.anchor import push_or_say

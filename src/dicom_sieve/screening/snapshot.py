@@ -8,17 +8,9 @@ from itertools import islice
 
 from dicom_sieve.errors import ListingOrderError, StoreError
 from dicom_sieve.ledger.leases.lease import Lease
-from dicom_sieve.ledger.writing.runs import find_run
-from dicom_sieve.ledger.writing.snapshots import (
-    KnownObject,
-    Snapshot,
-    SnapshotCounts,
-    close_snapshot,
-    known_objects,
-    open_snapshot,
-    record_changes,
-    unsettled_headers,
-)
+from dicom_sieve.ledger.reading.runs import find_run
+from dicom_sieve.ledger.reading.snapshots import KnownObject, Snapshot, SnapshotCounts, known_objects, unsettled_headers
+from dicom_sieve.ledger.writing.snapshots import close_snapshot, open_snapshot, record_changes
 from dicom_sieve.objects import Location, ObjectInfo, plain_etag
 from dicom_sieve.screening.observer import Observer
 from dicom_sieve.stores.interface import Lists, ListsAsOf

@@ -42,7 +42,7 @@ def verify(
     from dicom_sieve.cli.output.progress import ProgressBar
     from dicom_sieve.ledger.audit.verify import count_rows
     from dicom_sieve.ledger.audit.verify import verify as verify_ledger
-    from dicom_sieve.ledger.database.read_only import open_read_only
+    from dicom_sieve.ledger.reading.read_only import open_read_only
     from dicom_sieve.publishing.anchor import Held, hold_to_anchor, open_anchor
     from dicom_sieve.publishing.check_manifest import compare_manifest, read_manifest
     from dicom_sieve.settings import load_settings

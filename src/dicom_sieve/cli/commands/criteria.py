@@ -148,8 +148,8 @@ def values(
     from dicom_sieve.cli.output.values import show_attributes, show_values
     from dicom_sieve.criteria.reading import read_attribute
     from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.ledger.reading.snapshots import last_snapshot
     from dicom_sieve.ledger.reading.values import attributes_held, values_held
-    from dicom_sieve.ledger.writing.snapshots import last_snapshot
 
     attribute = None if keyword is None else read_attribute(keyword, "KEYWORD")
     check_format(as_json=as_json, as_csv=as_csv)

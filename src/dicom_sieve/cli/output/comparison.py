@@ -15,7 +15,7 @@ from dicom_sieve.cli.output import text
 from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.ledger import Ledger, RunRow
 from dicom_sieve.ledger.reading.comparison import snapshot_of_run
-from dicom_sieve.ledger.writing.snapshots import last_snapshot
+from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.reports.compare_runs import Compared, Reason, SeriesChange, Side, Standing, Summary
 
 Sides = Mapping[Side, Compared]

@@ -6,8 +6,8 @@ from typing import Any
 
 from dicom_sieve.cli.output import text
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute
+from dicom_sieve.ledger.reading.snapshots import Snapshot
 from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeValues
-from dicom_sieve.ledger.writing.snapshots import Snapshot
 
 ATTRIBUTE = ("keyword", "tag", "vr", "present", "empty", "absent", "values", "unreached")
 VALUE = ("value", "instances", "series")

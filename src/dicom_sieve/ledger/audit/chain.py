@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.sealed_rows import stream
-from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Block, Part, digest_seal, read_blocks
+from dicom_sieve.ledger.audit.seals import Block, Part, digest_seal, read_blocks
+from dicom_sieve.ledger.database.blocks import BLOCK_IDS
 from dicom_sieve.ledger.database.tables import run, seal_block, snapshot
 
 Place = tuple[str, int]

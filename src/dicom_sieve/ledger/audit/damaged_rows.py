@@ -10,7 +10,8 @@ from dicom_sieve.ledger.audit import sealed_rows
 from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_block
 from dicom_sieve.ledger.audit.damage import Damage, Kind
 from dicom_sieve.ledger.audit.recount import digest_header
-from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Block, Part, read_marks
+from dicom_sieve.ledger.audit.seals import Block, Part, read_marks
+from dicom_sieve.ledger.database.blocks import BLOCK_IDS
 from dicom_sieve.ledger.database.tables import header, header_change, object_
 
 _OF_LOCATION = ("endpoint", "bucket", "prefix")

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from dicom_sieve.headers.edition import FIRST_DIGEST, digest_edition
 from dicom_sieve.ledger.audit.damage import Damage, Kind, Verification
-from dicom_sieve.ledger.audit.entries import Entry, EntryKind, read_entries
-from dicom_sieve.ledger.audit.rows import COMPUTATION, FORGOTTEN, is_as_entered
+from dicom_sieve.ledger.audit.row_digests import COMPUTATION, FORGOTTEN, is_as_entered
+from dicom_sieve.ledger.database.entries import Entry, EntryKind, read_entries
 from dicom_sieve.ledger.database.tables import (
     RunState,
     computation,

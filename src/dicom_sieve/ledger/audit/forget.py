@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
-from dicom_sieve.ledger.audit.entries import EntryKind
-from dicom_sieve.ledger.audit.rows import enter_forgotten
+from dicom_sieve.ledger.audit.row_digests import enter_forgotten
 from dicom_sieve.ledger.audit.seals import last_seal
+from dicom_sieve.ledger.database.entries import EntryKind
+from dicom_sieve.ledger.database.locations import new_key
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import (
     computation,
@@ -31,7 +32,6 @@ from dicom_sieve.ledger.database.tables import (
     snapshot,
 )
 from dicom_sieve.ledger.leases.lease import Lease, hold
-from dicom_sieve.ledger.writing.snapshots import new_key
 from dicom_sieve.objects import Location
 
 BATCH_ROWS = 10_000

@@ -15,9 +15,10 @@ from dicom_sieve.headers.header import digest_content
 from dicom_sieve.ledger.audit import sealed_rows
 from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_blocks, trusted_runs
 from dicom_sieve.ledger.audit.damage import Kind
-from dicom_sieve.ledger.audit.entries import Entry, EntryKind
 from dicom_sieve.ledger.audit.sealed_rows import Line
-from dicom_sieve.ledger.audit.seals import BLOCK_IDS, Block, Part, make_block, make_blocks
+from dicom_sieve.ledger.audit.seals import Block, Part, make_block, make_blocks
+from dicom_sieve.ledger.database.blocks import BLOCK_IDS
+from dicom_sieve.ledger.database.entries import Entry, EntryKind
 from dicom_sieve.ledger.database.tables import decision, header, header_change, object_, seal_entry
 
 T = TypeVar("T")

@@ -14,13 +14,12 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit import sealed_rows
 from dicom_sieve.ledger.audit.sealed_rows import Line, canonical
+from dicom_sieve.ledger.database.blocks import BLOCK_IDS
 from dicom_sieve.ledger.database.outages import read, while_away
 from dicom_sieve.ledger.database.tables import RunState, object_, run, seal_block, snapshot
 from dicom_sieve.ledger.leases.lease import Lease
 
 FORMAT = "dicom-sieve seal 1"
-BLOCK_IDS = 1_000
-"""A block covers rows whose ids are equal when divided by this."""
 _BLOCKS_A_TRANSACTION = 100
 _MARK = struct.Struct("<HI")
 """What tells which row of a block was changed: its place in the block, and a CRC-32 of its line."""

@@ -11,7 +11,6 @@ from dicom_sieve.ledger.audit.chain import SealedRun, Trust, check_seals, orphan
 from dicom_sieve.ledger.audit.damage import ChainEnd, Damage, Forgotten, Kind, Verification
 from dicom_sieve.ledger.audit.damaged_rows import Names
 from dicom_sieve.ledger.audit.entered import Entered, check_chain, check_entered, forgetting
-from dicom_sieve.ledger.audit.entries import EntryKind
 from dicom_sieve.ledger.audit.recount import (
     Advance,
     Cover,
@@ -23,6 +22,7 @@ from dicom_sieve.ledger.audit.recount import (
 )
 from dicom_sieve.ledger.audit.schema import compare_schema
 from dicom_sieve.ledger.audit.seals import Part, last_seal
+from dicom_sieve.ledger.database.entries import EntryKind
 from dicom_sieve.ledger.database.tables import RunState, decision, forgotten, header, location, run, seal_block
 
 

@@ -17,9 +17,9 @@ from dicom_sieve.ledger.database.tables import (
     run,
     snapshot,
 )
+from dicom_sieve.ledger.reading.headers_to_decide import select_extent, select_values
 from dicom_sieve.ledger.reading.rows import RunRow
-from dicom_sieve.ledger.writing.decisions import select_extent, select_values
-from dicom_sieve.ledger.writing.snapshots import Snapshot, SnapshotCounts
+from dicom_sieve.ledger.reading.snapshots import Snapshot, SnapshotCounts
 from dicom_sieve.objects import Location
 
 BATCH_ROWS = 500

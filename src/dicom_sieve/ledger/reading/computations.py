@@ -20,7 +20,7 @@ from dicom_sieve.ledger.database.tables import (
 )
 from dicom_sieve.ledger.leases.heartbeat import is_silent
 from dicom_sieve.ledger.reading.object_names import is_text, paths_of
-from dicom_sieve.ledger.writing.computations import ABANDONED, Output, has_died
+from dicom_sieve.ledger.reading.results import ABANDONED, Output, has_died
 
 _UIDS_A_QUERY = 500
 _OUTPUT = ("uri", "digest", "sop_instance_uid", "recorded_at")

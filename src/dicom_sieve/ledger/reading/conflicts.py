@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import QueryableJson, decision, header, location, object_, run, series_decision
-from dicom_sieve.ledger.writing.snapshots import is_in_snapshot
+from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
 from dicom_sieve.objects import DIRECTORY_ENDPOINT
 
 _UIDS_A_QUERY = 500

@@ -26,8 +26,8 @@ from dicom_sieve.ledger.reading.computations import (
 from dicom_sieve.ledger.reading.conflicts import series_of_run
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.reading.run_objects import RunObjects, select_objects
+from dicom_sieve.ledger.reading.runs import ABANDONED, begins_with
 from dicom_sieve.ledger.reading.trace import TracedObject, trace
-from dicom_sieve.ledger.writing.runs import ABANDONED, begins_with
 from dicom_sieve.objects import Location
 
 SELECTIONS = ("WHOLE", "PARTIAL", "NONE")

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.audit.seals import BLOCK_IDS
 from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.blocks import BLOCK_IDS
 from dicom_sieve.ledger.database.outages import read, while_away
 from dicom_sieve.ledger.database.tables import header, header_change
-from dicom_sieve.ledger.writing.header_counts import headers_of
+from dicom_sieve.ledger.reading.header_counts import headers_of
 
 T = TypeVar("T")
 PAGE_IDS = 20 * BLOCK_IDS

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import decision, header, header_change, object_
 from dicom_sieve.ledger.reading.conflicts import select_repeated
+from dicom_sieve.ledger.reading.header_counts import headers_of
+from dicom_sieve.ledger.reading.headers_to_decide import select_extent, select_values
 from dicom_sieve.ledger.reading.pages import PAGE_END, PAGE_FIRST, pages_of_headers
-from dicom_sieve.ledger.writing.decisions import select_extent, select_values
-from dicom_sieve.ledger.writing.header_counts import headers_of
-from dicom_sieve.ledger.writing.snapshots import is_in_snapshot, place_of_run
+from dicom_sieve.ledger.reading.snapshots import is_in_snapshot, place_of_run
 
 DecidedRow = tuple[str | None, str | None, str | None, int, int, str | None, str, str]
 """Study and Series Instance UID; the patient's digest; instances and bytes in the run's snapshot; how far it was read,

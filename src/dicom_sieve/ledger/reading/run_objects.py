@@ -15,11 +15,11 @@ from dicom_sieve.dicom.dictionary import Attribute
 from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import decision, header, location, object_, series_decision
-from dicom_sieve.ledger.editions import find_read_for_less
 from dicom_sieve.ledger.reading.conflicts import select_repeated
+from dicom_sieve.ledger.reading.editions import find_read_for_less
+from dicom_sieve.ledger.reading.headers_to_decide import read_values, select_values
 from dicom_sieve.ledger.reading.rows import RunRow, batches_of
-from dicom_sieve.ledger.writing.decisions import read_values, select_values
-from dicom_sieve.ledger.writing.snapshots import is_in_snapshot, place_of_run
+from dicom_sieve.ledger.reading.snapshots import is_in_snapshot, place_of_run
 from dicom_sieve.objects import ObjectInfo
 
 if TYPE_CHECKING:

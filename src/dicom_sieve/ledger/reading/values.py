@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger.database.tables import header, header_change
-from dicom_sieve.ledger.editions import count_not_read_for
+from dicom_sieve.ledger.reading.editions import count_not_read_for
+from dicom_sieve.ledger.reading.header_counts import headers_of
 from dicom_sieve.ledger.reading.pages import SelectsOf, gathered_pages, joined_pages, pages_of_headers
-from dicom_sieve.ledger.writing.header_counts import headers_of
-from dicom_sieve.ledger.writing.snapshots import Snapshot, refuse_read_for_less
+from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 
 BATCH_ROWS = 500
 

@@ -15,10 +15,12 @@ from dicom_sieve.ledger.database.tables import InputState, RunState
 from dicom_sieve.ledger.faults import keep_traceback
 from dicom_sieve.ledger.leases.heartbeat import keep_alive
 from dicom_sieve.ledger.leases.holder import name_holder
+from dicom_sieve.ledger.reading.inputs import InputSeries, input_series
+from dicom_sieve.ledger.reading.results import Output
 from dicom_sieve.ledger.reading.rows import RunRow
+from dicom_sieve.ledger.reading.snapshots import place_of_run
 from dicom_sieve.ledger.writing import computations
-from dicom_sieve.ledger.writing.computations import InputSeries, Output, now
-from dicom_sieve.ledger.writing.snapshots import place_of_run
+from dicom_sieve.ledger.writing.computations import now
 
 Judges = Callable[[int | None], tuple[InputState, str] | None]
 """Given the computation that has computed the same before, if any: what a series is recorded as instead of computed."""
@@ -86,7 +88,7 @@ class ComputationLog:
     def input_series(self, row: RunRow) -> Iterator[InputSeries]:
         """Give the series of a run, in the order of their UIDs."""
         snapshot_id, location_id = place_of_run(self.engine, row.number)
-        return computations.input_series(
+        return input_series(
             self.engine, run_id=row.id, run_number=row.number, snapshot_id=snapshot_id, location_id=location_id
         )
 

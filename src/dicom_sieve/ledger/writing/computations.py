@@ -1,19 +1,15 @@
 """Rows of computations: which series they are given, what became of each, and what came out."""
 
 import datetime
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.criteria import Verdict
-from dicom_sieve.ledger.audit.rows import seal_if_ended
+from dicom_sieve.ledger.audit.row_digests import seal_if_ended
 from dicom_sieve.ledger.database import engine as database
-from dicom_sieve.ledger.database.outages import all_rows, read
+from dicom_sieve.ledger.database.locations import new_key
 from dicom_sieve.ledger.database.tables import (
     InputState,
     InputUse,
@@ -21,89 +17,10 @@ from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
-    decision,
-    header,
-    object_,
-    series_decision,
 )
 from dicom_sieve.ledger.leases.heartbeat import is_silent
-from dicom_sieve.ledger.leases.holder import is_dead
-from dicom_sieve.ledger.reading.conflicts import count_identities
-from dicom_sieve.ledger.writing.snapshots import is_in_snapshot, new_key
-from dicom_sieve.objects import ObjectInfo
-
-ABANDONED = "its process ended before the computation did"
-
-
-@dataclass(frozen=True, slots=True)
-class InputInstance:
-    """One SOP instance that a series is computed on, as the object that was judged.
-
-    Attributes:
-        id: Of the object's row.
-        info: The object.
-        sop_instance_uid: None where unknown.
-        sop_class_uid: None where unknown.
-        is_damaged: Whether it is CORRUPT, and passed by what lies before the damage.
-    """
-
-    id: int
-    info: ObjectInfo
-    sop_instance_uid: str | None
-    sop_class_uid: str | None
-    is_damaged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class InputSeries:
-    """The instances of a series that passed, each SOP instance once.
-
-    Attributes:
-        uid: Series Instance UID.
-        study_instance_uid: None where unknown.
-        instances: What is computed on, in the order of keys.
-        duplicates: Rows of further objects with a SOP Instance UID that is among the instances: the first key counts.
-        discarded: How many objects of it did not pass.
-        studies: How many studies its objects name, those that did not pass included.
-        patients: Likewise, patients.
-    """
-
-    uid: str
-    study_instance_uid: str | None
-    instances: tuple[InputInstance, ...]
-    duplicates: tuple[int, ...]
-    discarded: int
-    studies: int = 1
-    patients: int = 1
-
-    @property
-    def conflict(self) -> str | None:
-        """Why it is no series, in words; None where it is one (PS3.3 A.1.2)."""
-        named = ((self.studies, "studies"), (self.patients, "patients"))
-        of_several = " and ".join(f"{number:,} {nouns}" for number, nouns in named if number > 1)
-        return f"its objects name {of_several}: a series belongs to one study of one patient" if of_several else None
-
-    @property
-    def digest(self) -> str:
-        """Identify the input by key and etag of its objects: SHA-256 over canonical JSON, as hex."""
-        return _digest([self.uid, [[one.info.key, one.info.etag] for one in self.instances]])
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What came out of a series.
-
-    Attributes:
-        uri: Where it is.
-        digest: SHA-256 of its bytes, as hex.
-        sop_instance_uid: Where it is DICOM, else None.
-        recorded_at: When it was there.
-    """
-
-    uri: str
-    digest: str
-    sop_instance_uid: str | None
-    recorded_at: datetime.datetime
+from dicom_sieve.ledger.reading.inputs import InputSeries, _digest
+from dicom_sieve.ledger.reading.results import ABANDONED, Output, has_died
 
 
 def now() -> datetime.datetime:
@@ -174,11 +91,6 @@ def fail_dead(connection: sa.Connection, identity: str, finished_at: datetime.da
         seal_if_ended(connection, row.id)
 
 
-def has_died(row: sa.Row[Any]) -> bool:
-    """Tell whether a process is gone, of a row with ``is_silent`` and its ``holder``."""
-    return row.is_silent or is_dead(row.holder)
-
-
 def finish_computation(
     connection: sa.Connection, computation_id: int, state: RunState, finished_at: datetime.datetime
 ) -> None:
@@ -196,59 +108,6 @@ def finish_computation(
 def _end(connection: sa.Connection, computation_id: int, state: RunState, finished_at: datetime.datetime) -> None:
     values = {"state": state, "finished_at": finished_at}
     connection.execute(sa.update(computation).where(computation.c.id == computation_id).values(**values))
-
-
-def input_series(
-    engine: sa.Engine, *, run_id: str, run_number: int, snapshot_id: int, location_id: int
-) -> Iterator[InputSeries]:
-    """Give a run's series of which anything passed, in the order of their UIDs, with the instances that did."""
-    chosen = sa.select(series_decision.c.series_instance_uid, series_decision.c.discarded).where(
-        series_decision.c.run_id == run_id, series_decision.c.passed > 0
-    )
-    found = read(engine, partial(all_rows, query=chosen.order_by(series_decision.c.series_instance_uid)))
-    passed = _passed(run_number, snapshot_id, location_id)
-    for uid, discarded in map(tuple, found):
-        rows = read(engine, partial(all_rows, query=passed.where(header.c.series_instance_uid == uid)))
-        studies, patients = read(engine, partial(count_identities, run_number=run_number, series=uid))
-        yield replace(_without_duplicates(uid, rows, discarded), studies=studies, patients=patients)
-
-
-def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[Any]:
-    is_passed = sa.and_(
-        decision.c.header_id == header.c.id,
-        decision.c.run_number == run_number,
-        decision.c.verdict == Verdict.PASSED,
-    )
-    return (
-        sa.select(
-            object_.c.id,
-            object_.c.key,
-            object_.c.etag,
-            object_.c.size,
-            object_.c.last_modified,
-            object_.c.sop_instance_uid,
-            header.c.study_instance_uid,
-            header.c.sop_class_uid,
-            header.c.defect.is_not(None).label("is_damaged"),
-        )
-        .select_from(header.join(decision, is_passed).join(object_, object_.c.header_id == header.c.id))
-        .where(is_in_snapshot(snapshot_id, location_id))
-        .order_by(object_.c.key)
-    )
-
-
-def _without_duplicates(uid: str, rows: Sequence[sa.Row[Any]], discarded: int) -> InputSeries:
-    seen: set[str] = set()
-    instances: list[InputInstance] = []
-    duplicates: list[int] = []
-    for row in rows:
-        if row.sop_instance_uid is not None and row.sop_instance_uid in seen:
-            duplicates.append(row.id)
-            continue
-        seen.add(row.sop_instance_uid)
-        info = ObjectInfo(row.key, row.etag, row.size, row.last_modified)
-        instances.append(InputInstance(row.id, info, row.sop_instance_uid, row.sop_class_uid, row.is_damaged))
-    return InputSeries(uid, rows[0].study_instance_uid, tuple(instances), tuple(duplicates), discarded)
 
 
 def find_computed(connection: sa.Connection, identity: str, digest: str) -> int | None:
@@ -365,7 +224,3 @@ def _series_values(
         "digest": series.digest,
         "started_at": started_at,
     }
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -5,105 +5,19 @@ database takes out of a header only the values that are asked for.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from dicom_sieve.headers import Damage, Defect, Extent
 from dicom_sieve.ledger.audit.sealed_rows import decision_line, decision_tail
 from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import decision, header, header_change
-from dicom_sieve.ledger.reading.pages import pages_of_headers
-from dicom_sieve.ledger.writing.header_counts import headers_of
-
-TAGS_TOGETHER = 50
-"""SQL functions take a hundred arguments."""
+from dicom_sieve.ledger.database.tables import decision
 
 _COLUMNS = ("run_number", "header_id", "verdict", "findings")
 
-HeaderRow = tuple[int, str, str | None, int, int, str | None, str]
-"""Id and digest; Series Instance UID; instances and bytes in the snapshot; how far it was read, see `read_extent`; a
-text that stands for the values asked for, see `read_values`."""
 Decided = tuple[str, str, Sequence[tuple[int, str]]]
 """Verdict, findings as JSON, and the headers of which that was decided: the id and digest of each."""
-
-
-def headers_to_decide(
-    engine: sa.Engine, snapshot_id: int, location_id: int, tags: Sequence[str]
-) -> Iterator[Iterator[HeaderRow]]:
-    """Give the distinct headers of a snapshot's objects, a page at a time, each once; see `pages_of_headers`.
-
-    Args:
-        engine: The ledger's.
-        snapshot_id: Which snapshot.
-        location_id: Its location.
-        tags: Attributes whose values are asked for, as eight upper-case hex digits; one or more.
-    """
-
-    def select(held: sa.FromClause) -> sa.Select[Any]:
-        return sa.select(
-            held.c.header_id,
-            header.c.digest,
-            header.c.series_instance_uid,
-            held.c.instances,
-            held.c.bytes,
-            select_extent(),
-            select_values(engine.dialect, tags),
-        )
-
-    return pages_of_headers(engine, snapshot_id, location_id, select)
-
-
-def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Give the values that the text of a header's row stands for, by tag; a tag that the header has not is left out.
-
-    Args:
-        text: As the row has it.
-        tags: As they were asked for.
-    """
-    groups = zip(_groups(tags), json.loads(text), strict=True)
-    pairs = (pair for group, values in groups for pair in zip(group, values, strict=False))
-    return {tag: tuple(values) for tag, values in pairs if values is not None}
-
-
-def select_extent() -> sa.ColumnElement[str | None]:
-    """Take out how far headers were read: their defect alone, or NULL, where there is no more to say, as of nearly all.
-
-    It is one column, as further ones would cost something for each of a million rows.
-    """
-    columns = header.c
-    parts = [sa.func.coalesce(column, _NOTHING) for column in (columns.defect, columns.damage, columns.unreadable_from)]
-    of_series = sa.case((columns.series_instance_uid.is_(None), _NOTHING), else_="series")
-    text = parts[0] + " " + parts[1] + " " + parts[2] + " " + of_series
-    is_plain = sa.func.coalesce(columns.unreadable_from, columns.damage).is_(None)
-    return sa.case((is_plain, columns.defect), else_=text)
-
-
-def read_extent(text: str | None) -> Extent:
-    """Give how far a header was read.
-
-    Args:
-        text: As `select_extent` has it.
-    """
-    if text is None:
-        return _WHOLE
-    defect, *rest = text.split(" ")
-    if not rest:
-        return Extent(Defect(defect))
-    damage, unreadable_from, series = (None if part == _NOTHING else part for part in rest)
-    return Extent(
-        None if defect == _NOTHING else Defect(defect),
-        None if damage is None else Damage(damage),
-        unreadable_from,
-        has_series=series is not None,
-    )
-
-
-_NOTHING = "-"
-_WHOLE = Extent()
 
 
 def record_decisions(connection: sa.Connection, run_number: int, decided: Sequence[Decided]) -> None:
@@ -121,25 +35,6 @@ def record_decisions(connection: sa.Connection, run_number: int, decided: Sequen
     insert_blocks(connection, run_number, list(make_blocks(Part.DECISION, rows)))
 
 
-def count_refused(engine: sa.Engine, snapshot_id: int, location_id: int) -> int:
-    """Count a snapshot's objects that the store refused, where it gave not one; 0 where it gave any."""
-    return read(engine, lambda connection: _count_refused(connection, snapshot_id, location_id))
-
-
-def _count_refused(connection: sa.Connection, snapshot_id: int, location_id: int) -> int:
-
-    def of(*defects: Defect) -> sa.ColumnElement[bool]:
-        return header_change.c.header_id.in_(sa.select(header.c.id).where(header.c.defect.in_(defects)))
-
-    held = headers_of(snapshot_id, location_id)
-    refused = held.where(of(Defect.UNREADABLE)).subquery("refused")
-    count = connection.scalar(sa.select(sa.func.sum(refused.c.instances)))
-    if not count:
-        return 0
-    given = held.where(~of(Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT)).limit(1)
-    return 0 if connection.execute(given).first() else int(count)
-
-
 def _insert(connection: sa.Connection, run_number: int, decided: Sequence[Decided]) -> None:
     if connection.dialect.name == "postgresql":
         rows = (
@@ -153,20 +48,3 @@ def _insert(connection: sa.Connection, run_number: int, decided: Sequence[Decide
         listed = sa.func.json_each(json.dumps([header_id for header_id, _ in headers])).table_valued("value")
         row = sa.select(sa.literal(run_number), listed.c.value, sa.literal(verdict), sa.literal(findings, sa.Text))
         connection.execute(sa.insert(decision).from_select(_COLUMNS, row))
-
-
-def select_values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[str]:
-    """Take out the values of tags as JSON, a list for each group of tags: the same text for the same values."""
-    if dialect.name == "postgresql":
-        build = sa.func.jsonb_build_array
-        return sa.cast(
-            build(*(build(*(header.c.attributes[tag] for tag in group)) for group in _groups(tags))), sa.Text
-        )
-    # json_extract gives a list where it gets several paths, so the first is given once more.
-    paths = ([f'$."{tag}"' for tag in [*group, group[0]]] for group in _groups(tags))
-    taken = (sa.func.json_extract(header.c.attributes, *group) for group in paths)
-    return sa.func.json_array(*taken, type_=sa.Text)
-
-
-def _groups(tags: Sequence[str]) -> Sequence[Sequence[str]]:
-    return [tags[start : start + TAGS_TOGETHER] for start in range(0, len(tags), TAGS_TOGETHER)]

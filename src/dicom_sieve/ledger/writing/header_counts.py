@@ -24,18 +24,3 @@ def add(connection: sa.Connection, changes: sa.Select[Any]) -> None:
     insert = insert_of(connection, header_change).from_select(names, changes)
     more = {name: header_change.c[name] + insert.excluded[name] for name in ("instances", "bytes")}
     connection.execute(insert.on_conflict_do_update(index_elements=names[:3], set_=more))
-
-
-def headers_of(snapshot_id: int, location_id: int) -> sa.Select[Any]:
-    """Select the headers of a snapshot's objects, in no order, and how many instances and bytes of each it holds."""
-    instances, size = sa.func.sum(header_change.c.instances), sa.func.sum(header_change.c.bytes)
-    return (
-        sa.select(
-            header_change.c.header_id,
-            sa.cast(instances, sa.BigInteger).label("instances"),
-            sa.cast(size, sa.BigInteger).label("bytes"),
-        )
-        .where(header_change.c.location_id == location_id, header_change.c.snapshot_id <= snapshot_id)
-        .group_by(header_change.c.header_id)
-        .having(instances > 0)
-    )

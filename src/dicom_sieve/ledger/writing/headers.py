@@ -13,8 +13,8 @@ from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import BigKey, QueryableJson, UtcDateTime, header, object_, patient_key
-from dicom_sieve.ledger.editions import record_edition
 from dicom_sieve.ledger.writing import header_counts
+from dicom_sieve.ledger.writing.editions import record_edition
 from dicom_sieve.objects import ObjectInfo
 
 PAGE_ROWS = 10_000

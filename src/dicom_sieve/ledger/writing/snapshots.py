@@ -1,197 +1,29 @@
 """Snapshots and objects: what a location held when it was listed."""
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import starmap
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from dicom_sieve.dicom.dictionary import Attribute
-from dicom_sieve.errors import LedgerError
-from dicom_sieve.headers import Defect
-from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.outages import all_rows, read
+from dicom_sieve.ledger.database.locations import new_key
 from dicom_sieve.ledger.database.tables import (
     BigKey,
     SnapshotState,
-    forgotten,
-    header,
-    location,
     object_,
-    run,
     snapshot,
 )
-from dicom_sieve.ledger.editions import find_read_for_less, is_read_for_less
+from dicom_sieve.ledger.reading.snapshots import SnapshotCounts
 from dicom_sieve.ledger.writing import header_counts
-from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.objects import ObjectInfo
 
-PAGE_ROWS = 5_000
 _closing = bulk.staging("staged_closing", sa.Column("id", BigKey, primary_key=True))
-
-
-class KnownObject(NamedTuple):
-    """An object that the last snapshot left open: a tuple, for there are millions.
-
-    Attributes:
-        id: Of its row.
-        key: Its key.
-        etag: Its entity tag.
-        size: In bytes.
-        header_id: None where it was not read yet.
-        is_read_for_less: Whether its header was not read for what is asked for.
-    """
-
-    id: int
-    key: str
-    etag: str
-    size: int
-    header_id: int | None
-    is_read_for_less: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotCounts:
-    """How many objects a snapshot holds, and how it differs from the one before.
-
-    Attributes:
-        listed: Objects in it.
-        bytes: Their size altogether.
-        added: New or changed objects, and those that must be read again.
-        removed: Objects that were in the one before and are not, or not as they were.
-        read_again: Objects among both that are the same, and whose headers were not read for what was asked for.
-    """
-
-    listed: int = 0
-    bytes: int = 0
-    added: int = 0
-    removed: int = 0
-    read_again: int = 0
-
-    def as_json(self) -> dict[str, int]:
-        """Give them by name; what was read again only where there is any."""
-        counts = {"listed": self.listed, "bytes": self.bytes, "added": self.added, "removed": self.removed}
-        return {**counts, "read_again": self.read_again} if self.read_again else counts
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What a location held when it was listed to the end.
-
-    Attributes:
-        id: Of its row.
-        location_id: Of its location's row.
-        place: Which location.
-        counts: How many objects.
-        listed_at: When.
-    """
-
-    id: int
-    location_id: int
-    place: Location
-    counts: SnapshotCounts
-    listed_at: datetime.datetime
-
-
-def find_or_add_location(connection: sa.Connection, place: Location) -> int:
-    """Give the id of a location, which is recorded when it is new."""
-    values = {"endpoint": place.endpoint, "bucket": place.bucket, "prefix": place.prefix}
-    query = sa.select(location.c.id).filter_by(**values)
-    found = connection.scalar(query)
-    if found is None:
-        added = connection.scalar(insert_once(connection, location).values(values).returning(location.c.id))
-        found = connection.execute(query).scalar_one()
-        if added is not None:  # else another process did
-            append_entry(connection, EntryKind.LOCATION, found, {"location": list(values.values())})
-    return int(found)
 
 
 def open_snapshot(connection: sa.Connection, location_id: int, started_at: datetime.datetime) -> int:
     """Begin a snapshot and give its id, which is greater than that of every one before."""
     values = {"location_id": location_id, "state": SnapshotState.LISTING, "started_at": started_at}
     return new_key(connection.execute(sa.insert(snapshot).values(values)))
-
-
-def last_snapshot(engine: sa.Engine, place: Location) -> Snapshot:
-    """Give the last complete listing of a location, without listing it.
-
-    Raises:
-        LedgerError: There is none, or half of it is forgotten.
-    """
-    is_half_gone = sa.exists().where(forgotten.c.location_id == location.c.id, forgotten.c.finished_at.is_(None))
-    query = (
-        sa.select(snapshot.c.id, snapshot.c.location_id, snapshot.c.counts, snapshot.c.listed_at)
-        .select_from(snapshot.join(location))
-        .where(location.c.endpoint == place.endpoint, location.c.bucket == place.bucket)
-        .where(location.c.prefix == place.prefix, ~is_half_gone, snapshot.c.state == SnapshotState.COMPLETE)
-        .order_by(snapshot.c.id.desc())
-        .limit(1)
-    )
-    with engine.connect() as connection:
-        found = connection.execute(query).first()
-    if found is None:
-        advice = "'dicom-sieve preview' without --no-listing, or a run, makes one"
-        raise LedgerError(f"the ledger holds no complete listing of {place}; {advice}")
-    return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts), found.listed_at)
-
-
-def refuse_read_for_less(engine: sa.Engine, snapshot: Snapshot, attributes: Iterable[Attribute]) -> None:
-    """Refuse to tell of attributes that not all headers of a snapshot were read for: they would count as absent.
-
-    Raises:
-        LedgerError: Some were not.
-    """
-    less = find_read_for_less(engine, snapshot.location_id, attributes, snapshot.id)
-    if less is not None:
-        it = "it" if len(less.attributes) == 1 else "them"
-        raise LedgerError(
-            f"{snapshot.place}: {less.describe()}, so the ledger cannot tell; a new run, or 'dicom-sieve preview' "
-            f"without --no-listing, with criteria that name {it} reads them again"
-        )
-
-
-def known_objects(engine: sa.Engine, location_id: int, lacking: Sequence[int] = ()) -> Iterator[KnownObject]:
-    """Give the open objects of a location in the order of their keys, a page at a time.
-
-    The pages are separate queries, so rows behind the one given last may be written meanwhile.
-
-    Args:
-        engine: The ledger's.
-        location_id: Which location.
-        lacking: The numbers of editions that say too little for what is asked for.
-    """
-    query = (
-        _known(lacking)
-        .where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
-        .order_by(object_.c.key)
-        .limit(PAGE_ROWS)
-    )
-    page: Sequence[Any] = ()
-    while True:
-        following = query.where(object_.c.key > page[-1].key) if page else query
-        page = read(engine, partial(all_rows, query=following))
-        yield from starmap(KnownObject, page)
-        if len(page) < PAGE_ROWS:
-            return
-
-
-def _known(lacking: Sequence[int]) -> sa.Select[Any]:
-    query = sa.select(object_.c.id, object_.c.key, object_.c.etag, object_.c.size, object_.c.header_id)
-    if not lacking:  # nearly always: no header is looked up
-        return query
-    with_headers = object_.outerjoin(header, header.c.id == object_.c.header_id)
-    return query.add_columns(sa.func.coalesce(is_read_for_less(lacking), sa.false())).select_from(with_headers)
-
-
-def unsettled_headers(engine: sa.Engine) -> frozenset[int | None]:
-    """Give the headers, and None for none, whose objects must be read again although their bytes are the same."""
-    defects = [one for one in Defect if not one.is_lasting]
-    query = sa.select(header.c.id).where(header.c.defect.in_(defects))
-    return read(engine, lambda connection: frozenset(connection.scalars(query))) | {None}
 
 
 def record_changes(
@@ -242,34 +74,3 @@ def close_snapshot(
         .where(snapshot.c.id == snapshot_id)
         .values(state=SnapshotState.COMPLETE, listed_at=listed_at, counts=counts.as_json())
     )
-
-
-def place_of_run(engine: sa.Engine, run_number: int) -> tuple[Any, int]:
-    """Give the ids of a run's snapshot, None where it came to none, and of its location."""
-    query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
-    snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
-    return snapshot_id, location_id
-
-
-def is_in_snapshot(
-    snapshot_id: int | sa.ColumnElement[int], location_id: int | sa.ColumnElement[int]
-) -> sa.ColumnElement[bool]:
-    """Tell which object rows a snapshot holds."""
-    return sa.and_(
-        object_.c.location_id == location_id,
-        object_.c.added_in <= snapshot_id,
-        object_.c.removed_in.is_(None) | (object_.c.removed_in > snapshot_id),
-    )
-
-
-def insert_once(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """Give an INSERT that leaves a row alone that is there already."""
-    return bulk.insert_of(connection, table).on_conflict_do_nothing()
-
-
-def new_key(result: sa.CursorResult[Any]) -> int:
-    """Give the key that the database made for one inserted row."""
-    key = result.inserted_primary_key
-    if key is None:
-        raise LookupError("the database gave no key for the row")
-    return int(key[0])

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
 from dicom_sieve.ledger.audit.sealed_rows import as_stored, canonical, stream, write_value
+from dicom_sieve.ledger.database.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database.tables import (
     RunState,
     computation,

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from dicom_sieve.dicom.dictionary import Attribute
-from dicom_sieve.headers.edition import Edition
-from dicom_sieve.ledger.audit.entries import EntryKind, append_entry
-from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import edition, header
-from dicom_sieve.ledger.writing.header_counts import headers_of
+from dicom_sieve.ledger.reading.header_counts import headers_of
 
 _NEWEST = 2**62
 """Behind every snapshot."""
@@ -47,20 +44,6 @@ class ReadForLess:
     def describe_attributes(self) -> str:
         """Name what was not read."""
         return " and ".join(map(str, self.attributes))
-
-
-def record_edition(connection: sa.Connection, read_for: Edition) -> int:
-    """Give the number of an edition, which is recorded when it is new; within a transaction."""
-    query = sa.select(edition.c.number).where(edition.c.digest == read_for.digest)
-    found = connection.scalar(query)
-    if found is None:
-        values = {"name": read_for.name, "header_tags": read_for.header_tags, "digest": read_for.digest}
-        insert = bulk.insert_of(connection, edition).on_conflict_do_nothing()
-        added = connection.scalar(insert.values(values).returning(edition.c.number))
-        found = connection.execute(query).scalar_one()
-        if added is not None:  # else another process did
-            append_entry(connection, EntryKind.EDITION, found, {"edition": read_for.digest})
-    return int(found)
 
 
 def find_read_for_less(

@@ -1,0 +1,39 @@
+"""Locations, each once; and rows that are added once, whoever comes first."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.entries import EntryKind, append_entry
+from dicom_sieve.ledger.database.tables import (
+    location,
+)
+from dicom_sieve.objects import Location
+
+
+def find_or_add_location(connection: sa.Connection, place: Location) -> int:
+    """Give the id of a location, which is recorded when it is new."""
+    values = {"endpoint": place.endpoint, "bucket": place.bucket, "prefix": place.prefix}
+    query = sa.select(location.c.id).filter_by(**values)
+    found = connection.scalar(query)
+    if found is None:
+        added = connection.scalar(insert_once(connection, location).values(values).returning(location.c.id))
+        found = connection.execute(query).scalar_one()
+        if added is not None:  # else another process did
+            append_entry(connection, EntryKind.LOCATION, found, {"location": list(values.values())})
+    return int(found)
+
+
+def insert_once(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Give an INSERT that leaves a row alone that is there already."""
+    return bulk.insert_of(connection, table).on_conflict_do_nothing()
+
+
+def new_key(result: sa.CursorResult[Any]) -> int:
+    """Give the key that the database made for one inserted row."""
+    key = result.inserted_primary_key
+    if key is None:
+        raise LookupError("the database gave no key for the row")
+    return int(key[0])

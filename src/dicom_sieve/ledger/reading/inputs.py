@@ -1,0 +1,133 @@
+"""What computations are given: series of a run, each instance once."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.criteria import Verdict
+from dicom_sieve.ledger.database.outages import all_rows, read
+from dicom_sieve.ledger.database.tables import (
+    decision,
+    header,
+    object_,
+    series_decision,
+)
+from dicom_sieve.ledger.reading.conflicts import count_identities
+from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
+from dicom_sieve.objects import ObjectInfo
+
+
+@dataclass(frozen=True, slots=True)
+class InputInstance:
+    """One SOP instance that a series is computed on, as the object that was judged.
+
+    Attributes:
+        id: Of the object's row.
+        info: The object.
+        sop_instance_uid: None where unknown.
+        sop_class_uid: None where unknown.
+        is_damaged: Whether it is CORRUPT, and passed by what lies before the damage.
+    """
+
+    id: int
+    info: ObjectInfo
+    sop_instance_uid: str | None
+    sop_class_uid: str | None
+    is_damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InputSeries:
+    """The instances of a series that passed, each SOP instance once.
+
+    Attributes:
+        uid: Series Instance UID.
+        study_instance_uid: None where unknown.
+        instances: What is computed on, in the order of keys.
+        duplicates: Rows of further objects with a SOP Instance UID that is among the instances: the first key counts.
+        discarded: How many objects of it did not pass.
+        studies: How many studies its objects name, those that did not pass included.
+        patients: Likewise, patients.
+    """
+
+    uid: str
+    study_instance_uid: str | None
+    instances: tuple[InputInstance, ...]
+    duplicates: tuple[int, ...]
+    discarded: int
+    studies: int = 1
+    patients: int = 1
+
+    @property
+    def conflict(self) -> str | None:
+        """Why it is no series, in words; None where it is one (PS3.3 A.1.2)."""
+        named = ((self.studies, "studies"), (self.patients, "patients"))
+        of_several = " and ".join(f"{number:,} {nouns}" for number, nouns in named if number > 1)
+        return f"its objects name {of_several}: a series belongs to one study of one patient" if of_several else None
+
+    @property
+    def digest(self) -> str:
+        """Identify the input by key and etag of its objects: SHA-256 over canonical JSON, as hex."""
+        return _digest([self.uid, [[one.info.key, one.info.etag] for one in self.instances]])
+
+
+def input_series(
+    engine: sa.Engine, *, run_id: str, run_number: int, snapshot_id: int, location_id: int
+) -> Iterator[InputSeries]:
+    """Give a run's series of which anything passed, in the order of their UIDs, with the instances that did."""
+    chosen = sa.select(series_decision.c.series_instance_uid, series_decision.c.discarded).where(
+        series_decision.c.run_id == run_id, series_decision.c.passed > 0
+    )
+    found = read(engine, partial(all_rows, query=chosen.order_by(series_decision.c.series_instance_uid)))
+    passed = _passed(run_number, snapshot_id, location_id)
+    for uid, discarded in map(tuple, found):
+        rows = read(engine, partial(all_rows, query=passed.where(header.c.series_instance_uid == uid)))
+        studies, patients = read(engine, partial(count_identities, run_number=run_number, series=uid))
+        yield replace(_without_duplicates(uid, rows, discarded), studies=studies, patients=patients)
+
+
+def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[Any]:
+    is_passed = sa.and_(
+        decision.c.header_id == header.c.id,
+        decision.c.run_number == run_number,
+        decision.c.verdict == Verdict.PASSED,
+    )
+    return (
+        sa.select(
+            object_.c.id,
+            object_.c.key,
+            object_.c.etag,
+            object_.c.size,
+            object_.c.last_modified,
+            object_.c.sop_instance_uid,
+            header.c.study_instance_uid,
+            header.c.sop_class_uid,
+            header.c.defect.is_not(None).label("is_damaged"),
+        )
+        .select_from(header.join(decision, is_passed).join(object_, object_.c.header_id == header.c.id))
+        .where(is_in_snapshot(snapshot_id, location_id))
+        .order_by(object_.c.key)
+    )
+
+
+def _without_duplicates(uid: str, rows: Sequence[sa.Row[Any]], discarded: int) -> InputSeries:
+    seen: set[str] = set()
+    instances: list[InputInstance] = []
+    duplicates: list[int] = []
+    for row in rows:
+        if row.sop_instance_uid is not None and row.sop_instance_uid in seen:
+            duplicates.append(row.id)
+            continue
+        seen.add(row.sop_instance_uid)
+        info = ObjectInfo(row.key, row.etag, row.size, row.last_modified)
+        instances.append(InputInstance(row.id, info, row.sop_instance_uid, row.sop_class_uid, row.is_damaged))
+    return InputSeries(uid, rows[0].study_instance_uid, tuple(instances), tuple(duplicates), discarded)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
