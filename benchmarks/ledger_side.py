@@ -80,7 +80,7 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
     watch.lap("begin")
     counts = decide(ledger, snapshot, criteria, Silent(), recording(lease, number))
     watch.lap("decide, record and seal decisions")
-    ledger.count_anew("decision")
+    ledger.analyze("decision")
     watch.lap("ANALYZE")
     seal_rows(lease, number)
     with lease.writing() as connection:

@@ -171,7 +171,7 @@ def _tidy(ledger: Ledger) -> None:
     with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         postgresql = connection.dialect.name == "postgresql"
         connection.exec_driver_sql("VACUUM" if postgresql else "PRAGMA wal_checkpoint(TRUNCATE)")
-    ledger.count_anew("object", "header", "header_change")
+    ledger.analyze("object", "header", "header_change")
 
 
 def _set_sequences(connection: sa.Connection) -> None:

@@ -21,7 +21,7 @@ from dicom_sieve import open_ledger
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.screening import Limits, RunsShards, Screening, screen
 from dicom_sieve.settings import Settings
-from dicom_sieve.stores import Patience, S3Access, S3Store, StaticCredentials, Store
+from dicom_sieve.stores import Retries, S3Access, S3Store, StaticCredentials, Store
 from dicom_sieve.stores.s3.clients import make_boto3_client
 
 REGION = "eu-west"
@@ -52,7 +52,7 @@ class Server:
     def access(self, bucket: str) -> S3Access:
         """Say how a bucket is reached, as a run does at default settings."""
         credentials = StaticCredentials(self.key_id, self.access_key)
-        return S3Access(bucket, REGION, self.endpoint, credentials, Patience.from_settings(SETTINGS))
+        return S3Access(bucket, REGION, self.endpoint, credentials, Retries.from_settings(SETTINGS))
 
     def fill(self, bucket: str, objects: Iterable[tuple[str, bytes]]) -> int:
         """Make a bucket of objects; gives how many."""

@@ -63,12 +63,12 @@ class TestTheMemoryOfADecider:
         decider = Decider(CRITERIA[:1])
         for one in attributes:
             decider.decide(one)
-        return len(decider._known[0])
+        return len(decider._cache[0])
 
     def test_has_an_end_however_many_values_there_are(self) -> None:
-        distinct = [{"00080060": [f"V{number}"]} for number in range(module.MOST_REMEMBERED + 100)]
+        distinct = [{"00080060": [f"V{number}"]} for number in range(module.CACHE_SIZE + 100)]
 
-        assert self.remembered(distinct) == module.MOST_REMEMBERED
+        assert self.remembered(distinct) == module.CACHE_SIZE
 
     def test_does_not_hold_long_values(self) -> None:
         long = [{"00080060": ["A" * 300]}, {"00080060": [""] * 300}, {"00080060": ["ABCDEFGH"] * 40}]
@@ -77,6 +77,6 @@ class TestTheMemoryOfADecider:
         assert self.remembered([{"00080060": ["ORIGINAL", "PRIMARY", "AXIAL"]}, {}]) == 2
 
     def test_is_small_at_its_worst(self) -> None:
-        worst = ("\ufffd" * module.LONGEST_REMEMBERED,)
+        worst = ("\ufffd" * module.MAX_CACHED_LENGTH,)
 
-        assert module.MOST_REMEMBERED * (sys.getsizeof(worst) + sys.getsizeof(worst[0]) + 100) < 64 << 20
+        assert module.CACHE_SIZE * (sys.getsizeof(worst) + sys.getsizeof(worst[0]) + 100) < 64 << 20

@@ -18,7 +18,7 @@ from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows import follow_up
 from dicom_sieve.flows.request import rules_of, with_blocks
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import Patience
+from dicom_sieve.stores import Retries
 from tests.flows import planted
 from tests.security.certificates import make_server_context
 from tests.stores.buckets import read
@@ -45,7 +45,7 @@ def block(parameters: dict[str, Any] | None = None, **members: Any) -> AwsCreden
 def asked(credentials: AwsCredentials, endpoint: str | None = None, **members: Any) -> Request:
     place = {"bucket": "bucket", "region": "eu-west-1", "endpoint": endpoint, "credentials": credentials, **members}
     return read_request(
-        with_blocks({FIELD: place, "criteria": planted.IS_CT}), Patience(read_attempts=1), rules_of(load_settings())
+        with_blocks({FIELD: place, "criteria": planted.IS_CT}), Retries(read_attempts=1), rules_of(load_settings())
     )
 
 

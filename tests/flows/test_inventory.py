@@ -2,7 +2,7 @@
 
 from dicom_sieve.contract.read import read_request
 from dicom_sieve.objects import Location
-from dicom_sieve.stores import Patience
+from dicom_sieve.stores import Retries
 from tests.flows import planted
 
 PLACE = {"bucket": "challenge-tech", "region": "eu-west", "endpoint": "http://127.0.0.1:9", "credentials": "a:b"}
@@ -13,7 +13,7 @@ class TestAnInventoryThatIsAskedFor:
         uri = "s3://inventories/weekly/manifest.json"
         parameters = {"input_s3_parameters": {**PLACE, "inventory": uri}, "criteria": planted.IS_CT}
 
-        inventory = read_request(parameters, Patience()).inventory
+        inventory = read_request(parameters, Retries()).inventory
 
         assert inventory is not None
         assert inventory.location == Location("http://127.0.0.1:9", "challenge-tech")
@@ -21,4 +21,4 @@ class TestAnInventoryThatIsAskedFor:
         assert inventory.key == "weekly/manifest.json"
 
     def test_is_none_where_none_is_asked_for(self) -> None:
-        assert read_request({"input_s3_parameters": PLACE, "criteria": planted.IS_CT}, Patience()).inventory is None
+        assert read_request({"input_s3_parameters": PLACE, "criteria": planted.IS_CT}, Retries()).inventory is None

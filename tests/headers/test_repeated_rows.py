@@ -19,7 +19,7 @@ from dicom_sieve.headers.repeated_rows import (
     Head,
     Leap,
     Leaps,
-    Seen,
+    SeenElement,
     find,
     rows,
 )
@@ -31,16 +31,16 @@ SCANNERS = 3
 OBJECTS = 1_500
 
 
-def seen(number: int, length: int = 4, *, is_wanted: bool = False) -> Seen:
+def seen(number: int, length: int = 4, *, is_wanted: bool = False) -> SeenElement:
     head = struct.pack("<HH2sH", 0x0009, number, b"CS", length)
-    return Seen((head,), f"8s{length}x", 8 + length, length, number if is_wanted else 0)
+    return SeenElement((head,), f"8s{length}x", 8 + length, length, number if is_wanted else 0)
 
 
-def written(elements: Sequence[Seen]) -> bytes:
+def written(elements: Sequence[SeenElement]) -> bytes:
     return b"".join(one.heads[0] + bytes(str(number % 10) * one.behind, "ascii") for number, one in enumerate(elements))
 
 
-def leaps_over(*learnt: Sequence[Seen]) -> Leaps:
+def leaps_over(*learnt: Sequence[SeenElement]) -> Leaps:
     leaps = Leaps()
     for row in learnt:
         leaps.learn(row)
@@ -51,7 +51,7 @@ def all_of(leaps: Leaps) -> list[Leap]:
     return [leap for ways in leaps.values() for leap in ways]
 
 
-def elements_of(leaps: Leaps) -> set[tuple[Seen, ...]]:
+def elements_of(leaps: Leaps) -> set[tuple[SeenElement, ...]]:
     return {leap.elements for leap in all_of(leaps)}
 
 

@@ -110,12 +110,12 @@ def test_one_that_nobody_renews_ends_and_who_held_it_writes_nothing_any_more(led
     with pytest.raises(LeaseLostError), first.writing() as connection:
         add_location(connection, "after another took it")
     with pytest.raises(LeaseLostError):
-        first.make_sure()
+        first.check_lease()
     first.give_up()
 
     assert added(ledger) == ["in time"]
     assert not stranger_takes(ledger)
-    second.make_sure()
+    second.check_lease()
 
 
 def write_slowly(lease: Lease, seconds: float, at_the_end: Callable[[], object] = nothing) -> None:
@@ -185,7 +185,7 @@ def test_postgresql_ends_the_transaction_of_one_who_does_nothing_for_as_long_as_
             write_slowly(first, 0.1, sleep_and_see_another_take_it)
 
         assert added(ledger) == []
-        second.make_sure()
+        second.check_lease()
 
 
 def test_its_holder_may_write_from_several_threads(ledger: Ledger) -> None:

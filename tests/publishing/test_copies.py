@@ -14,7 +14,7 @@ from dicom_sieve.errors import StoreError
 from dicom_sieve.objects import ObjectInfo, Selection
 from dicom_sieve.publishing.copies import COPIES, FAILURES_IN_A_ROW, Copied, CopyOutcome
 from dicom_sieve.screening import Outcome
-from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store
+from dicom_sieve.stores import DirectoryStore, Retries, S3Access, S3Store
 from dicom_sieve.stores.interface import Downloads
 from tests.conftest import S3Server
 from tests.fault_proxy import fault_proxy
@@ -23,7 +23,7 @@ from tests.screening.screenings import ct, mr, screen_ct
 from tests.stores.buckets import contents, fill
 from tests.stores.keys import CONTROL, ODD, make_keys
 
-QUICK = Patience(request_timeout_seconds=2.0, read_attempts=12, first_pause_seconds=0.01)
+QUICK = Retries(request_timeout_seconds=2.0, read_attempts=12, first_pause_seconds=0.01)
 
 
 class TestOddKeys:
@@ -92,7 +92,7 @@ class TestFaults:
     def test_that_do_not_end_end_the_copying(self, moto_server: S3Server) -> None:
         source, target = moto_server.make_bucket(), moto_server.make_bucket()
         fill(moto_server, source, {f"{number}": b"x" for number in range(100)})
-        impatient = Patience(read_attempts=1, first_pause_seconds=0.01)
+        impatient = Retries(read_attempts=1, first_pause_seconds=0.01)
         nowhere = S3Store(S3Access(source, "eu-west", "http://127.0.0.1:9", moto_server.credentials, impatient))
         copied: list[Copied] = []
 

@@ -239,7 +239,7 @@ class TestOnce:
             copies_of=None,
             former_runs=(),
             output=output,
-            make_sure=lambda: None,
+            check_lease=lambda: None,
             advance=lambda _: None,
         )
 

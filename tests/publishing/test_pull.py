@@ -17,7 +17,7 @@ from dicom_sieve.errors import InvalidRequestError, LedgerError, StoreError
 from dicom_sieve.objects import Location, ObjectInfo, Selection
 from dicom_sieve.publishing import pull_record
 from dicom_sieve.publishing.pull import DUPLICATES, Layout, PullOutcome, PullSummary, pull
-from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store
+from dicom_sieve.stores import DirectoryStore, Retries, S3Access, S3Store
 from tests.conftest import S3Server
 from tests.documents import read, section
 from tests.fault_proxy import fault_proxy
@@ -215,7 +215,7 @@ class TestBoundToWhatWasJudged:
         bucket = moto_server.make_bucket()
         objects = {f"{number:03}": ct("1.5", f"1.6.{number}", pixel_bytes=1_000) for number in range(100)}
         fill(moto_server, bucket, objects)
-        quick = Patience(request_timeout_seconds=2.0, read_attempts=12, first_pause_seconds=0.01)
+        quick = Retries(request_timeout_seconds=2.0, read_attempts=12, first_pause_seconds=0.01)
         with (
             open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger,
             fault_proxy(moto_server.endpoint, probability=0.1, stall_seconds=3.0, seed=7) as proxy,

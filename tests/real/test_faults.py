@@ -16,7 +16,7 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError
 from dicom_sieve.screening import Limits, Outcome, Screening, in_threads, screen
-from dicom_sieve.stores import Patience, S3Access, S3Store
+from dicom_sieve.stores import Retries, S3Access, S3Store
 from dicom_sieve.stores.interface import ObjectChangedError
 from tests.builders import make_instance
 from tests.conftest import S3Server
@@ -24,7 +24,7 @@ from tests.fault_proxy import OF_BODIES, Fault, FaultProxy, fault_proxy
 from tests.stores.buckets import fill
 
 OBJECTS = 1_500
-QUICK = Patience(request_timeout_seconds=0.8, read_attempts=10, first_pause_seconds=0.02)
+QUICK = Retries(request_timeout_seconds=0.8, read_attempts=10, first_pause_seconds=0.02)
 MODALITY = ("0008", "0060")
 
 
@@ -62,8 +62,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def store_behind(proxy: FaultProxy, server: S3Server, bucket: str, patience: Patience = QUICK) -> S3Store:
-    return S3Store(S3Access(bucket, "eu-west", proxy.endpoint, server.credentials, patience))
+def store_behind(proxy: FaultProxy, server: S3Server, bucket: str, retries: Retries = QUICK) -> S3Store:
+    return S3Store(S3Access(bucket, "eu-west", proxy.endpoint, server.credentials, retries))
 
 
 def screen_ct(store: S3Store, ledger: Ledger, run_id: str, **limits: int) -> Outcome:
@@ -120,9 +120,9 @@ class TestEveryFault:
         bodies = {f"a{'/' * (number % 2 + 1)}{number}": bytes([number]) * (50 + number * 400) for number in range(24)}
         bucket = server.make_bucket()
         fill(server, bucket, bodies)
-        patience = replace(QUICK, request_timeout_seconds=0.3, read_attempts=30, first_pause_seconds=0.001)
+        retries = replace(QUICK, request_timeout_seconds=0.3, read_attempts=30, first_pause_seconds=0.001)
         with fault_proxy(server.endpoint, probability=0.5, faults=(fault,), stall_seconds=1.0) as proxy:
-            store = store_behind(proxy, server, bucket, patience)
+            store = store_behind(proxy, server, bucket, retries)
             listed = list(store.list())
 
             async def read_every_one() -> list[bytes]:
@@ -177,7 +177,7 @@ class TestAServerThatDies:
     def test_leaves_the_run_incomplete_and_the_next_run_reads_only_the_rest(
         self, server: S3Server, bucket: str, ledger: Ledger, way: str
     ) -> None:
-        patience = replace(QUICK, request_timeout_seconds=2.0, read_attempts=3, read_deadline_seconds=5.0)
+        retries = replace(QUICK, request_timeout_seconds=2.0, read_attempts=3, read_deadline_seconds=5.0)
         with fault_proxy(server.endpoint, faults=(Fault.STALL,), stall_seconds=6.0) as proxy:
 
             def die_in_the_middle(_method: str, _path: str) -> None:
@@ -185,7 +185,7 @@ class TestAServerThatDies:
                     proxy.is_dead, proxy.probability = way == "its connections are reset", 1.0
 
             proxy.before = die_in_the_middle
-            store = store_behind(proxy, server, bucket, patience)
+            store = store_behind(proxy, server, bucket, retries)
             with pytest.raises(IncompleteRunError) as raised:
                 screen_ct(store, ledger, "first")
 

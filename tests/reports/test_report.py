@@ -207,7 +207,7 @@ class TestTheFigures:
         self, made: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         whole = make_report(made.run("made"), min_cell=1).figures
-        monkeypatch.setattr(figures_module, "MOST_REMEMBERED", 2)
+        monkeypatch.setattr(figures_module, "CACHE_SIZE", 2)
 
         figures = make_report(made.run("made"), min_cell=1).figures
 

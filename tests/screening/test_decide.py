@@ -78,7 +78,7 @@ class TestCounts:
         monkeypatch.setattr(pages, "PAGE_IDS", 7)
         monkeypatch.setattr(seals, "BLOCK_IDS", 7)
         monkeypatch.setattr(bulk, "ROWS_AT_A_TIME", 2)
-        monkeypatch.setattr(decide, "MOST_REMEMBERED", 1)
+        monkeypatch.setattr(decide, "CACHE_SIZE", 1)
         paged = screen_ct(store, ledger, "paged").counts
 
         assert {**paged, **dict.fromkeys(("added", "indexed", "reads", "bytes_read"), 0)} == {
@@ -118,13 +118,13 @@ class TestValues:
 
 class TestJudge:
     def test_remembers_no_long_values_and_no_more_than_it_may(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(decide, "MOST_REMEMBERED", 10)
+        monkeypatch.setattr(decide, "CACHE_SIZE", 10)
         judge = decide.Judge(compile_criteria([Criterion.model_validate(MODALITY)]))
         codes = [*(f"C{number}" for number in range(95)), "CT", *("X" * 600 + str(number) for number in range(4))]
 
         decided = judge.judge((row, "", None, 1, 1, None, json.dumps([[[code]]])) for row, code in enumerate(codes))
 
-        assert len(judge._known) <= 10
+        assert len(judge._cache) <= 10
         assert sorted((findings, len(ids)) for _, findings, ids in decided) == [
             ('["MALFORMED"]', 4),
             ('["MET"]', 1),

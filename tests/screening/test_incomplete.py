@@ -83,9 +83,9 @@ class TestTheCauses:
         assert "could not be read: the run is INCOMPLETE. Why: 2 ExpiredToken" in as_markdown(report)
 
     def test_are_in_a_preview(self, store: Failing, ledger: Ledger) -> None:
-        forecast = preview(Preview(store, one_of("CT")), ledger)
+        previewed = preview(Preview(store, one_of("CT")), ledger)
 
-        assert forecast.describe().endswith(
+        assert previewed.describe().endswith(
             "; objects that are not read: 3 (2 ExpiredToken (HTTP 400), 1 HTTP 500; the credentials have expired: give "
             "new ones)"
         )
@@ -130,7 +130,7 @@ class TestAnswersOfS3:
     )
     def test_are_causes(self, spoil: Spoils, said: str, ledger: Ledger) -> None:
         with small_s3(OBJECTS, spoil) as server:
-            store = server.store(patience=AT_ONCE)
+            store = server.store(retries=AT_ONCE)
 
             assert f"after all attempts: {said}" in incomplete(store, ledger)
 
@@ -154,5 +154,5 @@ class TestAnswersOfS3:
 
 
 def store_of(server: Any) -> S3Store:
-    store: S3Store = server.store(patience=AT_ONCE)
+    store: S3Store = server.store(retries=AT_ONCE)
     return store

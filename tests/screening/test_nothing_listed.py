@@ -61,6 +61,6 @@ class TestARun:
         assert outcome.describe().endswith("; nothing is listed: the directory holds no file")
 
     def test_is_foreseen(self, ledger: Ledger) -> None:
-        forecast = preview(Preview(store_at("/images", "images/1.dcm"), one_of("CT")), ledger)
+        previewed = preview(Preview(store_at("/images", "images/1.dcm"), one_of("CT")), ledger)
 
-        assert forecast.describe().endswith(f"; {SAID['/images']}")
+        assert previewed.describe().endswith(f"; {SAID['/images']}")

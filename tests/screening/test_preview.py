@@ -66,14 +66,14 @@ class TestAPreview:
             screen_ct(SimulatedStore(before), ledger, "before")
             store = SimulatedStore(now)
             foreseen: Decisions = {}
-            forecast = preview(Preview(store, criteria), ledger, keep=lambda page: foreseen.update(decisions(page)))
+            previewed = preview(Preview(store, criteria), ledger, keep=lambda page: foreseen.update(decisions(page)))
             known = preview_known(PLACE, criteria, ledger)
 
             outcome = screen(Screening("run", store, criteria), ledger)
 
             assert foreseen == recorded(ledger, "run")
-        assert results(forecast.counts) == results(outcome.counts) == dict(known.counts)
-        assert forecast.describe() == f"Preview: {outcome.describe().replace('passed', 'would pass')}"
+        assert results(previewed.counts) == results(outcome.counts) == dict(known.counts)
+        assert previewed.describe() == f"Preview: {outcome.describe().replace('passed', 'would pass')}"
 
     def test_records_no_run_and_no_decision_and_writes_nothing_to_the_store(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": mr()})
@@ -83,9 +83,9 @@ class TestAPreview:
 
         foreseen: Decisions = {}
 
-        forecast = preview(Preview(store, one_of("MR")), ledger, keep=lambda page: foreseen.update(decisions(page)))
+        previewed = preview(Preview(store, one_of("MR")), ledger, keep=lambda page: foreseen.update(decisions(page)))
 
-        assert forecast.describe() == "Preview: 1 of 3 instances would pass in 1 whole series"
+        assert previewed.describe() == "Preview: 1 of 3 instances would pass in 1 whole series"
         assert written(ledger) == before
         assert (store.written, store.objects()) == ([], objects)
         assert sql(ledger, "SELECT count(*) FROM object WHERE header_id IS NOT NULL") == [(3,)]
@@ -109,12 +109,12 @@ class TestAPreview:
         screen_ct(store, ledger, "run")
         said: list[str] = []
         with ledger.lease(PLACE, on_wait=lambda: None):
-            forecast = preview_known(PLACE, one_of("CT"), ledger)
+            previewed = preview_known(PLACE, one_of("CT"), ledger)
         store.on_list = lambda: said.append(str(sql(ledger, "SELECT count(*) FROM lease")[0][0]))
 
         preview(Preview(store, one_of("CT")), ledger)
 
-        assert forecast.counts["passed"] == 1
+        assert previewed.counts["passed"] == 1
         assert said == ["1"]
         assert sql(ledger, "SELECT count(*) FROM lease") == [(0,)]
 
@@ -130,12 +130,12 @@ class TestAPreview:
         store = SimulatedStore({"1": ct(), "2": ct()})
         store.faults["2"] = -1
 
-        forecast = preview(Preview(store, one_of("CT")), ledger)
+        previewed = preview(Preview(store, one_of("CT")), ledger)
 
         sentence = "Preview: 1 of 2 instances would pass in 1 whole series"
         why = "1 ConnectionClosedError; connections to the server break: look at what lies between"
-        assert forecast.describe() == f"{sentence}; objects that are not read: 1 ({why})"
-        assert forecast.counts["bytes"] == sum(one.size for one in store.objects().values())
+        assert previewed.describe() == f"{sentence}; objects that are not read: 1 ({why})"
+        assert previewed.counts["bytes"] == sum(one.size for one in store.objects().values())
 
     def test_says_that_credentials_may_not_read_as_a_run_does(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})
@@ -154,10 +154,10 @@ class TestWithoutListing:
         with pytest.raises(ZeroDivisionError):
             screen_ct(store, ledger, "broken off")
 
-        forecast = preview_known(PLACE, one_of("MR"), ledger)
+        previewed = preview_known(PLACE, one_of("MR"), ledger)
 
-        assert (forecast.counts["listed"], forecast.counts["passed"], forecast.counts["unread"]) == (2, 1, 0)
-        assert EFFORT.isdisjoint(forecast.counts)
+        assert (previewed.counts["listed"], previewed.counts["passed"], previewed.counts["unread"]) == (2, 1, 0)
+        assert EFFORT.isdisjoint(previewed.counts)
 
     def test_refuses_a_location_that_was_never_listed_to_the_end(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})

@@ -225,12 +225,12 @@ class TestAWorker:
 class TestAPreview:
     def test_that_lists_says_what_the_run_says(self, old: Ledger, store: SimulatedStore) -> None:
         with decimal_strings_known():
-            forecast = preview(Preview(store, thinner_than("2")), old)
+            previewed = preview(Preview(store, thinner_than("2")), old)
             store.forget_requests()
             outcome = screen_thin(store, old)
 
-        assert forecast.counts["read_again"] == 3
-        assert forecast.counts["passed"] == outcome.counts["passed"] == 3
+        assert previewed.counts["read_again"] == 3
+        assert previewed.counts["passed"] == outcome.counts["passed"] == 3
         assert store.reads == []
 
     def test_that_does_not_list_cannot_tell_and_says_what_to_do(self, old: Ledger, store: SimulatedStore) -> None:

@@ -14,7 +14,7 @@ from dicom_sieve.errors import InvalidRequestError, SettingsError
 from dicom_sieve.flows import follow_up
 from dicom_sieve.flows.request import rules_of, with_blocks
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import EndpointRules, Patience
+from dicom_sieve.stores import EndpointRules, Retries
 from tests.flows import planted
 from tests.stores.scripted_server import Answer, ScriptedServer, serve
 
@@ -48,7 +48,7 @@ def problems_of(given: dict[str, Any], output: dict[str, Any] | None = None) -> 
     """Read a request, and give what is wrong with it."""
     request = {"input_s3_parameters": given, "output_s3_parameters": output, "criteria": planted.IS_CT}
     try:
-        read_request(with_blocks(request), Patience(), rules_of(load_settings()))
+        read_request(with_blocks(request), Retries(), rules_of(load_settings()))
     except InvalidRequestError as error:
         return error.problems
     return ()
@@ -79,7 +79,7 @@ class TestARequestWithoutCredentials:
                         "output_s3_parameters": given,
                     }
                 ),
-                Patience(),
+                Retries(),
                 rules_of(load_settings()),
             )
         assert server.requests == []
@@ -97,7 +97,7 @@ class TestARequestWithoutCredentials:
         monkeypatch.setenv(LISTED, pattern.format(port=server.endpoint.rpartition(":")[2]))
         request = {"input_s3_parameters": place(server.endpoint), "criteria": planted.IS_CT}
 
-        list(read_request(with_blocks(request), Patience(), rules_of(load_settings())).store.list())
+        list(read_request(with_blocks(request), Retries(), rules_of(load_settings())).store.list())
 
         assert server.requests[0].signed_for.startswith("own-id/")
 
@@ -146,7 +146,7 @@ class TestARequestWithCredentialsOfItsOwn:
     ) -> None:
         request = {"input_s3_parameters": place(server.endpoint, credentials), "criteria": planted.IS_CT}
 
-        list(read_request(with_blocks(request), Patience(), rules_of(load_settings())).store.list())
+        list(read_request(with_blocks(request), Retries(), rules_of(load_settings())).store.list())
 
         assert server.requests[0].signed_for.startswith("key-id/")
         assert "own-" not in str(server.requests[0].headers)

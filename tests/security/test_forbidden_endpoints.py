@@ -18,7 +18,7 @@ from dicom_sieve.errors import InvalidRequestError, StoreError
 from dicom_sieve.flows.request import rules_of
 from dicom_sieve.literals import read_literal
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import EndpointRules, Patience, S3Access, S3Store, StaticCredentials
+from dicom_sieve.stores import EndpointRules, Retries, S3Access, S3Store, StaticCredentials
 from dicom_sieve.stores.addresses import forbidden
 from tests.flows import planted
 from tests.security.resolver import Resolver
@@ -115,7 +115,7 @@ class TestSixtySpellings:
             place = {"bucket": "b", "region": "r", "endpoint": spelling, "credentials": "PLANTED:SECRET"}
             given = {"input_s3_parameters": place, "output_s3_parameters": place, "criteria": planted.IS_CT}
             with pytest.raises(InvalidRequestError) as error:
-                read_request(given, Patience(), rules)
+                read_request(given, Retries(), rules)
             assert [problem.partition(": ")[0] for problem in error.value.problems] == [
                 "input_s3_parameters.endpoint",
                 "output_s3_parameters.endpoint",
@@ -130,7 +130,7 @@ class TestSixtySpellings:
         monkeypatch.setattr(socket, "getaddrinfo", Resolver({name: [have] for name, have in NAMES.items()}))
 
         for spelling in of_own_services(prefect.port, postgres.port):
-            store = S3Store(S3Access("bucket", "eu-west", spelling, KEYS, Patience(read_attempts=1), rules))
+            store = S3Store(S3Access("bucket", "eu-west", spelling, KEYS, Retries(read_attempts=1), rules))
             with pytest.raises(StoreError, match="list s3://bucket: the endpoint leads to "):
                 list(store.list())
         assert prefect.came == postgres.came == []
@@ -225,7 +225,7 @@ class TestDnsThatChangesItsMind:
             "endpoint": f"http://{self.NAME}:{postgres.port}",
             "credentials": "k:s",
         }
-        request = read_request({"input_s3_parameters": place, "criteria": planted.IS_CT}, Patience(), rules)
+        request = read_request({"input_s3_parameters": place, "criteria": planted.IS_CT}, Retries(), rules)
 
         with pytest.raises(StoreError, match="the endpoint leads to Prefect or the ledger"):
             list(request.store.list())
@@ -261,7 +261,7 @@ def test_a_bucket_that_leads_to_another_host_is_refused(bucket: str) -> None:
     problems: list[str] = []
     given = {"bucket": bucket, "region": "r", "endpoint": "http://127.0.0.1:9", "credentials": "key:secret"}
 
-    assert read_location(given, "input_s3_parameters", Patience(), problems) is None
+    assert read_location(given, "input_s3_parameters", Retries(), problems) is None
     assert problems == [
         "input_s3_parameters.bucket: leads to another host than the endpoint; accepted: the name of a bucket there"
     ]

@@ -12,7 +12,7 @@ from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import ComputationError, DicomSieveError, InvalidRequestError, StoreError
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview
-from dicom_sieve.screening import preview as foresee
+from dicom_sieve.screening import preview as run_preview
 from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import run_command
 from tests.conftest import S3Server
@@ -185,7 +185,7 @@ class TestALocationThatHoldsResultsOfItsLedger:
             screen_ct(all_of_it, ledger, "second")
         assert ledger.run("second").row.state == "FAILED"
         with pytest.raises(StoreError):
-            foresee(Preview(all_of_it, one_of("CT")), ledger)
+            run_preview(Preview(all_of_it, one_of("CT")), ledger)
         return caught.value
 
     def test_is_refused_before_an_object_is_read(self, ledger: Ledger, tmp_path: Path) -> None:

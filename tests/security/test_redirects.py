@@ -13,7 +13,7 @@ import pytest
 
 from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.stores import DefaultChain, EndpointRules, Patience, S3Access, S3Store
+from dicom_sieve.stores import DefaultChain, EndpointRules, Retries, S3Access, S3Store
 from dicom_sieve.stores.relay import way_through_relay
 from tests.security.certificates import make_server_context
 from tests.security.resolver import Resolver
@@ -21,7 +21,7 @@ from tests.stores.buckets import read
 from tests.stores.scripted_server import Answer, ScriptedServer, serve
 
 LISTED = ObjectInfo("key.dcm", "etag", 5, datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC))
-ONCE = Patience(read_attempts=1, first_pause_seconds=0.0)
+ONCE = Retries(read_attempts=1, first_pause_seconds=0.0)
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """urllib3 leaves the connection of a redirect that it does not follow to the garbage collector."""
 NAME = "s3.example.test"
@@ -48,8 +48,8 @@ def servers(
         yield stack.enter_context(serve(tls)), stack.enter_context(serve(tls))
 
 
-def store_at(endpoint: str, *allowed: str, patience: Patience = ONCE) -> S3Store:
-    return S3Store(S3Access("bucket", "eu-west", endpoint, DefaultChain(), patience, EndpointRules(allowed=allowed)))
+def store_at(endpoint: str, *allowed: str, retries: Retries = ONCE) -> S3Store:
+    return S3Store(S3Access("bucket", "eu-west", endpoint, DefaultChain(), retries, EndpointRules(allowed=allowed)))
 
 
 def to(other: str, status: int = 307, path: str = "/bucket/key.dcm") -> Answer:

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from dicom_sieve.stores import Patience, S3Access, S3Store, StaticCredentials
+from dicom_sieve.stores import Retries, S3Access, S3Store, StaticCredentials
 from tests.request_target import path_of
 
-AT_ONCE = Patience(first_pause_seconds=0.0)
+AT_ONCE = Retries(first_pause_seconds=0.0)
 """Repeats without a pause: what is tested is whether, not when."""
 
 
@@ -65,10 +65,10 @@ class ScriptedServer:
             return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
     def store(
-        self, bucket: str = "bucket", region: str = "eu-west", prefix: str = "", patience: Patience = AT_ONCE
+        self, bucket: str = "bucket", region: str = "eu-west", prefix: str = "", retries: Retries = AT_ONCE
     ) -> S3Store:
         credentials = StaticCredentials("key-id", "access-key")
-        return S3Store(S3Access(bucket, region, self.endpoint, credentials, patience), prefix)
+        return S3Store(S3Access(bucket, region, self.endpoint, credentials, retries), prefix)
 
 
 def error(status: int, code: str) -> Answer:

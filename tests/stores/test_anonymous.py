@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve.errors import StoreError
-from dicom_sieve.stores import Anonymous, DefaultChain, Patience, S3Access, S3Store, StaticCredentials
+from dicom_sieve.stores import Anonymous, DefaultChain, Retries, S3Access, S3Store, StaticCredentials
 from tests.conftest import S3Server
 from tests.stores.buckets import fill, read
 from tests.stores.scripted_server import Answer, Request, ScriptedServer
 from tests.stores.small_s3 import error, small_s3
 
 OBJECTS = {"one.dcm": b"bytes", "odd//key.dcm": b"other"}
-ONCE = Patience(read_attempts=1)
+ONCE = Retries(read_attempts=1)
 SIGNED = {"authorization", "x-amz-security-token", "x-amz-date"}
 
 

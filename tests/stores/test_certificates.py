@@ -16,7 +16,7 @@ from dicom_sieve.publishing.anchor import open_anchor
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import (
     EndpointRules,
-    Patience,
+    Retries,
     S3Access,
     S3Store,
     StaticCredentials,
@@ -31,7 +31,7 @@ from tests.stores.scripted_server import ScriptedServer
 from tests.stores.small_s3 import small_s3
 
 OBJECTS = {"one.dcm": b"bytes"}
-ONCE = Patience(read_attempts=1)
+ONCE = Retries(read_attempts=1)
 
 
 @pytest.fixture

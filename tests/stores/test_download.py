@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.stores import DirectoryStore, Patience, S3Access, S3Store
+from dicom_sieve.stores import DirectoryStore, Retries, S3Access, S3Store
 from dicom_sieve.stores.interface import PART_BYTES, ObjectChangedError, ObjectGoneError, TransportError
 from tests.conftest import S3Server
 from tests.fault_proxy import fault_proxy
@@ -85,8 +85,8 @@ def test_a_file_that_is_there_is_left_alone(place: Place, tmp_path: Path) -> Non
 
 class TestFaults:
     def store(self, server: S3Server, bucket: str, endpoint: str, attempts: int) -> S3Store:
-        patience = Patience(request_timeout_seconds=1.0, read_attempts=attempts, first_pause_seconds=0.01)
-        return S3Store(S3Access(bucket, "eu-west", endpoint, server.credentials, patience))
+        retries = Retries(request_timeout_seconds=1.0, read_attempts=attempts, first_pause_seconds=0.01)
+        return S3Store(S3Access(bucket, "eu-west", endpoint, server.credentials, retries))
 
     def test_on_the_way_change_nothing(self, moto_server: S3Server, tmp_path: Path) -> None:
         bucket = moto_server.make_bucket()

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from dicom_sieve.settings import Settings
-from dicom_sieve.stores import Patience
+from dicom_sieve.stores import Retries
 from dicom_sieve.stores.retries import LONGEST_PAUSE_SECONDS
 
 
@@ -30,10 +30,10 @@ def passing(_: Exception) -> bool:
 
 class TestPauses:
     def test_double_are_drawn_and_have_a_bound(self) -> None:
-        patience = Patience(first_pause_seconds=0.2)
+        retries = Retries(first_pause_seconds=0.2)
 
         for attempt, middle in [(0, 0.0), (1, 0.2), (2, 0.4), (3, 0.8), (50, LONGEST_PAUSE_SECONDS)]:
-            drawn = [patience.pause(attempt) for _ in range(200)]
+            drawn = [retries.pause(attempt) for _ in range(200)]
             assert 0.5 * middle <= min(drawn) <= max(drawn) <= 1.5 * middle
             assert len(set(drawn)) > 100 or not attempt
 
@@ -43,14 +43,14 @@ class TestRepeating:
     def test_ends_with_the_first_answer(self, times: int) -> None:
         ask = Failing(times)
 
-        assert Patience(read_attempts=4, first_pause_seconds=0.0).repeat(ask, passing) == "answer"
+        assert Retries(read_attempts=4, first_pause_seconds=0.0).repeat(ask, passing) == "answer"
         assert ask.asked == times + 1
 
     def test_ends_with_the_last_attempt(self) -> None:
         ask = Failing(4)
 
         with pytest.raises(OSError, match="passing"):
-            Patience(read_attempts=4, first_pause_seconds=0.0).repeat(ask, passing)
+            Retries(read_attempts=4, first_pause_seconds=0.0).repeat(ask, passing)
 
         assert ask.asked == 4
 
@@ -58,7 +58,7 @@ class TestRepeating:
         ask = Failing(1)
 
         with pytest.raises(OSError, match="passing"):
-            Patience(first_pause_seconds=0.0).repeat(ask, lambda _: False)
+            Retries(first_pause_seconds=0.0).repeat(ask, lambda _: False)
 
         assert ask.asked == 1
 
@@ -66,7 +66,7 @@ class TestRepeating:
         ask, began = Failing(1_000), time.monotonic()
 
         with pytest.raises(OSError, match="passing"):
-            Patience(read_attempts=1_000, first_pause_seconds=0.02, read_deadline_seconds=0.2).repeat(ask, passing)
+            Retries(read_attempts=1_000, first_pause_seconds=0.02, read_deadline_seconds=0.2).repeat(ask, passing)
 
         assert 1 < ask.asked < 20
         assert time.monotonic() - began < 1.0
@@ -78,10 +78,10 @@ def test_the_settings_of_the_same_names_are_taken(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DICOM_SIEVE_SHARDS_IN_FLIGHT", "5")
     monkeypatch.setenv("DICOM_SIEVE_READS_IN_FLIGHT", "7")
 
-    patience = Patience.from_settings(Settings())
+    retries = Retries.from_settings(Settings())
 
-    assert patience == Patience(request_timeout_seconds=1.5, read_attempts=3, requests_in_flight=35)
+    assert retries == Retries(request_timeout_seconds=1.5, read_attempts=3, requests_in_flight=35)
 
 
 def test_what_is_borne_without_settings_is_what_the_settings_bear() -> None:
-    assert Patience.from_settings(Settings()) == Patience()
+    assert Retries.from_settings(Settings()) == Retries()

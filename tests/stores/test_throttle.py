@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from dicom_sieve.stores.interface import SlowDownError, TransportError
-from dicom_sieve.stores.throttle import ANSWERS_FOR_ONE_MORE, DEAF_SECONDS, Pace
+from dicom_sieve.stores.throttle import ANSWERS_FOR_ONE_MORE, DEAF_SECONDS, Throttle
 
 
 class Watched:
@@ -16,10 +16,10 @@ class Watched:
         self.now = 0.0
         self.under_way = 0
         self.peak = 0
-        self.pace = Pace(most, lambda: self.now)
+        self.throttle = Throttle(most, lambda: self.now)
 
     async def ask(self, error: Exception | None = None) -> None:
-        async with self.pace:
+        async with self.throttle:
             self.under_way += 1
             self.peak = max(self.peak, self.under_way)
             await asyncio.sleep(0)
@@ -52,7 +52,7 @@ class TestPace:
             await server.ask_many(16, SlowDownError("503"))
             await server.ask_many(ANSWERS_FOR_ONE_MORE - 1)
             await server.ask_many(20, TransportError("neither an answer nor a wish"))
-            assert server.pace.allowed == server.peak == 8
+            assert server.throttle.allowed == server.peak == 8
 
         watch(16, story)
 
@@ -60,17 +60,17 @@ class TestPace:
         async def story(server: Watched) -> None:
             await server.ask_many(16, SlowDownError("503"))
             await server.ask_many(20, TransportError("neither an answer nor a wish"))
-            assert server.pace.allowed == server.peak == 8
+            assert server.throttle.allowed == server.peak == 8
 
         watch(128, story)
 
     def test_halves_once_for_requests_that_were_under_way_together(self) -> None:
         async def story(server: Watched) -> None:
             await server.ask_many(16, SlowDownError("503"))
-            assert server.pace.allowed == 8
+            assert server.throttle.allowed == 8
             server.now += DEAF_SECONDS
             await server.ask_many(8, SlowDownError("503"))
-            assert server.pace.allowed == 4
+            assert server.throttle.allowed == 4
 
         watch(16, story)
 
@@ -80,7 +80,7 @@ class TestPace:
                 server.now += DEAF_SECONDS
                 await server.ask_many(5, SlowDownError("503"))
             await server.ask_many(ANSWERS_FOR_ONE_MORE - 1)
-            assert server.pace.allowed == server.peak == 1
+            assert server.throttle.allowed == server.peak == 1
 
         watch(16, story)
 
@@ -88,9 +88,9 @@ class TestPace:
         async def story(server: Watched) -> None:
             await server.ask_many(16, SlowDownError("503"))
             await server.ask_many(3 * ANSWERS_FOR_ONE_MORE)
-            assert server.pace.allowed == 11
+            assert server.throttle.allowed == 11
             await server.ask_many(100 * ANSWERS_FOR_ONE_MORE)
-            assert server.pace.allowed == server.peak == 16
+            assert server.throttle.allowed == server.peak == 16
 
         watch(16, story)
 
@@ -101,13 +101,13 @@ class TestPace:
                 await server.ask_many(step % 23, SlowDownError("429") if step % 7 == 0 else None)
             await server.ask_many(100 * ANSWERS_FOR_ONE_MORE)
             await server.ask_many(100)
-            assert server.pace.allowed == server.peak == 16
+            assert server.throttle.allowed == server.peak == 16
 
         watch(16, story)
 
     def test_a_request_given_up_while_it_waits_takes_no_slot(self) -> None:
         async def story(server: Watched) -> None:
-            async with server.pace:
+            async with server.throttle:
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(server.ask(), 0.01)
             await server.ask_many(5)

@@ -8,7 +8,7 @@ INTERRUPTED = 128 + signal.SIGINT
 NOTHING_TO_VERIFY = 3
 
 
-def leave(message: str, code: int) -> None:
+def exit_with(message: str, code: int) -> None:
     """Say why, one line a problem, and end."""
     for line in message.splitlines():
         print(f"dicom-sieve: {line}", file=sys.stderr)

@@ -5,7 +5,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from dicom_sieve.cli.exit import FAILED, INTERRUPTED, WRONG_USAGE, leave
+from dicom_sieve.cli.exit import FAILED, INTERRUPTED, WRONG_USAGE, exit_with
 from dicom_sieve.ending import EndedBySignal
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
 
@@ -20,17 +20,17 @@ def main() -> None:
     try:
         app(prog_name="dicom-sieve")
     except (InvalidRequestError, SettingsError) as error:
-        leave(str(error), WRONG_USAGE)
+        exit_with(str(error), WRONG_USAGE)
     except DicomSieveError as error:
-        leave(str(error), FAILED)
+        exit_with(str(error), FAILED)
     except EndedBySignal as error:
-        leave(str(error), 128 + error.number)
+        exit_with(str(error), 128 + error.number)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # the library of the command line has caught the interruption
-            leave(STOPPED, INTERRUPTED)
+            exit_with(STOPPED, INTERRUPTED)
         raise
     except KeyboardInterrupt:
-        leave(STOPPED, INTERRUPTED)
+        exit_with(STOPPED, INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # what read our output has read enough
         sys.exit(FAILED)
@@ -39,7 +39,7 @@ def main() -> None:
 
         last = traceback.extract_tb(error.__traceback__)[-1]
         bug = f"unexpected {type(error).__name__} at {Path(last.filename).name}:{last.lineno}; please report it"
-        leave(explain(error) or bug, FAILED)
+        exit_with(explain(error) or bug, FAILED)
 
 
 def _print_all_letters() -> None:

@@ -28,7 +28,7 @@ from dicom_sieve.stores import (
     EndpointRules,
     GivesSession,
     Inventory,
-    Patience,
+    Retries,
     S3Access,
     S3Store,
     StaticCredentials,
@@ -85,12 +85,12 @@ class ComputationRequest:
     output: S3Store
 
 
-def read_request(parameters: RawParameters, patience: Patience, rules: EndpointRules = ANY_ENDPOINT) -> Request:
+def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRules = ANY_ENDPOINT) -> Request:
     """Read the parameters of a run.
 
     Args:
         parameters: As they were given.
-        patience: How long the stores are waited for.
+        retries: How long the stores are waited for.
         rules: Which endpoints may be asked.
 
     Raises:
@@ -99,12 +99,12 @@ def read_request(parameters: RawParameters, patience: Patience, rules: EndpointR
     problems: list[str] = []
     place = as_mapping(parameters.get("input_s3_parameters"))
     uri = None if place is None else place.pop("inventory", None)
-    store = read_location(place, "input_s3_parameters", patience, problems, rules, model=InputS3Parameters)
+    store = read_location(place, "input_s3_parameters", retries, problems, rules, model=InputS3Parameters)
     inventory = None if uri is None else _read_inventory(uri, store, problems)
     output, publish = None, Publish.MANIFEST
     if parameters.get("output_s3_parameters") is not None:
         location, publish = _without_publish(parameters["output_s3_parameters"], problems)
-        output = read_location(location, "output_s3_parameters", patience, problems, rules, model=OutputS3Parameters)
+        output = read_location(location, "output_s3_parameters", retries, problems, rules, model=OutputS3Parameters)
     criteria, wrong = read_criteria(parameters.get("criteria"))
     problems.extend(wrong)
     preview = parameters.get("preview", False)
@@ -145,7 +145,7 @@ def _without_publish(given: Any, problems: list[str]) -> tuple[Any, Publish]:
 
 
 def read_computation(
-    parameters: RawParameters, patience: Patience, rules: EndpointRules = ANY_ENDPOINT
+    parameters: RawParameters, retries: Retries, rules: EndpointRules = ANY_ENDPOINT
 ) -> ComputationRequest:
     """Read the parameters of a run of ``compute-series``; see `read_request`."""
     problems: list[str] = []
@@ -158,7 +158,7 @@ def read_computation(
     if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
         problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
     source, output = (
-        read_location(parameters.get(name), name, patience, problems, rules, model=kind)
+        read_location(parameters.get(name), name, retries, problems, rules, model=kind)
         for name, kind in LOCATIONS.items()
     )
     if problems or kind is None or source is None or output is None:
@@ -169,7 +169,7 @@ def read_computation(
 def read_location(
     given: Any,
     field: str,
-    patience: Patience,
+    retries: Retries,
     problems: list[str],
     rules: EndpointRules = ANY_ENDPOINT,
     *,
@@ -180,7 +180,7 @@ def read_location(
     Args:
         given: As it came.
         field: Its name, which problems begin with.
-        patience: How long the store is waited for.
+        retries: How long the store is waited for.
         problems: Is added to.
         rules: Which endpoints may be asked.
         model: What may be said of such a location.
@@ -200,22 +200,20 @@ def read_location(
     if isinstance(location, SourceParameters) and location.anonymous:
         problems.extend(_contradictions(location, credentials, field))
         credentials = Anonymous()
-    access = _read_access(location, credentials, patience, rules)
+    access = _read_access(location, credentials, retries, rules)
     if wrong := list(_find_problems(location, access, field)):
         problems.extend(wrong)
         return None
     return S3Store(access, location.prefix)
 
 
-def _read_access(
-    location: S3Parameters, credentials: GivesSession, patience: Patience, rules: EndpointRules
-) -> S3Access:
+def _read_access(location: S3Parameters, credentials: GivesSession, retries: Retries, rules: EndpointRules) -> S3Access:
     saved = credentials if isinstance(credentials, SavedCredentials) else None
     endpoint = (location.endpoint or (saved.endpoint if saved else "")).rstrip("/") or None
     if saved and saved.ca_bundle:
         rules = replace(rules, ca_bundle=saved.ca_bundle)
     pays = isinstance(location, SourceParameters) and location.requester_pays
-    return S3Access(location.bucket, location.region, endpoint, credentials, patience, rules, pays)
+    return S3Access(location.bucket, location.region, endpoint, credentials, retries, rules, pays)
 
 
 def _contradictions(location: SourceParameters, credentials: GivesSession, field: str) -> Iterator[str]:

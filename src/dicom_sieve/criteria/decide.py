@@ -58,8 +58,8 @@ UNJUDGED = Decision(Verdict.DISCARDED, ())
 """The decision on an object whose header has a defect: its reason is the defect, not a finding."""
 
 
-MOST_REMEMBERED = 65_536
-LONGEST_REMEMBERED = 256
+CACHE_SIZE = 65_536
+MAX_CACHED_LENGTH = 256
 """Distinct values per criterion, and characters of each: more of them would be no gain, and have no end."""
 
 
@@ -72,11 +72,11 @@ class Decider:
     """
 
     criteria: tuple[CompiledCriterion, ...]
-    _known: tuple[dict[tuple[str, ...] | None, Finding], ...] = field(init=False, repr=False)
+    _cache: tuple[dict[tuple[str, ...] | None, Finding], ...] = field(init=False, repr=False)
     _tags: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._known = tuple({} for _ in self.criteria)
+        self._cache = tuple({} for _ in self.criteria)
         self._tags = tuple(criterion.attribute.hex_tag for criterion in self.criteria)
 
     def decide(self, attributes: Mapping[str, Sequence[str]], unreadable_from: str | None = None) -> Decision:
@@ -91,22 +91,22 @@ class Decider:
         findings = tuple(
             Finding.UNREACHED
             if unreadable_from is not None and unreadable_from <= tag and tag not in attributes
-            else self._find(criterion, known, attributes.get(tag))
-            for criterion, known, tag in zip(self.criteria, self._known, self._tags, strict=True)
+            else self._find(criterion, cache, attributes.get(tag))
+            for criterion, cache, tag in zip(self.criteria, self._cache, self._tags, strict=True)
         )
         passed = all(finding is Finding.MET for finding in findings)
         return Decision(Verdict.PASSED if passed else Verdict.DISCARDED, findings)
 
     @staticmethod
     def _find(
-        criterion: CompiledCriterion, known: dict[tuple[str, ...] | None, Finding], raw: Sequence[str] | None
+        criterion: CompiledCriterion, cache: dict[tuple[str, ...] | None, Finding], raw: Sequence[str] | None
     ) -> Finding:
         values = None if raw is None else tuple(raw)
-        finding = known.get(values)
+        finding = cache.get(values)
         if finding is None:
             finding = find(criterion, values)
-            if len(known) < MOST_REMEMBERED and len("\\".join(values or ())) <= LONGEST_REMEMBERED:
-                known[values] = finding
+            if len(cache) < CACHE_SIZE and len("\\".join(values or ())) <= MAX_CACHED_LENGTH:
+                cache[values] = finding
         return finding
 
 

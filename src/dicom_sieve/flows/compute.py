@@ -34,7 +34,7 @@ from dicom_sieve.ledger.database.tables import InputState
 from dicom_sieve.lineage import following
 from dicom_sieve.publishing.anchor import open_anchor, push_or_say
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import Patience
+from dicom_sieve.stores import Retries
 from dicom_sieve.workers.local import in_flight
 
 DESCRIPTION = "A computation on each series that passed whole: its results, and what became of each, are on record."
@@ -93,7 +93,7 @@ def _compute(given: RawParameters, execution: Execution) -> State[None]:
     silence_dicom()
     settings = load_settings()
     anchor = open_anchor(settings)  # a wrong setting fails before the work
-    request = read_computation(with_blocks(given), Patience.from_settings(settings), rules_of(settings))
+    request = read_computation(with_blocks(given), Retries.from_settings(settings), rules_of(settings))
     kind = request.kind
     work = kind.load()
     with (

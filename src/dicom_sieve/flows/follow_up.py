@@ -23,7 +23,7 @@ from dicom_sieve.flows.request import rules_of, with_blocks
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Outcome
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import Patience
+from dicom_sieve.stores import Retries
 
 _COUNTS = ("listed", "passed", "discarded", "series")
 
@@ -92,7 +92,7 @@ def _read_locations(given: Any) -> tuple[Location, Mapping[str, Any]]:
         if isinstance(location, dict) and isinstance(location.get("credentials"), str):
             problems.append(f'{name}.credentials: a text would be stored; accepted: {{"$ref": "<block id>"}}, or none')
         else:
-            stores[name] = read_location(found.get(name), name, Patience(), problems, rules, model=LOCATIONS[name])
+            stores[name] = read_location(found.get(name), name, Retries(), problems, rules, model=LOCATIONS[name])
     source = stores.get("input_s3_parameters")
     if problems or source is None:
         raise InvalidRequestError(tuple(problems))

@@ -31,9 +31,9 @@ from dicom_sieve.objects import Selection
 from dicom_sieve.publishing.anchor import open_anchor
 from dicom_sieve.reports import make_report
 from dicom_sieve.screening import Limits, Preview, RunsShards, Screening, Shard, ShardResult, screen
-from dicom_sieve.screening import preview as foresee
+from dicom_sieve.screening import preview as run_preview
 from dicom_sieve.settings import Settings, load_settings
-from dicom_sieve.stores import Patience
+from dicom_sieve.stores import Retries
 from dicom_sieve.workers.choose import pool_for
 from dicom_sieve.workers.local import in_flight
 
@@ -69,7 +69,7 @@ def clean_dicom(
 def _do(given: RawParameters, execution: Execution) -> State[None]:
     settings = load_settings()
     execution.is_preview = given.get("preview") is True
-    request = read_request(with_blocks(given), Patience.from_settings(settings), rules_of(settings))
+    request = read_request(with_blocks(given), Retries.from_settings(settings), rules_of(settings))
     execution.output = request.output
     if request.preview:
         return _preview(request, settings, execution)
@@ -95,10 +95,10 @@ def _preview(request: Request, settings: Settings, execution: Execution) -> Stat
             inventory=request.inventory,
             damaged=request.damaged,
         )
-        forecast = foresee(asked, ledger)
-    execution.counts = forecast.counts
-    show_verdicts(forecast.describe(), forecast.counts, compile_criteria(request.criteria))
-    return Completed(message=forecast.describe())
+        previewed = run_preview(asked, ledger)
+    execution.counts = previewed.counts
+    show_verdicts(previewed.describe(), previewed.counts, compile_criteria(request.criteria))
+    return Completed(message=previewed.describe())
 
 
 def _screen(request: Request, settings: Settings, execution: Execution) -> State[None]:

@@ -39,7 +39,7 @@ from dicom_sieve.headers.window import MissingBytesError, NeedMore, Window
 
 LARGEST_SHARED = 4096
 """In bytes of values: the headers of most instances are smaller, and the 512 that are kept take few MiB."""
-LONGEST_KEPT = 64
+MAX_CACHED_BYTES = 64
 """In bytes of a value, whose texts are kept: headers that differ still have most of their values in common."""
 MOST_VALUES = 2_000
 """Of one header: only where elements are repeated are there more."""
@@ -326,7 +326,7 @@ def _header(tags: tuple[int, ...], values: tuple[bytes, ...]) -> Header | None:
         values: Of these tags.
     """
     texts = {
-        tag: (_known_texts if len(value) <= LONGEST_KEPT else texts_of)(value)
+        tag: (_known_texts if len(value) <= MAX_CACHED_BYTES else texts_of)(value)
         for tag, value in zip(tags, values, strict=True)
     }
     if SOP_INSTANCE_UID in texts or len(texts) < len(tags) or find_damaged(texts):

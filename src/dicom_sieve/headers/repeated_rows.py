@@ -51,7 +51,7 @@ class Head(NamedTuple):
     closes: bool = False
 
 
-class Seen(NamedTuple):
+class SeenElement(NamedTuple):
     """An element that was seen, or an item, with all that it holds.
 
     Attributes:
@@ -91,10 +91,10 @@ class Leap:
     end: bytes
     tags: tuple[int, ...]
     values: Callable[[bytes, int], tuple[bytes, ...]]
-    elements: tuple[Seen, ...]
+    elements: tuple[SeenElement, ...]
 
     @classmethod
-    def over(cls, elements: Sequence[Seen]) -> "Leap":
+    def over(cls, elements: Sequence[SeenElement]) -> "Leap":
         """Make the leap over elements."""
         wanted = (
             f"{len(one.heads[0])}x{one.step - len(one.heads[0])}s" if one.tag else f"{one.step}x" for one in elements
@@ -125,10 +125,10 @@ class Leaps(dict[bytes, list[Leap]]):
         super().clear()
         self._held = 0
 
-    def learn(self, elements: Sequence[Seen]) -> bool:
+    def learn(self, elements: Sequence[SeenElement]) -> bool:
         """Make leaps over elements that follow one another, but where there are some already; tell whether any."""
         made = self._made
-        row: list[Seen] = []
+        row: list[SeenElement] = []
         heads = place = 0
         while place < len(elements):
             one = elements[place]
@@ -145,7 +145,7 @@ class Leaps(dict[bytes, list[Leap]]):
         self._put(row)
         return self._made > made
 
-    def _put(self, row: Sequence[Seen]) -> None:
+    def _put(self, row: Sequence[SeenElement]) -> None:
         """Make a leap over a row, or several where the row is another one but for the lengths of some values."""
         if sum(len(one.heads) for one in row) < SHORTEST_LEAP:
             return
@@ -168,7 +168,7 @@ class Leaps(dict[bytes, list[Leap]]):
         self._held += 1 - len(ways[MOST_WAYS:])
         del ways[MOST_WAYS:]
 
-    def _ways(self, first: Seen) -> list[Leap]:
+    def _ways(self, first: SeenElement) -> list[Leap]:
         return self.get(first.heads[0][:_HEAD], [])
 
 
@@ -198,11 +198,11 @@ def _without(leap: Leap, ways: Sequence[Leap]) -> list[Leap]:
     return [one for one in ways if one is not leap]
 
 
-def _begins(elements: Sequence[Seen], place: int, row: tuple[Seen, ...]) -> bool:
+def _begins(elements: Sequence[SeenElement], place: int, row: tuple[SeenElement, ...]) -> bool:
     return elements[place] == row[0] and (*elements[place : place + len(row)],) == row
 
 
-def _changing(row: Sequence[Seen], other: Sequence[Seen]) -> Sequence[int]:
+def _changing(row: Sequence[SeenElement], other: Sequence[SeenElement]) -> Sequence[int]:
     """Give the places in which two rows of one kind have values of other lengths; none where they are of two kinds."""
     pairs = list(zip(row, other, strict=False))
     if any(one.heads[0][:_TAG] != another.heads[0][:_TAG] for one, another in pairs):
@@ -211,13 +211,13 @@ def _changing(row: Sequence[Seen], other: Sequence[Seen]) -> Sequence[int]:
     return changing if len(changing) * DIFFERENT_KINDS <= len(pairs) else ()
 
 
-def _between(row: Sequence[Seen], places: Sequence[int]) -> Iterator[Sequence[Seen]]:
+def _between(row: Sequence[SeenElement], places: Sequence[int]) -> Iterator[Sequence[SeenElement]]:
     """Give what is between the places of a row."""
     for start, end in zip([0, *(place + 1 for place in places)], [*places, len(row)], strict=True):
         yield row[start:end]
 
 
-def rows(trace: Sequence[Head], end: int) -> Iterator[tuple[int, Sequence[Seen]]]:
+def rows(trace: Sequence[Head], end: int) -> Iterator[tuple[int, Sequence[SeenElement]]]:
     """Give the rows of elements, and of items, that were come upon one behind the other on one level.
 
     Args:
@@ -230,7 +230,7 @@ def rows(trace: Sequence[Head], end: int) -> Iterator[tuple[int, Sequence[Seen]]
     waiting = [(0, len(trace), end, 0)]
     while waiting:
         place, stop, end, level = waiting.pop()
-        row: list[Seen] = []
+        row: list[SeenElement] = []
         while place < stop:
             following = place + 1
             while following < stop and trace[following].level > level:
@@ -247,10 +247,10 @@ def rows(trace: Sequence[Head], end: int) -> Iterator[tuple[int, Sequence[Seen]]
         yield level, row
 
 
-def _seen(heads: Sequence[Head], end: int) -> Seen:
+def _seen(heads: Sequence[Head], end: int) -> SeenElement:
     ends = [*(one.position for one in heads[1:]), end]
     gaps = [after - one.position - len(one.head) for one, after in zip(heads, ends, strict=True)]
-    return Seen(
+    return SeenElement(
         tuple(one.head for one in heads),
         "".join(f"{len(one.head)}s{gap}x" for one, gap in zip(heads, gaps, strict=True)),
         end - heads[0].position,

@@ -16,7 +16,7 @@ from dicom_sieve.explain import explain
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.database.entries import Entry, read_chain
 from dicom_sieve.settings import Settings
-from dicom_sieve.stores import DefaultChain, EndpointRules, Patience, S3Access, StaticCredentials, check_endpoint
+from dicom_sieve.stores import DefaultChain, EndpointRules, Retries, S3Access, StaticCredentials, check_endpoint
 from dicom_sieve.stores.append_only import AppendOnly, AppendOnlyBucket, AppendOnlyFile
 
 FORMAT = "dicom-sieve anchor 1"
@@ -69,7 +69,7 @@ def open_anchor(settings: Settings, uri: str | None = None) -> AppendOnly | None
     if credentials is None:
         raise SettingsError(("DICOM_SIEVE_ANCHOR_CREDENTIALS: not of the form key_id:access_key",))
     rules = EndpointRules(ca_bundle=settings.ca_bundle)
-    access = S3Access(bucket, settings.anchor_region, endpoint, credentials, Patience.from_settings(settings), rules)
+    access = S3Access(bucket, settings.anchor_region, endpoint, credentials, Retries.from_settings(settings), rules)
     return AppendOnlyBucket(access, prefix.rstrip("/"), settings.anchor_retain_days)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.audit.seals import anchor
+from dicom_sieve.ledger.audit.seals import published_seals
 from dicom_sieve.ledger.database.entries import read_chain
 from dicom_sieve.publishing.manifest import FORMAT, digest_manifest
 
@@ -43,7 +43,7 @@ def compare_manifest(content: Mapping[str, Any], ledger: Ledger) -> list[str]:
         differences.append("the ledger says that another manifest was published of this run")
     published = content.get("ledger", {})
     for name, what in (("previous_seal", "the seal of the run before it"), ("decisions", "its decisions")):
-        if name in published and anchor(ledger.engine, row.number)[name] != published[name]:
+        if name in published and published_seals(ledger.engine, row.number)[name] != published[name]:
             differences.append(f"{what} in the ledger: not what was published")
     if "entry" in published:
         differences += _compare_chain(published, ledger)

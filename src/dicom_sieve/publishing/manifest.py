@@ -16,7 +16,7 @@ from dicom_sieve import private
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.ledger import Ledger, RecordedRun
-from dicom_sieve.ledger.audit.seals import anchor
+from dicom_sieve.ledger.audit.seals import published_seals
 from dicom_sieve.ledger.database.entries import chain_end
 from dicom_sieve.ledger.reading.conflicts import series_to_publish
 from dicom_sieve.ledger.reading.rows import to_batches
@@ -61,7 +61,7 @@ def publish(
     copies_of: Downloads | None,
     copied: Selection = Selection.ANY,
     former_runs: Sequence[str],
-    make_sure: Callable[[], None],
+    check_lease: Callable[[], None],
     advance: Callable[[int], None],
 ) -> Published:
     """Publish what a run decided under ``<prefix>/<run id>/``.
@@ -76,7 +76,7 @@ def publish(
         copies_of: Where the objects lie, if those that passed are to be copied; else None.
         copied: Which of them.
         former_runs: Ids of the run's earlier starts, which may have left copies.
-        make_sure: Called before ``manifest.json`` is written; raises when the run may not write any more.
+        check_lease: Called before ``manifest.json`` is written; raises when the run may not write any more.
         advance: Told how many instances were written.
 
     Raises:
@@ -124,10 +124,10 @@ def publish(
             parts.append(part)
         if copies_of is not None:
             counts = {**counts, "copies": dict(sorted(copies.items()))}
-        anchored = {**anchor(ledger.engine, recorded.row.number), **chain_end(ledger.engine)}
+        anchored = {**published_seals(ledger.engine, recorded.row.number), **chain_end(ledger.engine)}
         content = describe_run(recorded, parts, counts, anchored, copied)
         written = write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", MANIFEST, directory)
-        make_sure()
+        check_lease()
         output.write_once(manifest_key, written.file)
     return Published(Manifest(output.location.uri(manifest_key), str(content["digest"])), counts, report)
 

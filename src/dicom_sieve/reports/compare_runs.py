@@ -22,7 +22,7 @@ from dicom_sieve.ledger.reading.comparison import Asked, ComparedRow, compared_h
 from dicom_sieve.ledger.reading.headers_to_decide import read_extent, read_values
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 
-MOST_REMEMBERED = 65_536
+CACHE_SIZE = 65_536
 """Combinations of values."""
 
 
@@ -77,7 +77,7 @@ class Compared:
 
 
 @dataclass(slots=True)
-class Standing:
+class SeriesSide:
     """How a series stands on one side.
 
     Attributes:
@@ -88,7 +88,7 @@ class Standing:
     instances: int = 0
     passed: int = 0
 
-    def add(self, instances: int, said: "_Said") -> int:
+    def add(self, instances: int, said: "_Verdict") -> int:
         """Add the instances of a header, and give how many of them this side judges."""
         judged = instances if said.is_judged else 0
         self.instances += judged
@@ -119,8 +119,8 @@ class SeriesChange:
     series_instance_uid: str
     study_instance_uid: str | None
     change: Change
-    a: Standing
-    b: Standing
+    a: SeriesSide
+    b: SeriesSide
     reasons: Counter[Reason]
 
 
@@ -186,7 +186,7 @@ def _changes(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Iter
             yield changed
 
 
-class _Said(NamedTuple):
+class _Verdict(NamedTuple):
     """What one side says of a header: nothing where it does not hold it.
 
     The defect is why there are no findings.
@@ -198,7 +198,7 @@ class _Said(NamedTuple):
     defect: Defect | None
 
 
-_Reads = Callable[[str | None, str | None, str | None], _Said]
+_Reads = Callable[[str | None, str | None, str | None], _Verdict]
 """From what the ledger has of a side, its recorded verdict, and how far the header was read."""
 
 
@@ -208,20 +208,20 @@ def _reads(side: Compared) -> _Reads:
         return _read_decision
     decider, tags = Decider(side.criteria), _tags(side)
 
-    @lru_cache(MOST_REMEMBERED)
-    def decide(values: str | None, _: str | None, text: str | None) -> _Said:
+    @lru_cache(CACHE_SIZE)
+    def decide(values: str | None, _: str | None, text: str | None) -> _Verdict:
         extent = read_extent(text)
         decision = judge_header(decider, extent, read_values(values or "[]", tags), side.damaged)
         defect = None if decision.findings else extent.defect
-        return _Said(True, decision.verdict is Verdict.PASSED, decision.findings, defect)
+        return _Verdict(True, decision.verdict is Verdict.PASSED, decision.findings, defect)
 
     return decide
 
 
-@lru_cache(MOST_REMEMBERED)
-def _read_decision(findings: str | None, verdict: str | None, text: str | None) -> _Said:
+@lru_cache(CACHE_SIZE)
+def _read_decision(findings: str | None, verdict: str | None, text: str | None) -> _Verdict:
     found = tuple(map(Finding, json.loads(findings or "[]")))
-    return _Said(verdict is not None, verdict == Verdict.PASSED, found, None if found else read_extent(text).defect)
+    return _Verdict(verdict is not None, verdict == Verdict.PASSED, found, None if found else read_extent(text).defect)
 
 
 def _tags(side: Compared) -> tuple[str, ...]:
@@ -232,7 +232,7 @@ def _compare_series(
     series_uid: str, rows: Iterable[ComparedRow], reads: tuple[_Reads, _Reads], summary: Summary
 ) -> SeriesChange | None:
     """Compare the headers of one series; None where the same passes on both sides."""
-    a, b, reasons, studies = Standing(), Standing(), Counter[Reason](), set[str]()
+    a, b, reasons, studies = SeriesSide(), SeriesSide(), Counter[Reason](), set[str]()
     for _, study_uid, extent, held_a, held_b, text_a, verdict_a, text_b, verdict_b in rows:
         said_a, said_b = reads[0](text_a, verdict_a, extent), reads[1](text_b, verdict_b, extent)
         in_a, in_b = a.add(held_a, said_a), b.add(held_b, said_b)
@@ -246,7 +246,7 @@ def _compare_series(
     return SeriesChange(series_uid, min(studies, default=None), change, a, b, reasons)
 
 
-def _explain(summary: Summary, reasons: Counter[Reason], a: tuple[_Said, int], b: tuple[_Said, int]) -> None:
+def _explain(summary: Summary, reasons: Counter[Reason], a: tuple[_Verdict, int], b: tuple[_Verdict, int]) -> None:
     """Count what became of the instances of one header, and why."""
     (said_a, in_a), (said_b, in_b) = a, b
     kept = min(in_a, in_b)

@@ -16,13 +16,13 @@ from dicom_sieve.ledger.reading.report import DecidedRow
 from dicom_sieve.reports.damaged import DamagedTally
 from dicom_sieve.reports.distribution import OTHER, Bar, Distribution, distribution_of
 from dicom_sieve.reports.series import PASSED, SeriesStates
-from dicom_sieve.reports.totals import Amount, CriterionFigures, Fell, Figures, Step
+from dicom_sieve.reports.totals import Amount, CriterionFigures, Excluded, Figures, Step
 
-MOST_REMEMBERED = 65_536
+CACHE_SIZE = 65_536
 """Combinations of values that are counted before they are added up, and distinct values that are counted apart."""
 MOST_CHARACTERS = 16 * 1024 * 1024
 """Of values that are remembered until they are added up."""
-LONGEST_REMEMBERED = 512
+MAX_CACHED_LENGTH = 512
 MOST_VALUES = 64
 """Characters, and values, of one attribute; what has more is read each time, and not counted apart."""
 MOST_PARTIAL = 100
@@ -48,7 +48,7 @@ class _Seen:
 
 
 @dataclass(slots=True)
-class _Kind:
+class _SameValues:
     """Headers with the same findings and the same values, that were read as far."""
 
     findings: tuple[Finding, ...]
@@ -74,12 +74,12 @@ class _Values:
         seen = self.known.get(tuple(texts))
         if seen is None:
             seen = _see(criterion, texts)
-            if len(self.known) < MOST_REMEMBERED and sum(map(len, texts)) <= LONGEST_REMEMBERED:
+            if len(self.known) < CACHE_SIZE and sum(map(len, texts)) <= MAX_CACHED_LENGTH:
                 self.known[tuple(texts)] = seen
         self.placeholders += instances * seen.is_placeholder
         self.equal |= seen.equal
         if seen.bins:
-            is_new_one = len(self.counts) < MOST_REMEMBERED and len(seen.bins) <= MOST_VALUES
+            is_new_one = len(self.counts) < CACHE_SIZE and len(seen.bins) <= MOST_VALUES
             is_apart = is_new_one or seen.bins in self.counts
             both = self.counts.setdefault(seen.bins, [0, 0]) if is_apart else self.rest
             both[0] += instances
@@ -117,7 +117,7 @@ class Tally:
         self._patients: dict[int, bool] = {}
         self._without_patient = 0
         self._partial: list[str] = []
-        self._known: dict[tuple[str, str | None, str], _Kind] = {}
+        self._cache: dict[tuple[str, str | None, str], _SameValues] = {}
         self._characters = 0
         self._results: dict[tuple[Defect | None, tuple[Finding, ...]], list[int]] = {}
         self._damaged = DamagedTally(self.criteria)
@@ -127,7 +127,7 @@ class Tally:
 
     def add(self, rows: Iterable[DecidedRow]) -> None:
         """Take headers in."""
-        known, series_states, studies, patients = self._known, self._series, self._studies, self._patients
+        known, series_states, studies, patients = self._cache, self._series, self._studies, self._patients
         passed, owners = self._passed, self._owners
         for study, series, patient, instances, size, extent, findings, values in rows:
             kind = known.get((findings, extent, values)) or self._meet(findings, extent, values)
@@ -210,14 +210,14 @@ class Tally:
         """Count the series of which any instance could be judged."""
         return sum(series for number, series in by_state.items() if self._states.states[number].depth >= 0)
 
-    def _meet(self, findings: str, extent: str | None, values: str) -> _Kind:
+    def _meet(self, findings: str, extent: str | None, values: str) -> _SameValues:
         """Take note of a kind of headers that was not met before, or not lately."""
         self._characters += len(values)
-        if len(self._known) >= MOST_REMEMBERED or self._characters > MOST_CHARACTERS:
+        if len(self._cache) >= CACHE_SIZE or self._characters > MOST_CHARACTERS:
             self._fold()
         found = tuple(Finding(name) for name in json.loads(findings))
         state = self._states.of(found)
-        kind = self._known[findings, extent, values] = _Kind(found, read_extent(extent), values, state)
+        kind = self._cache[findings, extent, values] = _SameValues(found, read_extent(extent), values, state)
         return kind
 
     def _change(self, series: str, before: int, more: int) -> int:
@@ -230,7 +230,7 @@ class Tally:
 
     def _fold(self) -> None:
         """Add up what is remembered."""
-        for kind in self._known.values():
+        for kind in self._cache.values():
             result = self._results.setdefault((kind.extent.defect, kind.findings), [0, 0])
             result[0] += kind.instances
             result[1] += kind.bytes
@@ -246,7 +246,7 @@ class Tally:
                 if self._age is not None and kind.findings[self._age] in {Finding.ABSENT, Finding.EMPTY}:
                     is_born = any(map(trim, attributes.get(BIRTH_DATE, ())))
                     self._born_without_age += kind.instances if is_born else 0
-        self._known.clear()
+        self._cache.clear()
         self._characters = 0
 
     def _steps(self, judged: Mapping[tuple[Finding, ...], Amount], by_state: Mapping[int, int]) -> Iterator[Step]:
@@ -265,7 +265,7 @@ class Tally:
                     mixed += count
             left -= instances.total()
             series -= whole.total() + mixed
-            fell = tuple(Fell(one, instances[one], whole[one]) for one in Finding if instances[one])
+            fell = tuple(Excluded(one, instances[one], whole[one]) for one in Finding if instances[one])
             yield Step(fell, mixed, left, series)
 
     def _criterion(self, place: int, judged: Mapping[tuple[Finding, ...], Amount], min_cell: int) -> CriterionFigures:

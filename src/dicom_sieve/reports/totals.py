@@ -20,7 +20,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Fell:
+class Excluded:
     """What fell out at a step, by one finding; series: those whose last instances fell here by nothing but this."""
 
     finding: Finding
@@ -39,7 +39,7 @@ class Step:
         series: Of which any instance is left.
     """
 
-    fell: tuple[Fell, ...]
+    fell: tuple[Excluded, ...]
     fell_mixed: int
     instances: int
     series: int

@@ -2,18 +2,18 @@
 
 from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
-from dicom_sieve.screening.preview import Forecast, Preview, preview, preview_known
+from dicom_sieve.screening.preview import Preview, PreviewResult, preview, preview_known
 from dicom_sieve.screening.screen import Outcome, Screening, screen
 from dicom_sieve.stores.read_header import Limits
 from dicom_sieve.workers.choose import executor_for
 from dicom_sieve.workers.local import in_processes, in_threads, one_by_one
 
 __all__ = [
-    "Forecast",
     "Limits",
     "Observer",
     "Outcome",
     "Preview",
+    "PreviewResult",
     "RunsShards",
     "Screening",
     "Shard",

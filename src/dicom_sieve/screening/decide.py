@@ -24,8 +24,8 @@ from dicom_sieve.ledger.reading.snapshots import Snapshot
 from dicom_sieve.ledger.writing.decisions import Decided, record_decisions
 from dicom_sieve.screening.observer import Observer
 
-MOST_REMEMBERED = 65_536
-LONGEST_REMEMBERED = 512
+CACHE_SIZE = 65_536
+MAX_CACHED_LENGTH = 512
 """Combinations of values, and characters of each. When there are more, remembering begins anew."""
 
 
@@ -71,7 +71,7 @@ class Judge:
     tags: tuple[str, ...] = field(init=False)
     _decider: Decider = field(init=False)
     _series: dict[Verdict, dict[str | None, int]] = field(init=False, repr=False)
-    _known: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
+    _cache: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
     _judgements: dict[tuple[Any, ...], _Judgement] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -81,7 +81,7 @@ class Judge:
 
     def judge(self, headers: Iterable[HeaderRow]) -> list[Decided]:
         """Judge headers."""
-        known, by_judgement = self._known, defaultdict[_Judgement, list[tuple[int, str]]](list)
+        known, by_judgement = self._cache, defaultdict[_Judgement, list[tuple[int, str]]](list)
         for header_id, digest, series, instances, size, extent, values in headers:
             one = known.get((extent, values)) or self._judge(extent, values)
             one.instances += instances
@@ -163,10 +163,10 @@ class Judge:
             verdict, findings = decision.verdict, json.dumps(decision.findings)
             judgement = _Judgement(decision, *kind, verdict.value, findings, self._series[verdict])
             self._judgements[*kind, decision.findings] = judgement
-        if len(self._known) >= MOST_REMEMBERED:
-            self._known.clear()
-        if len(values) <= LONGEST_REMEMBERED:
-            self._known[text, values] = judgement
+        if len(self._cache) >= CACHE_SIZE:
+            self._cache.clear()
+        if len(values) <= MAX_CACHED_LENGTH:
+            self._cache[text, values] = judgement
         return judgement
 
 

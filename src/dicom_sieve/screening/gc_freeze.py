@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def sparing_what_is_there() -> Iterator[None]:
+def frozen_gc() -> Iterator[None]:
     """Leave out of the search what lives now: all of the imported modules, which are gone through again and again."""
     gc.freeze()
     try:

@@ -15,12 +15,12 @@ from dicom_sieve.objects import Location
 from dicom_sieve.reports.words import WOULD_PASS, describe_outcome
 from dicom_sieve.screening.decide import Keep, decide
 from dicom_sieve.screening.observer import Observer, Silent
-from dicom_sieve.screening.refresh import Means, catch_up, hold_location
+from dicom_sieve.screening.refresh import RunOptions, hold_location, refresh
 from dicom_sieve.stores.interface import Store
 
 
 @dataclass(frozen=True)
-class Preview(Means):
+class Preview(RunOptions):
     """What is to be foreseen, and by what means.
 
     Attributes:
@@ -35,7 +35,7 @@ class Preview(Means):
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class PreviewResult:
     """What a run would say.
 
     Attributes:
@@ -60,7 +60,7 @@ class Forecast:
 
 
 @ending_in_order()
-def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> Forecast:
+def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> PreviewResult:
     """List a location, index what is new, and tell what a run would decide.
 
     The ledger keeps what it learns of the location, under the location's lease. There is no run and no decision.
@@ -79,10 +79,10 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> F
     criteria = compile_criteria(asked.criteria)
     with hold_location(asked.store, asked, ledger) as lease:
         refuse_forgotten(lease)
-        known = catch_up(asked.store, asked, ledger, lease, criteria)
+        known = refresh(asked.store, asked, ledger, lease, criteria)
     counts = decide(ledger, known.snapshot, criteria, asked.observer, keep, damaged=asked.damaged)
     counts = {**counts, **known.effort(), **known.why_unread(counts["unread"])}
-    return Forecast(counts, known.snapshot.listed_at, _warn(counts, asked.store.location))
+    return PreviewResult(counts, known.snapshot.listed_at, _warn(counts, asked.store.location))
 
 
 def preview_known(
@@ -92,7 +92,7 @@ def preview_known(
     *,
     observer: Observer | None = None,
     damaged: Damaged = Damaged.DISCARD,
-) -> Forecast:
+) -> PreviewResult:
     """Tell what a run would decide on a location as it was listed last. Nothing is asked of any store, or written.
 
     Raises:
@@ -104,7 +104,7 @@ def preview_known(
     snapshot = last_snapshot(ledger.engine, place)
     refuse_read_for_less(ledger.engine, snapshot, [criterion.attribute for criterion in compiled])
     counts = decide(ledger, snapshot, compiled, observer or Silent(), damaged=damaged)
-    return Forecast(counts, snapshot.listed_at, _warn(counts, place))
+    return PreviewResult(counts, snapshot.listed_at, _warn(counts, place))
 
 
 def _warn(counts: Mapping[str, Any], place: Location) -> str:

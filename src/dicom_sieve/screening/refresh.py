@@ -17,7 +17,7 @@ from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.reading.editions import find_read_for_less
 from dicom_sieve.ledger.reading.snapshots import Snapshot
 from dicom_sieve.ledger.writing.headers import UnreadObject, count_unread, record_headers, unread_objects
-from dicom_sieve.screening.gc_freeze import sparing_what_is_there
+from dicom_sieve.screening.gc_freeze import frozen_gc
 from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.snapshot import take_snapshot
@@ -35,7 +35,7 @@ def now() -> datetime.datetime:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class RunOptions:
     """By what means a location is looked at.
 
     Attributes:
@@ -58,7 +58,7 @@ class Means:
 
 
 @dataclass(slots=True)
-class CaughtUp:
+class Refreshed:
     """A location as it was just listed, and what it took to know it.
 
     Attributes:
@@ -92,7 +92,7 @@ class CaughtUp:
         return {"unread_causes": told_causes(self.causes, unread)} if unread else {}
 
 
-def hold_location(store: Store, means: Means, ledger: Ledger) -> AbstractContextManager[Lease]:
+def hold_location(store: Store, means: RunOptions, ledger: Ledger) -> AbstractContextManager[Lease]:
     """Hold the lease of a store's location; who watches is told of a ledger open to all, and of another holder."""
     if ledger.exposure:
         means.observer.note(ledger.exposure)
@@ -103,15 +103,15 @@ def hold_location(store: Store, means: Means, ledger: Ledger) -> AbstractContext
     )
 
 
-def catch_up(
+def refresh(
     store: Store,
-    means: Means,
+    means: RunOptions,
     ledger: Ledger,
     lease: Lease,
     criteria: Sequence[CompiledCriterion],
     *,
     on_listed: Callable[[int], None] = lambda _: None,
-) -> CaughtUp:
+) -> Refreshed:
     """List a location, and read what has no header yet, or one that was not read for what criteria ask for.
 
     Args:
@@ -130,15 +130,15 @@ def catch_up(
     take = partial(take_snapshot, store, lease, clock=means.clock, observer=means.observer, inventory=means.inventory)
     snapshot = take(lacking=lacking)
     on_listed(snapshot.id)
-    caught_up = CaughtUp(snapshot)
-    with sparing_what_is_there():
+    caught_up = Refreshed(snapshot)
+    with frozen_gc():
         _index(store, means, lease, caught_up)
     if snapshot.counts.added or snapshot.counts.removed or caught_up.indexed:
-        ledger.count_anew("object", "header", "header_change")
+        ledger.analyze("object", "header", "header_change")
     return caught_up
 
 
-def _find_lacking(means: Means, lease: Lease, criteria: Sequence[CompiledCriterion]) -> tuple[int, ...]:
+def _find_lacking(means: RunOptions, lease: Lease, criteria: Sequence[CompiledCriterion]) -> tuple[int, ...]:
     """Give the editions of headers that were not read for what criteria ask for; who watches is told of these."""
     asked = [criterion.attribute for criterion in criteria]
     less = find_read_for_less(lease.engine, lease.location_id, asked)
@@ -148,7 +148,7 @@ def _find_lacking(means: Means, lease: Lease, criteria: Sequence[CompiledCriteri
     return less.editions
 
 
-def _index(store: Store, means: Means, lease: Lease, caught_up: CaughtUp) -> None:
+def _index(store: Store, means: RunOptions, lease: Lease, caught_up: Refreshed) -> None:
     """Read what has no header yet. The only place that writes headers: workers return rows."""
     unread, _ = count_unread(lease.engine, lease.location_id)
     means.observer.begin("index", unread)

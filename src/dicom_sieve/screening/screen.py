@@ -34,7 +34,7 @@ from dicom_sieve.publishing.manifest import Published, publish
 from dicom_sieve.reports import Report
 from dicom_sieve.reports.words import describe_outcome
 from dicom_sieve.screening.decide import decide, recording
-from dicom_sieve.screening.refresh import Means, catch_up, hold_location
+from dicom_sieve.screening.refresh import RunOptions, hold_location, refresh
 from dicom_sieve.stores.append_only import AppendOnly
 from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__
@@ -47,7 +47,7 @@ def _tell_nobody(_run_id: str) -> None:
 
 
 @dataclass(frozen=True)
-class Screening(Means):
+class Screening(RunOptions):
     """What a run is to do, and by what means.
 
     Attributes:
@@ -182,10 +182,10 @@ class _Run:
 
     def execute(self) -> Outcome:
         of_run = self.screening
-        known = catch_up(of_run.store, of_run, self.ledger, self.lease, self.criteria, on_listed=self._bind)
+        known = refresh(of_run.store, of_run, self.ledger, self.lease, self.criteria, on_listed=self._bind)
         keep = recording(self.lease, self.number)
         results = decide(self.ledger, known.snapshot, self.criteria, of_run.observer, keep, damaged=of_run.damaged)
-        self.ledger.count_anew("decision")
+        self.ledger.analyze("decision")
         counts = {**results, **known.effort(), **known.why_unread(results["unread"])}
         seal_rows(self.lease, self.number)
         if counts["unread"]:
@@ -229,7 +229,7 @@ class _Run:
             copies_of=self.screening.copies_of,
             copied=self.screening.copied,
             former_runs=former_ids(self.id, self.screening.execution_id),
-            make_sure=self.lease.make_sure,
+            check_lease=self.lease.check_lease,
             advance=self.screening.observer.advance,
         )
 

@@ -5,7 +5,7 @@ from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import EndpointRules, check_bucket, check_endpoint
 from dicom_sieve.stores.interface import Lists, Reads, Store, Writes
 from dicom_sieve.stores.open import open_bucket, open_store
-from dicom_sieve.stores.retries import Patience
+from dicom_sieve.stores.retries import Retries
 from dicom_sieve.stores.s3.access import S3Access
 from dicom_sieve.stores.s3.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
 from dicom_sieve.stores.s3.inventory import Inventory, address_of_manifest
@@ -19,8 +19,8 @@ __all__ = [
     "GivesSession",
     "Inventory",
     "Lists",
-    "Patience",
     "Reads",
+    "Retries",
     "S3Access",
     "S3Store",
     "StaticCredentials",

@@ -198,7 +198,7 @@ class AppendOnlyBucket:
         return make_boto3_client(self.access)
 
     def _repeat(self, ask: Any) -> Any:
-        return self.access.patience.repeat(ask, is_passing)
+        return self.access.retries.repeat(ask, is_passing)
 
     @property
     def _folder(self) -> str:

@@ -8,7 +8,7 @@ from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import ALLOWED, DEFAULT_CHAIN, EndpointRules, check_bucket, place_of
-from dicom_sieve.stores.retries import Patience
+from dicom_sieve.stores.retries import Retries
 from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
 from dicom_sieve.stores.s3.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
 from dicom_sieve.stores.s3.store import S3Store
@@ -96,8 +96,8 @@ def open_bucket(
         raise InvalidRequestError((f"{called[0]}: {wrong}",))
     if wrong := check_bucket(bucket, endpoint):
         raise InvalidRequestError((f"{called[1]} {wrong}",))
-    url, patience = endpoint and endpoint.rstrip("/"), Patience.from_settings(settings)
-    return S3Store(S3Access(bucket, region, url, credentials, patience, rules, requester_pays), prefix)
+    url, retries = endpoint and endpoint.rstrip("/"), Retries.from_settings(settings)
+    return S3Store(S3Access(bucket, region, url, credentials, retries, rules, requester_pays), prefix)
 
 
 def _refuse_of_ledger(url: str, region: str, rules: EndpointRules, *, is_given: bool) -> None:

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Retries:
     """What is borne before a request counts as failed for good.
 
     Attributes:
@@ -69,4 +69,4 @@ class Patience:
         return ask()
 
 
-DEFAULT_PATIENCE = Patience()
+DEFAULT_RETRIES = Retries()

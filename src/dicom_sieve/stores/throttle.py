@@ -12,7 +12,7 @@ DEAF_SECONDS = 1.0
 """Requests that were under way together are told together to slow down: that counts once."""
 
 
-class Pace:
+class Throttle:
     """Slots for requests, within one event loop: enter one to ask, leave it with the answer or its error.
 
     `SlowDownError` leaves half as many slots as requests are under way; every so many answers bring one back.

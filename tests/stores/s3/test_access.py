@@ -15,7 +15,7 @@ from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.stores import (
     DefaultChain,
     GivesSession,
-    Patience,
+    Retries,
     S3Access,
     S3Store,
     StaticCredentials,
@@ -26,7 +26,7 @@ from tests.conftest import S3Server
 from tests.stores.buckets import read
 from tests.stores.scripted_server import Answer, ScriptedServer, error
 
-TWICE = Patience(read_attempts=2, first_pause_seconds=0.0)
+TWICE = Retries(read_attempts=2, first_pause_seconds=0.0)
 REGIONS = ["eu-west", "my_Region", "EU West", "", "12345", "-", "Zürich", "東京", "x" * 100]
 UNLISTED = ObjectInfo("key", "e", 5, datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC))
 
@@ -231,7 +231,7 @@ class TestABucketThatCannotBeReached:
     def test_because_the_bucket_is_in_another_region(self, scripted: ScriptedServer, body: Path) -> None:
         scripted.will_answer(error(400, "AuthorizationHeaderMalformed"))
 
-        assert "; the bucket is in another region" in self.ways(scripted.store(patience=TWICE), body)[0]
+        assert "; the bucket is in another region" in self.ways(scripted.store(retries=TWICE), body)[0]
 
     def test_because_it_is_no_s3_server(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(200, b"<html><body>Welcome to nginx!</body></html>"))

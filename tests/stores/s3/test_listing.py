@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dicom_sieve.errors import StoreError
-from dicom_sieve.stores import Patience
+from dicom_sieve.stores import Retries
 from dicom_sieve.stores.listing import list_objects
 from dicom_sieve.stores.s3 import store as s3
 from dicom_sieve.stores.s3.clients import make_boto3_client
@@ -163,7 +163,7 @@ class TestPages:
         scripted.will_answer(*answers)
 
         with pytest.raises(StoreError, match=re.escape("cannot list s3://bucket: ")):
-            list(scripted.store(patience=Patience(read_attempts=2, first_pause_seconds=0.0)).list())
+            list(scripted.store(retries=Retries(read_attempts=2, first_pause_seconds=0.0)).list())
 
         assert len(scripted.requests) <= 3
 

@@ -14,7 +14,7 @@ import pytest
 
 from dicom_sieve.errors import StoreError
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.stores import Patience, S3Access, S3Store, StaticCredentials
+from dicom_sieve.stores import Retries, S3Access, S3Store, StaticCredentials
 from dicom_sieve.stores.interface import TransportError
 from tests.conftest import S3Server
 from tests.security.certificates import make_server_context
@@ -22,7 +22,7 @@ from tests.stores.buckets import read
 from tests.stores.scripted_server import Answer, ScriptedServer, serve
 from tests.stores.small_s3 import error
 
-TWICE = Patience(read_attempts=2, first_pause_seconds=0.0)
+TWICE = Retries(read_attempts=2, first_pause_seconds=0.0)
 LISTED = ObjectInfo("key", "etag", 5, datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC))
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Console</title><br></head><body>SECRET</body></html>"
 NO_ETAG = (
@@ -50,7 +50,7 @@ class TestARedirect:
     ) -> None:
         scripted.will_answer(to("https://key:SECRET@S3.example.org:9000/SECRET?sig=SECRET", status))
 
-        assert said_of(scripted.store(patience=TWICE)) == (
+        assert said_of(scripted.store(retries=TWICE)) == (
             f"Redirect (HTTP {status}); the endpoint redirects to https://s3.example.org:9000: give that address as "
             "the endpoint, redirects are not followed"
         )
@@ -59,7 +59,7 @@ class TestARedirect:
         scripted.will_answer(to(scripted.endpoint.replace("http", "https") + "/bucket", 301))
 
         assert f"redirects to {scripted.endpoint.replace('http', 'https')}: give" in said_of(
-            scripted.store(patience=TWICE)
+            scripted.store(retries=TWICE)
         )
 
     @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ class TestARedirect:
     def test_to_a_page_of_its_own_is_taken_for_a_console(self, scripted: ScriptedServer, address: str) -> None:
         scripted.will_answer(to(address, 302))
 
-        assert said_of(scripted.store(patience=TWICE)) == (
+        assert said_of(scripted.store(retries=TWICE)) == (
             "Redirect (HTTP 302); the endpoint redirects to another page: it is perhaps a console, or asks for a "
             "sign-in; give the address of the S3 server itself"
         )
@@ -77,12 +77,12 @@ class TestARedirect:
         scripted.will_answer(to("https://s3.example.org"))
 
         with pytest.raises(TransportError, match=r"could not be read: Redirect \(HTTP 307\)$"):
-            read(scripted.store(patience=TWICE), LISTED, 0, 5)
+            read(scripted.store(retries=TWICE), LISTED, 0, 5)
 
     def test_asks_the_server_no_more_than_once_for_an_attempt(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(to("https://s3.example.org"))
 
-        said_of(scripted.store(patience=TWICE))
+        said_of(scripted.store(retries=TWICE))
 
         assert len(scripted.requests) == 1
 
@@ -102,7 +102,7 @@ class TestAWebPage:
     def test_in_place_of_a_listing_is_told_for_what_it_is(self, scripted: ScriptedServer, answer: Answer) -> None:
         scripted.will_answer(answer)
 
-        assert said_of(scripted.store(patience=TWICE)) == (
+        assert said_of(scripted.store(retries=TWICE)) == (
             "WebPage; the answer is a web page, not S3's: is this the port of a console, or of a proxy? give the "
             "address of the S3 server itself"
         )
@@ -110,13 +110,13 @@ class TestAWebPage:
     def test_of_a_proxy_whose_server_is_away_has_its_status(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(502, PAGE, {"Content-Type": "text/html"}))
 
-        assert said_of(scripted.store(patience=TWICE)).startswith("502; a proxy before the S3 server answers")
+        assert said_of(scripted.store(retries=TWICE)).startswith("502; a proxy before the S3 server answers")
 
     def test_in_place_of_an_object_is_a_cause(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(403, PAGE, {"Content-Type": "text/html"}))
 
         with pytest.raises(TransportError, match=r"could not be read: WebPage \(HTTP 403\)$"):
-            read(scripted.store(patience=TWICE), LISTED, 0, 5)
+            read(scripted.store(retries=TWICE), LISTED, 0, 5)
 
 
 class TestAnAnswerThatIsNotS3s:
@@ -124,7 +124,7 @@ class TestAnAnswerThatIsNotS3s:
     def test_sends_one_to_the_endpoint(self, scripted: ScriptedServer, answer: Answer) -> None:
         scripted.will_answer(answer)
 
-        said = said_of(scripted.store(patience=TWICE))
+        said = said_of(scripted.store(retries=TWICE))
 
         assert "check the endpoint" in said
         assert "SECRET" not in said
@@ -133,7 +133,7 @@ class TestAnAnswerThatIsNotS3s:
         for code in ("x" * 65, "key id PLANTED", "a\nb", "<![CDATA[<b>]]>", "é"):
             scripted.will_answer(error(403, code))
 
-            assert said_of(scripted.store(patience=TWICE)) == "Unknown (HTTP 403)"
+            assert said_of(scripted.store(retries=TWICE)) == "Unknown (HTTP 403)"
 
 
 class TestHttp:
@@ -164,7 +164,7 @@ class TestHttp:
     def test_on_such_a_port_that_says_so_is_repeated(self, scripted: ScriptedServer, answer: Answer) -> None:
         scripted.will_answer(answer)
 
-        assert said_of(scripted.store(patience=TWICE)) == (
+        assert said_of(scripted.store(retries=TWICE)) == (
             "HttpsExpected; the endpoint speaks https: give it as https://"
         )
 
@@ -218,7 +218,7 @@ class TestAWrongRegion:
     def test_is_said_with_the_right_one(self, scripted: ScriptedServer, answer: Answer) -> None:
         scripted.will_answer(answer)
 
-        said = said_of(scripted.store(patience=TWICE))
+        said = said_of(scripted.store(retries=TWICE))
 
         assert said.endswith("; the bucket is in region eu-central-1: give that as the region")
         assert len(scripted.requests) == 1
@@ -227,7 +227,7 @@ class TestAWrongRegion:
         for region in ("", "<Region>PLANTED SECRET</Region>", f"<Region>{'x' * 99}</Region>"):
             scripted.will_answer(error(400, "AuthorizationHeaderMalformed", region))
 
-            assert said_of(scripted.store(patience=TWICE)).endswith("; the bucket is in another region")
+            assert said_of(scripted.store(retries=TWICE)).endswith("; the bucket is in another region")
 
 
 class TestCredentials:
@@ -258,7 +258,7 @@ class TestAListingWithoutEtags:
     def test_is_told_for_what_it_is(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(200, NO_ETAG))
 
-        assert said_of(scripted.store(patience=TWICE)) == (
+        assert said_of(scripted.store(retries=TWICE)) == (
             "NoEtagError; the server lists no ETag, which is needed: objects are known by key and ETag"
         )
 
@@ -311,7 +311,7 @@ class TestAWeakEtag:
     def test_is_compared_and_sent_without_its_mark(self, scripted: ScriptedServer, key: str, etag: str) -> None:
         scripted.will_answer(self.BYTES)
 
-        assert read(scripted.store(patience=TWICE), replace(LISTED, key=key, etag=etag), 0, 5) == b"bytes"
+        assert read(scripted.store(retries=TWICE), replace(LISTED, key=key, etag=etag), 0, 5) == b"bytes"
 
         assert [request.headers["if-match"] for request in scripted.requests] == ['"etag"']
 

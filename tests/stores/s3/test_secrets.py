@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve.errors import DicomSieveError
-from dicom_sieve.stores import DefaultChain, Patience, S3Access, S3Store, StaticCredentials
+from dicom_sieve.stores import DefaultChain, Retries, S3Access, S3Store, StaticCredentials
 from tests.conftest import S3Server
 from tests.stores.buckets import fill, read
 
 KEY_ID, ACCESS_KEY = "PLANTEDKEYID", "planted/Access+Key"
-TWICE = Patience(read_attempts=2, first_pause_seconds=0.0)
+TWICE = Retries(read_attempts=2, first_pause_seconds=0.0)
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def preview(
     with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
         if no_listing:
             known = find_known(ledger, uri, endpoint, LIST_FIRST)
-            forecast = preview_known(known, asked, ledger, observer=observer, damaged=damaged)
+            previewed = preview_known(known, asked, ledger, observer=observer, damaged=damaged)
         else:
             store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
             what = Preview(
@@ -111,14 +111,14 @@ def preview(
                 observer=observer,
                 damaged=damaged,
             )
-            forecast = run_preview(what, ledger)
+            previewed = run_preview(what, ledger)
     compiled = compile_criteria(asked)
     advice = advise(compiled)
     if as_json:
-        text.show_json({**dataclasses.asdict(forecast), "warnings": [str(one) for one in advice]})
+        text.show_json({**dataclasses.asdict(previewed), "warnings": [str(one) for one in advice]})
         return
-    text.show_counts(forecast.counts, compiled)
-    text.show_lines("", forecast.describe(), f"listed     {text.moment(forecast.listed_at)}")
+    text.show_counts(previewed.counts, compiled)
+    text.show_lines("", previewed.describe(), f"listed     {text.moment(previewed.listed_at)}")
     text.show_advice(advice)
 
 

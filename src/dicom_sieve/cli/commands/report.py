@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dicom_sieve import private
-from dicom_sieve.cli.exit import FAILED, leave
+from dicom_sieve.cli.exit import FAILED, exit_with
 from dicom_sieve.cli.options import Run
 from dicom_sieve.cli.output import text
 from dicom_sieve.errors import InvalidRequestError
@@ -63,7 +63,7 @@ def report(
     _write(output, content)
     text.show_lines(f"{output}")
     if opened and not webbrowser.open(output.resolve().as_uri()):
-        leave("no browser could be started; the report is written", FAILED)
+        exit_with("no browser could be started; the report is written", FAILED)
 
 
 def _format_of(output: Path | None, endings: Mapping[str, str], *, opened: bool) -> Format:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dicom_sieve.cli.exit import FAILED, leave
+from dicom_sieve.cli.exit import FAILED, exit_with
 from dicom_sieve.cli.inert import inert
 from dicom_sieve.cli.options import AsJson
 from dicom_sieve.cli.output import text
@@ -44,7 +44,7 @@ def trace(
         objects, results = ledger.trace(name), ledger.trace_results(name)
         objects = objects or ([] if results else _trace_pulled(ledger, name))
     if not objects and not results:
-        leave(f"nothing is known of {inert(name)}", FAILED)
+        exit_with(f"nothing is known of {inert(name)}", FAILED)
     if as_json:
         told = [trace_as_json(one) for one in objects]
         text.show_json({"objects": told, "results": [dataclasses.asdict(one) for one in results]})

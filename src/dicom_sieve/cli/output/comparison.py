@@ -16,7 +16,7 @@ from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.ledger import Ledger, RunRow
 from dicom_sieve.ledger.reading.comparison import snapshot_of_run
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
-from dicom_sieve.reports.compare_runs import Compared, Reason, SeriesChange, Side, Standing, Summary
+from dicom_sieve.reports.compare_runs import Compared, Reason, SeriesChange, SeriesSide, Side, Summary
 
 Sides = Mapping[Side, Compared]
 COLUMNS = (
@@ -181,11 +181,11 @@ def _reasons_as_json(reasons: Mapping[Reason, int]) -> list[dict[str, Any]]:
     return [{**reason._asdict(), "instances": count} for reason, count in _in_order(reasons)]
 
 
-def _standing(one: Standing) -> tuple[str | None, int, int]:
+def _standing(one: SeriesSide) -> tuple[str | None, int, int]:
     return one.selection, one.passed, one.instances
 
 
-def _words(one: Standing) -> str:
+def _words(one: SeriesSide) -> str:
     return f"{one.selection} {one.passed}/{one.instances}" if one.instances else "-"
 
 

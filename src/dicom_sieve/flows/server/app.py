@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 
 from dicom_sieve.flows.server import queue
 from dicom_sieve.flows.server.bodies import SoundBodies
+from dicom_sieve.flows.server.busy_database import RetriesWhileBusy
 from dicom_sieve.flows.server.callers import OwnNamesOnly
-from dicom_sieve.flows.server.patience import Patient
 
 
 def make_app(names: Collection[str]) -> ASGIApp:
@@ -32,7 +32,7 @@ def make_app(names: Collection[str]) -> ASGIApp:
     is_sqlite = get_dialect(settings.database.connection_url.get_secret_value()).name == "sqlite"  # type: ignore[union-attr]
     # Innermost: behind the password, and where Prefect's errors have not become answers yet.
     inside = app.api_app.user_middleware  # type: ignore[attr-defined]
-    inside.extend([Middleware(SoundBodies), Middleware(Patient, is_sqlite=is_sqlite, mend=queue.mend)])
+    inside.extend([Middleware(SoundBodies), Middleware(RetriesWhileBusy, is_sqlite=is_sqlite, mend=queue.mend)])
     prefects = app.router.lifespan_context
 
     @asynccontextmanager

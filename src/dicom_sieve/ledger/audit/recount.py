@@ -201,7 +201,7 @@ def _headers(dialect: sa.Dialect) -> sa.Select[Any]:
         columns.study_instance_uid,
         columns.series_instance_uid,
         columns.sop_class_uid,
-        sealed_rows.as_held(dialect, columns.attributes),
+        sealed_rows.stored_text(dialect, columns.attributes),
         columns.defect,
         columns.patient,
         columns.damage,

@@ -47,7 +47,7 @@ _JSON_FIELDS = ("criteria", "counts")
 _TIME_FIELDS = ("started_at", "finished_at")
 
 
-def as_held(dialect: sa.Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def stored_text(dialect: sa.Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Select a column as text, where it is JSON or a moment: ``2026-01-31 23:59:59.000000``, in UTC."""
     if dialect.name != "postgresql":
         return sa.type_coerce(column, sa.Text)
@@ -59,7 +59,7 @@ def as_held(dialect: sa.Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElem
 def as_stored(dialect: sa.Dialect, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
     """Select any column as `write_value` takes it."""
     is_plain = not isinstance(column.type, sa.JSON | UtcDateTime)
-    return column if is_plain else as_held(dialect, column)
+    return column if is_plain else stored_text(dialect, column)
 
 
 def write_value(column: sa.Column[Any], value: object) -> str:
@@ -97,7 +97,7 @@ def run_lines(connection: sa.Connection, run_number: int, *, state: str | None =
 def _run_columns(dialect: sa.Dialect) -> list[sa.ColumnElement[Any]]:
     columns = {**location.c, **run.c}
     return [
-        as_held(dialect, columns[name]).label(name) if name in (*_JSON_FIELDS, *_TIME_FIELDS) else columns[name]
+        stored_text(dialect, columns[name]).label(name) if name in (*_JSON_FIELDS, *_TIME_FIELDS) else columns[name]
         for name in RUN_FIELDS
     ]
 
@@ -110,9 +110,9 @@ def snapshot_lines(connection: sa.Connection, location_id: int, after: int | Non
         sa.select(
             columns.id,
             columns.state,
-            as_held(dialect, columns.started_at),
-            as_held(dialect, columns.listed_at),
-            as_held(dialect, columns.counts),
+            stored_text(dialect, columns.started_at),
+            stored_text(dialect, columns.listed_at),
+            stored_text(dialect, columns.counts),
         )
         .where(columns.location_id == location_id, sa.true() if after is None else columns.id > after)
         .order_by(columns.id)
@@ -128,7 +128,7 @@ def decision_lines(connection: sa.Connection, run_number: int, header_id: int | 
             decision.c.header_id,
             header.c.digest,
             decision.c.verdict,
-            as_held(connection.dialect, decision.c.findings),
+            stored_text(connection.dialect, decision.c.findings),
         )
         .select_from(decision.outerjoin(header, header.c.id == decision.c.header_id))
         .where(
@@ -165,7 +165,7 @@ def objects(dialect: sa.Dialect) -> sa.Select[Any]:
             object_.c.key,
             object_.c.etag,
             object_.c.size,
-            as_held(dialect, object_.c.last_modified),
+            stored_text(dialect, object_.c.last_modified),
             header.c.digest,
             object_.c.sop_instance_uid,
             object_.c.added_in,

@@ -175,7 +175,7 @@ def insert_blocks(connection: sa.Connection, run_number: int, blocks: Sequence[B
         connection.execute(sa.insert(seal_block), rows)
 
 
-def anchor(engine: sa.Engine, run_number: int) -> dict[str, str | None]:
+def published_seals(engine: sa.Engine, run_number: int) -> dict[str, str | None]:
     """Give what a manifest says of the ledger, so that who has the manifest can tell later what was sealed.
 
     Args:

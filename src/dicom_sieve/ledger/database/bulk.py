@@ -57,7 +57,7 @@ def one_ahead(parts: Iterator[T]) -> Iterator[T]:
             yield part
 
 
-def some_ahead(make: Callable[[One], T], of: Iterable[One]) -> Iterator[T]:
+def prefetch(make: Callable[[One], T], of: Iterable[One]) -> Iterator[T]:
     """Have the next parts made in threads while one is gone through, and give them in order."""
     waiting = iter(of)
     with ThreadPoolExecutor(PARTS_AHEAD, thread_name_prefix="ahead") as pool:

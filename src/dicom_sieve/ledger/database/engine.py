@@ -173,7 +173,7 @@ def _reason(error: OSError | sqlite3.Error) -> str:
     return os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
 
 
-def count_anew(engine: sa.Engine, tables: Sequence[str]) -> None:
+def analyze(engine: sa.Engine, tables: Sequence[str]) -> None:
     """Let PostgreSQL look at what was just written: else it plans for the tables as they were, perhaps empty.
 
     SQLite plans for a ledger of ten million objects, whatever it holds: its migrations say so.

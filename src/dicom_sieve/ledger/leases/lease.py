@@ -107,7 +107,7 @@ class Lease:
             yield connection
             self._renew(connection)
 
-    def make_sure(self) -> None:
+    def check_lease(self) -> None:
         """Renew the lease before something that is not written in a transaction.
 
         Raises:

@@ -171,9 +171,9 @@ class Ledger:
         """
         return trace(self.engine, text)
 
-    def count_anew(self, *tables: str) -> None:
-        """Make queries fast on what was just written; see `database.count_anew`."""
-        database.count_anew(self.engine, tables)
+    def analyze(self, *tables: str) -> None:
+        """Make queries fast on what was just written; see `database.analyze`."""
+        database.analyze(self.engine, tables)
 
     def lease(
         self, place: Location, *, on_wait: Callable[[], None], seconds: float = LEASE_SECONDS

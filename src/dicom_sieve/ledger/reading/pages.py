@@ -95,7 +95,7 @@ def _gathered(
     def make(place: tuple[int, int]) -> T:
         return while_away(lambda: gather(_read(engine, page, place)))
 
-    return bulk.some_ahead(make, _places(engine, location_id))
+    return bulk.prefetch(make, _places(engine, location_id))
 
 
 def _page(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from dicom_sieve.stores.endpoints import EndpointRules
-from dicom_sieve.stores.retries import DEFAULT_PATIENCE, Patience
+from dicom_sieve.stores.retries import DEFAULT_RETRIES, Retries
 from dicom_sieve.stores.s3.credentials import Anonymous, GivesSession
 
 AWS_ENDPOINT = "https://s3.amazonaws.com"
@@ -19,7 +19,7 @@ class S3Access:
         region: Any string that the server takes for signing.
         endpoint: URL, or None for AWS itself.
         credentials: What opens a session; never shown.
-        patience: How long it is waited for.
+        retries: How long it is waited for.
         rules: Which endpoints may be asked, and whose certificates are trusted there.
         requester_pays: Whether whoever asks pays for the requests, as some buckets want it.
     """
@@ -28,7 +28,7 @@ class S3Access:
     region: str
     endpoint: str | None
     credentials: GivesSession
-    patience: Patience = DEFAULT_PATIENCE
+    retries: Retries = DEFAULT_RETRIES
     rules: EndpointRules = field(default_factory=EndpointRules)
     requester_pays: bool = False
 

@@ -33,8 +33,8 @@ def make_boto3_client(access: S3Access) -> "S3Client":
     session = access.credentials.get_boto3_session()
     config = Config(  # type: ignore[call-arg]  # the stubs lack ignore_configured_endpoint_urls
         retries={"mode": "standard", "total_max_attempts": 1},
-        connect_timeout=access.patience.connect_timeout_seconds,
-        read_timeout=access.patience.request_timeout_seconds,
+        connect_timeout=access.retries.connect_timeout_seconds,
+        read_timeout=access.retries.request_timeout_seconds,
         max_pool_connections=CONNECTIONS,
         # Newer defaults break ranged GETs and PUTs on servers other than AWS.
         request_checksum_calculation="when_required",
@@ -97,8 +97,8 @@ def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3 | None:
         virtual_hosted_style_request=False,
         client_options={
             **way,
-            "connect_timeout": timedelta(seconds=access.patience.connect_timeout_seconds),
-            "timeout": timedelta(seconds=access.patience.request_timeout_seconds),
+            "connect_timeout": timedelta(seconds=access.retries.connect_timeout_seconds),
+            "timeout": timedelta(seconds=access.retries.request_timeout_seconds),
         },
         retry_config={"max_retries": 0},
     )

@@ -3,7 +3,7 @@
 The bytes of a read are bound to the etag that was listed (``If-Match``). Success is believed from either client when
 length, range, size and etag are all what was asked for. What of obstore's errors is no plain fault is asked again of
 boto3, which tells an error's code. A request is repeated as a unit, with its body, for a bounded number of times and a
-bounded time; one that slows down slows down all of its event loop (`Pace`).
+bounded time; one that slows down slows down all of its event loop (`Throttle`).
 """
 
 import asyncio
@@ -52,7 +52,7 @@ from dicom_sieve.stores.s3.errors import (
 )
 from dicom_sieve.stores.s3.inventory import Inventory, address_of_manifest
 from dicom_sieve.stores.s3.pages import list_page
-from dicom_sieve.stores.throttle import Pace
+from dicom_sieve.stores.throttle import Throttle
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -89,7 +89,7 @@ class S3Store:
             StoreError: The bucket cannot be listed.
             ListingOrderError: A long listing is out of order.
         """
-        return list_objects(self._page, self.location, in_flight=self.access.patience.lists_in_flight)
+        return list_objects(self._page, self.location, in_flight=self.access.retries.lists_in_flight)
 
     def inventory(self, uri: str) -> Inventory:
         """Give an S3 Inventory of this bucket, to be read in place of listing it; with the same credentials.
@@ -107,15 +107,15 @@ class S3Store:
         """Read bytes of an object, if it is still the one that was listed; see `Reads.read`."""
         if not 0 <= start < end <= listed.size:
             raise ValueError("start and end must be a range within the object")
-        loop, pace = asyncio.get_running_loop(), self._pace()
-        until = loop.time() + self.access.patience.read_deadline_seconds
+        loop, throttle = asyncio.get_running_loop(), self._pace()
+        until = loop.time() + self.access.retries.read_deadline_seconds
         fault = None
-        if pace.has_room:  # then the first attempt bounds its time itself: one timer less for each read
+        if throttle.has_room:  # then the first attempt bounds its time itself: one timer less for each read
             try:
-                return await self._ask(pace, listed, start, end)
+                return await self._ask(throttle, listed, start, end)
             except TransportError as error:
                 fault = error
-        return await self._ask_until(until, fault, partial(self._ask, pace, listed, start, end))
+        return await self._ask_until(until, fault, partial(self._ask, throttle, listed, start, end))
 
     def download(self, listed: ObjectInfo, target: Path) -> None:
         """Read a whole object into a new local file, if it is still the one that was listed; see `Downloads`."""
@@ -199,30 +199,30 @@ class S3Store:
         return set()
 
     @cached_property
-    def _paces(self) -> WeakKeyDictionary[asyncio.AbstractEventLoop, Pace]:
+    def _throttles(self) -> WeakKeyDictionary[asyncio.AbstractEventLoop, Throttle]:
         return WeakKeyDictionary()
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the clients behind: another process opens its own."""
         return {"access": self.access, "prefix": self.prefix}
 
-    def _pace(self) -> Pace:
+    def _pace(self) -> Throttle:
         """Give the pace of the running event loop, which a process has one of."""
         loop = asyncio.get_running_loop()
-        pace = self._paces.get(loop)
-        if pace is None:
-            pace = self._paces[loop] = Pace(self.access.patience.requests_in_flight)
-        return pace
+        throttle = self._throttles.get(loop)
+        if throttle is None:
+            throttle = self._throttles[loop] = Throttle(self.access.retries.requests_in_flight)
+        return throttle
 
     def _repeat(self, ask: Callable[[], T]) -> T:
-        return self.access.patience.repeat(ask, is_passing)
+        return self.access.retries.repeat(ask, is_passing)
 
     async def _in_thread(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(ask, *args, **kwargs))
 
-    async def _ask(self, pace: Pace, listed: ObjectInfo, start: int, end: int) -> bytes:
+    async def _ask(self, throttle: Throttle, listed: ObjectInfo, start: int, end: int) -> bytes:
         """Make one attempt at a read: obstore bounds its time itself, boto3 that of each part of an answer alone."""
-        async with pace:
+        async with throttle:
             if _is_plain(listed.key):
                 try:
                     return await self._read_plain(listed, start, end)
@@ -230,7 +230,7 @@ class S3Store:
                     if told := plain_read_error(error):
                         raise told from None
             try:
-                async with asyncio.timeout(self.access.patience.read_deadline_seconds):
+                async with asyncio.timeout(self.access.retries.read_deadline_seconds):
                     return await self._in_thread(self._read_any, listed, start, end)
             except TimeoutError:
                 raise TransportError("no answer") from None
@@ -239,11 +239,11 @@ class S3Store:
         self, until: float, fault: TransportError | None, ask: Callable[[], Awaitable[bytes]]
     ) -> bytes:
         """Make the attempts that are left, after one that ended in a fault or before any, up to a time of the loop."""
-        patience = self.access.patience
+        retries = self.access.retries
         try:
             async with asyncio.timeout_at(until):
-                for attempt in range(0 if fault is None else 1, patience.read_attempts):
-                    await asyncio.sleep(patience.pause(attempt))
+                for attempt in range(0 if fault is None else 1, retries.read_attempts):
+                    await asyncio.sleep(retries.pause(attempt))
                     try:
                         return await ask()
                     except TransportError as error:
@@ -292,7 +292,7 @@ class S3Store:
     def _parts(self, listed: ObjectInfo) -> Iterator[bytes]:
         for start in range(0, listed.size, PART_BYTES):
             ask = partial(self._read_part, listed, start, min(start + PART_BYTES, listed.size))
-            yield self.access.patience.repeat(ask, lambda error: isinstance(error, TransportError))
+            yield self.access.retries.repeat(ask, lambda error: isinstance(error, TransportError))
 
     def _read_part(self, listed: ObjectInfo, start: int, end: int) -> bytes:
         try:

@@ -26,7 +26,7 @@ LISTS_RUNS = ("/get_scheduled_flow_runs", "/flow_runs/filter", "/flow_runs/pagin
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
-class Patient:
+class RetriesWhileBusy:
     """Repeats requests that found the database busy; runs are made one at a time.
 
     Args:
