@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Many tests wait for servers: more processes than cores. Files are handed out in the order of tests/distribution.py.
+# Many tests wait for servers: more processes than cores. Files are handed out in the order of tests/support/distribution.py.
 PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 
 .PHONY: help install demo wheel test coverage check fuzz bench format lock schema clean

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser
-from tests.browser import chromium
-from tests.prefect_server import prefect_server
-from tests.simulated_store import SimulatedStore
+from tests.support.browser import chromium
+from tests.support.prefect_server import prefect_server
+from tests.support.simulated_store import SimulatedStore
 
 from dicom_sieve import open_ledger
 from dicom_sieve.criteria import Criterion

@@ -24,7 +24,7 @@ from scripts import ceph_rgw
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
-from tests import distribution
+from tests.support import distribution
 
 hypothesis.settings.register_profile("plain", deadline=None, database=None)  # machines may be slow, and leave nothing
 hypothesis.settings.load_profile("plain")

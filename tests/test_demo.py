@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from dicom_sieve.cli.app import app
 from dicom_sieve.demo.bucket import objects
 from dicom_sieve.errors import DicomSieveError
-from tests.demo import Demo, check_commands, check_end, run_demo
+from tests.support.demo import Demo, check_commands, check_end, run_demo
 
 WITHOUT = """
 import importlib.util, sys

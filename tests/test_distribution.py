@@ -6,7 +6,7 @@ from pathlib import Path
 
 FILES = 8
 CONFTEST = """
-from tests.distribution import Distribution
+from tests.support.distribution import Distribution
 
 def pytest_xdist_make_scheduler(config, log):
     return Distribution(config, log)

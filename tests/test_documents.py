@@ -32,10 +32,10 @@ from dicom_sieve.reports.compare_runs import Change
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import DirectoryStore
-from tests.builders import make_instance
 from tests.computations.segmentation.phantom import Phantom
-from tests.documents import ROOT, code_blocks, read, section, table
 from tests.lineage.conftest import to_file
+from tests.support.builders import make_instance
+from tests.support.documents import ROOT, code_blocks, read, section, table
 
 IS_CT = [Criterion(dicom_tag=("0008", "0060"), operation=Operation.EQUALS, reference="CT")]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -9,11 +9,11 @@ import pytest
 from dicom_sieve import open_ledger
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
-from tests.builders import make_instance
 from tests.cli.command import run_command
 from tests.computations.segmentation.phantom import Phantom
-from tests.documents import code_blocks, read, section
 from tests.screening.screenings import one_of
+from tests.support.builders import make_instance
+from tests.support.documents import code_blocks, read, section
 
 RUN = "1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b"
 SHAPE = (5, 16, 24)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.transcript import Names, commands_of, files_of
+from tests.support.transcript import Names, commands_of, files_of
 
 RUN, ANOTHER = "1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b", "ac4350ac-b718-4074-b533-496e1c511efc"
 PAGE = f"""

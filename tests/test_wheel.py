@@ -15,11 +15,11 @@ import httpx
 import pytest
 
 from tests.conftest import S3Server
-from tests.demo import check_commands, check_end, clean_environment, run_demo
-from tests.documents import read
-from tests.prefect_server import running
-from tests.transcript import Names, Shell, commands_of, files_of
-from tests.up import get_when_served, password_of, unused_port
+from tests.support.demo import check_commands, check_end, clean_environment, run_demo
+from tests.support.documents import read
+from tests.support.prefect_server import running
+from tests.support.transcript import Names, Shell, commands_of, files_of
+from tests.support.up import get_when_served, password_of, unused_port
 
 ROOT = Path(__file__).parent.parent
 UV = Path(sys.executable).with_name("uv")

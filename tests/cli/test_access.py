@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve import open_ledger
-from tests.builders import make_instance
 from tests.cli.command import run_command
 from tests.flows import planted
 from tests.security.certificates import make_server_context
 from tests.stores.scripted_server import Answer, Request
 from tests.stores.small_s3 import error, small_s3
+from tests.support.builders import make_instance
 
 OBJECTS = {"one.dcm": make_instance(SOPInstanceUID="1.2.3.4", Modality="CT")}
 OWN = {"AWS_ACCESS_KEY_ID": "own-id", "AWS_SECRET_ACCESS_KEY": "own-key", "AWS_SESSION_TOKEN": "own-token"}

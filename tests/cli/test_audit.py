@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import open_ledger
-from tests.builders import make_instance
 from tests.cli.command import run_command
 from tests.ledger.vandal import vandal
+from tests.support.builders import make_instance
 
 CRITERIA = [{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "CT"}]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders import make_instance
 from tests.cli.command import run_command, run_cut_off
+from tests.support.builders import make_instance
 
 CRITERIA: list[dict[str, Any]] = [
     {"dicom_tag": "StudyDate", "operation": "GREATER", "reference": "2022-01-01"},

@@ -8,8 +8,8 @@ import pytest
 from dicom_sieve import open_ledger
 from dicom_sieve.computations import open_computation
 from dicom_sieve.stores import DirectoryStore
-from tests.builders import make_instance
 from tests.cli.command import run_command
+from tests.support.builders import make_instance
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders import make_instance
 from tests.cli.command import run_command
+from tests.support.builders import make_instance
 
 IS_CT = [{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "CT"}]
 IS_MR = [{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "MR"}]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_instance
 from tests.cli.command import run_command
 from tests.flows import planted
 from tests.stores.small_s3 import denies_reads, small_s3
+from tests.support.builders import make_instance
 
 OBJECTS = {f"{number}.dcm": make_instance(SOPInstanceUID=f"1.2.{number}", Modality="CT") for number in (1, 2, 3)}
 OWN = {"AWS_ACCESS_KEY_ID": "own-id", "AWS_SECRET_ACCESS_KEY": "own-key", "DICOM_SIEVE_READ_ATTEMPTS": "1"}

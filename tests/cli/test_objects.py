@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from dicom_sieve import open_ledger
-from tests.builders import make_instance
 from tests.cli.command import run_command, run_cut_off
 from tests.screening.screenings import screen_ct
-from tests.simulated_store import SimulatedStore
+from tests.support.builders import make_instance
+from tests.support.simulated_store import SimulatedStore
 
 RUN = "1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b"
 FORMULA, TERMINAL = "=cmd|'/C calc'!A0.dcm", "\x1b[31mred.dcm"

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.builders import make_instance
 from tests.cli.command import environment_of
-from tests.prefect_server import wait_for
-from tests.processes import command_of, descendants
+from tests.support.builders import make_instance
+from tests.support.prefect_server import wait_for
+from tests.support.processes import command_of, descendants
 
 pytestmark = pytest.mark.timeout(400)
 OBJECTS = 200

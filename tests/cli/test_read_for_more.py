@@ -13,9 +13,9 @@ from dicom_sieve.ledger.reading.snapshots import Snapshot, last_snapshot
 from dicom_sieve.ledger.reading.values import attributes_held
 from dicom_sieve.reports.compare_runs import Compared, Side, Summary, compare
 from dicom_sieve.screening import Screening, screen
-from tests.decimal_strings import decimal_strings_known, thinner_than
 from tests.screening.screenings import ct, one_of, screen_ct
-from tests.simulated_store import PLACE, SimulatedStore
+from tests.support.decimal_strings import decimal_strings_known, thinner_than
+from tests.support.simulated_store import PLACE, SimulatedStore
 
 OLD = SimulatedStore({"1": ct("1.5.1", "1.6.1", SliceThickness="1.5"), "2": ct("1.5.1", "1.6.2")})
 

@@ -10,7 +10,7 @@ from dicom_sieve import open_ledger
 from tests.cli.command import run_command
 from tests.reports.reported import HOSTILE, screen_made
 from tests.screening.screenings import screen_ct
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 TITLE = "42 of 93 instances passed: 36 in 5 whole series, 6 in 1 partial"
 

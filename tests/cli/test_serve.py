@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import environment_of
-from tests.up import unused_port
+from tests.support.up import unused_port
 
 ADVICE = "accepted: PREFECT_API_URL, as http://prefect.example.org:4200/api"
 COMMANDS = [("serve",), ("deploy", "--pool", "dicom")]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import environment_of, run_command
-from tests.up import get_when_served, unused_port
+from tests.support.up import get_when_served, unused_port
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_instance
 from tests.cli.command import environment_of
-from tests.prefect_server import running, wait_for
-from tests.up import SECONDS_TO_START, get_when_served, unused_port
+from tests.support.builders import make_instance
+from tests.support.prefect_server import running, wait_for
+from tests.support.up import SECONDS_TO_START, get_when_served, unused_port
 
 ROOT = Path(__file__).parent.parent.parent
 

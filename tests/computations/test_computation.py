@@ -21,7 +21,7 @@ from dicom_sieve.ledger.reading.results import ABANDONED
 from dicom_sieve.stores import DirectoryStore
 from tests.computations.computers import compute_and_die
 from tests.screening.screenings import ct, mr, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 OBJECTS = {
     "one/1": ct("1.2.1", "1.2.1.1"),

@@ -18,7 +18,7 @@ from dicom_sieve.ledger.database.tables import computation as table
 from dicom_sieve.ledger.writing.computations import finish_computation
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 SERIES, SLICES, THREADS = 24, 3, 8
 ENTRIES = "SELECT count(*) FROM seal_entry WHERE kind = 'COMPUTATION'"

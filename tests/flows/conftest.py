@@ -9,7 +9,7 @@ from dicom_sieve import Ledger, open_ledger
 from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.s3_proxy import S3Proxy, s3_proxy
-from tests.prefect_server import SERVE, PrefectServer, prefect_server
+from tests.support.prefect_server import SERVE, PrefectServer, prefect_server
 
 SHARD_OBJECTS = 100
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dicom_sieve.stores import StaticCredentials
-from tests.builders import make_instance
+from tests.support.builders import make_instance
 
 KEYS = StaticCredentials("AKIAPLANTEDKEYID", "planted/secret+key")
 CHAIN = StaticCredentials("AKIAPLANTEDCHAIN", "planted/chain+key")

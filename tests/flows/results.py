@@ -8,7 +8,7 @@ import jsonschema
 
 from dicom_sieve.flows import result as results
 from tests.flows import planted
-from tests.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer
 
 SCHEMA = json.loads(Path(results.__file__).with_name("result-1.schema.json").read_text())
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
-from tests.request_target import path_of
+from tests.support.request_target import path_of
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length", "host", "content-encoding"}
 

@@ -19,7 +19,7 @@ from tests.conftest import S3Server
 from tests.flows.conftest import ledger_url
 from tests.lineage import openlineage_rules
 from tests.lineage.conftest import to_file
-from tests.prefect_server import SEGMENT, PrefectServer, wait_for
+from tests.support.prefect_server import SEGMENT, PrefectServer, wait_for
 
 CHAINED = """
 from dicom_sieve.flows.deployments import serve_deployments

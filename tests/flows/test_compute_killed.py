@@ -11,8 +11,8 @@ from tests.conftest import S3Server
 from tests.flows.conftest import ledger_url
 from tests.flows.s3_proxy import Asked, S3Proxy, s3_proxy
 from tests.flows.test_compute import computed
-from tests.prefect_server import SEGMENT, PrefectServer, wait_for
-from tests.processes import descendants, kill
+from tests.support.prefect_server import SEGMENT, PrefectServer, wait_for
+from tests.support.processes import descendants, kill
 
 NAME = "segment-doomed"
 SERVE = f"""

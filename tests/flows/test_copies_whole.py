@@ -8,8 +8,8 @@ import pytest
 from dicom_sieve.contract.parameters import OutputS3Parameters, Publish
 from tests.conftest import S3Server
 from tests.flows import planted
-from tests.prefect_server import PrefectServer
 from tests.stores.buckets import contents
+from tests.support.prefect_server import PrefectServer
 
 
 @pytest.mark.timeout(120)

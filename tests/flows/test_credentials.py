@@ -13,7 +13,7 @@ from dicom_sieve import Ledger
 from dicom_sieve.stores import StaticCredentials
 from tests.flows import planted
 from tests.flows.s3_proxy import Answer, S3Proxy
-from tests.prefect_server import PrefectServer, wait_for
+from tests.support.prefect_server import PrefectServer, wait_for
 
 RETRY = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the Prefect UI"}
 BLOCK = StaticCredentials("AKIAPLANTEDBLOCK", "planted/block+key")

@@ -11,9 +11,9 @@ from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.screening import Preview, preview
 from tests.conftest import S3Server
 from tests.flows import planted
-from tests.prefect_server import PrefectServer
 from tests.screening.partly_read import CRITERIA, DAMAGED, reading
 from tests.screening.screenings import sql
+from tests.support.prefect_server import PrefectServer
 
 ASKED = [{**criterion, "dicom_tag": list(criterion["dicom_tag"])} for criterion in CRITERIA]
 

@@ -14,9 +14,9 @@ from dicom_sieve import Ledger
 from dicom_sieve.flows.heartbeats import AUTOMATION
 from tests.flows import planted
 from tests.flows.conftest import ledger_url
-from tests.prefect_server import SECONDS_TO_START, PrefectServer, running, wait_for
-from tests.processes import descendants, kill
 from tests.screening.screenings import state_of
+from tests.support.prefect_server import SECONDS_TO_START, PrefectServer, running, wait_for
+from tests.support.processes import descendants, kill
 
 NAME = "doomed"
 SERVE = f"from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(1, {NAME!r})"

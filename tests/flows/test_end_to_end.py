@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from tests.conftest import S3Server
 from tests.flows.conftest import SHARD_OBJECTS, ledger_url
-from tests.prefect_server import PrefectServer, wait_for
-from tests.ray_cluster import running_ray
 from tests.real.bucket import CRITERIA, Expected, expected, fill
+from tests.support.prefect_server import PrefectServer, wait_for
+from tests.support.ray_cluster import running_ray
 
 SERVE = 'from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(1, "{}")'
 

@@ -13,7 +13,7 @@ from dicom_sieve.flows.follow_up import Following, describe_automation, read_fol
 from dicom_sieve.flows.names import COMPUTE, SEGMENT
 from dicom_sieve.objects import Location
 from tests.flows import planted
-from tests.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer
 
 PLACE = {"bucket": "images", "region": "eu-west", "endpoint": "http://127.0.0.1:9"}
 OUTPUT = {**PLACE, "bucket": "results", "prefix": "segmented"}

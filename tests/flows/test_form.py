@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page
 
-from tests.browser import chromium
 from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.conftest import make_planted_bucket
-from tests.prefect_server import PrefectServer, wait_for
+from tests.support.browser import chromium
+from tests.support.prefect_server import PrefectServer, wait_for
 
 pytestmark = pytest.mark.browser
 

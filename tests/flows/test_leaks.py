@@ -14,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
-from tests.builders import make_instance
 from tests.computations.segmentation.bucket import objects, slices
 from tests.computations.segmentation.phantom import with_text
 from tests.conftest import S3Server
@@ -22,7 +21,8 @@ from tests.flows import planted
 from tests.flows.conftest import ledger_url
 from tests.flows.results import result_of
 from tests.flows.s3_proxy import Answer, Asked, S3Proxy, s3_proxy
-from tests.prefect_server import SEGMENT, PrefectServer, wait_for
+from tests.support.builders import make_instance
+from tests.support.prefect_server import SEGMENT, PrefectServer, wait_for
 
 pytestmark = pytest.mark.timeout(900)  # whose turn is first waits for eleven runs
 

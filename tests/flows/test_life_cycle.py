@@ -14,8 +14,8 @@ from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.conftest import make_planted_bucket
 from tests.flows.s3_proxy import Answer, Asked, S3Proxy, s3_proxy
-from tests.prefect_server import CLEAN, SECONDS_TO_START, SEGMENT, PrefectServer, running, wait_for
 from tests.screening.screenings import state_of
+from tests.support.prefect_server import CLEAN, SECONDS_TO_START, SEGMENT, PrefectServer, running, wait_for
 
 AGAIN = "it reads only what is missing"
 DELETED = ("CANCELLED", f"its flow run was deleted in Prefect; start another run: {AGAIN}")

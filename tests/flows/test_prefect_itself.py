@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import S3Server
 from tests.flows import planted
-from tests.prefect_server import SECONDS_TO_END, SERVE, PrefectServer, prefect_server, wait_for
+from tests.support.prefect_server import SECONDS_TO_END, SERVE, PrefectServer, prefect_server, wait_for
 
 LISTS = (
     "artifact ls",

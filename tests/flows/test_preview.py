@@ -7,8 +7,8 @@ import pytest
 from dicom_sieve import Ledger
 from tests.flows import planted
 from tests.flows.s3_proxy import S3Proxy
-from tests.prefect_server import PrefectServer
 from tests.screening.screenings import sql
+from tests.support.prefect_server import PrefectServer
 
 
 @pytest.mark.timeout(120)

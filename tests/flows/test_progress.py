@@ -8,7 +8,7 @@ import pytest
 
 from tests.flows import planted
 from tests.flows.s3_proxy import Asked, S3Proxy
-from tests.prefect_server import END_STATES, PrefectServer
+from tests.support.prefect_server import END_STATES, PrefectServer
 
 SECONDS_A_READ = 12.0
 MOST_SECONDS = 5.0

@@ -15,10 +15,10 @@ from pydantic import SecretStr
 
 from dicom_sieve import Ledger
 from tests.flows import planted
-from tests.prefect_server import PrefectServer
 from tests.security.certificates import make_server_context
 from tests.stores.scripted_server import ScriptedServer
 from tests.stores.small_s3 import denies_reads, small_s3
+from tests.support.prefect_server import PrefectServer
 
 ENDS = {
     "anonymous": ("Completed", "2 of 3 instances passed"),

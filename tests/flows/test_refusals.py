@@ -7,7 +7,7 @@ import pytest
 
 from tests.flows import planted
 from tests.flows.s3_proxy import S3Proxy
-from tests.prefect_server import SEGMENT, PrefectServer
+from tests.support.prefect_server import SEGMENT, PrefectServer
 
 MODALITY = ["0008", "0060"]
 IS_CT = planted.IS_CT[0]

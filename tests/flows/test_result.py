@@ -14,11 +14,11 @@ import pytest
 from dicom_sieve import Ledger
 from dicom_sieve.flows import result as results
 from tests.conftest import S3Server
-from tests.documents import code_blocks, read
 from tests.flows import planted
 from tests.flows.results import SCHEMA, result_of
 from tests.flows.s3_proxy import Answer, Asked, S3Proxy
-from tests.prefect_server import PrefectServer, wait_for
+from tests.support.documents import code_blocks, read
+from tests.support.prefect_server import PrefectServer, wait_for
 
 SECONDS = 60
 [CONSUMER] = code_blocks(read("docs/consumer.md"), "python")

@@ -12,8 +12,8 @@ from dicom_sieve import Ledger
 from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.s3_proxy import S3Proxy
-from tests.prefect_server import PrefectServer
 from tests.screening.screenings import sql
+from tests.support.prefect_server import PrefectServer
 
 RUNS = 3
 POSTS = 100

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.flows import planted
-from tests.prefect_server import PrefectServer, wait_for
+from tests.support.prefect_server import PrefectServer, wait_for
 
 SERVE = (
     "from prefect import serve; from dicom_sieve.flows.screen import clean_dicom;"

@@ -17,15 +17,15 @@ from dicom_sieve.flows.deployments import deployments
 from dicom_sieve.flows.heartbeats import AUTOMATION
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import S3Access, S3Store
-from tests.builders import make_instance
 from tests.cli.command import run_command
 from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.s3_proxy import Asked, S3Proxy, s3_proxy
 from tests.ledger.export import export
-from tests.prefect_server import CLEAN, SEGMENT, PrefectServer, prefect_server, running, wait_for
-from tests.processes import descendants, kill
 from tests.screening.screenings import state_of
+from tests.support.builders import make_instance
+from tests.support.prefect_server import CLEAN, SEGMENT, PrefectServer, prefect_server, running, wait_for
+from tests.support.processes import descendants, kill
 
 POOL = "dicom"
 OBJECTS = 8

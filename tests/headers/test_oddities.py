@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dicom_sieve.headers import Damage, Defect, Header, Instance, NeedMore, Window, scan
-from tests.builders import make_instance
 from tests.corpus import FILES
 from tests.headers.raw import (
     BIG_ENDIAN,
@@ -30,6 +29,7 @@ from tests.headers.raw import (
     sequence,
     series,
 )
+from tests.support.builders import make_instance
 
 SOME_SEQUENCE = 0x00081115
 CT = element(MODALITY, "CS", b"CT")

@@ -13,7 +13,7 @@ from dicom_sieve.ledger.database.engine import connect
 from dicom_sieve.screening.index import index_shard
 from dicom_sieve.stores.read_header import Limits
 from tests.screening.screenings import ct, mr
-from tests.simulated_store import PLACE, SimulatedStore
+from tests.support.simulated_store import PLACE, SimulatedStore
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=datetime.UTC)
 CRITERIA = [{"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT"]}]

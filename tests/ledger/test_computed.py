@@ -12,7 +12,7 @@ from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import RefusedError, UnknownRunError
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import MODALITY, ct, mr, screen_ct
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 NO_SUCH_PROCESS = 2**22 + 1
 """More than any process's number: see pid_max in proc(5)."""

@@ -16,7 +16,7 @@ from dicom_sieve.reports import make_report, render
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 TWO_STUDIES, TWO_PATIENTS, BOTH, DISCARDED, BYTES, ONE, OTHER, GOOD = (f"1.5.{number}" for number in range(8))
 IN_CONFLICT = {

@@ -20,7 +20,7 @@ from dicom_sieve.ledger.database.engine import connect, describe
 from dicom_sieve.ledger.database.tables import metadata
 from tests.ledger.openers import open_at_the_same_time
 from tests.screening.screenings import ct, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 SECRET = "s3cr3t"  # as a person might choose it
 

@@ -15,10 +15,10 @@ from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.engine import connect, upgrade
 from dicom_sieve.ledger.writing.editions import record_edition
 from dicom_sieve.screening import Screening, screen
-from tests.decimal_strings import decimal_strings_known, thinner_than
 from tests.ledger.vandal import undone, vandal
 from tests.ledger.version_0008 import ROWS, make_version_0008, store_of_version_0008
 from tests.screening.screenings import screen_ct, sql, verdicts
+from tests.support.decimal_strings import decimal_strings_known, thinner_than
 
 DIGESTS = [(row["id"], row["digest"]) for row in ROWS["header"]]
 

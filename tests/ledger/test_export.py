@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger, open_ledger
 from tests.ledger.export import export
 from tests.screening.screenings import ct, mr, screen_ct
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 
 def mixed_store() -> SimulatedStore:

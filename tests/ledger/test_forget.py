@@ -15,7 +15,7 @@ from dicom_sieve.ledger.audit.forget import Holdings, count_holdings, find_locat
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.objects import Location
 from tests.screening.screenings import ct, mr, screen_ct, sql, verdicts
-from tests.simulated_store import PLACE, SimulatedStore
+from tests.support.simulated_store import PLACE, SimulatedStore
 
 ELSEWHERE = Location("https://simulated", "elsewhere", "a/")
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)

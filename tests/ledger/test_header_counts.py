@@ -21,7 +21,7 @@ from dicom_sieve.objects import Location
 from dicom_sieve.screening import Limits, index_shard
 from tests.ledger.test_views import CONTENTS, KEYS, as_list
 from tests.screening.screenings import ct, mr, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 Held = dict[tuple[int, int], tuple[int, int]]
 """By snapshot and header: instances and bytes."""

@@ -9,8 +9,8 @@ import pytest
 
 from dicom_sieve.ledger.leases import holder
 from dicom_sieve.ledger.leases.holder import is_dead, name_holder
-from tests.prefect_server import wait_for
-from tests.processes import state_of
+from tests.support.prefect_server import wait_for
+from tests.support.processes import state_of
 
 NAME_AND_WAIT = "from dicom_sieve.ledger.leases.holder import name_holder; print(name_holder(), flush=True); input()"
 

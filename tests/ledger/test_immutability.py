@@ -12,7 +12,7 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.objects import Location
 from tests.screening.screenings import ct, mr, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 EVERYTHING = tuple(
     f"SELECT * FROM {table} ORDER BY 1, 2, 3" for table in ("decision", "run", "seal_block", "forgotten", "header")

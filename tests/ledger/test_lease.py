@@ -16,8 +16,8 @@ from dicom_sieve.errors import LeaseLostError, LedgerError
 from dicom_sieve.ledger.database import engine
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.objects import Location
-from tests.prefect_server import wait_for
 from tests.screening.screenings import sql
+from tests.support.prefect_server import wait_for
 
 PLACE = Location("https://simulated", "leased")
 OTHER = Location("https://simulated", "other")

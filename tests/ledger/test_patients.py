@@ -10,7 +10,7 @@ from dicom_sieve.stores import DirectoryStore
 from tests.ledger.first_version import make_first_version, store_of_old
 from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 PATIENTS = "SELECT DISTINCT patient FROM header ORDER BY patient"
 

@@ -15,7 +15,7 @@ from dicom_sieve.ledger.reading.values import attributes_held, values_held
 from dicom_sieve.reports.compare_runs import Compared, Summary, compare
 from dicom_sieve.screening import preview_known
 from tests.screening.screenings import ct, mr, one_of, screen_ct
-from tests.simulated_store import PLACE, SimulatedStore
+from tests.support.simulated_store import PLACE, SimulatedStore
 
 LARGE_TABLES = ("object", "header", "header_change", "decision")
 

@@ -11,7 +11,7 @@ from dicom_sieve.ledger import InstanceRow, SeriesRow
 from dicom_sieve.ledger.reading import rows
 from tests.ledger.test_views import as_list
 from tests.screening.screenings import ct, mr, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 INSTANCE_COLUMNS = [
     "run_id",

@@ -7,7 +7,7 @@ import pytest
 from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError, InvalidRequestError
 from tests.screening.screenings import ct, mr, screen_ct
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 
 def test_every_object_has_a_row_with_the_values_asked_for(ledger: Ledger) -> None:

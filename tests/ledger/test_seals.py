@@ -14,7 +14,7 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Damaged
 from dicom_sieve.errors import IncompleteRunError
 from tests.screening.screenings import ct, mr, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 HOSTILE = 'ä/"quoted"\\back\x01\x7f\u2028\U0001f600 //.dcm'
 FIELDS = [

@@ -13,7 +13,7 @@ from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, mr, one_of, screen_ct
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 Judged = list[tuple[str, str | None, tuple[str, ...]]]
 

@@ -23,11 +23,11 @@ from dicom_sieve.ledger.reading.values import (
 )
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
-from tests.builders import make_instance
 from tests.corpus import FILES
 from tests.headers.test_corpus import BEHIND_HEADER, DEFECTS, UIDS, read_with_pydicom
 from tests.screening.screenings import one_of, sql
-from tests.simulated_store import PLACE, SimulatedStore
+from tests.support.builders import make_instance
+from tests.support.simulated_store import PLACE, SimulatedStore
 
 Instance = tuple[str, Mapping[str, Iterable[str]]]
 """A Series Instance UID, and values by tag."""

@@ -20,7 +20,7 @@ from dicom_sieve.screening import Preview, preview
 from tests.ledger.first_version import make_first_version
 from tests.ledger.vandal import undone, vandal
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 ELSEWHERE = Location("https://simulated", "elsewhere", "a/")
 CHANGES = 100

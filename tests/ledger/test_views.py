@@ -14,9 +14,9 @@ from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError, NothingReadableError
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, screen
-from tests.builders import make_instance
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.builders import make_instance
+from tests.support.simulated_store import SimulatedStore
 
 CONTENTS = {
     "ct": ct(),

@@ -12,7 +12,7 @@ from dicom_sieve.ledger import migrations
 from dicom_sieve.ledger.database.engine import connect
 from tests.ledger.vandal import unguarded
 from tests.screening.screenings import ct, mr
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 ROWS: dict[str, list[dict[str, Any]]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 _MADE_BY_MIGRATIONS = ("patient_key", "seal_entry")

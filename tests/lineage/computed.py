@@ -13,8 +13,8 @@ from dicom_sieve.criteria import Criterion
 from dicom_sieve.lineage import Follower, following
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
-from tests.builders import make_instance
-from tests.simulated_store import SimulatedStore
+from tests.support.builders import make_instance
+from tests.support.simulated_store import SimulatedStore
 
 PATIENT: dict[str, Any] = {"PatientName": "PLANTED^NAME", "PatientID": "PLANTED-ID", "PatientBirthDate": "19570413"}
 KEY = "PLANTED-KEY"

@@ -20,7 +20,7 @@ from dicom_sieve.version import __version__
 from tests.lineage import openlineage_rules
 from tests.lineage.computed import ENDED_BADLY, OWN_URI, PLANTED, Computed, rows
 from tests.screening.screenings import ct, screen_ct
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 Event = dict[str, Any]
 

@@ -31,9 +31,9 @@ from prov.model import (
 )
 
 from tests.cli.command import run_command
-from tests.documents import read as read_document
-from tests.documents import section, table
 from tests.lineage.computed import ENDED_BADLY, PLANTED, Computed, rows
+from tests.support.documents import read as read_document
+from tests.support.documents import section, table
 
 SIEVE = "pkg:generic/dicom-sieve#"
 

@@ -14,7 +14,7 @@ from dicom_sieve.lineage.sending import is_configured
 from dicom_sieve.screening import Screening, screen
 from tests.lineage.receiver import Receiver, receiving
 from tests.screening.screenings import ct, one_of, state_of
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 SECRET = "planted-secret"
 BROKEN = f"transport: [unclosed {SECRET}"

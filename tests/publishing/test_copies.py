@@ -17,11 +17,11 @@ from dicom_sieve.screening import Outcome
 from dicom_sieve.stores import DirectoryStore, Retries, S3Access, S3Store
 from dicom_sieve.stores.interface import Downloads
 from tests.conftest import S3Server
-from tests.fault_proxy import fault_proxy
 from tests.publishing.copying import copy_listed
 from tests.screening.screenings import ct, mr, screen_ct
 from tests.stores.buckets import contents, fill
 from tests.stores.keys import CONTROL, ODD, make_keys
+from tests.support.fault_proxy import fault_proxy
 
 QUICK = Retries(request_timeout_seconds=2.0, read_attempts=12, first_pause_seconds=0.01)
 

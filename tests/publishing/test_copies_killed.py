@@ -19,9 +19,9 @@ from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.stores import DirectoryStore, S3Access, S3Store
 from dicom_sieve.stores.interface import Downloads, Store
 from tests.conftest import S3Server
-from tests.fault_proxy import fault_proxy
 from tests.screening.screenings import ct, mr, screen_ct, state_of
 from tests.stores.buckets import contents, fill
+from tests.support.fault_proxy import fault_proxy
 
 OBJECTS = {f"{number:02}": ct(uid=f"1.2.3.4.{number}") for number in range(40)} | {"mr": mr(), "text": b"no DICOM"}
 PASSED = {key: data for key, data in OBJECTS.items() if key not in {"mr", "text"}}

@@ -19,7 +19,7 @@ from dicom_sieve.reports import make_report, render
 from dicom_sieve.screening import Outcome
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, mr, screen_ct, sql, state_of
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 INSTANCES = {
     "bucket": "VARCHAR",

@@ -19,11 +19,11 @@ from dicom_sieve.publishing import pull_record
 from dicom_sieve.publishing.pull import DUPLICATES, Layout, PullOutcome, PullSummary, pull
 from dicom_sieve.stores import DirectoryStore, Retries, S3Access, S3Store
 from tests.conftest import S3Server
-from tests.documents import read, section
-from tests.fault_proxy import fault_proxy
 from tests.screening.screenings import ct, mr, screen_ct
-from tests.simulated_store import SimulatedStore
 from tests.stores.buckets import fill
+from tests.support.documents import read, section
+from tests.support.fault_proxy import fault_proxy
+from tests.support.simulated_store import SimulatedStore
 
 OBJECTS = {
     "a/1.dcm": ct("1.5.1", "1.6.1", PatientID="PLANTED-A", pixel_bytes=5_000),

@@ -15,7 +15,7 @@ from typing import Any
 
 import pydicom
 
-from tests.builders import make_instance
+from tests.support.builders import make_instance
 
 CRITERIA: list[dict[str, Any]] = [
     {"dicom_tag": ["0008", "0020"], "operation": "GREATER", "reference": "2003-01-01"},

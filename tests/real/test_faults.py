@@ -18,10 +18,10 @@ from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError
 from dicom_sieve.screening import Limits, Outcome, Screening, in_threads, screen
 from dicom_sieve.stores import Retries, S3Access, S3Store
 from dicom_sieve.stores.interface import ObjectChangedError
-from tests.builders import make_instance
 from tests.conftest import S3Server
-from tests.fault_proxy import OF_BODIES, Fault, FaultProxy, fault_proxy
 from tests.stores.buckets import fill
+from tests.support.builders import make_instance
+from tests.support.fault_proxy import OF_BODIES, Fault, FaultProxy, fault_proxy
 
 OBJECTS = 1_500
 QUICK = Retries(request_timeout_seconds=0.8, read_attempts=10, first_pause_seconds=0.02)

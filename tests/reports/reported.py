@@ -6,8 +6,8 @@ from typing import Any
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion, Operation
 from dicom_sieve.screening import Limits, Outcome, Screening, screen
-from tests.builders import make_instance
-from tests.simulated_store import SimulatedStore
+from tests.support.builders import make_instance
+from tests.support.simulated_store import SimulatedStore
 
 CRITERIA = (
     Criterion(dicom_tag=("0008", "0020"), operation=Operation.GREATER, reference="2022-01-01"),

@@ -16,7 +16,7 @@ from dicom_sieve.reports.compare_runs import Change, Compared, Reason, SeriesCha
 from dicom_sieve.screening import Screening, screen
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
 from tests.screening.test_preview import CRITERIA, buckets
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 ASKED = [Criterion.model_validate(one) for one in CRITERIA]
 

@@ -11,7 +11,7 @@ from dicom_sieve.reports.words import Reason, describe_outcome, describe_sum, he
 from dicom_sieve.screening import Outcome, Preview, Screening, preview, screen
 from tests.reports.reported import CRITERIA, SERIES, made_store
 from tests.screening.screenings import ct, mr, one_of, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 MIXED = "5 of 8 instances passed: 3 in 2 whole series, 2 in 1 partial"
 PASSED_IN = """

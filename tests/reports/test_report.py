@@ -27,7 +27,7 @@ from dicom_sieve.reports.figures import Tally
 from dicom_sieve.screening import Screening, screen
 from tests.reports.reported import CRITERIA, instances, made_store, screen_made
 from tests.screening.screenings import ct, one_of, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 FINDING = {
     "sqlite": "json_extract(findings, '$[{}]')",

@@ -19,10 +19,10 @@ from dicom_sieve.objects import Location
 from dicom_sieve.reports import Report, make_report, render
 from dicom_sieve.reports.totals import Amount
 from dicom_sieve.screening import Screening, screen
-from tests.browser import chromium
 from tests.reports.reported import HOSTILE, screen_made
 from tests.screening.screenings import ct, mr
-from tests.simulated_store import SimulatedStore
+from tests.support.browser import chromium
+from tests.support.simulated_store import SimulatedStore
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.screening import Outcome, Screening, screen
 from dicom_sieve.stores import Store
-from tests.builders import make_instance
+from tests.support.builders import make_instance
 
 MODALITY = ("0008", "0060")
 

@@ -17,11 +17,11 @@ from dicom_sieve.reports.markdown import as_json, as_markdown
 from dicom_sieve.screening import Preview, preview
 from dicom_sieve.stores import S3Store
 from dicom_sieve.stores.interface import TransportError
-from tests.builders import make_instance
 from tests.screening.screenings import one_of, screen_ct
-from tests.simulated_store import SimulatedStore
 from tests.stores.scripted_server import AT_ONCE
 from tests.stores.small_s3 import Spoils, denies_reads, small_s3, with_etag
+from tests.support.builders import make_instance
+from tests.support.simulated_store import SimulatedStore
 
 OBJECTS = {f"{number}.dcm": make_instance(SOPInstanceUID=f"1.2.{number}", Modality="CT") for number in range(1, 6)}
 EXPIRED = "ExpiredToken (HTTP 400)"

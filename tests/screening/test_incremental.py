@@ -11,7 +11,7 @@ from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.screening import Limits, Screening, in_threads, screen
 from dicom_sieve.screening.index import IndexesShard, Shard, ShardResult
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql, state_of, verdicts
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 PASSED = ("PASSED", None)
 DISCARDED = ("DISCARDED", None)

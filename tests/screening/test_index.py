@@ -10,9 +10,9 @@ from dicom_sieve.headers import Defect
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.screening import Limits, ShardResult, index_shard
 from dicom_sieve.screening.index import FAILURES_IN_A_ROW
-from tests.builders import make_instance
 from tests.headers.raw import element, sequence
-from tests.simulated_store import SimulatedStore
+from tests.support.builders import make_instance
+from tests.support.simulated_store import SimulatedStore
 
 KIB = 1024
 

@@ -9,7 +9,7 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Silent
 from tests.screening.screenings import ct, mr, screen_ct, verdicts
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 WAITING = "waiting for another run on the same location to end"
 

@@ -11,7 +11,7 @@ from dicom_sieve.reports import make_report
 from dicom_sieve.screening import Preview, preview
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, one_of, screen_ct
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 NONE = "nothing is listed: no key begins with the prefix; "
 GLOB = f"{NONE}it looks like a pattern, and is taken letter by letter: give only the beginning of the keys"

@@ -11,9 +11,9 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.errors import InvalidRequestError, LedgerError, NothingReadableError
 from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
-from tests.builders import make_instance
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
-from tests.simulated_store import PLACE, SimulatedStore
+from tests.support.builders import make_instance
+from tests.support.simulated_store import PLACE, SimulatedStore
 
 EFFORT = {"added", "removed", "indexed", "reads", "bytes_read"}
 CRITERIA = (

@@ -19,9 +19,9 @@ from dicom_sieve.reports.compare_runs import Compared, Summary, compare
 from dicom_sieve.screening import Outcome, Preview, Screening, Shard, Silent, preview, preview_known, screen
 from dicom_sieve.screening.index import ShardResult
 from dicom_sieve.stores import DirectoryStore, Store
-from tests.decimal_strings import SLICE_THICKNESS, decimal_strings_known, read_again_and_be_killed, thinner_than
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql, verdicts
-from tests.simulated_store import PLACE, SimulatedStore
+from tests.support.decimal_strings import SLICE_THICKNESS, decimal_strings_known, read_again_and_be_killed, thinner_than
+from tests.support.simulated_store import PLACE, SimulatedStore
 
 PASSED = ("PASSED", None)
 NOT_READ_FOR = f"3 objects (1 header) were read for AS, CS, DA alone, not for {SLICE_THICKNESS}"

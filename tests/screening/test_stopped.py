@@ -19,13 +19,13 @@ from dicom_sieve.screening import one_by_one
 from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import run_command
 from tests.ledger.export import export
-from tests.prefect_server import wait_for
-from tests.processes import state_of
 from tests.screening.doomed import Work
 from tests.screening.screenings import ct, screen_ct, sql
 from tests.screening.screenings import state_of as state_of_run
 from tests.screening.test_crash import start
 from tests.screening.test_leases import WAITING, Listener
+from tests.support.prefect_server import wait_for
+from tests.support.processes import state_of
 
 SECONDS = 3.0
 DIED = ("FAILED", "its process ended before the run did")

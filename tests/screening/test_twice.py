@@ -20,7 +20,7 @@ from dicom_sieve.stores import DirectoryStore
 from dicom_sieve.stores.read_header import Limits
 from tests.ledger.export import export
 from tests.screening.screenings import ct, screen_ct, sql, write_images
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 Twins = tuple[ShardResult, ShardResult]
 """What the two executions of one shard gave."""

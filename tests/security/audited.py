@@ -19,7 +19,7 @@ from dicom_sieve.objects import Location
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.vandal import unguarded
 from tests.screening.screenings import ct, mr, screen_ct
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 ELSEWHERE = Location("https://simulated", "elsewhere", "a/")
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.up import Up, running_up
+from tests.support.up import Up, running_up
 
 
 @pytest.fixture(scope="session")

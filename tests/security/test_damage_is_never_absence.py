@@ -19,11 +19,11 @@ from dicom_sieve.ledger.reading.values import attributes_held, values_held
 from dicom_sieve.reports import make_report
 from dicom_sieve.reports.compare_runs import Compared, Reason, Side, Summary, compare
 from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
-from tests.builders import make_instance
 from tests.ledger.vandal import undone, vandal
 from tests.screening.partly_read import AGE, CRITERIA, DAMAGED, MODALITY, reading
 from tests.screening.screenings import sql
-from tests.simulated_store import PLACE, SimulatedStore
+from tests.support.builders import make_instance
+from tests.support.simulated_store import PLACE, SimulatedStore
 
 ASKED = [Criterion.model_validate(criterion) for criterion in CRITERIA]
 COMPILED = compile_criteria(ASKED)

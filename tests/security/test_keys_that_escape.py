@@ -27,8 +27,8 @@ from dicom_sieve.stores.paths import key_of_copy, names_of_key
 from tests.conftest import S3Server
 from tests.publishing.copying import copy_listed
 from tests.screening.screenings import ct, screen_ct
-from tests.simulated_store import SimulatedStore
 from tests.stores.buckets import fill, read
+from tests.support.simulated_store import SimulatedStore
 
 UPWARDS = (
     r"\x2e\x2e/\x2e\x2e/\x2e\x2e/outside",

@@ -17,10 +17,10 @@ from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.outages import while_away
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.export import export
-from tests.postgres_of_own import Postgres, Proxy, postgres_of_own, proxy_before
-from tests.prefect_server import wait_for
 from tests.screening.doomed import on_statements
 from tests.screening.screenings import screen_ct, sql, state_of, write_images
+from tests.support.postgres_of_own import Postgres, Proxy, postgres_of_own, proxy_before
+from tests.support.prefect_server import wait_for
 
 RUN = "r1"
 pytestmark = [pytest.mark.real_postgres, pytest.mark.timeout(180)]

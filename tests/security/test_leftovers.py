@@ -19,9 +19,9 @@ from dicom_sieve import open_ledger, private
 from dicom_sieve.computations import open_computation
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.stores import DirectoryStore
-from tests.prefect_server import wait_for
 from tests.screening.screenings import ct, screen_ct, state_of
 from tests.security import leaver
+from tests.support.prefect_server import wait_for
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 

@@ -32,9 +32,9 @@ from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.objects import Location
 from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import environment_of
-from tests.prefect_server import wait_for
 from tests.screening.screenings import ct, screen_ct, sql, state_of, write_images
-from tests.simulated_store import SimulatedStore
+from tests.support.prefect_server import wait_for
+from tests.support.simulated_store import SimulatedStore
 
 AGAIN = "then start it again: a run reads only what is missing"
 START = "start it again: a run reads only what is missing"

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from tests.up import IN_2099, Up, request
+from tests.support.up import IN_2099, Up, request
 
 CLIENTS, POSTS = 50, 300
 

@@ -17,8 +17,8 @@ from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import run_command
 from tests.conftest import S3Server
 from tests.screening.screenings import ct, screen_ct, sql
-from tests.simulated_store import SimulatedStore
 from tests.stores.buckets import fill
+from tests.support.simulated_store import SimulatedStore
 
 
 @pytest.fixture(autouse=True, params=[0o000, 0o022], ids=["umask 000", "umask 022"])

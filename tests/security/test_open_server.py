@@ -22,11 +22,11 @@ from starlette.routing import Route
 from dicom_sieve.cli import processes
 from dicom_sieve.cli.password import FILE, OF_CLIENTS, OF_SERVER, PasswordError, find_or_make, of_environment
 from dicom_sieve.flows.server.callers import OwnNamesOnly
-from tests.browser import chromium
 from tests.cli.command import environment_of, run_command
-from tests.documents import code_blocks, read
-from tests.prefect_server import wait_for
-from tests.up import Up, request
+from tests.support.browser import chromium
+from tests.support.documents import code_blocks, read
+from tests.support.prefect_server import wait_for
+from tests.support.up import Up, request
 
 FOREIGN = "http://evil.example.org"
 SECRETS = "/block_documents/filter"

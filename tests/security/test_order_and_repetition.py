@@ -3,7 +3,6 @@
 import pytest
 
 from dicom_sieve.headers import Damage, Defect, Header, Instance, NeedMore, Window, scan_bounded
-from tests.builders import make_instance
 from tests.headers.by_pydicom import read_by_pydicom
 from tests.headers.raw import (
     BIG_ENDIAN,
@@ -23,6 +22,7 @@ from tests.headers.raw import (
     scan_whole,
     series,
 )
+from tests.support.builders import make_instance
 
 CT, US = element(MODALITY, "CS", b"CT"), element(MODALITY, "CS", b"US")
 DATE = element(STUDY_DATE, "DA", b"20230314")

@@ -17,8 +17,8 @@ from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import run_command
 from tests.conftest import S3Server
 from tests.screening.screenings import ct, one_of, screen_ct
-from tests.simulated_store import SimulatedStore
 from tests.stores.buckets import fill
+from tests.support.simulated_store import SimulatedStore
 
 SERVER = "https://s3.example"
 WRITTEN = "what is written there would be screened by the next run; accepted: "

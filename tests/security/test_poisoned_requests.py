@@ -21,8 +21,8 @@ from dicom_sieve.contract.parameters import SegmentParameters
 from dicom_sieve.flows import polling
 from dicom_sieve.flows.deployments import contract_schema
 from dicom_sieve.flows.server.bodies import DEEPEST, SoundBodies, UnacceptableBodyError, check
-from tests.prefect_server import SERVE, prefect_server, wait_for
-from tests.up import ASKS_ABSENT_STORE, IN_2099, IS_CT, Up, request
+from tests.support.prefect_server import SERVE, prefect_server, wait_for
+from tests.support.up import ASKS_ABSENT_STORE, IN_2099, IS_CT, Up, request
 
 HALF = "\ud800"
 SECRET = "planted-secret"

@@ -20,7 +20,7 @@ from dicom_sieve.ledger.database.tables import metadata
 from dicom_sieve.ledger.reading.read_only import open_read_only
 from tests.screening.screenings import ct, mr, screen_ct
 from tests.security.audited import undone
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 VIEWS = ("instance_decision", "series_decision", "series_computation")
 

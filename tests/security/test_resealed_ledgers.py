@@ -33,8 +33,8 @@ from tests.conftest import S3Server
 from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, mr, screen_ct
 from tests.security.audited import ELSEWHERE, NOW, compute_on
-from tests.simulated_store import SimulatedStore
 from tests.stores.scripted_server import Answer, ScriptedServer, serve
+from tests.support.simulated_store import SimulatedStore
 
 
 @pytest.fixture

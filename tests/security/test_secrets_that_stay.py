@@ -15,8 +15,8 @@ from dicom_sieve.flows.names import COMPUTE
 from dicom_sieve.flows.redaction import LOCATIONS
 from dicom_sieve.flows.server.bodies import UnacceptableBodyError, check
 from dicom_sieve.objects import Location
-from tests.prefect_server import SERVE, prefect_server, wait_for
-from tests.up import IN_2099, Up, request
+from tests.support.prefect_server import SERVE, prefect_server, wait_for
+from tests.support.up import IN_2099, Up, request
 
 SECRET = "planted-secret-that-stays"
 CREDENTIALS = f"key:{SECRET}"

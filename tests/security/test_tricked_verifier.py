@@ -21,7 +21,7 @@ from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.reading.read_only import open_read_only
 from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, mr, screen_ct, sql
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 BEGUN = """
 INSERT INTO forgotten (location_id, endpoint, bucket, prefix, reason, started_at)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from dicom_sieve.stores import Retries, S3Access, S3Store, StaticCredentials
-from tests.request_target import path_of
+from tests.support.request_target import path_of
 
 AT_ONCE = Retries(first_pause_seconds=0.0)
 """Repeats without a pause: what is tested is whether, not when."""

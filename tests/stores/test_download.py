@@ -9,8 +9,8 @@ from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.stores import DirectoryStore, Retries, S3Access, S3Store
 from dicom_sieve.stores.interface import PART_BYTES, ObjectChangedError, ObjectGoneError, TransportError
 from tests.conftest import S3Server
-from tests.fault_proxy import fault_proxy
 from tests.stores.buckets import fill
+from tests.support.fault_proxy import fault_proxy
 
 LARGE = bytes(range(251)) * ((2 * PART_BYTES + 1000) // 251)
 BODIES = {"empty": b"", "odd//key": b"odd", "one part": LARGE[:PART_BYTES], "three parts": LARGE}

@@ -12,9 +12,9 @@ import pytest
 
 from dicom_sieve.stores import S3Access, S3Store
 from tests.conftest import S3Server
-from tests.fault_proxy import OF_BODIES, OF_RANGES, Fault, FaultProxy, Message, fault_proxy
 from tests.stores.buckets import fill, read_all
 from tests.stores.scripted_server import Answer, ScriptedServer
+from tests.support.fault_proxy import OF_BODIES, OF_RANGES, Fault, FaultProxy, Message, fault_proxy
 
 BODY = bytes(range(256)) * 4
 WHOLE = Answer(200, BODY, {"ETag": '"e"'})

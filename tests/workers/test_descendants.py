@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve.workers.descendants import descendants_that_name, kill, sweep
-from tests.prefect_server import wait_for
-from tests.processes import command_of, descendants
+from tests.support.prefect_server import wait_for
+from tests.support.processes import command_of, descendants
 
 NAME = "a-folder-of-its-own"
 

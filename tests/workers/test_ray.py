@@ -19,14 +19,14 @@ from dicom_sieve.screening import Shard, ShardResult, in_threads
 from dicom_sieve.stores import DirectoryStore, S3Access, S3Store, StaticCredentials
 from dicom_sieve.workers import ray as on_ray
 from dicom_sieve.workers.ray import ray_pool
-from tests.builders import make_instance
 from tests.conftest import S3Server
 from tests.ledger.export import export
-from tests.processes import descendants
-from tests.ray_cluster import Nodes, read_nothing, running_ray
 from tests.screening.screenings import screen_ct, state_of, write_images
-from tests.simulated_store import SimulatedStore
-from tests.sockets import addresses_listened_on
+from tests.support.builders import make_instance
+from tests.support.processes import descendants
+from tests.support.ray_cluster import Nodes, read_nothing, running_ray
+from tests.support.simulated_store import SimulatedStore
+from tests.support.sockets import addresses_listened_on
 
 pytestmark = pytest.mark.timeout(600)
 SECRET = "plantedsecretofthebucket"
@@ -38,7 +38,7 @@ import os, sys
 from ray._private import ray_constants
 from dicom_sieve.screening import Shard
 from dicom_sieve.workers.ray import LOOPBACK, ray_pool
-from tests.ray_cluster import read_nothing
+from tests.support.ray_cluster import read_nothing
 with ray_pool("", 1, read_nothing) as remote:
     print(remote(Shard(7, ())).number, flush=True)
     sys.stdin.read()

@@ -19,8 +19,8 @@ from dicom_sieve.screening.index import IndexesShard
 from dicom_sieve.stores import DirectoryStore
 from dicom_sieve.workers import ray
 from tests.ledger.export import export
-from tests.ray_cluster import Nodes, running_ray
 from tests.screening.screenings import ct, mr, screen_ct, state_of
+from tests.support.ray_cluster import Nodes, running_ray
 
 KILLS = int(os.environ.get("RAY_KILLS", "1"))
 OBJECTS = int(os.environ.get("RAY_OBJECTS", "400"))

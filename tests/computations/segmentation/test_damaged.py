@@ -19,7 +19,7 @@ from dicom_sieve.stores import DirectoryStore
 from tests.computations.segmentation.phantom import Phantom, to_bytes
 from tests.screening.partly_read import MODALITY, ROWS, made_header, reading
 from tests.screening.screenings import one_of
-from tests.simulated_store import SimulatedStore
+from tests.support.simulated_store import SimulatedStore
 
 SLICES = [to_bytes(one) for one in Phantom(shape=(4, 24, 24)).instances()]
 HEADER_BYTES = len(SLICES[0]) - 24 * 24 * 2

@@ -16,10 +16,10 @@ from dicom_sieve.stores import Inventory, S3Store
 from dicom_sieve.stores.s3 import inventory
 from tests.conftest import S3Server
 from tests.screening.screenings import ct, mr, screen_ct, sql, verdicts
-from tests.simulated_store import PLACE, SimulatedStore
 from tests.stores.buckets import fill
 from tests.stores.keys import CONTROL, ODD, make_keys
 from tests.stores.s3.inventories import CREATED, MANIFEST, PLAIN, VERSIONED, inventory_of, row
+from tests.support.simulated_store import PLACE, SimulatedStore
 
 LONG_AGO = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 

@@ -10,9 +10,9 @@ from dicom_sieve.ledger.writing.headers import UnreadObject
 from dicom_sieve.screening.index import Shard, ShardResult, index_shard
 from dicom_sieve.stores import S3Store
 from dicom_sieve.stores.read_header import Limits
-from tests.builders import make_instance
 from tests.conftest import S3Server
 from tests.stores.buckets import fill
+from tests.support.builders import make_instance
 
 OBJECTS = 120
 

@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.request_target import path_of
+from tests.support.request_target import path_of
 
 
 class Fault(Enum):

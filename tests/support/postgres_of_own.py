@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
-from tests.prefect_server import wait_for
-from tests.processes import command_of, descendants, kill
+from tests.support.prefect_server import wait_for
+from tests.support.processes import command_of, descendants, kill
 
 
 class Postgres:

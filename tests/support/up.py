@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from tests.prefect_server import SECONDS_TO_END, wait_for
+from tests.support.prefect_server import SECONDS_TO_END, wait_for
 
 SECONDS_TO_START = 180
 ABSENT_STORE = "127.0.0.1:9"

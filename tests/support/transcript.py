@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.documents import code_blocks
+from tests.support.documents import code_blocks
 
 ANYTHING = "…"
 PROMPT = "$ "

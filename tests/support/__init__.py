@@ -1,0 +1,1 @@
+"""What tests share: servers, made objects, documents. No test is in here."""
