@@ -83,7 +83,7 @@ class TestCommands:
 class TestSettings:
     def test_the_table_of_settings_is_the_code_s(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", "/home/somebody")
-        rows = table(section(read("docs/operations.md"), "Settings"))
+        rows = table(section(read("docs/settings.md"), "Settings"))
         settings = Settings()
         expected = {}
         for name in Settings.model_fields:
@@ -161,7 +161,7 @@ class TestCriteria:
         ]
 
     def test_every_example_of_a_request_is_the_contract_s(self) -> None:
-        request = json.loads(code_blocks(read("docs/operations.md"), "json")[0])["parameters"]
+        request = json.loads(code_blocks(read("docs/requests.md"), "json")[0])["parameters"]
         assert list(request) == ["input_s3_parameters", "criteria", "output_s3_parameters"]
         assert compile_criteria([Criterion.model_validate(one) for one in request["criteria"]])
 

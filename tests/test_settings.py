@@ -65,7 +65,7 @@ class TestUnknownNames:
         assert find_unknown(given) == [
             "DICOM_SIEVE_DATABSE_URL is no setting, and not used; is DICOM_SIEVE_DATABASE_URL meant?",
             "DICOM_SIEVE_SHARD_OBJECT is no setting, and not used; is DICOM_SIEVE_SHARD_OBJECTS meant?",
-            "dicom_sieve_zzz is no setting, and not used; docs/operations.md lists all settings",
+            "dicom_sieve_zzz is no setting, and not used; docs/settings.md lists all settings",
         ]
 
     def test_known_ones_are_not_told_in_any_case_nor_are_those_of_others(self) -> None:

@@ -192,6 +192,6 @@ def find_unknown(names: Iterable[str]) -> list[str]:
     for name in sorted(names):
         if name.upper().startswith(PREFIX) and name.upper() not in (*known, *OF_TESTS):
             nearest = difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8)
-            meant = f"is {nearest[0]} meant?" if nearest else "docs/operations.md lists all settings"
+            meant = f"is {nearest[0]} meant?" if nearest else "docs/settings.md lists all settings"
             sentences.append(f"{name} is no setting, and not used; {meant}")
     return sentences

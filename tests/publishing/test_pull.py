@@ -438,6 +438,6 @@ def test_a_link_in_the_folder_is_not_followed(ledger: Ledger, store: SimulatedSt
 
 
 def test_the_document_names_every_outcome() -> None:
-    told = section(read("docs/operations.md"), "Files on disk").partition("| outcome | means |")[2]
+    told = section(read("docs/results.md"), "Files on disk").partition("| outcome | means |")[2]
 
     assert re.findall(r"^\| `([A-Z_]+)` \|", told, flags=re.MULTILINE) == [*PullOutcome]

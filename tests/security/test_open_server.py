@@ -264,7 +264,7 @@ class TestWithThePassword:
 
     @pytest.mark.skipif(which("jq") is None or which("curl") is None, reason="the documented call needs curl and jq")
     def test_the_documented_call_makes_a_run(self, up: Up, tmp_path: Path) -> None:
-        document = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+        document = (Path(__file__).parents[2] / "docs" / "requests.md").read_text()
         call, body = (
             found[1]
             for found in (
