@@ -24,7 +24,7 @@ from tests.flows.s3_proxy import Asked, S3Proxy, s3_proxy
 from tests.ledger.export import export
 from tests.screening.screenings import state_of
 from tests.support.builders import make_instance
-from tests.support.prefect_server import CLEAN, SEGMENT, PrefectServer, prefect_server, running, wait_for
+from tests.support.prefect_server import CLEAN, COMPUTE, SEGMENT, PrefectServer, prefect_server, running, wait_for
 from tests.support.processes import descendants, kill
 
 POOL = "dicom"
@@ -47,14 +47,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
         done = subprocess.run(command, env=started.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines() == [
-            "deployed clean-dicom/default and segment-series/default",
+            "deployed clean-dicom/default, compute-series/default and segment-series/default",
             "a worker, on any machine: prefect worker start --pool dicom",
         ]
         yield started
 
 
 class TestDeploying:
-    @pytest.mark.parametrize("flow", [CLEAN, SEGMENT])
+    @pytest.mark.parametrize("flow", [CLEAN, COMPUTE, SEGMENT])
     def test_the_contract_is_that_of_what_is_served(self, server: PrefectServer, flow: str) -> None:
         with temporary_settings({PREFECT_API_URL: server.url}):
             for one in deployments("served"):

@@ -19,7 +19,7 @@ SECONDS_TO_START = 90
 SECONDS_TO_END = 200
 T = TypeVar("T")
 END_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-CLEAN, SEGMENT = "clean-dicom", "segment-series"
+CLEAN, COMPUTE, SEGMENT = "clean-dicom", "compute-series", "segment-series"
 SERVE = "from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(3)"
 
 

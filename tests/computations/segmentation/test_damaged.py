@@ -39,7 +39,8 @@ def computed(ledger: Ledger, store: SimulatedStore, headers: dict[str, Header], 
         ledger, "segment", version="1", run=run, inputs=store, outputs=DirectoryStore(results)
     ) as computation:
         [series] = computation.series()
-        segment_series(series)
+        with series:
+            segment_series(series)
     return series
 
 
