@@ -17,7 +17,7 @@ from tests.stores.s3.inventories import CREATED, PLAIN
 _READ = """
 import json, resource, sys
 from pathlib import Path
-from dicom_sieve.stores import inventory_rows
+from dicom_sieve.stores.s3 import inventory_rows
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     for _ in inventory_rows.read_objects(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])):
