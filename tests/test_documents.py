@@ -17,7 +17,7 @@ from typer.main import get_command
 from dicom_sieve import open_ledger
 from dicom_sieve.cli.app import app
 from dicom_sieve.computations.segmentation.volume import MOST_VOXELS
-from dicom_sieve.contract.parameters import SegmentParameters
+from dicom_sieve.contract.parameters import ComputeParameters, SegmentParameters
 from dicom_sieve.contract.read import LOCATIONS
 from dicom_sieve.criteria import Criterion, Finding, Operation, compile_criteria
 from dicom_sieve.dicom.vr import VRS
@@ -202,9 +202,9 @@ class TestComputations:
 
     def test_the_example_of_a_request_is_accepted(self) -> None:
         request, then = (json.loads(block) for block in code_blocks(read("docs/computations.md"), "json"))
-        assert list(SegmentParameters.model_fields) == list(request["parameters"])
-        jsonschema.validate(request["parameters"], SegmentParameters.model_json_schema())
-        jsonschema.validate({**request["parameters"], **then}, SegmentParameters.model_json_schema())
+        assert set(ComputeParameters.model_fields) == set(request["parameters"])
+        jsonschema.validate(request["parameters"], ComputeParameters.model_json_schema())
+        jsonschema.validate({"run_id": request["parameters"]["run_id"], **then}, SegmentParameters.model_json_schema())
         assert list(then) == list(LOCATIONS)
 
     def test_the_event_is_the_code_s(self) -> None:

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         Field(ge=1, le=64, description="Requests that list one location at the same time, once it proves large."),
     ] = 16
     series_in_flight: Annotated[
-        int, Field(ge=1, le=1_000, description="Series that one run of segment-series computes on at the same time.")
+        int, Field(ge=1, le=1_000, description="Series that one run of compute-series computes on at the same time.")
     ] = 2
     request_timeout_seconds: Annotated[
         float, Field(gt=0, le=3_600, description="Seconds after which one request to S3 is given up, and made again.")

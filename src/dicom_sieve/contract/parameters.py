@@ -244,7 +244,7 @@ class SegmentParameters(BaseModel):
 
 
 def _name_kinds(schema: JsonSchema) -> None:
-    schema["enum"] = list(kinds())
+    schema.update(enum=list(kinds()), position=3)
 
 
 class ComputeParameters(SegmentParameters):
