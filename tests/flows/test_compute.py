@@ -19,7 +19,7 @@ from tests.conftest import S3Server
 from tests.flows.conftest import ledger_url
 from tests.lineage import openlineage_rules
 from tests.lineage.conftest import to_file
-from tests.support.prefect_server import SEGMENT, PrefectServer, wait_for
+from tests.support.prefect_server import COMPUTE, SEGMENT, PrefectServer, wait_for
 
 CHAINED = """
 from dicom_sieve.flows.deployments import serve_deployments
@@ -187,7 +187,7 @@ def test_every_series_is_computed_on_or_refused_with_its_reason_and_only_once(
     first = prefect.start(parameters, flow=SEGMENT)
     first_state = prefect.state(first)
     before = moto_server.client().list_objects_v2(Bucket=results)["Contents"]
-    second = prefect.start(parameters, flow=SEGMENT)
+    second = prefect.start({"computation": "lung-segmentation", **parameters}, flow=COMPUTE)
     second_state = prefect.state(second)
 
     assert first_state == ("Completed", "2 series segmented, 4 refused, 0 failed, 0 computed before")
@@ -206,6 +206,7 @@ def test_every_series_is_computed_on_or_refused_with_its_reason_and_only_once(
     skipped = ("SKIPPED", f"computed before, by computation {one}")
     assert _states(rows, other) == {**refused, "whole": skipped, "slice twice": skipped}
     assert prefect.flow_run(first)["parameters"]["output_s3_parameters"]["credentials"] == "***"
+    assert prefect.flow_run(second)["parameters"]["computation"] == "lung-segmentation"
     of_first = {"flow_run_id": {"any_": [first]}, "key": {"any_": ["series"]}}
     [shown] = prefect.all_of("/artifacts/filter", artifacts=of_first)
     assert "| REFUSED | not whole: 1 of 30 objects did not pass | 1 |" in shown["data"]

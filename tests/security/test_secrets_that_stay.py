@@ -134,7 +134,8 @@ class TestASchedule:
     def test_is_no_automation_that_starts_segmenting(self) -> None:
         place = {"bucket": "b", "region": "r", "endpoint": "http://127.0.0.1:9", "credentials": BLOCK}
         where = Location("http://127.0.0.1:9", "b")
-        following = Following(COMPUTE, "c", where, dict.fromkeys(LOCATIONS, place))
+        name = "lung-segmentation"
+        following = Following(COMPUTE, name, where, {"computation": name, **dict.fromkeys(LOCATIONS, place)})
         automation = describe_automation(following, uuid.uuid4())
 
         check(_encode(automation.model_dump(mode="json")), "/api/automations/")

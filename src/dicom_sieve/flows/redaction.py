@@ -17,6 +17,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
+from dicom_sieve.computations.registry import kinds
 from dicom_sieve.contract.parameters import RUN_ID, RawParameters
 from dicom_sieve.criteria import Damaged, Operation
 from dicom_sieve.errors import DicomSieveError, MachineError, SpentCredentialsError
@@ -189,6 +190,8 @@ def _is_plain(name: str, value: Any) -> bool:
             return isinstance(value, bool)
         case "damaged":
             return isinstance(value, str) and value in set(Damaged)
+        case "computation":
+            return isinstance(value, str) and value in kinds()
         case _:
             return name == "run_id" and isinstance(value, str) and bool(re.fullmatch(RUN_ID, value))
 
