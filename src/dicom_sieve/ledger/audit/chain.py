@@ -53,10 +53,10 @@ class SealedRun:
     is_missing: bool = False
     differing: dict[Place, Block | None] = field(default_factory=dict)
 
-    def compare(self, recorded: dict[Place, Block], found: Iterable[Block]) -> int:
+    def compare(self, recorded: dict[Place, Block], blocks: Iterable[Block]) -> int:
         """Compare blocks with the recorded ones, which are used up, and give how many rows they have."""
         rows = 0
-        for block in found:
+        for block in blocks:
             rows += block.row_count
             if recorded.pop(block.place, None) != shorten(block):
                 self.differing[block.place] = block
@@ -79,13 +79,13 @@ def sealed_runs(connection: sa.Connection, location_id: int | None) -> tuple[lis
     """
     has_block = sa.exists().where(seal_block.c.run_number == run.c.number, seal_block.c.part == Part.RUN)
     is_sealed = sa.or_(run.c.seal.is_not(None), has_block)
-    here = sa.true() if location_id is None else run.c.location_id == location_id
+    is_there = sa.true() if location_id is None else run.c.location_id == location_id
     columns = (run.c.number, run.c.id, run.c.location_id)
-    sealed = sa.select(*columns, run.c.seal, run.c.sealed_after).where(is_sealed, here)
-    others = sa.select(*columns, run.c.state).where(~is_sealed, here).order_by(run.c.number)
+    sealed = sa.select(*columns, run.c.seal, run.c.sealed_after).where(is_sealed, is_there)
+    others = sa.select(*columns, run.c.state).where(~is_sealed, is_there).order_by(run.c.number)
     runs = [SealedRun(*row) for row in connection.execute(sealed)]
-    runs += [one for one in _missing_runs(connection) if location_id in (None, one.location_id)]
-    return sorted(runs, key=lambda one: one.number), list(connection.execute(others))
+    runs += [sealed_run for sealed_run in _missing_runs(connection) if location_id in (None, sealed_run.location_id)]
+    return sorted(runs, key=lambda sealed_run: sealed_run.number), list(connection.execute(others))
 
 
 def orphaned(connection: sa.Connection, column: sa.Column[int]) -> Iterator[int]:
@@ -141,16 +141,16 @@ def trusted_runs(connection: sa.Connection, runs: Iterable[SealedRun]) -> set[in
     """Give those of one location's runs whose seal, or what their follower was sealed after, is of their blocks."""
     trusted: set[int | None] = set()
     seals: dict[int | None, str | None] = {None: None}
-    made: dict[int | None, set[str | None]] = {}
-    for one in runs:
-        blocks = list(read_blocks(connection, one.number))
-        before = made.get(one.sealed_after, set()) | {seals.get(one.sealed_after)}
+    possible_seals: dict[int | None, set[str | None]] = {}
+    for sealed_run in runs:
+        blocks = list(read_blocks(connection, sealed_run.number))
+        before = possible_seals.get(sealed_run.sealed_after, set()) | {seals.get(sealed_run.sealed_after)}
         by_digest: dict[str | None, str | None] = {digest_seal(previous, blocks): previous for previous in before}
-        if one.is_missing or one.seal in by_digest:
-            trusted.add(one.number)
-            if by_digest.get(one.seal) in made.get(one.sealed_after, ()):
-                trusted.add(one.sealed_after)
-        seals[one.number], made[one.number] = one.seal, set(by_digest)
+        if sealed_run.is_missing or sealed_run.seal in by_digest:
+            trusted.add(sealed_run.number)
+            if by_digest.get(sealed_run.seal) in possible_seals.get(sealed_run.sealed_after, ()):
+                trusted.add(sealed_run.sealed_after)
+        seals[sealed_run.number], possible_seals[sealed_run.number] = sealed_run.seal, set(by_digest)
     return trusted
 
 
@@ -163,25 +163,25 @@ def check_seals(
         Each run, what its seal says, and the recorded blocks that are not those of the rows as they are now.
     """
     seals: dict[int | None, set[str | None]] = {None: {None}}
-    for one in runs:
-        recorded = sorted(read_blocks(connection, one.number), key=lambda block: (block.part, block.first_id))
+    for sealed_run in runs:
+        recorded = sorted(read_blocks(connection, sealed_run.number), key=lambda block: (block.part, block.first_id))
         found = {place: block for place, block in _by_place(recorded).items() if place[0] in set(Part)}
-        for place, block in one.differing.items():
+        for place, block in sealed_run.differing.items():
             found.pop(place, None)
             if block is not None:
                 found[place] = block
         everywhere: set[str | None] = set().union(*seals.values())
-        before = everywhere if one.is_missing else seals.get(one.sealed_after)
-        trust = _judge(one.seal, before or set(), recorded, found.values())
+        before = everywhere if sealed_run.is_missing else seals.get(sealed_run.sealed_after)
+        trust = _judge(sealed_run.seal, before or set(), recorded, found.values())
         if trust is Trust.NOTHING:  # perhaps what was changed is which run it says to follow
-            trust = _judge(one.seal, everywhere, recorded, found.values())
+            trust = _judge(sealed_run.seal, everywhere, recorded, found.values())
         if trust is Trust.NOTHING and before is None:
             trust = Trust.UNKNOWN
-        seals[one.number] = {one.seal}
+        seals[sealed_run.number] = {sealed_run.seal}
         if trust is Trust.NOTHING:  # its follower was sealed after the seal that it had
             for blocks in (recorded, list(found.values())):
-                seals[one.number].update(digest_seal(seal, blocks) for seal in before or ())
-        yield one, trust, _wrong_blocks(recorded, found)
+                seals[sealed_run.number].update(digest_seal(seal, blocks) for seal in before or ())
+        yield sealed_run, trust, _wrong_blocks(recorded, found)
 
 
 def _wrong_blocks(recorded: Iterable[Block], found: Mapping[Place, Block]) -> list[tuple[Kind, Block]]:
@@ -193,16 +193,16 @@ def _wrong_blocks(recorded: Iterable[Block], found: Mapping[Place, Block]) -> li
             missing.pop(block.place, None)
         else:
             wrong.append(block)
-    told = [(Kind.EDITED if missing.pop(block.place, None) else Kind.ADDED, block) for block in wrong]
-    return told + [(Kind.MISSING, block) for block in missing.values()]
+    judged = [(Kind.EDITED if missing.pop(block.place, None) else Kind.ADDED, block) for block in wrong]
+    return judged + [(Kind.MISSING, block) for block in missing.values()]
 
 
 def _judge(
     seal: str | None, previous: Iterable[str | None], recorded: Iterable[Block], found: Iterable[Block]
 ) -> Trust:
     previous, recorded, found = list(previous), list(recorded), list(found)
-    if any(digest_seal(one, recorded) == seal for one in previous):
+    if any(digest_seal(seal_before, recorded) == seal for seal_before in previous):
         return Trust.BLOCKS
-    if any(digest_seal(one, found) == seal for one in previous):
+    if any(digest_seal(seal_before, found) == seal for seal_before in previous):
         return Trust.ROWS
     return Trust.NOTHING

@@ -74,24 +74,24 @@ class Damage:
         """Say it in a sentence."""
         match self.table:
             case "decision":
-                what = f"the decision on header {self.row}{self._of('series')}"
+                subject = f"the decision on header {self.row}{self._of('series')}"
             case "run" if self.part:
-                what = f"its {self.part}"
+                subject = f"its {self.part}"
             case "run":
-                what = f"run number {self.row}"
+                subject = f"run number {self.row}"
             case "seal_entry" if self.run_id:
-                what = "its entry in the chain of seals"
+                subject = "its entry in the chain of seals"
             case "seal_block":
-                what = f"its seal's {self.part} block at {self.row}"
+                subject = f"its seal's {self.part} block at {self.row}"
             case "object":
-                what = f"object {self.row}{self._of('instance')}"
+                subject = f"object {self.row}{self._of('instance')}"
             case "header":
-                what = f"header {self.row}{self._of('series')}"
+                subject = f"header {self.row}{self._of('series')}"
             case _:
                 words = "the {table} {part}" if self.table in MADE else _ROWS.get(self.table, "{table} {row}")
-                what = words.format(table=self.table, part=self.part, row=self.row)
+                subject = words.format(table=self.table, part=self.part, row=self.row)
         of_run = f"run {self.run_id}: " if self.run_id else ""
-        return f"{of_run}{what} {_WORDS[self.kind]}"
+        return f"{of_run}{subject} {_WORDS[self.kind]}"
 
     def _of(self, name: str) -> str:
         return f" ({name} {self.uid})" if self.uid else ""

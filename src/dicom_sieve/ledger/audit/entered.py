@@ -108,9 +108,9 @@ def check_entered(connection: sa.Connection, entered: Entered, result: Verificat
 
 def _check_key(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:
     rows = connection.execute(sa.select(patient_key.c.id, patient_key.c.secret).order_by(patient_key.c.id))
-    found = [[row.id, hashlib.sha256(_as_bytes(row.secret)).hexdigest()] for row in rows]
-    if entered.begin and found != entered.begin.get("patient_key"):
-        yield Damage(Kind.EDITED, "patient_key", found[0][0] if found else 1)
+    digests = [[row.id, hashlib.sha256(_as_bytes(row.secret)).hexdigest()] for row in rows]
+    if entered.begin and digests != entered.begin.get("patient_key"):
+        yield Damage(Kind.EDITED, "patient_key", digests[0][0] if digests else 1)
 
 
 def _as_bytes(value: Any) -> bytes:

@@ -81,14 +81,14 @@ def count_holdings(engine: sa.Engine, place: Location) -> Holdings:
         other = object_.alias()
         elsewhere = sa.exists().where(other.c.header_id == header.c.id, other.c.location_id != location_id)
         its = sa.exists().where(object_.c.header_id == header.c.id, object_.c.location_id == location_id)
-        counted = (
+        queries = (
             sa.select(sa.func.count()).select_from(run).where(run.c.location_id == location_id),
             sa.select(sa.func.count()).select_from(decision).where(decision.c.run_number.in_(its_runs)),
             sa.select(sa.func.count()).select_from(snapshot).where(snapshot.c.location_id == location_id),
             sa.select(sa.func.count()).select_from(object_).where(object_.c.location_id == location_id),
             sa.select(sa.func.count()).select_from(header).where(its, ~elsewhere),
         )
-        return Holdings(*(connection.execute(one).scalar_one() for one in counted))
+        return Holdings(*(connection.execute(query).scalar_one() for query in queries))
 
 
 def forget(
@@ -197,10 +197,10 @@ def _its(lease: Lease, column: sa.Column[int], location_id: sa.Column[int]) -> l
 
 def _forget_run(lease: Lease, number: int, advance: Advance) -> None:
     is_its = decision.c.run_number == number
-    for last in _lots(lease, sa.select(decision.c.header_id).where(is_its).order_by(decision.c.header_id)):
+    for last in _batch_ends(lease, sa.select(decision.c.header_id).where(is_its).order_by(decision.c.header_id)):
         with lease.writing() as connection:
-            gone = connection.execute(sa.delete(decision).where(is_its, decision.c.header_id <= last))
-        advance(gone.rowcount)
+            deleted = connection.execute(sa.delete(decision).where(is_its, decision.c.header_id <= last))
+        advance(deleted.rowcount)
     computations = sa.select(computation.c.id).where(computation.c.run_number == number)
     with lease.writing() as connection:
         for table in (computation_output, computation_input):
@@ -212,20 +212,22 @@ def _forget_run(lease: Lease, number: int, advance: Advance) -> None:
 
 def _forget_counts(lease: Lease) -> None:
     is_its = header_change.c.location_id == lease.location_id
-    for last in _lots(lease, sa.select(header_change.c.header_id).where(is_its).order_by(header_change.c.header_id)):
+    for last in _batch_ends(
+        lease, sa.select(header_change.c.header_id).where(is_its).order_by(header_change.c.header_id)
+    ):
         with lease.writing() as connection:
             connection.execute(sa.delete(header_change).where(is_its, header_change.c.header_id <= last))
 
 
 def _forget_objects(lease: Lease, advance: Advance) -> None:
     is_its = (object_.c.location_id + 0) == lease.location_id  # in the order of ids
-    for last in _lots(lease, sa.select(object_.c.id).where(is_its).order_by(object_.c.id)):
-        these = sa.and_(is_its, object_.c.id <= last)
+    for last in _batch_ends(lease, sa.select(object_.c.id).where(is_its).order_by(object_.c.id)):
+        is_in_batch = sa.and_(is_its, object_.c.id <= last)
         with lease.writing() as connection:
-            headers = list(connection.scalars(sa.select(object_.c.header_id).where(these).distinct()))
-            gone = connection.execute(sa.delete(object_).where(these))
+            headers = list(connection.scalars(sa.select(object_.c.header_id).where(is_in_batch).distinct()))
+            deleted = connection.execute(sa.delete(object_).where(is_in_batch))
             _forget_headers(connection, [row for row in headers if row is not None])
-        advance(gone.rowcount)
+        advance(deleted.rowcount)
 
 
 def _forget_headers(connection: sa.Connection, ids: list[int]) -> None:
@@ -237,14 +239,14 @@ def _forget_headers(connection: sa.Connection, ids: list[int]) -> None:
         connection.exec_driver_sql("LOCK TABLE header IN SHARE ROW EXCLUSIVE MODE")
     unused = ~sa.exists().where(object_.c.header_id == header.c.id)
     for start in range(0, len(ids), _IDS_A_QUERY):
-        some = ids[start : start + _IDS_A_QUERY]
-        connection.execute(sa.delete(header).where(header.c.id.in_(some), unused))
+        batch = ids[start : start + _IDS_A_QUERY]
+        connection.execute(sa.delete(header).where(header.c.id.in_(batch), unused))
 
 
 _IDS_A_QUERY = 500
 
 
-def _lots(lease: Lease, ids: sa.Select[Any]) -> Iterator[int]:
+def _batch_ends(lease: Lease, ids: sa.Select[Any]) -> Iterator[int]:
     """Give the last id of each lot of rows, as long as there are any: each lot is gone when the next is asked for."""
     while True:
         with lease.engine.connect() as connection:

@@ -105,19 +105,19 @@ def read_definitions(connection: sa.Connection) -> dict[tuple[str, str], str]:
     if schema is None:
         return {}
     oid, _, quoted = schema
-    made: dict[tuple[str, str], str] = {}
+    definitions: dict[tuple[str, str], str] = {}
 
     def add(kind: str, name: str, *definition: Any) -> None:
-        made[kind, name] = " ".join(" ".join(map(str, definition)).replace(f"{quoted}.", "").split())
+        definitions[kind, name] = " ".join(" ".join(map(str, definition)).replace(f"{quoted}.", "").split())
 
-    for kind, name, *more, view, options in connection.execute(sa.text(_RELATIONS), {"schema": oid}):
-        add(_KINDS.get(_text(kind), "relation"), name, *map(_text, more), plain_view(view or ""), options)
+    for kind, name, *properties, view, options in connection.execute(sa.text(_RELATIONS), {"schema": oid}):
+        add(_KINDS.get(_text(kind), "relation"), name, *map(_text, properties), plain_view(view or ""), options)
     for table, column, *definition in connection.execute(sa.text(_COLUMNS), {"schema": oid}):
         add("column", f"{table}.{column}", *map(_text, definition))
     for kind, query in _QUERIES.items():
         for name, *definition in connection.execute(sa.text(query), {"schema": oid}):
             add(kind, name, *map(_text, definition))
-    return made
+    return definitions
 
 
 def _text(value: Any) -> Any:

@@ -30,20 +30,20 @@ _STEP_ROWS = 10_000
 
 def recount_fields(connection: sa.Connection, runs: Iterable[SealedRun]) -> None:
     """Compare the fields of runs that are there."""
-    for one in runs:
-        if one.is_missing:
+    for sealed_run in runs:
+        if sealed_run.is_missing:
             continue
-        recorded = recorded_blocks(connection, one.number, Part.RUN)
-        one.compare(recorded, make_blocks(Part.RUN, sealed_rows.run_lines(connection, one.number)))
-        one.miss(recorded)
+        recorded = recorded_blocks(connection, sealed_run.number, Part.RUN)
+        sealed_run.compare(recorded, make_blocks(Part.RUN, sealed_rows.run_lines(connection, sealed_run.number)))
+        sealed_run.miss(recorded)
 
 
-def recount_decisions(connection: sa.Connection, one: SealedRun, advance: Advance) -> int:
+def recount_decisions(connection: sa.Connection, sealed_run: SealedRun, advance: Advance) -> int:
     """Compare a run's decisions, and give how many there are."""
-    recorded = recorded_blocks(connection, one.number, Part.DECISION)
-    found = make_blocks(Part.DECISION, _told(sealed_rows.decision_lines(connection, one.number), advance))
-    rows = one.compare(recorded, found)
-    one.miss(recorded)
+    recorded = recorded_blocks(connection, sealed_run.number, Part.DECISION)
+    found = make_blocks(Part.DECISION, _reporting(sealed_rows.decision_lines(connection, sealed_run.number), advance))
+    rows = sealed_run.compare(recorded, found)
+    sealed_run.miss(recorded)
     return rows
 
 
@@ -65,20 +65,20 @@ class Cover:
 
     def load(self, connection: sa.Connection) -> None:
         """Read the recorded blocks. What a run seals lies between what its neighbours do, if its own are no guide."""
-        for one in self.runs:
-            self.recorded[one.number] = recorded_blocks(connection, one.number, *_OF_PLACES)
+        for sealed_run in self.runs:
+            self.recorded[sealed_run.number] = recorded_blocks(connection, sealed_run.number, *_OF_PLACES)
         trusted = trusted_runs(connection, self.runs)
         for part in (Part.SNAPSHOT, Part.OBJECT):
             ends: list[tuple[int, SealedRun]] = []
             following: int | None = None
-            for one in reversed(self.runs):
-                blocks = [block for block in self.recorded[one.number].values() if block.part == part]
-                if one.number not in trusted:
-                    ends.append((_NO_END if following is None else following - 1, one))
+            for sealed_run in reversed(self.runs):
+                blocks = [block for block in self.recorded[sealed_run.number].values() if block.part == part]
+                if sealed_run.number not in trusted:
+                    ends.append((_NO_END if following is None else following - 1, sealed_run))
                 elif blocks:
-                    ends.append((max(block.last_id for block in blocks), one))
+                    ends.append((max(block.last_id for block in blocks), sealed_run))
                     following = min(block.first_id for block in blocks)
-            self.ends[part] = ([end for end, _ in reversed(ends)], [one for _, one in reversed(ends)])
+            self.ends[part] = ([end for end, _ in reversed(ends)], [sealed_run for _, sealed_run in reversed(ends)])
 
     def run_of(self, part: Part, row_id: object) -> SealedRun | None:
         """Give the run that sealed a row of a part; None where it is behind all that was sealed."""
@@ -112,13 +112,14 @@ def recount_places(
     sealed = 0
     for _, group in groupby(sealed_rows.stream(connection, query), key=lambda row: row[0] // BLOCK_IDS):
         rows = list(group)
-        for (one, part), found in _by_run(rows, covers, tell).items():
-            count = one.compare(covers[one.location_id].recorded[one.number], [make_block(part, found)])
+        for (sealed_run, part), found in _by_run(rows, covers, tell).items():
+            recorded = covers[sealed_run.location_id].recorded[sealed_run.number]
+            count = sealed_run.compare(recorded, [make_block(part, found)])
             sealed += count if part is Part.OBJECT else 0
         advance(len(rows))
     for cover in covers.values():
-        for one in cover.runs:
-            one.miss(cover.recorded[one.number])
+        for sealed_run in cover.runs:
+            sealed_run.miss(cover.recorded[sealed_run.number])
     return sealed
 
 
@@ -126,13 +127,13 @@ def _recount_snapshots(connection: sa.Connection, location_id: int, cover: Cover
     """Compare snapshots. One behind all that was sealed changes no answer of a run; the next run seals it."""
     by_run: dict[SealedRun, list[Line]] = defaultdict(list)
     for row_id, line in sealed_rows.snapshot_lines(connection, location_id, None):
-        one = cover.run_of(Part.SNAPSHOT, row_id)
-        if one is None:
+        sealed_run = cover.run_of(Part.SNAPSHOT, row_id)
+        if sealed_run is None:
             cover.unsealed.add(row_id)
         else:
-            by_run[one].append((row_id, line))
-    for one, found in by_run.items():
-        one.compare(cover.recorded[one.number], make_blocks(Part.SNAPSHOT, found))
+            by_run[sealed_run].append((row_id, line))
+    for sealed_run, found in by_run.items():
+        sealed_run.compare(cover.recorded[sealed_run.number], make_blocks(Part.SNAPSHOT, found))
 
 
 def _by_run(
@@ -145,15 +146,15 @@ def _by_run(
         cover = covers.get(location_id)
         if cover is None:
             continue
-        one = cover.run_of(Part.OBJECT, row_id)
-        if one is not None:
-            groups[one, Part.OBJECT].append((row_id, sealed_rows.object_line(row)))
+        sealed_run = cover.run_of(Part.OBJECT, row_id)
+        if sealed_run is not None:
+            groups[sealed_run, Part.OBJECT].append((row_id, sealed_rows.object_line(row)))
         elif added_in not in cover.unsealed:
             tell(Kind.ADDED, "object", row_id)
         if removed_in is not None:
-            one = cover.run_of(Part.SNAPSHOT, removed_in)
-            if one is not None:
-                groups[one, Part.REMOVAL].append((row_id, sealed_rows.removal_line(row_id, removed_in)))
+            sealed_run = cover.run_of(Part.SNAPSHOT, removed_in)
+            if sealed_run is not None:
+                groups[sealed_run, Part.REMOVAL].append((row_id, sealed_rows.removal_line(row_id, removed_in)))
             elif removed_in not in cover.unsealed:
                 tell(Kind.EDITED, "object", row_id)
     return groups
@@ -168,7 +169,7 @@ def recount_headers(
         query = query.join(decision, decision.c.header_id == header.c.id).where(decision.c.run_number == run_number)
     rows, marks = 0, _marks(connection)
     is_written = connection.dialect.name != "postgresql"
-    for row_id, digest, *content in _told(sealed_rows.stream(connection, query), advance):
+    for row_id, digest, *content in _reporting(sealed_rows.stream(connection, query), advance):
         rows += 1
         if _digest(content, marks, is_written=is_written) != digest:
             tell(row_id)
@@ -255,15 +256,15 @@ def recount_instances(
 ) -> None:
     """Compare the numbers of each header's instances with the objects that they were counted of."""
     counted = header_change.c
-    held = object_.c
-    of_header = held.header_id.is_not(None)
+    rows = object_.c
+    of_header = rows.header_id.is_not(None)
     minus = -counted.instances, -counted.bytes
     changes = sa.union_all(
-        sa.select(held.location_id, held.header_id, held.added_in.label("snapshot_id"), _ONE, held.size).where(
+        sa.select(rows.location_id, rows.header_id, rows.added_in.label("snapshot_id"), _ONE, rows.size).where(
             of_header
         ),
-        sa.select(held.location_id, held.header_id, held.removed_in, -_ONE, -held.size).where(
-            of_header, held.removed_in.is_not(None)
+        sa.select(rows.location_id, rows.header_id, rows.removed_in, -_ONE, -rows.size).where(
+            of_header, rows.removed_in.is_not(None)
         ),
         sa.select(counted.location_id, counted.header_id, counted.snapshot_id, *minus),
     ).subquery()
@@ -283,7 +284,7 @@ def recount_instances(
 _ONE = sa.literal(1, sa.BigInteger)
 
 
-def _told(rows: Iterable[T], advance: Advance) -> Iterator[T]:
+def _reporting(rows: Iterable[T], advance: Advance) -> Iterator[T]:
     """Tell how many rows have come, every so many."""
     count = 0
     for row in rows:

@@ -65,8 +65,8 @@ class Covered:
         query = sa.select(*(as_stored(connection.dialect, column) for column in columns))
         for row in stream(connection, query.where(self.its(subject)).order_by(*self.order)):
             values = [write_value(column, value) for column, value in zip(columns, row, strict=True)]
-            more = [value for value in values[len(named) :] if value != "null"]
-            yield f"[{','.join(values[: len(named)] + more)}]".encode()
+            later_values = [value for value in values[len(named) :] if value != "null"]
+            yield f"[{','.join(values[: len(named)] + later_values)}]".encode()
 
 
 COMPUTATION = {
@@ -93,8 +93,8 @@ def seal_if_ended(connection: sa.Connection, computation_id: int) -> None:
     computation's end, would see it running and enter nothing, or digest what the other changes.
     """
     query = sa.select(computation.c.state, run.c.location_id).join(run, run.c.number == computation.c.run_number)
-    held = query.where(computation.c.id == computation_id).with_for_update(key_share=True, of=computation)
-    row = connection.execute(held).one()
+    locked = query.where(computation.c.id == computation_id).with_for_update(key_share=True, of=computation)
+    row = connection.execute(locked).one()
     if row.state == RunState.RUNNING:
         return
     content: dict[str, Any] = {"location": row.location_id}

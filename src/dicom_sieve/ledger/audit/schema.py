@@ -41,11 +41,11 @@ def compare_schema(connection: sa.Connection) -> Iterator[Damage]:
 
 def _check_file(connection: sa.Connection) -> Iterator[Damage]:
     """Name indexes of an SQLite file that do not hold what their table does, whatever the schema says of them."""
-    said = [row[0] for row in connection.exec_driver_sql("PRAGMA main.integrity_check")]
-    indexes = {found[1] for text in said if (found := _OF_INDEX.search(text))}
+    messages = [row[0] for row in connection.exec_driver_sql("PRAGMA main.integrity_check")]
+    indexes = {match[1] for text in messages if (match := _OF_INDEX.search(text))}
     for name in sorted(indexes):
         yield Damage(Kind.EDITED, "index", 0, part=name)
-    if said != ["ok"] and not indexes:
+    if messages != ["ok"] and not indexes:
         yield Damage(Kind.EDITED, "file", 0, part="of the ledger")
 
 
@@ -67,7 +67,8 @@ def expected_definitions(dialect: str) -> Definitions:
     """Tell how a ledger of this version is made."""
     if dialect == "postgresql":
         text = (files(__package__) / POSTGRESQL_FILE).read_text(encoding="utf-8")
-        return {(kind, name): made for kind, by_name in json.loads(text).items() for name, made in by_name.items()}
+        by_kind = json.loads(text)
+        return {(kind, name): definition for kind in by_kind for name, definition in by_kind[kind].items()}
     engine = database.connect("sqlite://")
     try:
         database.upgrade(engine)

@@ -15,7 +15,7 @@ from dicom_sieve.ledger.database.tables import UtcDateTime, decision, header, lo
 
 Line = tuple[int, bytes]
 """The id of a row, and the row."""
-_TAILS_REMEMBERED = 65_536
+_CACHED_TAILS = 65_536
 
 canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 """JSON with members sorted by name, no white space, all but ASCII escaped."""
@@ -142,7 +142,7 @@ def decision_lines(connection: sa.Connection, run_number: int, header_id: int | 
         tail = tails.get((verdict, findings))
         if tail is None:
             tail = decision_tail(verdict, findings)
-            if len(tails) < _TAILS_REMEMBERED:
+            if len(tails) < _CACHED_TAILS:
                 tails[verdict, findings] = tail
         yield row_id, decision_line(row_id, digest, tail)
 

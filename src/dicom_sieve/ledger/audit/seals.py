@@ -186,16 +186,16 @@ def published_seals(engine: sa.Engine, run_number: int) -> dict[str, str | None]
         ``previous_seal``, of the run before it on its location, None for the first; and ``decisions``, SHA-256 over
         canonical JSON of the list of its blocks of decisions.
     """
-    return read(engine, lambda connection: _anchor(connection, run_number))
+    return read(engine, lambda connection: _published_seals(connection, run_number))
 
 
-def _anchor(connection: sa.Connection, run_number: int) -> dict[str, str | None]:
-    this = connection.execute(sa.select(run).where(run.c.number == run_number)).one()
-    if this.seal is None:
-        previous = last_seal(connection, this.location_id)
+def _published_seals(connection: sa.Connection, run_number: int) -> dict[str, str | None]:
+    row = connection.execute(sa.select(run).where(run.c.number == run_number)).one()
+    if row.seal is None:
+        previous = last_seal(connection, row.location_id)
         seal_before = previous and previous[1]
     else:
-        seal_before = connection.scalar(sa.select(run.c.seal).where(run.c.number == this.sealed_after))
+        seal_before = connection.scalar(sa.select(run.c.seal).where(run.c.number == row.sealed_after))
     blocks = _listed(block for block in read_blocks(connection, run_number) if block.part == Part.DECISION)
     return {"previous_seal": seal_before, "decisions": hashlib.sha256(canonical(blocks).encode()).hexdigest()}
 

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from dicom_sieve.ledger.database.engine import as_ledger_error
 
 Row = Sequence[Any]
-One = TypeVar("One")
+Item = TypeVar("Item")
 T = TypeVar("T")
 PARTS_AHEAD = 2
 """So that the database has something to do while what it found last is fetched, too."""
@@ -35,7 +35,7 @@ def rows_of(result: sa.CursorResult[Any]) -> Iterator[sa.Row[Any]]:
     """
     parts = result.partitions(ROWS_AT_A_TIME)
     if result.dialect.name == "postgresql":
-        return chain.from_iterable(one_ahead(parts))
+        return chain.from_iterable(prefetch_next(parts))
     return chain.from_iterable(parts)
 
 
@@ -48,7 +48,7 @@ def plain_rows(result: sa.CursorResult[Any]) -> Iterator[Row]:
     return chain.from_iterable(iter(partial(cursor.fetchmany, ROWS_AT_A_TIME), []))
 
 
-def one_ahead(parts: Iterator[T]) -> Iterator[T]:
+def prefetch_next(parts: Iterator[T]) -> Iterator[T]:
     """Have the next part made in a thread while one is gone through: for what waits for another process."""
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         following = pool.submit(next, parts, None)
@@ -57,14 +57,14 @@ def one_ahead(parts: Iterator[T]) -> Iterator[T]:
             yield part
 
 
-def prefetch(make: Callable[[One], T], of: Iterable[One]) -> Iterator[T]:
+def prefetch(make: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
     """Have the next parts made in threads while one is gone through, and give them in order."""
-    waiting = iter(of)
+    waiting = iter(items)
     with ThreadPoolExecutor(PARTS_AHEAD, thread_name_prefix="ahead") as pool:
-        making = deque(pool.submit(make, one) for one in islice(waiting, PARTS_AHEAD))
+        making = deque(pool.submit(make, item) for item in islice(waiting, PARTS_AHEAD))
         while making:
             part = making.popleft().result()
-            making.extend(pool.submit(make, one) for one in islice(waiting, 1))
+            making.extend(pool.submit(make, item) for item in islice(waiting, 1))
             yield part
 
 
@@ -87,8 +87,8 @@ def append(connection: sa.Connection, table: sa.Table, columns: Sequence[str], r
             is_lost = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
             if is_lost:
                 connection.invalidate()
-            told = as_ledger_error(connection.engine, error, is_disconnect=is_lost)
-            raise told or error from None
+            ledger_error = as_ledger_error(connection.engine, error, is_disconnect=is_lost)
+            raise ledger_error or error from None
 
 
 def _write(cursor: Any, connection: sa.Connection, table: sa.Table, names: str, rows: Iterable[Row]) -> None:

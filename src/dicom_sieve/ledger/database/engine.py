@@ -33,7 +33,7 @@ _OPENING = threading.Lock()
 """Alembic keeps its state in a module, and SQLite's locks are the process's: one thread at a time opens a ledger."""
 T = TypeVar("T")
 BUSY_SECONDS = 60
-_NOTICES_THE_DEAD = {
+_KEEPALIVES = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -59,9 +59,9 @@ def connect(url: str) -> sa.Engine:
         raise LedgerError(_UNKNOWN_URL) from None
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        dead = {name: value for name, value in _NOTICES_THE_DEAD.items() if name not in parsed.query}
-        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=dead)
-        sa.event.listen(engine, "handle_error", in_our_words, retval=True)
+        keepalives = {name: value for name, value in _KEEPALIVES.items() if name not in parsed.query}
+        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=keepalives)
+        sa.event.listen(engine, "handle_error", translate_error, retval=True)
         return engine
     if parsed.drivername != "sqlite":
         raise LedgerError(_UNKNOWN_URL)
@@ -78,7 +78,7 @@ def connect(url: str) -> sa.Engine:
             poolclass=sa.StaticPool,
             connect_args={"check_same_thread": False},
         )
-    sa.event.listen(engine, "handle_error", in_our_words, retval=True)
+    sa.event.listen(engine, "handle_error", translate_error, retval=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -95,17 +95,17 @@ def prepare(engine: sa.Engine) -> None:
     with _OPENING:
         try:
             with engine.connect() as connection:
-                found, known = _revision(connection), _revisions(connection)
+                revision, known_versions = _revision(connection), _revisions(connection)
         except LedgerError as error:
             raise error from None
         except sa.exc.DBAPIError:
             raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
-    if found is None:
+    if revision is None:
         upgrade(engine)
-    elif found != known[0]:
-        _refuse_newer(found, known)
+    elif revision != known_versions[0]:
+        _refuse_newer(revision, known_versions)
         raise LedgerError(
-            f"the ledger has version {found}, this software needs {known[0]}: stop what uses the ledger, "
+            f"the ledger has version {revision}, this software needs {known_versions[0]}: stop what uses the ledger, "
             "then run 'dicom-sieve ledger upgrade'"
         )
 
@@ -130,23 +130,23 @@ def upgrade(engine: sa.Engine, *, backup: bool = True) -> Path | None:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        found, known = _revision(connection), _revisions(connection)
-        if found == known[0]:
+        revision, known_versions = _revision(connection), _revisions(connection)
+        if revision == known_versions[0]:
             return None
         copy = None
-        if found is not None:
-            _refuse_newer(found, known)
-            copy = _copy_file(engine, found) if backup and engine.dialect.name == "sqlite" else None
+        if revision is not None:
+            _refuse_newer(revision, known_versions)
+            copy = _copy_file(engine, revision) if backup and engine.dialect.name == "sqlite" else None
         command.upgrade(config, "head")
         connection.commit()
     return copy
 
 
-def _refuse_newer(found: str, known: Sequence[str]) -> None:
-    if found not in known:
+def _refuse_newer(revision: str, known_versions: Sequence[str]) -> None:
+    if revision not in known_versions:
         raise LedgerError(
-            f"the ledger has version {found}, which this software does not know; it knows up to {known[0]}: "
-            "use the software that wrote it last, or a later one"
+            f"the ledger has version {revision}, which this software does not know; "
+            f"it knows up to {known_versions[0]}: use the software that wrote it last, or a later one"
         )
 
 
@@ -209,18 +209,18 @@ def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS) -> Iterator[sa.Con
     """
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
-            connection.execute(_let_go_after(seconds))
+            connection.execute(_set_timeouts(seconds))
             yield connection
         return
     with _one_writer(engine), engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
-        if (held := sqlite_file.held_by(engine)) is not None:
-            held.check()
+        if (file := sqlite_file.held_by(engine)) is not None:
+            file.check()
         connection.commit()
 
 
-def _let_go_after(seconds: float) -> sa.Select[Any]:
+def _set_timeouts(seconds: float) -> sa.Select[Any]:
     """Set, for one transaction, how soon PostgreSQL notices that the other side is not there any more."""
     settings = {
         "idle_in_transaction_session_timeout": int(seconds * 1000),
@@ -253,12 +253,12 @@ def _one_writer(engine: sa.Engine) -> Iterator[None]:
     SQLite itself would let them wait, but not in turn, and before 3.51.3 two that write and tidy its log at the same
     instant may damage the file (https://sqlite.org/wal.html#walresetbug).
     """
-    held = sqlite_file.held_by(engine)
-    if held is None:
+    held_file = sqlite_file.held_by(engine)
+    if held_file is None:
         yield
         return
     give_up = time.monotonic() + BUSY_SECONDS
-    with sqlite_file.open_lock(held) as file:
+    with sqlite_file.open_lock(held_file) as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -286,11 +286,11 @@ def moment(bind: sa.Engine | sa.Connection, seconds: float = 0) -> sa.ColumnElem
 _BUSY = f"the ledger is busy: another process has been writing to it for {BUSY_SECONDS} s; is one stopped halfway?"
 _STOPPED = "the ledger did not wait for this process, which was stopped in the middle of a write"
 _IDLE_TOO_LONG = "25P03"
-_GOING_OR_COMING = ("57P01", "57P02", "57P03")
+_STOPPING_OR_STARTING = ("57P01", "57P02", "57P03")
 """SQLSTATE of PostgreSQL while it is shut down, after a crash, and while it starts; see its appendix A."""
 
 
-def in_our_words(context: sa.engine.ExceptionContext) -> LedgerError | None:
+def translate_error(context: sa.engine.ExceptionContext) -> LedgerError | None:
     """Say that the database is busy or away; all other errors go on as they are."""
     error, state = context.original_exception, getattr(context.original_exception, "sqlstate", None)
     if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
@@ -315,7 +315,7 @@ def as_ledger_error(engine: sa.Engine, error: BaseException, *, is_disconnect: b
     """
     place, state = describe(engine), state_of(error)
     explained = explain_ledger(error, place)
-    is_away = engine.dialect.name == "postgresql" and (is_disconnect or state in _GOING_OR_COMING)
+    is_away = engine.dialect.name == "postgresql" and (is_disconnect or state in _STOPPING_OR_STARTING)
     if state in PASSING or (is_away and explained is None):
         return LedgerAwayError(place, why=explained or "")
     return None if explained is None else LedgerError(explained)

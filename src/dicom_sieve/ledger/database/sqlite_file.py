@@ -36,8 +36,8 @@ def make(path: Path, opening: threading.Lock) -> None:
     except FileExistsError:  # another process was faster
         return
     except OSError as error:
-        told = explain(error) or os.strerror(error.errno or 0)
-        raise LedgerError(f"the ledger {path} cannot be opened: {told}") from None
+        observed = explain(error) or os.strerror(error.errno or 0)
+        raise LedgerError(f"the ledger {path} cannot be opened: {observed}") from None
 
 
 def hold(engine: sa.Engine, path: Path) -> None:
@@ -46,16 +46,16 @@ def hold(engine: sa.Engine, path: Path) -> None:
         status = path.stat()
     except OSError as error:
         raise LedgerError(f"the ledger {path} cannot be opened: {os.strerror(error.errno or 0)}") from None
-    held = Held(path, (status.st_dev, status.st_ino))
+    file = Held(path, (status.st_dev, status.st_ino))
 
     def connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
-        held.check()
+        file.check()
         arguments[0] = f"file:{quote(str(path))}?mode=rw"
         named["uri"] = True
 
     sa.event.listen(engine, "do_connect", connect)
-    sa.event.listen(engine, "checkout", lambda *_: held.check())
-    engine.update_execution_options(**{_HELD: held})
+    sa.event.listen(engine, "checkout", lambda *_: file.check())
+    engine.update_execution_options(**{_HELD: file})
 
 
 class Held:
@@ -95,18 +95,18 @@ _GONE = (
 
 def held_by(engine: sa.Engine) -> Held | None:
     """Give the file of an engine; None where it has none."""
-    held: Held | None = engine.get_execution_options().get(_HELD)
-    return held
+    file: Held | None = engine.get_execution_options().get(_HELD)
+    return file
 
 
-def open_lock(held: Held) -> TextIO:
+def open_lock(file: Held) -> TextIO:
     """Open the file by which writers take turns. Who may write to the ledger may take a turn.
 
     Raises:
         LedgerError: The ledger is gone.
     """
-    mode = stat.S_IMODE(held.check().st_mode) & 0o666
-    descriptor = os.open(f"{held.path}.lock", os.O_RDWR | os.O_CREAT, private.FILE_MODE)
+    mode = stat.S_IMODE(file.check().st_mode) & 0o666
+    descriptor = os.open(f"{file.path}.lock", os.O_RDWR | os.O_CREAT, private.FILE_MODE)
     status = os.fstat(descriptor)
     if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != mode:
         os.fchmod(descriptor, mode)
@@ -118,14 +118,14 @@ def exposure(engine: sa.Engine) -> str | None:
 
     A group may be meant: a ledger that several people share lies in a folder of theirs.
     """
-    held = held_by(engine)
-    if held is None:
+    file = held_by(engine)
+    if file is None:
         return None
-    if not held.check().st_mode & stat.S_IRWXO or not is_reachable(held.path):
+    if not file.check().st_mode & stat.S_IRWXO or not is_reachable(file.path):
         return None
     return (
-        f"every user of this machine may open the ledger {held.path}, which holds patients' values: "
-        f"chmod o= '{held.path}'*"
+        f"every user of this machine may open the ledger {file.path}, which holds patients' values: "
+        f"chmod o= '{file.path}'*"
     )
 
 

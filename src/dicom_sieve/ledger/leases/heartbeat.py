@@ -16,7 +16,7 @@ from dicom_sieve.ledger.database.tables import computation
 
 ALIVE_SECONDS = 60.0
 """So long a computation whose process died is shown as running, at most."""
-BEATS = 4
+HEARTBEATS = 4
 """In that time: three may fail."""
 
 
@@ -31,15 +31,15 @@ def keep_alive(engine: sa.Engine, computation_id: int, seconds: float) -> Iterat
     """
     ended = threading.Event()
 
-    def say_alive() -> None:
-        while not ended.wait(seconds / BEATS):
+    def beat() -> None:
+        while not ended.wait(seconds / HEARTBEATS):
             with suppress(LedgerError, sa.exc.SQLAlchemyError):  # the database is away; it may be back in time
-                _say(engine, computation_id, seconds)
+                _record_heartbeat(engine, computation_id, seconds)
 
     if not database.is_shared(engine):  # nobody else can look
         yield
         return
-    thread = threading.Thread(target=say_alive, name="heartbeat", daemon=True)
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -55,7 +55,7 @@ def is_silent(bind: sa.Engine | sa.Connection) -> sa.ColumnElement[bool]:
     return sa.or_(computation.c.expires_at.is_(None), computation.c.expires_at <= database.moment(bind))
 
 
-def _say(engine: sa.Engine, computation_id: int, seconds: float) -> None:
+def _record_heartbeat(engine: sa.Engine, computation_id: int, seconds: float) -> None:
     with database.writing(engine) as connection:
-        it = sa.update(computation).where(computation.c.id == computation_id)
-        connection.execute(it.values(expires_at=database.moment(connection, seconds)))
+        update = sa.update(computation).where(computation.c.id == computation_id)
+        connection.execute(update.values(expires_at=database.moment(connection, seconds)))

@@ -30,7 +30,7 @@ RENEWALS = 12
 """In the time of one lease: a ledger that is away for ten of them takes no lease away."""
 PAUSE_SECONDS = 0.25
 STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-_FOREVER_SECONDS = 365 * 86_400.0
+_YEAR_SECONDS = 365 * 86_400.0
 T = TypeVar("T")
 
 
@@ -120,8 +120,8 @@ class Lease:
     def _transaction(self) -> Iterator[sa.Connection]:
         with database.writing(self.engine, self.seconds) as connection:
             # FOR KEY SHARE: nobody takes the lease before this ends, and the thread that renews it need not wait.
-            mine = sa.select(lease.c.holder).where(self._is_mine(connection))
-            if connection.scalar(mine.with_for_update(read=True, key_share=True)) is None:
+            own_lease = sa.select(lease.c.holder).where(self._is_mine(connection))
+            if connection.scalar(own_lease.with_for_update(read=True, key_share=True)) is None:
                 raise self._lost(connection)
             yield connection
 
@@ -129,8 +129,8 @@ class Lease:
         """Tell whether a transaction was committed whose connection was lost, after its end."""
         with database.writing(self.engine, self.seconds) as connection:
             row = sa.select(lease.c.holder, lease.c.expires_at).where(lease.c.location_id == self.location_id)
-            found = connection.execute(row.with_for_update()).first()
-        return found is not None and (found.holder, found.expires_at) == (self.holder, mark)
+            row_now = connection.execute(row.with_for_update()).first()
+        return row_now is not None and (row_now.holder, row_now.expires_at) == (self.holder, mark)
 
     def name_run(self, connection: sa.Connection, run_number: int) -> None:
         """Say which run the lease is held for; within `writing`."""
@@ -145,17 +145,17 @@ class Lease:
         free = {"holder": self.holder, "run_number": None, "expires_at": self._end(self.engine)}
         with database.writing(self.engine, self.seconds) as connection:
             connection.execute(insert_once(connection, lease).values(location_id=self.location_id, **free))
-            found = connection.execute(
+            current = connection.execute(
                 sa.select(lease.c.holder, (lease.c.expires_at <= database.moment(connection)).label("has_ended"))
                 .where(lease.c.location_id == self.location_id)
                 .with_for_update(skip_locked=True)
             ).first()
-            if found is None:  # its holder is writing
+            if current is None:  # its holder is writing
                 return False
-            if found.holder != self.holder and (found.has_ended or is_dead(found.holder)):
+            if current.holder != self.holder and (current.has_ended or is_dead(current.holder)):
                 connection.execute(sa.update(lease).where(lease.c.location_id == self.location_id).values(**free))
                 return True
-            return bool(found.holder == self.holder)
+            return bool(current.holder == self.holder)
 
     def keep(self, ended: threading.Event) -> None:
         """Renew the lease again and again, until it is given up or lost."""
@@ -219,17 +219,17 @@ def hold(
     """
     location_id = while_away(partial(_find_location, engine, place, seconds), seconds)
     is_shared = database.is_shared(engine)
-    held = Lease(engine, place, location_id, seconds if is_shared else _FOREVER_SECONDS)
-    if not held.take():
+    lease_held = Lease(engine, place, location_id, seconds if is_shared else _YEAR_SECONDS)
+    if not lease_held.take():
         on_wait()
-        while not held.take():
+        while not lease_held.take():
             time.sleep(PAUSE_SECONDS)
     ended = threading.Event()
-    keeper = threading.Thread(target=held.keep, args=(ended,), name="lease", daemon=True)
+    keeper = threading.Thread(target=lease_held.keep, args=(ended,), name="lease", daemon=True)
     if is_shared:
         keeper.start()
     try:
-        yield held
+        yield lease_held
     finally:
         ended.set()
         if is_shared:
@@ -237,7 +237,7 @@ def hold(
         with suppress(
             LedgerError, sa.exc.SQLAlchemyError
         ):  # it ends by itself, and what went wrong is being told already
-            held.give_up()
+            lease_held.give_up()
 
 
 def _find_location(engine: sa.Engine, place: Location, seconds: float) -> int:

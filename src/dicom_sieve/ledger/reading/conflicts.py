@@ -177,7 +177,7 @@ def _studies_by_series(dialect: sa.Dialect, run_number: int) -> sa.Subquery:
     of_run = decision.c.run_number == run_number
     several = _of_headers(of_run).subquery("several")
     named = several.join(header, header.c.series_instance_uid == several.c.series_instance_uid)
-    each = (
+    named_studies = (
         sa.select(header.c.series_instance_uid, header.c.study_instance_uid)
         .distinct()
         .select_from(named.join(decision, decision.c.header_id == header.c.id))
@@ -185,8 +185,9 @@ def _studies_by_series(dialect: sa.Dialect, run_number: int) -> sa.Subquery:
         .order_by(header.c.series_instance_uid, header.c.study_instance_uid)
         .subquery("named_study")
     )
-    studies = _as_list(dialect, each.c.study_instance_uid).label("study_instance_uids")
-    return sa.select(each.c.series_instance_uid, studies).group_by(each.c.series_instance_uid).subquery("studies")
+    studies = _as_list(dialect, named_studies.c.study_instance_uid).label("study_instance_uids")
+    series = named_studies.c.series_instance_uid
+    return sa.select(series, studies).group_by(series).subquery("studies")
 
 
 def _as_list(dialect: sa.Dialect, column: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
@@ -275,11 +276,11 @@ def _named_of_instances(run_number: int) -> list[sa.Select[Any]]:
     repeated = select_repeated().cte("repeated")
     objects = repeated.join(object_, object_.c.sop_instance_uid == repeated.c.sop_instance_uid)
     of_instances = _of_instances(objects, run.c.number == run_number).cte("of_instances")
-    found = of_instances.join(object_, object_.c.sop_instance_uid == of_instances.c.sop_instance_uid)
+    conflicting = of_instances.join(object_, object_.c.sop_instance_uid == of_instances.c.sop_instance_uid)
     return [
         sa.select(header.c.series_instance_uid, sa.literal(conflict.value).label("name"))
         .distinct()
-        .select_from(_judged_objects(found))
+        .select_from(_judged_objects(conflicting))
         .where(run.c.number == run_number, of_instances.c[conflict], header.c.series_instance_uid.is_not(None))
         for conflict in (Conflict.DIFFERENT_BYTES, Conflict.SEVERAL_SERIES)
     ]

@@ -48,7 +48,7 @@ def count_members(rows: Iterable[tuple[int, str]]) -> Members:
 def count_joined_members(rows: Iterable[tuple[str, str]]) -> Members:
     """Count the attributes of headers of which many are in a row; see `joined_pages`."""
     counts, texts = _columns(rows)
-    return _count(_take_apart(counts, BETWEEN_COUNTS).cast(pa.int64()), _take_apart(texts, BETWEEN_TEXTS))
+    return _count(_split(counts, BETWEEN_COUNTS).cast(pa.int64()), _split(texts, BETWEEN_TEXTS))
 
 
 def _columns(rows: Iterable[tuple[T, str]]) -> tuple[list[T], list[str]]:
@@ -59,7 +59,7 @@ def _columns(rows: Iterable[tuple[T, str]]) -> tuple[list[T], list[str]]:
     return counts, texts
 
 
-def _take_apart(joined: Sequence[str], separator: str) -> Any:
+def _split(joined: Sequence[str], separator: str) -> Any:
     return pc.split_pattern(pa.array(joined, pa.large_string()), separator).flatten()
 
 
@@ -74,11 +74,12 @@ def _count(counts: Any, texts: Any) -> Members:
     tags: list[str] = tag.dictionary.to_pylist()
     uses = [(tags[number // 2], bool(number % 2), instances) for number, instances in summed]
     values: list[str] = member.filter(pc.invert(pc.or_(is_empty, is_list))).to_pylist()
-    values.extend(_one_by_one(member.filter(is_list).to_pylist()))
-    return Members(pc.sum(counts).as_py() or 0, [one for one in uses if one[0]], [one for one in values if one])
+    values.extend(_split_lists(member.filter(is_list).to_pylist()))
+    named_uses, texts_present = [use for use in uses if use[0]], [value for value in values if value]
+    return Members(pc.sum(counts).as_py() or 0, named_uses, texts_present)
 
 
-def _one_by_one(members: Iterable[str]) -> Iterable[str]:
+def _split_lists(members: Iterable[str]) -> Iterable[str]:
     """Give the values of members that have several, as members of one."""
     for several in members:
         tag, listed = several[:TAG_LENGTH], several[len('00080008": ["') : -1]

@@ -59,21 +59,21 @@ def find_read_for_less(
         attributes: What is asked for.
         snapshot_id: Which snapshot; None: the location's objects as they are recorded now.
     """
-    asked = tuple(dict.fromkeys(attributes))
+    wanted = tuple(dict.fromkeys(attributes))
     rows = read(engine, lambda connection: all_rows(connection, sa.select(edition).order_by(edition.c.number)))
-    lacking = [(row, missing) for row in rows if (missing := _missing(row.header_tags, asked))]
+    lacking = [(row, missing) for row in rows if (missing := _missing(row.header_tags, wanted))]
     if not lacking:
         return None
     is_of_these = is_read_for_less([row.number for row, _ in lacking])
     headers = _count(engine, location_id, snapshot_id, is_of_these)
-    held = [(row, missing) for row, missing in lacking if row.number in headers]
-    if not held:
+    present = [(row, missing) for row, missing in lacking if row.number in headers]
+    if not present:
         return None
-    missed = {attribute for _, missing in held for attribute in missing}
+    missed = {attribute for _, missing in present for attribute in missing}
     return ReadForLess(
-        tuple(row.number for row, _ in held),
-        tuple(dict.fromkeys(row.name for row, _ in held)),
-        tuple(attribute for attribute in asked if attribute in missed),
+        tuple(row.number for row, _ in present),
+        tuple(dict.fromkeys(row.name for row, _ in present)),
+        tuple(attribute for attribute in wanted if attribute in missed),
         sum(count for count, _ in headers.values()),
         sum(objects for _, objects in headers.values()),
     )
@@ -85,9 +85,9 @@ def is_read_for_less(editions: Sequence[int]) -> sa.ColumnElement[bool]:
     return header.c.edition.in_(editions) & has_attributes
 
 
-def _missing(header_tags: str, asked: Sequence[Attribute]) -> list[Attribute]:
-    known = set(header_tags.split())
-    return [attribute for attribute in asked if attribute.hex_tag not in known]
+def _missing(header_tags: str, wanted: Sequence[Attribute]) -> list[Attribute]:
+    header_tags_read = set(header_tags.split())
+    return [attribute for attribute in wanted if attribute.hex_tag not in header_tags_read]
 
 
 def count_not_read_for(engine: sa.Engine, location_id: int, snapshot_id: int, tags: Sequence[str]) -> Counter[str]:

@@ -80,10 +80,10 @@ def read_extent(text: str | None) -> Extent:
     """
     if text is None:
         return _WHOLE
-    defect, *rest = text.split(" ")
-    if not rest:
+    defect, *others = text.split(" ")
+    if not others:
         return Extent(Defect(defect))
-    damage, unreadable_from, series = (None if part == _NOTHING else part for part in rest)
+    damage, unreadable_from, series = (None if part == _NOTHING else part for part in others)
     return Extent(
         None if defect == _NOTHING else Defect(defect),
         None if damage is None else Damage(damage),
@@ -113,8 +113,8 @@ def _count_refused(connection: sa.Connection, snapshot_id: int, location_id: int
     count = connection.scalar(sa.select(sa.func.sum(refused.c.instances)))
     if not count:
         return 0
-    given = held.where(~of(Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT)).limit(1)
-    return 0 if connection.execute(given).first() else int(count)
+    readable = held.where(~of(Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT)).limit(1)
+    return 0 if connection.execute(readable).first() else int(count)
 
 
 def select_values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[str]:
@@ -126,8 +126,8 @@ def select_values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[
         )
     # json_extract gives a list where it gets several paths, so the first is given once more.
     paths = ([f'$."{tag}"' for tag in [*group, group[0]]] for group in _groups(tags))
-    taken = (sa.func.json_extract(header.c.attributes, *group) for group in paths)
-    return sa.func.json_array(*taken, type_=sa.Text)
+    extracted = (sa.func.json_extract(header.c.attributes, *group) for group in paths)
+    return sa.func.json_array(*extracted, type_=sa.Text)
 
 
 def _groups(tags: Sequence[str]) -> Sequence[Sequence[str]]:

@@ -73,7 +73,7 @@ class InputSeries:
     @property
     def digest(self) -> str:
         """Identify the input by key and etag of its objects: SHA-256 over canonical JSON, as hex."""
-        return _digest([self.uid, [[one.info.key, one.info.etag] for one in self.instances]])
+        return _digest([self.uid, [[instance.info.key, instance.info.etag] for instance in self.instances]])
 
 
 def input_series(
@@ -83,9 +83,9 @@ def input_series(
     chosen = sa.select(series_decision.c.series_instance_uid, series_decision.c.discarded).where(
         series_decision.c.run_id == run_id, series_decision.c.passed > 0
     )
-    found = read(engine, partial(all_rows, query=chosen.order_by(series_decision.c.series_instance_uid)))
+    rows_of_series = read(engine, partial(all_rows, query=chosen.order_by(series_decision.c.series_instance_uid)))
     passed = _passed(run_number, snapshot_id, location_id)
-    for uid, discarded in map(tuple, found):
+    for uid, discarded in map(tuple, rows_of_series):
         rows = read(engine, partial(all_rows, query=passed.where(header.c.series_instance_uid == uid)))
         studies, patients = read(engine, partial(count_identities, run_number=run_number, series=uid))
         yield replace(_without_duplicates(uid, rows, discarded), studies=studies, patients=patients)

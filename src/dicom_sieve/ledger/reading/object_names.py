@@ -27,12 +27,12 @@ def paths_of(text: str) -> list[str]:
         path = text.removeprefix(_FILE)
         path = f"/{path.lstrip('/')}"
         written = [unquote(path, errors="surrogateescape"), path]
-    found: dict[str, None] = {}
+    paths: dict[str, None] = {}
     for path in written:
         absolute = Path(os.path.abspath(path))  # noqa: PTH100 - without links: Path.resolve follows them
         parent = os.path.realpath(absolute.parent)
-        found |= dict.fromkeys((str(absolute), f"{parent.rstrip('/')}/{absolute.name}", os.path.realpath(path)))
-    return list(found)
+        paths |= dict.fromkeys((str(absolute), f"{parent.rstrip('/')}/{absolute.name}", os.path.realpath(path)))
+    return list(paths)
 
 
 def find_objects(connection: sa.Connection, text: str) -> list[sa.ColumnElement[bool]]:

@@ -69,7 +69,7 @@ def connect_read_only(url: str) -> sa.Engine:
         hide_parameters=True,
         creator=lambda: _open_file(path, mode),
     )
-    sa.event.listen(engine, "handle_error", database.in_our_words, retval=True)
+    sa.event.listen(engine, "handle_error", database.translate_error, retval=True)
     return engine
 
 
@@ -121,14 +121,14 @@ def _open_file(path: Path, mode: str) -> sqlite3.Connection:
 def _check_version(engine: sa.Engine) -> None:
     try:
         with engine.connect() as connection:
-            found, known = database.versions(connection)
+            version, known_versions = database.versions(connection)
     except (sa.exc.DBAPIError, LedgerError):
         raise LedgerError(f"the ledger cannot be reached: {database.describe(engine)}") from None
-    if found is None:
+    if version is None:
         raise LedgerError(f"{database.describe(engine)} is no ledger: it has no version")
-    if found != known[0]:
+    if version != known_versions[0]:
         raise LedgerError(
-            f"the ledger has version {found}, this software verifies {known[0]}: "
+            f"the ledger has version {version}, this software verifies {known_versions[0]}: "
             "where nobody upgraded the software, somebody changed the ledger's version; "
             "else run 'dicom-sieve ledger upgrade'"
         )

@@ -97,10 +97,10 @@ def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]
         .group_by(header.c.series_instance_uid, findings, header.c.defect)
         .order_by(header.c.series_instance_uid, instances.desc(), findings, header.c.defect)
     )
-    found: dict[str, list[Reason]] = {uid: [] for uid in series}
+    reasons: dict[str, list[Reason]] = {uid: [] for uid in series}
     for uid, text, defect, count in read(engine, lambda connection: connection.execute(query).all()):
-        found[uid].append(Reason(tuple(json.loads(text)), defect, count))
-    return found
+        reasons[uid].append(Reason(tuple(json.loads(text)), defect, count))
+    return reasons
 
 
 def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:

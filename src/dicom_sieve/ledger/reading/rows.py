@@ -129,11 +129,11 @@ def batches_of(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa
     Where the ledger goes away meanwhile, the rows that follow are asked for when it is back: those of a run, in the
     order of what tells them apart, do not change.
     """
-    given, streams = 0, list[Iterator[Sequence[sa.Row[Any]]]]()
+    rows_given, streams = 0, list[Iterator[Sequence[sa.Row[Any]]]]()
 
     def following() -> Sequence[sa.Row[Any]] | None:
         if not streams:
-            streams.append(_stream(engine, query.offset(given) if given else query))
+            streams.append(_stream(engine, query.offset(rows_given) if rows_given else query))
         try:
             return next(streams[0], None)
         except LedgerAwayError:
@@ -142,7 +142,7 @@ def batches_of(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa
 
     try:
         while (rows := while_away(following)) is not None:
-            given += len(rows)
+            rows_given += len(rows)
             yield rows
     finally:
         streams.clear()

@@ -26,10 +26,10 @@ def find_run(engine: sa.Engine, names: Collection[str]) -> str | None:
     """Give the first of these names that is a run's id; None where none is."""
     remaining = iter(sorted(name for name in names if "\0" not in name))  # which PostgreSQL has no text with
     with engine.connect() as connection:
-        while some := list(islice(remaining, NAMES_AT_A_TIME)):
-            query = sa.select(run.c.id).where(run.c.id.in_(some)).order_by(run.c.id).limit(1)
-            if (found := connection.scalar(query)) is not None:
-                return str(found)
+        while batch := list(islice(remaining, NAMES_AT_A_TIME)):
+            query = sa.select(run.c.id).where(run.c.id.in_(batch)).order_by(run.c.id).limit(1)
+            if (run_id := connection.scalar(query)) is not None:
+                return str(run_id)
     return None
 
 

@@ -136,32 +136,32 @@ def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeVal
     attribute = find_attribute(int(tag, 16))
     if isinstance(attribute, Attribute):
         refuse_read_for_less(engine, snapshot, [attribute])
-    known: dict[str | None, _Seen] = {}
-    of_series: dict[str, tuple[_Seen, ...]] = {}
+    by_text: dict[str | None, _SharedValues] = {}
+    of_series: dict[str, tuple[_SharedValues, ...]] = {}
     select = _selecting(_values(engine.dialect, tag), header.c.series_instance_uid)
     pages = pages_of_headers(engine, snapshot.id, snapshot.location_id, select)
     for count, text, series in chain.from_iterable(pages):
-        seen = known.get(text)
-        if seen is None:
-            seen = known[text] = _Seen.read(text)
-        seen.instances += count
+        shared = by_text.get(text)
+        if shared is None:
+            shared = by_text[text] = _SharedValues.read(text)
+        shared.instances += count
         before = of_series.get(series)
         if before is None:
-            of_series[series] = seen.alone
-        elif seen not in before:
-            of_series[series] = (*before, seen)
+            of_series[series] = shared.alone
+        elif shared not in before:
+            of_series[series] = (*before, shared)
     series_of = Counter[str]()
     for together, series_count in Counter(of_series.values()).items():
-        for value in {value for seen in together for value in seen.values}:
+        for value in {value for shared in together for value in shared.values}:
             series_of[value] += series_count
     instances_of = Counter[str]()
-    for seen in known.values():
-        instances_of.update(dict.fromkeys(seen.values, seen.instances))
+    for shared in by_text.values():
+        instances_of.update(dict.fromkeys(shared.values, shared.instances))
     in_order = sorted(instances_of, key=lambda value: (-instances_of[value], value))
     return AttributeValues(
-        sum(seen.instances for seen in known.values()),
-        sum(seen.instances for seen in known.values() if seen.values),
-        sum(seen.instances for text, seen in known.items() if text is not None and not seen.values),
+        sum(shared.instances for shared in by_text.values()),
+        sum(shared.instances for shared in by_text.values() if shared.values),
+        sum(shared.instances for text, shared in by_text.items() if text is not None and not shared.values),
         tuple(ValueCount(value, instances_of[value], series_of[value]) for value in in_order),
         _count_unreached(engine, snapshot, [tag])[tag],
     )
@@ -185,19 +185,19 @@ def _count_unreached(engine: sa.Engine, snapshot: Snapshot, tags: Sequence[str])
 
 
 @dataclass(slots=True, eq=False)
-class _Seen:
+class _SharedValues:
     """The values that some headers have in common."""
 
     values: tuple[str, ...]
-    alone: "tuple[_Seen, ...]" = ()
+    alone: "tuple[_SharedValues, ...]" = ()
     instances: int = 0
 
     @classmethod
-    def read(cls, text: str | None) -> "_Seen":
+    def read(cls, text: str | None) -> "_SharedValues":
         raw = [] if text is None else json.loads(text)
-        seen = cls(tuple(dict.fromkeys(filter(None, raw))))
-        seen.alone = (seen,)
-        return seen
+        values = cls(tuple(dict.fromkeys(filter(None, raw))))
+        values.alone = (values,)
+        return values
 
 
 def _selecting(*columns: sa.ColumnElement[Any]) -> SelectsOf:

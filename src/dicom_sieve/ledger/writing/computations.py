@@ -98,8 +98,8 @@ def finish_computation(
 
     What is recorded of it later seals it anew.
     """
-    this = sa.select(computation.c.state, computation.c.finished_at).where(computation.c.id == computation_id)
-    if tuple(connection.execute(this).one()) == (state, finished_at):
+    query = sa.select(computation.c.state, computation.c.finished_at).where(computation.c.id == computation_id)
+    if tuple(connection.execute(query).one()) == (state, finished_at):
         return
     _end(connection, computation_id, state, finished_at)
     seal_if_ended(connection, computation_id)
@@ -155,7 +155,7 @@ def begin_series(
     values = _series_values(computation_id, series, InputState.RUNNING, started_at)
     row = new_key(connection.execute(sa.insert(computation_input).values(**values)))
     used = [
-        *((one.id, InputUse.USED) for one in series.instances),
+        *((instance.id, InputUse.USED) for instance in series.instances),
         *((id_, InputUse.DUPLICATE) for id_ in series.duplicates),
     ]
     connection.execute(
@@ -179,27 +179,27 @@ def finish_series(
     outputs: Sequence[Output],
 ) -> None:
     """Record what became of a series, and what came out of it; done again at the same moment, it changes nothing."""
-    this = sa.select(computation_input).where(computation_input.c.id == row)
-    before = connection.execute(this).one()
+    query = sa.select(computation_input).where(computation_input.c.id == row)
+    before = connection.execute(query).one()
     if before.finished_at == finished_at:
         return
     values = {"state": state, "failure": failure, "finished_at": finished_at}
     connection.execute(sa.update(computation_input).where(computation_input.c.id == row).values(**values))
-    of = {"computation_id": before.computation_id, "series_instance_uid": before.series_instance_uid}
+    series = {"computation_id": before.computation_id, "series_instance_uid": before.series_instance_uid}
     if outputs:
-        connection.execute(sa.insert(computation_output), [{**of, **asdict(output)} for output in outputs])
+        connection.execute(sa.insert(computation_output), [{**series, **asdict(output)} for output in outputs])
     seal_if_ended(connection, before.computation_id)
 
 
 def _find_series(connection: sa.Connection, computation_id: int, uid: str, started_at: datetime.datetime) -> int | None:
-    found: int | None = connection.scalar(
+    row: int | None = connection.scalar(
         sa.select(computation_input.c.id).where(
             computation_input.c.computation_id == computation_id,
             computation_input.c.series_instance_uid == uid,
             computation_input.c.started_at == started_at,
         )
     )
-    return found
+    return row
 
 
 def count_reasons(connection: sa.Connection, computation_id: int) -> list[tuple[InputState, str | None, int]]:

@@ -22,5 +22,5 @@ def add(connection: sa.Connection, changes: sa.Select[Any]) -> None:
     """
     names = ["location_id", "header_id", "snapshot_id", "instances", "bytes"]
     insert = insert_of(connection, header_change).from_select(names, changes)
-    more = {name: header_change.c[name] + insert.excluded[name] for name in ("instances", "bytes")}
-    connection.execute(insert.on_conflict_do_update(index_elements=names[:3], set_=more))
+    sums = {name: header_change.c[name] + insert.excluded[name] for name in ("instances", "bytes")}
+    connection.execute(insert.on_conflict_do_update(index_elements=names[:3], set_=sums))

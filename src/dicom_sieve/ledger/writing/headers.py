@@ -114,24 +114,25 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
     if not indexed:
         return 0
     secret = connection.execute(sa.select(patient_key.c.secret)).scalar_one()
-    distinct = {id(one.instance.header): one.instance.header for one in indexed}  # those of a series share one
+    read_headers = [indexed_object.instance.header for indexed_object in indexed]
+    distinct = {id(content): content for content in read_headers}  # the objects of a series share one
     edition = current_edition()
-    digests = {number: one.digest(secret, edition.mark) for number, one in distinct.items()}
-    _store_headers(connection, {digests[number]: one for number, one in distinct.items()}, edition, secret)
+    digests = {number: content.digest(secret, edition.mark) for number, content in distinct.items()}
+    _store_headers(connection, {digests[number]: content for number, content in distinct.items()}, edition, secret)
     as_moment = bulk.stored(connection, object_.c.last_modified)
     bulk.stage(
         connection,
         _read,
         (
             (
-                one.id,
-                digests[id(one.instance.header)],
-                one.instance.sop_instance_uid,
-                one.info.etag,
-                one.info.size,
-                as_moment(one.info.last_modified),
+                indexed_object.id,
+                digests[id(indexed_object.instance.header)],
+                indexed_object.instance.sop_instance_uid,
+                indexed_object.info.etag,
+                indexed_object.info.size,
+                as_moment(indexed_object.info.last_modified),
             )
-            for one in indexed
+            for indexed_object in indexed
         ),
     )
     is_new = sa.and_(
@@ -157,17 +158,17 @@ def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], edi
     rows = (
         (
             digest,
-            one.study_instance_uid,
-            one.series_instance_uid,
-            one.sop_class_uid,
-            json.dumps(dict(one.attributes)),
-            one.defect and one.defect.value,
-            digest_patient(one.patient, secret),
-            one.damage and one.damage.value,
-            one.unreadable_from,
+            content.study_instance_uid,
+            content.series_instance_uid,
+            content.sop_class_uid,
+            json.dumps(dict(content.attributes)),
+            content.defect and content.defect.value,
+            digest_patient(content.patient, secret),
+            content.damage and content.damage.value,
+            content.unreadable_from,
             number,
         )
-        for digest, one in headers.items()
+        for digest, content in headers.items()
     )
     bulk.stage(connection, _headers, rows)
     is_known = sa.exists().where(header.c.digest == _headers.c.digest)

@@ -108,9 +108,9 @@ def finish_run(
     failure: str | None = None,
 ) -> None:
     """Record a run's end, and seal it. It cannot be changed any more."""
-    this = sa.update(run).where(run.c.number == run_number)
+    update = sa.update(run).where(run.c.number == run_number)
     connection.execute(
-        this.values(
+        update.values(
             finished_at=finished_at,
             counts=counts,
             manifest_uri=manifest and manifest.uri,
@@ -119,7 +119,7 @@ def finish_run(
         )
     )
     sealed = seal(connection, run_number, state)
-    connection.execute(this.values(state=state, seal=sealed))
+    connection.execute(update.values(state=state, seal=sealed))
     ended = connection.execute(sa.select(run.c.id, run.c.location_id).where(run.c.number == run_number)).one()
     append_entry(
         connection, EntryKind.RUN, run_number, {"run": ended.id, "location": ended.location_id, "seal": sealed}

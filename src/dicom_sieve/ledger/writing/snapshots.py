@@ -60,7 +60,9 @@ def record_changes(
         )
         connection.execute(sa.update(object_).where(is_closing).values(removed_in=snapshot_id))
     as_moment = bulk.stored(connection, object_.c.last_modified)
-    opening = ((location_id, one.key, one.etag, one.size, as_moment(one.last_modified), snapshot_id) for one in added)
+    opening = (
+        (location_id, info.key, info.etag, info.size, as_moment(info.last_modified), snapshot_id) for info in added
+    )
     columns = ("location_id", "key", "etag", "size", "last_modified", "added_in")
     bulk.append(connection, object_, columns, opening)
 
