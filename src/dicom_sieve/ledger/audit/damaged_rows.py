@@ -1,4 +1,4 @@
-"""Which rows of a block that differs are not as they were sealed, by the marks of the block."""
+"""Finding the changed rows of a block, by the marks of the block."""
 
 import zlib
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ class Names:
     """Names damaged rows.
 
     Attributes:
-        connection: Of the ledger.
-        damaged_headers: Headers that are known not to be as they were: rows that differ by that alone are not named.
+        connection: Connection to the ledger.
+        damaged_headers: Ids of headers that are known to be changed: rows that differ by that alone are not named.
     """
 
     connection: sa.Connection
@@ -31,7 +31,7 @@ class Names:
     _named_objects: set[int] = field(default_factory=set)
 
     def row(self, kind: Kind, table: str, row_id: int, run_id: str | None = None) -> Damage:
-        """Name a row, with what the ledger says now of its series or instance."""
+        """Name a row, with the present UID of its series or instance."""
         uid = None
         if table in ("header", "decision"):
             uid = self.connection.scalar(sa.select(header.c.series_instance_uid).where(header.c.id == row_id))
@@ -41,7 +41,7 @@ class Names:
         return Damage(kind, table, row_id, run_id, uid=uid)
 
     def rows(self, sealed_run: SealedRun, place: Place, found: Block | None) -> Iterator[Damage]:
-        """Name the rows of a block, where the recorded block is taken to be as it was sealed."""
+        """Name the changed rows of a block, on the assumption that the recorded block is intact."""
         recorded = recorded_block(self.connection, sealed_run.number, place)
         if recorded and found and recorded.digest == found.digest:  # its marks, which no digest covers
             yield Damage(Kind.EDITED, "seal_block", recorded.first_id, sealed_run.id, recorded.part)

@@ -1,7 +1,7 @@
-"""Forgetting: what a ledger holds of a location is removed, and that it was is kept for ever (ADR 10).
+"""Forgetting: what a ledger holds of a location is removed; a record of the removal is kept permanently (ADR 10).
 
-The row in `forgotten` comes first. While it has no end, the triggers let the location's rows go; who is interrupted
-begins again and goes on.
+The row in `forgotten` is written first. While it has no end, the triggers permit deleting the location's rows. After an
+interruption, the same call continues.
 """
 
 import datetime
@@ -43,11 +43,11 @@ class Holdings:
     """What a ledger holds of a location.
 
     Attributes:
-        runs: How many.
-        decisions: Likewise.
-        snapshots: Likewise.
-        objects: Likewise.
-        headers: Of its objects, and of no other location's.
+        runs: Number of runs.
+        decisions: Number of decisions.
+        snapshots: Number of snapshots.
+        objects: Number of object rows.
+        headers: Number of headers of its objects, and of no other location's.
     """
 
     runs: int
@@ -58,12 +58,12 @@ class Holdings:
 
     @property
     def rows(self) -> int:
-        """How many rows go."""
+        """Number of decisions and objects that are removed."""
         return self.decisions + self.objects
 
 
 def find_locations(engine: sa.Engine, bucket: str, prefix: str, endpoint: str | None) -> list[Location]:
-    """Give the locations that a ledger knows by bucket and prefix, and by endpoint where it is given."""
+    """Give the locations of a ledger by bucket and prefix, and by endpoint where it is given."""
     query = sa.select(location.c.endpoint, location.c.bucket, location.c.prefix).where(
         location.c.bucket == bucket, location.c.prefix == prefix
     )
@@ -101,14 +101,14 @@ def forget(
 ) -> None:
     """Remove a location's runs, decisions, seals, objects, snapshots, and the headers that no other location uses.
 
-    In transactions of `BATCH_ROWS` rows. Interrupted, it goes on when it is called again, with the first reason.
+    In transactions of `BATCH_ROWS` rows. After an interruption it continues when called again, with the first reason.
 
     Args:
         engine: The ledger's.
-        place: Which location; one that the ledger knows.
-        reason: Why; it is kept.
-        clock: Tells the time.
-        advance: Told how many decisions and objects were removed.
+        place: A location that the ledger holds.
+        reason: Why it is removed; kept in the ledger.
+        clock: Gives the time.
+        advance: Called with the number of decisions and objects that were removed.
 
     Raises:
         LedgerError: A run is under way there.
@@ -132,7 +132,7 @@ def forget(
 
 
 def is_interrupted(engine: sa.Engine, place: Location) -> bool:
-    """Tell whether somebody began to forget a location, and did not end."""
+    """Tell whether forgetting a location was begun, and not ended."""
     with engine.connect() as connection:
         return _is_open(connection, _id_of(connection, place))
 
@@ -171,7 +171,7 @@ def _refuse(place: Location) -> None:
 def _log(
     connection: sa.Connection, lease: Lease, reason: str, holdings: Holdings, started_at: datetime.datetime
 ) -> None:
-    """Say that it begins, unless that was said."""
+    """Record that it begins, unless that is recorded."""
     if _is_open(connection, lease.location_id):
         return
     last = last_seal(connection, lease.location_id)
@@ -231,9 +231,9 @@ def _forget_objects(lease: Lease, advance: Advance) -> None:
 
 
 def _forget_headers(connection: sa.Connection, ids: list[int]) -> None:
-    """Remove those of some headers that no object has any more.
+    """Remove headers that no object has any more.
 
-    On PostgreSQL others may be recording one of them for an object of theirs: what they insert waits, or is waited for.
+    On PostgreSQL another process may be recording one of them for its objects: the lock makes one wait for the other.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("LOCK TABLE header IN SHARE ROW EXCLUSIVE MODE")
@@ -247,7 +247,7 @@ _IDS_A_QUERY = 500
 
 
 def _batch_ends(lease: Lease, ids: sa.Select[Any]) -> Iterator[int]:
-    """Give the last id of each lot of rows, as long as there are any: each lot is gone when the next is asked for."""
+    """Give the last id of each batch of rows; each batch must be deleted before the next is asked for."""
     while True:
         with lease.engine.connect() as connection:
             last = connection.scalar(ids.limit(1).offset(BATCH_ROWS - 1))

@@ -1,4 +1,4 @@
-"""Verification: every row that a seal covers is as it was sealed, or is named (ADR 10)."""
+"""Verification: every sealed row that was changed is named (ADR 10)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ from dicom_sieve.ledger.database.tables import RunState, decision, forgotten, he
 
 
 def count_rows(engine: sa.Engine) -> int:
-    """Tell about how many rows `verify` reads of all runs."""
+    """Estimate the rows that `verify` reads of all runs."""
     with engine.connect() as connection:
         sealed = sa.select(sa.func.sum(seal_block.c.row_count)).where(
             seal_block.c.part.in_([Part.DECISION, Part.OBJECT])
@@ -37,16 +37,16 @@ def count_rows(engine: sa.Engine) -> int:
 
 
 def verify(engine: sa.Engine, run_id: str | None = None, advance: Advance = lambda _: None) -> Verification:
-    """Verify all runs, or one run and what it stands on: the seals and objects of its location.
+    """Verify all runs, or one run with the seals and objects of its location.
 
     Args:
         engine: The ledger's.
-        run_id: Of a run that the ledger holds; None for all.
-        advance: Told how many rows were read.
+        run_id: Id of a run that the ledger holds; None for all.
+        advance: Called with the number of rows that were read.
     """
     with _consistent_read(engine) as connection:
         schema_damages = list(compare_schema(connection))
-        if any(damage.table in _UNREADABLE for damage in schema_damages):  # nothing more can be asked
+        if any(damage.table in _UNREADABLE for damage in schema_damages):  # no query is possible
             result = Verification()
         else:
             result = verify_rows(connection, run_id, advance)
@@ -61,13 +61,13 @@ _UNREADABLE = ("table", "column")
 def verify_rows(
     connection: sa.Connection, run_id: str | None = None, advance: Advance = lambda _: None
 ) -> Verification:
-    """Verify all rows that a connection sees, not what the database is made of; see `verify`."""
+    """Verify all rows that a connection sees, but not the schema; see `verify`."""
     return _Verifier(connection, run_id, advance).verify()
 
 
 @contextmanager
 def _consistent_read(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Read the ledger as it is at one moment, whatever is written meanwhile."""
+    """Read the ledger in one consistent state, whatever is written meanwhile."""
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             yield connection
@@ -138,7 +138,7 @@ class _Verifier:
         return row.number, row.location_id
 
     def _sort_others(self, others: Sequence[sa.Row[Any]], entered: Entered) -> None:
-        """Tell runs without a seal apart: only those before the first seal may have ended without one."""
+        """Classify runs without a seal: only those before the first seal may have ended without one."""
         first = self.connection.scalar(sa.select(sa.func.min(run.c.number)).where(run.c.seal.is_not(None)))
         for row in others:
             if row.state == RunState.RUNNING:
@@ -149,7 +149,7 @@ class _Verifier:
                 self.result.add(Damage(Kind.ADDED, "run", row.number))
 
     def _find_orphans(self) -> None:
-        """Find rows of runs that are not there."""
+        """Find rows of missing runs."""
         for column in (decision.c.run_number, seal_block.c.run_number):
             for number in orphaned(self.connection, column):
                 self.result.add(Damage(Kind.MISSING, "run", number))

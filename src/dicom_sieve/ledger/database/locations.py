@@ -1,4 +1,4 @@
-"""Locations, each once; and rows that are added once, whoever comes first."""
+"""Locations, each once; and rows that concurrent processes add only once."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def find_or_add_location(connection: sa.Connection, place: Location) -> int:
 
 
 def insert_once(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """Give an INSERT that leaves a row alone that is there already."""
+    """Give an INSERT that does nothing where the row exists."""
     return bulk.insert_of(connection, table).on_conflict_do_nothing()
 
 

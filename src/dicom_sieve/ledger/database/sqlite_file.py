@@ -1,4 +1,4 @@
-"""The file of an SQLite ledger: for its owner alone when it is made, and the same one as long as it is open."""
+"""The file of an SQLite ledger: made for its owner alone, and checked to be the same file while it is open."""
 
 import os
 import stat
@@ -14,15 +14,15 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.explain import explain
 
 _HELD = "dicom_sieve.held"
-"""Where an engine's connections have the file that they were opened for."""
+"""Execution option of an engine that holds its file."""
 
 
 def make(path: Path, opening: threading.Lock) -> None:
     """Make the file if there is none, so that only its owner reads it: the ledger holds patients' values.
 
     Args:
-        path: Of the file.
-        opening: Held while it is made.
+        path: Path of the file.
+        opening: Lock that is held while it is made.
 
     Raises:
         LedgerError: It cannot be made.
@@ -41,7 +41,7 @@ def make(path: Path, opening: threading.Lock) -> None:
 
 
 def hold(engine: sa.Engine, path: Path) -> None:
-    """Let an engine never make a file, and never go on with another than there is now."""
+    """Keep an engine from creating a file, and from using another file than the present one."""
     try:
         status = path.stat()
     except OSError as error:
@@ -62,8 +62,8 @@ class Held:
     """A file that is in use.
 
     Attributes:
-        path: Where it is.
-        identity: Its device and inode.
+        path: Path of the file.
+        identity: Device and inode.
     """
 
     def __init__(self, path: Path, identity: tuple[int, int]) -> None:
@@ -71,7 +71,7 @@ class Held:
         self.identity = identity
 
     def check(self) -> os.stat_result:
-        """Make sure that the file is still there, and tell how it is.
+        """Check that the file is still there, and give its status.
 
         Raises:
             LedgerError: It is gone, or another one is in its place.
@@ -100,7 +100,7 @@ def held_by(engine: sa.Engine) -> Held | None:
 
 
 def open_lock(file: Held) -> TextIO:
-    """Open the file by which writers take turns. Who may write to the ledger may take a turn.
+    """Open the file by which writers take turns. Its mode lets all writers of the ledger open it.
 
     Raises:
         LedgerError: The ledger is gone.
@@ -114,9 +114,9 @@ def open_lock(file: Held) -> TextIO:
 
 
 def exposure(engine: sa.Engine) -> str | None:
-    """Say that every user may open the file; None where only its owner, or a group, may.
+    """Warn that every user may open the file; None where only its owner, or a group, may.
 
-    A group may be meant: a ledger that several people share lies in a folder of theirs.
+    Access of a group may be intended: several people may share a ledger.
     """
     file = held_by(engine)
     if file is None:
