@@ -1,4 +1,4 @@
-"""What headers are read for, put on record."""
+"""Recording editions: what headers are read for."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""What indexing asks of the ledger, and what it brings: objects without a header, and headers."""
+"""What indexing reads and writes: objects without a header, and headers."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ class UnreadObject:
     """An object without a header yet.
 
     Attributes:
-        id: Of its row.
+        id: Id of its row.
         info: As it was listed.
     """
 
@@ -61,9 +61,9 @@ class IndexedObject:
     """An object whose header has been read.
 
     Attributes:
-        id: Of its row.
+        id: Id of its row.
         info: As it was when it was read: an object that changed after it was listed is recorded as it is now.
-        instance: What its bytes say.
+        instance: Header and SOP Instance UID that were read.
     """
 
     id: int
@@ -100,7 +100,7 @@ def unread_objects(engine: sa.Engine, location_id: int) -> Iterator[UnreadObject
 
 
 def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) -> int:
-    """Store what a shard brought; a second time it changes nothing.
+    """Store the headers of a shard; idempotent.
 
     Equal headers are stored once. A row that has a header already keeps it.
 
@@ -153,7 +153,7 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
 
 
 def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], edition: Edition, secret: bytes) -> None:
-    """Store those that are new, in one order for all writers: then no two wait for each other in a ring."""
+    """Store those that are new, in the same order by all writers, which prevents deadlocks."""
     number = record_edition(connection, edition)
     rows = (
         (
