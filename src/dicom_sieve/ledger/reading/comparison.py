@@ -1,4 +1,4 @@
-"""What two sides of a comparison say of each header: a recorded decision, or the values that criteria ask for."""
+"""The two sides of a comparison, by header: a recorded decision, or the values that criteria ask for."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ from dicom_sieve.objects import Location
 BATCH_ROWS = 500
 
 ComparedRow = tuple[str, str | None, str | None, int, int, str | None, str | None, str | None, str | None]
-"""Series and Study Instance UID; how far the header was read, see `deciding.read_extent`; instances on either side;
+"""Series and Study Instance UID; how far the header was read, see `read_extent`; instances on either side;
 then for each side what it says, and the verdict that is recorded. A run says its findings as JSON, criteria the values
-they ask for, see `deciding.read_values`."""
+they ask for, see `read_values`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedSide:
-    """One side of a comparison, as it is asked for.
+    """One side of a comparison.
 
     Attributes:
-        snapshot: What it is about.
-        run_number: Whose decisions; None where criteria are tried.
+        snapshot: The snapshot that is compared.
+        run_number: Number of the run that decided; None where criteria are tried.
         tags: Attributes that criteria ask for, as eight upper-case hex digits; none for a run.
     """
 
@@ -46,10 +46,10 @@ class ComparedSide:
 
 
 def snapshot_of_run(engine: sa.Engine, row: RunRow) -> Snapshot:
-    """Give what a run judged.
+    """Give the snapshot that a run judged.
 
     Raises:
-        LedgerError: It did not come so far as to judge it.
+        LedgerError: It had not judged it when it ended.
     """
     if row.state not in (RunState.COMPLETED, RunState.INCOMPLETE):
         raise LedgerError(

@@ -1,4 +1,4 @@
-"""What was computed: read from the ledger, from a run or a series forward, and from a result back."""
+"""Recorded computations: from a run or a series forward, and from a result back."""
 
 import datetime
 from collections.abc import Collection, Mapping, Sequence
@@ -98,7 +98,7 @@ class TracedInput:
 
 @dataclass(frozen=True, slots=True)
 class TracedResult:
-    """A result, and all that it comes from.
+    """A result, and its provenance.
 
     Attributes:
         output: The result itself.
@@ -140,7 +140,7 @@ def list_computations(engine: sa.Engine, run_number: int | None = None) -> list[
 
 
 def _with_current_state(row: sa.Row[Any], counts: dict[str, int]) -> ComputationRow:
-    """Give a computation: what is under way in a process that has died has failed, though nobody recorded it yet."""
+    """Give a computation; work under way in a process that has died counts as failed before that is recorded."""
     state = row.state
     if (state == RunState.RUNNING or InputState.RUNNING in counts) and has_died(row):
         state = RunState.FAILED if state == RunState.RUNNING else state
@@ -170,7 +170,7 @@ def computed_series(
 
 
 def trace_results(engine: sa.Engine, uri_or_uid: str) -> list[TracedResult]:
-    """Find results by URI, path or SOP Instance UID, the newest first, with all that they come from."""
+    """Find results by URI, path or SOP Instance UID, the newest first, with their provenance."""
     uris = [uri for uri in (uri_or_uid, *paths_of(uri_or_uid)) if is_text(uri)]
     uid = sa.false() if not is_text(uri_or_uid) else computation_output.c.sop_instance_uid == uri_or_uid
     is_it = sa.or_(computation_output.c.uri.in_(uris), uid)

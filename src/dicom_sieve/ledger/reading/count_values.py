@@ -1,7 +1,7 @@
-r"""Attributes of very many headers, counted without reading one: Arrow takes JSON apart as the database writes it.
+r"""Counting attributes and values of very many headers: Arrow splits the JSON text of the database, without parsing it.
 
 As both databases write it, ``], "`` stands between two members and nowhere else, and ``", "`` between two values:
-within a text a quotation mark has a backslash before it, and at its end there is no space, for padding is taken off.
+within a text a quotation mark has a backslash before it, and no text ends in a space, since padding is removed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,17 +17,17 @@ T = TypeVar("T")
 BETWEEN_MEMBERS, BETWEEN_VALUES = '], "', '", "'
 TAG_LENGTH = 8
 NO_VALUE = r'^.{8}": \[("", )*("")?$'
-"""Of a member without its last bracket, as ``00080060": ["CT"`` is one."""
+"""Matches a member without a value; members have no last bracket, as ``00080060": ["CT"``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """What some headers have.
+    """The attributes and values of some headers.
 
     Attributes:
-        instances: Of all of them.
-        uses: Tag, whether it is there without a value, and in how many instances; each combination once at most.
-        values: Every value, with its tag; each once at most for each way in which it stands among others.
+        instances: Number of instances of these headers.
+        uses: Tag, whether it is without a value, and the number of instances; each combination at most once.
+        values: Every value, with its tag; it may repeat where it stands among others.
     """
 
     instances: int
@@ -39,7 +39,7 @@ def count_members(rows: Iterable[tuple[int, str]]) -> Members:
     """Count the attributes of headers.
 
     Args:
-        rows: Instances, and attributes as JSON, of each.
+        rows: Number of instances, and attributes as JSON, of each header.
     """
     counts, texts = _columns(rows)
     return _count(pa.array(counts, pa.int64()), pa.array(texts, pa.large_string()))
@@ -53,7 +53,7 @@ def count_joined_members(rows: Iterable[tuple[str, str]]) -> Members:
 
 def _columns(rows: Iterable[tuple[T, str]]) -> tuple[list[T], list[str]]:
     counts, texts = list[T](), list[str]()
-    for count, text in rows:  # rather than zip(*rows): so many iterators wake the search for garbage
+    for count, text in rows:  # rather than zip(*rows), whose many iterators start the garbage collector
         counts.append(count)
         texts.append(text)
     return counts, texts
@@ -65,7 +65,7 @@ def _split(joined: Sequence[str], separator: str) -> Any:
 
 def _count(counts: Any, texts: Any) -> Members:
     apart = pc.split_pattern(pc.utf8_slice_codeunits(texts, 2, -2), BETWEEN_MEMBERS)
-    members = apart.flatten().dictionary_encode()  # each is looked at once, then summed up by number
+    members = apart.flatten().dictionary_encode()  # each is processed once, then summed up by number
     member = members.dictionary
     is_empty, is_list = pc.match_substring_regex(member, NO_VALUE), pc.match_substring(member, BETWEEN_VALUES)
     tag = pc.utf8_slice_codeunits(member, 0, TAG_LENGTH).dictionary_encode()

@@ -1,4 +1,4 @@
-"""What headers were read for, as the ledger records it: of other attributes they say nothing (ADR 32)."""
+"""Editions: what headers were read for. Of other attributes they say nothing (ADR 32)."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,11 +20,11 @@ class ReadForLess:
     """Headers that were not read for what is asked for.
 
     Attributes:
-        editions: The numbers of their editions.
-        names: What these were read for, one text each.
-        attributes: What is asked for and was not read.
-        headers: How many there are.
-        objects: How many objects they are of.
+        editions: Numbers of their editions.
+        names: Names of their editions.
+        attributes: Attributes that are asked for and were not read.
+        headers: Number of headers.
+        objects: Number of their objects.
     """
 
     editions: tuple[int, ...]
@@ -51,13 +51,13 @@ def find_read_for_less(
 ) -> ReadForLess | None:
     """Find the headers of a snapshot that were not read for attributes; None where all were.
 
-    Headers are gone through only where the ledger has an edition without one of the attributes.
+    Headers are searched only where the ledger has an edition without one of the attributes.
 
     Args:
         engine: The ledger's.
         location_id: The snapshot's location.
-        attributes: What is asked for.
-        snapshot_id: Which snapshot; None: the location's objects as they are recorded now.
+        attributes: Attributes that are asked for.
+        snapshot_id: Id of the snapshot; None: the location's objects as they are recorded now.
     """
     wanted = tuple(dict.fromkeys(attributes))
     rows = read(engine, lambda connection: all_rows(connection, sa.select(edition).order_by(edition.c.number)))
@@ -80,7 +80,7 @@ def find_read_for_less(
 
 
 def is_read_for_less(editions: Sequence[int]) -> sa.ColumnElement[bool]:
-    """Tell which headers of some editions have attributes: of others, a defect says all there is to say."""
+    """Select the headers of some editions that have attributes: of all others, only the defect is known."""
     has_attributes = header.c.defect.is_(None) | header.c.damage.is_not(None)
     return header.c.edition.in_(editions) & has_attributes
 

@@ -13,7 +13,7 @@ from dicom_sieve.ledger.reading.header_counts import headers_of
 from dicom_sieve.ledger.reading.pages import pages_of_headers
 
 TAGS_TOGETHER = 50
-"""SQL functions take a hundred arguments."""
+"""Tags in one call of an SQL function, which takes a hundred arguments."""
 
 
 HeaderRow = tuple[int, str, str | None, int, int, str | None, str]
@@ -60,9 +60,9 @@ def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]
 
 
 def select_extent() -> sa.ColumnElement[str | None]:
-    """Take out how far headers were read: their defect alone, or NULL, where there is no more to say, as of nearly all.
+    """Select how far headers were read: of nearly all, their defect or NULL; of others, a text of four parts.
 
-    It is one column, as further ones would cost something for each of a million rows.
+    It is one column, since each further column costs time for each of a million rows.
     """
     columns = header.c
     parts = [sa.func.coalesce(column, _NOTHING) for column in (columns.defect, columns.damage, columns.unreadable_from)]
@@ -99,7 +99,7 @@ _WHOLE = Extent()
 
 
 def count_refused(engine: sa.Engine, snapshot_id: int, location_id: int) -> int:
-    """Count a snapshot's objects that the store refused, where it gave not one; 0 where it gave any."""
+    """Count a snapshot's objects that the store refused, if it refused all of them; else 0."""
     return read(engine, lambda connection: _count_refused(connection, snapshot_id, location_id))
 
 
@@ -118,7 +118,7 @@ def _count_refused(connection: sa.Connection, snapshot_id: int, location_id: int
 
 
 def select_values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[str]:
-    """Take out the values of tags as JSON, a list for each group of tags: the same text for the same values."""
+    """Select the values of tags as JSON, a list for each group of tags: the same text for the same values."""
     if dialect.name == "postgresql":
         build = sa.func.jsonb_build_array
         return sa.cast(

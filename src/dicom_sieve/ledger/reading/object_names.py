@@ -1,4 +1,4 @@
-"""What a person has before them, a URI or a path, as the keys that the ledger knows objects by."""
+"""From a URI or a path to the keys of objects in the ledger."""
 
 import os
 from collections.abc import Iterator

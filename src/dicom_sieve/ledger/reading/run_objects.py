@@ -1,4 +1,4 @@
-"""The objects of a run with what the ledger holds of each, streamed in the order of keys."""
+"""The objects of a run with all columns of the ledger, streamed in the order of keys."""
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,19 +81,19 @@ class ObjectRow:
 
 
 COLUMNS = tuple(name for name in ObjectRow.__dataclass_fields__ if name != "values")
-"""Of every object; the attributes asked for follow."""
+"""Columns of every object; the attributes asked for follow."""
 _NUMBERS, _LISTS, _MOMENTS = {"size"}, {"findings"}, {"last_modified"}
 
 
 @dataclass(frozen=True)
 class RunObjects:
-    """The objects of a run: asked for when iterated, streamed, and anew each time.
+    """The objects of a run; the query is run and streamed each time that they are iterated.
 
     Attributes:
         engine: The ledger's.
         row: The run.
         verdict: Only those with it; None: all.
-        attributes: Whose values are asked for.
+        attributes: Attributes whose values are asked for.
     """
 
     engine: sa.Engine
@@ -195,7 +195,7 @@ def select_objects(
         row: The run.
         verdict: ``PASSED`` or ``DISCARDED``; None: all objects.
         columns: Keywords or tags of attributes whose values are asked for.
-        field: What errors name.
+        field: Name of the parameter in errors.
 
     Raises:
         ValueError: There is no such verdict.

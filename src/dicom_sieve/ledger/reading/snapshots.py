@@ -1,4 +1,4 @@
-"""Snapshots as they are: what a location held when it was listed."""
+"""Reading snapshots: what a location held when it was listed."""
 
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
@@ -54,8 +54,8 @@ class SnapshotCounts:
         listed: Objects in it.
         bytes: Their size altogether.
         added: New or changed objects, and those that must be read again.
-        removed: Objects that were in the one before and are not, or not as they were.
-        read_again: Objects among both that are the same, and whose headers were not read for what was asked for.
+        removed: Objects of the snapshot before that are gone or changed.
+        read_again: Unchanged objects among both, whose headers were not read for what was asked for.
     """
 
     listed: int = 0
@@ -113,7 +113,7 @@ def last_snapshot(engine: sa.Engine, place: Location) -> Snapshot:
 
 
 def refuse_read_for_less(engine: sa.Engine, snapshot: Snapshot, attributes: Iterable[Attribute]) -> None:
-    """Refuse to tell of attributes that not all headers of a snapshot were read for: they would count as absent.
+    """Refuse attributes that not all headers of a snapshot were read for: they would count as absent.
 
     Raises:
         LedgerError: Some were not.
@@ -130,7 +130,7 @@ def refuse_read_for_less(engine: sa.Engine, snapshot: Snapshot, attributes: Iter
 def known_objects(engine: sa.Engine, location_id: int, lacking: Sequence[int] = ()) -> Iterator[KnownObject]:
     """Give the open objects of a location in the order of their keys, a page at a time.
 
-    The pages are separate queries, so rows behind the one given last may be written meanwhile.
+    The pages are separate queries, so that rows behind the last given one may be written meanwhile.
 
     Args:
         engine: The ledger's.
@@ -168,7 +168,7 @@ def unsettled_headers(engine: sa.Engine) -> frozenset[int | None]:
 
 
 def place_of_run(engine: sa.Engine, run_number: int) -> tuple[Any, int]:
-    """Give the ids of a run's snapshot, None where it came to none, and of its location."""
+    """Give the ids of a run's snapshot, None where it has none, and of its location."""
     query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
     snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
     return snapshot_id, location_id

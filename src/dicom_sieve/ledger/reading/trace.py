@@ -1,4 +1,4 @@
-"""Everything known of one object, instance or series."""
+"""Tracing: everything that the ledger knows about one object, instance or series."""
 
 import datetime
 from collections import defaultdict
@@ -23,11 +23,11 @@ class TracedDecision:
     """What one run decided on an object.
 
     Attributes:
-        run_id: Which run.
+        run_id: Id of the run.
         started_at: When it began.
         criteria: As given.
         verdict: ``PASSED`` or ``DISCARDED``; None where the run did not judge the object.
-        findings: One a criterion, in their order; none where the object could not be judged.
+        findings: One per criterion, in their order; none where the object could not be judged.
         damaged: ``JUDGE`` where the run judged damaged objects; None: it discarded them.
         conflicts: What contradicted the identity of the object's series, or of its instance, in the run's snapshot.
         computations: What was computed on the object's series under this run, the newest first.
@@ -48,14 +48,14 @@ class TracedObject:
     """One object as it was for a while: from the snapshot that first held it to the one that no longer did.
 
     Attributes:
-        endpoint: Where.
-        bucket: Where.
-        object_key: Where.
-        etag: Of its bytes.
-        size: In bytes.
-        last_modified: As the store said.
+        endpoint: Endpoint of its location.
+        bucket: Bucket of its location, or the directory.
+        object_key: Key of the object.
+        etag: Etag of its bytes.
+        size: Size in bytes.
+        last_modified: As the store gave it.
         seen_at: When the first snapshot that held it was taken.
-        gone_at: When the first one that did not was taken; None: it is still there.
+        gone_at: When the first later snapshot without it was taken; None where it is still there.
         study_instance_uid: None where unknown.
         series_instance_uid: None where unknown.
         sop_class_uid: None where unknown.
@@ -90,8 +90,8 @@ class TracedObject:
 def trace(engine: sa.Engine, text: str) -> list[TracedObject]:
     """Find objects by key, by URI or path, by SOP Instance, Series or Study Instance UID.
 
-    The first of these that finds any counts. It may be several objects: one key in several locations, a bucket's name
-    at several servers.
+    The first of these that finds an object counts. There may be several: one key in several locations, or one bucket's
+    name at several servers.
 
     Returns:
         In the order of keys, then of time; empty where nothing is known.
@@ -196,7 +196,7 @@ def _runs(connection: sa.Connection, locations: Collection[int]) -> Mapping[int,
 def _decisions(
     connection: sa.Connection, runs: Iterable[int], headers: Iterable[int | None]
 ) -> dict[tuple[int, int | None], tuple[str, Sequence[str]]]:
-    """Give verdict and findings by run and header; both are named, for decisions are found by both together."""
+    """Give verdict and findings by run and header; the query names both, which are the table's primary key."""
     decisions: dict[tuple[int, int | None], tuple[str, Sequence[str]]] = {}
     of_headers = list(_chunks([header_id for header_id in headers if header_id is not None]))
     for some_runs in _chunks(list(runs)):

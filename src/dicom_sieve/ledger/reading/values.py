@@ -1,6 +1,6 @@
-"""What a location holds to ask for: its attributes, and their values, counted in instances and series.
+"""The attributes of a location and their values, counted in instances and series.
 
-Headers are read a page at a time, each once, and equal texts of the database are read once: most headers share theirs.
+Headers are read a page at a time, each once, and equal texts are parsed once: most headers share theirs.
 """
 
 import json
@@ -31,7 +31,7 @@ class AttributeUse:
         tag: Eight upper-case hex digits.
         present: Instances with a value.
         empty: Instances that have it without a value.
-        distinct: How many different values.
+        distinct: Number of different values.
         unreached: Instances that may have it where reading did not come, or that were not read for it; the rest does
             not have it.
     """
@@ -49,8 +49,8 @@ class ValueCount:
 
     Attributes:
         value: As the objects hold it, without the padding at its end.
-        instances: That have it; one that has it twice counts once.
-        series: That have it in any of their instances.
+        instances: Number of instances with it; one that has it twice counts once.
+        series: Number of series with it in any of their instances.
     """
 
     value: str
@@ -60,7 +60,7 @@ class ValueCount:
 
 @dataclass(frozen=True, slots=True)
 class AttributesHeld:
-    """What of a location could be judged.
+    """The attributes of a location's objects.
 
     Attributes:
         instances: Of which a header is known. No attribute is known of other objects.
@@ -170,7 +170,7 @@ def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeVal
 def _count_unreached(engine: sa.Engine, snapshot: Snapshot, tags: Sequence[str]) -> Counter[str]:
     """Count, by tag, the instances that may have an attribute where reading did not come.
 
-    Only headers that were not read to their end are looked at: an index has them.
+    Only headers that were not read to their end are read: an index has them.
     """
     partly_read = sa.select(header.c.id).where(header.c.unreadable_from.is_not(None), header.c.defect.is_(None))
     held = headers_of(snapshot.id, snapshot.location_id).where(header_change.c.header_id.in_(partly_read)).subquery()
@@ -206,7 +206,7 @@ def _selecting(*columns: sa.ColumnElement[Any]) -> SelectsOf:
 
 
 def _values(dialect: sa.Dialect, tag: str) -> sa.ColumnElement[Any]:
-    """Take out the values of a tag as the text of a list; NULL where the header has it not."""
+    """Select the values of a tag as the text of a list; NULL where the header does not have it."""
     if dialect.name == "postgresql":
         return _text(dialect, header.c.attributes[tag])
     return sa.type_coerce(_text(dialect, header.c.attributes).op("->")(f'$."{tag}"'), sa.Text)
