@@ -55,7 +55,7 @@ def read_definitions(connection: sa.Connection) -> Definitions:
         return postgresql.read_definitions(connection)
     # SQLite's own tables and indexes; a trigger or view of such a name was added by an intruder.
     its_own = "type IN ('table', 'index') AND name LIKE 'sqlite!_%' ESCAPE '!'"
-    query = f"SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE NOT ({its_own})"  # noqa: S608 - ours
+    query = f"SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE NOT ({its_own})"  # noqa: S608 - a constant
     return {
         (kind, name): f"on {table}: {' '.join(str(text).split())}"
         for kind, name, table, text in connection.exec_driver_sql(query)

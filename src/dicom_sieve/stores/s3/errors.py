@@ -47,7 +47,7 @@ SLOW_DOWN = frozenset({429, 503})
 
 
 REFUSALS = frozenset({"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "InvalidRequest"})
-"""Codes by which a server refuses one object for good: denied, archived, encrypted with a key that we have not.
+"""Codes by which a server refuses one object permanently: denied, archived, encrypted with an unavailable key.
 
 Codes that speak of the credentials themselves (ExpiredToken, SignatureDoesNotMatch, InvalidAccessKeyId,
 RequestTimeTooSkewed) are no refusals: a fault of transport is never a verdict. Nor is a bare 403, as HEAD gives it.
