@@ -221,7 +221,7 @@ class TestAnotherProgramThatHoldsTheFile:
             waiting.join(30)
             assert len(sql(ledger, "SELECT * FROM location")) == 1
 
-    def test_for_too_long_is_an_error_in_our_words(self, tmp_path: Path) -> None:
+    def test_ledger_busy_for_too_long_is_an_error_of_this_package(self, tmp_path: Path) -> None:
         with (
             open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger,
             closing(busy(tmp_path / "l.db")),

@@ -15,7 +15,7 @@ from openlineage.client.serde import Serde
 
 from dicom_sieve import open_ledger
 from dicom_sieve.errors import IncompleteRunError
-from dicom_sieve.lineage.events import tell_run
+from dicom_sieve.lineage.events import run_event
 from dicom_sieve.version import __version__
 from tests.lineage import openlineage_rules
 from tests.lineage.computed import ENDED_BADLY, OWN_URI, PLANTED, Computed, rows
@@ -214,7 +214,7 @@ def test_a_run_that_could_not_read_all_fails_and_says_how_much_is_missing(tmp_pa
     with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
         with pytest.raises(IncompleteRunError):
             screen_ct(store, ledger, "run")
-        event = tell_run(ledger.run("run").row, "namespace", datetime.datetime.now(datetime.UTC))
+        event = run_event(ledger.run("run").row, "namespace", datetime.datetime.now(datetime.UTC))
 
     told = json.loads(Serde.to_json(event))
     openlineage_rules.validate(told)

@@ -25,7 +25,7 @@ from dicom_sieve.ledger.audit.seals import Part, digest_seal, insert_blocks, mak
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.entries import digest_entry
 from dicom_sieve.ledger.database.tables import decision, run, seal_block, seal_entry
-from dicom_sieve.publishing.anchor import hold_to_anchor, open_anchor, push_or_say, push_seals
+from dicom_sieve.publishing.anchor import compare_with_anchor, open_anchor, push_or_say, push_seals
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores.append_only import LONGEST_RECORD, AppendOnly, AppendOnlyBucket, AppendOnlyFile
 from dicom_sieve.stores.listing import EMPTY_IN_A_ROW
@@ -52,7 +52,7 @@ def anchored(ledger: Ledger, place: AppendOnlyFile) -> Ledger:
 
 
 def differences(ledger: Ledger, place: AppendOnly) -> list[str]:
-    return hold_to_anchor(ledger, place).differences
+    return compare_with_anchor(ledger, place).differences
 
 
 def seal_anew(ledger: Ledger, verdict: str = "PASSED") -> None:
@@ -91,7 +91,7 @@ def cut_off(ledger: Ledger) -> None:
 
 class TestARewrittenLedger:
     def test_is_as_the_anchor_says_before(self, anchored: Ledger, place: AppendOnlyFile) -> None:
-        held = hold_to_anchor(anchored, place)
+        held = compare_with_anchor(anchored, place)
 
         assert (held.differences, held.unanchored) == ([], 0)
         assert held.entries == verify(anchored.engine).entries == 5  # the ledger, the location, three runs
@@ -233,7 +233,7 @@ class TestTheFile:
         screen_ct(SimulatedStore({"1": ct()}, location=ELSEWHERE), ledger, "other", anchor=place)
         forget(ledger.engine, ELSEWHERE, "why", clock=lambda: NOW)
 
-        assert hold_to_anchor(ledger, place).unanchored == 2
+        assert compare_with_anchor(ledger, place).unanchored == 2
         assert push_seals(ledger, place) == 2
         assert push_seals(ledger, place) == 0
         kinds = [json.loads(line.partition(" ")[2])["kind"] for line in place.path.read_text().splitlines()]
@@ -257,7 +257,7 @@ class TestTheFile:
             f"the last seals are not at the anchor: cannot write file:{place.path}: No such file or directory; "
             "'dicom-sieve anchor', or the end of the next run, pushes it again"
         )
-        assert hold_to_anchor(ledger, place).entries == 4
+        assert compare_with_anchor(ledger, place).entries == 4
 
     def test_of_which_a_line_was_removed_or_edited_is_told(self, anchored: Ledger, place: AppendOnlyFile) -> None:
         whole = place.path.read_bytes().splitlines(keepends=True)
@@ -278,7 +278,7 @@ class TestTheFile:
     @pytest.mark.parametrize("left", [1, 20, 120])
     def test_pushes_again_what_a_full_disk_tore(self, anchored: Ledger, place: AppendOnlyFile, left: int) -> None:
         place.path.write_bytes(place.path.read_bytes()[:-left])
-        assert hold_to_anchor(anchored, place).unanchored == 1
+        assert compare_with_anchor(anchored, place).unanchored == 1
 
         assert push_seals(anchored, place) == 1
 
@@ -298,7 +298,7 @@ class TestTheFile:
         [said] = [text for text in notes.texts if "anchor" in text]
         assert "No space left on device" in said
         assert differences(anchored, place) == []
-        assert hold_to_anchor(anchored, place).unanchored == 0
+        assert compare_with_anchor(anchored, place).unanchored == 0
 
 
 class TestALedgerThatIsAwayAtTheEnd:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from dicom_sieve.stores.interface import SlowDownError, TransportError
-from dicom_sieve.stores.throttle import ANSWERS_FOR_ONE_MORE, DEAF_SECONDS, Throttle
+from dicom_sieve.stores.throttle import ANSWERS_FOR_ONE_MORE, COOLDOWN_SECONDS, Throttle
 
 
 class Watched:
@@ -68,7 +68,7 @@ class TestPace:
         async def story(server: Watched) -> None:
             await server.ask_many(16, SlowDownError("503"))
             assert server.throttle.allowed == 8
-            server.now += DEAF_SECONDS
+            server.now += COOLDOWN_SECONDS
             await server.ask_many(8, SlowDownError("503"))
             assert server.throttle.allowed == 4
 
@@ -77,7 +77,7 @@ class TestPace:
     def test_never_stops(self) -> None:
         async def story(server: Watched) -> None:
             for _ in range(10):
-                server.now += DEAF_SECONDS
+                server.now += COOLDOWN_SECONDS
                 await server.ask_many(5, SlowDownError("503"))
             await server.ask_many(ANSWERS_FOR_ONE_MORE - 1)
             assert server.throttle.allowed == server.peak == 1
@@ -97,7 +97,7 @@ class TestPace:
     def test_keeps_count_through_any_story(self) -> None:
         async def story(server: Watched) -> None:
             for step in range(300):
-                server.now += DEAF_SECONDS / 3
+                server.now += COOLDOWN_SECONDS / 3
                 await server.ask_many(step % 23, SlowDownError("429") if step % 7 == 0 else None)
             await server.ask_many(100 * ANSWERS_FOR_ONE_MORE)
             await server.ask_many(100)

@@ -1,4 +1,4 @@
-"""What is remembered. The only home of SQL."""
+"""The SQL record of runs, objects and computations. No other package holds SQL."""
 
 from dicom_sieve.ledger.reading.computations import ComputationRow, ComputedSeries, TracedInput, TracedResult
 from dicom_sieve.ledger.reading.ledger import Ledger, RecordedRun, open_ledger

@@ -1,7 +1,7 @@
-"""Errors of what users compute: where in their code, for the ledger; and the whole traceback, in a file of their own.
+"""Errors in users' computations: their place in the code, for the ledger, and the whole traceback, in a log file.
 
-The ledger, Prefect and the command get an error's type and places in code alone: its words may hold patients' values.
-The file holds all of it, and is its owner's alone.
+The ledger, Prefect and the command get an error's type and places in code alone: its text may hold patients' values.
+The file holds the whole traceback, and only its owner can read it.
 """
 
 import datetime
@@ -21,7 +21,7 @@ from dicom_sieve.explain import explain
 
 _OURS = "dicom_sieve"
 _COMPUTES = re.compile(r"dicom_sieve\.computations\.\w+\.")
-"""Of our own modules, those that compute as users' code does."""
+"""Modules of this package that compute, as users' code does."""
 
 
 def describe_place(error: BaseException) -> str:
@@ -51,7 +51,7 @@ def keep_traceback(engine: sa.Engine, computation_id: int, series_uid: str, erro
 
 
 def log_of(engine: sa.Engine, computation_id: int) -> Path:
-    """Say where tracebacks of a computation are: beside a ledger that is a file, else in the home directory."""
+    """Give the log file of a computation: beside a ledger that is a file, else in the home directory."""
     is_file = engine.dialect.name == "sqlite"
     folder = Path(engine.url.database or "").resolve().parent if is_file else Path.home() / ".dicom-sieve"
     name = Path(engine.url.database or "ledger").stem
@@ -59,12 +59,12 @@ def log_of(engine: sa.Engine, computation_id: int) -> Path:
 
 
 def is_unexpected(error: BaseException) -> bool:
-    """Tell whether only its traceback says what happened."""
+    """Tell whether an error is explained by its traceback alone."""
     return isinstance(error, Exception) and explain(error) is None
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[str, traceback.FrameSummary]]:
-    """Give the module and the place of each frame, without the source: it is not read."""
+    """Give the module and the place of each frame, without reading the source."""
     for frame, line in traceback.walk_tb(trace):
         code = frame.f_code
         summary = traceback.FrameSummary(code.co_filename, line, code.co_qualname, lookup_line=False)
@@ -72,7 +72,7 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, traceback.FrameS
 
 
 def _is_users(module: str, file: str, first: str) -> bool:
-    """Tell whether a frame is the user's: of the package that entered the series, or of no library."""
+    """Tell whether a frame is the user's: in the package that entered the series, or in no library."""
     if module.partition(".")[0] == _OURS:
         return _COMPUTES.match(module) is not None
     if module.partition(".")[0] == first or module == "__main__":

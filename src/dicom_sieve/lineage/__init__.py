@@ -1,6 +1,6 @@
-"""Where results come from, told to other programs: OpenLineage events, and W3C PROV as JSON (ADR 12).
+"""Provenance of results for other programs: OpenLineage events, and W3C PROV as JSON (ADR 12).
 
-Both are made of what the ledger holds, and of no patient's value.
+Both are made of what the ledger holds, without patients' values.
 """
 
 from dicom_sieve.lineage.follow import Follower, following

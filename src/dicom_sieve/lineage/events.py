@@ -1,7 +1,7 @@
 """OpenLineage events of runs and computations. Pure: rows of the ledger in, an event out.
 
-A run is told of as it stands in its row: RUNNING is START, COMPLETED is COMPLETE, all else is FAIL. No key, no UID and
-no value of an attribute is told; of results, where they lie.
+An event follows the state in a run's row: RUNNING is START, COMPLETED is COMPLETE, CANCELLED is ABORT, else FAIL.
+Events hold no key, no UID and no value of an attribute; of results, they hold the addresses.
 
 Source:
     OpenLineage 2-0-2: the object model, custom facets, and naming conventions.
@@ -39,7 +39,7 @@ from dicom_sieve.lineage.names import (
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
 
 SCREENING = "clean-dicom"
-"""The job that all runs are runs of, as the flow is called."""
+"""Job name of all runs: the name of the flow."""
 _Dataset = TypeVar("_Dataset", InputDataset, OutputDataset)
 _STATES = {"RUNNING": RunState.START, "COMPLETED": RunState.COMPLETE, "CANCELLED": RunState.ABORT}
 _WITHOUT_ERROR = ("RUNNING", "COMPLETED")
@@ -75,18 +75,18 @@ class ComputationRunFacet(RunFacet):
         return f"{PRODUCER}#dicom_sieve/lineage/ComputationRunFacet.json"
 
 
-def tell_run(row: RunRow, namespace: str, now: datetime.datetime) -> RunEvent:
-    """Tell of a run as it stands.
+def run_event(row: RunRow, namespace: str, now: datetime.datetime) -> RunEvent:
+    """Make the event of a run in its present state.
 
     Args:
         row: The run.
-        namespace: Of jobs.
-        now: When it ended, if that is not recorded yet: its process lost the right to.
+        namespace: Namespace of jobs.
+        now: Taken for its end, if that is not recorded yet: its process may have lost the lease.
     """
     facets: dict[str, RunFacet] = {
         "dicomSieve_screening": ScreeningRunFacet(
             runId=row.id,
-            criteria=[dict(one) for one in row.criteria],
+            criteria=[dict(criterion) for criterion in row.criteria],
             criteriaDigest=row.criteria_digest,
             counts=None if row.counts is None else dict(row.counts),
             damaged=row.damaged,
@@ -97,7 +97,7 @@ def tell_run(row: RunRow, namespace: str, now: datetime.datetime) -> RunEvent:
         facets["errorMessage"] = _error(row.failure or _describe_incomplete(row.counts or {}))
     return _event(
         row.state,
-        when=_when(row.state, row.started_at, row.finished_at, now),
+        moment=_moment(row.state, row.started_at, row.finished_at, now),
         run=Run(runId=identify_run(row.id), facets={**facets, **_engine(row.software_version)}),
         job=_job(namespace, SCREENING),
         inputs=[_location(row)],
@@ -105,17 +105,17 @@ def tell_run(row: RunRow, namespace: str, now: datetime.datetime) -> RunEvent:
     )
 
 
-def tell_computation(
+def computation_event(
     row: ComputationRow, run: RunRow, uris: Sequence[str], namespace: str, now: datetime.datetime
 ) -> RunEvent:
-    """Tell of a computation as it stands: it fails when one of its series did.
+    """Make the event of a computation in its present state: it fails when one of its series did.
 
     Args:
         row: The computation.
         run: The run whose series it computes on.
-        uris: Of its results.
-        namespace: Of jobs.
-        now: When it ended, if that is not recorded yet.
+        uris: URIs of its results.
+        namespace: Namespace of jobs.
+        now: Taken for its end, if that is not recorded yet.
     """
     failed = row.counts.get("FAILED", 0)
     state = "FAILED" if failed and row.state == "COMPLETED" else row.state
@@ -147,7 +147,7 @@ def tell_computation(
         facets["errorMessage"] = _error(f"{failed:,} of {sum(row.counts.values()):,} series failed; {ended}")
     return _event(
         state,
-        when=_when(state, row.started_at, row.finished_at, now),
+        moment=_moment(state, row.started_at, row.finished_at, now),
         run=Run(runId=identify_computation(run.id, row.id), facets={**facets, **_engine(run.software_version)}),
         job=_job(namespace, row.name),
         inputs=[_location(run), *_manifest(run, InputDataset)],
@@ -158,7 +158,7 @@ def tell_computation(
 def _event(
     state: str,
     *,
-    when: datetime.datetime,
+    moment: datetime.datetime,
     run: Run,
     job: Job,
     inputs: list[InputDataset],
@@ -166,7 +166,7 @@ def _event(
 ) -> RunEvent:
     return RunEvent(
         eventType=_STATES.get(state, RunState.FAIL),
-        eventTime=when.isoformat(),
+        eventTime=moment.isoformat(),
         producer=PRODUCER,
         run=run,
         job=job,
@@ -175,7 +175,7 @@ def _event(
     )
 
 
-def _when(
+def _moment(
     state: str, started_at: datetime.datetime, finished_at: datetime.datetime | None, now: datetime.datetime
 ) -> datetime.datetime:
     return started_at if state == "RUNNING" else finished_at or now
@@ -197,12 +197,12 @@ def _error(message: str) -> RunFacet:
 
 def _describe_incomplete(counts: Mapping[str, Any]) -> str:
     why = describe_causes(counts.get("unread_causes", {}))
-    said = f"{counts.get('unread', 0):,} of {counts.get('listed', 0):,} objects could not be read after all attempts"
-    return f"{said}: {why}" if why else said
+    unread = f"{counts.get('unread', 0):,} of {counts.get('listed', 0):,} objects could not be read after all attempts"
+    return f"{unread}: {why}" if why else unread
 
 
 def _location(run: RunRow) -> InputDataset:
-    """Name what was screened, in the version that was listed, and the server: it has no place in a dataset's name."""
+    """Name the location, its version (when it was listed), and its server, which a dataset's name does not hold."""
     facets: dict[str, DatasetFacet] = {}
     if run.listed_at is not None:
         facets["version"] = _version(run.listed_at.isoformat())
@@ -220,7 +220,7 @@ def _location(run: RunRow) -> InputDataset:
 
 
 def _manifest(run: RunRow, kind: type[_Dataset]) -> list[_Dataset]:
-    """Name the manifest, if there is one, in the version that its digest tells."""
+    """Name the manifest, if there is one; its digest is its version."""
     if run.manifest_uri is None or run.manifest_digest is None:
         return []
     return [kind(*name_uri(run.manifest_uri), facets={"version": _version(run.manifest_digest)})]

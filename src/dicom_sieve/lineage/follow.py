@@ -1,4 +1,4 @@
-"""Following runs and computations: that they begin, and how they end, is told to whom OpenLineage's settings name."""
+"""Following runs and computations: events of their begin and end go to the receiver in OpenLineage's settings."""
 
 import datetime
 import os
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
 
 SECONDS = 5.0
-"""So long the end of a run waits for its events to be sent, at most."""
+"""Time that the end of a run waits for its events to be sent, at most."""
 
 
 class Follower:
-    """Tells of what it is pointed at, now and once more at the end.
+    """Sends an event of each followed run or computation at once, and another one at the end.
 
     Args:
-        ledger: The truth about all of it.
-        sender: Sends events; None where nobody is to be told.
+        ledger: The ledger that records them.
+        sender: Sends events; None where none are sent.
     """
 
     def __init__(self, ledger: Ledger, sender: Sender | None) -> None:
@@ -43,7 +43,7 @@ class Follower:
         self._follow(partial(self._read_computation, computation.run.id, computation.id))
 
     def end(self, seconds: float) -> list[str]:
-        """Tell how all that is followed ended, and say what could not be told."""
+        """Send the final events, and give the problems in sentences."""
         if self._sender is None:
             return []
         for read in self._followed:
@@ -57,24 +57,24 @@ class Follower:
             self._tell(read)
 
     def _tell(self, read: "Callable[[], Callable[[], RunEvent]]") -> None:
-        """Read rows here, where the ledger is used; the event is made of them where the client is loaded."""
+        """Read rows in this thread; the sender's thread, where the client is loaded, makes the event of them."""
         if self._sender is None:
             return
         try:
             self._sender.send(read())
-        except Exception as error:  # a run does not fail because nobody can be told of it
+        except Exception as error:  # a run does not fail because an event cannot be sent
             self._problems[type(error).__name__] += 1
 
     def _read_run(self, run_id: str) -> "Callable[[], RunEvent]":
         row = self._ledger.run(run_id).row
-        return lambda: _events().tell_run(row, _namespace(), _now())
+        return lambda: _events().run_event(row, _namespace(), _now())
 
     def _read_computation(self, run_id: str, computation_id: int) -> "Callable[[], RunEvent]":
         recorded = self._ledger.run(run_id)
-        [row] = [one for one in self._ledger.computations(run_id) if one.id == computation_id]
-        of_it = (one for one in recorded.computed() if one.computation_id == computation_id)
-        uris = [output.uri for one in of_it for output in one.outputs]
-        return lambda: _events().tell_computation(row, recorded.row, uris, _namespace(), _now())
+        [row] = [computation for computation in self._ledger.computations(run_id) if computation.id == computation_id]
+        computed = (series for series in recorded.computed() if series.computation_id == computation_id)
+        uris = [output.uri for series in computed for output in series.outputs]
+        return lambda: _events().computation_event(row, recorded.row, uris, _namespace(), _now())
 
 
 @contextmanager
@@ -82,9 +82,9 @@ def following(ledger: Ledger, warn: Callable[[str], None], *, seconds: float = S
     """Send OpenLineage events of what is followed inside; none where OpenLineage is not configured.
 
     Args:
-        ledger: In which runs and computations are recorded.
-        warn: Is told, at the end, what could not be sent; no value and no address is in it.
-        seconds: To wait for the receiver at the end, at most.
+        ledger: The ledger that records runs and computations.
+        warn: Called at the end with what could not be sent, without values and addresses.
+        seconds: Time to wait for the receiver at the end, at most.
     """
     sender = None
     if sending.is_configured_here():

@@ -1,4 +1,4 @@
-"""What things are called outside: in OpenLineage's names for datasets, and as URIs."""
+"""Names for other programs: OpenLineage's names of datasets, and URIs."""
 
 import re
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ def name_location(location: Location) -> Dataset:
 
 
 def name_uri(uri: str) -> Dataset:
-    """Name what lies at an address that is ours: of a bucket, or in a directory."""
+    """Name the dataset at an address that this package wrote: in a bucket, or in a directory."""
     if not uri.startswith("s3://"):
         return Dataset("file", uri)
     bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -51,11 +51,11 @@ def name_uri(uri: str) -> Dataset:
 def name_results(computation: str, uris: Iterable[str]) -> list[Dataset]:
     """Name where results lie, each place once, in the order of names.
 
-    Results that we wrote have a folder for each computation. Of an address that the computation gave itself, no more
-    than the host or the bucket is told: what follows may name a patient.
+    Results that this package wrote have a folder for each computation. Of an address that the computation gave itself,
+    only the host or the bucket is named: what follows may name a patient.
     """
-    ours = re.compile(rf"(.*(?:^|/)computations/{re.escape(computation)}/[0-9a-f]{{16}})/[0-9a-f]{{16}}/")
-    return sorted({name_uri(found[1]) if (found := ours.match(uri)) else _name_host(uri) for uri in uris})
+    pattern = re.compile(rf"(.*(?:^|/)computations/{re.escape(computation)}/[0-9a-f]{{16}})/[0-9a-f]{{16}}/")
+    return sorted({name_uri(match[1]) if (match := pattern.match(uri)) else _name_host(uri) for uri in uris})
 
 
 def _name_host(uri: str) -> Dataset:

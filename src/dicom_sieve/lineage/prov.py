@@ -1,4 +1,4 @@
-"""What a run's result comes from, and what was made of it, as W3C PROV in JSON.
+"""The provenance of a run's result, and of what was computed on it, as W3C PROV in JSON.
 
 Pure: rows of the ledger in, a document out. It holds criteria and counts, never a key or a value of an attribute; UIDs
 and the addresses of results only where series are asked for.
@@ -21,7 +21,7 @@ from dicom_sieve.objects import Location
 
 _COUNTS = ("listed", "passed", "discarded", "unread")
 _USED_STATES = ("RUNNING", "COMPLETED", "FAILED")
-"""Of a series that a computation was given; the others were refused, or computed before."""
+"""States of a series that was computed on; the others were refused, or computed before."""
 
 
 def describe_provenance(
@@ -35,9 +35,9 @@ def describe_provenance(
 
     Args:
         run: The run.
-        computations: On this run.
+        computations: Computations on this run.
         computed: What became of their series.
-        series: The run's series, each to be named with the results that it has; None leaves them out.
+        series: The run's series, each named with its results; None leaves them out.
 
     Returns:
         The document, for `json.dumps`.
@@ -45,12 +45,14 @@ def describe_provenance(
     document = _Document()
     _describe_run(document, run)
     if series is not None:
-        for one in series:
-            if one.passed:
-                _describe_series(document, run, one)
+        for row in series:
+            if row.passed:
+                _describe_series(document, run, row)
     for computation in computations:
-        its = [one for one in computed if one.computation_id == computation.id]
-        _describe_computation(document, run, computation, its, with_series=series is not None)
+        series_of_computation = [
+            computed_series for computed_series in computed if computed_series.computation_id == computation.id
+        ]
+        _describe_computation(document, run, computation, series_of_computation, with_series=series is not None)
     return document.content
 
 
@@ -62,8 +64,8 @@ class _Document:
 
     def add(self, kind: str, name: str, attributes: Mapping[str, Any]) -> None:
         """Add an entity, an activity or an agent; what is None is left out."""
-        said = {key: value for key, value in attributes.items() if value is not None}
-        self.content.setdefault(kind, {})[name] = said
+        present = {key: value for key, value in attributes.items() if value is not None}
+        self.content.setdefault(kind, {})[name] = present
 
     def relate(self, kind: str, **roles: str | None) -> None:
         """Add a relation, as ``used(activity=…, entity=…)``."""
@@ -132,17 +134,17 @@ def _describe_run(document: _Document, run: RunRow) -> None:
         _derive(document, manifest, subset, activity, run.finished_at)
 
 
-def _describe_series(document: _Document, run: RunRow, one: SeriesRow) -> None:
-    entity = _name("series", run.id, one.series_instance_uid)
+def _describe_series(document: _Document, run: RunRow, series: SeriesRow) -> None:
+    entity = _name("series", run.id, series.series_instance_uid)
     document.add(
         "entity",
         entity,
         {
             "prov:type": _qualified("sieve:Series"),
-            "sieve:seriesInstanceUid": one.series_instance_uid,
-            "sieve:studyInstanceUid": one.study_instance_uid,
-            "sieve:passed": one.passed,
-            "sieve:discarded": one.discarded,
+            "sieve:seriesInstanceUid": series.series_instance_uid,
+            "sieve:studyInstanceUid": series.study_instance_uid,
+            "sieve:passed": series.passed,
+            "sieve:discarded": series.discarded,
         },
     )
     document.relate("hadMember", collection=_name("subset", run.id), entity=entity)
@@ -172,22 +174,22 @@ def _describe_computation(
     document.relate("wasAssociatedWith", activity=activity, agent=code)
     document.relate("wasInformedBy", informed=activity, informant=_name("run", run.id))
     document.relate("used", activity=activity, entity=subset)
-    uris = [output.uri for one in computed for output in one.outputs]
+    uris = [output.uri for series in computed for output in series.outputs]
     if uris:
         kinds = [_qualified("prov:Collection"), _qualified("sieve:Results")]
         places = [_address(place) for place in name_results(computation.name, uris)]
         document.add("entity", results, {"prov:type": kinds, "prov:location": places, "sieve:results": len(uris)})
         _derive(document, results, subset, activity, computation.finished_at)
     if with_series:
-        for one in computed:
-            _describe_results(document, activity, results, one)
+        for series in computed:
+            _describe_results(document, activity, results, series)
 
 
-def _describe_results(document: _Document, activity: str, results: str, one: ComputedSeries) -> None:
-    series = _name("series", one.run_id, one.series_instance_uid)
-    if one.state in _USED_STATES:
+def _describe_results(document: _Document, activity: str, results: str, computed: ComputedSeries) -> None:
+    series = _name("series", computed.run_id, computed.series_instance_uid)
+    if computed.state in _USED_STATES:
         document.relate("used", activity=activity, entity=series)
-    for output in one.outputs:
+    for output in computed.outputs:
         entity = _name("result", sha256(output.uri.encode()).hexdigest()[:32])
         document.add(
             "entity",
@@ -203,11 +205,11 @@ def _describe_results(document: _Document, activity: str, results: str, one: Com
         _derive(document, entity, series, activity, output.recorded_at)
 
 
-def _derive(document: _Document, made: str, of: str, activity: str, moment: datetime.datetime | None) -> None:
+def _derive(document: _Document, entity: str, source: str, activity: str, moment: datetime.datetime | None) -> None:
     """Say that one entity was made of another, by an activity, at a moment."""
     time = None if moment is None else moment.isoformat()
-    document.relate("wasGeneratedBy", entity=made, activity=activity, time=time)
-    document.relate("wasDerivedFrom", generatedEntity=made, usedEntity=of, activity=activity)
+    document.relate("wasGeneratedBy", entity=entity, activity=activity, time=time)
+    document.relate("wasDerivedFrom", generatedEntity=entity, usedEntity=source, activity=activity)
 
 
 def _agent(label: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The only place from which events leave: by OpenLineage's own client, as its configuration says, in the background.
+"""Sending events: by OpenLineage's own client, as its configuration says, in the background.
 
-A receiver that is away costs a run nothing but the seconds that its end waits, at most, and never fails it.
+A receiver that is away delays the end of a run by a bounded time, and never fails it.
 """
 
 import logging
@@ -25,11 +25,11 @@ _TRANSPORT = "OPENLINEAGE__TRANSPORT"
 
 
 def is_configured(environment: Mapping[str, str], directories: tuple[Path, ...]) -> bool:
-    """Tell whether events are to be sent, by what OpenLineage's client goes by.
+    """Tell whether OpenLineage's client is configured to send events.
 
     Args:
-        environment: The process's.
-        directories: Where a configuration file may lie.
+        environment: Environment of the process.
+        directories: Folders of a configuration file.
     """
     if environment.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
         return False
@@ -61,7 +61,7 @@ def is_installed() -> bool:
 
 
 class Sender:
-    """Sends events one after the other, in a thread of its own."""
+    """Sends events one after the other, in its own thread."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[Callable[[], RunEvent] | None] = SimpleQueue()
@@ -70,14 +70,14 @@ class Sender:
         self._thread.start()
 
     def send(self, make: Callable[[], "RunEvent"]) -> None:
-        """Have an event made and sent; gives at once."""
+        """Have an event made and sent, in the background."""
         self._waiting.put(make)
 
     def close(self, seconds: float) -> list[str]:
-        """Wait for what is under way, and say what could not be sent.
+        """Wait for the events that are left, and say what could not be sent.
 
         Args:
-            seconds: To wait, at most.
+            seconds: Time to wait, at most.
         """
         self._waiting.put(None)
         self._thread.join(seconds)
@@ -97,7 +97,7 @@ class Sender:
 
     @contextmanager
     def _counting(self) -> Iterator[None]:
-        """Count what goes wrong: whatever it is, a run takes no notice of it."""
+        """Count errors, whatever they are: they do not fail a run."""
         try:
             yield
         except Exception as error:
@@ -105,13 +105,13 @@ class Sender:
 
 
 class _NoTransportError(Exception):
-    """The configuration cannot be read, or does not say where to."""
+    """The configuration cannot be read, or names no transport."""
 
 
 def _connect() -> "OpenLineageClient":
     """Make the client. It is slow to import, and what it logs may quote its configuration, with credentials."""
-    logging.getLogger("openlineage").setLevel(logging.CRITICAL + 1)  # OPENLINEAGE_CLIENT_LOGGING sets it anew
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each request that it makes again
+    logging.getLogger("openlineage").setLevel(logging.CRITICAL + 1)  # OPENLINEAGE_CLIENT_LOGGING overrides it
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each repeated request
     from openlineage.client import OpenLineageClient  # noqa: PLC0415
 
     client = OpenLineageClient()
@@ -121,7 +121,7 @@ def _connect() -> "OpenLineageClient":
 
 
 def _describe(error: Exception) -> str:
-    """Name an error without its words, which may hold an address with credentials."""
+    """Name an error without its text, which may hold an address with credentials."""
     if isinstance(error, _NoTransportError):
         return "its configuration names no transport"
     status = getattr(getattr(error, "response", None), "status_code", None)

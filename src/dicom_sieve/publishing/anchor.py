@@ -1,6 +1,6 @@
-"""An anchor: a place of the operator's choosing that keeps the seals of a ledger, and to which it is held (ADR 24).
+"""An anchor: a place of the operator's choosing that keeps the seals of a ledger, to compare it with (ADR 24).
 
-What is pushed are ids, numbers and digests: nothing of a patient, no key and no name of a bucket.
+Only ids, numbers and digests are pushed: nothing of a patient, no key and no name of a bucket.
 """
 
 import datetime
@@ -26,13 +26,13 @@ _ADVICE = "'dicom-sieve anchor', or the end of the next run, pushes it again"
 
 
 @dataclass(slots=True)
-class Held:
-    """What an anchor says of a ledger.
+class AnchorComparison:
+    """What an anchor says about a ledger.
 
     Attributes:
-        entries: How many entries of the ledger the anchor has.
-        differences: How the ledger is not as the anchor says, in sentences.
-        unanchored: Entries behind the last that the anchor has: they are pushed next.
+        entries: Number of the ledger's entries at the anchor.
+        differences: How ledger and anchor differ, in sentences.
+        unanchored: Number of entries behind the last one at the anchor: they are pushed next.
     """
 
     entries: int = 0
@@ -44,7 +44,7 @@ def open_anchor(settings: Settings, uri: str | None = None) -> AppendOnly | None
     """Open an anchor.
 
     Args:
-        settings: Of the deployment: where it is, and how it is reached. Never a request's.
+        settings: The deployment's, never a request's: the address of the anchor, and its credentials.
         uri: ``file:/path`` or ``s3://bucket/prefix``; None: as the settings say.
 
     Returns:
@@ -77,17 +77,17 @@ def push_seals(ledger: Ledger, place: AppendOnly) -> int:
     """Push all seals that an anchor has not yet, the oldest first.
 
     Returns:
-        How many.
+        Number of seals that were pushed.
 
     Raises:
-        AlreadyPublishedError: The anchor has another seal in the place of one.
+        AlreadyPublishedError: The anchor has another seal under the number of one.
         StoreError: The anchor cannot be read or written.
         LedgerError: The ledger cannot be read.
     """
     ledger_id, entries = read_chain(ledger.engine)
-    known = _records(place)
-    _refuse_other_end(ledger_id, entries, place, known)
-    new = [entry for entry in entries if _name(ledger_id, entry.id) not in known]
+    anchored = _records(place)
+    _refuse_other_end(ledger_id, entries, place, anchored)
+    new = [entry for entry in entries if _name(ledger_id, entry.id) not in anchored]
     for entry in new:
         name = _name(ledger_id, entry.id)
         try:
@@ -100,7 +100,7 @@ def push_seals(ledger: Ledger, place: AppendOnly) -> int:
 
 
 def push_or_say(ledger: Ledger, place: AppendOnly | None, say: Callable[[str], None]) -> None:
-    """Push the seals at the end of what was sealed. Where that fails, it is said; nothing else fails by it."""
+    """Push the seals at the end of a run or computation. A failure is reported, and fails nothing else."""
     if place is None:
         return
     try:
@@ -109,13 +109,13 @@ def push_or_say(ledger: Ledger, place: AppendOnly | None, say: Callable[[str], N
         say(f"the anchor holds other seals of this ledger: {error}; was an older copy of the ledger put back?")
     except DicomSieveError as error:
         say(f"the last seals are not at the anchor: {error}; {_ADVICE}")
-    except Exception as error:  # what was sealed stays sealed; of an error that is not ours the text may quote values
+    except Exception as error:  # what was sealed stays sealed; the text of a foreign error may quote values
         observed = explain(error) or f"unexpected {type(error).__name__}"
         say(f"the last seals are not at the anchor: {observed}; {_ADVICE}")
 
 
-def hold_to_anchor(ledger: Ledger, place: AppendOnly) -> Held:
-    """Compare a ledger with all that its anchor was ever told. Nothing in the ledger is believed.
+def compare_with_anchor(ledger: Ledger, place: AppendOnly) -> AnchorComparison:
+    """Compare a ledger with all that was pushed to its anchor. Nothing in the ledger is trusted.
 
     Raises:
         StoreError: The anchor cannot be read.
@@ -123,53 +123,53 @@ def hold_to_anchor(ledger: Ledger, place: AppendOnly) -> Held:
     ledger_id, entries = read_chain(ledger.engine)
     seals = {entry.id: entry.seal for entry in entries}
     names = _records(place)
-    ours = sorted(name for name in names if name.startswith(f"{ledger_id}/") and ledger_id)
-    held = Held(len(ours))
-    others = sorted({name.partition("/")[0] for name in names.difference(ours)})
-    if not ours:
-        held.differences.append(
+    own_names = sorted(name for name in names if name.startswith(f"{ledger_id}/") and ledger_id)
+    comparison = AnchorComparison(len(own_names))
+    others = sorted({name.partition("/")[0] for name in names.difference(own_names)})
+    if not own_names:
+        comparison.differences.append(
             f"the anchor {place.address} holds nothing of this ledger ({ledger_id or 'it has no id'})"
         )
     if others:
-        held.differences.append(
+        comparison.differences.append(
             f"the anchor {place.address} holds seals of another ledger: {', '.join(others)}; "
             "was this one made anew? two ledgers need two anchors"
         )
-    anchored = {int(number) for name in ours if (number := name.partition("/")[2]).isdigit()}
-    for name in ours:
-        held.differences += _compare(name, place.read(name), ledger_id, seals)
+    anchored = {int(number) for name in own_names if (number := name.partition("/")[2]).isdigit()}
+    for name in own_names:
+        comparison.differences += _compare(name, place.read(name), ledger_id, seals)
     last = max(anchored, default=0)
     if last > max(seals, default=0):
-        held.differences.append(
+        comparison.differences.append(
             f"the ledger ends at entry {max(seals, default=0)}, the anchor knows {last}: "
             "its end was cut off, or this is an older copy"
         )
     lost = last - len([number for number in anchored if number <= last])
     if lost:
-        held.differences.append(f"the anchor has lost {lost} of the first {last} entries")
-    held.unanchored = sum(number > last for number in seals)
-    return held
+        comparison.differences.append(f"the anchor has lost {lost} of the first {last} entries")
+    comparison.unanchored = sum(number > last for number in seals)
+    return comparison
 
 
 def _compare(name: str, bodies: Iterable[bytes], ledger_id: str, seals: dict[int, str]) -> list[str]:
-    told = [_read(body) for body in bodies]
+    records = [_read(body) for body in bodies]
     number = name.partition("/")[2].lstrip("0")
-    if not told or any(f"{ledger_id}/{one.get('entry', 0):012}" != name for one in told):
+    if not records or any(f"{ledger_id}/{record.get('entry', 0):012}" != name for record in records):
         return [f"entry {number} of the anchor is not as it was pushed"]
-    pushed = {str(one.get("seal")) for one in told}
+    pushed = {str(record.get("seal")) for record in records}
     if len(pushed) > 1:
         return [f"entry {number} was pushed with several seals: two copies of this ledger went on apart"]
-    entry_id = int(told[0]["entry"])
+    entry_id = int(records[0]["entry"])
     if entry_id in seals and seals[entry_id] not in pushed:
         return [f"entry {number} of the ledger has another seal than the one that was pushed: it was sealed anew"]
     return []
 
 
-def _refuse_other_end(ledger_id: str, entries: list[Entry], place: AppendOnly, known: set[str]) -> None:
-    """Refuse to go on behind seals that are not this ledger's: it would look as if they were."""
-    anchored = [entry for entry in entries if _name(ledger_id, entry.id) in known]
+def _refuse_other_end(ledger_id: str, entries: list[Entry], place: AppendOnly, names: set[str]) -> None:
+    """Refuse to push behind seals that are not this ledger's: they would appear to be."""
+    anchored = [entry for entry in entries if _name(ledger_id, entry.id) in names]
     seals = {entry.id: entry.seal for entry in entries}
-    last = max((name for name in known if name.startswith(f"{ledger_id}/")), default=None)
+    last = max((name for name in names if name.startswith(f"{ledger_id}/")), default=None)
     if last is not None and (not anchored or _name(ledger_id, anchored[-1].id) != last):
         raise AlreadyPublishedError(f"{place.address} {last}")
     if last is not None and any(_compare(last, place.read(last), ledger_id, seals)):
@@ -177,7 +177,7 @@ def _refuse_other_end(ledger_id: str, entries: list[Entry], place: AppendOnly, k
 
 
 def _records(place: AppendOnly) -> set[str]:
-    """Give the names of records; what a full disk left of one is none."""
+    """Give the names of records; an incomplete line that a full disk left is none."""
     return {name for name in place.names() if _RECORD.fullmatch(name)}
 
 

@@ -1,4 +1,4 @@
-"""A published manifest holds the ledger to what it said when it was written."""
+"""Comparing a published manifest with the ledger: what it said then must still be there."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def compare_manifest(content: Mapping[str, Any], ledger: Ledger) -> list[str]:
-    """Say in sentences how a manifest and a ledger differ; the ledger itself is verified apart.
+    """Say in sentences how a manifest and a ledger differ; the ledger itself is verified separately.
 
     Raises:
         UnknownRunError: The ledger has no such run.
@@ -42,9 +42,9 @@ def compare_manifest(content: Mapping[str, Any], ledger: Ledger) -> list[str]:
     if row.manifest_digest != content.get("digest"):
         differences.append("the ledger says that another manifest was published of this run")
     published = content.get("ledger", {})
-    for name, what in (("previous_seal", "the seal of the run before it"), ("decisions", "its decisions")):
+    for name, words in (("previous_seal", "the seal of the run before it"), ("decisions", "its decisions")):
         if name in published and published_seals(ledger.engine, row.number)[name] != published[name]:
-            differences.append(f"{what} in the ledger: not what was published")
+            differences.append(f"{words} in the ledger: not what was published")
     if "entry" in published:
         differences += _compare_chain(published, ledger)
     return differences

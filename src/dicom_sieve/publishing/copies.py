@@ -29,7 +29,7 @@ from dicom_sieve.stores.paths import key_of_copy
 
 COPIES_IN_FLIGHT = 16
 FAILURES_IN_A_ROW = 64
-"""So many copies in a row that faults of transport prevented: then the stores are down, and the run ends."""
+"""Consecutive copies prevented by faults of transport after which the stores count as down, and the run ends."""
 BATCH_ROWS = 10_000
 
 COPIES = pa.schema(
@@ -76,9 +76,9 @@ class Copied:
 
     Attributes:
         info: The object as it was judged.
-        key: Of the copy.
+        key: Key of the copy.
         outcome: Whether it was made.
-        reason: Why not, in words; None where it was.
+        reason: Why it was not made, in words; None where it was.
     """
 
     info: ObjectInfo
@@ -88,7 +88,7 @@ class Copied:
 
 
 def wants(run: RecordedRun, selection: Selection) -> Callable[[str | None], bool]:
-    """Tell of which series objects that passed are taken along; what belongs to no series is in no whole one."""
+    """Give a test of which series passed objects are copied; an object without a series belongs to no whole one."""
     if selection is Selection.ANY:
         return lambda _: True
     in_parts = series_in_parts(run.engine, run.row.id)
@@ -102,44 +102,44 @@ def copy_objects(
     folder: str,
     formers: Sequence[str] = (),
 ) -> Iterator[Copied]:
-    """Copy objects, several at a time, and tell of each in their order.
+    """Copy objects, several at a time, and give the outcome of each in their order.
 
     Args:
         objects: As they were judged, and whether they are wanted: the others are `NOT_WHOLE`.
-        source: Where they lie.
-        target: Where they are copied to.
-        folder: What the keys of the copies begin with; the object's own key follows, as `key_of_copy` gives it.
-        formers: Other such folders of the target, where earlier starts of the run left what they had copied.
+        source: The store that holds them.
+        target: The store that they are copied to.
+        folder: Prefix of the copies' keys; the object's own key follows, as `key_of_copy` gives it.
+        formers: Other such folders of the target, with the copies of earlier starts of the run.
 
     Raises:
-        StoreError: The target refuses to be written to, or nothing comes through any more.
+        StoreError: The target cannot be written to, or too many copies in a row fail.
     """
     copy = partial(_copy, source=source, target=target, folder=folder, formers=formers)
     yield from until_all_fail(in_order(objects, copy, COPIES_IN_FLIGHT), "copy to", target.location)
 
 
 def until_all_fail(done: Iterable[D], action: str, place: Location) -> Iterator[D]:
-    """Give what was done, until faults of transport prevented too many in a row.
+    """Pass results on, until faults of transport prevented too many in a row.
 
     Raises:
-        StoreError: Nothing comes through any more; it says why.
+        StoreError: Too many failed in a row; it names the causes.
     """
     in_a_row = Counter[str]()
-    for what in done:
-        if what.outcome == CopyOutcome.FAILED:
-            in_a_row[str(what.reason).removeprefix(NOT_READ)] += 1
+    for item in done:
+        if item.outcome == CopyOutcome.FAILED:
+            in_a_row[str(item.reason).removeprefix(NOT_READ)] += 1
         else:
             in_a_row.clear()
         if in_a_row.total() == FAILURES_IN_A_ROW:
             causes = describe_causes(told_causes(in_a_row, FAILURES_IN_A_ROW))
             raise StoreError(action, str(place), f"{FAILURES_IN_A_ROW} copies in a row failed: {causes}")
-        yield what
+        yield item
 
 
 def _copy(
-    asked: tuple[ObjectInfo, bool], *, source: Downloads, target: Copies, folder: str, formers: Sequence[str]
+    object_: tuple[ObjectInfo, bool], *, source: Downloads, target: Copies, folder: str, formers: Sequence[str]
 ) -> Copied:
-    info, is_wanted = asked
+    info, is_wanted = object_
     path = key_of_copy(info.key, source.location, target.location)
     key = f"{folder}/{path}"
     if not is_wanted:
@@ -149,10 +149,10 @@ def _copy(
 
 
 def attempt(work: Callable[[], None]) -> tuple[CopyOutcome | None, str | None]:
-    """Do something with one object, and say what kept it from being done; None and None where nothing did.
+    """Do something with one object, and give outcome and reason where it failed; None and None where it did not.
 
     Raises:
-        StoreError: It is not the object that is to blame.
+        StoreError: The fault is not the object's.
     """
     try:
         work()
@@ -169,15 +169,15 @@ _OUTCOMES: dict[type[DicomSieveError], CopyOutcome] = {
     RefusedError: CopyOutcome.REFUSED,
     TransportError: CopyOutcome.FAILED,
 }
-"""By the first that fits: an error may be of several kinds."""
+"""The first that fits counts: an error may be of several kinds."""
 
 
 def to_batches(copied: Iterable[Copied], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
     """Turn copies into Arrow batches, and count them by outcome on the way."""
-    for some in _batched(copied):
-        counts.update(one.outcome.value for one in some)
+    for batch in _batched(copied):
+        counts.update(copy.outcome.value for copy in batch)
         columns = zip(
-            *((one.info.key, one.info.etag, one.info.size, one.key, one.outcome, one.reason) for one in some),
+            *((copy.info.key, copy.info.etag, copy.info.size, copy.key, copy.outcome, copy.reason) for copy in batch),
             strict=True,
         )
         yield pa.record_batch(
@@ -187,5 +187,5 @@ def to_batches(copied: Iterable[Copied], counts: Counter[str]) -> Iterator[pa.Re
 
 def _batched(copied: Iterable[Copied]) -> Iterator[list[Copied]]:
     remaining = iter(copied)
-    while some := list(islice(remaining, BATCH_ROWS)):
-        yield some
+    while batch := list(islice(remaining, BATCH_ROWS)):
+        yield batch

@@ -1,4 +1,4 @@
-"""Work on objects, several at a time, told of in their order."""
+"""Work on objects, several at a time, with results in their order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 def in_order(items: Iterable[T], work: Callable[[T], R], threads: int) -> Iterator[R]:
-    """Give what work makes of each item, in the order of the items; some are ahead, a bounded number."""
+    """Give the result of each item, in the order of the items; a bounded number of items is worked on ahead."""
     waiting = iter(items)
     with ThreadPoolExecutor(threads, thread_name_prefix="transfer") as pool:
         flying: deque[Future[R]] = deque(pool.submit(work, item) for item in islice(waiting, 2 * threads))

@@ -40,9 +40,9 @@ class Published:
     """What was published.
 
     Attributes:
-        manifest: Where; None where nothing was to be published.
-        counts: The run's; with ``copies``, by outcome, if objects were to be copied.
-        report: The run's; None where nothing was to be published.
+        manifest: Address and digest of the manifest; None where nothing was to be published.
+        counts: The run's counts; with ``copies``, by outcome, if objects were to be copied.
+        report: The run's report; None where nothing was to be published.
     """
 
     manifest: Manifest | None
@@ -67,24 +67,24 @@ def publish(
     """Publish what a run decided under ``<prefix>/<run id>/``.
 
     Args:
-        ledger: Where the decisions are.
-        run_id: Of which run.
-        snapshot_id: The run's.
-        location_id: The run's.
-        counts: The run's.
-        output: Where to.
-        copies_of: Where the objects lie, if those that passed are to be copied; else None.
-        copied: Which of them.
+        ledger: The ledger that holds the decisions.
+        run_id: Id of the run.
+        snapshot_id: Id of the run's snapshot.
+        location_id: Id of the run's location.
+        counts: The run's counts.
+        output: Store that is published to.
+        copies_of: Store of the objects, if those that passed are to be copied; else None.
+        copied: Which of the passed objects are copied.
         former_runs: Ids of the run's earlier starts, which may have left copies.
         check_lease: Called before ``manifest.json`` is written; raises when the run may not write any more.
-        advance: Told how many instances were written.
+        advance: Called with the number of instances that were written.
 
     Raises:
         AlreadyPublishedError: Something was published under this run's id.
         StoreError: The output cannot be written.
     """
     copies: Counter[str] = Counter()
-    folder, *formers = (_folder(output, one) for one in (run_id, *former_runs))
+    folder, *formers = (_folder(output, start_id) for start_id in (run_id, *former_runs))
     manifest_key = f"{folder}/{MANIFEST}"
     if output.find(manifest_key) is not None:
         raise AlreadyPublishedError(output.location.uri(manifest_key))
@@ -152,7 +152,7 @@ def describe_run(
     anchored: Mapping[str, Any],
     copied: Selection = Selection.ANY,
 ) -> dict[str, Any]:
-    """Say what the run was, what it judged, which parts hold the result, and what the ledger holds it to."""
+    """Describe a run: its criteria, its location and counts, the parts with its result, and the ledger's seals."""
     row = recorded.row
     content = {
         "format": FORMAT,

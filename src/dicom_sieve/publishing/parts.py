@@ -42,7 +42,7 @@ SERIES = pa.schema(
         ("study_instance_uids", pa.list_(pa.string())),
     ]
 )
-"""Columns of ``series.parquet``; the last two are empty but of series whose identity is contradicted (ADR 29)."""
+"""Columns of ``series.parquet``; the last two are empty unless the identity of a series is contradicted (ADR 29)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class Part:
 
     Attributes:
         path: Relative to the manifest.
-        rows: How many; None where it is no table.
-        bytes: Its size.
-        sha256: Of its bytes, as hex.
-        file: Where it lies before it is written to the store.
+        rows: Number of rows; None where it is no table.
+        bytes: Size in bytes.
+        sha256: SHA-256 of its bytes, as hex.
+        file: The local file that is written to the store.
     """
 
     path: str
@@ -80,10 +80,10 @@ def write_parts(
 
     Args:
         batches: The rows.
-        schema: Of the parts.
-        path: Of a part, with a place for its number from 0; without one, all rows go into one part.
-        directory: Where the local files go.
-        advance: Told how many rows were written.
+        schema: Schema of the parts.
+        path: Path of a part, with a place for its number from 0; without one, all rows go into one part.
+        directory: Folder of the local files.
+        advance: Called with the number of rows that were written.
     """
     is_numbered = path.format(0) != path.format(1)
     number, batch = 0, next(batches, None)

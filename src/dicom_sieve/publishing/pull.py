@@ -1,4 +1,4 @@
-"""What a run let pass, as files on this machine: bound to the bytes that were judged, and gone on with (ADR 30)."""
+"""Downloading what a run let pass: bound to the bytes that were judged, and resumable (ADR 30)."""
 
 import hashlib
 import os
@@ -73,7 +73,7 @@ _WORDS = {
     PullOutcome.FAILED: "not read, in all attempts",
 }
 THERE = (PullOutcome.PULLED, PullOutcome.PRESENT, PullOutcome.REPLACED)
-MOST_TOLD = 20
+MOST_NAMED = 20
 
 
 @dataclass
@@ -81,10 +81,10 @@ class PullSummary:
     """What became of all objects that passed.
 
     Attributes:
-        outcomes: How many, by outcome.
-        duplicates: Of those that are there: objects with the UIDs of another one.
-        bytes: Of those that are there.
-        missing: Key and reason of the first objects that are not there and should be.
+        outcomes: Number of objects, by outcome.
+        duplicates: Pulled objects with the UIDs of another one.
+        bytes: Size of the pulled objects.
+        missing: Key and reason of the first `MOST_NAMED` objects that could not be pulled.
     """
 
     outcomes: Counter[PullOutcome] = field(default_factory=Counter)
@@ -99,12 +99,12 @@ class PullSummary:
 
     def lines(self) -> list[tuple[str, str]]:
         """Give the counts in words."""
-        told = [
+        counts = [
             (outcome.describe(), f"{self.outcomes[outcome]:,}") for outcome in PullOutcome if self.outcomes[outcome]
         ]
         if self.duplicates:
-            told.append((f"duplicates, in {DUPLICATES}/", f"{self.duplicates:,}"))
-        return [*told, ("bytes on disk", f"{self.bytes:,}")]
+            counts.append((f"duplicates, in {DUPLICATES}/", f"{self.duplicates:,}"))
+        return [*counts, ("bytes on disk", f"{self.bytes:,}")]
 
     def as_json(self) -> dict[str, Any]:
         """Give it for a program."""
@@ -118,11 +118,11 @@ class PullSummary:
         if outcome in THERE:
             self.duplicates += pulled.duplicate
             self.bytes += pulled.size
-        elif outcome is not PullOutcome.NOT_WHOLE and len(self.missing) < MOST_TOLD:
+        elif outcome is not PullOutcome.NOT_WHOLE and len(self.missing) < MOST_NAMED:
             self.missing.append((pulled.object_key, str(pulled.reason)))
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     row: ObjectRow
     is_wanted: bool
     is_duplicate: bool
@@ -138,20 +138,20 @@ def pull(
     layout: Layout = Layout.UID,
     advance: Callable[[int], None] = lambda _: None,
 ) -> PullSummary:
-    """Bring what a run let pass into a folder; what is there and as it was pulled is not read again.
+    """Download what a run let pass into a folder; files that are still as they were pulled are not read again.
 
     Args:
         run: A completed run.
-        source: Where its objects lie.
+        source: The store that holds its objects.
         folder: Empty, missing, or one that the same was pulled to before.
         selection: ``ANY``, all that passed; or ``WHOLE``, of series all of whose instances passed.
         layout: ``UID``, patient/study/series/instance; or ``KEY``, as the objects are named.
-        advance: Told how many objects are done.
+        advance: Called with the number of objects that are done.
 
     Raises:
         LedgerError: The run did not complete.
         InvalidRequestError: The folder lies where the run judged, or holds something else.
-        StoreError: It cannot be written to, or nothing comes through any more.
+        StoreError: The folder cannot be written to, or too many objects in a row fail.
     """
     if run.row.state != RunState.COMPLETED:
         raise LedgerError(
@@ -169,17 +169,17 @@ def pull(
         open_record(target.root, head) as record,
         private.shared_folder(f".{private.PREFIX}", target.root),
     ):
-        asked = _asked(run, record, selection, layout)
+        requests = _requests(run, record, selection, layout)
         work = partial(_pull, source=source, target=target, layout=layout)
-        for pulled in until_all_fail(in_order(asked, work, CONNECTIONS), "pull from", source.location):
+        for pulled in until_all_fail(in_order(requests, work, CONNECTIONS), "pull from", source.location):
             record.write(pulled)
             summary.add(pulled)
             advance(1)
     return summary
 
 
-def _asked(run: RecordedRun, record: Record, selection: Selection, layout: Layout) -> Iterator[_Asked]:
-    """Give what passed, in the order of keys, each with what was done with it before."""
+def _requests(run: RecordedRun, record: Record, selection: Selection, layout: Layout) -> Iterator[_Request]:
+    """Give the objects that passed, in the order of keys, each with the line of an earlier pull."""
     is_wanted = wants(run, selection)
     duplicates = duplicate_keys(run.engine, run.row) if layout is Layout.UID else frozenset[str]()
     lines = record.before()
@@ -190,49 +190,49 @@ def _asked(run: RecordedRun, record: Record, selection: Selection, layout: Layou
             line = next(lines, None)
         is_same = line is not None and (line.object_key, line.etag) == (row.object_key, row.etag)
         wanted = is_wanted(row.series_instance_uid)
-        yield _Asked(row, wanted, row.object_key in duplicates, line if is_same else None)
+        yield _Request(row, wanted, row.object_key in duplicates, line if is_same else None)
 
 
-def _pull(asked: _Asked, *, source: Downloads, target: DirectoryStore, layout: Layout) -> Pulled:
-    """Bring one object, if it is not there; in threads."""
-    row, before = asked.row, asked.before
-    told = Pulled(row.object_key, row.etag, row.size, PullOutcome.NOT_WHOLE, reason=NOT_WHOLE)
-    if not asked.is_wanted:
-        return told
-    told = replace(told, duplicate=asked.is_duplicate, reason=None)
+def _pull(request: _Request, *, source: Downloads, target: DirectoryStore, layout: Layout) -> Pulled:
+    """Download one object, unless it is there; in threads."""
+    row, before = request.row, request.before
+    result = Pulled(row.object_key, row.etag, row.size, PullOutcome.NOT_WHOLE, reason=NOT_WHOLE)
+    if not request.is_wanted:
+        return result
+    result = replace(result, duplicate=request.is_duplicate, reason=None)
     try:
-        path = _path_of(row, source, target, layout, is_duplicate=asked.is_duplicate)
+        path = _path_of(row, source, target, layout, is_duplicate=request.is_duplicate)
         was_ours = before is not None and before.sha256 is not None and before.path == path
         if before is not None and was_ours and _is_there(before, target):
             return replace(before, outcome=PullOutcome.PRESENT, local=_local(target, path))
         is_damaged = was_ours and target.find(path) is not None
     except UnwritableKeyError as error:
-        return replace(told, outcome=PullOutcome.UNWRITABLE_KEY, reason=str(error))
+        return replace(result, outcome=PullOutcome.UNWRITABLE_KEY, reason=str(error))
     digests: list[str] = []
     outcome, reason = attempt(lambda: digests.append(target.fetch(source, row.info, path, replaces=is_damaged)))
     if outcome is not None:
-        return replace(told, outcome=outcome.value, reason=reason)
-    became = PullOutcome.REPLACED if is_damaged else PullOutcome.PULLED
-    return replace(told, outcome=became, path=path, sha256=digests[0], local=_local(target, path))
+        return replace(result, outcome=outcome.value, reason=reason)
+    outcome_of_file = PullOutcome.REPLACED if is_damaged else PullOutcome.PULLED
+    return replace(result, outcome=outcome_of_file, path=path, sha256=digests[0], local=_local(target, path))
 
 
 def _is_there(before: Pulled, target: DirectoryStore) -> bool:
-    """Tell whether a file is as it was written: untouched since, or else with the same bytes."""
+    """Tell whether a file is as it was written: unchanged since, or with the same bytes."""
     path = str(before.path)
-    found = target.find(path)
-    if found is None or found.size != before.size:
+    info = target.find(path)
+    if info is None or info.size != before.size:
         return False
-    if found.etag == before.local:
+    if info.etag == before.local:
         return True
     file = target.root / os.fsdecode(b"/".join(names_of_key(path)))
-    with suppress(OSError):  # what cannot be read here is read again there
+    with suppress(OSError):  # a file that cannot be read is pulled again
         return digest_of(file) == before.sha256
     return False
 
 
 def _local(target: DirectoryStore, path: str) -> str | None:
-    found = target.find(path)
-    return None if found is None else found.etag
+    info = target.find(path)
+    return None if info is None else info.etag
 
 
 def _path_of(row: ObjectRow, source: Downloads, target: DirectoryStore, layout: Layout, *, is_duplicate: bool) -> str:
@@ -255,7 +255,7 @@ def _path_of(row: ObjectRow, source: Downloads, target: DirectoryStore, layout: 
 
 
 def _name(uid: str | None) -> str:
-    """Name a file or folder by a UID; what is none, and might lead anywhere, by its digest."""
+    """Name a file or folder by a UID; a malformed one, which might lead anywhere, by its digest."""
     if not uid:
         return "unknown"
     if len(uid) <= LONGEST_UID and _UID.fullmatch(uid):

@@ -1,7 +1,7 @@
-"""What a pull has done, kept beside the files: a line an object, in the order of keys.
+"""What a pull has done, kept beside the files: one line per object, in the order of keys.
 
-While a pull is under way the lines of now and of before are in two files; when it is through, one is left,
-``pulled.jsonl``. So a pull that was killed goes on where it was, and memory does not grow with the objects.
+While a pull is under way, its lines and those of earlier pulls are in two files. At the end one is left,
+``pulled.jsonl``. So a pull that was killed continues where it was, and memory does not grow with the objects.
 """
 
 import fcntl
@@ -29,15 +29,15 @@ class Pulled:
     """What became of one object that passed.
 
     Attributes:
-        object_key: Which.
-        etag: Of the bytes that were judged.
-        size: In bytes.
-        outcome: What became of it.
-        path: Of its file, relative to the folder; None where there is none.
-        sha256: Of its bytes, as hex; None likewise.
+        object_key: Key of the object.
+        etag: Etag of the bytes that were judged.
+        size: Size in bytes.
+        outcome: Name of a `PullOutcome`.
+        path: Path of its file, relative to the folder; None where there is no file.
+        sha256: SHA-256 of its bytes, as hex; None where there is no file.
         duplicate: Whether another object with the same UIDs comes first.
         reason: Why there is no file, in words; None where there is one.
-        local: Identifies the file as it was written; None where there is none.
+        local: Etag of the file as it was written; None where there is no file.
     """
 
     object_key: str
@@ -65,7 +65,7 @@ class Record:
     file: io.FileIO
 
     def before(self) -> Iterator[Pulled]:
-        """Give what earlier pulls had done, in the order of keys."""
+        """Give the lines of earlier pulls, in the order of keys."""
         yield from _read(self.folder / BEFORE)
 
     def write(self, pulled: Pulled) -> None:
@@ -75,20 +75,20 @@ class Record:
 
 @contextmanager
 def open_record(folder: Path, head: Mapping[str, Any]) -> Iterator[Record]:
-    """Open the record of a folder; when all went well, it is the record of what is there.
+    """Open the record of a folder; it replaces the earlier one when the pull ends without an error.
 
     Args:
         folder: Made where it is missing.
-        head: What is pulled: what was begun otherwise is not gone on with.
+        head: What is pulled; a folder that was begun with another head is refused.
 
     Raises:
         InvalidRequestError: Another pull writes there, something else was pulled there, or the folder has other files.
     """
     head = {**FORMAT, **head}
-    with ExitStack() as held:
-        held.callback(os.close, _lock(folder))
-        _take_up(folder, head)
-        file = held.enter_context(_create(folder / NOW, head))
+    with ExitStack() as stack:
+        stack.callback(os.close, _lock(folder))
+        _merge_earlier(folder, head)
+        file = stack.enter_context(_create(folder / NOW, head))
         yield Record(folder, file)
         os.fsync(file.fileno())
         (folder / NOW).replace(folder / RECORD)
@@ -125,8 +125,8 @@ def _lock(folder: Path) -> int:
     return descriptor
 
 
-def _take_up(folder: Path, head: Mapping[str, Any]) -> None:
-    """Gather the lines of earlier pulls in one file, the last ones first where an object has several."""
+def _merge_earlier(folder: Path, head: Mapping[str, Any]) -> None:
+    """Merge the lines of earlier pulls into one file; of several lines of an object, the latest with a file counts."""
     names = [name for name in (NOW, RECORD, BEFORE) if (folder / name).exists()]
     if not names and any(not private.is_temporary(path.name) for path in folder.iterdir()):
         raise InvalidRequestError(
@@ -135,9 +135,9 @@ def _take_up(folder: Path, head: Mapping[str, Any]) -> None:
     for name in names:
         begun = _head(folder / name)
         if begun is not None and begun != head:
-            told = ", ".join(f"{field} {begun.get(field)}" for field in head if begun.get(field) != head[field])
+            observed = ", ".join(f"{field} {begun.get(field)}" for field in head if begun.get(field) != head[field])
             raise InvalidRequestError(
-                (f"DIR: {folder} was begun otherwise: {told}; accepted: another directory, or to pull the same",)
+                (f"DIR: {folder} was begun otherwise: {observed}; accepted: another directory, or to pull the same",)
             )
     with private.temporary_folder(f".{private.PREFIX}", folder) as temporary:
         gathered = temporary / BEFORE
@@ -159,7 +159,7 @@ def _order(line: Pulled) -> bytes:
 
 @contextmanager
 def _create(path: Path, head: Mapping[str, Any]) -> Iterator[io.FileIO]:
-    """Create a file with the head as its first line; lines are in it as they are written, or not at all."""
+    """Create a file with the head as its first line; a line is written whole, or not at all."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, private.FILE_MODE)
     with io.FileIO(descriptor, "ab") as file:
         file.write(json.dumps(head).encode() + b"\n")
@@ -170,12 +170,12 @@ def _head(path: Path) -> Mapping[str, Any] | None:
     """Give the first line; None where its writer was killed before it was there."""
     with path.open("rb") as file:
         line = file.readline()
-    found = _parse(line)
-    return {} if found is None and line.endswith(b"\n") else found
+    head = _parse(line)
+    return {} if head is None and line.endswith(b"\n") else head
 
 
 def _read(path: Path) -> Iterator[Pulled]:
-    """Give the lines of a file; one that is torn, or no line of ours, tells nothing."""
+    """Give the lines of a file; an incomplete or foreign line is skipped."""
     with path.open("rb") as file:
         file.readline()
         for line in file:
@@ -187,7 +187,7 @@ def _read(path: Path) -> Iterator[Pulled]:
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None

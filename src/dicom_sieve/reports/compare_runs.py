@@ -18,7 +18,7 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.reading.comparison import Asked, ComparedRow, compared_headers, count_read_again
+from dicom_sieve.ledger.reading.comparison import ComparedRow, ComparedSide, compared_headers, count_read_again
 from dicom_sieve.ledger.reading.headers_to_decide import read_extent, read_values
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 
@@ -177,7 +177,7 @@ def compare(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Itera
 
 
 def _changes(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Iterator[SeriesChange]:
-    asked = [Asked(one.snapshot, one.run_number, _tags(one) if one.run_number is None else ()) for one in (a, b)]
+    asked = [ComparedSide(one.snapshot, one.run_number, _tags(one) if one.run_number is None else ()) for one in (a, b)]
     reads = _reads(a), _reads(b)
     for series_uid, rows in groupby(compared_headers(ledger.engine, *asked), key=lambda row: row[0]):
         if changed := _compare_series(series_uid, rows, reads, summary):

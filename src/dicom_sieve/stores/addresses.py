@@ -1,4 +1,4 @@
-"""Addresses that no request goes to, whoever names them, and in however many spellings (ADR 23)."""
+"""Addresses to which no request is sent, in whatever spelling they are given (ADR 23)."""
 
 import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -32,7 +32,7 @@ _ISATAP = 0x5EFE  # RFC 5214, 6.1
 def forbidden(address: IpAddress) -> str | None:
     """Say why no request goes to an address, or to the IPv4 address within it; None where one may."""
     plain = IPv6Address(int(address)) if address.version == 6 else address  # a zone is part of equality
-    return next((reason for found in (plain, *_within(plain)) if (reason := _forbidden(found))), None)
+    return next((reason for candidate in (plain, *_within(plain)) if (reason := _forbidden(candidate))), None)
 
 
 def is_of_this_machine(address: IpAddress) -> bool:

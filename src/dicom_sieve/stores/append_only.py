@@ -1,7 +1,7 @@
-"""Places that are only added to, kept apart from what they vouch for: a file, or objects under a prefix of a bucket.
+"""Append-only places, kept apart from what they vouch for: a file, or objects under a prefix of a bucket.
 
-A record has a name, and is written once. What was written over or deleted all the same is told where the place can
-tell: a bucket with versions knows them all.
+A record has a name, and is written once. Records that were overwritten or deleted all the same are found where the
+place can show it: a bucket with versions keeps them all.
 """
 
 import base64
@@ -23,20 +23,20 @@ from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.stores.listing import count_empty
 from dicom_sieve.stores.s3.access import S3Access
 from dicom_sieve.stores.s3.clients import make_boto3_client
-from dicom_sieve.stores.s3.errors import is_conflict, is_passing, told_as_store_error
+from dicom_sieve.stores.s3.errors import as_store_error, is_conflict, is_passing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _ENDING = ".json"
 _TORN = b"\x00\n"
-"""Closes a line that a full disk, or the end of a process, left without its end: what ends so is no record."""
+"""Ends a line that a full disk, or the end of a process, left incomplete: such a line is no record."""
 LONGEST_RECORD = 65_536
-"""Bytes of a record that are read from a bucket; one that is longer was not written here."""
+"""Bytes of a record that are read from a bucket; a longer one was not written by this package."""
 
 
 class AppendOnly(Protocol):
-    """A place that is only added to."""
+    """A place to which records are added, and from which none is removed."""
 
     @property
     def address(self) -> str:
@@ -44,7 +44,7 @@ class AppendOnly(Protocol):
         ...
 
     def names(self) -> set[str]:
-        """Give the names of all records, also of those that were deleted since, where the place can tell.
+        """Give the names of all records, also of deleted ones where the place keeps them.
 
         Raises:
             StoreError: The place cannot be read.
@@ -52,7 +52,7 @@ class AppendOnly(Protocol):
         ...
 
     def read(self, name: str) -> Sequence[bytes]:
-        """Give all that was ever written under a name.
+        """Give every record that was written under a name.
 
         Raises:
             StoreError: The place cannot be read.
@@ -75,10 +75,10 @@ class AppendOnly(Protocol):
 
 @dataclass(slots=True)
 class AppendOnlyFile:
-    """A file, a line a record: its name, a space, its body. For its owner alone.
+    """A file with one line per record: its name, a space, its body. Only its owner can read it.
 
     Attributes:
-        path: Of the file.
+        path: The file.
     """
 
     path: Path
@@ -99,7 +99,7 @@ class AppendOnlyFile:
         return self._read().get(name, [])
 
     def add(self, name: str, body: bytes) -> None:
-        """Append a line, and have it on the disk."""
+        """Append a line, and sync the file."""
         if name in self._read():
             if self._read()[name] == [body]:
                 return
@@ -151,13 +151,13 @@ def _sync_folder(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class AppendOnlyBucket:
-    """Objects under a prefix, one a record.
+    """Objects under a prefix, one per record.
 
     Attributes:
         access: How the bucket is reached.
-        prefix: What keys begin with.
-        retain_days: For so many days the server keeps each object whatever is asked of it (Object Lock, in mode
-            COMPLIANCE); 0 asks for none. The bucket must have been made with Object Lock.
+        prefix: Prefix of all keys.
+        retain_days: Days for which the server refuses to delete an object (Object Lock, mode COMPLIANCE); 0 asks for
+            none. The bucket must have been created with Object Lock.
     """
 
     access: S3Access
@@ -177,14 +177,14 @@ class AppendOnlyBucket:
         """Give all versions of an object, the oldest first."""
         bodies = []
         for version in reversed(self._versions(self._key(name)).get(name, [])):
-            with told_as_store_error("read", f"{self.address}/{name}", self.access):
+            with as_store_error("read", f"{self.address}/{name}", self.access):
                 bodies.append(self._repeat(partial(self._get, name, version)))
         return bodies
 
     def add(self, name: str, body: bytes) -> None:
         """Write an object, unless there is one."""
         uri = f"{self.address}/{name}"
-        with told_as_store_error("write", uri, self.access):
+        with as_store_error("write", uri, self.access):
             try:
                 self._repeat(partial(self._put, name, body))
             except ClientError as error:
@@ -208,13 +208,13 @@ class AppendOnlyBucket:
         return f"{self._folder}{name}{_ENDING}"
 
     def _versions(self, prefix: str) -> dict[str, list[str]]:
-        """Give the versions of objects by name, the newest first. A mark that one was deleted is none."""
-        found: dict[str, list[str]] = defaultdict(list)
-        with told_as_store_error("list", self.address, self.access):
+        """Give the versions of objects by name, the newest first. A delete marker is none."""
+        versions: dict[str, list[str]] = defaultdict(list)
+        with as_store_error("list", self.address, self.access):
             for version in self._repeat(partial(lambda: list(self._pages(prefix)))):
                 name = version["Key"].removeprefix(self._folder).removesuffix(_ENDING)
-                found[name].append(version.get("VersionId", "null"))
-        return found
+                versions[name].append(version.get("VersionId", "null"))
+        return versions
 
     def _pages(self, prefix: str) -> Iterator[Any]:
         pages = self._client.get_paginator("list_object_versions")

@@ -1,4 +1,4 @@
-"""Which authorities' certificates are trusted, alike by both clients (ADR 27)."""
+"""Which certificate authorities both clients trust (ADR 27)."""
 
 import os
 import ssl
@@ -10,9 +10,9 @@ import boto3
 from dicom_sieve.errors import DicomSieveError
 
 VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
-"""Of the environment, as AWS's own tools read them."""
+"""Environment variables that AWS's own tools read, too."""
 LARGEST = 16 << 20
-"""In bytes, of a file of certificates: all public authorities are 0.3 MB."""
+"""Size in bytes of a file of certificates; all public authorities are 0.3 MB."""
 
 
 class UnreadableBundleError(DicomSieveError):
@@ -33,11 +33,11 @@ class UnreadableBundleError(DicomSieveError):
 
 
 def find_bundle(named: str, session: boto3.Session) -> str | None:
-    """Give the file of the authorities that are trusted; None where each client's own are.
+    """Give the file of the trusted authorities; None where each client trusts its own.
 
     Args:
-        named: By a setting or a block; empty where neither names one.
-        session: Whose profile may name one, as the environment may.
+        named: Path in a setting or a block; empty where neither names one.
+        session: Its profile may name a file, as the environment may.
 
     Raises:
         UnreadableBundleError: It holds none that can be read.
@@ -57,7 +57,7 @@ def read_bundle(path: str) -> bytes:
     """
     try:
         status = Path(path).stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:  # a block may name a pipe, or what has no end
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:  # a block may name a pipe, or an endless file
             raise UnreadableBundleError(path)
         text = Path(path).read_bytes()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -31,11 +31,11 @@ from dicom_sieve.stores.interface import (
 from dicom_sieve.stores.paths import names_of_key
 
 MOST_WAYS = 100
-"""By so many links, and links to what they lie in, one directory may be entered."""
+"""Ways by which links may lead to one directory."""
 _OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
-"""What no path is to blame for."""
+"""Errors of the machine, whatever the path."""
 _PART = re.compile(r"\.[0-9a-f]{32}\.part")
-"""What earlier versions left half-written: no object."""
+"""Incomplete files of earlier versions: no objects."""
 TAKEN = "there is a file already, of a key that its file system does not tell from this one, or of somebody else"
 _FIT_NO_PATH = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EILSEQ, errno.EINVAL}
 _LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
@@ -45,14 +45,13 @@ _LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 class DirectoryStore:
     """The regular files under a directory; a key is the path relative to it, as `paths` has it.
 
-    To read, links to files and directories are followed: a directory that contains itself is entered once, one that
-    links lead to by more than `MOST_WAYS` ways is an error. What is no regular file is no object, nor is what is
-    half-written. To write, no link below the directory is followed, and what is made is for its owner alone, whatever
-    the umask.
+    To read, links to files and directories are followed. A directory that contains itself is entered once; one that
+    links lead to by more than `MOST_WAYS` ways is an error. Only complete regular files are objects. To write, no link
+    below the directory is followed. New files are for their owner alone, whatever the umask.
 
     Attributes:
         root: The directory; absolute.
-        prefix: What keys begin with.
+        prefix: Prefix of all keys.
     """
 
     root: Path
@@ -132,13 +131,13 @@ class DirectoryStore:
             os.link(part, name, dst_dir_fd=folder)
 
     def fetch(self, source: Downloads, listed: ObjectInfo, key: str, *, replaces: bool) -> str:
-        """Read an object into a file and onto the disk; see `copy_from`.
+        """Read an object into a file, and sync it; see `copy_from`.
 
         Args:
-            source: Where it lies.
-            listed: Which object, with the etag that its bytes must have.
-            key: Of the file.
-            replaces: Whether in place of what is there; else a file with other bytes is left as it is.
+            source: The store to read from.
+            listed: The object, with the etag that its bytes must have.
+            key: Key of the file.
+            replaces: Whether an existing file is replaced; else one with other bytes is left as it is.
 
         Returns:
             SHA-256 of its bytes, as hex.
@@ -161,7 +160,7 @@ class DirectoryStore:
 
     @contextmanager
     def _placing(self, key: str) -> Iterator[tuple[Path, bytes, int]]:
-        """Give what a file is written to first, its name, and its opened folder; say what is wrong with its key."""
+        """Give a temporary file, the name of its target, and the target's opened folder; translate errors."""
         target, names = self._path(key), names_of_key(key)
         try:
             with self._part() as part, self._folder_of(names) as folder:
@@ -175,7 +174,7 @@ class DirectoryStore:
 
     @contextmanager
     def _part(self) -> Iterator[Path]:
-        """Say where a file is written, from where it is linked to its place when it is whole."""
+        """Give the path of a temporary file, which is linked to its place when it is complete."""
         private.make_folder(self.root)
         with private.shared_folder(f".{private.PREFIX}", self.root) as folder:
             part = folder / uuid.uuid4().hex
@@ -186,7 +185,7 @@ class DirectoryStore:
 
     @contextmanager
     def _folder_of(self, names: Sequence[bytes]) -> Iterator[int]:
-        """Open the folder of a file, and make it where it is missing, step by step: no link on the way is followed."""
+        """Open the folder of a file, made where it is missing, step by step: no link on the way is followed."""
         folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         try:
             for name in names[:-1]:
@@ -257,27 +256,27 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A directory that is being walked, and what of it is left."""
+    """A directory that is being walked, and its entries that are left."""
 
     identity: _Identity
     entries: Iterator[_Entry]
 
 
 def _open(directory: _Entry, above: Sequence[_Opened], ways: Counter[_Identity]) -> _Opened | None:
-    """Look what a directory holds; None where it is one of those above it, or was deleted while listing.
+    """List a directory; None where it is one of those above it, or was deleted while listing.
 
     Args:
-        directory: Which; the first one's key is empty.
-        above: Those that it lies in.
-        ways: By how many links a directory was entered before, on all ways to them.
+        directory: The key of the root is empty.
+        above: The directories that contain it.
+        ways: Number of links by which each directory was entered before, on all ways to it.
 
     Raises:
         StoreError: It cannot be listed, or links lead to it by too many ways: they may fan out at every step.
     """
     path = Path(os.fsdecode(directory.path))
     try:
-        here = os.stat(directory.path)  # noqa: PTH116 - names may be no text, so paths are bytes here
-        identity = (here.st_dev, here.st_ino)
+        status = os.stat(directory.path)  # noqa: PTH116 - names may be no text, so paths are bytes here
+        identity = (status.st_dev, status.st_ino)
         if any(identity == opened.identity for opened in above):
             return None
         if directory.is_link:
@@ -329,14 +328,14 @@ def _copy(body: Path, part: Path) -> None:
 
 
 def _sync(part: Path) -> str:
-    """Have a file on the disk, and give the SHA-256 of its bytes, as hex."""
+    """Sync a file to the disk, and give the SHA-256 of its bytes, as hex."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _link_or_find(part: Path, name: bytes, folder: int) -> bool:
-    """Put a file in its place, where there is nothing or one with the same bytes; False: there is something else."""
+    """Link a file to its place, unless there is one with the same bytes; False: there is something else."""
     try:
         os.link(part, name, dst_dir_fd=folder)  # atomic, and refuses where something is
     except FileExistsError:
@@ -347,17 +346,17 @@ def _link_or_find(part: Path, name: bytes, folder: int) -> bool:
 def _holds(folder: int, name: bytes, body: Path) -> bool:
     """Tell whether there is a file, and no link, with these bytes."""
     try:
-        there = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
     except OSError:
         return False
     try:
-        with body.open("rb") as ours:
-            status = os.fstat(there)
-            if not stat.S_ISREG(status.st_mode) or status.st_size != os.fstat(ours.fileno()).st_size:
+        with body.open("rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_size != os.fstat(file.fileno()).st_size:
                 return False
-            return all(chunk == os.read(there, len(chunk)) for chunk in iter(partial(ours.read, 1 << 20), b""))
+            return all(chunk == os.read(descriptor, len(chunk)) for chunk in iter(partial(file.read, 1 << 20), b""))
     finally:
-        os.close(there)
+        os.close(descriptor)
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
@@ -368,7 +367,7 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
 
 
 def _has_bytes_of(listed: ObjectInfo, path: Path) -> bool:
-    """Tell whether a file has the bytes of an object; of one whose etag is no MD5 that cannot be told."""
+    """Tell whether a file has the bytes of an object; False where the object's etag is no MD5."""
     if not path.is_file() or path.stat().st_size != listed.size:
         return False
     with path.open("rb") as file:

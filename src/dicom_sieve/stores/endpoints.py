@@ -1,7 +1,6 @@
 """Which endpoints may be asked, and which of them with this machine's own credentials (ADR 23).
 
-An endpoint is decided on by the addresses that its name resolves to at the moment; those, and no others, are then
-connected to.
+An endpoint is judged by the addresses that its name resolves to at the moment. Connections go to those alone.
 """
 
 import re
@@ -46,13 +45,13 @@ class RefusedEndpointError(DicomSieveError):
 
 @dataclass(frozen=True, slots=True)
 class EndpointRules:
-    """What a deployment says of endpoints. Whatever it says, some addresses are never asked.
+    """What a deployment says about endpoints. Whatever it says, some addresses are never asked.
 
     Attributes:
         allowed: Patterns of all that may be asked; empty: any.
         default_chain: Patterns of those that the default chain's credentials may be sent to, beside AWS.
-        own: Where this deployment's own services listen: Prefect, the ledger.
-        ca_bundle: File of the authorities whose certificates are trusted, in PEM; empty: as the environment says.
+        own: Hosts and ports of this deployment's own services: Prefect, the ledger.
+        ca_bundle: PEM file of the trusted certificate authorities; empty: as the environment says.
     """
 
     allowed: tuple[str, ...] = ()
@@ -65,8 +64,8 @@ class EndpointRules:
         """Take them from the settings.
 
         Args:
-            settings: With the ledger's URL, which is of a service of its own.
-            services: URLs of others.
+            settings: Hold the ledger's URL, which is one of the services.
+            services: URLs of the others.
         """
         urls = (settings.database_url.get_secret_value(), *services)
         return cls(
@@ -85,8 +84,8 @@ class EndpointRules:
 
         Args:
             endpoint: URL, or None for AWS.
-            region: Which AWS is asked in.
-            uses_default_chain: The request has no credentials of its own.
+            region: AWS region.
+            uses_default_chain: Whether the request has no credentials of its own.
         """
         if endpoint is None:
             return self._find_problem_with_aws(region)
@@ -104,7 +103,7 @@ class EndpointRules:
             self.resolve(host, port)
         except RefusedEndpointError as error:
             return str(error)
-        except OSError:  # no such name: whoever connects says so
+        except OSError:  # no such name: connecting reports it
             pass
         return None
 
@@ -191,7 +190,10 @@ def _is_same(address: str, own_host: str) -> bool:
         own = [read_literal(text) for text in addresses_of(own_host, 0)]
     except OSError:
         return False
-    is_here = any(one is not None and (one.is_unspecified or is_of_this_machine(one)) for one in own)
+    is_here = any(
+        own_address is not None and (own_address.is_unspecified or is_of_this_machine(own_address))
+        for own_address in own
+    )
     return literal in own or (is_here and literal is not None and is_of_this_machine(literal))
 
 
@@ -202,7 +204,7 @@ def _patterns(text: str) -> tuple[str, ...]:
 def _matches(pattern: str, host: str, port: int) -> bool:
     """Tell whether a pattern is an endpoint's: ``host``, ``host:port``, ``[address]:port``; ``*`` alone is any host.
 
-    A pattern of an address never covers a name, nor one of a name an address: names may be registered by anybody.
+    A pattern of an address never covers a name, nor a pattern of a name an address: anybody may register names.
     """
     name, bracket, last = pattern.rpartition("]")
     before, colon, digits = last.partition(":")

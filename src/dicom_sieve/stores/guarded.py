@@ -1,4 +1,4 @@
-"""Connections that go to checked addresses alone: boto3's, and by which way obstore's go there (ADR 23)."""
+"""Connections to checked addresses alone: those of boto3, and by which proxy those of obstore (ADR 23)."""
 
 import socket
 from contextlib import suppress
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig
 
 NOWHERE = "http://127.0.0.1:0"
-"""A proxy that nobody can be: nothing listens on port 0."""
+"""A proxy that cannot exist: nothing listens on port 0."""
 
 
 class _Checked:
@@ -54,7 +54,7 @@ class _Checked:
 
 
 class _Direct:
-    """A pool of urllib3 that looks at no redirect: it would, before it does not follow, and fail at some."""
+    """A pool of urllib3 that ignores redirects: it would parse them, though it does not follow, and fail at some."""
 
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
         return super().urlopen(*args, **{**kwargs, "redirect": False})  # type: ignore[misc]
@@ -75,12 +75,12 @@ def guard(client: "S3Client", rules: EndpointRules) -> None:
 def find_way(endpoint: str, rules: EndpointRules, *, is_aws: bool) -> "ClientConfig | None":
     """Give the options by which obstore, which resolves by itself and follows redirects, goes nowhere else.
 
-    - By http, the checked address is named as its proxy: all its requests go there, whatever they are for.
-    - By https, to AWS or to an endpoint that the deployment names: every other host has a proxy that nobody can be.
+    - By http, the checked address is its proxy: all its requests go there, whatever their host.
+    - By https, to AWS or to an endpoint that the deployment names: every other host has a proxy that cannot exist.
     - By https, to any other: through a relay of this process, which connects to checked addresses.
 
     Returns:
-        None where the environment names a proxy for an endpoint that nobody vouches for: boto3 alone reads then.
+        None where the environment names a proxy for an endpoint that no setting lists: boto3 alone reads then.
 
     Raises:
         RefusedEndpointError: It is not to be asked.

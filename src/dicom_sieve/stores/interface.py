@@ -9,7 +9,7 @@ from dicom_sieve.errors import DicomSieveError, RefusedError
 from dicom_sieve.objects import Location, ObjectInfo
 
 PART_BYTES = 8 * 1024 * 1024
-"""So much of an object is in memory while it is downloaded."""
+"""Bytes of an object that are in memory while it is downloaded."""
 
 
 class ObjectChangedError(RefusedError):
@@ -51,11 +51,11 @@ class UnwritableKeyError(RefusedError):
 
 
 NOT_READ = "the object could not be read: "
-"""What a cause stands behind, in the words of a `TransportError`."""
+"""How the text of a `TransportError` begins; its cause follows."""
 
 
 class TransportError(DicomSieveError):
-    """The store did not answer, or not with what was asked for, in all attempts. Never a verdict.
+    """All attempts failed: no answer, or not the one that was asked for. Never a verdict.
 
     Args:
         cause: A code or an exception's name; never a response's text.
@@ -94,10 +94,10 @@ class ListsAsOf(Lists, Protocol):
 
     @property
     def created_at(self) -> datetime.datetime:
-        """When it was so.
+        """The moment of which the listing is.
 
         Raises:
-            StoreError: That cannot be told.
+            StoreError: The moment is not known.
         """
         ...
 
@@ -108,8 +108,8 @@ class Reads(Protocol):
     async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:
         """Read bytes of an object, if it is still the one that was listed.
 
-        One call is one request, repeated while it fails, and counts as one with its whole body: the answer is exactly
-        the bytes asked for, of exactly that etag.
+        One call is one request, repeated as a whole while it fails. The answer is exactly the bytes asked for, of
+        exactly that etag.
 
         Args:
             listed: The object, with the etag that its bytes must have.
@@ -129,14 +129,14 @@ class Reads(Protocol):
 
         Raises:
             ObjectGoneError: There is no such object.
-            ReadRefusedError: The store will not tell.
+            ReadRefusedError: The store refuses to answer.
             TransportError: All attempts failed.
         """
         ...
 
 
 class Downloads(Protocol):
-    """A place whose objects can be had whole."""
+    """A place whose objects can be downloaded whole."""
 
     @property
     def location(self) -> Location:
@@ -168,7 +168,7 @@ class Writes(Protocol):
     def write_once(self, key: str, body: Path) -> None:
         """Write a local file as an object, unless there is one already.
 
-        A repetition after a lost answer finds the same bytes there and is content.
+        A repetition after a lost answer finds the same bytes there, which is no error.
 
         Raises:
             AlreadyPublishedError: There is an object of that key with other bytes.
@@ -181,7 +181,7 @@ class Writes(Protocol):
         """Look for an object; None where there is none of that key.
 
         Raises:
-            StoreError: The store does not tell.
+            StoreError: The store does not answer, or refuses.
         """
         ...
 
@@ -192,15 +192,15 @@ class Copies(Writes, Protocol):
     def copy_from(self, source: Downloads, listed: ObjectInfo, key: str, formers: Sequence[str] = ()) -> None:
         """Copy an object, if it is still the one that was listed, in place of what is under the key.
 
-        In a directory nothing is replaced: a file that is there is of another key that is the same to its file system,
-        or of somebody else.
+        In a directory nothing is replaced: an existing file belongs to another key that its file system does not tell
+        from this one, or to somebody else.
 
-        Within one server the bytes stay there, where server and rights allow; else they come through here, once: where
-        there is a former copy with the etag that was listed, that one is copied.
+        Within one server the bytes stay there, where server and rights allow. Else they pass through this process,
+        unless a former copy with the listed etag can be copied instead.
 
         Args:
-            source: Where it lies.
-            listed: Which object, with the etag that its bytes must have.
+            source: The store to copy from.
+            listed: The object, with the etag that its bytes must have.
             key: Of the copy.
             formers: Keys here under which there may be a copy already.
 

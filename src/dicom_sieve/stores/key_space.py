@@ -13,14 +13,14 @@ from itertools import pairwise
 LONGEST_KEY = 1024
 """Of S3, in bytes of UTF-8."""
 PLACES = 12
-"""So many characters behind what keys have in common tell how far apart they are."""
+"""Characters behind the common prefix of keys that are compared to estimate their distance."""
 _SURROGATES = range(0xD800, 0xE000)
 _LAST_CODE_POINT = 0x10FFFF
 
 
-def common_prefix(one: str, other: str) -> str:
-    """Give what both begin with."""
-    return os.path.commonprefix([one, other])  # noqa: RUF071 - of characters, not of paths
+def common_prefix(first: str, second: str) -> str:
+    """Give the prefix that two keys share."""
+    return os.path.commonprefix([first, second])  # noqa: RUF071 - of characters, not of paths
 
 
 def behind(prefix: str) -> str | None:
@@ -35,15 +35,15 @@ def behind(prefix: str) -> str | None:
 
 
 class Letters:
-    """What keys are made of: which characters were seen, and which behind which."""
+    """The characters that keys are made of, and which of them follow which."""
 
     def __init__(self) -> None:
         self._behind: dict[str, set[str]] = {}
 
     def learn(self, key: str) -> None:
         """Take note of a key."""
-        for one, other in pairwise(key):
-            self._behind.setdefault(one, set()).add(other)
+        for letter, following in pairwise(key):
+            self._behind.setdefault(letter, set()).add(following)
         self._behind.setdefault("", set()).add(key[:1])
 
     def all(self) -> list[str]:
@@ -51,7 +51,7 @@ class Letters:
         return sorted(set().union(*self._behind.values()) - {""})
 
     def between(self, low: str, high: str) -> str | None:
-        """Give a point between two, made as keys are: in the middle where they part, or else behind; None without one.
+        """Give a point between two keys, made as keys are: where they first differ, or else later; None without one.
 
         Args:
             low: Below the point.
@@ -71,12 +71,12 @@ class Letters:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Keys that lie beside each other, and in how many pages.
+    """Adjacent keys, and the number of pages that they fill.
 
     Attributes:
-        first: Key.
-        last: Key.
-        pages: How many.
+        first: First key (inclusive).
+        last: Last key (inclusive).
+        pages: Number of pages.
     """
 
     first: str
@@ -84,14 +84,14 @@ class Stretch:
     pages: int = 1
 
     def on_to(self, key: str) -> "Stretch":
-        """Give it with one more page, that ends with a key."""
+        """Extend it by one page that ends with a key."""
         return Stretch(self.first, key, self.pages + (self.first != self.last))
 
     def pages_between(self, low: str, high: str, letters: Sequence[str]) -> float:
-        """Guess how many pages there are between two points, if keys are spread there as here."""
+        """Estimate the pages between two points, as if keys were as dense there as here."""
         shared = min(len(common_prefix(self.first, text)) for text in (self.last, low, high))
-        begin, end, one, other = (_number(text[shared:], letters) for text in (self.first, self.last, low, high))
-        return self.pages * (other - one) / (end - begin) if end > begin else float("inf")
+        begin, end, lower, upper = (_number(text[shared:], letters) for text in (self.first, self.last, low, high))
+        return self.pages * (upper - lower) / (end - begin) if end > begin else float("inf")
 
 
 def _number(text: str, letters: Sequence[str]) -> int:

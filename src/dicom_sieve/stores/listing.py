@@ -1,9 +1,9 @@
 """A listing by several requests at a time, in the order of keys (ADR 14).
 
-The first pages come one after the other, and most listings end there. A longer one is divided: whoever has nothing to
-do asks for the page behind a point further on, and where keys are found the range is two. Ranges are disjoint and in
-order, so that they are given one after the other; those next in turn are listed, and divided, first, and a bounded
-number of pages waits. Whatever points are chosen, a range ends where the next begins.
+The first pages come one after the other, and most listings end there. A longer one is divided: an idle thread asks for
+the page behind a point further on. Where keys are found there, the range becomes two. Ranges are disjoint and in order,
+so that they are given one after the other. The foremost ranges are listed, and divided, first. The number of pages that
+wait is bounded. Whatever points are chosen, a range ends where the next begins.
 """
 
 import threading
@@ -20,19 +20,19 @@ from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.stores.key_space import LONGEST_KEY, Letters, Stretch, behind, common_prefix
 
 PAGES_ONE_BY_ONE = 10
-"""So many pages come one after the other; a listing that is no longer costs what it always did."""
+"""Pages that are asked for one after the other before a listing is divided."""
 EMPTY_IN_A_ROW = 100
-"""After so many pages without a key, each of which says that there is more, a listing is given up."""
-VAIN_IN_A_ROW = 3
-"""After so many in the middle of a range, another way to divide it is tried."""
+"""Consecutive pages without a key, each of which says that there is more, after which a listing is given up."""
+WASTED_IN_A_ROW = 3
+"""Consecutive wasted requests in the middle of a range, after which another way to divide it is tried."""
 SAMPLED = 10
-"""Of so many keys of these pages, one is looked at for how keys are made."""
+"""One key in N of the first pages is examined for how keys are made."""
 PAGES_WAITING = 8
-"""For each request at a time, so many pages wait for their turn, at most."""
+"""Pages that wait for their turn, at most, for each request in flight."""
 WORTH_DIVIDING = 2.0
-"""Pages that a range must have left, as far as can be told."""
-VAIN_REQUESTS = 32
-"""That found nothing of use, beside a quarter of all: with more, nothing is divided any more."""
+"""Pages that a range must have left, by estimate, to be divided."""
+WASTED_REQUESTS = 32
+"""Wasted requests that are allowed beside a quarter of all requests; with more, nothing is divided any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Page:
     following: Cursor | None
 
     def is_in_order_behind(self, key: str) -> bool:
-        """Tell whether all keys are greater than one, and each than the one before."""
+        """Tell whether all keys are greater than a key, and each greater than the one before it."""
         keys = [key, *(info.key for info in self.objects)]
-        return all(one < other for one, other in pairwise(keys))
+        return all(earlier < later for earlier, later in pairwise(keys))
 
 
 Asks = Callable[[Cursor], Page]
@@ -68,7 +68,7 @@ def list_objects(
         ask: Asks for a page; called in several threads at a time.
         location: What is listed.
         in_flight: Requests under way at the same time, at most.
-        pages_one_by_one: So many pages come one after the other before anything is divided.
+        pages_one_by_one: Pages that are asked for one after the other before anything is divided.
 
     Raises:
         StoreError: It cannot be listed.
@@ -97,15 +97,15 @@ def list_objects(
 
 
 def count_empty(before: int, address: str, *, is_empty: bool) -> int:
-    """Count the pages without a key up to this one, in a row.
+    """Count the consecutive pages without a key, up to this page.
 
     Args:
-        before: How many there were up to the page before.
+        before: The count up to the page before.
         address: What is listed.
         is_empty: The page has no key, and says that there is more.
 
     Raises:
-        StoreError: They are too many: each token may be new, and there may be no end.
+        StoreError: They are too many: each token may be new, so that the listing may never end.
     """
     if not is_empty:
         return 0
@@ -125,18 +125,18 @@ class _Range:
 
     Attributes:
         cursor: Where its next page begins.
-        anchor: A key before it that begins as it does: what both have in common, the rest may have in common, too.
+        anchor: An earlier key with a common prefix, which the rest of the range may share.
         page: The first key of its last page.
         last: The last key of its last page.
-        stretch: What was listed since it was divided last.
-        until: No key is greater (inclusive); None where that is not known.
-        pages: That wait for their turn.
+        stretch: What was listed since it was last divided.
+        until: Upper bound of its keys (inclusive); None where that is not known.
+        pages: Pages that wait for their turn.
         is_taken: Its next page is being asked for.
         is_probed: A page further on is being asked for.
         is_ended: There is no more to ask for.
-        is_climbing: It is to be divided behind what its keys have in common, rather than in the middle.
-        in_vain: How many times in a row nothing was found further on.
-        empty: How many pages in a row had no key.
+        is_climbing: It is to be divided behind the common prefix of its keys, rather than in the middle.
+        wasted: Consecutive requests further on that found nothing.
+        empty: Consecutive pages without a key.
     """
 
     cursor: Cursor
@@ -150,11 +150,11 @@ class _Range:
     is_probed: bool = False
     is_ended: bool = False
     is_climbing: bool = False
-    in_vain: int = 0
+    wasted: int = 0
     empty: int = 0
 
     def point(self, letters: Letters) -> str | None:
-        """Choose where to divide it: behind all that begins as what is known of it, or in the middle."""
+        """Choose where to divide it: behind the common prefix of its known keys, or in the middle."""
         for key in (self.anchor, self.page) if self.is_climbing else ():
             bound = behind(common_prefix(key, self.last))
             if bound and (self.until is None or bound < self.until) and len(bound.encode()) <= LONGEST_KEY:
@@ -163,8 +163,8 @@ class _Range:
         self.is_climbing = False
         until = self.until or chr(0x10FFFF)
         spread = [self.stretch, Stretch(self.page, self.last)]
-        left = min(one.pages_between(self.last, until, letters.all()) for one in spread)
-        return letters.between(self.last, until) if left >= WORTH_DIVIDING else None
+        pages_left = min(stretch.pages_between(self.last, until, letters.all()) for stretch in spread)
+        return letters.between(self.last, until) if pages_left >= WORTH_DIVIDING else None
 
 
 class _Division:
@@ -179,7 +179,7 @@ class _Division:
         self._changed = threading.Condition()
         self._pages = 0
         self._asked = 0
-        self._in_vain = 0
+        self._wasted = 0
         self._may_divide = True
         self._is_over = False
         self._error: BaseException | None = None
@@ -216,104 +216,109 @@ class _Division:
     def _work(self) -> None:
         """Ask for pages until there is no more to ask for."""
         try:
-            while (found := self._wait_for_work()) is not None:
-                one, point = found
+            while (task := self._wait_for_work()) is not None:
+                range_, point = task
                 if point is None:
-                    self._go_on(one)
+                    self._go_on(range_)
                 else:
-                    self._divide(one, point)
+                    self._divide(range_, point)
         except BaseException as error:  # raised again where the listing is read
             with self._changing():
                 self._error = self._error or error
                 self._is_over = True
 
     def _wait_for_work(self) -> tuple[_Range, str | None] | None:
-        """Find the foremost range that can be gone on with, or divided at a point; None when all is done."""
+        """Find the foremost range that can be continued, or divided at a point; None when all is done."""
         with self._changed:
-            while not self._is_over and not all(one.is_ended for one in self._ranges):
-                if found := self._find_work():
-                    one, point = found
-                    one.is_taken, one.is_probed = one.is_taken or point is None, one.is_probed or point is not None
+            while not self._is_over and not all(range_.is_ended for range_ in self._ranges):
+                if task := self._find_work():
+                    range_, point = task
+                    range_.is_taken, range_.is_probed = (
+                        range_.is_taken or point is None,
+                        range_.is_probed or point is not None,
+                    )
                     self._pages += 1  # that is under way
                     self._asked += 1
-                    return found
+                    return task
                 self._changed.wait()
             return None
 
     def _find_work(self) -> tuple[_Range, str | None] | None:
         is_full = self._pages >= self._in_flight * PAGES_WAITING
-        for one in self._ranges:
-            if one.is_ended:
+        for range_ in self._ranges:
+            if range_.is_ended:
                 continue
-            if not one.is_taken and (not is_full or (one is self._ranges[0] and not one.pages)):
-                return one, None
+            if not range_.is_taken and (not is_full or (range_ is self._ranges[0] and not range_.pages)):
+                return range_, None
             if is_full:
                 return None
-            if self._is_worth_it and not one.is_probed and (point := one.point(self._letters)):
-                return one, point
+            if self._is_worth_it and not range_.is_probed and (point := range_.point(self._letters)):
+                return range_, point
         return None
 
     @property
     def _is_worth_it(self) -> bool:
-        return self._may_divide and self._in_vain <= VAIN_REQUESTS + self._asked // 4
+        return self._may_divide and self._wasted <= WASTED_REQUESTS + self._asked // 4
 
-    def _go_on(self, one: _Range) -> None:
-        page = self._ask(one.cursor)
+    def _go_on(self, range_: _Range) -> None:
+        page = self._ask(range_.cursor)
         with self._changing():
-            one.is_taken = False
+            range_.is_taken = False
             self._pages -= 1
-            if not page.is_in_order_behind(one.last):
+            if not page.is_in_order_behind(range_.last):
                 raise ListingOrderError(str(self._location))
-            one.empty = _count_empty(one.empty, page, self._location)
-            self._take(one, page)
+            range_.empty = _count_empty(range_.empty, page, self._location)
+            self._take(range_, page)
 
-    def _divide(self, one: _Range, point: str) -> None:
-        """Ask for what lies behind a point of a range that is listed meanwhile, and give it to a range of its own."""
+    def _divide(self, range_: _Range, point: str) -> None:
+        """Ask for the keys behind a point of a range that is listed meanwhile, and make a range of them."""
         page: Page | None
         try:
             page = self._ask(Cursor(after=point))
-        except StoreError:  # it lists, but not from here: no fault unless listing has it, too
+        except StoreError:  # the server may only refuse this point: it counts when the listing itself fails
             page = None
         with self._changing():
-            one.is_probed = False
+            range_.is_probed = False
             self._pages -= 1
             if page is None or not page.is_in_order_behind(point):
                 self._may_divide = False
                 return
-            is_passed = one.is_ended or one.last >= point
-            found = page.objects and (one.until is None or page.objects[0].key <= one.until)
-            was_climbing, one.is_climbing = one.is_climbing, False
-            if is_passed or not found:
-                one.in_vain += 1
-                one.is_climbing = not was_climbing and one.in_vain % VAIN_IN_A_ROW == 0
-                self._in_vain += 1
+            is_passed = range_.is_ended or range_.last >= point
+            has_keys = page.objects and (range_.until is None or page.objects[0].key <= range_.until)
+            was_climbing, range_.is_climbing = range_.is_climbing, False
+            if is_passed or not has_keys:
+                range_.wasted += 1
+                range_.is_climbing = not was_climbing and range_.wasted % WASTED_IN_A_ROW == 0
+                self._wasted += 1
                 is_known = page.objects or page.following is None
                 if is_known and not is_passed:
-                    one.until = point
+                    range_.until = point
                 return
-            one.in_vain = 0
+            range_.wasted = 0
             first = page.objects[0].key
-            anchor = one.anchor if was_climbing and common_prefix(one.anchor, first) else first
-            upper = _Range(Cursor(), anchor, first, point, Stretch(first, first), one.until, is_climbing=was_climbing)
-            one.until, one.stretch = point, Stretch(one.page, one.last)
-            self._ranges.insert(self._ranges.index(one) + 1, upper)
+            anchor = range_.anchor if was_climbing and common_prefix(range_.anchor, first) else first
+            upper = _Range(
+                Cursor(), anchor, first, point, Stretch(first, first), range_.until, is_climbing=was_climbing
+            )
+            range_.until, range_.stretch = point, Stretch(range_.page, range_.last)
+            self._ranges.insert(self._ranges.index(range_) + 1, upper)
             self._take(upper, page)
 
-    def _take(self, one: _Range, page: Page) -> None:
-        """Add to a range what of a page is its own."""
+    def _take(self, range_: _Range, page: Page) -> None:
+        """Add to a range those objects of a page that belong to it."""
         objects = page.objects
-        if one.until is not None and objects and objects[-1].key > one.until:
-            objects = objects[: bisect_right(objects, one.until, key=lambda info: info.key)]
-            one.is_ended = True
+        if range_.until is not None and objects and objects[-1].key > range_.until:
+            objects = objects[: bisect_right(objects, range_.until, key=lambda info: info.key)]
+            range_.is_ended = True
         if page.following is None:
-            one.is_ended = True
+            range_.is_ended = True
         else:
-            one.cursor = page.following
+            range_.cursor = page.following
         if objects:
-            one.page, one.last = objects[0].key, objects[-1].key
-            one.stretch = one.stretch.on_to(one.last)
-            self._letters.learn(one.page)
-            one.pages.append(objects)
+            range_.page, range_.last = objects[0].key, objects[-1].key
+            range_.stretch = range_.stretch.on_to(range_.last)
+            self._letters.learn(range_.page)
+            range_.pages.append(objects)
             self._pages += 1
 
     @contextmanager

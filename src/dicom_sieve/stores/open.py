@@ -1,4 +1,4 @@
-"""From an address to a store: for who reads objects in Python, and for commands that read where a run judged."""
+"""From an address to a store: for readers of objects in Python, and for commands that read where a run judged."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from dicom_sieve.stores.s3.store import S3Store
 S3, FILE = "s3://", "file://"
 DEFAULT_REGION = "us-east-1"
 TRUSTED = f"{ALLOWED} or {DEFAULT_CHAIN}"
-"""What lists the endpoints that a deployment names itself."""
+"""The settings that list the endpoints which a deployment names itself."""
 _ALONE = "nothing is signed, so there is nobody with credentials, or to pay; accepted: anonymous alone"
 
 
@@ -39,7 +39,7 @@ def open_store(
             or in ``AWS_ENDPOINT_URL``, and to those that ``DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS`` lists; what is given,
             also to those of ``DICOM_SIEVE_ALLOWED_ENDPOINTS``.
         anonymous: Requests are not signed, as for a public bucket: there are no credentials.
-        requester_pays: Whoever the credentials are of pays for the requests, where the bucket wants that.
+        requester_pays: The owner of the credentials pays for the requests, where the bucket wants that.
 
     Raises:
         InvalidRequestError: It is no address, or its endpoint may not be asked. Credentials are never quoted.
@@ -60,7 +60,7 @@ def open_store(
     if anonymous and (credentials is not None or requester_pays):
         raise InvalidRequestError((f"anonymous: {_ALONE}",))
     store = open_bucket(where.bucket, where.prefix, url, region, session, requester_pays=requester_pays)
-    # Who names an endpoint sends credentials of their own there; a location may come from somebody else's request.
+    # A caller who names an endpoint decides on their own credentials; a location may come from another's request.
     if url is not None and lies_at != named.rstrip("/") and not anonymous:
         _refuse_of_ledger(url, region, store.access.rules, is_given=credentials is not None)
     return store
@@ -76,16 +76,16 @@ def open_bucket(
     requester_pays: bool = False,
     called: tuple[str, str] = ("endpoint", "the bucket"),
 ) -> S3Store:
-    """Open a bucket for who names it, and sends credentials of their own there: their word is enough.
+    """Open a bucket for a caller who names it and sends their own credentials: no setting has to list its endpoint.
 
     Args:
         bucket: Its name.
-        prefix: What keys begin with.
-        endpoint: Of the S3 server; None: AWS.
-        region: Of the bucket.
-        credentials: What is sent there.
+        prefix: Prefix of all keys.
+        endpoint: URL of the S3 server; None: AWS.
+        region: Region of the bucket.
+        credentials: Credentials that are sent there.
         requester_pays: Whether their owner pays.
-        called: What errors name endpoint and bucket by.
+        called: Names of endpoint and bucket in errors.
 
     Raises:
         InvalidRequestError: The endpoint, or the bucket there, may not be asked.
@@ -104,9 +104,9 @@ def _refuse_of_ledger(url: str, region: str, rules: EndpointRules, *, is_given: 
     """Refuse to send credentials to an endpoint that the ledger names alone, and no setting.
 
     Args:
-        url: Of the endpoint.
-        region: Of the bucket.
-        rules: What the settings say of endpoints.
+        url: URL of the endpoint.
+        region: Region of the bucket.
+        rules: What the settings say about endpoints.
         is_given: Whether the caller gave the credentials; else they are the default chain's.
     """
     if is_given:
@@ -129,12 +129,12 @@ def _read_address(text: str, endpoint: str) -> Location:
     return Location(endpoint, bucket, prefix)
 
 
-def _read_credentials(given: str | GivesSession | None) -> GivesSession:
-    if given is None:
+def _read_credentials(credentials: str | GivesSession | None) -> GivesSession:
+    if credentials is None:
         return DefaultChain()
-    if not isinstance(given, str):
-        return given
-    keys = StaticCredentials.parse(given)
+    if not isinstance(credentials, str):
+        return credentials
+    keys = StaticCredentials.parse(credentials)
     if keys is None:
         raise InvalidRequestError(("credentials: no colon between two parts; accepted: key_id:access_key",))
     return keys

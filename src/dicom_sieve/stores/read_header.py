@@ -1,4 +1,4 @@
-"""Read the header of one object: a few ranged reads, on until it is whole; as the object is now."""
+"""Read the header of one object, as it is now: a few ranged reads, until the header is complete."""
 
 from dataclasses import dataclass, fields
 from typing import Self
@@ -23,11 +23,11 @@ class Limits:
     """How much is read.
 
     Attributes:
-        reads_in_flight: Requests of one shard that are under way at the same time.
-        first_read_bytes: Of an object's first read; each further one doubles.
-        header_limit_bytes: Read of one object at most.
-        inflated_limit_bytes: What a deflated header may inflate to.
-        elements_limit: How many elements an unusual object may have.
+        reads_in_flight: Concurrent requests of one shard.
+        first_read_bytes: Length of an object's first read; each further one doubles.
+        header_limit_bytes: Bytes read of one object at most.
+        inflated_limit_bytes: Bytes that a deflated header may inflate to.
+        elements_limit: Number of elements that an unusual object may have.
     """
 
     reads_in_flight: int = 32
@@ -39,7 +39,7 @@ class Limits:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Take them from the settings of the same names."""
-        return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
+        return cls(**{limit.name: getattr(settings, limit.name) for limit in fields(cls)})
 
 
 @dataclass(slots=True)
@@ -47,8 +47,8 @@ class Meter:
     """What was read of many objects.
 
     Attributes:
-        reads: How many ranges.
-        bytes_read: How many bytes.
+        reads: Number of ranged reads.
+        bytes_read: Their sum, in bytes.
     """
 
     reads: int = 0
@@ -78,9 +78,9 @@ async def read_header(store: Reads, info: ObjectInfo, limits: Limits, meter: Met
 
 
 async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: Meter) -> Instance:
-    """Read on until the header is whole, each time from the first byte that is missing, twice as much.
+    """Read until the header is complete, each time from the first missing byte, and twice as much.
 
-    Where that would be too much, what was read before is what is known of the object.
+    Where that would exceed the limit, the header is what was read up to there.
     """
     window = Window(info.size)
     length = limits.first_read_bytes

@@ -1,8 +1,8 @@
-"""A relay on loopback between obstore and https endpoints that nobody vouches for (ADR 23).
+"""A relay on loopback between obstore and https endpoints that no setting lists (ADR 23).
 
 obstore resolves names by itself, and follows redirects to anywhere. Here it is given a proxy (RFC 9110, 9.3.6): each
-endpoint has a password of its own, which opens a way to this endpoint alone, at addresses that were checked just
-before. What passes is TLS, end to end: the relay sees no credentials.
+endpoint has its own password, which opens a tunnel to this endpoint alone, at addresses that were checked just before.
+The traffic is TLS, end to end: the relay sees no credentials.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ class _Target:
 
 
 class Relay:
-    """The relay of a process: a thread with an event loop of its own.
+    """The relay of a process: a thread with its own event loop.
 
     Attributes:
-        port: That it listens on, on loopback.
+        port: TCP port on loopback that it listens on.
     """
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ class Relay:
     def way_to(self, target: _Target) -> str:
         """Give the URL of a proxy that leads to a target alone."""
         user, password = "obstore", secrets.token_hex(32)
-        known = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
-        self._targets[known.lower()] = target  # names of headers and schemes are of either case
+        authorization = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
+        self._targets[authorization.lower()] = target  # names of headers and schemes are of either case
         return f"http://{user}:{password}@127.0.0.1:{self.port}"
 
     def open(self, head: bytes, asking: "_Asking") -> None:
-        """Open the way that is asked for, or refuse it."""
+        """Open the requested tunnel, or refuse it."""
         task = self._loop.create_task(self._open(head, asking))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -89,7 +89,7 @@ class Relay:
 
 
 class _Half(asyncio.Protocol):
-    """One side of a way: what it receives, the other sends."""
+    """One side of a tunnel: what it receives, the other sends."""
 
     other: "_Half | None" = None
     transport: asyncio.Transport
@@ -118,7 +118,7 @@ class _Half(asyncio.Protocol):
 
 
 class _Asking(_Half):
-    """The client's side: first it says where to."""
+    """The client's side: it first names its target."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -150,7 +150,7 @@ class _Answering(_Half):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._asking.transport.is_closing():  # it waits no more
+        if self._asking.transport.is_closing():  # the client has given up
             self.transport.close()
             return
         self.other, self._asking.other = self._asking, self

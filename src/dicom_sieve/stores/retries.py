@@ -1,4 +1,4 @@
-"""How long a store is waited for, and how often it is asked again."""
+"""Timeouts of requests to a store, and how often they are repeated."""
 
 import random
 import time
@@ -15,16 +15,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """What is borne before a request counts as failed for good.
+    """Limits after which a request counts as failed.
 
     Attributes:
         connect_timeout_seconds: For a connection to open.
         request_timeout_seconds: For one request, its body included; for boto3 also between two parts of an answer.
         read_deadline_seconds: For one read with all its attempts.
-        read_attempts: How often one request is made at most.
-        first_pause_seconds: Before the second attempt; each further pause doubles, and all are drawn around that.
-        requests_in_flight: Reads of one process that are under way at the same time, while the server bears it.
-        lists_in_flight: Requests that list one location at the same time, once its listing proves long.
+        read_attempts: Attempts of one request at most.
+        first_pause_seconds: Before the second attempt; each further pause doubles, with jitter of half of it.
+        requests_in_flight: Concurrent reads of one process, unless the server asks for fewer.
+        lists_in_flight: Concurrent requests that list one location, once its listing proves long.
     """
 
     connect_timeout_seconds: float = 10.0
@@ -37,17 +37,17 @@ class Retries:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Take from the settings those that have the same names, and what all shards together may ask for."""
-        names = {one.name for one in fields(cls)} & Settings.model_fields.keys()
+        """Take the settings of the same names, and the requests that all shards together may make."""
+        names = {limit.name for limit in fields(cls)} & Settings.model_fields.keys()
         requests = settings.shards_in_flight * settings.reads_in_flight
         return cls(requests_in_flight=requests, **{name: getattr(settings, name) for name in names})
 
     def pause(self, attempt: int) -> float:
-        """Give the seconds to wait before an attempt, the first being 0: none before that, then more and more."""
+        """Give the seconds to wait before an attempt: none before attempt 0, then twice as long each time."""
         if not attempt:
             return 0.0
         longest = min(self.first_pause_seconds * 2.0 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
-        # Drawn, so that requests which failed together do not come back together.
+        # Jitter: requests that failed together are not repeated together.
         return longest * random.uniform(0.5, 1.5)  # noqa: S311
 
     def repeat(self, ask: Callable[[], T], is_passing: Callable[[Exception], bool]) -> T:
@@ -55,7 +55,7 @@ class Retries:
 
         Args:
             ask: Makes the request, and takes its answer as a whole.
-            is_passing: Tells whether an error may be gone the next time. Any other is raised at once.
+            is_passing: Tells whether an error is transient. Any other is raised at once.
         """
         until = time.monotonic() + self.read_deadline_seconds
         for attempt in range(1, self.read_attempts):

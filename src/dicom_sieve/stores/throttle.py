@@ -1,4 +1,4 @@
-"""How many requests may be under way: fewer when the server asks for it, slowly more again while it answers."""
+"""How many requests may be in flight: fewer when the server asks for it, slowly more again while it answers."""
 
 import asyncio
 import time
@@ -8,21 +8,21 @@ from types import TracebackType
 from dicom_sieve.stores.interface import SlowDownError
 
 ANSWERS_FOR_ONE_MORE = 8
-DEAF_SECONDS = 1.0
-"""Requests that were under way together are told together to slow down: that counts once."""
+COOLDOWN_SECONDS = 1.0
+"""Within this time after slowing down, further errors are ignored: requests in flight together fail together."""
 
 
 class Throttle:
     """Slots for requests, within one event loop: enter one to ask, leave it with the answer or its error.
 
-    `SlowDownError` leaves half as many slots as requests are under way; every so many answers bring one back.
+    `SlowDownError` leaves half as many slots as requests are in flight; every `ANSWERS_FOR_ONE_MORE` answers add one.
 
     Args:
-        most: How many slots there are when nothing is amiss.
-        clock: Tells seconds.
+        most: Number of slots when the server does not ask for fewer.
+        clock: Gives the time in seconds.
 
     Attributes:
-        allowed: How many slots there are now.
+        allowed: Current number of slots.
     """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,13 +31,13 @@ class Throttle:
         self._clock = clock
         self._slots = asyncio.Semaphore(most)
         self._under_way = 0
-        self._owed = 0  # slots to take away that are in use: they end with the requests that hold them
+        self._owed = 0  # slots to remove that are in use: each is removed when its request ends
         self._answers = 0
-        self._deaf_until = float("-inf")
+        self._cooldown_until = float("-inf")
 
     @property
     def has_room(self) -> bool:
-        """Whether a slot is free, so that nobody would wait for one."""
+        """Whether a slot is free."""
         return not self._slots.locked()
 
     async def __aenter__(self) -> None:
@@ -62,15 +62,15 @@ class Throttle:
 
     async def _slow_down(self) -> None:
         now = self._clock()
-        if now < self._deaf_until:
+        if now < self._cooldown_until:
             return
-        self._deaf_until = now + DEAF_SECONDS
+        self._cooldown_until = now + COOLDOWN_SECONDS
         self._answers = 0
-        left = max(1, min(self.allowed, self._under_way) // 2)
-        self._owed += self.allowed - left
-        self.allowed = left
+        slots = max(1, min(self.allowed, self._under_way) // 2)
+        self._owed += self.allowed - slots
+        self.allowed = slots
         while self._owed and not self._slots.locked():
-            await self._slots.acquire()  # of those that nobody uses, at once
+            await self._slots.acquire()  # free slots are removed at once
             self._owed -= 1
 
     def _answered(self) -> None:

@@ -43,14 +43,14 @@ def verify(
     from dicom_sieve.ledger.audit.verify import count_rows
     from dicom_sieve.ledger.audit.verify import verify as verify_ledger
     from dicom_sieve.ledger.reading.read_only import open_read_only
-    from dicom_sieve.publishing.anchor import Held, hold_to_anchor, open_anchor
+    from dicom_sieve.publishing.anchor import AnchorComparison, compare_with_anchor, open_anchor
     from dicom_sieve.publishing.check_manifest import compare_manifest, read_manifest
     from dicom_sieve.settings import load_settings
 
     published = manifest and read_manifest(manifest)
     place = open_anchor(load_settings(), anchor)
     with ProgressBar() as bar, open_read_only() as ledger:
-        held = hold_to_anchor(ledger, place) if place else Held()
+        held = compare_with_anchor(ledger, place) if place else AnchorComparison()
         differences = compare_manifest(published, ledger) if published else []
         run = str(published["run_id"]) if published else run
         run_id = None if run is None else ledger.run(run).row.id

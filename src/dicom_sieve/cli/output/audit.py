@@ -10,10 +10,10 @@ from dicom_sieve.ledger.audit.forget import Holdings
 from dicom_sieve.objects import Location
 
 if TYPE_CHECKING:
-    from dicom_sieve.publishing.anchor import Held
+    from dicom_sieve.publishing.anchor import AnchorComparison
 
 
-def show_verification(result: Verification, held: "Held | None") -> None:
+def show_verification(result: Verification, held: "AnchorComparison | None") -> None:
     """Print what was looked at, every damaged row in words, and what a verification cannot say.
 
     Args:
@@ -71,7 +71,7 @@ def _show_damages(result: Verification, looked: str) -> None:
         show_lines(f"NOT verified: runs have ended, and not one of them is sealed; looked at {looked}")
 
 
-def _show_anchor(held: "Held | None") -> None:
+def _show_anchor(held: "AnchorComparison | None") -> None:
     if held is None:
         show_lines("No anchor was asked: rows that were sealed anew, and an end that was cut off, are not found.")
         return

@@ -1,4 +1,4 @@
-"""The chain of sealed runs as the ledger has it now: which blocks differ, and whether rows, blocks or seals do."""
+"""The chain of sealed runs as it is now: which blocks differ, and whether rows, blocks or seals were changed."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,20 +15,20 @@ from dicom_sieve.ledger.database.blocks import BLOCK_IDS
 from dicom_sieve.ledger.database.tables import run, seal_block, snapshot
 
 Place = tuple[str, int]
-"""Where a block belongs; see `Block.place`."""
+"""Part and number of a block; see `Block.place`."""
 
 
 class Trust(Enum):
-    """What a run's seal says of the run."""
+    """What a run's seal confirms."""
 
     BLOCKS = auto()
-    """The recorded blocks are as they were sealed. Where rows are not, the rows were changed."""
+    """The recorded blocks are intact. Rows that differ from them were changed."""
     ROWS = auto()
-    """The rows are as they were sealed. Where the recorded blocks are not, these were changed."""
+    """The rows are intact. Recorded blocks that differ from them were changed."""
     NOTHING = auto()
-    """The seal is of neither: it was changed itself, or rows together with blocks."""
+    """Neither: the seal itself was changed, or rows together with blocks."""
     UNKNOWN = auto()
-    """The run before it is missing, and with it what the seal was made of."""
+    """The run before it is missing, so that the seal cannot be computed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,13 +36,13 @@ class SealedRun:
     """A run that is sealed, or was.
 
     Attributes:
-        number: Of the run.
-        id: Of the run.
-        location_id: Where it ran.
-        seal: As recorded; None where somebody took it away.
-        sealed_after: The run before it.
+        number: Number of the run.
+        id: Id of the run.
+        location_id: Id of its location.
+        seal: As recorded; None where it was removed.
+        sealed_after: Number of the run before it.
         is_missing: Whether only its blocks are left.
-        differing: What is not as recorded: the block that is made of the rows as they are now, None where no row is.
+        differing: Blocks of the present rows that differ from the recorded ones, by place; None where no row is left.
     """
 
     number: int
@@ -53,43 +53,43 @@ class SealedRun:
     is_missing: bool = False
     differing: dict[Place, Block | None] = field(default_factory=dict)
 
-    def compare(self, recorded: dict[Place, Block], found: Iterable[Block]) -> int:
-        """Compare blocks with the recorded ones, which are used up, and give how many rows they have."""
+    def compare(self, recorded: dict[Place, Block], blocks: Iterable[Block]) -> int:
+        """Compare blocks with the recorded ones, which are removed from the mapping, and give the number of rows."""
         rows = 0
-        for block in found:
+        for block in blocks:
             rows += block.row_count
             if recorded.pop(block.place, None) != shorten(block):
                 self.differing[block.place] = block
         return rows
 
     def miss(self, recorded: Iterable[Place]) -> None:
-        """Note recorded blocks of which no row is there."""
+        """Note recorded blocks without any row."""
         self.differing.update(dict.fromkeys(recorded))
 
 
 def shorten(block: Block) -> Block:
-    """Give a block with a check in place of its marks, so that many can be held."""
+    """Give a block with a checksum in place of its marks, to save memory."""
     return replace(block, marks=zlib.crc32(block.marks).to_bytes(4, "little"))
 
 
 def sealed_runs(connection: sa.Connection, location_id: int | None) -> tuple[list[SealedRun], list[Any]]:
     """Give the runs that are sealed, or were, in the order of their numbers; and number, id, location, state of others.
 
-    Only a run that has ended has a block of its own fields.
+    Only a run that has ended has a block of its fields.
     """
     has_block = sa.exists().where(seal_block.c.run_number == run.c.number, seal_block.c.part == Part.RUN)
     is_sealed = sa.or_(run.c.seal.is_not(None), has_block)
-    here = sa.true() if location_id is None else run.c.location_id == location_id
+    is_there = sa.true() if location_id is None else run.c.location_id == location_id
     columns = (run.c.number, run.c.id, run.c.location_id)
-    sealed = sa.select(*columns, run.c.seal, run.c.sealed_after).where(is_sealed, here)
-    others = sa.select(*columns, run.c.state).where(~is_sealed, here).order_by(run.c.number)
+    sealed = sa.select(*columns, run.c.seal, run.c.sealed_after).where(is_sealed, is_there)
+    others = sa.select(*columns, run.c.state).where(~is_sealed, is_there).order_by(run.c.number)
     runs = [SealedRun(*row) for row in connection.execute(sealed)]
-    runs += [one for one in _missing_runs(connection) if location_id in (None, one.location_id)]
-    return sorted(runs, key=lambda one: one.number), list(connection.execute(others))
+    runs += [sealed_run for sealed_run in _missing_runs(connection) if location_id in (None, sealed_run.location_id)]
+    return sorted(runs, key=lambda sealed_run: sealed_run.number), list(connection.execute(others))
 
 
 def orphaned(connection: sa.Connection, column: sa.Column[int]) -> Iterator[int]:
-    """Give the numbers of runs to which a table refers, and which are not there. It is not read row by row."""
+    """Give the numbers of missing runs to which a table refers. It is not read row by row."""
     number = connection.scalar(sa.select(sa.func.min(column)))
     while number is not None:
         if connection.scalar(sa.select(run.c.number).where(run.c.number == number)) is None:
@@ -98,7 +98,7 @@ def orphaned(connection: sa.Connection, column: sa.Column[int]) -> Iterator[int]
 
 
 def _missing_runs(connection: sa.Connection) -> Iterator[SealedRun]:
-    """Give runs of which the blocks are left, so that the rest of the chain can be checked. A snapshot tells where."""
+    """Give missing runs with blocks, so that the rest of the chain can be checked. A snapshot gives the location."""
     for number in orphaned(connection, seal_block.c.run_number):
         blocks = list(read_blocks(connection, number))
         last = max((block.last_id for block in blocks if block.part == Part.SNAPSHOT), default=None)
@@ -108,7 +108,7 @@ def _missing_runs(connection: sa.Connection) -> Iterator[SealedRun]:
 
 
 def recorded_blocks(connection: sa.Connection, run_number: int, *parts: Part) -> dict[Place, Block]:
-    """Give a run's recorded blocks of some parts by their place, shortened; the first, where there are several."""
+    """Give a run's recorded blocks of some parts by their place, shortened; of several blocks, the first."""
     query = _blocks(run_number).where(seal_block.c.part.in_(parts))
     return _by_place(shorten(Block(*row)) for row in stream(connection, query))
 
@@ -121,7 +121,7 @@ def _by_place(blocks: Iterable[Block]) -> dict[Place, Block]:
 
 
 def recorded_block(connection: sa.Connection, run_number: int, place: Place) -> Block | None:
-    """Give one recorded block, whole."""
+    """Give one recorded block with its marks."""
     part, number = place
     first_id = seal_block.c.first_id
     query = _blocks(run_number).where(
@@ -138,19 +138,19 @@ def _blocks(run_number: int) -> sa.Select[Any]:
 
 
 def trusted_runs(connection: sa.Connection, runs: Iterable[SealedRun]) -> set[int | None]:
-    """Give those of one location's runs whose seal, or what their follower was sealed after, is of their blocks."""
+    """Give the runs of one location whose blocks are confirmed by their own seal, or by that of the next run."""
     trusted: set[int | None] = set()
     seals: dict[int | None, str | None] = {None: None}
-    made: dict[int | None, set[str | None]] = {}
-    for one in runs:
-        blocks = list(read_blocks(connection, one.number))
-        before = made.get(one.sealed_after, set()) | {seals.get(one.sealed_after)}
+    possible_seals: dict[int | None, set[str | None]] = {}
+    for sealed_run in runs:
+        blocks = list(read_blocks(connection, sealed_run.number))
+        before = possible_seals.get(sealed_run.sealed_after, set()) | {seals.get(sealed_run.sealed_after)}
         by_digest: dict[str | None, str | None] = {digest_seal(previous, blocks): previous for previous in before}
-        if one.is_missing or one.seal in by_digest:
-            trusted.add(one.number)
-            if by_digest.get(one.seal) in made.get(one.sealed_after, ()):
-                trusted.add(one.sealed_after)
-        seals[one.number], made[one.number] = one.seal, set(by_digest)
+        if sealed_run.is_missing or sealed_run.seal in by_digest:
+            trusted.add(sealed_run.number)
+            if by_digest.get(sealed_run.seal) in possible_seals.get(sealed_run.sealed_after, ()):
+                trusted.add(sealed_run.sealed_after)
+        seals[sealed_run.number], possible_seals[sealed_run.number] = sealed_run.seal, set(by_digest)
     return trusted
 
 
@@ -160,28 +160,28 @@ def check_seals(
     """Check the seals of one location's runs, in the order of their numbers, after all their blocks were compared.
 
     Returns:
-        Each run, what its seal says, and the recorded blocks that are not those of the rows as they are now.
+        Each run, what its seal confirms, and the recorded blocks that differ from the present rows.
     """
     seals: dict[int | None, set[str | None]] = {None: {None}}
-    for one in runs:
-        recorded = sorted(read_blocks(connection, one.number), key=lambda block: (block.part, block.first_id))
+    for sealed_run in runs:
+        recorded = sorted(read_blocks(connection, sealed_run.number), key=lambda block: (block.part, block.first_id))
         found = {place: block for place, block in _by_place(recorded).items() if place[0] in set(Part)}
-        for place, block in one.differing.items():
+        for place, block in sealed_run.differing.items():
             found.pop(place, None)
             if block is not None:
                 found[place] = block
         everywhere: set[str | None] = set().union(*seals.values())
-        before = everywhere if one.is_missing else seals.get(one.sealed_after)
-        trust = _judge(one.seal, before or set(), recorded, found.values())
-        if trust is Trust.NOTHING:  # perhaps what was changed is which run it says to follow
-            trust = _judge(one.seal, everywhere, recorded, found.values())
+        before = everywhere if sealed_run.is_missing else seals.get(sealed_run.sealed_after)
+        trust = _judge(sealed_run.seal, before or set(), recorded, found.values())
+        if trust is Trust.NOTHING:  # perhaps the run that it follows was changed
+            trust = _judge(sealed_run.seal, everywhere, recorded, found.values())
         if trust is Trust.NOTHING and before is None:
             trust = Trust.UNKNOWN
-        seals[one.number] = {one.seal}
-        if trust is Trust.NOTHING:  # its follower was sealed after the seal that it had
+        seals[sealed_run.number] = {sealed_run.seal}
+        if trust is Trust.NOTHING:  # the next run was sealed after its original seal
             for blocks in (recorded, list(found.values())):
-                seals[one.number].update(digest_seal(seal, blocks) for seal in before or ())
-        yield one, trust, _wrong_blocks(recorded, found)
+                seals[sealed_run.number].update(digest_seal(seal, blocks) for seal in before or ())
+        yield sealed_run, trust, _wrong_blocks(recorded, found)
 
 
 def _wrong_blocks(recorded: Iterable[Block], found: Mapping[Place, Block]) -> list[tuple[Kind, Block]]:
@@ -193,16 +193,16 @@ def _wrong_blocks(recorded: Iterable[Block], found: Mapping[Place, Block]) -> li
             missing.pop(block.place, None)
         else:
             wrong.append(block)
-    told = [(Kind.EDITED if missing.pop(block.place, None) else Kind.ADDED, block) for block in wrong]
-    return told + [(Kind.MISSING, block) for block in missing.values()]
+    judged = [(Kind.EDITED if missing.pop(block.place, None) else Kind.ADDED, block) for block in wrong]
+    return judged + [(Kind.MISSING, block) for block in missing.values()]
 
 
 def _judge(
     seal: str | None, previous: Iterable[str | None], recorded: Iterable[Block], found: Iterable[Block]
 ) -> Trust:
     previous, recorded, found = list(previous), list(recorded), list(found)
-    if any(digest_seal(one, recorded) == seal for one in previous):
+    if any(digest_seal(seal_before, recorded) == seal for seal_before in previous):
         return Trust.BLOCKS
-    if any(digest_seal(one, found) == seal for one in previous):
+    if any(digest_seal(seal_before, found) == seal for seal_before in previous):
         return Trust.ROWS
     return Trust.NOTHING

@@ -1,4 +1,4 @@
-"""What a verification says: which rows of the ledger are not as they were sealed. No patient's value is in it."""
+"""The result of a verification: the changed rows of the ledger, without patients' values."""
 
 import datetime
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 MOST_NAMED = 1_000
-"""Damaged rows beyond so many are counted only."""
+"""Damaged rows that are named; all others are only counted."""
 
 
 class Kind(StrEnum):
@@ -36,7 +36,7 @@ MADE = (
     "setting",
     "file",
 )
-"""What a database is made of; such a damage has a name in place of a row."""
+"""Kinds of definitions in a database; such a damage has a name in place of a row."""
 _ROWS = {
     "computation_input": "what is recorded of the inputs of computation {row}",
     "computation_output": "what is recorded of the outputs of computation {row}",
@@ -51,16 +51,16 @@ _WORDS = {Kind.EDITED: "was edited", Kind.MISSING: "is missing", Kind.ADDED: "wa
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One row that is not as it was sealed.
+    """One changed row, or definition of the database.
 
     Attributes:
         kind: What happened to it.
-        table: Of the row; or one of `MADE`, what the database itself is made of.
-        row: Its id: a run's number, a header's, object's, snapshot's or location's id; a decision is known by its
-            header's id, a block of a seal by the lowest id that it covers.
-        run_id: The run whose row it is; None for rows that belong to no run alone.
-        part: Of a run, which field; of a seal, which part; the name of what the database is made of.
-        uid: Of a decision or header its series, of an object its instance, as the ledger says now; None where unknown.
+        table: Table of the row; or one of `MADE`, for a definition.
+        row: Id of the row: a run's number, the id of a header, object, snapshot or location; of a decision its header's
+            id, of a block of a seal the lowest id that it covers.
+        run_id: Id of the run that the row belongs to; None where it belongs to no single run.
+        part: Field of a run, part of a seal, or name of a definition.
+        uid: Present Series Instance UID of a decision or header, SOP Instance UID of an object; None where unknown.
     """
 
     kind: Kind
@@ -74,24 +74,24 @@ class Damage:
         """Say it in a sentence."""
         match self.table:
             case "decision":
-                what = f"the decision on header {self.row}{self._of('series')}"
+                subject = f"the decision on header {self.row}{self._of('series')}"
             case "run" if self.part:
-                what = f"its {self.part}"
+                subject = f"its {self.part}"
             case "run":
-                what = f"run number {self.row}"
+                subject = f"run number {self.row}"
             case "seal_entry" if self.run_id:
-                what = "its entry in the chain of seals"
+                subject = "its entry in the chain of seals"
             case "seal_block":
-                what = f"its seal's {self.part} block at {self.row}"
+                subject = f"its seal's {self.part} block at {self.row}"
             case "object":
-                what = f"object {self.row}{self._of('instance')}"
+                subject = f"object {self.row}{self._of('instance')}"
             case "header":
-                what = f"header {self.row}{self._of('series')}"
+                subject = f"header {self.row}{self._of('series')}"
             case _:
                 words = "the {table} {part}" if self.table in MADE else _ROWS.get(self.table, "{table} {row}")
-                what = words.format(table=self.table, part=self.part, row=self.row)
+                subject = words.format(table=self.table, part=self.part, row=self.row)
         of_run = f"run {self.run_id}: " if self.run_id else ""
-        return f"{of_run}{what} {_WORDS[self.kind]}"
+        return f"{of_run}{subject} {_WORDS[self.kind]}"
 
     def _of(self, name: str) -> str:
         return f" ({name} {self.uid})" if self.uid else ""
@@ -102,14 +102,14 @@ class Forgotten:
     """A location whose data were removed on purpose.
 
     Attributes:
-        endpoint: Where it was.
-        bucket: Likewise.
-        prefix: Likewise.
+        endpoint: Endpoint of the location.
+        bucket: Bucket of the location.
+        prefix: Prefix of the location.
         reason: As it was given.
-        counts: What was removed, by name; None while it is not finished.
-        last_seal: The end of the chain that was removed; None where no run was sealed.
+        counts: Numbers of removed rows, by name; None while it is not finished.
+        last_seal: Last seal of the removed chain; None where no run was sealed.
         started_at: When it began.
-        finished_at: When it ended; None: it was interrupted.
+        finished_at: When it ended; None where it was interrupted.
     """
 
     endpoint: str
@@ -124,14 +124,14 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class ChainEnd:
-    """The last seal of a location: kept elsewhere it shows later that nothing before it was sealed anew.
+    """The last seal of a location: a copy kept elsewhere shows later that nothing before it was sealed again.
 
     Attributes:
-        endpoint: Of the location.
-        bucket: Likewise.
-        prefix: Likewise.
-        run_id: Of the run that was sealed last.
-        seal: Its seal.
+        endpoint: Endpoint of the location.
+        bucket: Bucket of the location.
+        prefix: Prefix of the location.
+        run_id: Id of the last sealed run.
+        seal: Seal of that run.
     """
 
     endpoint: str
@@ -143,27 +143,27 @@ class ChainEnd:
 
 @dataclass(slots=True)
 class Verification:
-    """What was looked at, and what was found.
+    """What was verified, and the damage that was found.
 
     Attributes:
-        runs: Sealed runs that were looked at.
-        decisions: Likewise.
-        objects: Likewise.
-        headers: Likewise.
+        runs: Number of sealed runs that were verified.
+        decisions: Number of decisions that were verified.
+        objects: Number of objects that were verified.
+        headers: Number of headers that were verified.
         damages: The first `MOST_NAMED` damaged rows.
-        damaged: How many there are.
-        before_seals: Ids of finished runs from before there were seals; nothing can be said of them.
+        damaged: Number of damaged rows.
+        before_seals: Ids of finished runs from before there were seals; they cannot be verified.
         under_way: Ids of runs that have not ended, and so have no seal yet.
-        unsealed: Snapshots behind all that was sealed at their location: of previews, or of runs under way.
+        unsealed: Number of snapshots behind all sealed ones of their location: of previews, or of runs under way.
         ends: The last seal of each location.
-        forgotten: What was removed on purpose.
-        computations: Sealed computations that were looked at.
-        computing: Computations that have not ended, and so have no seal yet.
-        former_computations: Computations from before they were sealed; nothing can be said of them.
-        entries: Of the chain over all that is sealed.
-        ledger_id: The ledger's own.
-        last_entry: Number and seal of the last entry: it stands for the whole ledger.
-        sealed_runs: Runs that the chain knows, forgotten ones among them.
+        forgotten: Locations that were removed on purpose.
+        computations: Number of sealed computations that were verified.
+        computing: Number of computations that have not ended, and so have no seal yet.
+        former_computations: Number of computations from before they were sealed; they cannot be verified.
+        entries: Number of entries in the chain.
+        ledger_id: The ledger's id.
+        last_entry: Number and seal of the last entry: it covers the whole ledger.
+        sealed_runs: Number of runs in the chain, forgotten ones included.
     """
 
     runs: int = 0
@@ -187,7 +187,7 @@ class Verification:
 
     @property
     def half_forgotten(self) -> list[Forgotten]:
-        """Locations that somebody began to forget: nothing can be said of what is left of them."""
+        """Locations whose removal was begun and not ended: the rest of their rows cannot be verified."""
         return [fact for fact in self.forgotten if fact.finished_at is None]
 
     @property
@@ -197,16 +197,16 @@ class Verification:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to verify: no run has ended yet."""
+        """Whether there is nothing to verify, because no run has ended yet."""
         return self.damaged == 0 and not (self.sealed_runs or self.before_seals or self.forgotten)
 
     @property
     def is_intact(self) -> bool:
-        """Whether the ledger is made as it should be, and every row that a seal covers is as it was sealed."""
+        """Whether the schema is as expected, and every sealed row is unchanged."""
         return self.damaged == 0 and not self.half_forgotten and not self.is_unsealed
 
     def add(self, damage: Damage) -> None:
-        """Note a damaged row, once."""
+        """Add a damaged row, once."""
         if damage in self.damages:
             return
         self.damaged += 1

@@ -1,4 +1,4 @@
-"""Which rows of a block that differs are not as they were sealed, by the marks of the block."""
+"""Finding the changed rows of a block, by the marks of the block."""
 
 import zlib
 from collections.abc import Iterator
@@ -22,64 +22,65 @@ class Names:
     """Names damaged rows.
 
     Attributes:
-        connection: Of the ledger.
-        damaged_headers: Headers that are known not to be as they were: rows that differ by that alone are not named.
+        connection: Connection to the ledger.
+        damaged_headers: Ids of headers that are known to be changed: rows that differ by that alone are not named.
     """
 
     connection: sa.Connection
     damaged_headers: set[int]
-    _told: set[int] = field(default_factory=set)
+    _named_objects: set[int] = field(default_factory=set)
 
     def row(self, kind: Kind, table: str, row_id: int, run_id: str | None = None) -> Damage:
-        """Name a row, with what the ledger says now of its series or instance."""
+        """Name a row, with the present UID of its series or instance."""
         uid = None
         if table in ("header", "decision"):
             uid = self.connection.scalar(sa.select(header.c.series_instance_uid).where(header.c.id == row_id))
         if table == "object":
-            self._told.add(row_id)
+            self._named_objects.add(row_id)
             uid = self.connection.scalar(sa.select(object_.c.sop_instance_uid).where(object_.c.id == row_id))
         return Damage(kind, table, row_id, run_id, uid=uid)
 
-    def rows(self, one: SealedRun, place: Place, found: Block | None) -> Iterator[Damage]:
-        """Name the rows of a block, where the recorded block is taken to be as it was sealed."""
-        recorded = recorded_block(self.connection, one.number, place)
+    def rows(self, sealed_run: SealedRun, place: Place, found: Block | None) -> Iterator[Damage]:
+        """Name the changed rows of a block, on the assumption that the recorded block is intact."""
+        recorded = recorded_block(self.connection, sealed_run.number, place)
         if recorded and found and recorded.digest == found.digest:  # its marks, which no digest covers
-            yield Damage(Kind.EDITED, "seal_block", recorded.first_id, one.id, recorded.part)
+            yield Damage(Kind.EDITED, "seal_block", recorded.first_id, sealed_run.id, recorded.part)
             return
         marks = read_marks(recorded) if recorded else {}
         now = read_marks(found) if found else {}
         changed = sorted(row_id for row_id in marks.keys() | now.keys() if marks.get(row_id) != now.get(row_id))
         for row_id in changed:
             kind = Kind.MISSING if row_id not in now else Kind.ADDED if row_id not in marks else Kind.EDITED
-            damage = self._of_part(place[0], one, kind, row_id, marks.get(row_id))
+            damage = self._of_part(place[0], sealed_run, kind, row_id, marks.get(row_id))
             if damage is not None:
                 yield damage
         if not changed:  # two lines of the same CRC-32: somewhere in the block
-            yield Damage(Kind.EDITED, "seal_block", place[1] * BLOCK_IDS, one.id, place[0])
+            yield Damage(Kind.EDITED, "seal_block", place[1] * BLOCK_IDS, sealed_run.id, place[0])
 
-    def _of_part(self, part: str, one: SealedRun, kind: Kind, row_id: int, mark: int | None) -> Damage | None:
+    def _of_part(self, part: str, sealed_run: SealedRun, kind: Kind, row_id: int, mark: int | None) -> Damage | None:
         match part:
             case Part.RUN:
-                return self._field(one, kind, row_id)
+                return self._field(sealed_run, kind, row_id)
             case Part.SNAPSHOT:
                 return Damage(kind, "snapshot", row_id)
             case Part.REMOVAL:
-                return None if row_id in self._told else self.row(Kind.EDITED, "object", row_id)
+                return None if row_id in self._named_objects else self.row(Kind.EDITED, "object", row_id)
             case Part.OBJECT:
                 return self._by_header(kind, self._object(row_id), mark) or self.row(kind, "object", row_id)
             case _:
-                line = next((line for _, line in sealed_rows.decision_lines(self.connection, one.number, row_id)), b"")
-                return self._by_header(kind, (row_id, line), mark) or self.row(kind, "decision", row_id, one.id)
+                lines = sealed_rows.decision_lines(self.connection, sealed_run.number, row_id)
+                line = next((line for _, line in lines), b"")
+                return self._by_header(kind, (row_id, line), mark) or self.row(kind, "decision", row_id, sealed_run.id)
 
-    def _field(self, one: SealedRun, kind: Kind, number: int) -> Damage:
+    def _field(self, sealed_run: SealedRun, kind: Kind, number: int) -> Damage:
         name = sealed_rows.RUN_FIELDS[number - 1] if 0 < number <= len(sealed_rows.RUN_FIELDS) else str(number)
         if name in sealed_rows.LATER_FIELDS:  # there is a line where there is a value
-            return Damage(Kind.EDITED, "run", one.number, one.id, name)
+            return Damage(Kind.EDITED, "run", sealed_run.number, sealed_run.id, name)
         if kind is Kind.ADDED:
-            return Damage(kind, "run", one.number)
+            return Damage(kind, "run", sealed_run.number)
         if kind is Kind.MISSING or name in _OF_LOCATION:  # a run is not read without its location
-            return Damage(kind, "location", one.location_id)
-        return Damage(kind, "run", one.number, one.id, name)
+            return Damage(kind, "location", sealed_run.location_id)
+        return Damage(kind, "run", sealed_run.number, sealed_run.id, name)
 
     def _object(self, row_id: int) -> tuple[int | None, bytes]:
         query = (

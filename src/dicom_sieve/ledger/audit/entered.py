@@ -1,4 +1,4 @@
-"""What the chain of entries says, and whether the rows that it is about are as it says (ADR 24)."""
+"""The chain of entries, and comparing it with the rows that it covers (ADR 24)."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -34,9 +34,9 @@ class Entered:
     Attributes:
         begin: The content of the first entry.
         last: The last entry; None where there is none.
-        by_kind: Of each kind the last entry about a subject.
-        begun: Of each location the last entry that its rows begin to go.
-        count: How many entries there are.
+        by_kind: The last entry about each subject, by kind and subject.
+        begun: Id of the last entry of kind FORGETTING, by location.
+        count: Number of entries.
     """
 
     begin: dict[str, Any] = field(default_factory=dict)
@@ -55,11 +55,11 @@ class Entered:
         return isinstance(last, int) and number <= last
 
     def may_be_gone(self, entry: Entry) -> bool:
-        """Tell whether what an entry is about was forgotten after it."""
+        """Tell whether an entry's subject was forgotten after it."""
         return entry.id < self.begun.get(entry.read().get("location", 0), 0)
 
     def note(self, entry: Entry) -> None:
-        """Take an entry in."""
+        """Add an entry."""
         self.last = entry
         self.count += 1
         if entry.id == 1 and entry.kind == EntryKind.LEDGER:
@@ -71,7 +71,7 @@ class Entered:
 
 
 def check_chain(connection: sa.Connection, tell: Tell) -> Entered:
-    """Read all entries; each has to follow the one before."""
+    """Read all entries; each must follow the one before it."""
     entered = Entered()
     previous: set[str | None] | None = {None}
     expected = 1
@@ -92,7 +92,7 @@ def check_chain(connection: sa.Connection, tell: Tell) -> Entered:
 
 
 def check_entered(connection: sa.Connection, entered: Entered, result: Verification) -> None:
-    """Compare what the entries are about with what is there."""
+    """Compare the subjects of entries with the present rows."""
     for damages in (
         _check_key(connection, entered),
         _check_locations(connection, entered),
@@ -108,9 +108,9 @@ def check_entered(connection: sa.Connection, entered: Entered, result: Verificat
 
 def _check_key(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:
     rows = connection.execute(sa.select(patient_key.c.id, patient_key.c.secret).order_by(patient_key.c.id))
-    found = [[row.id, hashlib.sha256(_as_bytes(row.secret)).hexdigest()] for row in rows]
-    if entered.begin and found != entered.begin.get("patient_key"):
-        yield Damage(Kind.EDITED, "patient_key", found[0][0] if found else 1)
+    digests = [[row.id, hashlib.sha256(_as_bytes(row.secret)).hexdigest()] for row in rows]
+    if entered.begin and digests != entered.begin.get("patient_key"):
+        yield Damage(Kind.EDITED, "patient_key", digests[0][0] if digests else 1)
 
 
 def _as_bytes(value: Any) -> bytes:
@@ -132,7 +132,7 @@ def _check_locations(connection: sa.Connection, entered: Entered) -> Iterator[Da
 
 
 def _check_editions(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:
-    """The first edition is as it always was; each other one as it was entered."""
+    """Compare editions: the first with its fixed digest, all others with their entries."""
     digests = {number: entry.read().get("edition") for number, entry in entered.of(EntryKind.EDITION).items()}
     digests[1] = FIRST_DIGEST
     columns = edition.c
@@ -183,7 +183,7 @@ def _check_computations(connection: sa.Connection, entered: Entered, result: Ver
 
 
 def _check_parts(connection: sa.Connection) -> Iterator[Damage]:
-    """Find inputs and outputs of computations that are not there."""
+    """Find inputs and outputs of missing computations."""
     for column in (computation_input.c.computation_id, computation_output.c.computation_id):
         query = sa.select(column).distinct().where(column.not_in(sa.select(computation.c.id)))
         for row_id in connection.scalars(query):
@@ -205,7 +205,7 @@ def _check_forgotten(connection: sa.Connection, entered: Entered) -> Iterator[Da
 
 
 def forgetting(connection: sa.Connection, entered: Entered) -> set[int]:
-    """Give the locations that are half forgotten, as entered: nothing can be said of the rest of their rows."""
+    """Give the locations that are half forgotten, as entered: the rest of their rows cannot be verified."""
     query = sa.select(forgotten.c.id, forgotten.c.location_id).where(forgotten.c.finished_at.is_(None))
     begun, ended = entered.of(EntryKind.FORGETTING), entered.of(EntryKind.FORGOTTEN)
     return {
@@ -216,7 +216,7 @@ def forgetting(connection: sa.Connection, entered: Entered) -> set[int]:
 
 
 def _check_leases(connection: sa.Connection) -> Iterator[Damage]:
-    """A lease is of a location that is there, and of the last run there, if of any."""
+    """Check that a lease is of an existing location and, if of a run, of the last run there."""
     newest = sa.select(run.c.location_id, sa.func.max(run.c.number).label("number")).group_by(run.c.location_id)
     last = newest.subquery()
     query = (

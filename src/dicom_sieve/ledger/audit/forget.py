@@ -1,7 +1,7 @@
-"""Forgetting: what a ledger holds of a location is removed, and that it was is kept for ever (ADR 10).
+"""Forgetting: what a ledger holds of a location is removed; a record of the removal is kept permanently (ADR 10).
 
-The row in `forgotten` comes first. While it has no end, the triggers let the location's rows go; who is interrupted
-begins again and goes on.
+The row in `forgotten` is written first. While it has no end, the triggers permit deleting the location's rows. After an
+interruption, the same call continues.
 """
 
 import datetime
@@ -43,11 +43,11 @@ class Holdings:
     """What a ledger holds of a location.
 
     Attributes:
-        runs: How many.
-        decisions: Likewise.
-        snapshots: Likewise.
-        objects: Likewise.
-        headers: Of its objects, and of no other location's.
+        runs: Number of runs.
+        decisions: Number of decisions.
+        snapshots: Number of snapshots.
+        objects: Number of object rows.
+        headers: Number of headers of its objects, and of no other location's.
     """
 
     runs: int
@@ -58,12 +58,12 @@ class Holdings:
 
     @property
     def rows(self) -> int:
-        """How many rows go."""
+        """Number of decisions and objects that are removed."""
         return self.decisions + self.objects
 
 
 def find_locations(engine: sa.Engine, bucket: str, prefix: str, endpoint: str | None) -> list[Location]:
-    """Give the locations that a ledger knows by bucket and prefix, and by endpoint where it is given."""
+    """Give the locations of a ledger by bucket and prefix, and by endpoint where it is given."""
     query = sa.select(location.c.endpoint, location.c.bucket, location.c.prefix).where(
         location.c.bucket == bucket, location.c.prefix == prefix
     )
@@ -81,14 +81,14 @@ def count_holdings(engine: sa.Engine, place: Location) -> Holdings:
         other = object_.alias()
         elsewhere = sa.exists().where(other.c.header_id == header.c.id, other.c.location_id != location_id)
         its = sa.exists().where(object_.c.header_id == header.c.id, object_.c.location_id == location_id)
-        counted = (
+        queries = (
             sa.select(sa.func.count()).select_from(run).where(run.c.location_id == location_id),
             sa.select(sa.func.count()).select_from(decision).where(decision.c.run_number.in_(its_runs)),
             sa.select(sa.func.count()).select_from(snapshot).where(snapshot.c.location_id == location_id),
             sa.select(sa.func.count()).select_from(object_).where(object_.c.location_id == location_id),
             sa.select(sa.func.count()).select_from(header).where(its, ~elsewhere),
         )
-        return Holdings(*(connection.execute(one).scalar_one() for one in counted))
+        return Holdings(*(connection.execute(query).scalar_one() for query in queries))
 
 
 def forget(
@@ -101,14 +101,14 @@ def forget(
 ) -> None:
     """Remove a location's runs, decisions, seals, objects, snapshots, and the headers that no other location uses.
 
-    In transactions of `BATCH_ROWS` rows. Interrupted, it goes on when it is called again, with the first reason.
+    In transactions of `BATCH_ROWS` rows. After an interruption it continues when called again, with the first reason.
 
     Args:
         engine: The ledger's.
-        place: Which location; one that the ledger knows.
-        reason: Why; it is kept.
-        clock: Tells the time.
-        advance: Told how many decisions and objects were removed.
+        place: A location that the ledger holds.
+        reason: Why it is removed; kept in the ledger.
+        clock: Gives the time.
+        advance: Called with the number of decisions and objects that were removed.
 
     Raises:
         LedgerError: A run is under way there.
@@ -132,7 +132,7 @@ def forget(
 
 
 def is_interrupted(engine: sa.Engine, place: Location) -> bool:
-    """Tell whether somebody began to forget a location, and did not end."""
+    """Tell whether forgetting a location was begun, and not ended."""
     with engine.connect() as connection:
         return _is_open(connection, _id_of(connection, place))
 
@@ -171,7 +171,7 @@ def _refuse(place: Location) -> None:
 def _log(
     connection: sa.Connection, lease: Lease, reason: str, holdings: Holdings, started_at: datetime.datetime
 ) -> None:
-    """Say that it begins, unless that was said."""
+    """Record that it begins, unless that is recorded."""
     if _is_open(connection, lease.location_id):
         return
     last = last_seal(connection, lease.location_id)
@@ -197,10 +197,10 @@ def _its(lease: Lease, column: sa.Column[int], location_id: sa.Column[int]) -> l
 
 def _forget_run(lease: Lease, number: int, advance: Advance) -> None:
     is_its = decision.c.run_number == number
-    for last in _lots(lease, sa.select(decision.c.header_id).where(is_its).order_by(decision.c.header_id)):
+    for last in _batch_ends(lease, sa.select(decision.c.header_id).where(is_its).order_by(decision.c.header_id)):
         with lease.writing() as connection:
-            gone = connection.execute(sa.delete(decision).where(is_its, decision.c.header_id <= last))
-        advance(gone.rowcount)
+            deleted = connection.execute(sa.delete(decision).where(is_its, decision.c.header_id <= last))
+        advance(deleted.rowcount)
     computations = sa.select(computation.c.id).where(computation.c.run_number == number)
     with lease.writing() as connection:
         for table in (computation_output, computation_input):
@@ -212,40 +212,42 @@ def _forget_run(lease: Lease, number: int, advance: Advance) -> None:
 
 def _forget_counts(lease: Lease) -> None:
     is_its = header_change.c.location_id == lease.location_id
-    for last in _lots(lease, sa.select(header_change.c.header_id).where(is_its).order_by(header_change.c.header_id)):
+    for last in _batch_ends(
+        lease, sa.select(header_change.c.header_id).where(is_its).order_by(header_change.c.header_id)
+    ):
         with lease.writing() as connection:
             connection.execute(sa.delete(header_change).where(is_its, header_change.c.header_id <= last))
 
 
 def _forget_objects(lease: Lease, advance: Advance) -> None:
     is_its = (object_.c.location_id + 0) == lease.location_id  # in the order of ids
-    for last in _lots(lease, sa.select(object_.c.id).where(is_its).order_by(object_.c.id)):
-        these = sa.and_(is_its, object_.c.id <= last)
+    for last in _batch_ends(lease, sa.select(object_.c.id).where(is_its).order_by(object_.c.id)):
+        is_in_batch = sa.and_(is_its, object_.c.id <= last)
         with lease.writing() as connection:
-            headers = list(connection.scalars(sa.select(object_.c.header_id).where(these).distinct()))
-            gone = connection.execute(sa.delete(object_).where(these))
+            headers = list(connection.scalars(sa.select(object_.c.header_id).where(is_in_batch).distinct()))
+            deleted = connection.execute(sa.delete(object_).where(is_in_batch))
             _forget_headers(connection, [row for row in headers if row is not None])
-        advance(gone.rowcount)
+        advance(deleted.rowcount)
 
 
 def _forget_headers(connection: sa.Connection, ids: list[int]) -> None:
-    """Remove those of some headers that no object has any more.
+    """Remove headers that no object has any more.
 
-    On PostgreSQL others may be recording one of them for an object of theirs: what they insert waits, or is waited for.
+    On PostgreSQL another process may be recording one of them for its objects: the lock makes one wait for the other.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("LOCK TABLE header IN SHARE ROW EXCLUSIVE MODE")
     unused = ~sa.exists().where(object_.c.header_id == header.c.id)
     for start in range(0, len(ids), _IDS_A_QUERY):
-        some = ids[start : start + _IDS_A_QUERY]
-        connection.execute(sa.delete(header).where(header.c.id.in_(some), unused))
+        batch = ids[start : start + _IDS_A_QUERY]
+        connection.execute(sa.delete(header).where(header.c.id.in_(batch), unused))
 
 
 _IDS_A_QUERY = 500
 
 
-def _lots(lease: Lease, ids: sa.Select[Any]) -> Iterator[int]:
-    """Give the last id of each lot of rows, as long as there are any: each lot is gone when the next is asked for."""
+def _batch_ends(lease: Lease, ids: sa.Select[Any]) -> Iterator[int]:
+    """Give the last id of each batch of rows; each batch must be deleted before the next is asked for."""
     while True:
         with lease.engine.connect() as connection:
             last = connection.scalar(ids.limit(1).offset(BATCH_ROWS - 1))

@@ -1,6 +1,6 @@
-"""How a ledger on PostgreSQL is made, as the catalogs of versions 14 to 18 say alike; SELECT is all that it takes.
+"""The schema of a ledger on PostgreSQL, read alike from the catalogs of versions 14 to 18, with SELECT alone.
 
-All catalogs are named with their schema, ``pg_catalog``: nothing that somebody put before it is asked.
+All catalogs are named with their schema, ``pg_catalog``, so that no object of another schema can replace them.
 """
 
 import re
@@ -100,24 +100,24 @@ JOIN pg_catalog.pg_database AS d ON d.datname = pg_catalog.current_database() AN
 
 
 def read_definitions(connection: sa.Connection) -> dict[tuple[str, str], str]:
-    """Read how everything in the ledger's schema is made, without the schema's name."""
+    """Read all definitions in the ledger's schema, without the schema's name."""
     schema = connection.execute(sa.text(_SCHEMA)).first()
     if schema is None:
         return {}
     oid, _, quoted = schema
-    made: dict[tuple[str, str], str] = {}
+    definitions: dict[tuple[str, str], str] = {}
 
     def add(kind: str, name: str, *definition: Any) -> None:
-        made[kind, name] = " ".join(" ".join(map(str, definition)).replace(f"{quoted}.", "").split())
+        definitions[kind, name] = " ".join(" ".join(map(str, definition)).replace(f"{quoted}.", "").split())
 
-    for kind, name, *more, view, options in connection.execute(sa.text(_RELATIONS), {"schema": oid}):
-        add(_KINDS.get(_text(kind), "relation"), name, *map(_text, more), plain_view(view or ""), options)
+    for kind, name, *properties, view, options in connection.execute(sa.text(_RELATIONS), {"schema": oid}):
+        add(_KINDS.get(_text(kind), "relation"), name, *map(_text, properties), plain_view(view or ""), options)
     for table, column, *definition in connection.execute(sa.text(_COLUMNS), {"schema": oid}):
         add("column", f"{table}.{column}", *map(_text, definition))
     for kind, query in _QUERIES.items():
         for name, *definition in connection.execute(sa.text(query), {"schema": oid}):
             add(kind, name, *map(_text, definition))
-    return made
+    return definitions
 
 
 def _text(value: Any) -> Any:
@@ -132,7 +132,7 @@ def plain_view(text: str) -> str:
 
 
 def find_shadows(connection: sa.Connection) -> Iterator[Damage]:
-    """Name what lets the ledger's names mean something else: for this connection, or by settings of roles."""
+    """Name objects and settings that hide the ledger's own objects: for this connection, or by settings of roles."""
     schema = connection.execute(sa.text(_SCHEMA)).first()
     if schema is None:
         yield Damage(Kind.MISSING, "table", 0, part="alembic_version")

@@ -1,4 +1,4 @@
-"""Sealed rows as they are now, made into blocks again and compared with the recorded ones. Flat memory."""
+"""Comparing blocks of the present rows with the recorded blocks, in constant memory."""
 
 import json
 from bisect import bisect_left
@@ -29,21 +29,21 @@ _STEP_ROWS = 10_000
 
 
 def recount_fields(connection: sa.Connection, runs: Iterable[SealedRun]) -> None:
-    """Compare the fields of runs that are there."""
-    for one in runs:
-        if one.is_missing:
+    """Compare the fields of runs that are not missing."""
+    for sealed_run in runs:
+        if sealed_run.is_missing:
             continue
-        recorded = recorded_blocks(connection, one.number, Part.RUN)
-        one.compare(recorded, make_blocks(Part.RUN, sealed_rows.run_lines(connection, one.number)))
-        one.miss(recorded)
+        recorded = recorded_blocks(connection, sealed_run.number, Part.RUN)
+        sealed_run.compare(recorded, make_blocks(Part.RUN, sealed_rows.run_lines(connection, sealed_run.number)))
+        sealed_run.miss(recorded)
 
 
-def recount_decisions(connection: sa.Connection, one: SealedRun, advance: Advance) -> int:
-    """Compare a run's decisions, and give how many there are."""
-    recorded = recorded_blocks(connection, one.number, Part.DECISION)
-    found = make_blocks(Part.DECISION, _told(sealed_rows.decision_lines(connection, one.number), advance))
-    rows = one.compare(recorded, found)
-    one.miss(recorded)
+def recount_decisions(connection: sa.Connection, sealed_run: SealedRun, advance: Advance) -> int:
+    """Compare a run's decisions, and give their number."""
+    recorded = recorded_blocks(connection, sealed_run.number, Part.DECISION)
+    found = make_blocks(Part.DECISION, _reporting(sealed_rows.decision_lines(connection, sealed_run.number), advance))
+    rows = sealed_run.compare(recorded, found)
+    sealed_run.miss(recorded)
     return rows
 
 
@@ -53,9 +53,9 @@ class Cover:
 
     Attributes:
         runs: Its sealed runs, in their order.
-        recorded: The blocks of each run.
+        recorded: Recorded blocks by run number and place.
         ends: By part, the last id that each run covers, and the run.
-        unsealed: Snapshots behind all that was sealed: of previews, or of a run that is under way.
+        unsealed: Ids of snapshots behind all sealed ones: of previews, or of a run that is under way.
     """
 
     runs: list[SealedRun]
@@ -64,44 +64,44 @@ class Cover:
     unsealed: set[int] = field(default_factory=set)
 
     def load(self, connection: sa.Connection) -> None:
-        """Read the recorded blocks. What a run seals lies between what its neighbours do, if its own are no guide."""
-        for one in self.runs:
-            self.recorded[one.number] = recorded_blocks(connection, one.number, *_OF_PLACES)
+        """Read the recorded blocks. Where a run's own blocks are not trusted, its neighbours' give its range."""
+        for sealed_run in self.runs:
+            self.recorded[sealed_run.number] = recorded_blocks(connection, sealed_run.number, *_OF_PLACES)
         trusted = trusted_runs(connection, self.runs)
         for part in (Part.SNAPSHOT, Part.OBJECT):
             ends: list[tuple[int, SealedRun]] = []
             following: int | None = None
-            for one in reversed(self.runs):
-                blocks = [block for block in self.recorded[one.number].values() if block.part == part]
-                if one.number not in trusted:
-                    ends.append((_NO_END if following is None else following - 1, one))
+            for sealed_run in reversed(self.runs):
+                blocks = [block for block in self.recorded[sealed_run.number].values() if block.part == part]
+                if sealed_run.number not in trusted:
+                    ends.append((_NO_END if following is None else following - 1, sealed_run))
                 elif blocks:
-                    ends.append((max(block.last_id for block in blocks), one))
+                    ends.append((max(block.last_id for block in blocks), sealed_run))
                     following = min(block.first_id for block in blocks)
-            self.ends[part] = ([end for end, _ in reversed(ends)], [one for _, one in reversed(ends)])
+            self.ends[part] = ([end for end, _ in reversed(ends)], [sealed_run for _, sealed_run in reversed(ends)])
 
     def run_of(self, part: Part, row_id: object) -> SealedRun | None:
-        """Give the run that sealed a row of a part; None where it is behind all that was sealed."""
+        """Give the run that sealed a row of a part; None where the row is behind all sealed ones."""
         ends, runs = self.ends[part]
         place = bisect_left(ends, row_id) if isinstance(row_id, int) else len(ends)
         return runs[place] if place < len(ends) else None
 
 
 Tell = Callable[[Kind, str, int], None]
-"""Told what happened to which row of which table."""
+"""Called with what happened to a row, its table and its id."""
 
 
 def recount_places(
     connection: sa.Connection, covers: Mapping[int, Cover], *, only: int | None, tell: Tell, advance: Advance
 ) -> int:
-    """Compare snapshots, objects and removals of locations, and give how many objects are sealed.
+    """Compare snapshots, objects and removals of locations, and give the number of sealed objects.
 
     Args:
-        connection: Of the ledger.
+        connection: Connection to the ledger.
         covers: By location.
-        only: One location; None reads all objects in one go.
-        tell: Told of rows that no seal covers, though one should.
-        advance: Told how many objects were read.
+        only: Id of one location; None reads all objects in one pass.
+        tell: Called with rows that a seal should cover, and does not.
+        advance: Called with the number of objects that were read.
     """
     for location_id, cover in covers.items():
         cover.load(connection)
@@ -112,27 +112,28 @@ def recount_places(
     sealed = 0
     for _, group in groupby(sealed_rows.stream(connection, query), key=lambda row: row[0] // BLOCK_IDS):
         rows = list(group)
-        for (one, part), found in _by_run(rows, covers, tell).items():
-            count = one.compare(covers[one.location_id].recorded[one.number], [make_block(part, found)])
+        for (sealed_run, part), found in _by_run(rows, covers, tell).items():
+            recorded = covers[sealed_run.location_id].recorded[sealed_run.number]
+            count = sealed_run.compare(recorded, [make_block(part, found)])
             sealed += count if part is Part.OBJECT else 0
         advance(len(rows))
     for cover in covers.values():
-        for one in cover.runs:
-            one.miss(cover.recorded[one.number])
+        for sealed_run in cover.runs:
+            sealed_run.miss(cover.recorded[sealed_run.number])
     return sealed
 
 
 def _recount_snapshots(connection: sa.Connection, location_id: int, cover: Cover) -> None:
-    """Compare snapshots. One behind all that was sealed changes no answer of a run; the next run seals it."""
+    """Compare snapshots. A snapshot behind all sealed ones changes no result of a run; the next run seals it."""
     by_run: dict[SealedRun, list[Line]] = defaultdict(list)
     for row_id, line in sealed_rows.snapshot_lines(connection, location_id, None):
-        one = cover.run_of(Part.SNAPSHOT, row_id)
-        if one is None:
+        sealed_run = cover.run_of(Part.SNAPSHOT, row_id)
+        if sealed_run is None:
             cover.unsealed.add(row_id)
         else:
-            by_run[one].append((row_id, line))
-    for one, found in by_run.items():
-        one.compare(cover.recorded[one.number], make_blocks(Part.SNAPSHOT, found))
+            by_run[sealed_run].append((row_id, line))
+    for sealed_run, found in by_run.items():
+        sealed_run.compare(cover.recorded[sealed_run.number], make_blocks(Part.SNAPSHOT, found))
 
 
 def _by_run(
@@ -145,15 +146,15 @@ def _by_run(
         cover = covers.get(location_id)
         if cover is None:
             continue
-        one = cover.run_of(Part.OBJECT, row_id)
-        if one is not None:
-            groups[one, Part.OBJECT].append((row_id, sealed_rows.object_line(row)))
+        sealed_run = cover.run_of(Part.OBJECT, row_id)
+        if sealed_run is not None:
+            groups[sealed_run, Part.OBJECT].append((row_id, sealed_rows.object_line(row)))
         elif added_in not in cover.unsealed:
             tell(Kind.ADDED, "object", row_id)
         if removed_in is not None:
-            one = cover.run_of(Part.SNAPSHOT, removed_in)
-            if one is not None:
-                groups[one, Part.REMOVAL].append((row_id, sealed_rows.removal_line(row_id, removed_in)))
+            sealed_run = cover.run_of(Part.SNAPSHOT, removed_in)
+            if sealed_run is not None:
+                groups[sealed_run, Part.REMOVAL].append((row_id, sealed_rows.removal_line(row_id, removed_in)))
             elif removed_in not in cover.unsealed:
                 tell(Kind.EDITED, "object", row_id)
     return groups
@@ -162,13 +163,13 @@ def _by_run(
 def recount_headers(
     connection: sa.Connection, run_number: int | None, tell: Callable[[int], None], advance: Advance
 ) -> int:
-    """Compare the headers of a run, or all, with their digests, and give how many there are."""
+    """Compare the headers of a run, or all, with their digests, and give their number."""
     query = _headers(connection.dialect)
     if run_number is not None:
         query = query.join(decision, decision.c.header_id == header.c.id).where(decision.c.run_number == run_number)
     rows, marks = 0, _marks(connection)
     is_written = connection.dialect.name != "postgresql"
-    for row_id, digest, *content in _told(sealed_rows.stream(connection, query), advance):
+    for row_id, digest, *content in _reporting(sealed_rows.stream(connection, query), advance):
         rows += 1
         if _digest(content, marks, is_written=is_written) != digest:
             tell(row_id)
@@ -176,7 +177,7 @@ def recount_headers(
 
 
 def digest_header(connection: sa.Connection, header_id: int) -> tuple[str, str] | None:
-    """Give the digest of a header that the ledger has, and that of its content as it is now; None: it has no such."""
+    """Give the recorded digest of a header, and that of its present content; None where there is no such header."""
     for _, digest, *content in connection.execute(_headers(connection.dialect).where(header.c.id == header_id)):
         is_written = connection.dialect.name != "postgresql"
         return str(digest), _digest(content, _marks(connection), is_written=is_written)
@@ -184,7 +185,7 @@ def digest_header(connection: sa.Connection, header_id: int) -> tuple[str, str] 
 
 
 def _marks(connection: sa.Connection) -> dict[object, str | None]:
-    """Give what stands for each edition in the digests of its headers, by number, as entered."""
+    """Give the mark of each edition in the digests of its headers, by number, as entered."""
     marks: dict[object, str | None] = {1: None}
     query = sa.select(seal_entry.c.id, seal_entry.c.kind, seal_entry.c.subject, seal_entry.c.content, seal_entry.c.seal)
     for row in connection.execute(query.where(seal_entry.c.kind == EntryKind.EDITION)):
@@ -218,23 +219,23 @@ def _digest(content: Sequence[Any], marks: Mapping[object, str | None], *, is_wr
     later["edition"] = marks[edition]
     try:
         return digest_content(study, series, sop_class, _read(attributes, is_written), defect, **later)
-    except (ValueError, TypeError, AttributeError):  # no JSON, or not of this kind: like no header
+    except (ValueError, TypeError, AttributeError):  # malformed: equals no header
         return ""
 
 
 def _read(text: str, is_written: bool) -> Any:
-    """Read attributes, if they are written as we write them: what stands twice is read differently by Python and SQL.
+    """Read attributes, if they are as the ledger writes them: Python and SQL read repeated members differently.
 
     Args:
         text: As the row has it.
-        is_written: Whether it is as it was written; PostgreSQL gives ``jsonb`` in a form of its own, and nothing twice.
+        is_written: Whether the database keeps the text as written; PostgreSQL formats ``jsonb`` itself.
 
     Raises:
-        ValueError: It is no JSON, or not ours.
+        ValueError: It is no JSON, or not as the ledger writes it.
     """
     try:
         value = orjson.loads(text)
-    except ValueError:  # it minds more than Python's own
+    except ValueError:  # it is stricter than Python's own
         value = json.loads(text)
     if is_written and _spaced(value) != text and json.dumps(value) != text:
         raise ValueError("not as the ledger writes it")
@@ -242,7 +243,7 @@ def _read(text: str, is_written: bool) -> Any:
 
 
 def _spaced(value: Any) -> str:
-    """Write attributes as `json.dumps` does, in a fifth of the time; other texts where a value holds such marks."""
+    """Write attributes as `json.dumps` does, in a fifth of the time; differently where a value holds such marks."""
     try:
         text = orjson.dumps(value).decode()
     except TypeError:
@@ -253,17 +254,17 @@ def _spaced(value: Any) -> str:
 def recount_instances(
     connection: sa.Connection, location_id: int | None, without: Iterable[int], tell: Callable[[int], None]
 ) -> None:
-    """Compare the numbers of each header's instances with the objects that they were counted of."""
+    """Compare the recorded numbers of each header's instances with the objects."""
     counted = header_change.c
-    held = object_.c
-    of_header = held.header_id.is_not(None)
+    rows = object_.c
+    of_header = rows.header_id.is_not(None)
     minus = -counted.instances, -counted.bytes
     changes = sa.union_all(
-        sa.select(held.location_id, held.header_id, held.added_in.label("snapshot_id"), _ONE, held.size).where(
+        sa.select(rows.location_id, rows.header_id, rows.added_in.label("snapshot_id"), _ONE, rows.size).where(
             of_header
         ),
-        sa.select(held.location_id, held.header_id, held.removed_in, -_ONE, -held.size).where(
-            of_header, held.removed_in.is_not(None)
+        sa.select(rows.location_id, rows.header_id, rows.removed_in, -_ONE, -rows.size).where(
+            of_header, rows.removed_in.is_not(None)
         ),
         sa.select(counted.location_id, counted.header_id, counted.snapshot_id, *minus),
     ).subquery()
@@ -283,8 +284,8 @@ def recount_instances(
 _ONE = sa.literal(1, sa.BigInteger)
 
 
-def _told(rows: Iterable[T], advance: Advance) -> Iterator[T]:
-    """Tell how many rows have come, every so many."""
+def _reporting(rows: Iterable[T], advance: Advance) -> Iterator[T]:
+    """Pass rows on, and report their number every `_STEP_ROWS` rows."""
     count = 0
     for row in rows:
         yield row

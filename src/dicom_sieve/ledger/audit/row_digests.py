@@ -1,4 +1,4 @@
-"""What an entry says of rows: a digest over columns that it names, so that columns that come later change none."""
+"""The digests of rows in an entry: over columns that the entry names, so that later columns do not change them."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ from dicom_sieve.ledger.database.tables import (
 )
 
 NOT_COVERED = {"computation": ("expires_at",)}
-"""A heartbeat means nothing once a computation has ended, and may come late."""
+"""A heartbeat is without meaning once a computation has ended, and may come late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Covered:
     """Rows of one table that an entry covers.
 
     Attributes:
-        table: Their table.
-        its: Which rows belong to a subject.
-        order: Their order.
+        table: Table of the rows.
+        its: Gives the condition for the rows of a subject.
+        order: Columns to order by.
     """
 
     table: sa.Table
@@ -46,9 +46,9 @@ class Covered:
         """Digest the rows of a subject.
 
         Args:
-            connection: Of the ledger.
-            subject: Whose rows.
-            columns: Which columns; None for all. Others count where they hold something.
+            connection: Connection to the ledger.
+            subject: Id of the subject.
+            columns: Names of columns; None for all. Other columns count where they are not NULL.
         """
         named = self.columns if columns is None else columns
         later = [name for name in self.columns if name not in named]
@@ -65,8 +65,8 @@ class Covered:
         query = sa.select(*(as_stored(connection.dialect, column) for column in columns))
         for row in stream(connection, query.where(self.its(subject)).order_by(*self.order)):
             values = [write_value(column, value) for column, value in zip(columns, row, strict=True)]
-            more = [value for value in values[len(named) :] if value != "null"]
-            yield f"[{','.join(values[: len(named)] + more)}]".encode()
+            later_values = [value for value in values[len(named) :] if value != "null"]
+            yield f"[{','.join(values[: len(named)] + later_values)}]".encode()
 
 
 COMPUTATION = {
@@ -89,12 +89,12 @@ FORGOTTEN = Covered(forgotten, lambda subject: forgotten.c.id == subject, (forgo
 def seal_if_ended(connection: sa.Connection, computation_id: int) -> None:
     """Enter a computation that has ended, in the transaction that changed it.
 
-    Its row is held first (FOR NO KEY UPDATE): else the end of a series, in a transaction beside that of the
-    computation's end, would see it running and enter nothing, or digest what the other changes.
+    Its row is locked first (FOR NO KEY UPDATE): else a concurrent transaction that ends a series would see the
+    computation as running and enter nothing, or digest rows that the other transaction changes.
     """
     query = sa.select(computation.c.state, run.c.location_id).join(run, run.c.number == computation.c.run_number)
-    held = query.where(computation.c.id == computation_id).with_for_update(key_share=True, of=computation)
-    row = connection.execute(held).one()
+    locked = query.where(computation.c.id == computation_id).with_for_update(key_share=True, of=computation)
+    row = connection.execute(locked).one()
     if row.state == RunState.RUNNING:
         return
     content: dict[str, Any] = {"location": row.location_id}
@@ -103,7 +103,7 @@ def seal_if_ended(connection: sa.Connection, computation_id: int) -> None:
 
 
 def enter_forgotten(connection: sa.Connection, forgotten_id: int, kind: EntryKind) -> None:
-    """Enter that a location begins to be forgotten, or is."""
+    """Enter that forgetting a location has begun, or has ended."""
     location_id = connection.scalar(sa.select(forgotten.c.location_id).where(forgotten.c.id == forgotten_id))
     content = {"location": location_id, "row": FORGOTTEN.digest(connection, forgotten_id)}
     append_entry(connection, kind, forgotten_id, content)

@@ -1,7 +1,7 @@
-"""The ledger's own making: tables, columns, indexes, views and triggers, compared with those of its version (ADR 24).
+"""The ledger's schema: tables, columns, indexes, views and triggers, compared with those of its version (ADR 24).
 
-On SQLite the expected ones come from the migrations, which are run in memory. On PostgreSQL, where a reader may make
-nothing, they come from a file beside this module, which ``make schema`` writes.
+On SQLite the expected schema comes from the migrations, which are run in memory. On PostgreSQL, where a reader may
+create nothing, it comes from a file beside this module, which ``make schema`` writes.
 """
 
 import json
@@ -17,13 +17,13 @@ from dicom_sieve.ledger.audit.damage import Damage, Kind
 from dicom_sieve.ledger.database import engine as database
 
 Definitions = Mapping[tuple[str, str], str]
-"""By kind and name, as ``view`` and ``run``, how a thing is made."""
+"""Definitions by kind and name, as ``view`` and ``run``."""
 _OF_INDEX = re.compile(r"index (\w+)$")
 POSTGRESQL_FILE = "postgresql_schema.json"
 
 
 def compare_schema(connection: sa.Connection) -> Iterator[Damage]:
-    """Name what is not made as in this version of the ledger."""
+    """Name the definitions that differ from those of this version."""
     if connection.dialect.name == "postgresql":
         yield from postgresql.find_shadows(connection)
     expected, found = expected_definitions(connection.dialect.name), read_definitions(connection)
@@ -40,22 +40,22 @@ def compare_schema(connection: sa.Connection) -> Iterator[Damage]:
 
 
 def _check_file(connection: sa.Connection) -> Iterator[Damage]:
-    """Name indexes of an SQLite file that do not hold what their table does, whatever the schema says of them."""
-    said = [row[0] for row in connection.exec_driver_sql("PRAGMA main.integrity_check")]
-    indexes = {found[1] for text in said if (found := _OF_INDEX.search(text))}
+    """Name indexes of an SQLite file that do not match the rows of their table."""
+    messages = [row[0] for row in connection.exec_driver_sql("PRAGMA main.integrity_check")]
+    indexes = {match[1] for text in messages if (match := _OF_INDEX.search(text))}
     for name in sorted(indexes):
         yield Damage(Kind.EDITED, "index", 0, part=name)
-    if said != ["ok"] and not indexes:
+    if messages != ["ok"] and not indexes:
         yield Damage(Kind.EDITED, "file", 0, part="of the ledger")
 
 
 def read_definitions(connection: sa.Connection) -> Definitions:
-    """Read how a ledger is made."""
+    """Read the definitions of a ledger."""
     if connection.dialect.name == "postgresql":
         return postgresql.read_definitions(connection)
-    # SQLite's own tables and indexes; a trigger or view of such a name is nobody's but an intruder's.
+    # SQLite's own tables and indexes; a trigger or view of such a name was added by an intruder.
     its_own = "type IN ('table', 'index') AND name LIKE 'sqlite!_%' ESCAPE '!'"
-    query = f"SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE NOT ({its_own})"  # noqa: S608 - ours
+    query = f"SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE NOT ({its_own})"  # noqa: S608 - a constant
     return {
         (kind, name): f"on {table}: {' '.join(str(text).split())}"
         for kind, name, table, text in connection.exec_driver_sql(query)
@@ -64,10 +64,11 @@ def read_definitions(connection: sa.Connection) -> Definitions:
 
 @cache
 def expected_definitions(dialect: str) -> Definitions:
-    """Tell how a ledger of this version is made."""
+    """Give the definitions of a ledger of this version."""
     if dialect == "postgresql":
         text = (files(__package__) / POSTGRESQL_FILE).read_text(encoding="utf-8")
-        return {(kind, name): made for kind, by_name in json.loads(text).items() for name, made in by_name.items()}
+        by_kind = json.loads(text)
+        return {(kind, name): definition for kind in by_kind for name, definition in by_kind[kind].items()}
     engine = database.connect("sqlite://")
     try:
         database.upgrade(engine)

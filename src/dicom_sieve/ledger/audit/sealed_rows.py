@@ -1,6 +1,6 @@
 """What a seal covers: rows of the ledger, each as one line of canonical JSON, the same on both databases (ADR 10).
 
-Values are taken as the database holds them, without a type in between: what an edit left there is not repaired.
+Values are taken as the database holds them, without conversion to a type, which might hide an edit.
 """
 
 import json
@@ -14,8 +14,8 @@ from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.tables import UtcDateTime, decision, header, location, object_, run, snapshot
 
 Line = tuple[int, bytes]
-"""The id of a row, and the row."""
-_TAILS_REMEMBERED = 65_536
+"""The id of a row, and its line."""
+_CACHED_TAILS = 65_536
 
 canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 """JSON with members sorted by name, no white space, all but ASCII escaped."""
@@ -40,9 +40,9 @@ RUN_FIELDS = (
     "sealed_after",
     "damaged",
 )
-"""The fields of a run in the order of their ids, from 1. New ones go to the end."""
+"""The fields of a run in the order of their ids, from 1. New fields are added at the end."""
 LATER_FIELDS = ("damaged",)
-"""Fields that runs did not have when there were seals already: NULL has no line, as in the seals of old runs."""
+"""Fields that were added after the first seals: NULL has no line, as in the seals of old runs."""
 _JSON_FIELDS = ("criteria", "counts")
 _TIME_FIELDS = ("started_at", "finished_at")
 
@@ -63,12 +63,12 @@ def as_stored(dialect: sa.Dialect, column: sa.Column[Any]) -> sa.ColumnElement[A
 
 
 def write_value(column: sa.Column[Any], value: object) -> str:
-    """Write what any column holds."""
+    """Write the value of any column."""
     return _json(value) if isinstance(column.type, sa.JSON) else _text(value)
 
 
 def stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
-    """Give rows of which only some are in memory."""
+    """Stream the rows of a query."""
     with connection.execute(query, execution_options={"yield_per": bulk.ROWS_AT_A_TIME}) as result:
         yield from bulk.rows_of(result)
 
@@ -77,9 +77,9 @@ def run_lines(connection: sa.Connection, run_number: int, *, state: str | None =
     """Give the fields of a run: ``[number, name, value]``.
 
     Args:
-        connection: Of the ledger.
-        run_number: Which run.
-        state: What its state is about to be; None: what it is.
+        connection: Connection to the ledger.
+        run_number: Number of the run.
+        state: State that it is about to have; None: its present state.
     """
     query = sa.select(*_run_columns(connection.dialect)).select_from(run.join(location))
     for row in connection.execute(query.where(run.c.number == run_number)).mappings():
@@ -87,7 +87,7 @@ def run_lines(connection: sa.Connection, run_number: int, *, state: str | None =
             value = state if state and name == "state" else row[name]
             if value is None and name in LATER_FIELDS:
                 continue
-            if name in _JSON_FIELDS:  # what a run has not is JSON's null, never SQL's
+            if name in _JSON_FIELDS:  # a missing value is JSON's null, never SQL's
                 text = "null" if value == "null" else '"NULL"' if value is None else _json(value)
             else:
                 text = _text(value)
@@ -142,13 +142,13 @@ def decision_lines(connection: sa.Connection, run_number: int, header_id: int | 
         tail = tails.get((verdict, findings))
         if tail is None:
             tail = decision_tail(verdict, findings)
-            if len(tails) < _TAILS_REMEMBERED:
+            if len(tails) < _CACHED_TAILS:
                 tails[verdict, findings] = tail
         yield row_id, decision_line(row_id, digest, tail)
 
 
 def decision_tail(verdict: object, findings: object) -> str:
-    """Give what the lines of many decisions end with: the verdict, and the findings, which are JSON."""
+    """Give the end of a decision's line, which many share: the verdict, and the findings, which are JSON."""
     return f"{_text(verdict)},{_json(findings)}]"
 
 
@@ -178,7 +178,7 @@ def objects(dialect: sa.Dialect) -> sa.Select[Any]:
 
 
 def is_at(location_id: int) -> sa.ColumnElement[bool]:
-    """Tell which objects are of a location, without an index: all of them are read, in the order of their ids."""
+    """Select the objects of a location without an index: all objects are read, in the order of their ids."""
     return (object_.c.location_id + 0) == location_id
 
 
@@ -196,16 +196,16 @@ def removal_line(row_id: int, removed_in: int) -> bytes:
 
 
 def _text(value: object) -> str:
-    """Write what a column of texts holds; what is no text (SQLite takes anything) is like nothing that was sealed."""
+    """Write the value of a column of text; one of another type (SQLite stores any) equals nothing that was sealed."""
     if isinstance(value, str):
         return encode_basestring_ascii(value)
     return "null" if value is None else str(value) if isinstance(value, int) else repr(value)
 
 
 def _json(text: object) -> str:
-    """Write what a column of JSON holds; what is no JSON as the text that it is.
+    """Write the value of a column of JSON; malformed JSON is written as text.
 
-    So is JSON that is not as Python writes it: a member that is there twice is read differently by Python and SQL.
+    So is JSON that Python would write otherwise: Python and SQL read repeated members differently.
     """
     if not isinstance(text, str) or text == "null":
         return _text(text)

@@ -22,11 +22,11 @@ from dicom_sieve.ledger.leases.lease import Lease
 FORMAT = "dicom-sieve seal 1"
 _BLOCKS_A_TRANSACTION = 100
 _MARK = struct.Struct("<HI")
-"""What tells which row of a block was changed: its place in the block, and a CRC-32 of its line."""
+"""Shows which row of a block was changed: its place in the block, and a CRC-32 of its line."""
 
 
 class Part(StrEnum):
-    """What a block is about."""
+    """The kind of a block's rows."""
 
     RUN = "RUN"
     SNAPSHOT = "SNAPSHOT"
@@ -40,12 +40,12 @@ class Block:
     """Rows of one part whose ids lie close together.
 
     Attributes:
-        part: What they are.
+        part: Kind of the rows.
         first_id: The lowest of their ids.
-        last_id: The highest.
-        row_count: How many.
+        last_id: The highest of their ids.
+        row_count: Number of rows.
         digest: SHA-256 over their lines, each with a line feed, as hex.
-        marks: Six bytes a row, in the order of ids; see `read_marks`.
+        marks: Six bytes per row, in the order of ids; see `read_marks`.
     """
 
     part: Part
@@ -57,7 +57,7 @@ class Block:
 
     @property
     def place(self) -> tuple[Part, int]:
-        """Where it belongs: a run has one block of each part for so many ids."""
+        """Part and number: a run has one block of each part for each `BLOCK_IDS` ids."""
         return self.part, self.first_id // BLOCK_IDS
 
     def as_json(self) -> list[Any]:
@@ -91,7 +91,7 @@ def digest_seal(previous: str | None, blocks: Iterable[Block]) -> str:
 
     Args:
         previous: The seal of the run before it on its location; None for the first.
-        blocks: All of the run's.
+        blocks: All blocks of the run.
     """
     content = {"format": FORMAT, "previous": previous, "blocks": _listed(blocks)}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
@@ -102,10 +102,10 @@ def _listed(blocks: Iterable[Block]) -> list[list[Any]]:
 
 
 def seal_rows(lease: Lease, run_number: int) -> None:
-    """Record the blocks of a run that is about to end, but for two parts.
+    """Record the blocks of a run that is about to end, except for two parts.
 
-    Its decisions were sealed as they were recorded, its own fields will be as it ends. In transactions of their own,
-    and anew where a run that died left some, or the ledger was away.
+    Its decisions were sealed as they were recorded; its own fields are sealed as it ends. The blocks are written in
+    separate transactions, and replaced where a run that died left some, or the ledger was unreachable.
     """
     while_away(lambda: _seal_rows(lease, run_number), lease.seconds)
 
@@ -120,10 +120,10 @@ def _seal_rows(lease: Lease, run_number: int) -> None:
 
 
 def seal(connection: sa.Connection, run_number: int, state: RunState) -> str:
-    """Seal a run in the transaction that ends it: after all its fields but the state are what they will be.
+    """Seal a run in the transaction that ends it, when all its fields but the state are final.
 
     Returns:
-        What goes with the state into the last update of the run.
+        The seal, which the last update of the run writes with the state.
     """
     location_id = sa.select(run.c.location_id).where(run.c.number == run_number).scalar_subquery()
     previous = last_seal(connection, location_id)
@@ -176,32 +176,32 @@ def insert_blocks(connection: sa.Connection, run_number: int, blocks: Sequence[B
 
 
 def published_seals(engine: sa.Engine, run_number: int) -> dict[str, str | None]:
-    """Give what a manifest says of the ledger, so that who has the manifest can tell later what was sealed.
+    """Give the members of a manifest about the ledger, which show later what was sealed.
 
     Args:
         engine: The ledger's.
-        run_number: Of a run that ends, after `seal_rows`, or has ended.
+        run_number: Number of a run that ends, after `seal_rows`, or has ended.
 
     Returns:
         ``previous_seal``, of the run before it on its location, None for the first; and ``decisions``, SHA-256 over
         canonical JSON of the list of its blocks of decisions.
     """
-    return read(engine, lambda connection: _anchor(connection, run_number))
+    return read(engine, lambda connection: _published_seals(connection, run_number))
 
 
-def _anchor(connection: sa.Connection, run_number: int) -> dict[str, str | None]:
-    this = connection.execute(sa.select(run).where(run.c.number == run_number)).one()
-    if this.seal is None:
-        previous = last_seal(connection, this.location_id)
+def _published_seals(connection: sa.Connection, run_number: int) -> dict[str, str | None]:
+    row = connection.execute(sa.select(run).where(run.c.number == run_number)).one()
+    if row.seal is None:
+        previous = last_seal(connection, row.location_id)
         seal_before = previous and previous[1]
     else:
-        seal_before = connection.scalar(sa.select(run.c.seal).where(run.c.number == this.sealed_after))
+        seal_before = connection.scalar(sa.select(run.c.seal).where(run.c.number == row.sealed_after))
     blocks = _listed(block for block in read_blocks(connection, run_number) if block.part == Part.DECISION)
     return {"previous_seal": seal_before, "decisions": hashlib.sha256(canonical(blocks).encode()).hexdigest()}
 
 
 def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) -> Iterator[Block]:
-    """Digest what came to a location since it was sealed last, and decisions of a run from before they had blocks."""
+    """Digest the rows of a location since its last seal, and decisions that have no blocks yet."""
     before = _sealed_up_to(connection, location_id, Part.SNAPSHOT)
     changes = connection.execute(
         sa.select(snapshot.c.counts).where(snapshot.c.location_id == location_id, snapshot.c.id > before)

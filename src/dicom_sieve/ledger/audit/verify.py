@@ -1,4 +1,4 @@
-"""Verification: every row that a seal covers is as it was sealed, or is named (ADR 10)."""
+"""Verification: every sealed row that was changed is named (ADR 10)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ from dicom_sieve.ledger.database.tables import RunState, decision, forgotten, he
 
 
 def count_rows(engine: sa.Engine) -> int:
-    """Tell about how many rows `verify` reads of all runs."""
+    """Estimate the rows that `verify` reads of all runs."""
     with engine.connect() as connection:
         sealed = sa.select(sa.func.sum(seal_block.c.row_count)).where(
             seal_block.c.part.in_([Part.DECISION, Part.OBJECT])
@@ -37,20 +37,20 @@ def count_rows(engine: sa.Engine) -> int:
 
 
 def verify(engine: sa.Engine, run_id: str | None = None, advance: Advance = lambda _: None) -> Verification:
-    """Verify all runs, or one run and what it stands on: the seals and objects of its location.
+    """Verify all runs, or one run with the seals and objects of its location.
 
     Args:
         engine: The ledger's.
-        run_id: Of a run that the ledger holds; None for all.
-        advance: Told how many rows were read.
+        run_id: Id of a run that the ledger holds; None for all.
+        advance: Called with the number of rows that were read.
     """
-    with _at_one_moment(engine) as connection:
-        made = list(compare_schema(connection))
-        if any(damage.table in _UNREADABLE for damage in made):  # nothing more can be asked
+    with _consistent_read(engine) as connection:
+        schema_damages = list(compare_schema(connection))
+        if any(damage.table in _UNREADABLE for damage in schema_damages):  # no query is possible
             result = Verification()
         else:
             result = verify_rows(connection, run_id, advance)
-    for damage in made:
+    for damage in schema_damages:
         result.add(damage)
     return result
 
@@ -61,13 +61,13 @@ _UNREADABLE = ("table", "column")
 def verify_rows(
     connection: sa.Connection, run_id: str | None = None, advance: Advance = lambda _: None
 ) -> Verification:
-    """Verify all rows that a connection sees, not what the database is made of; see `verify`."""
+    """Verify all rows that a connection sees, but not the schema; see `verify`."""
     return _Verifier(connection, run_id, advance).verify()
 
 
 @contextmanager
-def _at_one_moment(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Read the ledger as it is at one moment, whatever is written meanwhile."""
+def _consistent_read(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Read the ledger in one consistent state, whatever is written meanwhile."""
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             yield connection
@@ -89,21 +89,22 @@ class _Verifier:
         number, location_id = chosen or (None, None)
         entered = check_chain(self.connection, self.result.add)
         check_entered(self.connection, entered, self.result)
-        half_gone = forgetting(self.connection, entered)
+        half_forgotten = forgetting(self.connection, entered)
         sealed, others = sealed_runs(self.connection, location_id)
-        sealed = [one for one in sealed if one.location_id not in half_gone]
-        others = [one for one in others if one.location_id not in half_gone]
+        sealed = [sealed_run for sealed_run in sealed if sealed_run.location_id not in half_forgotten]
+        others = [row for row in others if row.location_id not in half_forgotten]
         self._sort_others(others, entered)
         self._find_orphans()
-        wanted = [one for one in sealed if number in (None, one.number)]
+        wanted = [sealed_run for sealed_run in sealed if number in (None, sealed_run.number)]
         damaged_headers: set[int] = set()
         result, advance = self.result, self.advance
         result.runs = len(wanted)
         result.headers = recount_headers(self.connection, number, damaged_headers.add, advance)
         recount_fields(self.connection, sealed)
-        result.decisions = sum(recount_decisions(self.connection, one, advance) for one in wanted)
+        result.decisions = sum(recount_decisions(self.connection, sealed_run, advance) for sealed_run in wanted)
         chains = {
-            one.location_id: [other for other in sealed if other.location_id == one.location_id] for one in sealed
+            place: [sealed_run for sealed_run in sealed if sealed_run.location_id == place]
+            for place in dict.fromkeys(sealed_run.location_id for sealed_run in sealed)
         }
         covers = {place: Cover(runs) for place, runs in chains.items()}
         names = Names(self.connection, damaged_headers)
@@ -118,13 +119,16 @@ class _Verifier:
         for header_id in sorted(damaged_headers):
             result.add(names.row(Kind.EDITED, "header", header_id))
         recount_instances(
-            self.connection, location_id, half_gone, lambda row: result.add(Damage(Kind.EDITED, "header_change", row))
+            self.connection,
+            location_id,
+            half_forgotten,
+            lambda row: result.add(Damage(Kind.EDITED, "header_change", row)),
         )
         for place, runs in chains.items():
             self._judge(runs, names)
-            self._tell_ends(place)
-        self._tell_forgotten()
-        self._tell_chain(entered)
+            self._add_ends(place)
+        self._add_forgotten()
+        self._add_chain(entered)
         return result
 
     def _choose(self) -> tuple[int, int] | None:
@@ -134,7 +138,7 @@ class _Verifier:
         return row.number, row.location_id
 
     def _sort_others(self, others: Sequence[sa.Row[Any]], entered: Entered) -> None:
-        """Tell runs without a seal apart: only those before the first seal may have ended without one."""
+        """Classify runs without a seal: only those before the first seal may have ended without one."""
         first = self.connection.scalar(sa.select(sa.func.min(run.c.number)).where(run.c.seal.is_not(None)))
         for row in others:
             if row.state == RunState.RUNNING:
@@ -145,30 +149,30 @@ class _Verifier:
                 self.result.add(Damage(Kind.ADDED, "run", row.number))
 
     def _find_orphans(self) -> None:
-        """Find rows of runs that are not there."""
+        """Find rows of missing runs."""
         for column in (decision.c.run_number, seal_block.c.run_number):
             for number in orphaned(self.connection, column):
                 self.result.add(Damage(Kind.MISSING, "run", number))
 
     def _judge(self, runs: Sequence[SealedRun], names: Names) -> None:
         followers: set[int | None] = set()
-        for one, trust, blocks in check_seals(self.connection, runs):
-            if trust is Trust.NOTHING and not one.is_missing:
-                self.result.add(Damage(Kind.EDITED, "run", one.number, one.id, "seal"))
-            if trust is Trust.UNKNOWN and one.sealed_after is not None:
-                self.result.add(Damage(Kind.MISSING, "run", one.sealed_after))
-            if one.sealed_after in followers and not one.is_missing:
-                self.result.add(Damage(Kind.ADDED, "run", one.number))
-            followers |= set() if one.is_missing else {one.sealed_after}
+        for sealed_run, trust, blocks in check_seals(self.connection, runs):
+            if trust is Trust.NOTHING and not sealed_run.is_missing:
+                self.result.add(Damage(Kind.EDITED, "run", sealed_run.number, sealed_run.id, "seal"))
+            if trust is Trust.UNKNOWN and sealed_run.sealed_after is not None:
+                self.result.add(Damage(Kind.MISSING, "run", sealed_run.sealed_after))
+            if sealed_run.sealed_after in followers and not sealed_run.is_missing:
+                self.result.add(Damage(Kind.ADDED, "run", sealed_run.number))
+            followers |= set() if sealed_run.is_missing else {sealed_run.sealed_after}
             if trust is Trust.ROWS:
                 for kind, block in blocks:
-                    self.result.add(Damage(kind, "seal_block", block.first_id, one.id, block.part))
+                    self.result.add(Damage(kind, "seal_block", block.first_id, sealed_run.id, block.part))
                 continue
-            for place, found in sorted(one.differing.items()):
-                for damage in names.rows(one, place, found):
+            for place, found_block in sorted(sealed_run.differing.items()):
+                for damage in names.rows(sealed_run, place, found_block):
                     self.result.add(damage)
 
-    def _tell_ends(self, location_id: int) -> None:
+    def _add_ends(self, location_id: int) -> None:
         last = last_seal(self.connection, location_id)
         query = sa.select(location.c.endpoint, location.c.bucket, location.c.prefix, run.c.id, run.c.seal)
         for row in self.connection.execute(
@@ -176,13 +180,13 @@ class _Verifier:
         ):
             self.result.ends.append(ChainEnd(*row))
 
-    def _tell_chain(self, entered: Entered) -> None:
+    def _add_chain(self, entered: Entered) -> None:
         self.result.entries = entered.count
         self.result.ledger_id = str(entered.begin.get("ledger", ""))
         self.result.last_entry = (entered.last.id, entered.last.seal) if entered.last else None
         self.result.sealed_runs = len(entered.of(EntryKind.RUN))
 
-    def _tell_forgotten(self) -> None:
+    def _add_forgotten(self) -> None:
         columns = [column for column in forgotten.c if column.name not in ("id", "location_id")]
         for row in self.connection.execute(sa.select(*columns).order_by(forgotten.c.id)):
             self.result.forgotten.append(Forgotten(*row))

@@ -1,4 +1,4 @@
-"""How rows are taken together: blocks of neighbouring ids, which are sealed and read as one."""
+"""How rows are grouped: blocks of neighbouring ids, which are sealed and read as one."""
 
 BLOCK_IDS = 1_000
 """A block covers rows whose ids are equal when divided by this."""

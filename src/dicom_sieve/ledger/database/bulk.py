@@ -1,9 +1,9 @@
-"""The bulk ways in and out: very many rows at once, as each database takes and gives them fastest.
+"""Bulk reads and writes: very many rows, by the fastest way of each database.
 
-PostgreSQL copies (COPY), SQLite runs one statement over all rows on the driver's own cursor. Rows come as the driver
-takes them: JSON as text, moments as `stored` gives them. What is more than appending goes through a staging table, a
-temporary one of the connection, and from there in statements that both databases understand. Rows are read a few at
-a time; PostgreSQL, which is another process, finds the next ones while those are gone through.
+PostgreSQL uses COPY, SQLite one statement over all rows on the driver's own cursor. Rows have the driver's types: JSON
+as text, moments as `stored` gives them. Anything but appending goes through a staging table, a temporary table of the
+connection, and from there in statements that both databases understand. Rows are read a few at a time; PostgreSQL,
+which is another process, finds the next ones meanwhile.
 """
 
 from collections import deque
@@ -20,36 +20,36 @@ from sqlalchemy.dialects import postgresql, sqlite
 from dicom_sieve.ledger.database.engine import as_ledger_error
 
 Row = Sequence[Any]
-One = TypeVar("One")
+Item = TypeVar("Item")
 T = TypeVar("T")
 PARTS_AHEAD = 2
-"""So that the database has something to do while what it found last is fetched, too."""
+"""Parts that are made ahead: the database is busy also while its last result is fetched."""
 ROWS_AT_A_TIME = 500
-"""So few that Python's garbage collector sees no reason to start; with 10,000 it takes a fifth of the time."""
+"""Few enough that Python's garbage collector does not start; with 10,000 it takes a fifth of the time."""
 
 
 def rows_of(result: sa.CursorResult[Any]) -> Iterator[sa.Row[Any]]:
     """Give the rows of a query that was executed with ``yield_per``, of which only some are in memory.
 
-    The connection may be asked for other things meanwhile, but not be closed.
+    The connection may be used for other queries meanwhile, but not be closed.
     """
     parts = result.partitions(ROWS_AT_A_TIME)
     if result.dialect.name == "postgresql":
-        return chain.from_iterable(one_ahead(parts))
+        return chain.from_iterable(prefetch_next(parts))
     return chain.from_iterable(parts)
 
 
 def plain_rows(result: sa.CursorResult[Any]) -> Iterator[Row]:
-    """Give the rows of a query as the driver has them, for columns of texts and numbers alone.
+    """Give the rows of a query as the driver has them, for columns of text and numbers alone.
 
-    Making rows of SQLAlchemy's of them takes as long as fetching them.
+    Making SQLAlchemy's rows of them takes as long as fetching them.
     """
     cursor: Any = result.cursor  # there is one while the result is open
     return chain.from_iterable(iter(partial(cursor.fetchmany, ROWS_AT_A_TIME), []))
 
 
-def one_ahead(parts: Iterator[T]) -> Iterator[T]:
-    """Have the next part made in a thread while one is gone through: for what waits for another process."""
+def prefetch_next(parts: Iterator[T]) -> Iterator[T]:
+    """Have the next part made in a thread while one is processed: for work that waits for another process."""
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         following = pool.submit(next, parts, None)
         while (part := following.result()) is not None:
@@ -57,28 +57,28 @@ def one_ahead(parts: Iterator[T]) -> Iterator[T]:
             yield part
 
 
-def prefetch(make: Callable[[One], T], of: Iterable[One]) -> Iterator[T]:
-    """Have the next parts made in threads while one is gone through, and give them in order."""
-    waiting = iter(of)
+def prefetch(make: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
+    """Have the next parts made in threads while one is processed, and give them in order."""
+    waiting = iter(items)
     with ThreadPoolExecutor(PARTS_AHEAD, thread_name_prefix="ahead") as pool:
-        making = deque(pool.submit(make, one) for one in islice(waiting, PARTS_AHEAD))
+        making = deque(pool.submit(make, item) for item in islice(waiting, PARTS_AHEAD))
         while making:
             part = making.popleft().result()
-            making.extend(pool.submit(make, one) for one in islice(waiting, 1))
+            making.extend(pool.submit(make, item) for item in islice(waiting, 1))
             yield part
 
 
 def append(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Insert rows that are new for certain, within a transaction.
+    """Insert rows that are certainly new, within a transaction.
 
     Args:
         connection: Within a transaction that writes.
-        table: Where to.
+        table: Target table.
         columns: Names of its columns, in the order of each row.
-        rows: Asked for while they are written; not more than one is held here.
+        rows: Iterated while they are written; one is in memory at a time.
 
     Raises:
-        LedgerError: The database has gone away, or its disk is full.
+        LedgerError: The database is unreachable, or its disk is full.
     """
     with closing(connection.connection.cursor()) as cursor:
         try:
@@ -87,8 +87,8 @@ def append(connection: sa.Connection, table: sa.Table, columns: Sequence[str], r
             is_lost = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
             if is_lost:
                 connection.invalidate()
-            told = as_ledger_error(connection.engine, error, is_disconnect=is_lost)
-            raise told or error from None
+            ledger_error = as_ledger_error(connection.engine, error, is_disconnect=is_lost)
+            raise ledger_error or error from None
 
 
 def _write(cursor: Any, connection: sa.Connection, table: sa.Table, names: str, rows: Iterable[Row]) -> None:
@@ -99,31 +99,31 @@ def _write(cursor: Any, connection: sa.Connection, table: sa.Table, names: str, 
                 copy.write_row(row)
     else:
         places = ", ".join("?" for _ in names.split(", "))
-        cursor.executemany(f"INSERT INTO {name} ({names}) VALUES ({places})", rows)  # noqa: S608 - names of ours
+        cursor.executemany(f"INSERT INTO {name} ({names}) VALUES ({places})", rows)  # noqa: S608 - this package's names
 
 
 def stage(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> None:
-    """Fill a staging table, made with `staging`, in place of what it held."""
+    """Replace the rows of a staging table, made with `staging`."""
     connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
     connection.execute(sa.delete(table))
     append(connection, table, table.columns.keys(), rows)
 
 
 def staging(name: str, *columns: sa.Column[Any]) -> sa.Table:
-    """Describe a staging table. It is the connection's own and, on PostgreSQL, empty after each transaction."""
+    """Describe a staging table. It is temporary and, on PostgreSQL, empty after each transaction."""
     return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DELETE ROWS")
 
 
 def is_staged(row: sa.Column[Any], table: sa.Table) -> sa.ColumnElement[bool]:
-    """Tell whether a row is in a staging table that has its id: asked as IN, it is where SQLite begins.
+    """Tell whether a staging table has a row's id: written as IN, SQLite begins with the staging table.
 
-    It knows nothing of the size of a staging table, and would else go through the large one.
+    SQLite has no statistics of a staging table, and would else scan the large table.
     """
     return row.in_(sa.select(table.c.id))
 
 
 def stored(connection: sa.Connection, column: sa.Column[Any]) -> Callable[[Any], Any]:
-    """Give what turns a value of a column into what the driver takes."""
+    """Give the function that converts a value of a column to the driver's type."""
     return column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect) or (lambda value: value)
 
 

@@ -1,7 +1,7 @@
 """Opening the ledger's database: SQLite in a file by default, PostgreSQL for production.
 
-SQLite has one writing transaction at a time, kept apart by a lock on a file beside the database, which ends with the
-process that holds it.
+SQLite has one writing transaction at a time. Writers take turns by a lock on a file beside the database; it ends with
+the process that holds it.
 """
 
 import datetime
@@ -33,19 +33,19 @@ _OPENING = threading.Lock()
 """Alembic keeps its state in a module, and SQLite's locks are the process's: one thread at a time opens a ledger."""
 T = TypeVar("T")
 BUSY_SECONDS = 60
-_NOTICES_THE_DEAD = {
+_KEEPALIVES = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-"""Of libpq, unless the URL says otherwise: a network that swallows everything is noticed within a minute."""
+"""Options of libpq, unless the URL sets them: a network that drops all packets is noticed within a minute."""
 PAUSE_SECONDS = 0.01
 
 
 def connect(url: str) -> sa.Engine:
-    """Make an engine; nothing is connected to yet but the directory of an SQLite file is made.
+    """Make an engine, and the directory of an SQLite file; nothing is connected yet.
 
     Args:
         url: A SQLAlchemy URL of SQLite or PostgreSQL; ``postgresql://`` is understood as ``postgresql+psycopg://``.
@@ -59,9 +59,9 @@ def connect(url: str) -> sa.Engine:
         raise LedgerError(_UNKNOWN_URL) from None
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        dead = {name: value for name, value in _NOTICES_THE_DEAD.items() if name not in parsed.query}
-        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=dead)
-        sa.event.listen(engine, "handle_error", in_our_words, retval=True)
+        keepalives = {name: value for name, value in _KEEPALIVES.items() if name not in parsed.query}
+        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=keepalives)
+        sa.event.listen(engine, "handle_error", translate_error, retval=True)
         return engine
     if parsed.drivername != "sqlite":
         raise LedgerError(_UNKNOWN_URL)
@@ -78,7 +78,7 @@ def connect(url: str) -> sa.Engine:
             poolclass=sa.StaticPool,
             connect_args={"check_same_thread": False},
         )
-    sa.event.listen(engine, "handle_error", in_our_words, retval=True)
+    sa.event.listen(engine, "handle_error", translate_error, retval=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -95,25 +95,25 @@ def prepare(engine: sa.Engine) -> None:
     with _OPENING:
         try:
             with engine.connect() as connection:
-                found, known = _revision(connection), _revisions(connection)
+                revision, known_versions = _revision(connection), _revisions(connection)
         except LedgerError as error:
             raise error from None
         except sa.exc.DBAPIError:
             raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
-    if found is None:
+    if revision is None:
         upgrade(engine)
-    elif found != known[0]:
-        _refuse_newer(found, known)
+    elif revision != known_versions[0]:
+        _refuse_newer(revision, known_versions)
         raise LedgerError(
-            f"the ledger has version {found}, this software needs {known[0]}: stop what uses the ledger, "
+            f"the ledger has version {revision}, this software needs {known_versions[0]}: stop what uses the ledger, "
             "then run 'dicom-sieve ledger upgrade'"
         )
 
 
 def upgrade(engine: sa.Engine, *, backup: bool = True) -> Path | None:
-    """Bring the ledger to the version of this software. Two processes that try at once do it once.
+    """Upgrade the ledger to the version of this software. Of two processes at the same time, one does it.
 
-    All of it is one transaction: where anything fails, the ledger is as it was.
+    It is one transaction: where anything fails, the ledger is unchanged.
 
     Args:
         engine: The ledger's.
@@ -130,23 +130,23 @@ def upgrade(engine: sa.Engine, *, backup: bool = True) -> Path | None:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        found, known = _revision(connection), _revisions(connection)
-        if found == known[0]:
+        revision, known_versions = _revision(connection), _revisions(connection)
+        if revision == known_versions[0]:
             return None
         copy = None
-        if found is not None:
-            _refuse_newer(found, known)
-            copy = _copy_file(engine, found) if backup and engine.dialect.name == "sqlite" else None
+        if revision is not None:
+            _refuse_newer(revision, known_versions)
+            copy = _copy_file(engine, revision) if backup and engine.dialect.name == "sqlite" else None
         command.upgrade(config, "head")
         connection.commit()
     return copy
 
 
-def _refuse_newer(found: str, known: Sequence[str]) -> None:
-    if found not in known:
+def _refuse_newer(revision: str, known_versions: Sequence[str]) -> None:
+    if revision not in known_versions:
         raise LedgerError(
-            f"the ledger has version {found}, which this software does not know; it knows up to {known[0]}: "
-            "use the software that wrote it last, or a later one"
+            f"the ledger has version {revision}, which this software does not know; "
+            f"it knows up to {known_versions[0]}: use the software that wrote it last, or a later one"
         )
 
 
@@ -174,9 +174,9 @@ def _reason(error: OSError | sqlite3.Error) -> str:
 
 
 def analyze(engine: sa.Engine, tables: Sequence[str]) -> None:
-    """Let PostgreSQL look at what was just written: else it plans for the tables as they were, perhaps empty.
+    """Update PostgreSQL's statistics after writing: else it plans queries for the tables as they were, perhaps empty.
 
-    SQLite plans for a ledger of ten million objects, whatever it holds: its migrations say so.
+    SQLite always plans for a ledger of ten million objects: its migrations write those statistics.
     """
     if engine.dialect.name == "postgresql":
         read(engine, lambda connection: _analyze(connection, tables))
@@ -201,27 +201,27 @@ def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS) -> Iterator[sa.Con
 
     Args:
         engine: The ledger's.
-        seconds: After about so many PostgreSQL ends the transaction of a process that does nothing, or of a machine
-            that does not answer, and lets go of what it locked.
+        seconds: Time after which PostgreSQL ends the transaction of an idle process, or of a machine that does not
+            answer, and releases its locks.
 
     Raises:
-        LedgerError: The database is away, or another process does not let go of it.
+        LedgerError: The database is unreachable, or another process does not release it.
     """
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
-            connection.execute(_let_go_after(seconds))
+            connection.execute(_set_timeouts(seconds))
             yield connection
         return
     with _one_writer(engine), engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
-        if (held := sqlite_file.held_by(engine)) is not None:
-            held.check()
+        if (file := sqlite_file.held_by(engine)) is not None:
+            file.check()
         connection.commit()
 
 
-def _let_go_after(seconds: float) -> sa.Select[Any]:
-    """Set, for one transaction, how soon PostgreSQL notices that the other side is not there any more."""
+def _set_timeouts(seconds: float) -> sa.Select[Any]:
+    """Set, for one transaction, how soon PostgreSQL notices that its client is gone."""
     settings = {
         "idle_in_transaction_session_timeout": int(seconds * 1000),
         "tcp_keepalives_idle": max(1, int(seconds / 2)),
@@ -232,11 +232,11 @@ def _let_go_after(seconds: float) -> sa.Select[Any]:
 
 
 def write(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
-    """Do something in a transaction, and all of it again while the ledger is away; see `while_away`.
+    """Do something in a transaction, and repeat it as a whole while the ledger is unreachable; see `while_away`.
 
     Args:
         engine: The ledger's.
-        work: Is given the connection; done twice it comes to the same.
+        work: Is given the connection; idempotent.
     """
 
     def attempt() -> T:
@@ -248,17 +248,17 @@ def write(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
 
 @contextmanager
 def _one_writer(engine: sa.Engine) -> Iterator[None]:
-    """Wait for all others that write to an SQLite file.
+    """Wait for all other writers of an SQLite file.
 
-    SQLite itself would let them wait, but not in turn, and before 3.51.3 two that write and tidy its log at the same
-    instant may damage the file (https://sqlite.org/wal.html#walresetbug).
+    SQLite itself does not let them wait in turn, and before 3.51.3 two that write and reset its log at the same instant
+    may damage the file (https://sqlite.org/wal.html#walresetbug).
     """
-    held = sqlite_file.held_by(engine)
-    if held is None:
+    held_file = sqlite_file.held_by(engine)
+    if held_file is None:
         yield
         return
     give_up = time.monotonic() + BUSY_SECONDS
-    with sqlite_file.open_lock(held) as file:
+    with sqlite_file.open_lock(held_file) as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -276,7 +276,7 @@ def is_shared(engine: sa.Engine) -> bool:
 
 
 def moment(bind: sa.Engine | sa.Connection, seconds: float = 0) -> sa.ColumnElement[datetime.datetime]:
-    """Give the time in so many seconds: by the clock of PostgreSQL, which all that use it share, or of this machine."""
+    """Give the time some seconds from now: by the clock of PostgreSQL, which its clients share, or of this machine."""
     later = datetime.timedelta(seconds=seconds)
     if bind.dialect.name == "postgresql":
         return sa.func.clock_timestamp(type_=UtcDateTime) + sa.literal(later)
@@ -286,19 +286,19 @@ def moment(bind: sa.Engine | sa.Connection, seconds: float = 0) -> sa.ColumnElem
 _BUSY = f"the ledger is busy: another process has been writing to it for {BUSY_SECONDS} s; is one stopped halfway?"
 _STOPPED = "the ledger did not wait for this process, which was stopped in the middle of a write"
 _IDLE_TOO_LONG = "25P03"
-_GOING_OR_COMING = ("57P01", "57P02", "57P03")
-"""SQLSTATE of PostgreSQL while it is shut down, after a crash, and while it starts; see its appendix A."""
+_STOPPING_OR_STARTING = ("57P01", "57P02", "57P03")
+"""SQLSTATE of PostgreSQL while it shuts down, after a crash, and while it starts; see its appendix A."""
 
 
-def in_our_words(context: sa.engine.ExceptionContext) -> LedgerError | None:
-    """Say that the database is busy or away; all other errors go on as they are."""
+def translate_error(context: sa.engine.ExceptionContext) -> LedgerError | None:
+    """Give an error of this package where the database is busy or unreachable; None leaves an error as it is."""
     error, state = context.original_exception, getattr(context.original_exception, "sqlstate", None)
     if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
         return LedgerError(_BUSY)
     if state == _IDLE_TOO_LONG:
         return LedgerError(_STOPPED)
     if context.is_disconnect and context.execution_context is not None:
-        with suppress(context.dialect.loaded_dbapi.Error):  # a cursor of the server's would complain when it is deleted
+        with suppress(context.dialect.loaded_dbapi.Error):  # a server-side cursor would warn when it is deleted
             context.execution_context.cursor.close()
     if context.engine is None or context.is_pre_ping:
         return None
@@ -311,11 +311,11 @@ def as_ledger_error(engine: sa.Engine, error: BaseException, *, is_disconnect: b
     Args:
         engine: The ledger's.
         error: As the driver raised it.
-        is_disconnect: Whether there is no connection, or none any more.
+        is_disconnect: Whether the connection is missing or lost.
     """
     place, state = describe(engine), state_of(error)
     explained = explain_ledger(error, place)
-    is_away = engine.dialect.name == "postgresql" and (is_disconnect or state in _GOING_OR_COMING)
+    is_away = engine.dialect.name == "postgresql" and (is_disconnect or state in _STOPPING_OR_STARTING)
     if state in PASSING or (is_away and explained is None):
         return LedgerAwayError(place, why=explained or "")
     return None if explained is None else LedgerError(explained)
@@ -324,13 +324,13 @@ def as_ledger_error(engine: sa.Engine, error: BaseException, *, is_disconnect: b
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     with closing(connection.cursor()) as cursor:
         _turn_to_wal(cursor)
-        # Without recursive triggers a REPLACE deletes rows unseen by the triggers that refuse it.
+        # Without recursive triggers a REPLACE deletes rows without firing the triggers that refuse it.
         for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "recursive_triggers = ON"):
             cursor.execute(f"PRAGMA {pragma}")
 
 
 def _turn_to_wal(cursor: Any) -> None:
-    """Turn the log on; SQLite does not wait by itself where two connections do so at the same time."""
+    """Turn the write-ahead log on; SQLite does not wait where two connections do so at the same time."""
     give_up = time.monotonic() + BUSY_SECONDS
     while True:
         try:

@@ -1,8 +1,7 @@
 """The chain of all that is sealed: an entry for each run, computation, location and forgotten location (ADR 24).
 
 A run's seal covers its rows and the run before it on its location. An entry covers that seal and the entry before it,
-whatever location that belongs to: what is missing at the end, or anywhere, leaves a gap. The last entry's seal stands
-for the whole ledger, and is what an anchor keeps.
+of whatever location: a missing entry leaves a gap. The last entry's seal covers the whole ledger; an anchor keeps it.
 """
 
 import hashlib
@@ -33,11 +32,11 @@ class EntryKind(StrEnum):
     COMPUTATION = "COMPUTATION"
     """A computation has ended, or was changed after its end; the last such entry counts."""
     EDITION = "EDITION"
-    """Headers were read for something else than before."""
+    """Headers were read for other attributes than before."""
     FORGETTING = "FORGETTING"
-    """A location's rows begin to go."""
+    """Removal of a location's rows has begun."""
     FORGOTTEN = "FORGOTTEN"
-    """They are gone."""
+    """A location's rows have been removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Entry:
     seal: str
 
     def read(self) -> dict[str, Any]:
-        """Give the content; empty where it is none."""
+        """Give the content; empty where it is no JSON object."""
         try:
             content = json.loads(self.content)
         except (ValueError, TypeError):
@@ -67,10 +66,10 @@ class Entry:
         return content if isinstance(content, dict) else {}
 
     def digest(self, previous: str | None) -> str:
-        """Give the seal that it has behind another; none where it holds what no entry does."""
+        """Give its seal for a previous seal; empty where its fields have the wrong type."""
         try:
             return digest_entry(previous, self.id, self.kind, self.subject, self.content)
-        except TypeError:  # SQLite takes bytes for a text
+        except TypeError:  # SQLite stores bytes in a column of text
             return ""
 
 
@@ -88,7 +87,7 @@ def digest_entry(previous: str | None, entry_id: int, kind: str, subject: int | 
 
 
 def append_entry(connection: sa.Connection, kind: EntryKind, subject: int, content: Mapping[str, Any]) -> None:
-    """Add an entry, in the transaction that writes what it is about; the others wait until that ends."""
+    """Add an entry, in the transaction that writes its subject; other writers wait until that ends."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("LOCK TABLE seal_entry IN SHARE ROW EXCLUSIVE MODE")
     last = last_entry(connection)
@@ -100,7 +99,7 @@ def append_entry(connection: sa.Connection, kind: EntryKind, subject: int, conte
 
 
 def last_entry(connection: sa.Connection) -> Entry | None:
-    """Give the end of the chain; None where there is no entry at all."""
+    """Give the last entry of the chain; None where there is none."""
     row = connection.execute(sa.select(seal_entry).order_by(seal_entry.c.id.desc()).limit(1)).first()
     return None if row is None else Entry(*row)
 
@@ -115,7 +114,7 @@ def read_chain(engine: sa.Engine) -> tuple[str, list[Entry]]:
     """Give a ledger's own id, and all its entries.
 
     Raises:
-        LedgerError: The ledger is away, or cannot be read.
+        LedgerError: The ledger is unreachable, or cannot be read.
     """
     try:
         with engine.connect() as connection:
@@ -125,13 +124,13 @@ def read_chain(engine: sa.Engine) -> tuple[str, list[Entry]]:
 
 
 def chain_end(engine: sa.Engine) -> dict[str, Any]:
-    """Give what a manifest says of the chain: the ledger's ``id``, and number and seal of the last ``entry``."""
+    """Give the members of a manifest about the chain: the ledger's ``id``, number and seal of the last ``entry``."""
     with engine.connect() as connection:
         last = last_entry(connection)
         return {"id": ledger_id(connection), "entry": [last.id, last.seal] if last else None}
 
 
 def ledger_id(connection: sa.Connection) -> str:
-    """Give the ledger's own id, which it made at random for itself; empty where it has none."""
+    """Give the ledger's random id; empty where it has none."""
     row = connection.execute(sa.select(seal_entry).where(seal_entry.c.id == 1)).first()
     return "" if row is None else str(Entry(*row).read().get("ledger", ""))

@@ -1,4 +1,4 @@
-"""Locations, each once; and rows that are added once, whoever comes first."""
+"""Locations, each once; and rows that concurrent processes add only once."""
 
 from typing import Any
 
@@ -17,17 +17,17 @@ def find_or_add_location(connection: sa.Connection, place: Location) -> int:
     """Give the id of a location, which is recorded when it is new."""
     values = {"endpoint": place.endpoint, "bucket": place.bucket, "prefix": place.prefix}
     query = sa.select(location.c.id).filter_by(**values)
-    found = connection.scalar(query)
-    if found is None:
+    location_id = connection.scalar(query)
+    if location_id is None:
         added = connection.scalar(insert_once(connection, location).values(values).returning(location.c.id))
-        found = connection.execute(query).scalar_one()
+        location_id = connection.execute(query).scalar_one()
         if added is not None:  # else another process did
-            append_entry(connection, EntryKind.LOCATION, found, {"location": list(values.values())})
-    return int(found)
+            append_entry(connection, EntryKind.LOCATION, location_id, {"location": list(values.values())})
+    return int(location_id)
 
 
 def insert_once(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """Give an INSERT that leaves a row alone that is there already."""
+    """Give an INSERT that does nothing where the row exists."""
     return bulk.insert_of(connection, table).on_conflict_do_nothing()
 
 

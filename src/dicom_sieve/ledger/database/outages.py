@@ -1,7 +1,7 @@
-"""A ledger that is away for a while: what was asked of it is asked again, whole, until it is back (ADR 25).
+"""A ledger that is unreachable for a while: work is repeated as a whole until it is back (ADR 25).
 
 PostgreSQL is restarted, fails over, or the network is cut: the connection is lost, and with it the transaction and its
-temporary tables. So nothing is taken up in the middle.
+temporary tables. So no work is resumed in the middle.
 """
 
 import time
@@ -14,17 +14,17 @@ from dicom_sieve.errors import LedgerAwayError
 
 T = TypeVar("T")
 AWAY_SECONDS = 60.0
-"""How long a ledger is waited for, where no lease says otherwise."""
+"""Time that an unreachable ledger is waited for, unless a lease sets another."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 
 
 def while_away(work: Callable[[], T], seconds: float = AWAY_SECONDS) -> T:
-    """Do something with the ledger, and all of it again while the ledger is away.
+    """Do something with the ledger, and repeat it as a whole while the ledger is unreachable.
 
     Args:
-        work: What to do; done twice it comes to the same. It may use this function itself.
-        seconds: How long the ledger is waited for, from the first time that it was away.
+        work: What to do; idempotent. It may use this function itself.
+        seconds: Time that the ledger is waited for, from the first failure.
 
     Raises:
         LedgerAwayError: The ledger did not come back in time.

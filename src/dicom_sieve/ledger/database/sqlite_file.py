@@ -1,4 +1,4 @@
-"""The file of an SQLite ledger: for its owner alone when it is made, and the same one as long as it is open."""
+"""The file of an SQLite ledger: made for its owner alone, and checked to be the same file while it is open."""
 
 import os
 import stat
@@ -14,15 +14,15 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.explain import explain
 
 _HELD = "dicom_sieve.held"
-"""Where an engine's connections have the file that they were opened for."""
+"""Execution option of an engine that holds its file."""
 
 
 def make(path: Path, opening: threading.Lock) -> None:
     """Make the file if there is none, so that only its owner reads it: the ledger holds patients' values.
 
     Args:
-        path: Of the file.
-        opening: Held while it is made.
+        path: Path of the file.
+        opening: Lock that is held while it is made.
 
     Raises:
         LedgerError: It cannot be made.
@@ -36,34 +36,34 @@ def make(path: Path, opening: threading.Lock) -> None:
     except FileExistsError:  # another process was faster
         return
     except OSError as error:
-        told = explain(error) or os.strerror(error.errno or 0)
-        raise LedgerError(f"the ledger {path} cannot be opened: {told}") from None
+        observed = explain(error) or os.strerror(error.errno or 0)
+        raise LedgerError(f"the ledger {path} cannot be opened: {observed}") from None
 
 
 def hold(engine: sa.Engine, path: Path) -> None:
-    """Let an engine never make a file, and never go on with another than there is now."""
+    """Keep an engine from creating a file, and from using another file than the present one."""
     try:
         status = path.stat()
     except OSError as error:
         raise LedgerError(f"the ledger {path} cannot be opened: {os.strerror(error.errno or 0)}") from None
-    held = Held(path, (status.st_dev, status.st_ino))
+    file = Held(path, (status.st_dev, status.st_ino))
 
     def connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
-        held.check()
+        file.check()
         arguments[0] = f"file:{quote(str(path))}?mode=rw"
         named["uri"] = True
 
     sa.event.listen(engine, "do_connect", connect)
-    sa.event.listen(engine, "checkout", lambda *_: held.check())
-    engine.update_execution_options(**{_HELD: held})
+    sa.event.listen(engine, "checkout", lambda *_: file.check())
+    engine.update_execution_options(**{_HELD: file})
 
 
 class Held:
     """A file that is in use.
 
     Attributes:
-        path: Where it is.
-        identity: Its device and inode.
+        path: Path of the file.
+        identity: Device and inode.
     """
 
     def __init__(self, path: Path, identity: tuple[int, int]) -> None:
@@ -71,7 +71,7 @@ class Held:
         self.identity = identity
 
     def check(self) -> os.stat_result:
-        """Make sure that the file is still there, and tell how it is.
+        """Check that the file is still there, and give its status.
 
         Raises:
             LedgerError: It is gone, or another one is in its place.
@@ -95,18 +95,18 @@ _GONE = (
 
 def held_by(engine: sa.Engine) -> Held | None:
     """Give the file of an engine; None where it has none."""
-    held: Held | None = engine.get_execution_options().get(_HELD)
-    return held
+    file: Held | None = engine.get_execution_options().get(_HELD)
+    return file
 
 
-def open_lock(held: Held) -> TextIO:
-    """Open the file by which writers take turns. Who may write to the ledger may take a turn.
+def open_lock(file: Held) -> TextIO:
+    """Open the file by which writers take turns. Its mode lets all writers of the ledger open it.
 
     Raises:
         LedgerError: The ledger is gone.
     """
-    mode = stat.S_IMODE(held.check().st_mode) & 0o666
-    descriptor = os.open(f"{held.path}.lock", os.O_RDWR | os.O_CREAT, private.FILE_MODE)
+    mode = stat.S_IMODE(file.check().st_mode) & 0o666
+    descriptor = os.open(f"{file.path}.lock", os.O_RDWR | os.O_CREAT, private.FILE_MODE)
     status = os.fstat(descriptor)
     if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != mode:
         os.fchmod(descriptor, mode)
@@ -114,18 +114,18 @@ def open_lock(held: Held) -> TextIO:
 
 
 def exposure(engine: sa.Engine) -> str | None:
-    """Say that every user may open the file; None where only its owner, or a group, may.
+    """Warn that every user may open the file; None where only its owner, or a group, may.
 
-    A group may be meant: a ledger that several people share lies in a folder of theirs.
+    Access of a group may be intended: several people may share a ledger.
     """
-    held = held_by(engine)
-    if held is None:
+    file = held_by(engine)
+    if file is None:
         return None
-    if not held.check().st_mode & stat.S_IRWXO or not is_reachable(held.path):
+    if not file.check().st_mode & stat.S_IRWXO or not is_reachable(file.path):
         return None
     return (
-        f"every user of this machine may open the ledger {held.path}, which holds patients' values: "
-        f"chmod o= '{held.path}'*"
+        f"every user of this machine may open the ledger {file.path}, which holds patients' values: "
+        f"chmod o= '{file.path}'*"
     )
 
 

@@ -1,7 +1,7 @@
-"""The ledger's tables, as SQLAlchemy Core sees them. What they are made of is in the migrations; a test compares them.
+"""The ledger's tables, as SQLAlchemy Core sees them. The migrations create them; a test compares both.
 
 Instances are traced by object rows, which are never changed once they have a header: an object that must be read again
-gets a new row in a new snapshot, so that what an old run judged can be asked for ever.
+gets a new row in a new snapshot, so that what an old run judged can be looked up permanently.
 """
 
 import datetime
@@ -25,7 +25,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime.datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime.datetime | None, dialect: sa.Dialect) -> datetime.datetime | None:
-        """Turn a moment to UTC."""
+        """Convert a moment to UTC."""
         del dialect
         return None if value is None else value.astimezone(datetime.UTC)
 
@@ -39,14 +39,14 @@ class UtcDateTime(sa.types.TypeDecorator[datetime.datetime]):
 
 
 class SnapshotState(StrEnum):
-    """How far a listing came."""
+    """State of a listing."""
 
     LISTING = "LISTING"
     COMPLETE = "COMPLETE"
 
 
 class RunState(StrEnum):
-    """How a run stands. All but RUNNING are final."""
+    """State of a run. All but RUNNING are final."""
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
@@ -197,7 +197,7 @@ run = sa.Table(
     sa.Index("run_sealed_after", "sealed_after", unique=True),
 )
 
-# Without foreign keys: a run writes as many rows as there are headers, and PostgreSQL would look each of them up twice.
+# Without foreign keys: a run writes one row per header, and PostgreSQL would look each of them up twice.
 decision = sa.Table(
     "decision",
     metadata,

@@ -1,7 +1,7 @@
-"""Signs of life: a computation that is under way says so four times a minute (ADR 11).
+"""Heartbeats: a computation that is under way records one four times a minute (ADR 11).
 
-Nothing waits for a computation, so this is no lease: one that was stopped for longer is taken for dead until it comes
-back, and what it completes then is recorded as ever.
+Nothing waits for a computation, so this is no lease: a computation that was stopped for longer counts as dead until it
+continues, and what it completes then is recorded as usual.
 """
 
 import threading
@@ -15,31 +15,31 @@ from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.tables import computation
 
 ALIVE_SECONDS = 60.0
-"""So long a computation whose process died is shown as running, at most."""
-BEATS = 4
-"""In that time: three may fail."""
+"""Time that a computation whose process died is shown as running, at most."""
+HEARTBEATS = 4
+"""Heartbeats in that time: three of them may fail."""
 
 
 @contextmanager
 def keep_alive(engine: sa.Engine, computation_id: int, seconds: float) -> Iterator[None]:
-    """Keep saying that a computation is under way, in a small thread, until the end.
+    """Record heartbeats of a computation, in a thread, until the end.
 
     Args:
         engine: The ledger's.
-        computation_id: Of its row.
-        seconds: How long each time is believed.
+        computation_id: Id of its row.
+        seconds: Time that each heartbeat is valid.
     """
     ended = threading.Event()
 
-    def say_alive() -> None:
-        while not ended.wait(seconds / BEATS):
-            with suppress(LedgerError, sa.exc.SQLAlchemyError):  # the database is away; it may be back in time
-                _say(engine, computation_id, seconds)
+    def beat() -> None:
+        while not ended.wait(seconds / HEARTBEATS):
+            with suppress(LedgerError, sa.exc.SQLAlchemyError):  # the database is unreachable; it may be back in time
+                _record_heartbeat(engine, computation_id, seconds)
 
-    if not database.is_shared(engine):  # nobody else can look
+    if not database.is_shared(engine):  # no other process can read it
         yield
         return
-    thread = threading.Thread(target=say_alive, name="heartbeat", daemon=True)
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -49,13 +49,13 @@ def keep_alive(engine: sa.Engine, computation_id: int, seconds: float) -> Iterat
 
 
 def is_silent(bind: sa.Engine | sa.Connection) -> sa.ColumnElement[bool]:
-    """Tell of which computations nothing was heard for too long; of earlier versions nothing was heard at all."""
+    """Tell which computations have no valid heartbeat; those of earlier versions have none at all."""
     if not database.is_shared(bind.engine):
         return sa.false()
     return sa.or_(computation.c.expires_at.is_(None), computation.c.expires_at <= database.moment(bind))
 
 
-def _say(engine: sa.Engine, computation_id: int, seconds: float) -> None:
+def _record_heartbeat(engine: sa.Engine, computation_id: int, seconds: float) -> None:
     with database.writing(engine) as connection:
-        it = sa.update(computation).where(computation.c.id == computation_id)
-        connection.execute(it.values(expires_at=database.moment(connection, seconds)))
+        update = sa.update(computation).where(computation.c.id == computation_id)
+        connection.execute(update.values(expires_at=database.moment(connection, seconds)))

@@ -1,7 +1,7 @@
 """Who holds a lease: a process, named so that others on the same machine can tell that it is dead.
 
-The name is the machine's boot, the process's namespace, its number there and when it started: a number alone is given
-again. Where ``/proc`` does not tell these, the name says nothing of the process, and only time ends its leases.
+The name holds the machine's boot id, the process's namespace, its id there and when it started: an id alone is reused.
+Where ``/proc`` does not give these, the name does not identify the process, and its leases only expire.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 _DEAD_STATES = ("Z", "X")
-"""Ended, but its parent has not asked yet. See proc(5)."""
+"""Ended, but not yet waited for by its parent. See proc(5)."""
 
 
 def name_holder() -> str:
@@ -29,7 +29,7 @@ def is_dead(holder: str) -> bool:
     try:
         if " ".join(place) != _boot_and_namespace():
             return False
-        os.kill(int(number), 0)  # asks only
+        os.kill(int(number), 0)  # sends no signal
         state, started = _state_and_start(int(number))
     except ProcessLookupError:
         return True

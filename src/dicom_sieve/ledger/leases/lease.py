@@ -1,8 +1,8 @@
 """Leases: who may write to a location, and until when (ADR 9).
 
-A run holds the lease of its location. A small thread renews it, every transaction of the run makes sure of it, and it
-ends by itself when its holder died. So one snapshot is taken at a time, nothing is indexed twice, and a process that
-was stopped for too long writes nothing any more.
+A run holds the lease of its location. A thread renews it, every transaction of the run checks it, and it expires when
+its holder has died. So one snapshot is taken at a time, nothing is indexed twice, and a process that was stopped for
+too long writes nothing any more.
 """
 
 import datetime
@@ -25,12 +25,12 @@ from dicom_sieve.ledger.leases.holder import is_dead, name_holder
 from dicom_sieve.objects import Location
 
 LEASE_SECONDS = 60.0
-"""So long a run that died blocks its location, at most, and is shown as running."""
+"""Time that a run that died blocks its location, and is shown as running, at most."""
 RENEWALS = 12
-"""In the time of one lease: a ledger that is away for ten of them takes no lease away."""
+"""Renewals in the time of one lease: it survives a ledger that is unreachable for ten of them."""
 PAUSE_SECONDS = 0.25
 STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-_FOREVER_SECONDS = 365 * 86_400.0
+_YEAR_SECONDS = 365 * 86_400.0
 T = TypeVar("T")
 
 
@@ -39,8 +39,8 @@ class _Attempts:
     """The attempts at one write.
 
     Attributes:
-        mark: Until when the last one renewed the lease, once it was about to be committed: no other renewal writes the
-            same, so that the row tells whether it was.
+        mark: End of the lease that the last attempt wrote just before its commit. No other renewal writes the same, so
+            that the row shows whether it was committed.
     """
 
     mark: datetime.datetime | None = None
@@ -52,10 +52,10 @@ class Lease:
 
     Attributes:
         engine: The ledger's.
-        place: Which location.
-        location_id: Of its row.
-        seconds: How long the lease lasts after it was renewed.
-        holder: Who holds it.
+        place: The location.
+        location_id: Id of its row.
+        seconds: Time that the lease lasts after a renewal.
+        holder: Name of the holder; see `name_holder`.
     """
 
     engine: sa.Engine
@@ -66,24 +66,24 @@ class Lease:
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     _renewing: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
     _renewed: list[float] = field(default_factory=list, repr=False, compare=False)
-    """When it was renewed last, by a clock that nobody sets; nothing before."""
+    """When it was last renewed, by a clock that cannot be set; empty before."""
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Do something in a transaction that is committed if the lease has lasted until then.
 
-        Where the ledger goes away meanwhile, all of it is done again when it is back; a commit of which no answer came
-        is looked for first, so that it is committed once (ADR 25). Keep it short, some pages of rows: on SQLite all
-        other writers wait meanwhile. The holder's own threads take turns.
+        Where the ledger becomes unreachable, the work is repeated as a whole when it is back. A commit without an
+        answer is looked up first, so that the work is committed once (ADR 25). Keep it short, some pages of rows: on
+        SQLite all other writers wait meanwhile. The holder's own threads take turns.
 
         Args:
-            work: Is given the connection; it writes nowhere else.
+            work: Is given the connection; it has no other effects.
 
         Returns:
             What the work returned when it was committed.
 
         Raises:
             LeaseLostError: The lease has ended; nothing was written.
-            LedgerAwayError: The ledger was away for as long as a lease lasts.
+            LedgerAwayError: The ledger was unreachable for as long as a lease lasts.
         """
         attempts, done = _Attempts(), list[T]()
 
@@ -93,7 +93,7 @@ class Lease:
             attempts.mark = None
             with self._transaction() as connection:
                 done.append(work(connection))
-                until_known.enter_context(self._renewing)  # the row keeps the mark until it has been looked for
+                until_known.enter_context(self._renewing)  # the row keeps the mark until it has been looked up
                 attempts.mark = self._renew(connection)
             return done[-1]
 
@@ -102,42 +102,42 @@ class Lease:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Begin a transaction as `write` does, once: where the ledger goes away it is undone, or was committed."""
+        """Begin a transaction as `write` does, without repeating it where the ledger becomes unreachable."""
         with self._turn, self._transaction() as connection:
             yield connection
             self._renew(connection)
 
     def check_lease(self) -> None:
-        """Renew the lease before something that is not written in a transaction.
+        """Renew the lease before a write outside of a transaction.
 
         Raises:
             LeaseLostError: It has ended.
-            LedgerAwayError: The ledger was away for as long as a lease lasts.
+            LedgerAwayError: The ledger was unreachable for as long as a lease lasts.
         """
         while_away(self._renew_alone, self.seconds)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
         with database.writing(self.engine, self.seconds) as connection:
-            # FOR KEY SHARE: nobody takes the lease before this ends, and the thread that renews it need not wait.
-            mine = sa.select(lease.c.holder).where(self._is_mine(connection))
-            if connection.scalar(mine.with_for_update(read=True, key_share=True)) is None:
+            # FOR KEY SHARE: no other process takes the lease before this ends, and the renewing thread need not wait.
+            own_lease = sa.select(lease.c.holder).where(self._is_mine(connection))
+            if connection.scalar(own_lease.with_for_update(read=True, key_share=True)) is None:
                 raise self._lost(connection)
             yield connection
 
     def _was_committed(self, mark: datetime.datetime) -> bool:
-        """Tell whether a transaction was committed whose connection was lost, after its end."""
+        """Tell whether a transaction whose connection was lost was committed."""
         with database.writing(self.engine, self.seconds) as connection:
             row = sa.select(lease.c.holder, lease.c.expires_at).where(lease.c.location_id == self.location_id)
-            found = connection.execute(row.with_for_update()).first()
-        return found is not None and (found.holder, found.expires_at) == (self.holder, mark)
+            row_now = connection.execute(row.with_for_update()).first()
+        return row_now is not None and (row_now.holder, row_now.expires_at) == (self.holder, mark)
 
     def name_run(self, connection: sa.Connection, run_number: int) -> None:
-        """Say which run the lease is held for; within `writing`."""
+        """Record the run that the lease is held for; within `writing`."""
         connection.execute(sa.update(lease).where(self._is_mine(connection)).values(run_number=run_number))
 
     def take(self) -> bool:
-        """Take the lease if nobody has it, if it has ended, or if its holder is dead for certain."""
+        """Take the lease if it is free, has ended, or its holder is certainly dead."""
         return while_away(self._take, self.seconds)
 
     def _take(self) -> bool:
@@ -145,30 +145,30 @@ class Lease:
         free = {"holder": self.holder, "run_number": None, "expires_at": self._end(self.engine)}
         with database.writing(self.engine, self.seconds) as connection:
             connection.execute(insert_once(connection, lease).values(location_id=self.location_id, **free))
-            found = connection.execute(
+            current = connection.execute(
                 sa.select(lease.c.holder, (lease.c.expires_at <= database.moment(connection)).label("has_ended"))
                 .where(lease.c.location_id == self.location_id)
                 .with_for_update(skip_locked=True)
             ).first()
-            if found is None:  # its holder is writing
+            if current is None:  # its holder is writing
                 return False
-            if found.holder != self.holder and (found.has_ended or is_dead(found.holder)):
+            if current.holder != self.holder and (current.has_ended or is_dead(current.holder)):
                 connection.execute(sa.update(lease).where(lease.c.location_id == self.location_id).values(**free))
                 return True
-            return bool(found.holder == self.holder)
+            return bool(current.holder == self.holder)
 
     def keep(self, ended: threading.Event) -> None:
-        """Renew the lease again and again, until it is given up or lost."""
+        """Renew the lease periodically, until it is given up or lost."""
         while not ended.wait(self.seconds / RENEWALS):
             try:
                 self._renew_alone()
             except LeaseLostError:
                 return
             except (LedgerError, sa.exc.SQLAlchemyError):
-                continue  # the database is away; it may be back before the lease ends
+                continue  # the database is unreachable; it may be back before the lease ends
 
     def give_up(self) -> None:
-        """Let the next one in."""
+        """Release the lease."""
         with database.writing(self.engine, self.seconds) as connection:
             is_mine = sa.and_(lease.c.location_id == self.location_id, lease.c.holder == self.holder)
             connection.execute(sa.delete(lease).where(is_mine))
@@ -188,7 +188,7 @@ class Lease:
 
     def _is_mine(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
         is_held = sa.and_(lease.c.location_id == self.location_id, lease.c.holder == self.holder)
-        # On SQLite the end was told by a clock that somebody may have set meanwhile.
+        # On SQLite the end was written by a clock that may have been set meanwhile.
         if self._lasts_by_steady_clock(connection):
             return is_held
         return sa.and_(is_held, lease.c.expires_at > database.moment(connection))
@@ -209,27 +209,27 @@ class Lease:
 def hold(
     engine: sa.Engine, place: Location, *, on_wait: Callable[[], None], seconds: float = LEASE_SECONDS
 ) -> Iterator[Lease]:
-    """Hold the lease of a location, and wait for it first while another holds it.
+    """Hold the lease of a location, after waiting for another holder.
 
     Args:
         engine: The ledger's.
-        place: Which location; it is recorded when it is new.
-        on_wait: Called once, when another holds the lease.
-        seconds: How long the lease lasts after its holder died.
+        place: The location; it is recorded when it is new.
+        on_wait: Called once, when another process holds the lease.
+        seconds: Time that the lease lasts after its holder died.
     """
     location_id = while_away(partial(_find_location, engine, place, seconds), seconds)
     is_shared = database.is_shared(engine)
-    held = Lease(engine, place, location_id, seconds if is_shared else _FOREVER_SECONDS)
-    if not held.take():
+    lease_held = Lease(engine, place, location_id, seconds if is_shared else _YEAR_SECONDS)
+    if not lease_held.take():
         on_wait()
-        while not held.take():
+        while not lease_held.take():
             time.sleep(PAUSE_SECONDS)
     ended = threading.Event()
-    keeper = threading.Thread(target=held.keep, args=(ended,), name="lease", daemon=True)
+    keeper = threading.Thread(target=lease_held.keep, args=(ended,), name="lease", daemon=True)
     if is_shared:
         keeper.start()
     try:
-        yield held
+        yield lease_held
     finally:
         ended.set()
         if is_shared:
@@ -237,7 +237,7 @@ def hold(
         with suppress(
             LedgerError, sa.exc.SQLAlchemyError
         ):  # it ends by itself, and what went wrong is being told already
-            held.give_up()
+            lease_held.give_up()
 
 
 def _find_location(engine: sa.Engine, place: Location, seconds: float) -> int:
@@ -246,14 +246,14 @@ def _find_location(engine: sa.Engine, place: Location, seconds: float) -> int:
 
 
 def last_heard(engine: sa.Engine, run_number: int) -> datetime.datetime | None:
-    """Tell when the lease of a run was renewed last; None where nobody holds one for it."""
+    """Tell when the lease of a run was last renewed; None where there is none for it."""
     ends = sa.select(lease.c.expires_at).where(lease.c.run_number == run_number)
     end: datetime.datetime | None = read(engine, lambda connection: connection.scalar(ends))
     return None if end is None else end - datetime.timedelta(seconds=LEASE_SECONDS)
 
 
 def is_abandoned(engine: sa.Engine) -> sa.ColumnElement[bool]:
-    """Tell of which runs the ledger says that they are under way, though nobody holds a lease for them any more."""
+    """Tell which runs are recorded as RUNNING without a lease that is held for them."""
     held = sa.select(sa.literal(1)).where(
         lease.c.run_number == run.c.number, lease.c.expires_at > database.moment(engine)
     )

@@ -1,4 +1,4 @@
-"""What two sides of a comparison say of each header: a recorded decision, or the values that criteria ask for."""
+"""The two sides of a comparison, by header: a recorded decision, or the values that criteria ask for."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ from dicom_sieve.objects import Location
 BATCH_ROWS = 500
 
 ComparedRow = tuple[str, str | None, str | None, int, int, str | None, str | None, str | None, str | None]
-"""Series and Study Instance UID; how far the header was read, see `deciding.read_extent`; instances on either side;
+"""Series and Study Instance UID; how far the header was read, see `read_extent`; instances on either side;
 then for each side what it says, and the verdict that is recorded. A run says its findings as JSON, criteria the values
-they ask for, see `deciding.read_values`."""
+they ask for, see `read_values`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One side of a comparison, as it is asked for.
+class ComparedSide:
+    """One side of a comparison.
 
     Attributes:
-        snapshot: What it is about.
-        run_number: Whose decisions; None where criteria are tried.
+        snapshot: The snapshot that is compared.
+        run_number: Number of the run that decided; None where criteria are tried.
         tags: Attributes that criteria ask for, as eight upper-case hex digits; none for a run.
     """
 
@@ -46,10 +46,10 @@ class Asked:
 
 
 def snapshot_of_run(engine: sa.Engine, row: RunRow) -> Snapshot:
-    """Give what a run judged.
+    """Give the snapshot that a run judged.
 
     Raises:
-        LedgerError: It did not come so far as to judge it.
+        LedgerError: It had not judged it when it ended.
     """
     if row.state not in (RunState.COMPLETED, RunState.INCOMPLETE):
         raise LedgerError(
@@ -63,9 +63,9 @@ def snapshot_of_run(engine: sa.Engine, row: RunRow) -> Snapshot:
         .where(run.c.number == row.number)
     )
     with engine.connect() as connection:
-        found = connection.execute(query).one()
+        judged = connection.execute(query).one()
     place = Location(row.endpoint, row.bucket, row.prefix)
-    return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts), found.listed_at)
+    return Snapshot(judged.id, judged.location_id, place, SnapshotCounts(**judged.counts), judged.listed_at)
 
 
 def count_read_again(engine: sa.Engine, first: Snapshot, second: Snapshot) -> int:
@@ -77,7 +77,7 @@ def count_read_again(engine: sa.Engine, first: Snapshot, second: Snapshot) -> in
         return sum(SnapshotCounts(**counts).read_again for counts in connection.scalars(query))
 
 
-def compared_headers(engine: sa.Engine, first: Asked, second: Asked) -> Iterator[ComparedRow]:
+def compared_headers(engine: sa.Engine, first: ComparedSide, second: ComparedSide) -> Iterator[ComparedRow]:
     """Give every header of a series that either side holds, in the order of series; it is streamed.
 
     Args:
@@ -88,9 +88,9 @@ def compared_headers(engine: sa.Engine, first: Asked, second: Asked) -> Iterator
     changes = header_change.c
     sides = [
         sa.cast(
-            sa.func.sum(sa.case((changes.snapshot_id <= one.snapshot.id, changes.instances), else_=0)), sa.BigInteger
+            sa.func.sum(sa.case((changes.snapshot_id <= side.snapshot.id, changes.instances), else_=0)), sa.BigInteger
         )
-        for one in (first, second)
+        for side in (first, second)
     ]
     held = (
         sa.select(changes.header_id, sides[0].label("first"), sides[1].label("second"))
@@ -101,19 +101,19 @@ def compared_headers(engine: sa.Engine, first: Asked, second: Asked) -> Iterator
         .subquery("held")
     )
     rows: sa.FromClause = held.join(header, header.c.id == held.c.header_id)
-    said: list[sa.ColumnElement[Any]] = []
-    for one in (first, second):
-        if one.run_number is None:
-            said += [select_values(engine.dialect, one.tags), sa.null()]
+    columns: list[sa.ColumnElement[Any]] = []
+    for side in (first, second):
+        if side.run_number is None:
+            columns += [select_values(engine.dialect, side.tags), sa.null()]
             continue
         decided = decision.alias()
-        is_of_it = sa.and_(decided.c.run_number == one.run_number, decided.c.header_id == header.c.id)
+        is_of_it = sa.and_(decided.c.run_number == side.run_number, decided.c.header_id == header.c.id)
         rows = rows.outerjoin(decided, is_of_it)
-        said += [sa.cast(decided.c.findings, sa.Text), decided.c.verdict]
+        columns += [sa.cast(decided.c.findings, sa.Text), decided.c.verdict]
     series = header.c.series_instance_uid
     in_order = series.collate("C") if engine.dialect.name == "postgresql" else series
     query = (
-        sa.select(series, header.c.study_instance_uid, select_extent(), held.c.first, held.c.second, *said)
+        sa.select(series, header.c.study_instance_uid, select_extent(), held.c.first, held.c.second, *columns)
         .select_from(rows)
         .where(series.is_not(None))
         .order_by(in_order)

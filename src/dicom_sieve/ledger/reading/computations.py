@@ -1,4 +1,4 @@
-"""What was computed: read from the ledger, from a run or a series forward, and from a result back."""
+"""Recorded computations: from a run or a series forward, and from a result back."""
 
 import datetime
 from collections.abc import Collection, Mapping, Sequence
@@ -98,7 +98,7 @@ class TracedInput:
 
 @dataclass(frozen=True, slots=True)
 class TracedResult:
-    """A result, and all that it comes from.
+    """A result, and its provenance.
 
     Attributes:
         output: The result itself.
@@ -136,18 +136,18 @@ def list_computations(engine: sa.Engine, run_number: int | None = None) -> list[
         grouped = series.group_by(computation_input.c.computation_id, computation_input.c.state)
         for computation_id, state, number in connection.execute(grouped):
             counts.get(computation_id, {})[state] = number
-    return [_as_it_is(row, counts[row.id]) for row in rows]
+    return [_with_current_state(row, counts[row.id]) for row in rows]
 
 
-def _as_it_is(row: sa.Row[Any], counts: dict[str, int]) -> ComputationRow:
-    """Give a computation: what is under way in a process that has died has failed, though nobody recorded it yet."""
+def _with_current_state(row: sa.Row[Any], counts: dict[str, int]) -> ComputationRow:
+    """Give a computation; work under way in a process that has died counts as failed before that is recorded."""
     state = row.state
     if (state == RunState.RUNNING or InputState.RUNNING in counts) and has_died(row):
         state = RunState.FAILED if state == RunState.RUNNING else state
         failed = counts.pop(InputState.RUNNING, 0) + counts.pop(InputState.FAILED, 0)
         counts |= {InputState.FAILED.value: failed} if failed else {}
-    of = (row.id, row.run_id, row.name, row.version, row.parameters)
-    return ComputationRow(*of, state, counts, row.started_at, row.finished_at)
+    identity = (row.id, row.run_id, row.name, row.version, row.parameters)
+    return ComputationRow(*identity, state, counts, row.started_at, row.finished_at)
 
 
 def list_series(engine: sa.Engine, run_number: int) -> list[ComputedSeries]:
@@ -160,17 +160,17 @@ def computed_series(
     connection: sa.Connection, uids: Collection[str]
 ) -> Mapping[tuple[str, str], Sequence[ComputedSeries]]:
     """Give what was computed on some series, by run and series."""
-    found: dict[tuple[str, str], list[ComputedSeries]] = {}
+    by_run_and_series: dict[tuple[str, str], list[ComputedSeries]] = {}
     wanted = sorted(uids)
     for start in range(0, len(wanted), _UIDS_A_QUERY):
-        some = wanted[start : start + _UIDS_A_QUERY]
-        for one in _series(connection, computation_input.c.series_instance_uid.in_(some)):
-            found.setdefault((one.run_id, one.series_instance_uid), []).append(one)
-    return found
+        batch = wanted[start : start + _UIDS_A_QUERY]
+        for series in _series(connection, computation_input.c.series_instance_uid.in_(batch)):
+            by_run_and_series.setdefault((series.run_id, series.series_instance_uid), []).append(series)
+    return by_run_and_series
 
 
 def trace_results(engine: sa.Engine, uri_or_uid: str) -> list[TracedResult]:
-    """Find results by URI, path or SOP Instance UID, the newest first, with all that they come from."""
+    """Find results by URI, path or SOP Instance UID, the newest first, with their provenance."""
     uris = [uri for uri in (uri_or_uid, *paths_of(uri_or_uid)) if is_text(uri)]
     uid = sa.false() if not is_text(uri_or_uid) else computation_output.c.sop_instance_uid == uri_or_uid
     is_it = sa.or_(computation_output.c.uri.in_(uris), uid)
@@ -208,7 +208,7 @@ def _trace(connection: sa.Connection, row: sa.RowMapping) -> TracedResult:
         .order_by(object_.c.key)
     )
     [series] = _series(connection, of_it)
-    inputs = tuple(TracedInput(*one) for one in connection.execute(objects))
+    inputs = tuple(TracedInput(*input_) for input_ in connection.execute(objects))
     output = Output(*(row[name] for name in _OUTPUT))
     return TracedResult(output, series, row["parameters"], row["endpoint"], row["bucket"], row["criteria"], inputs)
 
@@ -240,12 +240,12 @@ def _series(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> lis
         .where(computation_input.c.object_id.is_(None), condition)
         .order_by(computation_input.c.computation_id.desc(), computation_input.c.id, computation_output.c.uri)
     )
-    found = []
+    series = []
     for _, group in groupby(connection.execute(query), key=lambda row: row.id):
         rows = list(group)
         first = rows[0]
         is_lost = first.state == InputState.RUNNING and has_died(first)
-        found.append(
+        series.append(
             ComputedSeries(
                 first.computation_id,
                 first.run_id,
@@ -257,4 +257,4 @@ def _series(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> lis
                 tuple(Output(*(getattr(row, name) for name in _OUTPUT)) for row in rows if row.uri is not None),
             )
         )
-    return found
+    return series

@@ -1,6 +1,6 @@
-"""Identities that contradict each other: one UID for what is not one (ADR 29).
+"""Conflicts of identity: one UID for different things (ADR 29).
 
-Said of a run: of the objects of its snapshot that it judged. Decisions stay as they are, whatever is said here.
+Conflicts are those of a run, among the objects of its snapshot that it judged. They do not change decisions.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ MOST_EXAMPLES = 100
 
 
 class Conflict(StrEnum):
-    """What contradicts the identity of a series, or of an instance in it; in the order in which they are told."""
+    """What contradicts the identity of a series, or of an instance in it; in the order of output."""
 
     DIFFERENT_BYTES = "DIFFERENT_BYTES"
     SEVERAL_PATIENTS = "SEVERAL_PATIENTS"
@@ -38,7 +38,7 @@ class Conflict(StrEnum):
         return self in {Conflict.SEVERAL_STUDIES, Conflict.SEVERAL_PATIENTS}
 
     def describe(self) -> str:
-        """Say it in a sentence."""
+        """Describe it in a sentence."""
         return _SENTENCES[self]
 
 
@@ -55,8 +55,8 @@ class Conflicts:
     """The conflicts of a run.
 
     Attributes:
-        counts: Series by conflict; those of which there are any.
-        examples: Some of the series, in the order of their UIDs, with their conflicts; at most `MOST_EXAMPLES`.
+        counts: Number of series, by conflict; only conflicts that occur.
+        examples: At most `MOST_EXAMPLES` of the series, in the order of their UIDs, with their conflicts.
     """
 
     counts: Mapping[Conflict, int] = field(default_factory=dict)
@@ -97,7 +97,7 @@ def _name_all(
 
 
 def _in_order(queries: Sequence[sa.Select[Any]]) -> sa.Select[Any]:
-    """Select what all of them do, in the order in which it is told."""
+    """Select the union of queries, in the order of output."""
     named = sa.union_all(*queries).subquery("named")
     return sa.select(named).order_by(named.c.series_instance_uid, named.c.name)
 
@@ -140,7 +140,7 @@ def _conflicts_of(row: sa.Row[Any]) -> list[Conflict]:
 
 
 def series_of_run(dialect: sa.Dialect, run_number: int, run_id: str) -> sa.Select[Any]:
-    """Select a run's series as the view has them, and of those in conflict: with what, and which studies they name."""
+    """Select a run's series as the view has them, with the conflicts of each, and the studies that they name."""
     of_series, uid = series_decision.c, series_decision.c.series_instance_uid
     conflicts, studies = _conflicts_by_series(dialect, run_number), _studies_by_series(dialect, run_number)
     nothing = sa.literal([], QueryableJson)
@@ -161,7 +161,7 @@ def series_of_run(dialect: sa.Dialect, run_number: int, run_id: str) -> sa.Selec
 
 
 def series_to_publish(dialect: sa.Dialect, run_number: int, run_id: str) -> sa.Select[Any]:
-    """Select what a manifest says of each series, in the order of their UIDs; of which run they are, it says once."""
+    """Select the columns of a manifest's series, in the order of their UIDs; without the run's id."""
     query = series_of_run(dialect, run_number, run_id)
     return query.with_only_columns(*(column for column in query.selected_columns if column.name != "run_id"))
 
@@ -177,7 +177,7 @@ def _studies_by_series(dialect: sa.Dialect, run_number: int) -> sa.Subquery:
     of_run = decision.c.run_number == run_number
     several = _of_headers(of_run).subquery("several")
     named = several.join(header, header.c.series_instance_uid == several.c.series_instance_uid)
-    each = (
+    named_studies = (
         sa.select(header.c.series_instance_uid, header.c.study_instance_uid)
         .distinct()
         .select_from(named.join(decision, decision.c.header_id == header.c.id))
@@ -185,8 +185,9 @@ def _studies_by_series(dialect: sa.Dialect, run_number: int) -> sa.Subquery:
         .order_by(header.c.series_instance_uid, header.c.study_instance_uid)
         .subquery("named_study")
     )
-    studies = _as_list(dialect, each.c.study_instance_uid).label("study_instance_uids")
-    return sa.select(each.c.series_instance_uid, studies).group_by(each.c.series_instance_uid).subquery("studies")
+    studies = _as_list(dialect, named_studies.c.study_instance_uid).label("study_instance_uids")
+    series = named_studies.c.series_instance_uid
+    return sa.select(series, studies).group_by(series).subquery("studies")
 
 
 def _as_list(dialect: sa.Dialect, column: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
@@ -203,7 +204,7 @@ def _judged_headers() -> sa.Join:
 def _of_headers(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Select series whose headers contradict each other, with a column for each conflict that says so."""
     series, study, patient = header.c.series_instance_uid, header.c.study_instance_uid, header.c.patient
-    # Of few series there is more than one of these: the least and the greatest cost no sorting, as counting would.
+    # Minimum and maximum need no sorting, as counting distinct values would.
     differ = {
         Conflict.SEVERAL_STUDIES: sa.func.min(study) != sa.func.max(study),
         Conflict.SEVERAL_PATIENTS: sa.func.min(patient) != sa.func.max(patient),
@@ -275,11 +276,11 @@ def _named_of_instances(run_number: int) -> list[sa.Select[Any]]:
     repeated = select_repeated().cte("repeated")
     objects = repeated.join(object_, object_.c.sop_instance_uid == repeated.c.sop_instance_uid)
     of_instances = _of_instances(objects, run.c.number == run_number).cte("of_instances")
-    found = of_instances.join(object_, object_.c.sop_instance_uid == of_instances.c.sop_instance_uid)
+    conflicting = of_instances.join(object_, object_.c.sop_instance_uid == of_instances.c.sop_instance_uid)
     return [
         sa.select(header.c.series_instance_uid, sa.literal(conflict.value).label("name"))
         .distinct()
-        .select_from(_judged_objects(found))
+        .select_from(_judged_objects(conflicting))
         .where(run.c.number == run_number, of_instances.c[conflict], header.c.series_instance_uid.is_not(None))
         for conflict in (Conflict.DIFFERENT_BYTES, Conflict.SEVERAL_SERIES)
     ]

@@ -1,4 +1,4 @@
-"""What headers were read for, as the ledger records it: of other attributes they say nothing (ADR 32)."""
+"""Editions: what headers were read for. Of other attributes they say nothing (ADR 32)."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,11 +20,11 @@ class ReadForLess:
     """Headers that were not read for what is asked for.
 
     Attributes:
-        editions: The numbers of their editions.
-        names: What these were read for, one text each.
-        attributes: What is asked for and was not read.
-        headers: How many there are.
-        objects: How many objects they are of.
+        editions: Numbers of their editions.
+        names: Names of their editions.
+        attributes: Attributes that are asked for and were not read.
+        headers: Number of headers.
+        objects: Number of their objects.
     """
 
     editions: tuple[int, ...]
@@ -51,43 +51,43 @@ def find_read_for_less(
 ) -> ReadForLess | None:
     """Find the headers of a snapshot that were not read for attributes; None where all were.
 
-    Headers are gone through only where the ledger has an edition without one of the attributes.
+    Headers are searched only where the ledger has an edition without one of the attributes.
 
     Args:
         engine: The ledger's.
         location_id: The snapshot's location.
-        attributes: What is asked for.
-        snapshot_id: Which snapshot; None: the location's objects as they are recorded now.
+        attributes: Attributes that are asked for.
+        snapshot_id: Id of the snapshot; None: the location's objects as they are recorded now.
     """
-    asked = tuple(dict.fromkeys(attributes))
+    wanted = tuple(dict.fromkeys(attributes))
     rows = read(engine, lambda connection: all_rows(connection, sa.select(edition).order_by(edition.c.number)))
-    lacking = [(row, missing) for row in rows if (missing := _missing(row.header_tags, asked))]
+    lacking = [(row, missing) for row in rows if (missing := _missing(row.header_tags, wanted))]
     if not lacking:
         return None
     is_of_these = is_read_for_less([row.number for row, _ in lacking])
     headers = _count(engine, location_id, snapshot_id, is_of_these)
-    held = [(row, missing) for row, missing in lacking if row.number in headers]
-    if not held:
+    present = [(row, missing) for row, missing in lacking if row.number in headers]
+    if not present:
         return None
-    missed = {attribute for _, missing in held for attribute in missing}
+    missed = {attribute for _, missing in present for attribute in missing}
     return ReadForLess(
-        tuple(row.number for row, _ in held),
-        tuple(dict.fromkeys(row.name for row, _ in held)),
-        tuple(attribute for attribute in asked if attribute in missed),
+        tuple(row.number for row, _ in present),
+        tuple(dict.fromkeys(row.name for row, _ in present)),
+        tuple(attribute for attribute in wanted if attribute in missed),
         sum(count for count, _ in headers.values()),
         sum(objects for _, objects in headers.values()),
     )
 
 
 def is_read_for_less(editions: Sequence[int]) -> sa.ColumnElement[bool]:
-    """Tell which headers of some editions have attributes: of others, a defect says all there is to say."""
+    """Select the headers of some editions that have attributes: of all others, only the defect is known."""
     has_attributes = header.c.defect.is_(None) | header.c.damage.is_not(None)
     return header.c.edition.in_(editions) & has_attributes
 
 
-def _missing(header_tags: str, asked: Sequence[Attribute]) -> list[Attribute]:
-    known = set(header_tags.split())
-    return [attribute for attribute in asked if attribute.hex_tag not in known]
+def _missing(header_tags: str, wanted: Sequence[Attribute]) -> list[Attribute]:
+    header_tags_read = set(header_tags.split())
+    return [attribute for attribute in wanted if attribute.hex_tag not in header_tags_read]
 
 
 def count_not_read_for(engine: sa.Engine, location_id: int, snapshot_id: int, tags: Sequence[str]) -> Counter[str]:

@@ -8,7 +8,7 @@ from dicom_sieve.ledger.database.tables import header_change
 
 
 def headers_of(snapshot_id: int, location_id: int) -> sa.Select[Any]:
-    """Select the headers of a snapshot's objects, in no order, and how many instances and bytes of each it holds."""
+    """Select the headers of a snapshot's objects, unordered, and the number of instances and bytes of each."""
     instances, size = sa.func.sum(header_change.c.instances), sa.func.sum(header_change.c.bytes)
     return (
         sa.select(

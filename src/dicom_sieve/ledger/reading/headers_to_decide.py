@@ -13,7 +13,7 @@ from dicom_sieve.ledger.reading.header_counts import headers_of
 from dicom_sieve.ledger.reading.pages import pages_of_headers
 
 TAGS_TOGETHER = 50
-"""SQL functions take a hundred arguments."""
+"""Tags in one call of an SQL function, which takes a hundred arguments."""
 
 
 HeaderRow = tuple[int, str, str | None, int, int, str | None, str]
@@ -60,9 +60,9 @@ def read_values(text: str, tags: Sequence[str]) -> Mapping[str, tuple[str, ...]]
 
 
 def select_extent() -> sa.ColumnElement[str | None]:
-    """Take out how far headers were read: their defect alone, or NULL, where there is no more to say, as of nearly all.
+    """Select how far headers were read: of nearly all, their defect or NULL; of others, a text of four parts.
 
-    It is one column, as further ones would cost something for each of a million rows.
+    It is one column, since each further column costs time for each of a million rows.
     """
     columns = header.c
     parts = [sa.func.coalesce(column, _NOTHING) for column in (columns.defect, columns.damage, columns.unreadable_from)]
@@ -80,10 +80,10 @@ def read_extent(text: str | None) -> Extent:
     """
     if text is None:
         return _WHOLE
-    defect, *rest = text.split(" ")
-    if not rest:
+    defect, *others = text.split(" ")
+    if not others:
         return Extent(Defect(defect))
-    damage, unreadable_from, series = (None if part == _NOTHING else part for part in rest)
+    damage, unreadable_from, series = (None if part == _NOTHING else part for part in others)
     return Extent(
         None if defect == _NOTHING else Defect(defect),
         None if damage is None else Damage(damage),
@@ -99,7 +99,7 @@ _WHOLE = Extent()
 
 
 def count_refused(engine: sa.Engine, snapshot_id: int, location_id: int) -> int:
-    """Count a snapshot's objects that the store refused, where it gave not one; 0 where it gave any."""
+    """Count a snapshot's objects that the store refused, if it refused all of them; else 0."""
     return read(engine, lambda connection: _count_refused(connection, snapshot_id, location_id))
 
 
@@ -113,12 +113,12 @@ def _count_refused(connection: sa.Connection, snapshot_id: int, location_id: int
     count = connection.scalar(sa.select(sa.func.sum(refused.c.instances)))
     if not count:
         return 0
-    given = held.where(~of(Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT)).limit(1)
-    return 0 if connection.execute(given).first() else int(count)
+    readable = held.where(~of(Defect.UNREADABLE, Defect.GONE, Defect.EMPTY_OBJECT)).limit(1)
+    return 0 if connection.execute(readable).first() else int(count)
 
 
 def select_values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[str]:
-    """Take out the values of tags as JSON, a list for each group of tags: the same text for the same values."""
+    """Select the values of tags as JSON, a list for each group of tags: the same text for the same values."""
     if dialect.name == "postgresql":
         build = sa.func.jsonb_build_array
         return sa.cast(
@@ -126,8 +126,8 @@ def select_values(dialect: sa.Dialect, tags: Sequence[str]) -> sa.ColumnElement[
         )
     # json_extract gives a list where it gets several paths, so the first is given once more.
     paths = ([f'$."{tag}"' for tag in [*group, group[0]]] for group in _groups(tags))
-    taken = (sa.func.json_extract(header.c.attributes, *group) for group in paths)
-    return sa.func.json_array(*taken, type_=sa.Text)
+    extracted = (sa.func.json_extract(header.c.attributes, *group) for group in paths)
+    return sa.func.json_array(*extracted, type_=sa.Text)
 
 
 def _groups(tags: Sequence[str]) -> Sequence[Sequence[str]]:

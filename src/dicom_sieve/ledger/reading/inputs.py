@@ -1,4 +1,4 @@
-"""What computations are given: series of a run, each instance once."""
+"""The inputs of computations: series of a run, each instance once."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ class InputInstance:
     """One SOP instance that a series is computed on, as the object that was judged.
 
     Attributes:
-        id: Of the object's row.
+        id: Id of the object's row.
         info: The object.
         sop_instance_uid: None where unknown.
         sop_class_uid: None where unknown.
@@ -48,11 +48,11 @@ class InputSeries:
     Attributes:
         uid: Series Instance UID.
         study_instance_uid: None where unknown.
-        instances: What is computed on, in the order of keys.
-        duplicates: Rows of further objects with a SOP Instance UID that is among the instances: the first key counts.
-        discarded: How many objects of it did not pass.
-        studies: How many studies its objects name, those that did not pass included.
-        patients: Likewise, patients.
+        instances: Instances to compute on, in the order of keys.
+        duplicates: Row ids of further objects with a SOP Instance UID of the instances: the first key counts.
+        discarded: Number of its objects that did not pass.
+        studies: Number of studies that its objects name, those that did not pass included.
+        patients: Number of patients that its objects name, likewise.
     """
 
     uid: str
@@ -65,7 +65,7 @@ class InputSeries:
 
     @property
     def conflict(self) -> str | None:
-        """Why it is no series, in words; None where it is one (PS3.3 A.1.2)."""
+        """Why its objects do not form one series, in words; None where they do (PS3.3 A.1.2)."""
         named = ((self.studies, "studies"), (self.patients, "patients"))
         of_several = " and ".join(f"{number:,} {nouns}" for number, nouns in named if number > 1)
         return f"its objects name {of_several}: a series belongs to one study of one patient" if of_several else None
@@ -73,7 +73,7 @@ class InputSeries:
     @property
     def digest(self) -> str:
         """Identify the input by key and etag of its objects: SHA-256 over canonical JSON, as hex."""
-        return _digest([self.uid, [[one.info.key, one.info.etag] for one in self.instances]])
+        return _digest([self.uid, [[instance.info.key, instance.info.etag] for instance in self.instances]])
 
 
 def input_series(
@@ -83,9 +83,9 @@ def input_series(
     chosen = sa.select(series_decision.c.series_instance_uid, series_decision.c.discarded).where(
         series_decision.c.run_id == run_id, series_decision.c.passed > 0
     )
-    found = read(engine, partial(all_rows, query=chosen.order_by(series_decision.c.series_instance_uid)))
+    rows_of_series = read(engine, partial(all_rows, query=chosen.order_by(series_decision.c.series_instance_uid)))
     passed = _passed(run_number, snapshot_id, location_id)
-    for uid, discarded in map(tuple, found):
+    for uid, discarded in map(tuple, rows_of_series):
         rows = read(engine, partial(all_rows, query=passed.where(header.c.series_instance_uid == uid)))
         studies, patients = read(engine, partial(count_identities, run_number=run_number, series=uid))
         yield replace(_without_duplicates(uid, rows, discarded), studies=studies, patients=patients)

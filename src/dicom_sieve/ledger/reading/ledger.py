@@ -1,4 +1,4 @@
-"""The ledger as its readers see it."""
+"""The ledger's interface for readers."""
 
 import datetime
 from collections.abc import Callable, Sequence
@@ -101,7 +101,7 @@ class Ledger:
     """The SQL record of everything.
 
     Args:
-        engine: Of a database that is a ledger; `open_ledger` makes sure of it.
+        engine: Engine of a database that is a ledger, as `open_ledger` ensures.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -116,7 +116,7 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close all connections to the database."""
         self.engine.dispose()
 
     @property
@@ -126,7 +126,7 @@ class Ledger:
 
     @property
     def exposure(self) -> str | None:
-        """That every user of the machine may open the ledger, in words; None where that is not so."""
+        """A warning that every user of the machine may open the ledger; None where that is not so."""
         return exposure(self.engine)
 
     def runs(self) -> list[RunRow]:
@@ -153,7 +153,7 @@ class Ledger:
         return list(Rows(self.engine, query, make_run))
 
     def last_heard(self, run: RunRow) -> datetime.datetime | None:
-        """Tell when a run that is RUNNING said last that it is; None where nothing is heard of it."""
+        """Tell when a RUNNING run last renewed its lease; None where it holds none."""
         return last_heard(self.engine, run.number)
 
     def computations(self, run: str | None = None) -> list[ComputationRow]:
@@ -161,13 +161,13 @@ class Ledger:
         return list_computations(self.engine, None if run is None else self.run(run).row.number)
 
     def trace_results(self, uri_or_uid: str) -> list[TracedResult]:
-        """Give all that a result of a computation comes from, by its URI or SOP Instance UID, the newest first."""
+        """Give the provenance of a computation's results, by URI or SOP Instance UID, the newest first."""
         return trace_results(self.engine, uri_or_uid)
 
     def trace(self, text: str) -> list[TracedObject]:
-        """Give everything known of objects by key, URI (``s3://bucket/key``), path, or UID of what they are or are in.
+        """Give everything known of objects by key, URI (``s3://bucket/key``), path, or instance, series or study UID.
 
-        Several come back where several are called so.
+        There may be several objects of that name.
         """
         return trace(self.engine, text)
 
@@ -206,7 +206,7 @@ def open_ledger(url: str | None = None) -> Ledger:
 
 
 def _runs(engine: sa.Engine) -> sa.Select[Any]:
-    """Select runs as they are: one that died is FAILED, though only the next run on its location will record it."""
+    """Select runs in their present state: a run that died is FAILED, before the next run on its location records it."""
     died = is_abandoned(engine)
     return sa.select(
         run.c.number,

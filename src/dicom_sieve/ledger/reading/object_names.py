@@ -1,4 +1,4 @@
-"""What a person has before them, a URI or a path, as the keys that the ledger knows objects by."""
+"""From a URI or a path to the keys of objects in the ledger."""
 
 import os
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ def paths_of(text: str) -> list[str]:
         path = text.removeprefix(_FILE)
         path = f"/{path.lstrip('/')}"
         written = [unquote(path, errors="surrogateescape"), path]
-    found: dict[str, None] = {}
+    paths: dict[str, None] = {}
     for path in written:
         absolute = Path(os.path.abspath(path))  # noqa: PTH100 - without links: Path.resolve follows them
         parent = os.path.realpath(absolute.parent)
-        found |= dict.fromkeys((str(absolute), f"{parent.rstrip('/')}/{absolute.name}", os.path.realpath(path)))
-    return list(found)
+        paths |= dict.fromkeys((str(absolute), f"{parent.rstrip('/')}/{absolute.name}", os.path.realpath(path)))
+    return list(paths)
 
 
 def find_objects(connection: sa.Connection, text: str) -> list[sa.ColumnElement[bool]]:

@@ -1,4 +1,4 @@
-"""The distinct headers of a snapshot's objects, a page at a time: so many that no query has to sort, or to count."""
+"""The distinct headers of a snapshot's objects, in pages by id: no query has to sort, or to count."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,24 +14,24 @@ from dicom_sieve.ledger.reading.header_counts import headers_of
 
 T = TypeVar("T")
 PAGE_IDS = 20 * BLOCK_IDS
-"""A page is what lies within so many ids, and of whole blocks."""
+"""Ids of a page, a multiple of a block's."""
 JOINED_IDS = 500
-"""Texts of headers are joined within so many ids: the longest there are stay below the GB that PostgreSQL allows."""
+"""Ids whose texts are joined into one row: even the longest stay below PostgreSQL's limit of 1 GB."""
 BETWEEN_COUNTS, BETWEEN_TEXTS = " ", "\n"
-"""Of which the database writes none within a number, or within JSON."""
+"""Separators that the database never writes within a number, or within JSON."""
 
 PAGE_FIRST, PAGE_END = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("end", type_=sa.BigInteger)
-"""Of a query for one page of headers: its ids, the end excluded."""
+"""Parameters of a query for one page of headers: its first id, and its end (exclusive)."""
 SelectsOf = Callable[[sa.FromClause], sa.Select[Any]]
-"""Asks for columns of headers and of what is held of each; see `pages_of_headers`."""
+"""Selects columns of headers, and the numbers of their instances and bytes; see `pages_of_headers`."""
 
 
 def pages_of_headers(
     engine: sa.Engine, snapshot_id: int, location_id: int, select: SelectsOf
 ) -> Iterator[Iterator[Any]]:
-    """Give what is asked for of the distinct headers of a snapshot's objects, a page at a time, each header once.
+    """Give the selected columns of the distinct headers of a snapshot's objects, a page at a time, each header once.
 
-    Pages come in the order of ids; within a page there is none. A page is read while it is gone through, which must
+    Pages are in the order of ids; the rows of a page are unordered. A page is read while it is iterated, which must
     be before the next one is asked for.
 
     Args:
@@ -42,7 +42,7 @@ def pages_of_headers(
             ask for rows of other tables, too, if it says which headers they belong to. It asks for texts and numbers:
             they come as the driver has them.
     """
-    if engine.dialect.name == "postgresql":  # which is other processes
+    if engine.dialect.name == "postgresql":  # its server processes work in parallel
         return map(iter, gathered_pages(engine, snapshot_id, location_id, select, list[Any]))
     page = _page(headers_of(snapshot_id, location_id), select)
     return (_read(engine, page, place) for place in _places(engine, location_id))
@@ -51,7 +51,7 @@ def pages_of_headers(
 def gathered_pages(
     engine: sa.Engine, snapshot_id: int, location_id: int, select: SelectsOf, gather: Callable[[Iterator[Any]], T]
 ) -> Iterator[T]:
-    """Give what is made of each page of `pages_of_headers`, the next ones in threads while one is looked at."""
+    """Give the result of `gather` for each page of `pages_of_headers`; the next pages are read ahead in threads."""
     return _gathered(engine, _page(headers_of(snapshot_id, location_id), select), location_id, gather)
 
 
@@ -62,9 +62,9 @@ def joined_pages(
     text: sa.ColumnElement[str],
     gather: Callable[[Iterator[tuple[str, str]]], T],
 ) -> Iterator[T]:
-    """Give what is made of each page of texts of headers that could be judged, on PostgreSQL, some hundreds to a row.
+    """Give the result of `gather` for each page of texts of headers that could be judged, on PostgreSQL.
 
-    A row a header costs the client more than its text does.
+    Some hundreds of texts are in a row: a row per header costs the client more than its text does.
 
     Args:
         engine: The ledger's.

@@ -1,4 +1,4 @@
-"""Opening a ledger that is only looked at: nothing is made, upgraded or written, wherever it lies."""
+"""Opening a ledger read-only: nothing is created, upgraded or written."""
 
 import os
 import sqlite3
@@ -13,12 +13,12 @@ from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.reading.ledger import Ledger
 
 _FILE_MODES = ("mode=ro", "mode=ro&immutable=1")
-"""How an SQLite file is opened: together with others; or where the folder takes no files and nobody can write."""
+"""How an SQLite file is opened: with other processes; or in a folder that cannot be written to."""
 _POSTGRESQL_OPTIONS = "-c default_transaction_read_only=on"
 
 
 def open_read_only(url: str | None = None) -> Ledger:
-    """Open a ledger to look at it. It may be a file, or lie in a folder, that cannot be written to.
+    """Open a ledger read-only. Its file, or its folder, may be write-protected.
 
     Args:
         url: As of `open_ledger`. On PostgreSQL a role that may SELECT is enough.
@@ -69,18 +69,18 @@ def connect_read_only(url: str) -> sa.Engine:
         hide_parameters=True,
         creator=lambda: _open_file(path, mode),
     )
-    sa.event.listen(engine, "handle_error", database.in_our_words, retval=True)
+    sa.event.listen(engine, "handle_error", database.translate_error, retval=True)
     return engine
 
 
 def _mode_of(path: Path) -> str:
-    """Find out how a file can be opened. Without its log it would be read as it was some time ago.
+    """Find out how a file can be opened. Without its log, an outdated state would be read.
 
     Raises:
         LedgerError: It is no database, or its log cannot be read where it lies.
     """
     at_rest = not any(path.with_name(f"{path.name}{suffix}").exists() for suffix in ("-wal", "-shm"))
-    # Else its log would be made anew, as a file of this user, which its owner could not write to.
+    # Else SQLite would create its log, as a file of this user, which the ledger's owner could not write to.
     modes = _FILE_MODES[::-1] if at_rest and path.stat().st_uid != os.geteuid() else _FILE_MODES
     for mode in modes:
         if "immutable" in mode and _has_log(path):
@@ -121,14 +121,14 @@ def _open_file(path: Path, mode: str) -> sqlite3.Connection:
 def _check_version(engine: sa.Engine) -> None:
     try:
         with engine.connect() as connection:
-            found, known = database.versions(connection)
+            version, known_versions = database.versions(connection)
     except (sa.exc.DBAPIError, LedgerError):
         raise LedgerError(f"the ledger cannot be reached: {database.describe(engine)}") from None
-    if found is None:
+    if version is None:
         raise LedgerError(f"{database.describe(engine)} is no ledger: it has no version")
-    if found != known[0]:
+    if version != known_versions[0]:
         raise LedgerError(
-            f"the ledger has version {found}, this software verifies {known[0]}: "
+            f"the ledger has version {version}, this software verifies {known_versions[0]}: "
             "where nobody upgraded the software, somebody changed the ledger's version; "
             "else run 'dicom-sieve ledger upgrade'"
         )

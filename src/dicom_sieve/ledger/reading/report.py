@@ -1,6 +1,6 @@
-"""What a report asks of the ledger: the headers that a run decided on, and which of its objects are there twice.
+"""The queries of a report: the headers that a run decided on, and the duplicates among its objects.
 
-Object rows are not touched, but for duplicates: how many instances of a header a snapshot holds is kept as such.
+Object rows are read for duplicates alone: the number of a header's instances in a snapshot is recorded.
 """
 
 import json
@@ -19,17 +19,17 @@ from dicom_sieve.ledger.reading.snapshots import is_in_snapshot, place_of_run
 
 DecidedRow = tuple[str | None, str | None, str | None, int, int, str | None, str, str]
 """Study and Series Instance UID; the patient's digest; instances and bytes in the run's snapshot; how far it was read,
-see `deciding.read_extent`; findings as JSON; a text that stands for the values asked for, see
-`deciding.read_values`."""
+see `read_extent`; findings as JSON; a text that stands for the values asked for, see
+`read_values`."""
 
 
 class Reason(NamedTuple):
-    """What came of some instances of a series.
+    """Findings that some instances of a series share.
 
     Attributes:
-        findings: One a criterion; none where they could not be judged.
-        defect: Theirs, or None.
-        instances: How many.
+        findings: One per criterion; none where they could not be judged.
+        defect: Their defect, or None.
+        instances: Number of instances.
     """
 
     findings: tuple[str, ...]
@@ -41,8 +41,8 @@ class Duplicates(NamedTuple):
     """Objects beyond the first of their SOP Instance UID, as the view ``series_decision`` counts them.
 
     Attributes:
-        instances: How many.
-        series: In how many series.
+        instances: Number of duplicates.
+        series: Number of series that have any.
     """
 
     instances: int
@@ -97,10 +97,10 @@ def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]
         .group_by(header.c.series_instance_uid, findings, header.c.defect)
         .order_by(header.c.series_instance_uid, instances.desc(), findings, header.c.defect)
     )
-    found: dict[str, list[Reason]] = {uid: [] for uid in series}
+    reasons: dict[str, list[Reason]] = {uid: [] for uid in series}
     for uid, text, defect, count in read(engine, lambda connection: connection.execute(query).all()):
-        found[uid].append(Reason(tuple(json.loads(text)), defect, count))
-    return found
+        reasons[uid].append(Reason(tuple(json.loads(text)), defect, count))
+    return reasons
 
 
 def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:

@@ -1,4 +1,4 @@
-"""Results that are on record, and how a computation is seen to have died."""
+"""Recorded results, and how a computation is found to have died."""
 
 import datetime
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ ABANDONED = "its process ended before the computation did"
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What came out of a series.
+    """A result of a series.
 
     Attributes:
-        uri: Where it is.
+        uri: Address of the result.
         digest: SHA-256 of its bytes, as hex.
-        sop_instance_uid: Where it is DICOM, else None.
-        recorded_at: When it was there.
+        sop_instance_uid: None where it is not DICOM.
+        recorded_at: When it was recorded.
     """
 
     uri: str

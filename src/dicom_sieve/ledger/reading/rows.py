@@ -1,4 +1,4 @@
-"""What the ledger's readers get: typed rows, and the same as Arrow tables."""
+"""The results of the ledger's queries: typed rows, and Arrow tables."""
 
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -124,16 +124,16 @@ class RunRow:
 
 
 def batches_of(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa.Row[Any]]]:
-    """Ask for rows of which only a batch at a time is in memory, and let go of them whenever the reader stops.
+    """Stream the rows of a query in batches, and close the query whenever the reader stops.
 
-    Where the ledger goes away meanwhile, the rows that follow are asked for when it is back: those of a run, in the
-    order of what tells them apart, do not change.
+    Where the ledger becomes unreachable, the rows that follow are asked for when it is back: the rows of a run, in the
+    order of a unique key, do not change.
     """
-    given, streams = 0, list[Iterator[Sequence[sa.Row[Any]]]]()
+    rows_given, streams = 0, list[Iterator[Sequence[sa.Row[Any]]]]()
 
     def following() -> Sequence[sa.Row[Any]] | None:
         if not streams:
-            streams.append(_stream(engine, query.offset(given) if given else query))
+            streams.append(_stream(engine, query.offset(rows_given) if rows_given else query))
         try:
             return next(streams[0], None)
         except LedgerAwayError:
@@ -142,7 +142,7 @@ def batches_of(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa
 
     try:
         while (rows := while_away(following)) is not None:
-            given += len(rows)
+            rows_given += len(rows)
             yield rows
     finally:
         streams.clear()
@@ -158,11 +158,11 @@ def _stream(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa.Ro
 
 @dataclass(frozen=True)
 class Rows(Generic[T]):
-    """The rows of one query: asked for when iterated, streamed, and anew each time.
+    """The rows of one query, which is run and streamed each time that they are iterated.
 
     Attributes:
         engine: The ledger's.
-        query: What is asked.
+        query: The query.
         make: Turns a row of the database into a typed one.
     """
 

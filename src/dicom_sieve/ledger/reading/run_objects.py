@@ -1,4 +1,4 @@
-"""The objects of a run with what the ledger holds of each, streamed in the order of keys."""
+"""The objects of a run with all columns of the ledger, streamed in the order of keys."""
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,19 +81,19 @@ class ObjectRow:
 
 
 COLUMNS = tuple(name for name in ObjectRow.__dataclass_fields__ if name != "values")
-"""Of every object; the attributes asked for follow."""
+"""Columns of every object; the attributes asked for follow."""
 _NUMBERS, _LISTS, _MOMENTS = {"size"}, {"findings"}, {"last_modified"}
 
 
 @dataclass(frozen=True)
 class RunObjects:
-    """The objects of a run: asked for when iterated, streamed, and anew each time.
+    """The objects of a run; the query is run and streamed each time that they are iterated.
 
     Attributes:
         engine: The ledger's.
         row: The run.
         verdict: Only those with it; None: all.
-        attributes: Whose values are asked for.
+        attributes: Attributes whose values are asked for.
     """
 
     engine: sa.Engine
@@ -109,8 +109,8 @@ class RunObjects:
     def __iter__(self) -> Iterator[ObjectRow]:
         names = [name_of(attribute) for attribute in self.attributes]
         for fields in self.rows():
-            held = dict(zip(names, fields[len(COLUMNS) :], strict=True))
-            yield ObjectRow(**dict(zip(COLUMNS, fields, strict=False)), values=held)
+            values = dict(zip(names, fields[len(COLUMNS) :], strict=True))
+            yield ObjectRow(**dict(zip(COLUMNS, fields, strict=False)), values=values)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Give the cells of each object, in the order of `columns`."""
@@ -164,15 +164,15 @@ class RunObjects:
             )
 
     def _query(self, snapshot_id: int, location_id: int, tags: Sequence[str]) -> sa.Select[Any]:
-        taken = [(header.c.id.is_not(None), select_values(self.engine.dialect, tags))] if tags else []
-        held = sa.case(*taken) if taken else sa.null()
+        known = [(header.c.id.is_not(None), select_values(self.engine.dialect, tags))] if tags else []
+        values = sa.case(*known) if known else sa.null()
         columns = (location.c.bucket, object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified)
         uids = (header.c.study_instance_uid, header.c.series_instance_uid, header.c.sop_class_uid)
         judged = (decision.c.verdict, decision.c.findings)
         extent = (header.c.defect, header.c.damage, header.c.unreadable_from)
         is_judged = sa.and_(decision.c.header_id == object_.c.header_id, decision.c.run_number == self.row.number)
         query = (
-            sa.select(*columns, header.c.patient, *uids, object_.c.sop_instance_uid, *judged, *extent, held)
+            sa.select(*columns, header.c.patient, *uids, object_.c.sop_instance_uid, *judged, *extent, values)
             .select_from(
                 object_.join(location)
                 .outerjoin(header, header.c.id == object_.c.header_id)
@@ -195,7 +195,7 @@ def select_objects(
         row: The run.
         verdict: ``PASSED`` or ``DISCARDED``; None: all objects.
         columns: Keywords or tags of attributes whose values are asked for.
-        field: What errors name.
+        field: Name of the parameter in errors.
 
     Raises:
         ValueError: There is no such verdict.
@@ -248,8 +248,8 @@ def duplicate_keys(engine: sa.Engine, row: RunRow) -> frozenset[str]:
 
     def find(connection: sa.Connection) -> frozenset[str]:
         rows = map(tuple, connection.execute(query))
-        groups = groupby(rows, key=lambda found: found[:-1])
-        return frozenset(found[-1] for _, group in groups for found in islice(group, 1, None))
+        groups = groupby(rows, key=lambda row: row[:-1])
+        return frozenset(row[-1] for _, group in groups for row in islice(group, 1, None))
 
     return read(engine, find)
 
@@ -260,13 +260,13 @@ def name_of(attribute: Attribute) -> str:
 
 
 def _cells(row: tuple[Any, ...], texts_of: Any) -> tuple[Any, ...]:
-    *cells, held = row
+    *cells, values = row
     findings = COLUMNS.index("findings")
     cells[findings] = tuple(cells[findings] or ())
-    return (*cells, *texts_of(held))
+    return (*cells, *texts_of(values))
 
 
-def _texts(held: str | None, tags: Sequence[str]) -> tuple[str | None, ...]:
+def _texts(text: str | None, tags: Sequence[str]) -> tuple[str | None, ...]:
     """Write the values of each tag as one text."""
-    values = read_values(held, tags) if held and tags else {}
+    values = read_values(text, tags) if text and tags else {}
     return tuple(BACKSLASH.join(values[tag]) if tag in values else None for tag in tags)

@@ -1,4 +1,4 @@
-"""Runs as they are, and what is to be published of one."""
+"""Finding runs, and what is to be published of one."""
 
 from collections.abc import Collection, Iterator
 from functools import partial
@@ -26,10 +26,10 @@ def find_run(engine: sa.Engine, names: Collection[str]) -> str | None:
     """Give the first of these names that is a run's id; None where none is."""
     remaining = iter(sorted(name for name in names if "\0" not in name))  # which PostgreSQL has no text with
     with engine.connect() as connection:
-        while some := list(islice(remaining, NAMES_AT_A_TIME)):
-            query = sa.select(run.c.id).where(run.c.id.in_(some)).order_by(run.c.id).limit(1)
-            if (found := connection.scalar(query)) is not None:
-                return str(found)
+        while batch := list(islice(remaining, NAMES_AT_A_TIME)):
+            query = sa.select(run.c.id).where(run.c.id.in_(batch)).order_by(run.c.id).limit(1)
+            if (run_id := connection.scalar(query)) is not None:
+                return str(run_id)
     return None
 
 
@@ -45,7 +45,7 @@ def is_running(engine: sa.Engine, run_number: int) -> bool:
 
 
 def instances_to_publish(run_number: int, snapshot_id: int, location_id: int, verdict: str) -> sa.Select[Any]:
-    """Select what a manifest says of each instance of one verdict, in the order of keys."""
+    """Select the columns of a manifest's instances of one verdict, in the order of keys."""
     return (
         sa.select(
             location.c.bucket,
@@ -74,7 +74,7 @@ def objects_to_copy(
 ) -> Iterator[tuple[ObjectInfo, str | None]]:
     """Give the objects of one verdict, and their series, in the order of keys.
 
-    They come a page at a time: nothing is held open while they go.
+    They are read a page at a time: no connection is held open while they are copied.
     """
     is_judged = sa.and_(decision.c.header_id == object_.c.header_id, decision.c.run_number == run_number)
     query = (

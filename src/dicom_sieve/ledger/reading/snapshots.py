@@ -1,4 +1,4 @@
-"""Snapshots as they are: what a location held when it was listed."""
+"""Reading snapshots: what a location held when it was listed."""
 
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
@@ -54,8 +54,8 @@ class SnapshotCounts:
         listed: Objects in it.
         bytes: Their size altogether.
         added: New or changed objects, and those that must be read again.
-        removed: Objects that were in the one before and are not, or not as they were.
-        read_again: Objects among both that are the same, and whose headers were not read for what was asked for.
+        removed: Objects of the snapshot before that are gone or changed.
+        read_again: Unchanged objects among both, whose headers were not read for what was asked for.
     """
 
     listed: int = 0
@@ -95,42 +95,42 @@ def last_snapshot(engine: sa.Engine, place: Location) -> Snapshot:
     Raises:
         LedgerError: There is none, or half of it is forgotten.
     """
-    is_half_gone = sa.exists().where(forgotten.c.location_id == location.c.id, forgotten.c.finished_at.is_(None))
+    is_half_forgotten = sa.exists().where(forgotten.c.location_id == location.c.id, forgotten.c.finished_at.is_(None))
     query = (
         sa.select(snapshot.c.id, snapshot.c.location_id, snapshot.c.counts, snapshot.c.listed_at)
         .select_from(snapshot.join(location))
         .where(location.c.endpoint == place.endpoint, location.c.bucket == place.bucket)
-        .where(location.c.prefix == place.prefix, ~is_half_gone, snapshot.c.state == SnapshotState.COMPLETE)
+        .where(location.c.prefix == place.prefix, ~is_half_forgotten, snapshot.c.state == SnapshotState.COMPLETE)
         .order_by(snapshot.c.id.desc())
         .limit(1)
     )
     with engine.connect() as connection:
-        found = connection.execute(query).first()
-    if found is None:
+        row = connection.execute(query).first()
+    if row is None:
         advice = "'dicom-sieve preview' without --no-listing, or a run, makes one"
         raise LedgerError(f"the ledger holds no complete listing of {place}; {advice}")
-    return Snapshot(found.id, found.location_id, place, SnapshotCounts(**found.counts), found.listed_at)
+    return Snapshot(row.id, row.location_id, place, SnapshotCounts(**row.counts), row.listed_at)
 
 
 def refuse_read_for_less(engine: sa.Engine, snapshot: Snapshot, attributes: Iterable[Attribute]) -> None:
-    """Refuse to tell of attributes that not all headers of a snapshot were read for: they would count as absent.
+    """Refuse attributes that not all headers of a snapshot were read for: they would count as absent.
 
     Raises:
         LedgerError: Some were not.
     """
     less = find_read_for_less(engine, snapshot.location_id, attributes, snapshot.id)
     if less is not None:
-        it = "it" if len(less.attributes) == 1 else "them"
+        pronoun = "it" if len(less.attributes) == 1 else "them"
         raise LedgerError(
             f"{snapshot.place}: {less.describe()}, so the ledger cannot tell; a new run, or 'dicom-sieve preview' "
-            f"without --no-listing, with criteria that name {it} reads them again"
+            f"without --no-listing, with criteria that name {pronoun} reads them again"
         )
 
 
 def known_objects(engine: sa.Engine, location_id: int, lacking: Sequence[int] = ()) -> Iterator[KnownObject]:
     """Give the open objects of a location in the order of their keys, a page at a time.
 
-    The pages are separate queries, so rows behind the one given last may be written meanwhile.
+    The pages are separate queries, so that rows behind the last given one may be written meanwhile.
 
     Args:
         engine: The ledger's.
@@ -138,7 +138,7 @@ def known_objects(engine: sa.Engine, location_id: int, lacking: Sequence[int] = 
         lacking: The numbers of editions that say too little for what is asked for.
     """
     query = (
-        _known(lacking)
+        _select_objects(lacking)
         .where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
         .order_by(object_.c.key)
         .limit(PAGE_ROWS)
@@ -152,7 +152,7 @@ def known_objects(engine: sa.Engine, location_id: int, lacking: Sequence[int] = 
             return
 
 
-def _known(lacking: Sequence[int]) -> sa.Select[Any]:
+def _select_objects(lacking: Sequence[int]) -> sa.Select[Any]:
     query = sa.select(object_.c.id, object_.c.key, object_.c.etag, object_.c.size, object_.c.header_id)
     if not lacking:  # nearly always: no header is looked up
         return query
@@ -162,13 +162,13 @@ def _known(lacking: Sequence[int]) -> sa.Select[Any]:
 
 def unsettled_headers(engine: sa.Engine) -> frozenset[int | None]:
     """Give the headers, and None for none, whose objects must be read again although their bytes are the same."""
-    defects = [one for one in Defect if not one.is_lasting]
+    defects = [defect for defect in Defect if not defect.is_lasting]
     query = sa.select(header.c.id).where(header.c.defect.in_(defects))
     return read(engine, lambda connection: frozenset(connection.scalars(query))) | {None}
 
 
 def place_of_run(engine: sa.Engine, run_number: int) -> tuple[Any, int]:
-    """Give the ids of a run's snapshot, None where it came to none, and of its location."""
+    """Give the ids of a run's snapshot, None where it has none, and of its location."""
     query = sa.select(run.c.snapshot_id, run.c.location_id).where(run.c.number == run_number)
     snapshot_id, location_id = read(engine, lambda connection: connection.execute(query).one())
     return snapshot_id, location_id

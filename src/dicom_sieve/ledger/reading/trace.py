@@ -1,4 +1,4 @@
-"""Everything known of one object, instance or series."""
+"""Tracing: everything that the ledger knows about one object, instance or series."""
 
 import datetime
 from collections import defaultdict
@@ -23,11 +23,11 @@ class TracedDecision:
     """What one run decided on an object.
 
     Attributes:
-        run_id: Which run.
+        run_id: Id of the run.
         started_at: When it began.
         criteria: As given.
         verdict: ``PASSED`` or ``DISCARDED``; None where the run did not judge the object.
-        findings: One a criterion, in their order; none where the object could not be judged.
+        findings: One per criterion, in their order; none where the object could not be judged.
         damaged: ``JUDGE`` where the run judged damaged objects; None: it discarded them.
         conflicts: What contradicted the identity of the object's series, or of its instance, in the run's snapshot.
         computations: What was computed on the object's series under this run, the newest first.
@@ -48,14 +48,14 @@ class TracedObject:
     """One object as it was for a while: from the snapshot that first held it to the one that no longer did.
 
     Attributes:
-        endpoint: Where.
-        bucket: Where.
-        object_key: Where.
-        etag: Of its bytes.
-        size: In bytes.
-        last_modified: As the store said.
+        endpoint: Endpoint of its location.
+        bucket: Bucket of its location, or the directory.
+        object_key: Key of the object.
+        etag: Etag of its bytes.
+        size: Size in bytes.
+        last_modified: As the store gave it.
         seen_at: When the first snapshot that held it was taken.
-        gone_at: When the first one that did not was taken; None: it is still there.
+        gone_at: When the first later snapshot without it was taken; None where it is still there.
         study_instance_uid: None where unknown.
         series_instance_uid: None where unknown.
         sop_class_uid: None where unknown.
@@ -90,8 +90,8 @@ class TracedObject:
 def trace(engine: sa.Engine, text: str) -> list[TracedObject]:
     """Find objects by key, by URI or path, by SOP Instance, Series or Study Instance UID.
 
-    The first of these that finds any counts. It may be several objects: one key in several locations, a bucket's name
-    at several servers.
+    The first of these that finds an object counts. There may be several: one key in several locations, or one bucket's
+    name at several servers.
 
     Returns:
         In the order of keys, then of time; empty where nothing is known.
@@ -105,24 +105,24 @@ def trace(engine: sa.Engine, text: str) -> list[TracedObject]:
     with engine.connect() as connection:
         key, *uids = ([name] for name in names) if is_text(text) else ([],)
         for conditions in (key, find_objects(connection, text), *uids):
-            found = _find(connection, sa.or_(*conditions)) if conditions else []
-            if found:
-                return found
+            objects = _find(connection, sa.or_(*conditions)) if conditions else []
+            if objects:
+                return objects
     return []
 
 
 def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[TracedObject]:
     rows = connection.execute(_objects().where(condition).order_by(object_.c.key, object_.c.id)).all()
     runs = _runs(connection, {row.location_id for row in rows})
-    numbers = [one.number for over in runs.values() for one in over]
+    numbers = [over.number for runs_there in runs.values() for over in runs_there]
     judged = _decisions(connection, numbers, {row.header_id for row in rows})
     conflicts = _conflicts(connection, numbers, rows)
     computed = computed_series(connection, {row.series_instance_uid for row in rows} - {None})
-    found = []
+    objects = []
     for row in rows:
         fields = row._asdict()
         location_id, header_id, added, removed = (fields.pop(name) for name in _ROW_COLUMNS)
-        one = TracedObject(**fields)
+        traced = TracedObject(**fields)
         for over in runs[location_id]:
             if added <= over.snapshot_id and (removed is None or over.snapshot_id < removed):
                 verdict, findings = judged.get((over.number, header_id), (None, None))
@@ -130,28 +130,28 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
                 judged_as = (verdict, tuple(findings or ()), over.damaged)
                 against = conflicts[over.number, row.series_instance_uid] | conflicts[over.number, row.sop_instance_uid]
                 in_order = tuple(conflict for conflict in Conflict if verdict and conflict in against)
-                one.decisions.append(
+                traced.decisions.append(
                     TracedDecision(over.id, over.started_at, over.criteria, *judged_as, in_order, results)
                 )
-        found.append(one)
-    return found
+        objects.append(traced)
+    return objects
 
 
 def _conflicts(
     connection: sa.Connection, runs: Sequence[int], rows: Sequence[sa.Row[Any]]
 ) -> Mapping[tuple[int, str | None], set[Conflict]]:
     """Give conflicts by run and UID, of a series or of an instance."""
-    found = defaultdict[tuple[int, str | None], set[Conflict]](set)
+    conflicts = defaultdict[tuple[int, str | None], set[Conflict]](set)
     series = list({row.series_instance_uid for row in rows} - {None})
     instances = list({row.sop_instance_uid for row in rows} - {None})
     for some_runs in _chunks(runs):
-        for some in _chunks(series):
-            for number, uid, conflict in trace_series(connection, some_runs, some):
-                found[number, uid].add(conflict)
-        for some in _chunks(instances):
-            for number, uid, conflict in trace_instances(connection, some_runs, some):
-                found[number, uid].add(conflict)
-    return found
+        for uids in _chunks(series):
+            for number, uid, conflict in trace_series(connection, some_runs, uids):
+                conflicts[number, uid].add(conflict)
+        for uids in _chunks(instances):
+            for number, uid, conflict in trace_instances(connection, some_runs, uids):
+                conflicts[number, uid].add(conflict)
+    return conflicts
 
 
 def _objects() -> sa.Select[Any]:
@@ -196,15 +196,15 @@ def _runs(connection: sa.Connection, locations: Collection[int]) -> Mapping[int,
 def _decisions(
     connection: sa.Connection, runs: Iterable[int], headers: Iterable[int | None]
 ) -> dict[tuple[int, int | None], tuple[str, Sequence[str]]]:
-    """Give verdict and findings by run and header; both are named, for decisions are found by both together."""
-    found: dict[tuple[int, int | None], tuple[str, Sequence[str]]] = {}
-    of_headers = list(_chunks([one for one in headers if one is not None]))
+    """Give verdict and findings by run and header; the query names both, which are the table's primary key."""
+    decisions: dict[tuple[int, int | None], tuple[str, Sequence[str]]] = {}
+    of_headers = list(_chunks([header_id for header_id in headers if header_id is not None]))
     for some_runs in _chunks(list(runs)):
-        for some in of_headers:
-            is_one = sa.and_(decision.c.run_number.in_(some_runs), decision.c.header_id.in_(some))
+        for header_ids in of_headers:
+            is_one = sa.and_(decision.c.run_number.in_(some_runs), decision.c.header_id.in_(header_ids))
             for row in connection.execute(sa.select(decision).where(is_one)):
-                found[row.run_number, row.header_id] = (row.verdict, row.findings)
-    return found
+                decisions[row.run_number, row.header_id] = (row.verdict, row.findings)
+    return decisions
 
 
 def _chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -1,6 +1,6 @@
-"""What a location holds to ask for: its attributes, and their values, counted in instances and series.
+"""The attributes of a location and their values, counted in instances and series.
 
-Headers are read a page at a time, each once, and equal texts of the database are read once: most headers share theirs.
+Headers are read a page at a time, each once, and equal texts are parsed once: most headers share theirs.
 """
 
 import json
@@ -31,7 +31,7 @@ class AttributeUse:
         tag: Eight upper-case hex digits.
         present: Instances with a value.
         empty: Instances that have it without a value.
-        distinct: How many different values.
+        distinct: Number of different values.
         unreached: Instances that may have it where reading did not come, or that were not read for it; the rest does
             not have it.
     """
@@ -49,8 +49,8 @@ class ValueCount:
 
     Attributes:
         value: As the objects hold it, without the padding at its end.
-        instances: That have it; one that has it twice counts once.
-        series: That have it in any of their instances.
+        instances: Number of instances with it; one that has it twice counts once.
+        series: Number of series with it in any of their instances.
     """
 
     value: str
@@ -60,7 +60,7 @@ class ValueCount:
 
 @dataclass(frozen=True, slots=True)
 class AttributesHeld:
-    """What of a location could be judged.
+    """The attributes of a location's objects.
 
     Attributes:
         instances: Of which a header is known. No attribute is known of other objects.
@@ -136,32 +136,32 @@ def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeVal
     attribute = find_attribute(int(tag, 16))
     if isinstance(attribute, Attribute):
         refuse_read_for_less(engine, snapshot, [attribute])
-    known: dict[str | None, _Seen] = {}
-    of_series: dict[str, tuple[_Seen, ...]] = {}
+    by_text: dict[str | None, _SharedValues] = {}
+    of_series: dict[str, tuple[_SharedValues, ...]] = {}
     select = _selecting(_values(engine.dialect, tag), header.c.series_instance_uid)
     pages = pages_of_headers(engine, snapshot.id, snapshot.location_id, select)
     for count, text, series in chain.from_iterable(pages):
-        seen = known.get(text)
-        if seen is None:
-            seen = known[text] = _Seen.read(text)
-        seen.instances += count
+        shared = by_text.get(text)
+        if shared is None:
+            shared = by_text[text] = _SharedValues.read(text)
+        shared.instances += count
         before = of_series.get(series)
         if before is None:
-            of_series[series] = seen.alone
-        elif seen not in before:
-            of_series[series] = (*before, seen)
+            of_series[series] = shared.alone
+        elif shared not in before:
+            of_series[series] = (*before, shared)
     series_of = Counter[str]()
     for together, series_count in Counter(of_series.values()).items():
-        for value in {value for seen in together for value in seen.values}:
+        for value in {value for shared in together for value in shared.values}:
             series_of[value] += series_count
     instances_of = Counter[str]()
-    for seen in known.values():
-        instances_of.update(dict.fromkeys(seen.values, seen.instances))
+    for shared in by_text.values():
+        instances_of.update(dict.fromkeys(shared.values, shared.instances))
     in_order = sorted(instances_of, key=lambda value: (-instances_of[value], value))
     return AttributeValues(
-        sum(seen.instances for seen in known.values()),
-        sum(seen.instances for seen in known.values() if seen.values),
-        sum(seen.instances for text, seen in known.items() if text is not None and not seen.values),
+        sum(shared.instances for shared in by_text.values()),
+        sum(shared.instances for shared in by_text.values() if shared.values),
+        sum(shared.instances for text, shared in by_text.items() if text is not None and not shared.values),
         tuple(ValueCount(value, instances_of[value], series_of[value]) for value in in_order),
         _count_unreached(engine, snapshot, [tag])[tag],
     )
@@ -170,7 +170,7 @@ def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str) -> AttributeVal
 def _count_unreached(engine: sa.Engine, snapshot: Snapshot, tags: Sequence[str]) -> Counter[str]:
     """Count, by tag, the instances that may have an attribute where reading did not come.
 
-    Only headers that were not read to their end are looked at: an index has them.
+    Only headers that were not read to their end are read: an index has them.
     """
     partly_read = sa.select(header.c.id).where(header.c.unreadable_from.is_not(None), header.c.defect.is_(None))
     held = headers_of(snapshot.id, snapshot.location_id).where(header_change.c.header_id.in_(partly_read)).subquery()
@@ -185,19 +185,19 @@ def _count_unreached(engine: sa.Engine, snapshot: Snapshot, tags: Sequence[str])
 
 
 @dataclass(slots=True, eq=False)
-class _Seen:
+class _SharedValues:
     """The values that some headers have in common."""
 
     values: tuple[str, ...]
-    alone: "tuple[_Seen, ...]" = ()
+    alone: "tuple[_SharedValues, ...]" = ()
     instances: int = 0
 
     @classmethod
-    def read(cls, text: str | None) -> "_Seen":
+    def read(cls, text: str | None) -> "_SharedValues":
         raw = [] if text is None else json.loads(text)
-        seen = cls(tuple(dict.fromkeys(filter(None, raw))))
-        seen.alone = (seen,)
-        return seen
+        values = cls(tuple(dict.fromkeys(filter(None, raw))))
+        values.alone = (values,)
+        return values
 
 
 def _selecting(*columns: sa.ColumnElement[Any]) -> SelectsOf:
@@ -206,7 +206,7 @@ def _selecting(*columns: sa.ColumnElement[Any]) -> SelectsOf:
 
 
 def _values(dialect: sa.Dialect, tag: str) -> sa.ColumnElement[Any]:
-    """Take out the values of a tag as the text of a list; NULL where the header has it not."""
+    """Select the values of a tag as the text of a list; NULL where the header does not have it."""
     if dialect.name == "postgresql":
         return _text(dialect, header.c.attributes[tag])
     return sa.type_coerce(_text(dialect, header.c.attributes).op("->")(f'$."{tag}"'), sa.Text)

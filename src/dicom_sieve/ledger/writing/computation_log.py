@@ -1,4 +1,4 @@
-"""The rows of one computation under way: each of its steps, written in a transaction of its own (ADR 11)."""
+"""The rows of one computation under way: each of its steps, in a separate transaction (ADR 11)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,7 +23,7 @@ from dicom_sieve.ledger.writing import computations
 from dicom_sieve.ledger.writing.computations import now
 
 Judges = Callable[[int | None], tuple[InputState, str] | None]
-"""Given the computation that has computed the same before, if any: what a series is recorded as instead of computed."""
+"""Is given the id of a computation that computed the same before, or None; gives state and reason of a skip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class ComputationLog:
     """The rows of a computation.
 
     Attributes:
-        id: Of its row.
-        identity: Digest of name, version, parameters and location: the same of what computes the same.
+        id: Id of its row.
+        identity: Digest of name, version, parameters and location: equal for computations of the same.
     """
 
     engine: sa.Engine = field(repr=False)
@@ -55,10 +55,10 @@ class ComputationLog:
         Args:
             engine: The ledger's.
             row: The run whose series are computed on.
-            name: What is computed.
-            version: Of the code that computes.
-            parameters: Of the computation.
-            seconds: How long it is taken for alive without a sign of life.
+            name: Name of the computation.
+            version: Version of its code.
+            parameters: Parameters of the computation.
+            seconds: Time that it counts as alive without a heartbeat.
         """
         _, location_id = place_of_run(engine, row.number)
         identity = computations.identify(name, version, parameters, location_id)
@@ -82,7 +82,7 @@ class ComputationLog:
         database.write(self.engine, partial(finish, finished_at=now()))
 
     def keep_alive(self, seconds: float) -> AbstractContextManager[None]:
-        """Say that it is under way, as long as what is entered here; each time is believed for so many seconds."""
+        """Record heartbeats while the context is entered; each is valid for a number of seconds."""
         return keep_alive(self.engine, self.id, seconds)
 
     def input_series(self, row: RunRow) -> Iterator[InputSeries]:
@@ -93,7 +93,7 @@ class ComputationLog:
         )
 
     def is_out(self, series: InputSeries, judge: Judges) -> bool:
-        """Tell whether a series is not to be computed on, and have it recorded, in one transaction."""
+        """Tell whether a series is not to be computed on, and record that, in one transaction."""
         return database.write(self.engine, partial(self._record_out, series=series, judge=judge, moment=now()))
 
     def _record_out(self, connection: sa.Connection, series: InputSeries, judge: Judges, moment: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of computations: which series they are given, what became of each, and what came out."""
+"""Rows of computations: their series, what became of each, and the results."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def now() -> datetime.datetime:
 
 
 def identify(name: str, version: str, parameters: Mapping[str, Any], location_id: int) -> str:
-    """Identify what is computed: what was computed once is not computed again on the same input."""
+    """Identify what is computed, so that it is not computed again on the same input."""
     return _digest([name, version, parameters, location_id])
 
 
@@ -45,9 +45,9 @@ def begin_computation(
     started_at: datetime.datetime,
     seconds: float,
 ) -> int:
-    """Record that a computation has begun, and give its id; for so many seconds it is believed to be under way.
+    """Record that a computation has begun, and give its id; its first heartbeat is valid for a number of seconds.
 
-    The holder is named once for each: done again, it changes nothing.
+    Idempotent, since each computation has its own holder's name.
     """
     begun = sa.select(computation.c.id).where(computation.c.identity == identity, computation.c.holder == holder)
     if (before := connection.scalar(begun)) is not None:
@@ -67,9 +67,9 @@ def begin_computation(
 
 
 def fail_dead(connection: sa.Connection, identity: str, finished_at: datetime.datetime) -> None:
-    """Record the end of computations of the same whose process has died: it is seen to be dead, or was silent too long.
+    """Record the end of computations of the same identity whose process is dead, or has no valid heartbeat.
 
-    One that was told to stop has recorded its own end, but perhaps not that of the series under way.
+    A computation that was stopped has recorded its own end, but perhaps not that of the series under way.
     """
     series_under_way = sa.exists().where(
         computation_input.c.computation_id == computation.c.id, computation_input.c.state == InputState.RUNNING
@@ -94,12 +94,12 @@ def fail_dead(connection: sa.Connection, identity: str, finished_at: datetime.da
 def finish_computation(
     connection: sa.Connection, computation_id: int, state: RunState, finished_at: datetime.datetime
 ) -> None:
-    """Record a computation's end, and seal it; done again at the same moment, it changes nothing.
+    """Record a computation's end, and seal it; idempotent for the same moment.
 
-    What is recorded of it later seals it anew.
+    Later changes of its rows seal it again.
     """
-    this = sa.select(computation.c.state, computation.c.finished_at).where(computation.c.id == computation_id)
-    if tuple(connection.execute(this).one()) == (state, finished_at):
+    query = sa.select(computation.c.state, computation.c.finished_at).where(computation.c.id == computation_id)
+    if tuple(connection.execute(query).one()) == (state, finished_at):
         return
     _end(connection, computation_id, state, finished_at)
     seal_if_ended(connection, computation_id)
@@ -135,7 +135,7 @@ def record_not_computed(
     reason: str,
     moment: datetime.datetime,
 ) -> None:
-    """Record that a series is not computed on, and why; done again at the same moment, it changes nothing."""
+    """Record that a series is not computed on, and why; idempotent for the same moment."""
     if _find_series(connection, computation_id, series.uid, moment) is not None:
         return
     values = {**_series_values(computation_id, series, state, moment), "failure": reason, "finished_at": moment}
@@ -146,16 +146,16 @@ def record_not_computed(
 def begin_series(
     connection: sa.Connection, computation_id: int, series: InputSeries, started_at: datetime.datetime
 ) -> int:
-    """Record that a series is computed on, and on which of its objects; gives the series' row.
+    """Record that a series is computed on, and on which of its objects; give the id of the series' row.
 
-    Done again at the same moment, it changes nothing.
+    Idempotent for the same moment.
     """
     if (before := _find_series(connection, computation_id, series.uid, started_at)) is not None:
         return before
     values = _series_values(computation_id, series, InputState.RUNNING, started_at)
     row = new_key(connection.execute(sa.insert(computation_input).values(**values)))
     used = [
-        *((one.id, InputUse.USED) for one in series.instances),
+        *((instance.id, InputUse.USED) for instance in series.instances),
         *((id_, InputUse.DUPLICATE) for id_ in series.duplicates),
     ]
     connection.execute(
@@ -178,28 +178,28 @@ def finish_series(
     finished_at: datetime.datetime,
     outputs: Sequence[Output],
 ) -> None:
-    """Record what became of a series, and what came out of it; done again at the same moment, it changes nothing."""
-    this = sa.select(computation_input).where(computation_input.c.id == row)
-    before = connection.execute(this).one()
+    """Record what became of a series, and its results; idempotent for the same moment."""
+    query = sa.select(computation_input).where(computation_input.c.id == row)
+    before = connection.execute(query).one()
     if before.finished_at == finished_at:
         return
     values = {"state": state, "failure": failure, "finished_at": finished_at}
     connection.execute(sa.update(computation_input).where(computation_input.c.id == row).values(**values))
-    of = {"computation_id": before.computation_id, "series_instance_uid": before.series_instance_uid}
+    series = {"computation_id": before.computation_id, "series_instance_uid": before.series_instance_uid}
     if outputs:
-        connection.execute(sa.insert(computation_output), [{**of, **asdict(output)} for output in outputs])
+        connection.execute(sa.insert(computation_output), [{**series, **asdict(output)} for output in outputs])
     seal_if_ended(connection, before.computation_id)
 
 
 def _find_series(connection: sa.Connection, computation_id: int, uid: str, started_at: datetime.datetime) -> int | None:
-    found: int | None = connection.scalar(
+    row: int | None = connection.scalar(
         sa.select(computation_input.c.id).where(
             computation_input.c.computation_id == computation_id,
             computation_input.c.series_instance_uid == uid,
             computation_input.c.started_at == started_at,
         )
     )
-    return found
+    return row
 
 
 def count_reasons(connection: sa.Connection, computation_id: int) -> list[tuple[InputState, str | None, int]]:

@@ -1,7 +1,6 @@
-"""What deciding asks of the ledger, and what it brings: the headers of a snapshot, and decisions on them.
+"""Recording decisions on the headers of a snapshot.
 
-Object rows are not touched: how many instances of a header a snapshot holds is kept as such (`header_changes`). The
-database takes out of a header only the values that are asked for.
+Object rows are not touched: the number of a header's instances in a snapshot is recorded in `header_change`.
 """
 
 import json
@@ -21,9 +20,9 @@ Decided = tuple[str, str, Sequence[tuple[int, str]]]
 
 
 def record_decisions(connection: sa.Connection, run_number: int, decided: Sequence[Decided]) -> None:
-    """Record what was decided on the headers of a page, and seal it, within a transaction.
+    """Record the decisions on the headers of a page, and seal them, within a transaction.
 
-    A run decides on a header once. The seal covers what was decided, without reading it again.
+    A run decides on a header once. The seal is made of the decisions themselves, without reading them back.
     """
     _insert(connection, run_number, decided)
     rows = [

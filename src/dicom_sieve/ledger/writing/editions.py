@@ -1,4 +1,4 @@
-"""What headers are read for, put on record."""
+"""Recording editions: what headers are read for."""
 
 import sqlalchemy as sa
 
@@ -11,12 +11,12 @@ from dicom_sieve.ledger.database.tables import edition
 def record_edition(connection: sa.Connection, read_for: Edition) -> int:
     """Give the number of an edition, which is recorded when it is new; within a transaction."""
     query = sa.select(edition.c.number).where(edition.c.digest == read_for.digest)
-    found = connection.scalar(query)
-    if found is None:
+    number = connection.scalar(query)
+    if number is None:
         values = {"name": read_for.name, "header_tags": read_for.header_tags, "digest": read_for.digest}
         insert = bulk.insert_of(connection, edition).on_conflict_do_nothing()
         added = connection.scalar(insert.values(values).returning(edition.c.number))
-        found = connection.execute(query).scalar_one()
+        number = connection.execute(query).scalar_one()
         if added is not None:  # else another process did
-            append_entry(connection, EntryKind.EDITION, found, {"edition": read_for.digest})
-    return int(found)
+            append_entry(connection, EntryKind.EDITION, number, {"edition": read_for.digest})
+    return int(number)

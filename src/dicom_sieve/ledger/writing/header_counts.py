@@ -1,7 +1,7 @@
-"""How many instances of each header a snapshot holds, kept as such: deciding never looks at an object row (ADR 8).
+"""The number of instances of each header in a snapshot: deciding never reads an object row (ADR 8).
 
-A row says how many instances, and bytes, of a header a snapshot brought (more than 0) or took away (less). The sums up
-to a snapshot are what it holds. The rows change in the very transactions that change object rows, by what those change.
+A row says how many instances, and bytes, of a header a snapshot added (positive) or removed (negative). The sums up to
+a snapshot are what it holds. The rows are written in the same transactions as the object rows.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from dicom_sieve.ledger.database.tables import header_change
 
 
 def add(connection: sa.Connection, changes: sa.Select[Any]) -> None:
-    """Add changes to those that there are.
+    """Add changes to the recorded ones.
 
     Args:
         connection: Within the transaction that changes the object rows, under the location's lease.
@@ -22,5 +22,5 @@ def add(connection: sa.Connection, changes: sa.Select[Any]) -> None:
     """
     names = ["location_id", "header_id", "snapshot_id", "instances", "bytes"]
     insert = insert_of(connection, header_change).from_select(names, changes)
-    more = {name: header_change.c[name] + insert.excluded[name] for name in ("instances", "bytes")}
-    connection.execute(insert.on_conflict_do_update(index_elements=names[:3], set_=more))
+    sums = {name: header_change.c[name] + insert.excluded[name] for name in ("instances", "bytes")}
+    connection.execute(insert.on_conflict_do_update(index_elements=names[:3], set_=sums))

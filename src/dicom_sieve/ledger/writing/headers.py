@@ -1,4 +1,4 @@
-"""What indexing asks of the ledger, and what it brings: objects without a header, and headers."""
+"""What indexing reads and writes: objects without a header, and headers."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ class UnreadObject:
     """An object without a header yet.
 
     Attributes:
-        id: Of its row.
+        id: Id of its row.
         info: As it was listed.
     """
 
@@ -61,9 +61,9 @@ class IndexedObject:
     """An object whose header has been read.
 
     Attributes:
-        id: Of its row.
+        id: Id of its row.
         info: As it was when it was read: an object that changed after it was listed is recorded as it is now.
-        instance: What its bytes say.
+        instance: Header and SOP Instance UID that were read.
     """
 
     id: int
@@ -100,7 +100,7 @@ def unread_objects(engine: sa.Engine, location_id: int) -> Iterator[UnreadObject
 
 
 def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) -> int:
-    """Store what a shard brought; a second time it changes nothing.
+    """Store the headers of a shard; idempotent.
 
     Equal headers are stored once. A row that has a header already keeps it.
 
@@ -114,24 +114,25 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
     if not indexed:
         return 0
     secret = connection.execute(sa.select(patient_key.c.secret)).scalar_one()
-    distinct = {id(one.instance.header): one.instance.header for one in indexed}  # those of a series share one
+    read_headers = [indexed_object.instance.header for indexed_object in indexed]
+    distinct = {id(content): content for content in read_headers}  # the objects of a series share one
     edition = current_edition()
-    digests = {number: one.digest(secret, edition.mark) for number, one in distinct.items()}
-    _store_headers(connection, {digests[number]: one for number, one in distinct.items()}, edition, secret)
+    digests = {number: content.digest(secret, edition.mark) for number, content in distinct.items()}
+    _store_headers(connection, {digests[number]: content for number, content in distinct.items()}, edition, secret)
     as_moment = bulk.stored(connection, object_.c.last_modified)
     bulk.stage(
         connection,
         _read,
         (
             (
-                one.id,
-                digests[id(one.instance.header)],
-                one.instance.sop_instance_uid,
-                one.info.etag,
-                one.info.size,
-                as_moment(one.info.last_modified),
+                indexed_object.id,
+                digests[id(indexed_object.instance.header)],
+                indexed_object.instance.sop_instance_uid,
+                indexed_object.info.etag,
+                indexed_object.info.size,
+                as_moment(indexed_object.info.last_modified),
             )
-            for one in indexed
+            for indexed_object in indexed
         ),
     )
     is_new = sa.and_(
@@ -152,22 +153,22 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
 
 
 def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], edition: Edition, secret: bytes) -> None:
-    """Store those that are new, in one order for all writers: then no two wait for each other in a ring."""
+    """Store those that are new, in the same order by all writers, which prevents deadlocks."""
     number = record_edition(connection, edition)
     rows = (
         (
             digest,
-            one.study_instance_uid,
-            one.series_instance_uid,
-            one.sop_class_uid,
-            json.dumps(dict(one.attributes)),
-            one.defect and one.defect.value,
-            digest_patient(one.patient, secret),
-            one.damage and one.damage.value,
-            one.unreadable_from,
+            content.study_instance_uid,
+            content.series_instance_uid,
+            content.sop_class_uid,
+            json.dumps(dict(content.attributes)),
+            content.defect and content.defect.value,
+            digest_patient(content.patient, secret),
+            content.damage and content.damage.value,
+            content.unreadable_from,
             number,
         )
-        for digest, one in headers.items()
+        for digest, content in headers.items()
     )
     bulk.stage(connection, _headers, rows)
     is_known = sa.exists().where(header.c.digest == _headers.c.digest)

@@ -1,4 +1,4 @@
-"""Runs, from their beginning to what is published of them."""
+"""Recording runs: their begin, their snapshot, their end and manifest."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -46,14 +46,14 @@ def begin_run(
 
     Args:
         connection: Within a transaction.
-        lease: Of the location; it says from now on which run it is held for.
-        execution_id: What started it: the flow run's id. Started again under the same id it is a new run, whose id has
-            the number of the attempt behind a dot.
+        lease: Lease of the location; it names the run from now on.
+        execution_id: Id of the flow run. Started again under the same id it is a new run, whose id ends in a dot and
+            the number of the attempt.
         criteria: As given.
-        criteria_digest: Of the criteria.
-        damaged: What becomes of damaged objects. That they are discarded is not written: so it was in all old runs.
-        started_at: Now.
-        software_version: Of this software.
+        criteria_digest: Digest of the criteria.
+        damaged: How damaged objects are treated. ``DISCARD`` is not written, as in all old runs.
+        started_at: The present time.
+        software_version: Version of this software.
 
     Returns:
         Number and id of the run.
@@ -77,13 +77,13 @@ def begin_run(
 
 
 def former_ids(run_id: str, execution_id: str) -> list[str]:
-    """Give the ids of the runs that were started under the same id before, the last one first; see `begin_run`."""
+    """Give the ids of earlier runs under the same id, the latest first; see `begin_run`."""
     attempt = int(run_id.removeprefix(execution_id).removeprefix(".") or 1)
     return [execution_id if former == 1 else f"{execution_id}.{former}" for former in range(attempt - 1, 0, -1)]
 
 
 def fail_abandoned(lease: Lease, finished_at: datetime.datetime) -> None:
-    """Record the end of runs whose process ended before they did: only who holds the location's lease can tell."""
+    """Record the end of runs whose process ended before they did; only the holder of the location's lease can tell."""
     is_one = sa.and_(run.c.location_id == lease.location_id, run.c.state == RunState.RUNNING)
     abandoned = sa.select(run.c.number).where(is_one).order_by(run.c.number)
     failed = partial(finish_run, state=RunState.FAILED, finished_at=finished_at, failure=ABANDONED)
@@ -108,9 +108,9 @@ def finish_run(
     failure: str | None = None,
 ) -> None:
     """Record a run's end, and seal it. It cannot be changed any more."""
-    this = sa.update(run).where(run.c.number == run_number)
+    update = sa.update(run).where(run.c.number == run_number)
     connection.execute(
-        this.values(
+        update.values(
             finished_at=finished_at,
             counts=counts,
             manifest_uri=manifest and manifest.uri,
@@ -119,7 +119,7 @@ def finish_run(
         )
     )
     sealed = seal(connection, run_number, state)
-    connection.execute(this.values(state=state, seal=sealed))
+    connection.execute(update.values(state=state, seal=sealed))
     ended = connection.execute(sa.select(run.c.id, run.c.location_id).where(run.c.number == run_number)).one()
     append_entry(
         connection, EntryKind.RUN, run_number, {"run": ended.id, "location": ended.location_id, "seal": sealed}

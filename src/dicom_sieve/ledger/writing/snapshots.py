@@ -1,4 +1,4 @@
-"""Snapshots and objects: what a location held when it was listed."""
+"""Recording snapshots and objects: what a location held when it was listed."""
 
 import datetime
 from collections.abc import Sequence
@@ -38,9 +38,9 @@ def record_changes(
 
     Args:
         connection: Within a transaction, under the location's lease.
-        snapshot_id: The snapshot that found it so.
-        location_id: Its location.
-        removed: Rows to close; one that is closed already stays as it is.
+        snapshot_id: Id of the snapshot that found the changes.
+        location_id: Id of its location.
+        removed: Ids of rows to close; a row that is closed already is left unchanged.
         added: Objects to open rows for.
     """
     if removed:
@@ -60,7 +60,9 @@ def record_changes(
         )
         connection.execute(sa.update(object_).where(is_closing).values(removed_in=snapshot_id))
     as_moment = bulk.stored(connection, object_.c.last_modified)
-    opening = ((location_id, one.key, one.etag, one.size, as_moment(one.last_modified), snapshot_id) for one in added)
+    opening = (
+        (location_id, info.key, info.etag, info.size, as_moment(info.last_modified), snapshot_id) for info in added
+    )
     columns = ("location_id", "key", "etag", "size", "last_modified", "added_in")
     bulk.append(connection, object_, columns, opening)
 
@@ -68,7 +70,7 @@ def record_changes(
 def close_snapshot(
     connection: sa.Connection, snapshot_id: int, listed_at: datetime.datetime, counts: SnapshotCounts
 ) -> None:
-    """Say that the listing is complete."""
+    """Record that the listing is complete."""
     connection.execute(
         sa.update(snapshot)
         .where(snapshot.c.id == snapshot_id)

@@ -16,12 +16,12 @@ class S3Access:
 
     Attributes:
         bucket: Its name.
-        region: Any string that the server takes for signing.
+        region: Any string that the server accepts in signatures.
         endpoint: URL, or None for AWS itself.
         credentials: What opens a session; never shown.
-        retries: How long it is waited for.
-        rules: Which endpoints may be asked, and whose certificates are trusted there.
-        requester_pays: Whether whoever asks pays for the requests, as some buckets want it.
+        retries: Timeouts and attempts.
+        rules: Which endpoints may be asked, and which certificate authorities are trusted.
+        requester_pays: Whether the requester pays for the requests, as some buckets want it.
     """
 
     bucket: str

@@ -1,4 +1,4 @@
-"""How the two S3 clients are made (ADR 5): boto3 sees every key, obstore reads many objects for little CPU."""
+"""How the two S3 clients are made (ADR 5): boto3 reads every key, obstore reads many objects for little CPU."""
 
 import logging
 from datetime import timedelta
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CONNECTIONS = 64
-"""That boto3 keeps open at most, and threads that use them."""
+"""Connections that boto3 keeps open at most, and threads that use them."""
 
 _STAND_IN_REGION = "us-east-1"
 
 
 def make_boto3_client(access: S3Access) -> "S3Client":
-    """Open a boto3 client, without retries of its own: a request is repeated with its body, as a whole.
+    """Open a boto3 client, without its own retries: a request is repeated with its body, as a whole.
 
-    It lists, reads odd keys, writes, and gives a clear answer when a read fails.
+    It lists, writes, reads the keys that obstore cannot, and gives a clear error when a read fails.
     """
     silence_wire_logs()
     session = access.credentials.get_boto3_session()
@@ -64,7 +64,7 @@ def make_boto3_client(access: S3Access) -> "S3Client":
 
 
 def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3 | None:
-    """Open an obstore client: for reading keys that it takes, without retries of its own.
+    """Open an obstore client, without its own retries, for reading the keys that it accepts.
 
     Every option that obstore would else take from the environment is given.
 

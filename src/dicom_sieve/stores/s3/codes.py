@@ -1,4 +1,4 @@
-"""Codes of errors: S3's, or names of ours for an answer that is not S3's and a certificate that is not accepted.
+"""Codes of errors: S3's, or this package's own for an answer that is not S3's or a certificate that is not accepted.
 
 Only codes and exceptions' names are kept: a response's text may hold anything.
 """
@@ -18,7 +18,7 @@ _OF_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "Il
 _EXPIRED, _OTHER_HOST = frozenset({9, 10}), frozenset({62, 64})  # X509_V_ERR_CERT_…, of OpenSSL's x509_vfy.h
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"})
 OF_CERTIFICATES = frozenset({"CertificateNotTrusted", "CertificateOfAnotherHost", "CertificateExpired", "NoTls"})
-"""What does not change when the same is asked again."""
+"""Codes of lasting faults: repeating the request does not help."""
 
 
 class NotS3Error(Exception):
@@ -34,7 +34,7 @@ class NotS3Error(Exception):
 
 
 def code_of(error: Exception) -> str:
-    """Give S3's code of an error, a name of ours for what is none of S3's, or the name of the exception."""
+    """Give S3's code of an error, this package's own code where it is none of S3's, or the name of the exception."""
     if isinstance(error, ClientError):
         return _code_of_answer(error)
     if isinstance(error, NotS3Error):
@@ -58,8 +58,8 @@ def region_of(error: Exception) -> str | None:
     """Give the region in which the bucket is, where an answer says that it is in another; None where it does not."""
     if not is_of_region(error) or not isinstance(error, ClientError):
         return None
-    said: Any = headers_of(error).get("x-amz-bucket-region") or error.response.get("Error", {}).get("Region")
-    return said if isinstance(said, str) and _CODE.fullmatch(said) else None
+    region: Any = headers_of(error).get("x-amz-bucket-region") or error.response.get("Error", {}).get("Region")
+    return region if isinstance(region, str) and _CODE.fullmatch(region) else None
 
 
 def is_of_region(error: Exception) -> bool:
@@ -101,8 +101,8 @@ def _code_of_tls(error: SSLError) -> str:
     for cause in _causes(error.kwargs.get("error")):
         if isinstance(cause, ssl.SSLCertVerificationError):
             is_expired, is_other = cause.verify_code in _EXPIRED, cause.verify_code in _OTHER_HOST
-            said = "CertificateOfAnotherHost" if is_other else "CertificateNotTrusted"
-            return "CertificateExpired" if is_expired else said
+            code = "CertificateOfAnotherHost" if is_other else "CertificateNotTrusted"
+            return "CertificateExpired" if is_expired else code
         if isinstance(cause, CertificateError):
             return "CertificateOfAnotherHost"
         if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:

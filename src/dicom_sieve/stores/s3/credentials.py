@@ -55,5 +55,5 @@ class Anonymous:
     """No credentials: requests are not signed, as for a public bucket. The default chain is not asked for any."""
 
     def get_boto3_session(self) -> boto3.Session:
-        """Open a session; whoever opens a client of it takes care that nothing is signed."""
+        """Open a session; the client that is made of it must not sign."""
         return boto3.Session()

@@ -47,7 +47,7 @@ SLOW_DOWN = frozenset({429, 503})
 
 
 REFUSALS = frozenset({"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "InvalidRequest"})
-"""Codes by which a server refuses one object for good: denied, archived, encrypted with a key that we have not.
+"""Codes by which a server refuses one object permanently: denied, archived, encrypted with an unavailable key.
 
 Codes that speak of the credentials themselves (ExpiredToken, SignatureDoesNotMatch, InvalidAccessKeyId,
 RequestTimeTooSkewed) are no refusals: a fault of transport is never a verdict. Nor is a bare 403, as HEAD gives it.
@@ -74,12 +74,12 @@ def refused_endpoint(error: Exception) -> RefusedEndpointError | None:
     return inner if isinstance(inner, RefusedEndpointError) else None
 
 
-def advise(error: Exception, asked: S3Access | None = None) -> str:
+def advise(error: Exception, access: S3Access | None = None) -> str:
     """Say what to do about an error; may be empty.
 
     Args:
         error: As boto3 raised it.
-        asked: How the bucket was asked.
+        access: How the bucket was asked.
     """
     if refused_endpoint(error):
         return ""
@@ -89,7 +89,7 @@ def advise(error: Exception, asked: S3Access | None = None) -> str:
         return f"the bucket is in region {region}: give that as the region" if region else ADVICE["PermanentRedirect"]
     if code == "Redirect" and isinstance(error, ClientError):
         return _advise_redirect(headers_of(error).get("location", ""))
-    return (asked and _advise_access(code, asked)) or ADVICE.get(code, "")
+    return (access and _advise_access(code, access)) or ADVICE.get(code, "")
 
 
 def _advise_redirect(address: str) -> str:
@@ -109,16 +109,16 @@ def _advise_redirect(address: str) -> str:
     return f"the endpoint redirects to {address}: give that address as the endpoint, redirects are not followed"
 
 
-def _advise_access(code: str, asked: S3Access) -> str:
-    """Say what only he can know who knows how the bucket was asked; may be empty."""
-    endpoint = asked.endpoint or ""
-    if code in {"NoSuchKey", "NoSuchBucket"} and _names_bucket(endpoint, asked.bucket):
+def _advise_access(code: str, access: S3Access) -> str:
+    """Give the advice that depends on how the bucket was asked; may be empty."""
+    endpoint = access.endpoint or ""
+    if code in {"NoSuchKey", "NoSuchBucket"} and _names_bucket(endpoint, access.bucket):
         return "the endpoint names the bucket already: leave it out of the endpoint"
     if code in _OF_BROKEN_CONNECTIONS and endpoint.lower().startswith("http://"):
         return "the endpoint ends the connection without an answer: where it speaks https, give it as https://"
-    if code == "AccessDenied" and isinstance(asked.credentials, Anonymous):
+    if code == "AccessDenied" and isinstance(access.credentials, Anonymous):
         return "the bucket is not public, or not for this: give credentials"
-    if code in _OF_KEYS and isinstance(asked.credentials, StaticCredentials) and ":" in asked.credentials.access_key:
+    if code in _OF_KEYS and isinstance(access.credentials, StaticCredentials) and ":" in access.credentials.access_key:
         return (
             "a session token behind the keys is not read: give a block (aws_session_token), or set AWS_SESSION_TOKEN "
             "for AWS's default chain"
@@ -132,7 +132,7 @@ def _names_bucket(endpoint: str, bucket: str) -> bool:
 
 
 def is_refusal(code: str) -> bool:
-    """Tell whether a code refuses one object, whatever else works."""
+    """Tell whether a code refuses this object alone."""
     return code in REFUSALS or code.startswith("KMS.")
 
 
@@ -142,14 +142,14 @@ def is_conflict(error: Exception) -> bool:
 
 
 def is_passing(error: Exception) -> bool:
-    """Tell whether what boto3 raised may be gone when the same is asked again."""
+    """Tell whether an error of boto3 is transient."""
     if isinstance(error, ClientError):
         status = status_of(error)
         # 416 answers a range, and none was asked for. A RequestTimeout is a 400.
         return not 300 <= status < 500 or status in {408, 416, 429} or code_of(error) == "RequestTimeout"
     if code_of(error) in OF_CERTIFICATES:
         return False
-    if type(error) is HTTPClientError:  # not sent at all; what may happen on the way has classes below it
+    if type(error) is HTTPClientError:  # not sent at all; transient faults are subclasses
         return False
     return isinstance(error, _PASSING)
 
@@ -181,9 +181,9 @@ def read_error(error: Exception) -> DicomSieveError:
 def plain_read_error(error: Exception) -> DicomSieveError | None:
     """Say what obstore's error means for the read of one object; None where boto3 has to be asked.
 
-    Only what asks nothing of the error's text but status or kind is said: that the object is another one, that the
-    server is at fault, that a connection broke or took too long. What might become a verdict is boto3's to say; so is
-    a connection that does not open, since the clients differ in what they trust.
+    Only status and kind are read from the error's text: the object has changed, the server is at fault, a connection
+    broke or took too long. Whatever might become a verdict is asked of boto3; so is a connection that does not open,
+    since the clients differ in what they trust.
     """
     if isinstance(error, PreconditionError):
         return ObjectChangedError()
@@ -213,17 +213,17 @@ _BROKEN = {
 
 
 @contextmanager
-def told_as_store_error(action: str, where: str, asked: S3Access | None = None) -> Iterator[None]:
-    """Turn whatever boto3 raises inside into a StoreError, which names codes alone.
+def as_store_error(action: str, address: str, access: S3Access | None = None) -> Iterator[None]:
+    """Turn every exception of boto3 inside into a StoreError, which names codes alone.
 
     Args:
-        action: What is tried.
-        where: The location, without credentials.
-        asked: How it is reached.
+        action: What is tried, as an infinitive.
+        address: The location, without credentials.
+        access: How the bucket is reached.
     """
     try:
         yield
     except DicomSieveError:
         raise
     except Exception as error:  # boto3 has no base class for all that it raises
-        raise StoreError(action, where, name_of(error), advise(error, asked)) from None
+        raise StoreError(action, address, name_of(error), advise(error, access)) from None

@@ -28,13 +28,13 @@ SCHEME = "s3://"
 LARGEST_MANIFEST = 16 * MIB
 """In bytes; it names each file of the inventory in about 150."""
 RUN_OBJECTS = 100_000
-"""So many objects are sorted in memory at a time, in some 50 MB."""
+"""Objects that are sorted in memory at a time, in some 50 MB."""
 RUNS_AT_A_TIME = 64
-"""So many sorted runs are merged at a time, each an open file."""
+"""Sorted runs that are merged at a time, each an open file."""
 
 
 class Keeps(Downloads, Protocol):
-    """A place that inventories are kept in."""
+    """A place that holds inventories."""
 
     def find(self, key: str) -> ObjectInfo | None:
         """Look for an object; see `Writes.find`."""
@@ -54,11 +54,11 @@ class InventoryManifest:
     """What an inventory's ``manifest.json`` says.
 
     Attributes:
-        bucket: That it is of.
-        created_at: When the inventory was begun: what it shows is as old.
+        bucket: Name of the bucket.
+        created_at: When AWS began to write the inventory: it shows the bucket of that moment.
         format: CSV or Parquet.
-        columns: Of CSV, in order; empty for Parquet, whose files say it themselves.
-        files: That hold the objects.
+        columns: Columns of CSV, in order; empty for Parquet, whose files name them.
+        files: Files that hold the objects.
     """
 
     bucket: str
@@ -75,11 +75,11 @@ class InventoryManifest:
             MalformedInventoryError: It is none, or of another bucket, or of an inventory that cannot be read.
         """
         try:
-            said: dict[str, Any] = json.loads(text)
-            kind, schema = said["fileFormat"], str(said["fileSchema"])
-            files = tuple(DataFile(str(one["key"]), str(one["MD5checksum"])) for one in said["files"])
-            created_at = datetime.datetime.fromtimestamp(int(said["creationTimestamp"]) / 1e3, datetime.UTC)
-            bucket = str(said["sourceBucket"])
+            manifest: dict[str, Any] = json.loads(text)
+            kind, schema = manifest["fileFormat"], str(manifest["fileSchema"])
+            files = tuple(DataFile(str(entry["key"]), str(entry["MD5checksum"])) for entry in manifest["files"])
+            created_at = datetime.datetime.fromtimestamp(int(manifest["creationTimestamp"]) / 1e3, datetime.UTC)
+            bucket = str(manifest["sourceBucket"])
         except (ValueError, KeyError, TypeError, OverflowError):
             raise MalformedInventoryError("is no manifest.json of an S3 Inventory") from None
         if kind not in FORMATS:
@@ -96,9 +96,9 @@ class Inventory:
     """A location as an S3 Inventory shows it.
 
     Attributes:
-        location: What is asked for; the inventory may be of more.
+        location: The location to list; the inventory may cover more.
         kept_in: Where its manifest and its files lie.
-        key: Of the manifest.
+        key: Key of the manifest.
     """
 
     location: Location
@@ -107,7 +107,7 @@ class Inventory:
 
     @property
     def created_at(self) -> datetime.datetime:
-        """When AWS began to write it: what it shows is as old.
+        """When AWS began to write it: it shows the bucket of that moment.
 
         Raises:
             StoreError: It cannot be read, or is of another bucket.
@@ -190,8 +190,8 @@ def _sorted(objects: Iterable[ObjectInfo], folder: Path) -> Iterator[ObjectInfo]
     """Sort any number of objects by their keys, on disk."""
     remaining, numbers = iter(objects), count()
     runs: list[Path] = []
-    while some := sorted(islice(remaining, RUN_OBJECTS), key=_KEY):
-        runs.append(_write(some, folder / f"run-{next(numbers)}"))
+    while batch := sorted(islice(remaining, RUN_OBJECTS), key=_KEY):
+        runs.append(_write(batch, folder / f"run-{next(numbers)}"))
         if len(runs) == RUNS_AT_A_TIME:
             merged = _write(_merge(runs), folder / f"run-{next(numbers)}")
             for run in runs:

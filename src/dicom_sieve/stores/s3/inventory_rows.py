@@ -1,4 +1,4 @@
-"""The files of an S3 Inventory: rows in gzipped CSV or in Parquet, and which of them are objects of today."""
+"""The files of an S3 Inventory: rows in gzipped CSV or in Parquet, and which of them are current objects."""
 
 import csv
 import datetime
@@ -19,11 +19,11 @@ from dicom_sieve.stores.key_space import LONGEST_KEY
 
 BATCH_ROWS = 10_000
 LONGEST_LINE = 64 * KIB
-"""Of CSV, in characters; a key has 1,024 bytes, each of them up to three characters."""
+"""Characters of a line of CSV; a key has 1,024 bytes, each of them up to three characters."""
 MOST_INFLATED = 200
-"""By so many times its size a file of CSV may inflate; AWS's do by about 20."""
+"""Inflated size of a file of CSV, as a multiple of its size; AWS's inflate by about 20."""
 COLUMN_BYTES = 256 * MIB
-"""That a column of Parquet may have in one group of rows, of which all columns have some 128 MiB together."""
+"""Bytes of a column of Parquet in one row group; all columns of AWS's row groups have some 128 MiB together."""
 _NAMES = {
     "key": "Key",
     "size": "Size",
@@ -99,11 +99,11 @@ def _csv_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def _lines(text: TextIO, packed: int) -> Iterator[str]:
-    """Give the lines of a packed file, none of which is long, and which are not much more than the file's size."""
-    left = MIB + MOST_INFLATED * packed
+    """Give the lines of a compressed file; the length of a line and the inflated size are limited."""
+    characters_left = MIB + MOST_INFLATED * packed
     while line := text.readline(LONGEST_LINE):
-        left -= len(line)
-        if left < 0:
+        characters_left -= len(line)
+        if characters_left < 0:
             raise MalformedInventoryError(f"inflates to more than {MOST_INFLATED} times its size")
         if len(line) == LONGEST_LINE:
             raise MalformedInventoryError(f"has a line of more than {LONGEST_LINE:,} characters")
@@ -111,14 +111,14 @@ def _lines(text: TextIO, packed: int) -> Iterator[str]:
 
 
 def _parquet_rows(file: Path, _columns: Sequence[str]) -> Iterator[Row]:
-    # Texts stay where they are, and rows refer to them: one long text may be that of many rows.
+    # Texts are dictionary-encoded: one long text may be that of many rows.
     metadata = pq.read_metadata(file)
     _check_sizes(metadata, file.stat().st_size)
     texts = [name for name in metadata.schema.names if name in _TEXTS]
     with pq.ParquetFile(file, metadata=metadata, read_dictionary=texts, pre_buffer=False, buffer_size=MIB) as parquet:
-        held = [name for name in parquet.schema_arrow.names if name in _NAMES]
-        _check([_NAMES[name] for name in held])
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=held, use_threads=False):
+        present = [name for name in parquet.schema_arrow.names if name in _NAMES]
+        _check([_NAMES[name] for name in present])
+        for batch in parquet.iter_batches(BATCH_ROWS, columns=present, use_threads=False):
             _check_texts(batch)
             place = batch.schema.get_field_index("last_modified_date")
             moments = batch.column(place).cast(_MILLISECONDS)
@@ -127,7 +127,7 @@ def _parquet_rows(file: Path, _columns: Sequence[str]) -> Iterator[Row]:
 
 
 def _check_sizes(metadata: pq.FileMetaData, packed: int) -> None:
-    """Look at what a file says of itself before any of it is read."""
+    """Check the sizes in a file's metadata before any row is read."""
     if metadata.num_rows > max(packed, BATCH_ROWS):
         raise MalformedInventoryError("has more rows than bytes")
     for number in range(metadata.num_row_groups):
@@ -147,13 +147,13 @@ def _check_texts(batch: pa.RecordBatch) -> None:
 
 
 def _check(columns: Iterable[str]) -> None:
-    held = set(columns)
-    needed = (*_NEEDED, "IsLatest") if "VersionId" in held else _NEEDED
-    if missing := [name for name in needed if name not in held]:
+    present = set(columns)
+    needed = (*_NEEDED, "IsLatest") if "VersionId" in present else _NEEDED
+    if missing := [name for name in needed if name not in present]:
         raise MalformedInventoryError(
             f"has no column {', '.join(missing)}", f"accepted: inventories with {', '.join(needed)}"
         )
 
 
 FORMATS = {"CSV": _csv_rows, "Parquet": _parquet_rows}
-"""Of files; ORC is not read."""
+"""Readers by format; ORC is not read."""

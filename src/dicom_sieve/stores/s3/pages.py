@@ -1,4 +1,4 @@
-"""A page of an S3 listing: how it is asked for, and what of it is read before botocore does (ADR 14)."""
+"""A page of an S3 listing: how it is requested, and what is parsed before botocore does (ADR 14)."""
 
 import datetime
 import re
@@ -32,7 +32,7 @@ def list_page(client: "S3Client", bucket: str, prefix: str, cursor: Cursor) -> P
     """Ask for a page, once.
 
     Raises:
-        MalformedListingError: The answer says neither what there is nor how to go on.
+        MalformedListingError: The answer names neither objects nor the next page.
         NoEtagError: It has objects without an ETag.
         NotS3Error: It is a web page.
         BotoCoreError, ClientError: The server refuses, or does not answer.
@@ -47,30 +47,30 @@ def list_page(client: "S3Client", bucket: str, prefix: str, cursor: Cursor) -> P
 
 
 def read_page_early(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    """Take what a page lists out of it before botocore parses it: that takes six times as long. An event's handler.
+    """Parse the objects of a page before botocore does, which takes six times as long. An event handler.
 
-    What is not as expected is left to botocore.
+    Whatever is not as expected is left to botocore.
     """
-    body, found = _ECHO_THAT_IS_NO_XML.subn(b"", response_dict["body"])
-    if found:  # botocore takes a page that is no XML for an error, and has just made its status 500
+    body, count = _ECHO_THAT_IS_NO_XML.subn(b"", response_dict["body"])
+    if count:  # botocore takes a page that is no XML for an error, and has just made its status 500
         response_dict.update(body=body, status_code=200)
     refuse_what_is_not_s3s(response_dict)
     if response_dict["status_code"] != 200:
         return
     try:
         root = ElementTree.fromstring(body)  # noqa: S314 - as botocore does
-        listed = [one for one in root if _name(one) == "Contents"]
-        entries = [_entry(one) for one in listed]
+        listed = [element for element in root if _name(element) == "Contents"]
+        entries = [_entry(element) for element in listed]
     except (ElementTree.ParseError, ValueError):
         return
-    rest, found = _CONTENTS.subn(b"", body)
-    if listed and found == len(listed) and _name(root) == "ListBucketResult":
+    rest, count = _CONTENTS.subn(b"", body)
+    if listed and count == len(listed) and _name(root) == "ListBucketResult":
         response_dict["body"] = rest
         customized_response_dict["Contents"] = entries
 
 
 def _entry(element: ElementTree.Element) -> dict[str, Any]:
-    texts = {_name(one): one.text or "" for one in element}
+    texts = {_name(child): child.text or "" for child in element}
     entry: dict[str, Any] = {name: texts[name] for name in ("Key", "ETag") if name in texts}
     if "Size" in texts:
         entry["Size"] = int(texts["Size"])

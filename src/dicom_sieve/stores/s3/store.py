@@ -1,9 +1,9 @@
 """An S3 bucket: listed by boto3, read in ranges by obstore where it can and by boto3 where it cannot (ADR 5).
 
-The bytes of a read are bound to the etag that was listed (``If-Match``). Success is believed from either client when
-length, range, size and etag are all what was asked for. What of obstore's errors is no plain fault is asked again of
-boto3, which tells an error's code. A request is repeated as a unit, with its body, for a bounded number of times and a
-bounded time; one that slows down slows down all of its event loop (`Throttle`).
+The bytes of a read are bound to the etag that was listed (``If-Match``). An answer of either client counts when length,
+range, size and etag are all what was asked for. Where obstore's error is not clearly a fault, boto3 is asked again: it
+gives the error's code. A request is repeated as a whole, with its body, within limits of number and time. A request to
+slow down applies to all reads of the event loop (`Throttle`).
 """
 
 import asyncio
@@ -42,13 +42,13 @@ from dicom_sieve.stores.s3.clients import CONNECTIONS, make_boto3_client, make_o
 from dicom_sieve.stores.s3.codes import code_of
 from dicom_sieve.stores.s3.errors import (
     MalformedAnswerError,
+    as_store_error,
     is_conflict,
     is_passing,
     is_refusal,
     name_of,
     plain_read_error,
     read_error,
-    told_as_store_error,
 )
 from dicom_sieve.stores.s3.inventory import Inventory, address_of_manifest
 from dicom_sieve.stores.s3.pages import list_page
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 LARGEST_PUT = 5 * 1024**3
-"""Of S3, in bytes: what one request may write or copy."""
+"""Bytes that one S3 request may write or copy."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -107,7 +107,7 @@ class S3Store:
         """Read bytes of an object, if it is still the one that was listed; see `Reads.read`."""
         if not 0 <= start < end <= listed.size:
             raise ValueError("start and end must be a range within the object")
-        loop, throttle = asyncio.get_running_loop(), self._pace()
+        loop, throttle = asyncio.get_running_loop(), self._throttle()
         until = loop.time() + self.access.retries.read_deadline_seconds
         fault = None
         if throttle.has_room:  # then the first attempt bounds its time itself: one timer less for each read
@@ -132,7 +132,7 @@ class S3Store:
 
     def find(self, key: str) -> ObjectInfo | None:
         """Look for an object; see `Writes.find`."""
-        with told_as_store_error("look into", self.location.uri(key), self.access):
+        with as_store_error("look into", self.location.uri(key), self.access):
             try:
                 return _info(key, self._repeat(partial(self._head, key)))
             except ClientError as error:
@@ -143,7 +143,7 @@ class S3Store:
     def write_once(self, key: str, body: Path) -> None:
         """Write a local file as an object, unless there is one already; see `Writes.write_once`."""
         uri = self.location.uri(key)
-        with told_as_store_error("write", uri, self.access):
+        with as_store_error("write", uri, self.access):
             try:
                 self._repeat(partial(self._put, key, body))
             except ClientError as error:
@@ -153,18 +153,18 @@ class S3Store:
                     raise AlreadyPublishedError(uri) from None
 
     def link_to(self, key: str, seconds: int) -> str | None:
-        """Give an address by which whoever has it can read an object for so long, without credentials.
+        """Give an address by which anybody can read an object for a number of seconds, without credentials.
 
-        It holds the key id and, of temporary credentials, the session token, with which it also ends to open. None
-        where there are no credentials to sign it with.
+        It holds the key id and, of temporary credentials, the session token, with which it also expires. None where
+        there are no credentials to sign it with.
         """
         client = make_boto3_client(self.access)
         # Else boto3 presigns by version 2, which regions of AWS that came since 2014 do not take.
         choose: Callable[..., Any] = lambda **_: "s3v4-query"  # noqa: E731 - the stubs expect a handler without answer
         client.meta.events.register_first("choose-signer.s3", choose)
-        of = {"Bucket": self.access.bucket, "Key": key}
+        object_id = {"Bucket": self.access.bucket, "Key": key}
         try:
-            return client.generate_presigned_url("get_object", Params=of, ExpiresIn=seconds)
+            return client.generate_presigned_url("get_object", Params=object_id, ExpiresIn=seconds)
         except BotoCoreError:
             return None
 
@@ -195,7 +195,7 @@ class S3Store:
 
     @cached_property
     def _not_copied_within(self) -> set[str]:
-        """Buckets that the server refuses to copy from by itself: it is not asked again."""
+        """Buckets that the server refuses to copy from: it is not asked again."""
         return set()
 
     @cached_property
@@ -206,8 +206,8 @@ class S3Store:
         """Leave the clients behind: another process opens its own."""
         return {"access": self.access, "prefix": self.prefix}
 
-    def _pace(self) -> Throttle:
-        """Give the pace of the running event loop, which a process has one of."""
+    def _throttle(self) -> Throttle:
+        """Give the throttle of the running event loop."""
         loop = asyncio.get_running_loop()
         throttle = self._throttles.get(loop)
         if throttle is None:
@@ -221,14 +221,14 @@ class S3Store:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(ask, *args, **kwargs))
 
     async def _ask(self, throttle: Throttle, listed: ObjectInfo, start: int, end: int) -> bytes:
-        """Make one attempt at a read: obstore bounds its time itself, boto3 that of each part of an answer alone."""
+        """Make one attempt at a read: obstore limits its whole time, boto3 only that of each part of an answer."""
         async with throttle:
             if _is_plain(listed.key):
                 try:
                     return await self._read_plain(listed, start, end)
                 except Exception as error:  # obstore has no base class for all that it raises
-                    if told := plain_read_error(error):
-                        raise told from None
+                    if fault := plain_read_error(error):
+                        raise fault from None
             try:
                 async with asyncio.timeout(self.access.retries.read_deadline_seconds):
                     return await self._in_thread(self._read_any, listed, start, end)
@@ -238,7 +238,7 @@ class S3Store:
     async def _ask_until(
         self, until: float, fault: TransportError | None, ask: Callable[[], Awaitable[bytes]]
     ) -> bytes:
-        """Make the attempts that are left, after one that ended in a fault or before any, up to a time of the loop."""
+        """Make the remaining attempts, up to a time of the loop; all of them where there is no fault yet."""
         retries = self.access.retries
         try:
             async with asyncio.timeout_at(until):
@@ -304,9 +304,9 @@ class S3Store:
             raise TransportError(ANOTHER_ETAG) from None
 
     def _copy_within(self, source: "S3Store", listed: ObjectInfo, key: str) -> bool:
-        """Let the server copy; False where it must be done otherwise, which then also tells what is wrong.
+        """Let the server copy; False where it does not: reading and writing then shows what is wrong.
 
-        Servers differ in whether they mind CopySourceIfMatch, so a copy counts when it has the etag that was listed.
+        Servers differ in whether they heed CopySourceIfMatch, so a copy counts when it has the etag that was listed.
         """
         is_one_server = source.access.endpoint == self.access.endpoint
         if not is_one_server or listed.size > LARGEST_PUT or source.access.bucket in self._not_copied_within:
@@ -329,13 +329,13 @@ class S3Store:
             return False
 
     def _copy_former(self, former: str, listed: ObjectInfo, key: str) -> bool:
-        """Copy a copy, if it has the etag that was listed: then it has those very bytes."""
+        """Copy a former copy, if it has the listed etag, and so the same bytes."""
         found = self.find(former)
         is_it = found is not None and (found.etag, found.size) == (plain_etag(listed.etag), listed.size)
         return is_it and self._copy_within(self, replace(listed, key=former), key)
 
     def _upload(self, key: str, file: Path) -> None:
-        with told_as_store_error("write", self.location.uri(key), self.access):
+        with as_store_error("write", self.location.uri(key), self.access):
             try:
                 if file.stat().st_size > LARGEST_PUT:
                     self._boto3.upload_file(
@@ -358,15 +358,15 @@ class S3Store:
         try:
             return _info(key, self._repeat(partial(self._head, key)))
         except Exception as error:
-            told = read_error(error)
+            fault = read_error(error)
             # A HEAD has no condition that could fail.
-            raise TransportError(name_of(error)) if isinstance(told, ObjectChangedError) else told from None
+            raise TransportError(name_of(error)) if isinstance(fault, ObjectChangedError) else fault from None
 
     def _head(self, key: str) -> "HeadObjectOutputTypeDef":
         return self._boto3.head_object(Bucket=self.access.bucket, Key=key)
 
     def _page(self, cursor: Cursor) -> Page:
-        with told_as_store_error("list", str(self.location), self.access):
+        with as_store_error("list", str(self.location), self.access):
             return self._repeat(lambda: list_page(self._boto3, self.access.bucket, self.prefix, cursor))
 
     def _put(self, key: str, body: Path) -> None:
