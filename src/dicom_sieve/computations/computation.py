@@ -182,8 +182,8 @@ class Series:
             inputs = self._inputs()
             folder = self._open.enter_context(private.temporary_folder())
             files = [folder / f"{number:06}.dcm" for number in range(len(self.instances))]
-            for one, file in zip(self.instances, files, strict=True):
-                inputs.download(one.info, file)
+            for instance, file in zip(self.instances, files, strict=True):
+                inputs.download(instance.info, file)
             self._files = files
         return list(self._files)
 
@@ -198,10 +198,10 @@ class Series:
 
         self._entered()
         inputs = self._inputs()
-        for one in self.instances:
+        for instance in self.instances:
             with private.temporary_folder() as folder:
                 file = folder / "instance.dcm"
-                inputs.download(one.info, file)
+                inputs.download(instance.info, file)
                 yield pydicom.dcmread(file)
 
     def new_uid(self, *what: str) -> str:

@@ -97,17 +97,18 @@ class Leap:
     def over(cls, elements: Sequence[SeenElement]) -> "Leap":
         """Make the leap over elements."""
         wanted = (
-            f"{len(one.heads[0])}x{one.step - len(one.heads[0])}s" if one.tag else f"{one.step}x" for one in elements
+            f"{len(element.heads[0])}x{element.step - len(element.heads[0])}s" if element.tag else f"{element.step}x"
+            for element in elements
         )
-        heads = tuple(chain.from_iterable(one.heads for one in elements))
-        size = sum(one.step for one in elements)
+        heads = tuple(chain.from_iterable(element.heads for element in elements))
+        size = sum(element.step for element in elements)
         return cls(
-            struct.Struct("<" + "".join(one.layout for one in elements)).unpack_from,
+            struct.Struct("<" + "".join(element.layout for element in elements)).unpack_from,
             b"".join(heads),
             size,
             size - elements[-1].behind - len(heads[-1]),
             heads[-1][:_HEAD],
-            tuple(one.tag for one in elements if one.tag),
+            tuple(element.tag for element in elements if element.tag),
             struct.Struct("<" + "".join(wanted)).unpack_from,
             tuple(elements),
         )
@@ -131,23 +132,23 @@ class Leaps(dict[bytes, list[Leap]]):
         row: list[SeenElement] = []
         heads = place = 0
         while place < len(elements):
-            one = elements[place]
-            known = next((leap for leap in self._ways(one) if _begins(elements, place, leap.elements)), None)
-            if known is not None or heads + len(one.heads) > LONGEST_LEAP:
+            element = elements[place]
+            known = next((leap for leap in self._ways(element) if _begins(elements, place, leap.elements)), None)
+            if known is not None or heads + len(element.heads) > LONGEST_LEAP:
                 self._put(row)
                 row, heads = [], 0
             if known is not None:
                 place += len(known.elements)
                 continue
-            row.append(one)
-            heads += len(one.heads)
+            row.append(element)
+            heads += len(element.heads)
             place += 1
         self._put(row)
         return self._made > made
 
     def _put(self, row: Sequence[SeenElement]) -> None:
         """Make a leap over a row, or several where the row is another one but for the lengths of some values."""
-        if sum(len(one.heads) for one in row) < SHORTEST_LEAP:
+        if sum(len(element.heads) for element in row) < SHORTEST_LEAP:
             return
         ways = self._ways(row[0])
         for leap in ways:
@@ -195,7 +196,7 @@ def find(ways: list[Leap], data: bytes, position: int) -> Leap | None:
 
 
 def _without(leap: Leap, ways: Sequence[Leap]) -> list[Leap]:
-    return [one for one in ways if one is not leap]
+    return [way for way in ways if way is not leap]
 
 
 def _begins(elements: Sequence[SeenElement], place: int, row: tuple[SeenElement, ...]) -> bool:
@@ -205,9 +206,9 @@ def _begins(elements: Sequence[SeenElement], place: int, row: tuple[SeenElement,
 def _changing(row: Sequence[SeenElement], other: Sequence[SeenElement]) -> Sequence[int]:
     """Give the places in which two rows of one kind have values of other lengths; none where they are of two kinds."""
     pairs = list(zip(row, other, strict=False))
-    if any(one.heads[0][:_TAG] != another.heads[0][:_TAG] for one, another in pairs):
+    if any(element.heads[0][:_TAG] != counterpart.heads[0][:_TAG] for element, counterpart in pairs):
         return ()
-    changing = [place for place, (one, another) in enumerate(pairs) if one != another]
+    changing = [place for place, (element, counterpart) in enumerate(pairs) if element != counterpart]
     return changing if len(changing) * DIFFERENT_KINDS <= len(pairs) else ()
 
 
@@ -248,11 +249,11 @@ def rows(trace: Sequence[Head], end: int) -> Iterator[tuple[int, Sequence[SeenEl
 
 
 def _seen(heads: Sequence[Head], end: int) -> SeenElement:
-    ends = [*(one.position for one in heads[1:]), end]
-    gaps = [after - one.position - len(one.head) for one, after in zip(heads, ends, strict=True)]
+    ends = [*(head.position for head in heads[1:]), end]
+    gaps = [after - head.position - len(head.head) for head, after in zip(heads, ends, strict=True)]
     return SeenElement(
-        tuple(one.head for one in heads),
-        "".join(f"{len(one.head)}s{gap}x" for one, gap in zip(heads, gaps, strict=True)),
+        tuple(head.head for head in heads),
+        "".join(f"{len(head.head)}s{gap}x" for head, gap in zip(heads, gaps, strict=True)),
         end - heads[0].position,
         gaps[-1],
         heads[0].tag,

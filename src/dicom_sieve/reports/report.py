@@ -131,7 +131,7 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
             raise NothingToReportError(row.id, row.state)
     else:
         row = replace(row, state=RunState.COMPLETED, counts=counts)
-    criteria = compile_criteria([Criterion.model_validate(one) for one in row.criteria])
+    criteria = compile_criteria([Criterion.model_validate(given) for given in row.criteria])
     tally = Tally(criteria)
     tally.add(decided_headers(recorded.engine, row.number, tally.tags))
     figures = tally.figures(counts["listed"], counts["bytes"], min_cell)

@@ -49,14 +49,14 @@ class SeriesStates:
                 return self._number(SeriesState(depth, frozenset({finding}), fell=True))
         return PASSED
 
-    def merge(self, one: int, other: int) -> int:
+    def merge(self, left: int, right: int) -> int:
         """Give the state of a series that has the instances of both."""
-        number = one if one == other else self._merged.get((one, other))
+        number = left if left == right else self._merged.get((left, right))
         if number is None:
-            first, second = self.states[one], self.states[other]
+            first, second = self.states[left], self.states[right]
             depth = max(first.depth, second.depth)
             by = frozenset[Finding]().union(*(state.by for state in (first, second) if state.depth == depth))
-            number = self._merged[one, other] = self._number(SeriesState(depth, by, first.fell or second.fell))
+            number = self._merged[left, right] = self._number(SeriesState(depth, by, first.fell or second.fell))
         return number
 
     def selection(self, number: int) -> str:

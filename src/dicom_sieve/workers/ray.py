@@ -92,7 +92,7 @@ def _wait_for(call: Any) -> Any:
             ended = ray.get(call, timeout=SECONDS_BETWEEN_LOOKS)
         except GetTimeoutError:
             machines = ray.nodes()  # type: ignore[no-untyped-call]
-            if any(one["Alive"] and one["Resources"].get("CPU") for one in machines):
+            if any(machine["Alive"] and machine["Resources"].get("CPU") for machine in machines):
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > SECONDS_WITHOUT_MACHINES:
                 raise WorkersError(
@@ -117,7 +117,7 @@ def _execute(version: str, sent: bytes, task: Any) -> Any:
         if told := explain(error):
             return WorkersError(f"a worker on Ray: {told}")
         places = ", ".join(
-            f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)
+            f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
         )
         return WorkersError(f"unexpected {type(error).__name__} in a worker on Ray, raised through {places}")
 
