@@ -1,6 +1,6 @@
 """Verification at size, on SQLite and on PostgreSQL: one row in a million is edited, and named.
 
-The ledger is made up, seeded: so many headers, as many objects, and a run that decided on all of them. Each database is
+The ledger is made up, seeded: N headers, as many objects, and a run that decided on all of them. Each database is
 measured by a process of its own.
 """
 

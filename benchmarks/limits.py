@@ -29,7 +29,7 @@ RATES = {"no rate": None, "a tenth of S3's rate of a prefix": A_TENTH}
 
 @dataclass
 class Turns:
-    """When a store that takes so many requests a second takes the next one.
+    """When a store that takes N requests a second takes the next one.
 
     Attributes:
         rate: Requests a second; None: any number.

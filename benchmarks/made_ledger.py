@@ -66,7 +66,7 @@ class MadeHeader:
 
 
 def make_headers(count: int, seed: int = 20_260_101) -> Iterator[MadeHeader]:
-    """Make so many distinct headers."""
+    """Make N distinct headers."""
     chance = random.Random(seed)
     for number, (objects, modality) in zip(
         range(1, count + 1), cycle(zip(OBJECTS_OF_HEADERS, _MODALITIES, strict=True))

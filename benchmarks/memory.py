@@ -73,7 +73,7 @@ class EndlessStore:
 
 
 def screen_once(objects: int, ledger_file: Path) -> dict[str, Any]:
-    """Screen so many objects in this process; gives its peak of resident memory, and what the phases took."""
+    """Screen N objects in this process; gives its peak of resident memory, and what the phases took."""
     phases, settings, store = Phases(), Settings(), EndlessStore(objects)
     store.maker.make(0)
     before = _peak_bytes()

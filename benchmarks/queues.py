@@ -64,7 +64,7 @@ def always(resource: Resource, seconds: float) -> Step:
 
 
 def simulate(steps: Sequence[Step], in_flight: int, *, rounds: int, seed: int = 1) -> Flow:
-    """Let requests go through all steps, again and again, until so many rounds are done.
+    """Let requests go through all steps, again and again, until N rounds are done.
 
     Args:
         steps: In their order.

@@ -112,7 +112,7 @@ def _take_turns(
         for name, spent in interleave(works, 1).items():
             given.setdefault(name, []).extend(spent if turn else [])
     if files:  # last, for all others are to know what they have read
-        given[AT_FIRST] = [spend(partial(_each_anew, paths)) for _ in range(repetitions)]
+        given[AT_FIRST] = [spend(partial(_each_reread, paths)) for _ in range(repetitions)]
     return given
 
 
@@ -121,7 +121,7 @@ def _each(read: Callable[[T], object], ones: Sequence[T]) -> None:
         read(item)
 
 
-def _each_anew(paths: Sequence[str]) -> None:
+def _each_reread(paths: Sequence[str]) -> None:
     """Read files of which each kind is the first: nothing is known of what was read before."""
     for path in paths:
         if path == paths[0]:

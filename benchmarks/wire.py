@@ -128,7 +128,7 @@ def screen_all(store: Store, run_shards: RunsShards, settings: Settings = SETTIN
 
 
 def read_bare(server: Server, bucket: str, asked: Sequence[Range], *, in_flight: int) -> Spent:
-    """Make the same requests in a loop that does nothing else: one event loop, as quick as ours, so many at a time."""
+    """Make the same requests in a loop that does nothing else: one event loop, as quick as ours, N at a time."""
     store = BareStore(
         bucket,
         endpoint=server.endpoint,

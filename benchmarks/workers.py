@@ -111,7 +111,7 @@ def _screen(server: Server, bucket: str, settings: Settings) -> Run:
 
 
 def _screen_on_running_ray(server: Server, bucket: str, settings: Settings, workers: int) -> Run:
-    """Screen while this process is connected to a Ray of so many workers, which the run then uses."""
+    """Screen while this process is connected to a Ray of N workers, which the run then uses."""
     with connected("", workers):
         return _screen(server, bucket, settings)
 

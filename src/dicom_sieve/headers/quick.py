@@ -147,7 +147,7 @@ class _Reading(Walk):
         return self._values.pop(place)
 
     def header(self, largest: int) -> Header | None:
-        """Make the header of what was collected, up to so many bytes of values; None where that is unusual."""
+        """Make the header of what was collected, up to N bytes of values; None where that is unusual."""
         size = sum(map(len, self._values))
         if size > largest:
             return None

@@ -70,7 +70,7 @@ class _Values:
     known: dict[tuple[str, ...], _Seen] = field(default_factory=dict)
 
     def add(self, criterion: CompiledCriterion, texts: Sequence[str], instances: int, finding: Finding) -> None:
-        """Take in the values of so many instances."""
+        """Take in the values of N instances."""
         seen = self.known.get(tuple(texts))
         if seen is None:
             seen = _see(criterion, texts)

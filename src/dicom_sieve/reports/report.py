@@ -122,7 +122,7 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
         counts: The run's, where it has completed and that is not recorded yet; else None.
 
     Raises:
-        NothingToReportError: The run did not come so far as to decide on everything.
+        NothingToReportError: The run had not decided on everything.
     """
     row = recorded.row
     if counts is None:

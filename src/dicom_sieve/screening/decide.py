@@ -26,7 +26,7 @@ from dicom_sieve.screening.observer import Observer
 
 CACHE_SIZE = 65_536
 MAX_CACHED_LENGTH = 512
-"""Combinations of values, and characters of each. When there are more, remembering begins anew."""
+"""Combinations of values, and characters of each. When there are more, the cache is emptied."""
 
 
 @dataclass(slots=True, eq=False)

@@ -50,7 +50,7 @@ class ShardResult:
     """
 
     number: int
-    # Not shown: they hold patients' values, and whoever shows a task's result would wait for a long text.
+    # Not shown: they hold patients' values, and a reader of a task's result would wait for a long text.
     indexed: tuple[IndexedObject, ...] = field(repr=False)
     unread: tuple[tuple[int, str], ...] = field(repr=False)
     reads: int

@@ -114,8 +114,8 @@ def _execute(version: str, sent: bytes, task: Any) -> Any:
     except DicomSieveError as error:
         return error
     except Exception as error:
-        if told := explain(error):
-            return WorkersError(f"a worker on Ray: {told}")
+        if explained := explain(error):
+            return WorkersError(f"a worker on Ray: {explained}")
         places = ", ".join(
             f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
         )
@@ -156,7 +156,7 @@ def _connect(address: str, workers: int, folder: str) -> None:
     """Be connected to a Ray, or to one of our own that keeps its files in a folder."""
     try:
         if address:
-            _make_sure_of(address)
+            _check_address(address)
             _initialise(address)
         else:
             with _on_loopback():
@@ -196,7 +196,7 @@ def _initialise(address: str, attempts: int = ATTEMPTS, **own: Any) -> None:
         _initialise(address, attempts - 1, **own)
 
 
-def _make_sure_of(address: str) -> None:
+def _check_address(address: str) -> None:
     """See whether anyone listens there: Ray itself asks again for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()

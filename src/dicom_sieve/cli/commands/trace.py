@@ -46,8 +46,8 @@ def trace(
     if not objects and not results:
         exit_with(f"nothing is known of {inert(name)}", FAILED)
     if as_json:
-        told = [trace_as_json(traced) for traced in objects]
-        text.show_json({"objects": told, "results": [dataclasses.asdict(result) for result in results]})
+        traces = [trace_as_json(traced) for traced in objects]
+        text.show_json({"objects": traces, "results": [dataclasses.asdict(result) for result in results]})
         return
     if len(called := {(traced.endpoint, traced.bucket, traced.object_key) for traced in objects}) > 1:
         text.show_lines(f"{len(called):,} objects; an address tells one of them: s3://bucket/key, or a path", "")

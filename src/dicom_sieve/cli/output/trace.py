@@ -51,10 +51,10 @@ def show_trace(traced: TracedObject) -> None:
 
 def as_json(traced: TracedObject) -> dict[str, Any]:
     """Give everything known of one object, with values that were asked for, and reasons where damage is known."""
-    told = dataclasses.asdict(traced)
-    for shown, judged in zip(told["decisions"], traced.decisions, strict=True):
+    content = dataclasses.asdict(traced)
+    for shown, judged in zip(content["decisions"], traced.decisions, strict=True):
         shown["reason"] = _reason(traced, judged)
-    return {**told, "named_values": named_values(traced)}
+    return {**content, "named_values": named_values(traced)}
 
 
 def _extent(traced: TracedObject) -> Extent:
