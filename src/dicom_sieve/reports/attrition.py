@@ -30,11 +30,11 @@ class Stage:
     """What fell out, and what was left then.
 
     Attributes:
-        fell: None where nothing did.
+        excluded: None where nothing did.
         left: What was left.
     """
 
-    fell: Box | None
+    excluded: Box | None
     left: Box
 
 
@@ -59,9 +59,9 @@ def stages_of(report: Report) -> tuple[Box, list[Stage]]:
         lines += [f"{spoken(excluded.finding)}: {_left(excluded.instances, excluded.series)}" for excluded in step.fell]
         if step.fell_mixed:
             lines.append(f"for several of these: {counted(step.fell_mixed, 'series')}")
-        fell = Box(f"Not: {criterion.describe()}", tuple(lines)) if instances else None
+        out = Box(f"Not: {criterion.describe()}", tuple(lines)) if instances else None
         name = "Passed" if number == len(figures.steps) else f"Left after criterion {number}"
-        stages.append(Stage(fell, Box(name, (_left(step.instances, step.series),))))
+        stages.append(Stage(out, Box(name, (_left(step.instances, step.series),))))
     return Box("Objects listed", (counted(figures.looked_at.instances, "object"),)), stages
 
 
@@ -75,8 +75,8 @@ def mermaid_of(report: Report) -> str:
     lines = ["flowchart TD", f'  n0["{_mermaid(first)}"]']
     for number, stage in enumerate(stages, 1):
         lines += [f'  n{number}["{_mermaid(stage.left)}"]', f"  n{number - 1} --> n{number}"]
-        if stage.fell is not None:
-            lines += [f'  f{number}["{_mermaid(stage.fell)}"]', f"  n{number - 1} --> f{number}"]
+        if stage.excluded is not None:
+            lines += [f'  f{number}["{_mermaid(stage.excluded)}"]', f"  n{number - 1} --> f{number}"]
     return "\n".join(lines)
 
 
@@ -123,12 +123,12 @@ def svg_of(report: Report, shape: Shape) -> str:
     top = _height(first, shape.main) + 0.5
     for stage in stages:
         bottom = top + _GAP
-        if stage.fell is not None:
+        if stage.excluded is not None:
             width = shape.width - shape.aside - 1
-            height = _height(stage.fell, width)
+            height = _height(stage.excluded, width)
             middle = bottom - _GAP / 2 + height / 2
             drawn += _arrow(shape.line, middle, shape.aside, middle)
-            drawn += _box(stage.fell, shape.aside, bottom - _GAP / 2, width, "fell")
+            drawn += _box(stage.excluded, shape.aside, bottom - _GAP / 2, width, "fell")
             bottom += height
         drawn += _arrow(shape.line, top, shape.line, bottom)
         drawn += _box(stage.left, 0.5, bottom, shape.main - 1, "left")
