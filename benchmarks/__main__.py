@@ -56,7 +56,7 @@ def fill(document: str, results: Mapping[str, Any]) -> str:
 
     def figures(name: str) -> str:
         if name == PROMISES:
-            return render_promises([results[one] for one in BENCHMARKS if one in results])
+            return render_promises([results[benchmark] for benchmark in BENCHMARKS if benchmark in results])
         return render(results[name]) if name in results else "Not measured yet."
 
     return put_figures(document, figures)

@@ -1,6 +1,6 @@
 """Verification at size, on SQLite and on PostgreSQL: one row in a million is edited, and named.
 
-The ledger is made up, seeded: so many headers, as many objects, and a run that decided on all of them. Each database is
+The ledger is made up, seeded: N headers, as many objects, and a run that decided on all of them. Each database is
 measured by a process of its own.
 """
 
@@ -93,7 +93,7 @@ def _verify(ledger: Ledger, edited: Sequence[tuple[str, int]]) -> float:
     began = time.perf_counter()
     found = verify(ledger.engine)
     took = time.perf_counter() - began
-    named = {(one.table, one.row) for one in found.damages}
+    named = {(damage.table, damage.row) for damage in found.damages}
     if not named >= set(edited) or found.is_intact is bool(edited):
         raise LookupError(f"edited were {edited}, named {named}")
     return took

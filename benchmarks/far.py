@@ -52,12 +52,15 @@ def measure_on(server: Server, objects: int, repetitions: int, bucket: str = "ma
         seconds = seconds or _seconds_of_one(server, bucket, asked)
         speed = of_bare(runs, bares)
         rows.append(("bare loop", *_figures(bares, objects, in_flight), 1.0))
-        rows.append(("ours, index phase", *_figures([one.index for one in runs], objects, in_flight), speed))
+        rows.append(("ours, index phase", *_figures([measured.index for measured in runs], objects, in_flight), speed))
         text = f"indexing far away, {in_flight} requests at a time: of the bare GET loop"
         promises.append(Promise(text, 0.8, speed))
-        samples[str(in_flight)] = {"ours": [asdict(one.index) for one in runs], "bare": [asdict(one) for one in bares]}
+        samples[str(in_flight)] = {
+            "ours": [asdict(measured.index) for measured in runs],
+            "bare": [asdict(bare) for bare in bares],
+        }
     listings, promise = _list_far(server, bucket, objects, repetitions)
-    samples["listing"] = {name: [asdict(one) for one in turns] for name, turns in listings.items()}
+    samples["listing"] = {name: [asdict(turn) for turn in turns] for name, turns in listings.items()}
     promises.append(promise)
     return Report(
         "far",
@@ -73,7 +76,7 @@ def measure_on(server: Server, objects: int, repetitions: int, bucket: str = "ma
                 f"**{objects:,} objects listed far away, in {PAGES:,} pages**",
                 ("requests at a time", "seconds", "client CPU, ms a page"),
                 tuple(
-                    (name, median(one.wall for one in turns), median(one.cpu for one in turns) / PAGES * 1e3)
+                    (name, median(turn.wall for turn in turns), median(turn.cpu for turn in turns) / PAGES * 1e3)
                     for name, turns in listings.items()
                 ),
             ),
@@ -114,8 +117,8 @@ def _seconds_of_one(server: Server, bucket: str, asked: Sequence[Range]) -> floa
 def _figures(spent: Sequence[Spent], objects: int, in_flight: int) -> tuple[int, float, float]:
     return (
         in_flight,
-        objects / median(one.wall for one in spent),
-        median(one.cpu for one in spent) / objects * 1e6,
+        objects / median(turn.wall for turn in spent),
+        median(turn.cpu for turn in spent) / objects * 1e6,
     )
 
 

@@ -77,7 +77,7 @@ def measure_on(
     setting = {"objects": objects, "bytes_each": maker.size, "objects_read_naively": len(keys)}
     made_up = alone["threads"][0].listed
     beside_threads = {name: _beside(runs, alone["threads"]) for name, runs in alone.items()}
-    ours, wall = by_runner["threads"], median(one.whole.wall for one in by_runner["threads"])
+    ours, wall = by_runner["threads"], median(measured.whole.wall for measured in by_runner["threads"])
     buckets_read = {"made": ours[0], "demo": on_demo}
     return Report(
         "index",
@@ -103,22 +103,24 @@ def measure_on(
             Table(
                 "**What is read of an object**",
                 ("bucket", "objects", "GETs an object", "KiB an object"),
-                tuple((name, one.listed, _reads(one), _kib(one)) for name, one in buckets_read.items()),
+                tuple(
+                    (name, measured.listed, _reads(measured), _kib(measured)) for name, measured in buckets_read.items()
+                ),
             ),
             Table(
                 f"**{made_up:,} objects that are made up**, no server beside the client",
                 ("ours in", "objects/s, index phase", "times threads"),
                 tuple(
-                    (name, made_up / median(one.index.wall for one in runs), beside_threads[name])
+                    (name, made_up / median(measured.index.wall for measured in runs), beside_threads[name])
                     for name, runs in alone.items()
                 ),
             ),
         ),
         {
-            **{name: [asdict(one) for one in runs] for name, runs in by_runner.items()},
-            "made_up": {name: [asdict(one) for one in runs] for name, runs in alone.items()},
-            "bare": [asdict(one) for one in bares],
-            "naive": {name: asdict(one) for name, one in naive.items()},
+            **{name: [asdict(measured) for measured in runs] for name, runs in by_runner.items()},
+            "made_up": {name: [asdict(measured) for measured in runs] for name, runs in alone.items()},
+            "bare": [asdict(bare) for bare in bares],
+            "naive": {name: asdict(turn) for name, turn in naive.items()},
         },
     )
 
@@ -150,31 +152,31 @@ def _screen_into(runs: list[Run], server: Server, bucket: str, runner: RunsShard
 
 def of_bare(runs: Sequence[Run], bares: Sequence[Spent]) -> float:
     """Give how fast the index phase is, of the bare loop's speed."""
-    return ratio([bare.wall for bare in bares], [one.index.wall for one in runs])
+    return ratio([bare.wall for bare in bares], [measured.index.wall for measured in runs])
 
 
 def _beside(runs: Sequence[Run], others: Sequence[Run]) -> float:
     """Give how many times as fast an index phase is as that of others."""
-    return ratio([one.index.wall for one in others], [one.index.wall for one in runs])
+    return ratio([measured.index.wall for measured in others], [measured.index.wall for measured in runs])
 
 
 def _rows(by_runner: Mapping[str, Sequence[Run]], bares: Sequence[Spent], objects: int) -> Iterator[Row]:
     for name, runs in by_runner.items():
-        yield _row(f"ours in {name}: index phase", [one.index for one in runs], objects, of_bare(runs, bares))
-        yield _row(f"ours in {name}: whole run", [one.whole for one in runs], objects)
+        yield _row(f"ours in {name}: index phase", [measured.index for measured in runs], objects, of_bare(runs, bares))
+        yield _row(f"ours in {name}: whole run", [measured.whole for measured in runs], objects)
 
 
 def _row(way: str, spent: Sequence[Spent], count: int, times: float | None = None) -> Row:
-    cpu = median(one.cpu for one in spent) / count * 1e6
-    return way, count / median(one.wall for one in spent), cpu, times
+    cpu = median(turn.cpu for turn in spent) / count * 1e6
+    return way, count / median(turn.wall for turn in spent), cpu, times
 
 
-def _reads(one: Run) -> float:
-    return float(one.counts["reads"]) / one.listed
+def _reads(measured: Run) -> float:
+    return float(measured.counts["reads"]) / measured.listed
 
 
-def _kib(one: Run) -> float:
-    return float(one.counts["bytes_read"]) / one.listed / KIB
+def _kib(measured: Run) -> float:
+    return float(measured.counts["bytes_read"]) / measured.listed / KIB
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -96,7 +96,7 @@ def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
 
 
 def _promises(name: str, side: Side, headers: int, listed: int) -> Iterator[Promise]:
-    wall, bare = ([one["all"] for one in side[which]] for which in ("ours", "bare"))
+    wall, bare = ([turn["all"] for turn in side[which]] for which in ("ours", "bare"))
     each = middle(side["ours"])["all"] / headers * 1e6
     text = f"deciding again on {name}, seconds for a million headers"
     yield Promise(text, SECONDS_A_MILLION[name], each, "s", at_least=False)

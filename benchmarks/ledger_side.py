@@ -71,7 +71,7 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
             connection,
             execution_id=run_id,
             lease=lease,
-            criteria=[one.as_given() for one in CRITERIA],
+            criteria=[criterion.as_given() for criterion in CRITERIA],
             criteria_digest="",
             started_at=CLOCK,
             software_version="",
@@ -110,8 +110,8 @@ def decide_bare(ledger: Ledger, turn: int) -> Steps:
             decisions = [(run_number, row[0], "DISCARDED", '["MET", "NOT_MET"]') for row in page]
             if is_postgresql:
                 with cursor.copy("COPY decision FROM STDIN") as copy:
-                    for one in decisions:
-                        copy.write_row(one)
+                    for decision in decisions:
+                        copy.write_row(decision)
             else:
                 cursor.executemany("INSERT INTO decision VALUES (?, ?, ?, ?)", decisions)
             writer.commit()
@@ -159,8 +159,8 @@ def index_what_changed(lease: Lease) -> float:
     began = time.perf_counter()
     for start in range(0, len(unread), SHARD_OBJECTS):
         shard = [
-            IndexedObject(one.id, one.info, Instance(known, f"1.2.840.113619.4.{one.id}"))
-            for one in unread[start : start + SHARD_OBJECTS]
+            IndexedObject(listed.id, listed.info, Instance(known, f"1.2.840.113619.4.{listed.id}"))
+            for listed in unread[start : start + SHARD_OBJECTS]
         ]
         with lease.writing() as connection:
             record_headers(connection, shard)
@@ -200,13 +200,13 @@ def trace_some(ledger: Ledger, headers: int, count: int) -> dict[str, list[float
     """Trace objects by key, instances and series by UID; gives the seconds of each."""
     chance = random.Random(1)
     wanted = {chance.randrange(1, headers + 1) for _ in range(count)}
-    some = [one for one in make_headers(headers) if one.id in wanted]
+    some = [header for header in make_headers(headers) if header.id in wanted]
     ways: dict[str, Callable[[Any], str]] = {
-        "key": lambda one: one.key(0),
-        "SOP Instance UID": lambda one: one.sop_instance_uid(one.objects - 1),
-        "Series Instance UID": lambda one: str(one.header.series_instance_uid),
+        "key": lambda header: header.key(0),
+        "SOP Instance UID": lambda header: header.sop_instance_uid(header.objects - 1),
+        "Series Instance UID": lambda header: str(header.header.series_instance_uid),
     }
-    return {way: [_seconds(ledger, name(one)) for one in some] for way, name in ways.items()}
+    return {way: [_seconds(ledger, name(header)) for header in some] for way, name in ways.items()}
 
 
 def _seconds(ledger: Ledger, key_or_uid: str) -> float:
@@ -218,7 +218,7 @@ def _seconds(ledger: Ledger, key_or_uid: str) -> float:
 
 def ask_for_series(ledger: Ledger, run_id: str, headers: int) -> Steps:
     """Ask the view for the series of a run: all of them, and one."""
-    series = next(one.header.series_instance_uid for one in make_headers(headers) if one.id == headers // 2)
+    series = next(header.header.series_instance_uid for header in make_headers(headers) if header.id == headers // 2)
     watch = Watch()
     of_run = series_decision.c.run_id == run_id
     by_selection = sa.select(series_decision.c.selection, sa.func.count()).where(of_run).group_by("selection")
@@ -263,4 +263,4 @@ def bytes_held(ledger: Ledger) -> int:
 
 def middle(turns: list[Steps]) -> Steps:
     """Give the median of each step."""
-    return {step: median(one[step] for one in turns) for step in turns[0]}
+    return {step: median(turn[step] for turn in turns) for step in turns[0]}

@@ -29,7 +29,7 @@ RATES = {"no rate": None, "a tenth of S3's rate of a prefix": A_TENTH}
 
 @dataclass
 class Turns:
-    """When a store that takes so many requests a second takes the next one.
+    """When a store that takes N requests a second takes the next one.
 
     Attributes:
         rate: Requests a second; None: any number.
@@ -82,13 +82,13 @@ def measure(chosen: argparse.Namespace) -> Report:
     works = {name: lambda rate=rate: index_once(chosen.objects, rate) for name, rate in RATES.items()}
     turns = interleave(works, chosen.repetitions)
     in_flight = SETTINGS.shards_in_flight * SETTINGS.reads_in_flight
-    rows = tuple((name, chosen.objects / median(one.wall for one in spent)) for name, spent in turns.items())
+    rows = tuple((name, chosen.objects / median(turn.wall for turn in spent)) for name, spent in turns.items())
     return Report(
         "limits",
         {"objects": chosen.objects, "requests_at_a_time": in_flight, "turns": chosen.repetitions},
         (),
         (Table("**A store as slow as S3**", ("store", "objects/s"), rows),),
-        {name: [asdict(one) for one in spent] for name, spent in turns.items()},
+        {name: [asdict(turn) for turn in spent] for name, spent in turns.items()},
     )
 
 

@@ -55,7 +55,7 @@ class Maker:
         return f"series-{number // self.instances_per_series:07d}/{number:09d}.dcm"
 
     def objects(self, count: int) -> Iterator[tuple[str, bytes]]:
-        """Give so many objects as key and bytes."""
+        """Give N objects as key and bytes."""
         return ((self.key(number), self.make(number)) for number in range(count))
 
     @cached_property

@@ -66,7 +66,7 @@ class MadeHeader:
 
 
 def make_headers(count: int, seed: int = 20_260_101) -> Iterator[MadeHeader]:
-    """Make so many distinct headers."""
+    """Make N distinct headers."""
     chance = random.Random(seed)
     for number, (objects, modality) in zip(
         range(1, count + 1), cycle(zip(OBJECTS_OF_HEADERS, _MODALITIES, strict=True))
@@ -99,9 +99,9 @@ def make_headers(count: int, seed: int = 20_260_101) -> Iterator[MadeHeader]:
 
 def make_objects(headers: Iterable[MadeHeader]) -> Iterator[tuple[MadeHeader, int, ObjectInfo]]:
     """Make their objects in the order of keys: header, number within it, and as it is listed."""
-    for one in headers:
-        for number in range(one.objects):
-            yield one, number, ObjectInfo(one.key(number), f"{one.id:024x}{number:08x}", 524_288 + number, CLOCK)
+    for made in headers:
+        for number in range(made.objects):
+            yield made, number, ObjectInfo(made.key(number), f"{made.id:024x}{number:08x}", 524_288 + number, CLOCK)
 
 
 def listed_object(number: int, version: int = 0) -> ObjectInfo:
@@ -180,16 +180,16 @@ def _set_sequences(connection: sa.Connection) -> None:
             connection.exec_driver_sql(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))")
 
 
-def _header_row(one: MadeHeader) -> tuple[Any, ...]:
-    known = one.header
+def _header_row(made: MadeHeader) -> tuple[Any, ...]:
+    known = made.header
     attributes = json.dumps(dict(known.attributes))
     uids = (known.study_instance_uid, known.series_instance_uid, known.sop_class_uid)
-    return (one.id, known.digest(SECRET), *uids, attributes, None, digest_patient(known.patient, SECRET))
+    return (made.id, known.digest(SECRET), *uids, attributes, None, digest_patient(known.patient, SECRET))
 
 
 def _object_rows(objects: Iterable[tuple[MadeHeader, int, ObjectInfo]], modified: Any) -> Iterator[tuple[Any, ...]]:
-    for one, number, info in objects:
-        yield 1, info.key, info.etag, info.size, modified, one.id, one.sop_instance_uid(number), 1
+    for made, number, info in objects:
+        yield 1, info.key, info.etag, info.size, modified, made.id, made.sop_instance_uid(number), 1
 
 
 def _listed_rows(headers: int, count: int, modified: Any) -> Iterator[tuple[Any, ...]]:

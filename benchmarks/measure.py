@@ -88,7 +88,7 @@ def interleave(works: Mapping[str, Callable[[], T]], repetitions: int) -> dict[s
 
 def ratio(ones: Sequence[float], others: Sequence[float]) -> float:
     """Give the median of the ratios of ones to others, each taken within one turn."""
-    return median(one / other for one, other in zip(ones, others, strict=True))
+    return median(numerator / denominator for numerator, denominator in zip(ones, others, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def put_figures(document: str, figures: Callable[[str], str]) -> str:
 
 def render(report: Mapping[str, Any]) -> str:
     """Write a report, as JSON gives it, as Markdown."""
-    tables = (f"{one['title']}\n\n{table(one['columns'], one['rows'])}" for one in report["tables"])
+    tables = (f"{content['title']}\n\n{table(content['columns'], content['rows'])}" for content in report["tables"])
     return "\n\n".join([_said(report), *tables])
 
 
@@ -208,8 +208,8 @@ def render_promises(reports: Sequence[Mapping[str, Any]]) -> str:
     """Write the promises of all reports as one table."""
     rows = []
     for report in reports:
-        for one in report["promises"]:
-            promise = Promise(**one)
+        for content in report["promises"]:
+            promise = Promise(**content)
             sign = "≥" if promise.at_least else "≤"
             verdict = "met" if promise.is_met else "**missed**"
             rows.append((promise.text, f"{sign} {_figure(promise)}", _figure(promise, promise.measured), verdict))

@@ -73,7 +73,7 @@ class EndlessStore:
 
 
 def screen_once(objects: int, ledger_file: Path) -> dict[str, Any]:
-    """Screen so many objects in this process; gives its peak of resident memory, and what the phases took."""
+    """Screen N objects in this process; gives its peak of resident memory, and what the phases took."""
     phases, settings, store = Phases(), Settings(), EndlessStore(objects)
     store.maker.make(0)
     before = _peak_bytes()
@@ -106,7 +106,7 @@ def measure(chosen: argparse.Namespace) -> Report:
         with tempfile.TemporaryDirectory() as folder:
             for name in ("first", "second"):
                 runs[f"{objects:,} objects, {name} run"] = _in_a_process(objects, Path(folder) / "ledger.db")
-    peaks = [one["peak_bytes"] / MIB for one in runs.values()]
+    peaks = [measured["peak_bytes"] / MIB for measured in runs.values()]
     promises = [Promise("peak of resident memory", 512.0, max(peaks), "MiB", at_least=False)]
     if len(sizes) > 1:
         few, many = max(peaks[:2]), max(peaks[-2:])
@@ -134,14 +134,15 @@ def _peak_bytes() -> int:
 def _table(runs: dict[str, dict[str, Any]]) -> Table:
     names = ("list", "index", "decide")
     rows = tuple(
-        (name, *_figures(one), *(one["phases"][phase]["wall"] for phase in names)) for name, one in runs.items()
+        (name, *_figures(measured), *(measured["phases"][phase]["wall"] for phase in names))
+        for name, measured in runs.items()
     )
     heads = ("run", "peak, MiB", "before it, MiB", "reads", *(f"{name}, s" for name in names))
     return Table("**Simulated store, ledger on SQLite**", heads, rows)
 
 
-def _figures(one: dict[str, Any]) -> tuple[float, float, int]:
-    return one["peak_bytes"] / MIB, one["before_bytes"] / MIB, one["reads"]
+def _figures(measured: dict[str, Any]) -> tuple[float, float, int]:
+    return measured["peak_bytes"] / MIB, measured["before_bytes"] / MIB, measured["reads"]
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

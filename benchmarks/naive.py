@@ -82,7 +82,7 @@ def main() -> None:
 
     screen_naively(keys[:1])  # starts Prefect's server
     spent: dict[str, Any] = {"tasks": spend(lambda: screen_naively(keys)), "threads": spend(in_threads)}
-    sys.stdout.write(json.dumps({name: dataclasses.asdict(one) for name, one in spent.items()}) + "\n")
+    sys.stdout.write(json.dumps({name: dataclasses.asdict(turn) for name, turn in spent.items()}) + "\n")
 
 
 if __name__ == "__main__":

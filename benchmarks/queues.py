@@ -54,7 +54,7 @@ class Flow:
     @property
     def limit(self) -> str:
         """What there is too little of; where there is enough of all, the requests just wait for their answers."""
-        name = max(self.busy, key=lambda one: self.busy[one], default="")
+        name = max(self.busy, key=lambda group: self.busy[group], default="")
         return name if name and self.busy[name] >= BUSY else "requests in flight"
 
 
@@ -64,7 +64,7 @@ def always(resource: Resource, seconds: float) -> Step:
 
 
 def simulate(steps: Sequence[Step], in_flight: int, *, rounds: int, seed: int = 1) -> Flow:
-    """Let requests go through all steps, again and again, until so many rounds are done.
+    """Let requests go through all steps, again and again, until N rounds are done.
 
     Args:
         steps: In their order.

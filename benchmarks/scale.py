@@ -99,21 +99,21 @@ def read_costs(results: Results) -> Costs:
     index, far, postgres = results["index"], results["far"], results["ledger"]["samples"]["PostgreSQL"]
     objects = index["setting"]["objects"]
     headers, keys = (results["ledger"]["setting"][name] for name in ("headers", "keys_listed"))
-    bare = median(one["cpu"] for one in index["samples"]["bare"]) / objects
-    all_of = median(one["all"] for one in postgres["ours"])
+    bare = median(turn["cpu"] for turn in index["samples"]["bare"]) / objects
+    all_of = median(turn["all"] for turn in postgres["ours"])
     return Costs(
         bare=bare,
-        server=CORES * median(one["wall"] for one in index["samples"]["bare"]) / objects - bare,
-        index=median(one["index"]["cpu"] for one in index["samples"]["threads"]) / objects,
+        server=CORES * median(turn["wall"] for turn in index["samples"]["bare"]) / objects - bare,
+        index=median(turn["index"]["cpu"] for turn in index["samples"]["threads"]) / objects,
         far=far["setting"]["milliseconds_of_a_request_alone"] / 1e3,
         far_cpu={
             in_flight: {
-                who: median(one["cpu"] for one in turns) / far["setting"]["objects"] for who, turns in by.items()
+                who: median(turn["cpu"] for turn in turns) / far["setting"]["objects"] for who, turns in by.items()
             }
             for in_flight, by in far["samples"].items()
             if in_flight.isdigit()
         },
-        again=median(one["all"] for one in postgres["lists"]) / keys,
+        again=median(turn["all"] for turn in postgres["lists"]) / keys,
         record=1 / median(postgres["indexed"]),
         decide=all_of / headers,
         seal=(postgres["first"]["all"] - all_of) / postgres["objects"],
@@ -124,9 +124,11 @@ def read_costs(results: Results) -> Costs:
 
 def _phases(results: Results, run: str, phase: str) -> dict[int, float]:
     """Give the CPU seconds an object of a phase, by how many objects there were."""
-    runs = {name: one for name, one in results["memory"]["samples"].items() if name.endswith(f"{run} run")}
+    runs = {
+        name: run_figures for name, run_figures in results["memory"]["samples"].items() if name.endswith(f"{run} run")
+    }
     sizes = {name: int(name.split()[0].replace(",", "")) for name in runs}
-    return {sizes[name]: one["phases"][phase]["cpu"] / sizes[name] for name, one in runs.items()}
+    return {sizes[name]: run_figures["phases"][phase]["cpu"] / sizes[name] for name, run_figures in runs.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +156,12 @@ class Point:
 def points(results: Results, costs: Costs) -> list[Point]:
     """Give every measured point that the model says something of, but for those that it was fed with."""
     objects = results["index"]["setting"]["objects"]
-    near = objects / median(one["index"]["wall"] for one in results["index"]["samples"]["threads"])
+    near = objects / median(turn["index"]["wall"] for turn in results["index"]["samples"]["threads"])
     in_flight = results["index"]["setting"]["requests_at_a_time"]
     found = [Point("near, ours, index phase", near, on_two_cores(costs, costs.index, in_flight).rate, "objects/s")]
     for number, by in costs.far_cpu.items():
         for who, cpu in by.items():
-            walls = (one["wall"] for one in results["far"]["samples"][number][who])
+            walls = (turn["wall"] for turn in results["far"]["samples"][number][who])
             measured = results["far"]["setting"]["objects"] / median(walls)
             away = costs.far - costs.server - costs.bare
             modelled = on_two_cores(costs, cpu, int(number), away).rate
@@ -168,7 +170,7 @@ def points(results: Results, costs: Costs) -> list[Point]:
     in_flight = results["limits"]["setting"]["requests_at_a_time"]
     for store, rate in RATES.items():
         measured = results["limits"]["setting"]["objects"] / median(
-            one["wall"] for one in results["limits"]["samples"][store]
+            turn["wall"] for turn in results["limits"]["samples"][store]
         )
         modelled = simulate(asked_of_s3(rate, prefixes=1), in_flight, rounds=20_000).rate
         found.append(Point(f"as slow as S3, {store}, {in_flight} requests at a time", measured, modelled, "objects/s"))
@@ -337,8 +339,13 @@ def render_all(results: Results) -> dict[str, str]:
     costs = read_costs(results)
     plans = {plan.name: plan_rows(costs, plan) for plan in PLANS}
     shown = [
-        (one.what, f"{_number(one.measured)} {one.unit}", f"{_number(one.modelled)} {one.unit}", f"{one.off:+.0%}")
-        for one in points(results, costs)
+        (
+            point.what,
+            f"{_number(point.measured)} {point.unit}",
+            f"{_number(point.modelled)} {point.unit}",
+            f"{point.off:+.0%}",
+        )
+        for point in points(results, costs)
     ]
     rates = [(f"{workers:,}", *_rates(costs, workers)) for workers in (1, 2, 4, 8, 16, 32)]
     rows = [(name, *(rows[name] for rows in plans.values())) for name in next(iter(plans.values()))]

@@ -77,12 +77,13 @@ def measure(chosen: argparse.Namespace) -> Report:
         "scan",
         {"headers_a_turn": chosen.headers, "corpus_files": len(corpus), "turns": chosen.repetitions},
         tuple(_promises(spent)),
-        tuple(_table(name, headers[name], one) for name, one in spent.items()),
+        tuple(_table(name, headers[name], readers_spent) for name, readers_spent in spent.items()),
         {
             name: {
-                reader: [round(turn.cpu / headers[name] * 1e6, 2) for turn in turns] for reader, turns in one.items()
+                reader: [round(turn.cpu / headers[name] * 1e6, 2) for turn in turns]
+                for reader, turns in readers_spent.items()
             }
-            for name, one in spent.items()
+            for name, readers_spent in spent.items()
         },
     )
 
@@ -111,16 +112,16 @@ def _take_turns(
         for name, spent in interleave(works, 1).items():
             given.setdefault(name, []).extend(spent if turn else [])
     if files:  # last, for all others are to know what they have read
-        given[AT_FIRST] = [spend(partial(_each_anew, paths)) for _ in range(repetitions)]
+        given[AT_FIRST] = [spend(partial(_each_reread, paths)) for _ in range(repetitions)]
     return given
 
 
 def _each(read: Callable[[T], object], ones: Sequence[T]) -> None:
-    for one in ones:
-        read(one)
+    for item in ones:
+        read(item)
 
 
-def _each_anew(paths: Sequence[str]) -> None:
+def _each_reread(paths: Sequence[str]) -> None:
     """Read files of which each kind is the first: nothing is known of what was read before."""
     for path in paths:
         if path == paths[0]:
@@ -221,18 +222,18 @@ def _promises(spent: Mapping[str, Mapping[str, Sequence[Spent]]]) -> Iterator[Pr
 
 
 def _quickest_same(readers: Mapping[str, Sequence[Spent]]) -> str:
-    return min((PICKED, TAGGED), key=lambda name: median(one.cpu for one in readers[name]))
+    return min((PICKED, TAGGED), key=lambda name: median(turn.cpu for turn in readers[name]))
 
 
 def _times(readers: Mapping[str, Sequence[Spent]], other: str, ours: str) -> float:
-    return ratio([one.cpu for one in readers[other]], [one.cpu for one in readers[ours]])
+    return ratio([turn.cpu for turn in readers[other]], [turn.cpu for turn in readers[ours]])
 
 
 def _table(name: str, headers: int, readers: Mapping[str, Sequence[Spent]]) -> Table:
     rows = []
     for reader, turns in readers.items():
         ours = OURS_ON_FILES if reader in {OURS_ON_FILES, AT_FIRST, GDCM_SAME, GDCM_TWO} else OURS
-        cpu, wall = (median(getattr(one, kind) for one in turns) / headers * 1e6 for kind in ("cpu", "wall"))
+        cpu, wall = (median(getattr(turn, kind) for turn in turns) / headers * 1e6 for kind in ("cpu", "wall"))
         rows.append((reader, cpu, wall, _times(readers, reader, ours)))
     return Table(
         f"**{name}**, {headers:,} headers", ("reader", "CPU, µs a header", "wall, µs", "times ours"), tuple(rows)

@@ -59,8 +59,8 @@ class Server:
         client = make_boto3_client(self.access(bucket))
         client.create_bucket(Bucket=bucket)
 
-        def put(one: tuple[str, bytes]) -> None:
-            client.put_object(Bucket=bucket, Key=one[0], Body=one[1])
+        def put(item: tuple[str, bytes]) -> None:
+            client.put_object(Bucket=bucket, Key=item[0], Body=item[1])
 
         count, waiting = 0, iter(objects)
         with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
@@ -128,7 +128,7 @@ def screen_all(store: Store, run_shards: RunsShards, settings: Settings = SETTIN
 
 
 def read_bare(server: Server, bucket: str, asked: Sequence[Range], *, in_flight: int) -> Spent:
-    """Make the same requests in a loop that does nothing else: one event loop, as quick as ours, so many at a time."""
+    """Make the same requests in a loop that does nothing else: one event loop, as quick as ours, N at a time."""
     store = BareStore(
         bucket,
         endpoint=server.endpoint,

@@ -44,14 +44,16 @@ def scale(
     server: Server, objects: int, repetitions: int, bucket: str = "workers-far", workers: Sequence[int] = WORKERS
 ) -> Mapping[str, Sequence[Run]]:
     """Screen a bucket far away with ever more workers; gives runs by how many."""
-    settings = {one: SETTINGS.model_copy(update={**FAR, "shards_in_flight": one}) for one in workers}
-    works = {str(one): partial(_screen_on_running_ray, server, bucket, chosen, one) for one, chosen in settings.items()}
+    settings = {count: SETTINGS.model_copy(update={**FAR, "shards_in_flight": count}) for count in workers}
+    works = {
+        str(count): partial(_screen_on_running_ray, server, bucket, chosen, count) for count, chosen in settings.items()
+    }
     return _take_turns(server, bucket, objects, repetitions, works)
 
 
 def compare(server: Server, objects: int, repetitions: int, bucket: str = "workers") -> Mapping[str, Sequence[Run]]:
     """Screen a bucket nearby at default settings; gives runs by what shards run in."""
-    processes, on_ray = (SETTINGS.model_copy(update={"task_runner": one}) for one in ("processes", "ray"))
+    processes, on_ray = (SETTINGS.model_copy(update={"task_runner": runner}) for runner in ("processes", "ray"))
     works = {
         PROCESSES: partial(_screen, server, bucket, processes),
         RUNNING: partial(_screen_on_running_ray, server, bucket, on_ray, worker_processes(on_ray.shards_in_flight)),
@@ -64,7 +66,7 @@ def report_of(
     far: Mapping[str, Sequence[Run]], near: Mapping[str, Sequence[Run]], far_objects: int, objects: int
 ) -> Report:
     """Hold what was measured against what is promised."""
-    walls = {name: [each.index.wall for each in runs] for name, runs in {**far, **near}.items()}
+    walls = {name: [measured.index.wall for measured in runs] for name, runs in {**far, **near}.items()}
     one, most = (list(far)[place] for place in (0, -1))
     return Report(
         "workers",
@@ -77,8 +79,8 @@ def report_of(
         (
             Promise(f"{most} workers on Ray, far away: of one", 3.4, ratio(walls[one], walls[most])),
             *(
-                Promise(f"{one}, beside processes: time", 1.15, ratio(walls[one], walls[PROCESSES]), at_least=False)
-                for one in (RUNNING, OWN)
+                Promise(f"{way}, beside processes: time", 1.15, ratio(walls[way], walls[PROCESSES]), at_least=False)
+                for way in (RUNNING, OWN)
             ),
         ),
         (
@@ -93,7 +95,7 @@ def report_of(
                 tuple((name, objects / median(walls[name]), ratio(walls[name], walls[PROCESSES])) for name in near),
             ),
         ),
-        {name: [asdict(each.index) for each in runs] for name, runs in {**far, **near}.items()},
+        {name: [asdict(measured.index) for measured in runs] for name, runs in {**far, **near}.items()},
     )
 
 
@@ -109,7 +111,7 @@ def _screen(server: Server, bucket: str, settings: Settings) -> Run:
 
 
 def _screen_on_running_ray(server: Server, bucket: str, settings: Settings, workers: int) -> Run:
-    """Screen while this process is connected to a Ray of so many workers, which the run then uses."""
+    """Screen while this process is connected to a Ray of N workers, which the run then uses."""
     with connected("", workers):
         return _screen(server, bucket, settings)
 

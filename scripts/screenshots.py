@@ -38,7 +38,7 @@ def main() -> None:
 
 def _report(folder: Path) -> Report:
     with open_ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger:
-        criteria = [Criterion.model_validate(one) for one in CRITERIA]
+        criteria = [Criterion.model_validate(given) for given in CRITERIA]
         outcome = screen(Screening("1d0a2dfe", SimulatedStore(dict(objects())), criteria), ledger)
         return make_report(ledger.run(outcome.run_id))
 

@@ -108,10 +108,10 @@ def told_causes(causes: Mapping[str, int], unread: int) -> dict[str, int]:
     if (rest := unread - counts.total()) > 0:
         counts[NOT_ASKED] += rest
     ordered = sorted(counts.items(), key=lambda item: (item[0] == OTHER_CAUSES, -item[1], item[0]))
-    told = dict(ordered[:MOST_CAUSES])
+    named = dict(ordered[:MOST_CAUSES])
     if other := sum(number for _, number in ordered[MOST_CAUSES:]):
-        told[OTHER_CAUSES] = other
-    return told
+        named[OTHER_CAUSES] = other
+    return named
 
 
 def describe_causes(causes: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""To be told to end is no reason to leave patients' images behind: SIGTERM and SIGHUP end the work in order."""
+"""SIGTERM and SIGHUP end the work in order, so that no patients' images are left behind."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class EndedBySignal(SystemExit):
-    """The process was told to end.
+    """The process received SIGTERM or SIGHUP.
 
     Args:
         number: Of the signal. The exit code is 128 more, as shells have it.

@@ -239,7 +239,7 @@ class UnknownRunError(DicomSieveError, LookupError):
 
 
 class NothingToReportError(DicomSieveError):
-    """A run that did not come so far as to decide on everything that it could read.
+    """A run that had not decided on everything that it could read.
 
     Args:
         run_id: Which.

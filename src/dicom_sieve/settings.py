@@ -177,7 +177,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = (f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        problems = (f"{PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg']}" for detail in error.errors())
         raise SettingsError(tuple(problems)) from None
 
 

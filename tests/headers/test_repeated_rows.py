@@ -1,4 +1,4 @@
-"""Leaps: rows of elements that are passed over at once give what going through them one by one gives."""
+"""Repeated rows: rows of elements that are passed over at once give what going through them one by one gives."""
 
 import random
 import struct
@@ -10,15 +10,15 @@ import pytest
 from dicom_sieve.headers import Instance, NeedMore, Window, encoding
 from dicom_sieve.headers import quick as fast
 from dicom_sieve.headers.careful import read_header
-from dicom_sieve.headers.encoding import CREDIT, LEAP_EARNS, LEARNING_COSTS, Learning
+from dicom_sieve.headers.encoding import CREDIT, LEARNING_COSTS, ROW_EARNS, Learning
 from dicom_sieve.headers.repeated_rows import (
-    LONGEST_LEAP,
-    MOST_LEAPS,
+    LONGEST_ROW,
+    MOST_ROWS,
     MOST_WAYS,
-    SHORTEST_LEAP,
+    SHORTEST_ROW,
     Head,
-    Leap,
-    Leaps,
+    RepeatedRow,
+    RepeatedRows,
     SeenElement,
     find,
     rows,
@@ -40,36 +40,36 @@ def written(elements: Sequence[SeenElement]) -> bytes:
     return b"".join(one.heads[0] + bytes(str(number % 10) * one.behind, "ascii") for number, one in enumerate(elements))
 
 
-def leaps_over(*learnt: Sequence[SeenElement]) -> Leaps:
-    leaps = Leaps()
+def rows_over(*learnt: Sequence[SeenElement]) -> RepeatedRows:
+    repeated_rows = RepeatedRows()
     for row in learnt:
-        leaps.learn(row)
-    return leaps
+        repeated_rows.learn(row)
+    return repeated_rows
 
 
-def all_of(leaps: Leaps) -> list[Leap]:
-    return [leap for ways in leaps.values() for leap in ways]
+def all_of(repeated_rows: RepeatedRows) -> list[RepeatedRow]:
+    return [repeated for ways in repeated_rows.values() for repeated in ways]
 
 
-def elements_of(leaps: Leaps) -> set[tuple[SeenElement, ...]]:
-    return {leap.elements for leap in all_of(leaps)}
+def elements_of(repeated_rows: RepeatedRows) -> set[tuple[SeenElement, ...]]:
+    return {repeated.elements for repeated in all_of(repeated_rows)}
 
 
 class TestARow:
     def test_is_found_and_its_wanted_values_are_taken(self) -> None:
         row = [seen(1), seen(2, is_wanted=True), seen(3), seen(4, 6, is_wanted=True)]
-        [ways] = leaps_over(row).values()
-        leap = find(ways, b"??" + written(row), 2)
+        [ways] = rows_over(row).values()
+        repeated = find(ways, b"??" + written(row), 2)
 
-        assert leap is not None
-        assert leap.size == len(written(row))
-        assert leap.tags == (2, 4)
-        assert leap.values(b"??" + written(row), 2) == (b"1111", b"333333")
+        assert repeated is not None
+        assert repeated.size == len(written(row))
+        assert repeated.tags == (2, 4)
+        assert repeated.values(b"??" + written(row), 2) == (b"1111", b"333333")
 
     @pytest.mark.parametrize("place", range(1, 20))
     def test_is_not_found_where_an_element_is_another(self, place: int) -> None:
         row = [seen(number) for number in range(1, 21)]
-        [ways] = leaps_over(row).values()
+        [ways] = rows_over(row).values()
         longer, another = list(row), list(row)
         longer[place], another[place] = seen(place + 1, 6), seen(99)
 
@@ -78,64 +78,64 @@ class TestARow:
 
     def test_is_not_found_where_the_data_ends_within_it(self) -> None:
         row = [seen(number) for number in range(1, 21)]
-        [ways] = leaps_over(row).values()
+        [ways] = rows_over(row).values()
         data = written(row)
         assert find(ways, data, 0) is not None
         assert all(find(ways, data[:end], 0) is None for end in range(len(data)))
 
-    def test_of_few_elements_is_no_leap(self) -> None:
-        assert leaps_over([seen(number) for number in range(SHORTEST_LEAP - 1)]) == {}
+    def test_of_few_elements_is_no_repeated_row(self) -> None:
+        assert rows_over([seen(number) for number in range(SHORTEST_ROW - 1)]) == {}
 
-    def test_of_many_elements_is_several_leaps(self) -> None:
-        leaps = leaps_over([seen(number) for number in range(2 * LONGEST_LEAP + SHORTEST_LEAP)])
-        assert [len(one.elements) for one in all_of(leaps)] == [LONGEST_LEAP, LONGEST_LEAP, SHORTEST_LEAP]
+    def test_of_many_elements_is_several_repeated_rows(self) -> None:
+        repeated_rows = rows_over([seen(number) for number in range(2 * LONGEST_ROW + SHORTEST_ROW)])
+        assert [len(one.elements) for one in all_of(repeated_rows)] == [LONGEST_ROW, LONGEST_ROW, SHORTEST_ROW]
 
     def test_that_is_known_is_not_learnt_again(self) -> None:
         row = [seen(number) for number in range(20)]
         before = [seen(number) for number in range(30, 40)]
-        leaps = leaps_over(row, row, [*before, *row], [*before, *row])
-        assert elements_of(leaps) == {tuple(row), tuple(before)}
-        assert len(all_of(leaps)) == 2
+        repeated_rows = rows_over(row, row, [*before, *row], [*before, *row])
+        assert elements_of(repeated_rows) == {tuple(row), tuple(before)}
+        assert len(all_of(repeated_rows)) == 2
 
     def test_that_begins_as_no_other_does_not_make_them_ever_more(self) -> None:
-        leaps = Leaps()
-        for first in range(3 * MOST_LEAPS):
-            leaps.learn([seen(number) for number in range(first, first + SHORTEST_LEAP)])
-            assert 0 < len(all_of(leaps)) <= MOST_LEAPS
+        repeated_rows = RepeatedRows()
+        for first in range(3 * MOST_ROWS):
+            repeated_rows.learn([seen(number) for number in range(first, first + SHORTEST_ROW)])
+            assert 0 < len(all_of(repeated_rows)) <= MOST_ROWS
 
     def test_that_begins_as_others_does_not_make_them_ever_more(self) -> None:
-        leaps = Leaps()
+        repeated_rows = RepeatedRows()
         for kind in range(1, 3 * MOST_WAYS):
-            row = [seen(0), *(seen(100 * kind + number) for number in range(SHORTEST_LEAP))]
-            leaps.learn(row)
-            [ways] = leaps.values()
+            row = [seen(0), *(seen(100 * kind + number) for number in range(SHORTEST_ROW))]
+            repeated_rows.learn(row)
+            [ways] = repeated_rows.values()
             assert len(ways) == min(kind, MOST_WAYS)
             assert ways[0].elements == tuple(row)
 
 
 class TestKinds:
-    def test_that_begin_alike_have_a_leap_each_and_the_last_that_was_found_is_first(self) -> None:
+    def test_that_begin_alike_have_a_row_each_and_the_last_that_was_found_is_first(self) -> None:
         one = [seen(number) for number in range(1, 21)]
         other = [seen(1), *(seen(number, 6) for number in range(2, 21))]
-        leaps = leaps_over(one, other)
-        [ways] = leaps.values()
+        repeated_rows = rows_over(one, other)
+        [ways] = repeated_rows.values()
 
         for row in (one, other, one, one, other):
-            leap = find(ways, written(row), 0)
-            assert leap is not None
-            assert leap.elements == tuple(row)
-            assert ways[0] is leap
+            repeated = find(ways, written(row), 0)
+            assert repeated is not None
+            assert repeated.elements == tuple(row)
+            assert ways[0] is repeated
         assert len(ways) == 2
 
     def test_that_are_one_but_for_some_lengths_are_cut_there(self) -> None:
         row = [seen(number) for number in range(1, 21)]
         changed = [*row[:8], seen(9, 6), *row[9:]]
-        assert elements_of(leaps_over(row, changed)) == {tuple(row[:8]), tuple(row[9:])}
+        assert elements_of(rows_over(row, changed)) == {tuple(row[:8]), tuple(row[9:])}
 
     def test_an_element_more_makes_another_kind(self) -> None:
         row = [seen(number) for number in range(1, 21)]
         more = [*row[:8], seen(99), *row[8:]]
-        assert elements_of(leaps_over(row, more)) == {tuple(row), tuple(more)}
+        assert elements_of(rows_over(row, more)) == {tuple(row), tuple(more)}
 
 
 class TestRowsOfWhatWasComeUpon:
@@ -161,7 +161,7 @@ class TestRowsOfWhatWasComeUpon:
         trace = [Head(0, b"sequence____")]
         for number in range(3):
             start = 12 + number * 1000
-            inner = [Head(start + 8 + 10 * place, b"inner%03d" % place, 2) for place in range(LONGEST_LEAP)]
+            inner = [Head(start + 8 + 10 * place, b"inner%03d" % place, 2) for place in range(LONGEST_ROW)]
             trace += [Head(start, b"item____", 1), *inner, Head(start + 900, b"enditem_", 2, closes=True)]
         trace += [
             Head(3012, b"item____", 1),
@@ -172,7 +172,7 @@ class TestRowsOfWhatWasComeUpon:
 
         found = [(level, [one.heads[0] for one in row]) for level, row in rows(trace, 3046) if row]
 
-        in_item = (2, [b"inner%03d" % place for place in range(LONGEST_LEAP)])
+        in_item = (2, [b"inner%03d" % place for place in range(LONGEST_ROW)])
         assert sorted(found) == sorted([(1, [b"item____"]), in_item, in_item, in_item])
 
 
@@ -192,19 +192,25 @@ class TestLearning:
         learning.spend((1, 9), 9, is_new=False)
         assert not any(learning.is_due((1, 9), 1) for _ in range(100))
 
-    def test_waits_until_leaps_have_saved_what_it_costs(self) -> None:
+    def test_waits_until_rows_have_saved_what_it_costs(self) -> None:
         learning = Learning()
         learning.spend((2, 9), CREDIT // LEARNING_COSTS, is_new=True)
         learning.spend((2, 9), 10, is_new=True)
         learning.is_due((1, 0), 0)
         assert not learning.is_due((1, 0), 0)
-        assert not learning.is_due((1, 0), 10 * LEARNING_COSTS // LEAP_EARNS)
+        assert not learning.is_due((1, 0), 10 * LEARNING_COSTS // ROW_EARNS)
         assert learning.is_due((1, 0), 1)
 
     def test_says_whether_there_was_anything_new(self) -> None:
         row = [seen(number) for number in range(20)]
-        leaps = Leaps()
-        assert [leaps.learn(one) for one in (row[:3], row, row, row[:3], row[5:])] == [False, True, False, False, True]
+        repeated_rows = RepeatedRows()
+        assert [repeated_rows.learn(one) for one in (row[:3], row, row, row[:3], row[5:])] == [
+            False,
+            True,
+            False,
+            False,
+            True,
+        ]
 
 
 class Scanner:
@@ -287,8 +293,8 @@ def test_headers_that_are_nearly_alike_are_read_as_the_careful_reader_reads_them
             window.add(part.offset, data[part.offset :])
             part = read_quickly(window)
         assert part is None or part == whole
-        most = max(most, sum(len(one.elements) for one in all_of(encoded.leaps)))
-        most_in_items = max(most_in_items, len(all_of(encoded.leaps_in_items)))
+        most = max(most, sum(len(one.elements) for one in all_of(encoded.repeated_rows)))
+        most_in_items = max(most_in_items, len(all_of(encoded.repeated_rows_in_items)))
     assert quick > OBJECTS * 0.8
     assert most > 50
     assert most_in_items > 0 or all(scanner.items < 5 for scanner in scanners)

@@ -33,7 +33,7 @@ class ServerError(DicomSieveError):
 def run_server_and_deployments(
     host: str, port: int, serving: Sequence[str] = (), *, names: Sequence[str] = (), is_open: bool = False
 ) -> None:
-    """Run both until one ends or this process is told to stop; then stop both.
+    """Run both until one ends or this process is signalled to stop; then stop both.
 
     Args:
         host: Where the server listens.

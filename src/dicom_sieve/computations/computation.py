@@ -182,8 +182,8 @@ class Series:
             inputs = self._inputs()
             folder = self._open.enter_context(private.temporary_folder())
             files = [folder / f"{number:06}.dcm" for number in range(len(self.instances))]
-            for one, file in zip(self.instances, files, strict=True):
-                inputs.download(one.info, file)
+            for instance, file in zip(self.instances, files, strict=True):
+                inputs.download(instance.info, file)
             self._files = files
         return list(self._files)
 
@@ -198,10 +198,10 @@ class Series:
 
         self._entered()
         inputs = self._inputs()
-        for one in self.instances:
+        for instance in self.instances:
             with private.temporary_folder() as folder:
                 file = folder / "instance.dcm"
-                inputs.download(one.info, file)
+                inputs.download(instance.info, file)
                 yield pydicom.dcmread(file)
 
     def new_uid(self, *what: str) -> str:
@@ -289,7 +289,7 @@ _NOT_BY_DAMAGE = (DicomSieveError, OSError, MemoryError)
 
 
 def _judge(error: BaseException | None, damaged: int) -> tuple[InputState, str | None]:
-    """Tell what became of a series, of which so many instances are damaged: what fails on these is no fault of code."""
+    """Tell what became of a series, of which N instances are damaged: what fails on these is no fault of code."""
     if error is None:
         return InputState.COMPLETED, None
     if isinstance(error, RefusedError):
@@ -304,8 +304,8 @@ def _describe(error: BaseException) -> str:
     """Name an error and its place; the words of one that is not ours may hold patients' values and are left out."""
     if isinstance(error, DicomSieveError):
         return f"{type(error).__name__}: {error}"
-    if told := explain(error):
-        return told
+    if explained := explain(error):
+        return explained
     return describe_place(error)
 
 
@@ -327,9 +327,9 @@ def open_computation(
     Args:
         ledger: Where it is recorded.
         name: What is computed, as ``lung-segmentation``.
-        version: Of the code that computes. Another version computes anew.
+        version: Of the code that computes. Another version computes again.
         run: Id of a completed run, or its beginning.
-        parameters: Of the computation, as JSON can say them. Others compute anew.
+        parameters: Of the computation, as JSON can say them. Others compute again.
         selection: ``WHOLE``, series all of whose instances passed; or ``PARTIAL``, also what passed of others.
         inputs: The store in which the judged objects lie.
         outputs: The store that results are written to.

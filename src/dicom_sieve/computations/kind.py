@@ -16,7 +16,7 @@ class Kind:
 
     Attributes:
         name: What requests and the ledger call it, as ``lung-segmentation``.
-        version: Of the algorithm: with another one, series are computed anew.
+        version: Of the algorithm: with another one, series are computed again.
         description: What it does, in a sentence.
         done: The word for a series on which it was done, as ``segmented``.
         load: Imports the code and gives it. Called only where a run needs it: the code may need packages.

@@ -103,9 +103,9 @@ def _of_several(together: Sequence[tuple[int, CompiledCriterion]]) -> Iterator[A
 def _can_be_met(criteria: Iterable[CompiledCriterion]) -> bool:
     """Tell whether there is a value that meets all these criteria on one attribute."""
     criteria = list(criteria)
-    above: list[Any] = [one.references[0] for one in criteria if one.operation is Operation.GREATER]
-    below: list[Any] = [one.references[0] for one in criteria if one.operation is Operation.LESS]
-    equal = [set(one.references) for one in criteria if one.operation in _EQUAL]
+    above: list[Any] = [criterion.references[0] for criterion in criteria if criterion.operation is Operation.GREATER]
+    below: list[Any] = [criterion.references[0] for criterion in criteria if criterion.operation is Operation.LESS]
+    equal = [set(criterion.references) for criterion in criteria if criterion.operation in _EQUAL]
     low, high = max(above, default=None), min(below, default=None)
     if equal:
         left: set[Any] = set.intersection(*equal)

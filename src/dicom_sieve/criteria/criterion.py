@@ -29,7 +29,9 @@ _LIST_GOES_WITH_IN: dict[str, JsonValue] = {
     # Of an operation that is not known nothing is said about the reference: the operation is to blame.
     "else": {
         "if": {
-            "properties": {"operation": {"enum": [one.value for one in Operation if one is not Operation.IN]}},
+            "properties": {
+                "operation": {"enum": [candidate.value for candidate in Operation if candidate is not Operation.IN]}
+            },
             "required": ["operation"],
         },
         "then": {"properties": {"reference": {"type": "string"}}},
@@ -124,11 +126,11 @@ def compile_criteria(criteria: Sequence[Criterion]) -> tuple[CompiledCriterion, 
     compiled: list[CompiledCriterion] = []
     problems: list[str] = []
     for index, criterion in enumerate(criteria):
-        one = _compile(criterion, f"criteria[{index}]")
-        if isinstance(one, CompiledCriterion):
-            compiled.append(one)
+        read = _compile(criterion, f"criteria[{index}]")
+        if isinstance(read, CompiledCriterion):
+            compiled.append(read)
         else:
-            problems.extend(one)
+            problems.extend(read)
     if problems:
         raise InvalidRequestError(tuple(problems))
     return tuple(compiled)
@@ -139,7 +141,9 @@ def criteria_digest(criteria: Sequence[Criterion]) -> str:
 
     Two sets of criteria that differ in the case of hex digits alone have the same digest.
     """
-    canonical = [{**one.as_given(), "dicom_tag": [part.upper() for part in one.dicom_tag]} for one in criteria]
+    canonical = [
+        {**criterion.as_given(), "dicom_tag": [part.upper() for part in criterion.dicom_tag]} for criterion in criteria
+    ]
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -28,8 +28,8 @@ def read_criteria(given: object, *, keywords_allowed: bool = False) -> tuple[tup
         return (), _problems_of([], "criteria")
     criteria: list[Criterion] = []
     problems: list[str] = []
-    for index, one in enumerate(given):
-        read = _read_one(one, f"criteria[{index}]", keywords_allowed)
+    for index, criterion in enumerate(given):
+        read = _read_one(criterion, f"criteria[{index}]", keywords_allowed)
         if isinstance(read, Criterion):
             criteria.append(read)
         else:
@@ -89,13 +89,13 @@ def describe_validation(error: ValidationError, field: str, model: type[BaseMode
         model: Which model; its fields tell where an error belongs, whatever the alternatives of a union are called.
     """
     lines: dict[str, str] = {}
-    for one in error.errors(include_url=False):
-        place = _place(one, field, model)
-        if one["type"] == "extra_forbidden":
-            name = str(one["loc"][-1])
+    for detail in error.errors(include_url=False):
+        place = _place(detail, field, model)
+        if detail["type"] == "extra_forbidden":
+            name = str(detail["loc"][-1])
             lines[f"{place} {name}"] = f"{place}: {_describe_unknown(name, model)}"
         else:
-            lines.setdefault(place, f"{place}: {_sentence(one)}")
+            lines.setdefault(place, f"{place}: {_sentence(detail)}")
     return list(lines.values())
 
 

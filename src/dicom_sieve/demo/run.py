@@ -33,7 +33,7 @@ def run_demo(folder: Path, *, keep: bool = False) -> None:
     Raises:
         DemoError: The folder holds something else, or a server does not do what is asked of it.
     """
-    _make_anew(folder)
+    _recreate(folder)
     database = f"sqlite:///{folder / 'ledger.db'}"
     outside = {name: value for name, value in os.environ.items() if name not in AUTH}
     environment = {**outside, "DICOM_SIEVE_DATABASE_URL": database, "AWS_EC2_METADATA_DISABLED": "true"}
@@ -82,7 +82,7 @@ def _program() -> str:
     return shlex.quote(str(beside)) if beside.exists() else f"{shlex.quote(sys.executable)} -m dicom_sieve"
 
 
-def _make_anew(folder: Path) -> None:
+def _recreate(folder: Path) -> None:
     """Make the folder for its owner alone: reports and ledgers tell of patients' values."""
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise DemoError(f"{folder} holds something that no demo made; name another with --folder, or remove it")

@@ -1,1 +1,1 @@
-"""Prefect's coat around the screening. The only home of Prefect."""
+"""The screening as Prefect flows. Only this package imports Prefect."""

@@ -23,7 +23,9 @@ def show_verdicts(sentence: str, counts: Mapping[str, Any], criteria: tuple[Comp
     create_markdown_artifact(markdown, key="verdicts", description="Verdicts")
     reasons = reasons_to_discard(criteria, counts["findings"], counts["defects"])
     if reasons:
-        rows = [{"reason": headed(one.sentence), "name": one.name, "objects": one.objects} for one in reasons]
+        rows = [
+            {"reason": headed(reason.sentence), "name": reason.name, "objects": reason.objects} for reason in reasons
+        ]
         why = describe_sum(reasons, counts["discarded"])
         create_table_artifact(rows, key="reasons", description="Reasons to discard" + (f". {why}" if why else ""))
 
@@ -33,7 +35,7 @@ def describe_verdicts(sentence: str, counts: Mapping[str, Any], advice: Sequence
     lines = [
         *_verdicts(sentence, counts),
         *([""] if advice else []),
-        *(f"- {inert_markdown(str(one))}" for one in advice),
+        *(f"- {inert_markdown(str(warning))}" for warning in advice),
     ]
     return "\n".join(lines)
 
@@ -51,7 +53,7 @@ def show_attrition(report: Report) -> None:
 
 def describe_attrition(report: Report) -> str:
     """Give Markdown with the attrition as Mermaid, which Prefect's UI draws, and what is worth a look."""
-    warnings = (f"- {inert_markdown(one)}" for one in report.warnings)
+    warnings = (f"- {inert_markdown(warning)}" for warning in report.warnings)
     return "\n".join(["```mermaid", mermaid_of(report), "```", "", *warnings])
 
 

@@ -16,11 +16,11 @@ def set_up(wanted: AutomationCore) -> None:
         found = client.read_automations_by_name(wanted.name)
         if not found:
             client.create_automation(wanted)
-        for one in found[:1]:
-            if content_of(one) != content_of(wanted):
-                client.update_automation(one.id, wanted.model_copy(update={"enabled": one.enabled}))
-        for another in found[1:]:  # two processes began to serve at the same instant
-            client.delete_automation(another.id)
+        for automation in found[:1]:
+            if content_of(automation) != content_of(wanted):
+                client.update_automation(automation.id, wanted.model_copy(update={"enabled": automation.enabled}))
+        for duplicate in found[1:]:  # two processes began to serve at the same instant
+            client.delete_automation(duplicate.id)
 
 
 def content_of(automation: AutomationCore) -> dict[str, Any]:

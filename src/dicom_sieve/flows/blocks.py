@@ -92,7 +92,7 @@ def load_block(reference: Any) -> SavedBlock | NotFound:
         wrong = error if isinstance(error, ValidationError) else error.__cause__
         if not isinstance(wrong, ValidationError):
             return NotFound(f"the block cannot be loaded ({type(error).__name__}); accepted: id of a block")
-        members = ", ".join(sorted({".".join(str(part) for part in one["loc"]) for one in wrong.errors()}))
+        members = ", ".join(sorted({".".join(str(part) for part in detail["loc"]) for detail in wrong.errors()}))
         return NotFound(f"the block cannot be loaded: not valid here, as a file that is not on this machine: {members}")
     if not isinstance(block, AwsCredentials):
         return NotFound(f"a block of type {type(block).__name__}; accepted: AwsCredentials")

@@ -158,11 +158,11 @@ def describe(kind: Kind, counts: Mapping[str, int]) -> str:
 
 def show(message: str, reasons: Sequence[tuple[InputState, str | None, int]]) -> None:
     """Leave a summary with the flow run: what became of the series, and why. The ledger knows which they are."""
-    told = [
+    given = [
         (state, reason.replace("|", "\\|").replace("\n", " "), number) for state, reason, number in reasons if reason
     ]
     lines = [f"**{message}**"]
-    if told:
+    if given:
         lines += ["", "| | reason | series |", "| --- | --- | ---: |"]
-        lines += [f"| {state} | {reason} | {number:,} |" for state, reason, number in told[:MOST_REASONS]]
+        lines += [f"| {state} | {reason} | {number:,} |" for state, reason, number in given[:MOST_REASONS]]
     create_markdown_artifact("\n".join(lines), key="series", description="What became of the series")

@@ -108,16 +108,16 @@ def deploy(pool: str, name: str = DEPLOYMENT, *, following: Sequence[Following] 
     pools.set_up(pool)
     made = deployments(name, pool)
     _set_up_automations(made, following)
-    for one in made:
-        one.apply()
-    return [one.full_name for one in made]
+    for candidate in made:
+        candidate.apply()
+    return [candidate.full_name for candidate in made]
 
 
 def _set_up_automations(made: Sequence[RunnerDeployment], following: Sequence[Following]) -> None:
     applied: dict[str, UUID] = {}
     for follow in following:
         if follow.flow not in applied:
-            [deployment] = [one for one in made if one.flow_name == follow.flow]
+            [deployment] = [candidate for candidate in made if candidate.flow_name == follow.flow]
             applied[follow.flow] = UUID(str(deployment.apply()))
         set_up(follow_up.describe_automation(follow, applied[follow.flow]))
     set_up(heartbeats.describe_automation())

@@ -1,4 +1,4 @@
-"""What every flow does around its work: credentials out of Prefect first, and an end that is told in our words."""
+"""What every flow does around its work: credentials out of Prefect first, and errors of this package at its end."""
 
 import os
 from collections.abc import Callable

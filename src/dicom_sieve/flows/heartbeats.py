@@ -1,4 +1,4 @@
-"""Runs that die are noticed: each says that it lives, and Prefect is told what to do when one no longer does.
+"""Each run sends a heartbeat; an automation of Prefect acts when a heartbeat stops.
 
 The runner itself reports a flow process that ends. Where it died too, or its machine, only an automation of Prefect's
 server notices: without it such a flow run would be shown as Running permanently.

@@ -24,7 +24,7 @@ from dicom_sieve.flows.names import FLOWS
 LONGEST_PAUSE = 60.0
 """Seconds between two polls of a server that answers with errors."""
 SAID_EACH = 10
-"""How often a failure that goes on is said: at its first time, and then each so many times."""
+"""A failure that goes on is logged the first time, and then every N times."""
 MOST_RUNS = 1_000
 SET_ASIDE = "set aside: what it was started with could not be sent; start another run"
 _logger = get_logger("runner")

@@ -93,9 +93,9 @@ def only_our_words(logger: "Logger | LoggerAdapter[Any]") -> Iterator[None]:
     except DicomSieveError as error:
         raise error from None
     except Exception as error:
-        if told := explain(error):
-            raise MachineError(told) from None
-        places = "\n".join(f"  {Path(one.filename).name}:{one.lineno} {one.name}" for one in _frames(error))
+        if explained := explain(error):
+            raise MachineError(explained) from None
+        places = "\n".join(f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in _frames(error))
         # Not with the traceback: it ends in the error's text.
         logger.error("unexpected %s, raised through\n%s", type(error).__name__, places)  # noqa: TRY400
         raise UnexpectedError(type(error).__name__) from None

@@ -71,7 +71,7 @@ class Published(_Part):
 
 
 class Link(_Part):
-    """An address that opens for whoever has it."""
+    """A URL that opens for everyone who has it."""
 
     url: str
     """Presigned: it needs no credentials."""
@@ -115,7 +115,7 @@ class Result(_Part):
     message: str
     """The sentence that it ended with."""
     preview: bool = False
-    """Whether it only told what a run would say."""
+    """Whether it was a preview."""
     ledger: LedgerPlace | None
     """Where it is on record; None: the ledger could not be asked."""
     counts: Counts | None = None

@@ -1,4 +1,4 @@
-"""The flow ``clean-dicom``: a thin coat around `dicom_sieve.screening.screen`."""
+"""The flow ``clean-dicom``: a thin layer over `dicom_sieve.screening.screen`."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dicom_sieve.headers.repeated_rows import Leaps
+from dicom_sieve.headers.repeated_rows import RepeatedRows
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -21,8 +21,8 @@ END = -3
 
 LEARNING_COSTS = 256
 """Of an element that is learnt from; so little is learnt that it takes an eighth of the time of what earns it."""
-ELEMENT_EARNS, LEAP_EARNS = 1, 16
-"""Of an element that was gone through by itself, and of a leap that was made."""
+ELEMENT_EARNS, ROW_EARNS = 1, 16
+"""Of an element that was gone through by itself, and of a repeated row that was made."""
 CREDIT = 10_000 * LEARNING_COSTS
 """What learning may cost to begin with, and what may be saved up for it: some 50 ms."""
 
@@ -42,7 +42,7 @@ def remember(known: dict[K, T], what: K, as_what: T) -> None:
 
 
 class Learning:
-    """Tells from which headers to learn leaps: from the second one of a shape, while leaps save more than they cost."""
+    """Tells from which headers to learn: from the second of a shape, while repeated rows save more than they cost."""
 
     def __init__(self) -> None:
         self.clear()
@@ -52,21 +52,21 @@ class Learning:
         self._shapes: dict[Shape, bool] = {}
         self._credit = CREDIT
 
-    def is_due(self, shape: Shape, leaps: int) -> bool:
+    def is_due(self, shape: Shape, repeated_rows: int) -> bool:
         """Tell whether to learn from a header; to be asked once for each of which much was gone through one by one.
 
         Args:
             shape: Of the header.
-            leaps: How many were made in it.
+            repeated_rows: How many were made in it.
         """
-        self._credit = min(CREDIT, self._credit + ELEMENT_EARNS * shape[1] + LEAP_EARNS * leaps)
+        self._credit = min(CREDIT, self._credit + ELEMENT_EARNS * shape[1] + ROW_EARNS * repeated_rows)
         has_more = self._shapes.get(shape)
         if has_more is None:
             remember(self._shapes, shape, True)
         return bool(has_more) and self._credit > 0
 
     def spend(self, shape: Shape, elements: int, *, is_new: bool) -> None:
-        """Say that leaps were learnt.
+        """Say that repeated rows were learnt.
 
         Args:
             shape: Of the header.
@@ -94,9 +94,9 @@ class Encoding:
         ends: Over elements behind all that are wanted.
         nested: Over elements within items.
         items: Over items, and what delimits them.
-        leaps: Over many elements at once.
-        leaps_in_items: Over many elements within items, or items, at once.
-        learning: Tells from which headers to learn leaps.
+        repeated_rows: Over many elements at once.
+        repeated_rows_in_items: Over many elements within items, or items, at once.
+        learning: Tells from which headers to learn repeated rows.
         head: Unpacks group, element, VR, length of 16 bits, length of 32 bits.
         long: Unpacks a length of 32 bits.
     """
@@ -110,8 +110,8 @@ class Encoding:
     ends: dict[bytes, int] = field(default_factory=dict)
     nested: dict[bytes, int] = field(default_factory=dict)
     items: dict[bytes, int] = field(default_factory=dict)
-    leaps: Leaps = field(default_factory=Leaps)
-    leaps_in_items: Leaps = field(default_factory=Leaps)
+    repeated_rows: RepeatedRows = field(default_factory=RepeatedRows)
+    repeated_rows_in_items: RepeatedRows = field(default_factory=RepeatedRows)
     learning: Learning = field(default_factory=Learning)
     head: Callable[[bytes, int], tuple[int, int, bytes, int, int]] = field(init=False)
     long: Callable[[bytes, int], tuple[int]] = field(init=False)
@@ -124,7 +124,7 @@ class Encoding:
         """Know nothing any more."""
         for known in (self.starts, self.steps, self.wanted, self.ends, self.nested, self.items):
             known.clear()
-        for of_rows in (self.leaps, self.leaps_in_items, self.learning):
+        for of_rows in (self.repeated_rows, self.repeated_rows_in_items, self.learning):
             of_rows.clear()
 
 

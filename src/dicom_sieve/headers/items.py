@@ -1,4 +1,4 @@
-"""Where the fast path is in an object, and how it goes through items: by steps and leaps that are known, or one by one.
+"""Where the fast path is in an object, and how it goes through items: by known steps and repeated rows, or one by one.
 
 It is unsure wherever the careful reader is not byte for byte sure to go the same way. So a VR is two capital letters
 here, and nothing else: the careful reader, as pydicom, has one rule for the first element of an item (two letters from
@@ -35,13 +35,23 @@ class Walk:
 
     Attributes:
         window: In which the data set is.
-        leaps: How many were made.
-        one_by_one: Elements that no leap was over.
+        repeated_rows: How many were made.
+        one_by_one: Elements that no repeated row was over.
     """
 
-    __slots__ = ("_base", "_data", "_encoding", "_levels", "_position", "_trace", "leaps", "one_by_one", "window")
+    __slots__ = (
+        "_base",
+        "_data",
+        "_encoding",
+        "_levels",
+        "_position",
+        "_trace",
+        "one_by_one",
+        "repeated_rows",
+        "window",
+    )
 
-    leaps: int
+    repeated_rows: int
     one_by_one: int
     window: Window
     _encoding: Encoding
@@ -88,11 +98,11 @@ class Walk:
         levels = self._levels
         encoding, data, position = self._encoding, self._data, self._position
         known, long = (encoding.nested, encoding.items), encoding.long
-        ways_of, within, made, one_by_one = encoding.leaps_in_items.get, len(data), 0, 0
+        ways_of, within, made, one_by_one = encoding.repeated_rows_in_items.get, len(data), 0, 0
         while levels:
             head = data[position : position + 8]
-            if (ways := ways_of(head)) and (leap := find(ways, data, position)):
-                position += leap.size
+            if (ways := ways_of(head)) and (repeated := find(ways, data, position)):
+                position += repeated.size
                 made += 1
                 continue
             step = known[levels % 2].get(head)
@@ -118,7 +128,7 @@ class Walk:
             else:
                 position += step
         self._position, self._levels = position, levels
-        self.leaps += made
+        self.repeated_rows += made
         self.one_by_one += one_by_one
 
     def _take_nested(self, levels: int) -> int:

@@ -1,8 +1,8 @@
 """The fast path: reads what nearly all objects are, and is unsure of anything unusual.
 
 Headers repeat the same element headers (tag, VR, length) over and over. The eight bytes of one tell how far the next
-one is; that is remembered, and going on is one look-up, or one for a whole row of elements (`Leap`). Whatever it is
-unsure of the careful reader decides. Both give the same answers, so which of them read an object never matters.
+one is; that is remembered; going on is one look-up, or one for a row of elements (`RepeatedRow`). Whatever it is unsure
+of the careful reader decides. Both give the same answers, so which of them read an object never matters.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from dicom_sieve.headers.encoding import ENCODINGS, EXPLICIT, LONG, UNDEFINED, E
 from dicom_sieve.headers.header import Header, Instance
 from dicom_sieve.headers.items import Walk
 from dicom_sieve.headers.meta import check_start, miss, read_meta
-from dicom_sieve.headers.repeated_rows import SHORTEST_LEAP, Head, find, rows
+from dicom_sieve.headers.repeated_rows import SHORTEST_ROW, Head, find, rows
 from dicom_sieve.headers.values import (
     EXPECTED,
     LARGEST_HEADER,
@@ -66,7 +66,7 @@ def read_quickly(window: Window, *, inflated_limit: int) -> Instance | NeedMore 
         else:
             reading = _begin(window, inflated_limit)
         reading.collect()
-        if reading.one_by_one >= SHORTEST_LEAP:
+        if reading.one_by_one >= SHORTEST_ROW:
             reading.learn()
         written = reading.pop(SOP_INSTANCE_UID)
     except MissingBytesError as missing:
@@ -131,7 +131,7 @@ class _Reading(Walk):
     def __init__(
         self, window: Window, data: bytes, start: int, encoding: Encoding, *, to_the_end: bool = False
     ) -> None:
-        self.leaps = self.one_by_one = self._base = self._levels = 0
+        self.repeated_rows = self.one_by_one = self._base = self._levels = 0
         self.window, self._data, self._encoding, self._trace = window, data, encoding, None
         self._start = self._position = start
         self._to_the_end = to_the_end
@@ -147,7 +147,7 @@ class _Reading(Walk):
         return self._values.pop(place)
 
     def header(self, largest: int) -> Header | None:
-        """Make the header of what was collected, up to so many bytes of values; None where that is unusual."""
+        """Make the header of what was collected, up to N bytes of values; None where that is unusual."""
         size = sum(map(len, self._values))
         if size > largest:
             return None
@@ -183,15 +183,15 @@ class _Reading(Walk):
             self._tags,
             self._values,
         )
-        ways_of, step_of, wanted_of = encoding.leaps.get, encoding.steps.get, encoding.wanted.get
+        ways_of, step_of, wanted_of = encoding.repeated_rows.get, encoding.steps.get, encoding.wanted.get
         within, made, one_by_one = len(data), 0, 0
         while len(values) < MOST_VALUES:
             head = data[position : position + 8]
-            if (ways := ways_of(head)) and (leap := find(ways, data, position)):
-                if leap.tags:
-                    tags += leap.tags
-                    values += leap.values(data, position)
-                position += leap.size
+            if (ways := ways_of(head)) and (repeated := find(ways, data, position)):
+                if repeated.tags:
+                    tags += repeated.tags
+                    values += repeated.values(data, position)
+                position += repeated.size
                 made += 1
                 continue
             if step := step_of(head):
@@ -211,7 +211,7 @@ class _Reading(Walk):
         else:
             raise UnsureError
         self._position = position
-        self.leaps += made
+        self.repeated_rows += made
         self.one_by_one += one_by_one
         step = encoding.ends.get(head)
         if step is None or position + LONGEST_ELEMENT_HEADER > within:
@@ -298,15 +298,18 @@ class _Reading(Walk):
             raise UnsureError
 
     def learn(self) -> None:
-        """Learn leaps from the header that was collected, if it is to be learnt from."""
+        """Learn repeated rows from the header that was collected, if it is to be learnt from."""
         encoding, end = self._encoding, self._base + self._position
         shape = (end - self._start, self.one_by_one)
-        if not encoding.learning.is_due(shape, self.leaps):
+        if not encoding.learning.is_due(shape, self.repeated_rows):
             return
         data = self.window.contiguous(0)
         again = _Reading(self.window, data, self._start, encoding, to_the_end=self._to_the_end)
         trace = again._go_one_by_one()
-        is_new = [(encoding.leaps_in_items if level else encoding.leaps).learn(row) for level, row in rows(trace, end)]
+        is_new = [
+            (encoding.repeated_rows_in_items if level else encoding.repeated_rows).learn(row)
+            for level, row in rows(trace, end)
+        ]
         encoding.learning.spend(shape, len(trace), is_new=any(is_new))
 
     def _go_one_by_one(self) -> Sequence[Head]:

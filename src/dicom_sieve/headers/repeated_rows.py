@@ -1,12 +1,12 @@
-"""Leaps: elements that were seen one behind the other, passed over at once where they are there again.
+"""Repeated rows: elements that were seen one behind the other, passed over at once where they are there again.
 
 The headers of a series, and all that one scanner makes, repeat long rows of elements whose lengths do not change. A
-leap unpacks the element headers of such a row from where they would be and compares them all together. It is right
+repeated row unpacks the element headers of such a row from where they would be and compares them at once. It is right
 wherever its element headers are found, for each of them alone tells where the next one is; what an element of undefined
 length holds is found in the same way, and is a part of it.
 
-Where rows of different kinds of headers begin alike, each has a leap of its own. Rows that are one but for the lengths
-of a few values are of one kind: they become shorter leaps over what is between those.
+Where rows of different kinds of headers begin alike, each has a repeated row of its own. Rows that are one but for the
+lengths of a few values are of one kind: they become shorter repeated rows over what is between those.
 """
 
 import struct
@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
-SHORTEST_LEAP = 4
+SHORTEST_ROW = 4
 """In element headers: a shorter one saves nothing."""
-LONGEST_LEAP = 64
+LONGEST_ROW = 64
 """In element headers."""
-MOST_LEAPS = 1_000
+MOST_ROWS = 1_000
 """Some MiB."""
 MOST_WAYS = 32
-"""Leaps that begin alike."""
+"""Repeated rows that begin alike."""
 DEEPEST = 8
-"""Levels of items, and of what is in them, in which leaps are made."""
+"""Levels of items, and of what is in them, in which repeated rows are made."""
 DIFFERENT_KINDS = 4
 """Rows of which more than one element in so many is of another length are of different kinds."""
 _HEAD = 8
@@ -70,7 +70,7 @@ class SeenElement(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Leap:
+class RepeatedRow:
     """A row of elements.
 
     Attributes:
@@ -94,27 +94,28 @@ class Leap:
     elements: tuple[SeenElement, ...]
 
     @classmethod
-    def over(cls, elements: Sequence[SeenElement]) -> "Leap":
-        """Make the leap over elements."""
+    def over(cls, elements: Sequence[SeenElement]) -> "RepeatedRow":
+        """Make the repeated row over elements."""
         wanted = (
-            f"{len(one.heads[0])}x{one.step - len(one.heads[0])}s" if one.tag else f"{one.step}x" for one in elements
+            f"{len(element.heads[0])}x{element.step - len(element.heads[0])}s" if element.tag else f"{element.step}x"
+            for element in elements
         )
-        heads = tuple(chain.from_iterable(one.heads for one in elements))
-        size = sum(one.step for one in elements)
+        heads = tuple(chain.from_iterable(element.heads for element in elements))
+        size = sum(element.step for element in elements)
         return cls(
-            struct.Struct("<" + "".join(one.layout for one in elements)).unpack_from,
+            struct.Struct("<" + "".join(element.layout for element in elements)).unpack_from,
             b"".join(heads),
             size,
             size - elements[-1].behind - len(heads[-1]),
             heads[-1][:_HEAD],
-            tuple(one.tag for one in elements if one.tag),
+            tuple(element.tag for element in elements if element.tag),
             struct.Struct("<" + "".join(wanted)).unpack_from,
             tuple(elements),
         )
 
 
-class Leaps(dict[bytes, list[Leap]]):
-    """Leaps by the first eight bytes of the first element, that which was made last first."""
+class RepeatedRows(dict[bytes, list[RepeatedRow]]):
+    """Repeated rows by the first eight bytes of the first element, that which was made last first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,54 +127,56 @@ class Leaps(dict[bytes, list[Leap]]):
         self._held = 0
 
     def learn(self, elements: Sequence[SeenElement]) -> bool:
-        """Make leaps over elements that follow one another, but where there are some already; tell whether any."""
+        """Make repeated rows over elements that follow one another, unless there are some already; tell whether any."""
         made = self._made
         row: list[SeenElement] = []
         heads = place = 0
         while place < len(elements):
-            one = elements[place]
-            known = next((leap for leap in self._ways(one) if _begins(elements, place, leap.elements)), None)
-            if known is not None or heads + len(one.heads) > LONGEST_LEAP:
+            element = elements[place]
+            known = next(
+                (repeated for repeated in self._ways(element) if _begins(elements, place, repeated.elements)), None
+            )
+            if known is not None or heads + len(element.heads) > LONGEST_ROW:
                 self._put(row)
                 row, heads = [], 0
             if known is not None:
                 place += len(known.elements)
                 continue
-            row.append(one)
-            heads += len(one.heads)
+            row.append(element)
+            heads += len(element.heads)
             place += 1
         self._put(row)
         return self._made > made
 
     def _put(self, row: Sequence[SeenElement]) -> None:
-        """Make a leap over a row, or several where the row is another one but for the lengths of some values."""
-        if sum(len(one.heads) for one in row) < SHORTEST_LEAP:
+        """Make a repeated row, or several where the row is another one but for the lengths of some values."""
+        if sum(len(element.heads) for element in row) < SHORTEST_ROW:
             return
         ways = self._ways(row[0])
-        for leap in ways:
-            if leap.elements == tuple(row):
+        for repeated in ways:
+            if repeated.elements == tuple(row):
                 return
-            changing = _changing(row, leap.elements)
+            changing = _changing(row, repeated.elements)
             if changing:
-                ways[:] = _without(leap, ways)
+                ways[:] = _without(repeated, ways)
                 self._held -= 1
-                for part in (*_between(leap.elements, changing), *_between(row, changing)):
+                for part in (*_between(repeated.elements, changing), *_between(row, changing)):
                     self._put(part)
                 return
-        if self._held >= MOST_LEAPS:  # only very many kinds of headers have so many
+        if self._held >= MOST_ROWS:  # only very many kinds of headers have so many
             self.clear()
         ways = self.setdefault(row[0].heads[0][:_HEAD], [])
-        ways.insert(0, Leap.over(row))
+        ways.insert(0, RepeatedRow.over(row))
         self._made += 1
         self._held += 1 - len(ways[MOST_WAYS:])
         del ways[MOST_WAYS:]
 
-    def _ways(self, first: SeenElement) -> list[Leap]:
+    def _ways(self, first: SeenElement) -> list[RepeatedRow]:
         return self.get(first.heads[0][:_HEAD], [])
 
 
-def find(ways: list[Leap], data: bytes, position: int) -> Leap | None:
-    """Find the leap whose elements are there.
+def find(ways: list[RepeatedRow], data: bytes, position: int) -> RepeatedRow | None:
+    """Find the repeated row whose elements are there.
 
     Args:
         ways: Those that begin as what is at the position; the one that is found is put first.
@@ -181,21 +184,21 @@ def find(ways: list[Leap], data: bytes, position: int) -> Leap | None:
         position: Of an element.
     """
     room = len(data) - position
-    for leap in ways:
-        last = position + leap.last
+    for repeated in ways:
+        last = position + repeated.last
         if (
-            data[last : last + _HEAD] == leap.end
-            and leap.size <= room
-            and b"".join(leap.unpack(data, position)) == leap.heads
+            data[last : last + _HEAD] == repeated.end
+            and repeated.size <= room
+            and b"".join(repeated.unpack(data, position)) == repeated.heads
         ):
-            if leap is not ways[0]:
-                ways[:] = [leap, *_without(leap, ways)]  # at once: other threads may be here, too
-            return leap
+            if repeated is not ways[0]:
+                ways[:] = [repeated, *_without(repeated, ways)]  # at once: other threads may be here, too
+            return repeated
     return None
 
 
-def _without(leap: Leap, ways: Sequence[Leap]) -> list[Leap]:
-    return [one for one in ways if one is not leap]
+def _without(repeated: RepeatedRow, ways: Sequence[RepeatedRow]) -> list[RepeatedRow]:
+    return [way for way in ways if way is not repeated]
 
 
 def _begins(elements: Sequence[SeenElement], place: int, row: tuple[SeenElement, ...]) -> bool:
@@ -205,9 +208,9 @@ def _begins(elements: Sequence[SeenElement], place: int, row: tuple[SeenElement,
 def _changing(row: Sequence[SeenElement], other: Sequence[SeenElement]) -> Sequence[int]:
     """Give the places in which two rows of one kind have values of other lengths; none where they are of two kinds."""
     pairs = list(zip(row, other, strict=False))
-    if any(one.heads[0][:_TAG] != another.heads[0][:_TAG] for one, another in pairs):
+    if any(element.heads[0][:_TAG] != counterpart.heads[0][:_TAG] for element, counterpart in pairs):
         return ()
-    changing = [place for place, (one, another) in enumerate(pairs) if one != another]
+    changing = [place for place, (element, counterpart) in enumerate(pairs) if element != counterpart]
     return changing if len(changing) * DIFFERENT_KINDS <= len(pairs) else ()
 
 
@@ -225,7 +228,7 @@ def rows(trace: Sequence[Head], end: int) -> Iterator[tuple[int, Sequence[SeenEl
         end: Where the last one ends.
 
     Yields:
-        The level, and the row. What holds more headers than a leap may have is in no row, but the rows in it are.
+        The level, and the row. What holds more headers than a repeated row may is in no row, but the rows in it are.
     """
     waiting = [(0, len(trace), end, 0)]
     while waiting:
@@ -236,7 +239,7 @@ def rows(trace: Sequence[Head], end: int) -> Iterator[tuple[int, Sequence[SeenEl
             while following < stop and trace[following].level > level:
                 following += 1
             end_of_one = trace[following].position if following < stop else end
-            if trace[place].closes or following - place > LONGEST_LEAP:
+            if trace[place].closes or following - place > LONGEST_ROW:
                 yield level, row
                 row = []
                 if level < DEEPEST and following - place > 1:
@@ -248,11 +251,11 @@ def rows(trace: Sequence[Head], end: int) -> Iterator[tuple[int, Sequence[SeenEl
 
 
 def _seen(heads: Sequence[Head], end: int) -> SeenElement:
-    ends = [*(one.position for one in heads[1:]), end]
-    gaps = [after - one.position - len(one.head) for one, after in zip(heads, ends, strict=True)]
+    ends = [*(head.position for head in heads[1:]), end]
+    gaps = [after - head.position - len(head.head) for head, after in zip(heads, ends, strict=True)]
     return SeenElement(
-        tuple(one.head for one in heads),
-        "".join(f"{len(one.head)}s{gap}x" for one, gap in zip(heads, gaps, strict=True)),
+        tuple(head.head for head in heads),
+        "".join(f"{len(head.head)}s{gap}x" for head, gap in zip(heads, gaps, strict=True)),
         end - heads[0].position,
         gaps[-1],
         heads[0].tag,

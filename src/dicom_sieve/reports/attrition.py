@@ -30,11 +30,11 @@ class Stage:
     """What fell out, and what was left then.
 
     Attributes:
-        fell: None where nothing did.
+        excluded: None where nothing did.
         left: What was left.
     """
 
-    fell: Box | None
+    excluded: Box | None
     left: Box
 
 
@@ -51,14 +51,17 @@ def stages_of(report: Report) -> tuple[Box, list[Stage]]:
     )
     stages = [first]
     for number, (criterion, step) in enumerate(zip(report.criteria, figures.steps, strict=True), 1):
-        instances, series = sum(one.instances for one in step.fell), sum(one.series for one in step.fell)
+        instances, series = (
+            sum(excluded.instances for excluded in step.fell),
+            sum(excluded.series for excluded in step.fell),
+        )
         lines = [_left(instances, series + step.fell_mixed)]
-        lines += [f"{spoken(one.finding)}: {_left(one.instances, one.series)}" for one in step.fell]
+        lines += [f"{spoken(excluded.finding)}: {_left(excluded.instances, excluded.series)}" for excluded in step.fell]
         if step.fell_mixed:
             lines.append(f"for several of these: {counted(step.fell_mixed, 'series')}")
-        fell = Box(f"Not: {criterion.describe()}", tuple(lines)) if instances else None
+        out = Box(f"Not: {criterion.describe()}", tuple(lines)) if instances else None
         name = "Passed" if number == len(figures.steps) else f"Left after criterion {number}"
-        stages.append(Stage(fell, Box(name, (_left(step.instances, step.series),))))
+        stages.append(Stage(out, Box(name, (_left(step.instances, step.series),))))
     return Box("Objects listed", (counted(figures.looked_at.instances, "object"),)), stages
 
 
@@ -72,18 +75,20 @@ def mermaid_of(report: Report) -> str:
     lines = ["flowchart TD", f'  n0["{_mermaid(first)}"]']
     for number, stage in enumerate(stages, 1):
         lines += [f'  n{number}["{_mermaid(stage.left)}"]', f"  n{number - 1} --> n{number}"]
-        if stage.fell is not None:
-            lines += [f'  f{number}["{_mermaid(stage.fell)}"]', f"  n{number - 1} --> f{number}"]
+        if stage.excluded is not None:
+            lines += [f'  f{number}["{_mermaid(stage.excluded)}"]', f"  n{number - 1} --> f{number}"]
     return "\n".join(lines)
 
 
 def _mermaid(box: Box) -> str:
-    return "<br/>".join("".join(_entity(one) for one in line) for line in (*_wrap(box.title, 48), *box.lines))
+    return "<br/>".join(
+        "".join(_entity(character) for character in line) for line in (*_wrap(box.title, 48), *box.lines)
+    )
 
 
-def _entity(one: str) -> str:
+def _entity(character: str) -> str:
     """Mermaid takes ``#35;`` for a character of that number, and others than these may mean something to it."""
-    return one if one.isalnum() or one in " ,.:()-/_" else f"#{ord(one)};"
+    return character if character.isalnum() or character in " ,.:()-/_" else f"#{ord(character)};"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +123,12 @@ def svg_of(report: Report, shape: Shape) -> str:
     top = _height(first, shape.main) + 0.5
     for stage in stages:
         bottom = top + _GAP
-        if stage.fell is not None:
+        if stage.excluded is not None:
             width = shape.width - shape.aside - 1
-            height = _height(stage.fell, width)
+            height = _height(stage.excluded, width)
             middle = bottom - _GAP / 2 + height / 2
             drawn += _arrow(shape.line, middle, shape.aside, middle)
-            drawn += _box(stage.fell, shape.aside, bottom - _GAP / 2, width, "fell")
+            drawn += _box(stage.excluded, shape.aside, bottom - _GAP / 2, width, "fell")
             bottom += height
         drawn += _arrow(shape.line, top, shape.line, bottom)
         drawn += _box(stage.left, 0.5, bottom, shape.main - 1, "left")
@@ -158,7 +163,9 @@ def _height(box: Box, width: float) -> float:
 def _box(box: Box, left: float, top: float, width: float, kind: str) -> Iterator[str]:
     title, text = _lines(box, width)
     yield f'<rect class="{kind}" x="{left:g}" y="{top:g}" width="{width:g}" height="{_height(box, width):g}" rx="6"/>'
-    for number, (line, style) in enumerate([*((one, "title") for one in title), *((one, "text") for one in text)]):
+    for number, (line, style) in enumerate(
+        [*((line_of_text, "title") for line_of_text in title), *((line_of_text, "text") for line_of_text in text)]
+    ):
         y = top + _PAD + (number + 1) * _LINE - 7
         yield f'<text class="{style}" x="{left + _PAD:g}" y="{y:g}">{escape(line)}</text>'
 

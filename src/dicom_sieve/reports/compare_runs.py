@@ -177,7 +177,10 @@ def compare(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Itera
 
 
 def _changes(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Iterator[SeriesChange]:
-    asked = [ComparedSide(one.snapshot, one.run_number, _tags(one) if one.run_number is None else ()) for one in (a, b)]
+    asked = [
+        ComparedSide(selected.snapshot, selected.run_number, _tags(selected) if selected.run_number is None else ())
+        for selected in (a, b)
+    ]
     reads = _reads(a), _reads(b)
     for series_uid, rows in groupby(compared_headers(ledger.engine, *asked), key=lambda row: row[0]):
         if changed := _compare_series(series_uid, rows, reads, summary):
@@ -225,7 +228,7 @@ def _read_decision(findings: str | None, verdict: str | None, text: str | None) 
 
 
 def _tags(side: Compared) -> tuple[str, ...]:
-    return tuple(sorted({one.attribute.hex_tag for one in side.criteria}))
+    return tuple(sorted({criterion.attribute.hex_tag for criterion in side.criteria}))
 
 
 def _compare_series(

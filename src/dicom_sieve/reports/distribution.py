@@ -81,9 +81,9 @@ def group_small(bars: Sequence[Bar], min_cell: int, rest: Iterable[Bar] = ()) ->
     shown = [bar for bar in bars[:MOST_BARS] if not _is_small(bar, min_cell)]
     grouped = [*(bar for bar in bars[:MOST_BARS] if _is_small(bar, min_cell)), *bars[MOST_BARS:], *rest]
     while min_cell > 1 and grouped and shown and (len(grouped) == 1 or _is_small(_together(grouped), min_cell)):
-        one = min(shown, key=lambda bar: (_is_small(_together([*grouped, bar]), min_cell), bar.instances))
-        shown.remove(one)
-        grouped.append(one)
+        smallest = min(shown, key=lambda bar: (_is_small(_together([*grouped, bar]), min_cell), bar.instances))
+        shown.remove(smallest)
+        grouped.append(smallest)
     return shown, grouped
 
 
@@ -99,9 +99,9 @@ def _count(counts: Counts, scale: Scale) -> list[Bar]:
     """Count instances by bars, an instance once in each, in the order of their values."""
     wide: dict[Bin, list[int]] = {}
     for bins, (instances, met) in counts.items():
-        for one in {scale.widen(one) for one in bins}:
-            both = wide.setdefault(one, [0, 0])
+        for narrow in {scale.widen(narrow) for narrow in bins}:
+            both = wide.setdefault(narrow, [0, 0])
             both[0] += instances
             both[1] += met
     in_order = sorted(wide.items(), key=lambda item: (item[0] if isinstance(item[0], int) else 0, str(item[0])))
-    return [Bar(scale.label(one), instances, met) for one, (instances, met) in in_order]
+    return [Bar(scale.label(place), instances, met) for place, (instances, met) in in_order]

@@ -70,7 +70,7 @@ class _Values:
     known: dict[tuple[str, ...], _Seen] = field(default_factory=dict)
 
     def add(self, criterion: CompiledCriterion, texts: Sequence[str], instances: int, finding: Finding) -> None:
-        """Take in the values of so many instances."""
+        """Take in the values of N instances."""
         seen = self.known.get(tuple(texts))
         if seen is None:
             seen = _see(criterion, texts)
@@ -102,9 +102,9 @@ class Tally:
 
     def __init__(self, criteria: Sequence[CompiledCriterion]) -> None:
         self.criteria = tuple(criteria)
-        asked = [one.attribute.hex_tag for one in criteria]
+        asked = [criterion.attribute.hex_tag for criterion in criteria]
         self._age = asked.index(AGE) if AGE in asked else None
-        dated = any(one.attribute.vr == DA for one in criteria)
+        dated = any(criterion.attribute.vr == DA for criterion in criteria)
         more = [*([MODIFIED_DATES] if dated else []), *([BIRTH_DATE] if AGE in asked else [])]
         self.tags = tuple(sorted({*asked, *more}))
         self._is_dated = dated
@@ -241,7 +241,7 @@ class Tally:
                 for criterion, finding, values in zip(self.criteria, kind.findings, self._values, strict=True):
                     values.add(criterion, attributes.get(criterion.attribute.hex_tag, ()), kind.instances, finding)
                 if self._is_dated:
-                    named = {trim(one).upper() for one in attributes.get(MODIFIED_DATES, ())}
+                    named = {trim(value).upper() for value in attributes.get(MODIFIED_DATES, ())}
                     self._modified.update(dict.fromkeys(named & {"MODIFIED", "REMOVED"}, kind.instances))
                 if self._age is not None and kind.findings[self._age] in {Finding.ABSENT, Finding.EMPTY}:
                     is_born = any(map(trim, attributes.get(BIRTH_DATE, ())))
@@ -265,7 +265,7 @@ class Tally:
                     mixed += count
             left -= instances.total()
             series -= whole.total() + mixed
-            fell = tuple(Excluded(one, instances[one], whole[one]) for one in Finding if instances[one])
+            fell = tuple(Excluded(kind, instances[kind], whole[kind]) for kind in Finding if instances[kind])
             yield Step(fell, mixed, left, series)
 
     def _criterion(self, place: int, judged: Mapping[tuple[Finding, ...], Amount], min_cell: int) -> CriterionFigures:
@@ -278,7 +278,7 @@ class Tally:
         asks_equal = criterion.operation in {Operation.EQUALS, Operation.IN}
         unseen = (text for number, text in enumerate(criterion.texts) if number not in values.equal)
         return CriterionFigures(
-            findings={one.value: findings[one] for one in Finding if findings[one]},
+            findings={kind.value: findings[kind] for kind in Finding if findings[kind]},
             alone=findings.total() - findings[Finding.MET],
             only=only,
             distribution=values.distribution(criterion.attribute.vr, min_cell),
@@ -294,7 +294,7 @@ def _see(criterion: CompiledCriterion, texts: Sequence[str]) -> _Seen:
     return _Seen(
         bins=tuple(sorted({vr.bin_of(value) for value in read}, key=str)),
         is_placeholder=any(trim(text).upper() == vr.placeholder for text in texts),
-        equal=frozenset(number for number, one in enumerate(criterion.references) if one in read),
+        equal=frozenset(number for number, reference in enumerate(criterion.references) if reference in read),
     )
 
 

@@ -27,8 +27,8 @@ def as_json(report: Report) -> str:
         "title": report.title,
         "run": cite(report),
         "criteria": [
-            {**dict(given), "describe": one.describe(), **asdict(of)}
-            for given, one, of in zip(run.criteria, report.criteria, figures.criteria, strict=True)
+            {**dict(given), "describe": criterion.describe(), **asdict(of)}
+            for given, criterion, of in zip(run.criteria, report.criteria, figures.criteria, strict=True)
         ],
         "counts": {name: asdict(amount) for name, amount in amounts(report).items()},
         "without_patient": figures.without_patient,
@@ -42,10 +42,10 @@ def as_json(report: Report) -> str:
             "passed_in": figures.passed_in,
             "partial": [
                 {
-                    "series_instance_uid": one.series_instance_uid,
-                    "reasons": [_as_json(reason) for reason in one.reasons],
+                    "series_instance_uid": series.series_instance_uid,
+                    "reasons": [_as_json(reason) for reason in series.reasons],
                 }
-                for one in report.partial
+                for series in report.partial
             ],
         },
         "duplicates": report.duplicates._asdict(),
@@ -91,7 +91,10 @@ def amounts(report: Report) -> dict[str, Any]:
 def inert_markdown(text: str) -> str:
     """Write a text so that Markdown, and HTML within it, take it for nothing but text."""
     visible = (
-        one if not unicodedata.category(one).startswith("C") else one.encode("unicode_escape").decode() for one in text
+        character
+        if not unicodedata.category(character).startswith("C")
+        else character.encode("unicode_escape").decode()
+        for character in text
     )
     return _MEANS_SOMETHING.sub(r"\\\1", "".join(visible)).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
@@ -102,7 +105,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator
     yield f"| {' | '.join(columns)} |"
     yield f"| --- | {' | '.join('---:' for _ in columns[1:])} |"
     for row in rows:
-        yield f"| {' | '.join(inert_markdown(f'{one:,}' if isinstance(one, int) else str(one)) for one in row)} |"
+        yield f"| {' | '.join(inert_markdown(f'{cell:,}' if isinstance(cell, int) else str(cell)) for cell in row)} |"
     yield ""
 
 
@@ -113,9 +116,9 @@ def _markdown(report: Report) -> Iterator[str]:
     place = inert_markdown(f"{run.bucket}/{run.prefix}".rstrip("/"))
     yield f"{place}, listed {run.listed_at and f'{run.listed_at:%Y-%m-%d %H:%M} UTC'}"
     if report.warnings:
-        yield from ("", "## Worth a look", "", *(f"- {inert_markdown(one)}" for one in report.warnings))
+        yield from ("", "## Worth a look", "", *(f"- {inert_markdown(warning)}" for warning in report.warnings))
     yield from ("", "## Criteria", "")
-    yield from (f"{number}. {inert_markdown(one.describe())}" for number, one in enumerate(report.criteria, 1))
+    yield from (f"{number}. {inert_markdown(asked.describe())}" for number, asked in enumerate(report.criteria, 1))
     yield from ("", "## Counts")
     rows = [
         (name.replace("_", " "), of.patients, of.studies, of.series, of.instances, size_of(of.bytes))
@@ -148,7 +151,8 @@ def _markdown(report: Report) -> Iterator[str]:
         yield from _table(("series in conflict", "with what"), in_conflict)
     if report.partial:
         yield from _table(
-            ("partial series", "why"), ((one.series_instance_uid, why_partial(one.reasons)) for one in report.partial)
+            ("partial series", "why"),
+            ((series.series_instance_uid, why_partial(series.reasons)) for series in report.partial),
         )
     yield from ("", "## How to cite", "", inert_markdown(citation(report)))
 

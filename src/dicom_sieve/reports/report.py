@@ -122,7 +122,7 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
         counts: The run's, where it has completed and that is not recorded yet; else None.
 
     Raises:
-        NothingToReportError: The run did not come so far as to decide on everything.
+        NothingToReportError: The run had not decided on everything.
     """
     row = recorded.row
     if counts is None:
@@ -131,7 +131,7 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
             raise NothingToReportError(row.id, row.state)
     else:
         row = replace(row, state=RunState.COMPLETED, counts=counts)
-    criteria = compile_criteria([Criterion.model_validate(one) for one in row.criteria])
+    criteria = compile_criteria([Criterion.model_validate(given) for given in row.criteria])
     tally = Tally(criteria)
     tally.add(decided_headers(recorded.engine, row.number, tally.tags))
     figures = tally.figures(counts["listed"], counts["bytes"], min_cell)

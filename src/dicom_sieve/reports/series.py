@@ -14,15 +14,15 @@ class SeriesState:
         depth: How many criteria in their order its farthest instance met, up to the first that it did not; -1 where
             none of them could be judged.
         by: By which findings the instances that came as far fell out; none where one passed.
-        fell: Whether any instance did not pass.
+        has_excluded: Whether any instance did not pass.
     """
 
     depth: int
     by: frozenset[Finding]
-    fell: bool
+    has_excluded: bool
 
 
-_UNJUDGED = SeriesState(-1, frozenset(), fell=True)
+_UNJUDGED = SeriesState(-1, frozenset(), has_excluded=True)
 PASSED = 0
 """The state of a series all of whose instances passed."""
 
@@ -36,7 +36,7 @@ class SeriesStates:
 
     def __init__(self, criteria: int) -> None:
         self.criteria = criteria
-        self.states = [SeriesState(criteria, frozenset(), fell=False)]
+        self.states = [SeriesState(criteria, frozenset(), has_excluded=False)]
         self._numbers = {self.states[PASSED]: PASSED}
         self._merged: dict[tuple[int, int], int] = {}
 
@@ -46,17 +46,19 @@ class SeriesStates:
             return self._number(_UNJUDGED)
         for depth, finding in enumerate(findings):
             if finding is not Finding.MET:
-                return self._number(SeriesState(depth, frozenset({finding}), fell=True))
+                return self._number(SeriesState(depth, frozenset({finding}), has_excluded=True))
         return PASSED
 
-    def merge(self, one: int, other: int) -> int:
+    def merge(self, left: int, right: int) -> int:
         """Give the state of a series that has the instances of both."""
-        number = one if one == other else self._merged.get((one, other))
+        number = left if left == right else self._merged.get((left, right))
         if number is None:
-            first, second = self.states[one], self.states[other]
+            first, second = self.states[left], self.states[right]
             depth = max(first.depth, second.depth)
             by = frozenset[Finding]().union(*(state.by for state in (first, second) if state.depth == depth))
-            number = self._merged[one, other] = self._number(SeriesState(depth, by, first.fell or second.fell))
+            number = self._merged[left, right] = self._number(
+                SeriesState(depth, by, first.has_excluded or second.has_excluded)
+            )
         return number
 
     def selection(self, number: int) -> str:
@@ -64,7 +66,7 @@ class SeriesStates:
         state = self.states[number]
         if state.depth < self.criteria:
             return "NONE"
-        return "PARTIAL" if state.fell else "WHOLE"
+        return "PARTIAL" if state.has_excluded else "WHOLE"
 
     def _number(self, state: SeriesState) -> int:
         if state not in self._numbers:

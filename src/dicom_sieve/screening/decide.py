@@ -26,7 +26,7 @@ from dicom_sieve.screening.observer import Observer
 
 CACHE_SIZE = 65_536
 MAX_CACHED_LENGTH = 512
-"""Combinations of values, and characters of each. When there are more, remembering begins anew."""
+"""Combinations of values, and characters of each. When there are more, the cache is emptied."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +75,7 @@ class Judge:
     _judgements: dict[tuple[Any, ...], _Judgement] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tags = tuple(sorted({one.attribute.hex_tag for one in self.criteria}))
+        self.tags = tuple(sorted({criterion.attribute.hex_tag for criterion in self.criteria}))
         self._decider = Decider(self.criteria)
         self._series = {verdict: {} for verdict in Verdict}
 
@@ -83,13 +83,13 @@ class Judge:
         """Judge headers."""
         known, by_judgement = self._cache, defaultdict[_Judgement, list[tuple[int, str]]](list)
         for header_id, digest, series, instances, size, extent, values in headers:
-            one = known.get((extent, values)) or self._judge(extent, values)
-            one.instances += instances
-            one.bytes += size
-            of_series = one.series
+            judgement = known.get((extent, values)) or self._judge(extent, values)
+            judgement.instances += instances
+            judgement.bytes += size
+            of_series = judgement.series
             of_series[series] = of_series.get(series, 0) + instances
-            by_judgement[one].append((header_id, digest))
-        return [(one.verdict, one.findings, ids) for one, ids in by_judgement.items()]
+            by_judgement[judgement].append((header_id, digest))
+        return [(judgement.verdict, judgement.findings, ids) for judgement, ids in by_judgement.items()]
 
     def counts(self) -> dict[str, Any]:
         """Count what was judged so far.
@@ -103,14 +103,14 @@ class Judge:
         counts = {"bytes": 0, **{verdict.value.lower(): 0 for verdict in Verdict}}
         defects: dict[str, int] = {}
         findings: list[dict[str, int]] = []
-        for one in self._judgements.values():
-            counts["bytes"] += one.bytes
-            counts[one.verdict.lower()] += one.instances
-            if one.defect is not None and not one.decision.findings:
-                defects[one.defect.value] = defects.get(one.defect.value, 0) + one.instances
-            findings.extend({} for _ in range(len(one.decision.findings) - len(findings)))
-            for by_name, name in zip(findings, one.decision.findings, strict=False):
-                by_name[name.value] = by_name.get(name.value, 0) + one.instances
+        for judgement in self._judgements.values():
+            counts["bytes"] += judgement.bytes
+            counts[judgement.verdict.lower()] += judgement.instances
+            if judgement.defect is not None and not judgement.decision.findings:
+                defects[judgement.defect.value] = defects.get(judgement.defect.value, 0) + judgement.instances
+            findings.extend({} for _ in range(len(judgement.decision.findings) - len(findings)))
+            for by_name, name in zip(findings, judgement.decision.findings, strict=False):
+                by_name[name.value] = by_name.get(name.value, 0) + judgement.instances
         in_order = [dict(sorted(by_name.items())) for by_name in findings]
         return {
             **counts,

@@ -50,7 +50,7 @@ class ShardResult:
     """
 
     number: int
-    # Not shown: they hold patients' values, and whoever shows a task's result would wait for a long text.
+    # Not shown: they hold patients' values, and a reader of a task's result would wait for a long text.
     indexed: tuple[IndexedObject, ...] = field(repr=False)
     unread: tuple[tuple[int, str], ...] = field(repr=False)
     reads: int
@@ -98,11 +98,11 @@ async def _index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResul
 
     lanes = min(limits.reads_in_flight, len(shard.objects))
     await asyncio.gather(*(index_one_after_another() for _ in range(lanes)))
-    in_order = [(one.id, outcomes[one.id]) for one in shard.objects]
+    in_order = [(listed.id, outcomes[listed.id]) for listed in shard.objects]
     return ShardResult(
         shard.number,
-        tuple(one for _, one in in_order if isinstance(one, IndexedObject)),
-        tuple((row, one) for row, one in in_order if isinstance(one, str)),
+        tuple(outcome for _, outcome in in_order if isinstance(outcome, IndexedObject)),
+        tuple((row, outcome) for row, outcome in in_order if isinstance(outcome, str)),
         meter.reads,
         meter.bytes_read,
     )

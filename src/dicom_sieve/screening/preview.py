@@ -1,4 +1,4 @@
-"""What a run would say, without one: nothing is decided for ever, and nothing is published."""
+"""What a run would say, without one: no decision is recorded, and nothing is published."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from dicom_sieve.stores.interface import Store
 
 @dataclass(frozen=True)
 class Preview(RunOptions):
-    """What is to be foreseen, and by what means.
+    """What is to be previewed, and with which options.
 
     Attributes:
         store: Where the objects lie.
@@ -66,7 +66,7 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> P
     The ledger keeps what it learns of the location, under the location's lease. There is no run and no decision.
 
     Args:
-        asked: What is to be foreseen.
+        asked: What is to be previewed.
         ledger: What is known already.
         keep: Is given what a run would record.
 

@@ -207,7 +207,7 @@ class _Run:
             state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
             with suppress(LedgerError, LeaseLostError):
                 if not is_running(self.ledger.engine, self.number):
-                    return  # told to end just after its end was recorded
+                    return  # signalled just after its end was recorded
                 seal_rows(self.lease, self.number)
                 self._finish(state, failure=text or f"unexpected {type(error).__name__}")
 

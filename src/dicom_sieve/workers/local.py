@@ -20,7 +20,7 @@ def one_by_one(work: Callable[[Task], Result], tasks: Iterable[Task], /) -> Iter
 
 
 def in_threads(workers: int) -> AnyExecutor:
-    """Give an executor that runs so many tasks at the same time in threads."""
+    """Give an executor that runs N tasks at the same time in threads."""
 
     def run(work: Callable[[Task], Result], tasks: Iterable[Task], /) -> Iterator[Result]:
         with ThreadPoolExecutor(workers, thread_name_prefix="index") as pool:
@@ -31,7 +31,7 @@ def in_threads(workers: int) -> AnyExecutor:
 
 
 def in_pool(pool: Pool, tasks_in_flight: int) -> AnyExecutor:
-    """Give an executor that hands so many tasks at the same time to a pool's workers."""
+    """Give an executor that hands N tasks at the same time to a pool's workers."""
 
     def run(work: Callable[[Task], Result], tasks: Iterable[Task], /) -> Iterator[Result]:
         with pool(work) as remote:
@@ -41,13 +41,13 @@ def in_pool(pool: Pool, tasks_in_flight: int) -> AnyExecutor:
 
 
 def in_processes(workers: int) -> AnyExecutor:
-    """Give an executor that runs so many tasks at the same time, each in a process: for all cores of one machine."""
+    """Give an executor that runs N tasks at the same time, each in a process: for all cores of one machine."""
     return in_pool(partial(process_pool, workers), workers + 1)  # one more, so that no process waits for the next
 
 
 @contextmanager
 def process_pool(workers: int, work: Callable[[Task], Result]) -> Iterator[Callable[[Task], Result]]:
-    """Give a function that runs another in one of so many processes, and waits for it.
+    """Give a function that runs another in one of N processes, and waits for it.
 
     The function goes to each process once, with the store that it holds, whose clients then serve all tasks there;
     tasks and results are pickled. Processes are spawned: a program that uses this guards its main module by

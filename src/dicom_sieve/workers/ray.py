@@ -92,7 +92,7 @@ def _wait_for(call: Any) -> Any:
             ended = ray.get(call, timeout=SECONDS_BETWEEN_LOOKS)
         except GetTimeoutError:
             machines = ray.nodes()  # type: ignore[no-untyped-call]
-            if any(one["Alive"] and one["Resources"].get("CPU") for one in machines):
+            if any(machine["Alive"] and machine["Resources"].get("CPU") for machine in machines):
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > SECONDS_WITHOUT_MACHINES:
                 raise WorkersError(
@@ -114,10 +114,10 @@ def _execute(version: str, sent: bytes, task: Any) -> Any:
     except DicomSieveError as error:
         return error
     except Exception as error:
-        if told := explain(error):
-            return WorkersError(f"a worker on Ray: {told}")
+        if explained := explain(error):
+            return WorkersError(f"a worker on Ray: {explained}")
         places = ", ".join(
-            f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)
+            f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
         )
         return WorkersError(f"unexpected {type(error).__name__} in a worker on Ray, raised through {places}")
 
@@ -156,7 +156,7 @@ def _connect(address: str, workers: int, folder: str) -> None:
     """Be connected to a Ray, or to one of our own that keeps its files in a folder."""
     try:
         if address:
-            _make_sure_of(address)
+            _check_address(address)
             _initialise(address)
         else:
             with _on_loopback():
@@ -196,7 +196,7 @@ def _initialise(address: str, attempts: int = ATTEMPTS, **own: Any) -> None:
         _initialise(address, attempts - 1, **own)
 
 
-def _make_sure_of(address: str) -> None:
+def _check_address(address: str) -> None:
     """See whether anyone listens there: Ray itself asks again for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()

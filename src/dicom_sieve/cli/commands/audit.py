@@ -1,4 +1,4 @@
-"""The commands that an auditor, and whoever looks after the ledger, needs: verify, forget, upgrade."""
+"""The commands for auditors and administrators: verify, forget, upgrade."""
 
 import dataclasses
 import datetime
@@ -89,7 +89,7 @@ def anchor() -> None:
 def forget(
     *,
     uri: Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory, as it was screened.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept for ever.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept permanently.")],
     endpoint: KnownEndpoint = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:

@@ -46,11 +46,11 @@ def _as_json(row: "ComputationRow", series: "Sequence[ComputedSeries] | None") -
         content["series"] = [
             {
                 name: value
-                for name, value in dataclasses.asdict(one).items()
+                for name, value in dataclasses.asdict(row_of_series).items()
                 if name in {"series_instance_uid", "state", "failure", "outputs"}
             }
-            for one in series
-            if one.computation_id == row.id
+            for row_of_series in series
+            if row_of_series.computation_id == row.id
         ]
     return content
 

@@ -44,7 +44,7 @@ def check(
                 {
                     **criterion.as_given(),
                     "describe": asked.describe(),
-                    "warnings": [one.text for one in advice if number in one.criteria],
+                    "warnings": [warning.text for warning in advice if number in warning.criteria],
                 }
                 for number, (criterion, asked) in enumerate(zip(criteria, compiled, strict=True), 1)
             ]
@@ -115,7 +115,7 @@ def preview(
     compiled = compile_criteria(asked)
     advice = advise(compiled)
     if as_json:
-        text.show_json({**dataclasses.asdict(previewed), "warnings": [str(one) for one in advice]})
+        text.show_json({**dataclasses.asdict(previewed), "warnings": [str(warning) for warning in advice]})
         return
     text.show_counts(previewed.counts, compiled)
     text.show_lines("", previewed.describe(), f"listed     {text.moment(previewed.listed_at)}")

@@ -57,7 +57,7 @@ def up(
         raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")
     if no_auth and (named := [name for name in (OF_SERVER, OF_CLIENTS) if os.environ.get(name)]):
         raise typer.BadParameter(f"{' and '.join(named)} gives a password; unset it", param_hint="--no-auth")
-    serving = [part for one in then or () for part in ("--then", one)]
+    serving = [part for option in then or () for part in ("--then", option)]
     if then_segment is not None:
         serving += ["--then-segment", str(then_segment)]
     run_server_and_deployments(host, port, serving, names=allow_host or (), is_open=no_auth)
@@ -74,7 +74,7 @@ def serve(then: Then = None, then_segment: ThenSegment = None) -> None:
     settings = load_settings()
     following = _read_following(then, then_segment)
     check_named_server()
-    names = [f"{one.flow_name}/{one.name}" for one in deployments()]
+    names = [f"{deployment.flow_name}/{deployment.name}" for deployment in deployments()]
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
         text.show_lines(f"ledger {ledger.address}; serving {_listed(names)}")
     if missing := without_extra():
@@ -110,10 +110,10 @@ def _read_following(then: list[str] | None, then_segment: Path | None) -> "tuple
     from dicom_sieve.flows.follow_up import read_following
 
     asked = {}
-    for one in then or ():
-        name, sign, file = one.partition("=")
+    for option in then or ():
+        name, sign, file = option.partition("=")
         if not (name and sign and file) or name in asked:
-            raise typer.BadParameter(f"{one}: accepted: NAME=FILE, each name once", param_hint="--then")
+            raise typer.BadParameter(f"{option}: accepted: NAME=FILE, each name once", param_hint="--then")
         asked[name] = read_json_file(Path(file))
     return read_following(asked, None if then_segment is None else read_json_file(then_segment))
 

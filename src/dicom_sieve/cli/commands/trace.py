@@ -46,13 +46,13 @@ def trace(
     if not objects and not results:
         exit_with(f"nothing is known of {inert(name)}", FAILED)
     if as_json:
-        told = [trace_as_json(one) for one in objects]
-        text.show_json({"objects": told, "results": [dataclasses.asdict(one) for one in results]})
+        traces = [trace_as_json(traced) for traced in objects]
+        text.show_json({"objects": traces, "results": [dataclasses.asdict(result) for result in results]})
         return
-    if len(called := {(one.endpoint, one.bucket, one.object_key) for one in objects}) > 1:
+    if len(called := {(traced.endpoint, traced.bucket, traced.object_key) for traced in objects}) > 1:
         text.show_lines(f"{len(called):,} objects; an address tells one of them: s3://bucket/key, or a path", "")
     for number, show in enumerate(
-        [*(partial(show_trace, one) for one in objects), *(partial(show_result, one) for one in results)]
+        [*(partial(show_trace, traced) for traced in objects), *(partial(show_result, result) for result in results)]
     ):
         text.show_lines(*[""] * bool(number))
         show()

@@ -49,13 +49,13 @@ def show_verification(result: Verification, held: "AnchorComparison | None") -> 
         )
     if result.unsealed:
         show_lines(f"{result.unsealed:,} listings since the last run are not sealed yet: the next run seals them")
-    for one in result.forgotten:
-        show_lines(_describe(one))
+    for row in result.forgotten:
+        show_lines(_describe(row))
     if result.ends:
         show_lines("", "The last seals. Kept elsewhere, they show later that nothing before them was sealed anew:")
         show_table(
             ("location", "run", "seal"),
-            [(Location(one.endpoint, one.bucket, one.prefix), one.run_id, one.seal) for one in result.ends],
+            [(Location(end.endpoint, end.bucket, end.prefix), end.run_id, end.seal) for end in result.ends],
         )
 
 
@@ -99,9 +99,9 @@ def show_holdings(place: Location, holdings: Holdings, *, is_interrupted: bool) 
         show_lines("Somebody began to forget this location before and was interrupted: this will finish it.")
 
 
-def _describe(one: Forgotten) -> str:
-    place = inert(Location(one.endpoint, one.bucket, one.prefix))
-    if one.finished_at is None:
-        return f"{place} is half forgotten since {moment(one.started_at)}: run 'dicom-sieve forget' again to finish it"
-    what = ", ".join(f"{count:,} {name}" for name, count in (one.counts or {}).items())
-    return f"{place} was forgotten on {moment(one.finished_at)} ({what}; last seal {one.last_seal}): {one.reason}"
+def _describe(row: Forgotten) -> str:
+    place = inert(Location(row.endpoint, row.bucket, row.prefix))
+    if row.finished_at is None:
+        return f"{place} is half forgotten since {moment(row.started_at)}: run 'dicom-sieve forget' again to finish it"
+    what = ", ".join(f"{count:,} {name}" for name, count in (row.counts or {}).items())
+    return f"{place} was forgotten on {moment(row.finished_at)} ({what}; last seal {row.last_seal}): {row.reason}"

@@ -60,30 +60,30 @@ def show_csv(changes: Iterable[SeriesChange]) -> None:
         COLUMNS,
         (
             (
-                one.change.value,
-                one.series_instance_uid,
-                one.study_instance_uid or "",
-                *_standing(one.a),
-                *_standing(one.b),
-                _reasons(one),
+                change.change.value,
+                change.series_instance_uid,
+                change.study_instance_uid or "",
+                *_standing(change.a),
+                *_standing(change.b),
+                _reasons(change),
             )
-            for one in changes
+            for change in changes
         ),
     )
 
 
 def show_json(sides: Sides, changes: Iterable[SeriesChange], summary: Summary) -> None:
     """Print one JSON object; ``series`` may be long, and is written as it comes."""
-    described = {side.value: _describe(side, one) for side, one in sides.items()}
+    described = {side.value: _describe(side, compared) for side, compared in sides.items()}
     sys.stdout.write(f'{{"sides": {_json(described)},\n"series": [')
-    for number, one in enumerate(changes):
+    for number, series_change in enumerate(changes):
         content = {
-            "change": one.change,
-            "series_instance_uid": one.series_instance_uid,
-            "study_instance_uid": one.study_instance_uid,
-            "A": dict(zip(("selection", "passed", "instances"), _standing(one.a), strict=True)),
-            "B": dict(zip(("selection", "passed", "instances"), _standing(one.b), strict=True)),
-            "reasons": _reasons_as_json(one.reasons),
+            "change": series_change.change,
+            "series_instance_uid": series_change.series_instance_uid,
+            "study_instance_uid": series_change.study_instance_uid,
+            "A": dict(zip(("selection", "passed", "instances"), _standing(series_change.a), strict=True)),
+            "B": dict(zip(("selection", "passed", "instances"), _standing(series_change.b), strict=True)),
+            "reasons": _reasons_as_json(series_change.reasons),
         }
         sys.stdout.write(f"{',' if number else ''}\n{_json(content)}")
     series = [
@@ -102,12 +102,12 @@ def show_json(sides: Sides, changes: Iterable[SeriesChange], summary: Summary) -
 
 def show_text(sides: Sides, changes: Iterable[SeriesChange], summary: Summary) -> None:
     """Print the sides in words, one line a series, and the sums."""
-    for side, one in sides.items():
-        what = "run" if one.run_number else "criteria"
-        text.show_lines(f"{side}  {what} {one.name}, objects as listed {text.moment(one.snapshot.listed_at)}")
-        for number, criterion in enumerate(one.criteria, 1):
+    for side, compared in sides.items():
+        what = "run" if compared.run_number else "criteria"
+        text.show_lines(f"{side}  {what} {compared.name}, objects as listed {text.moment(compared.snapshot.listed_at)}")
+        for number, criterion in enumerate(compared.criteria, 1):
             text.show_lines(f"   {side}{number}  {criterion.describe()}")
-        if one.damaged is Damaged.JUDGE:
+        if compared.damaged is Damaged.JUDGE:
             text.show_lines("   damaged objects are judged by what lies before the damage")
     text.show_lines("")
     for change in changes:
@@ -181,22 +181,22 @@ def _reasons_as_json(reasons: Mapping[Reason, int]) -> list[dict[str, Any]]:
     return [{**reason._asdict(), "instances": count} for reason, count in _in_order(reasons)]
 
 
-def _standing(one: SeriesSide) -> tuple[str | None, int, int]:
-    return one.selection, one.passed, one.instances
+def _standing(series: SeriesSide) -> tuple[str | None, int, int]:
+    return series.selection, series.passed, series.instances
 
 
-def _words(one: SeriesSide) -> str:
-    return f"{one.selection} {one.passed}/{one.instances}" if one.instances else "-"
+def _words(series: SeriesSide) -> str:
+    return f"{series.selection} {series.passed}/{series.instances}" if series.instances else "-"
 
 
-def _describe(side: Side, one: Compared) -> dict[str, Any]:
+def _describe(side: Side, compared: Compared) -> dict[str, Any]:
     return {
-        "name": one.name,
-        "run": one.run_number is not None,
-        "location": dataclasses.asdict(one.snapshot.place),
-        "listed_at": one.snapshot.listed_at.isoformat(),
-        "damaged": one.damaged.value,
-        "criteria": {f"{side}{number}": criterion.describe() for number, criterion in enumerate(one.criteria, 1)},
+        "name": compared.name,
+        "run": compared.run_number is not None,
+        "location": dataclasses.asdict(compared.snapshot.place),
+        "listed_at": compared.snapshot.listed_at.isoformat(),
+        "damaged": compared.damaged.value,
+        "criteria": {f"{side}{number}": criterion.describe() for number, criterion in enumerate(compared.criteria, 1)},
     }
 
 

@@ -1,4 +1,4 @@
-"""A progress bar for whoever waits; on stderr, so that output can be piped."""
+"""A progress bar on stderr, so that output can be piped."""
 
 from typing import Self
 

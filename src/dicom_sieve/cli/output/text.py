@@ -29,7 +29,7 @@ def show_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print CSV. What a spreadsheet would take for a formula begins with an apostrophe, which there means text."""
     writer = csv.writer(sys.stdout, lineterminator=os.linesep)
     writer.writerow(columns)
-    writer.writerows([_cell(one) for one in row] for row in rows)
+    writer.writerows([_cell(value) for value in row] for row in rows)
 
 
 def _cell(value: object) -> object:
@@ -70,7 +70,7 @@ def compiled(row_criteria: Sequence[Mapping[str, Any]]) -> "tuple[CompiledCriter
     """Compile the criteria that the ledger holds of a run."""
     from dicom_sieve.criteria import Criterion, compile_criteria
 
-    return compile_criteria([Criterion.model_validate(one) for one in row_criteria])
+    return compile_criteria([Criterion.model_validate(given) for given in row_criteria])
 
 
 def show_runs(rows: "Sequence[RunRow]") -> None:
@@ -107,7 +107,7 @@ def show_run(row: "RunRow", unread: Iterable[str]) -> None:
     if row.manifest_uri:
         show_lines(f"manifest   {row.manifest_uri}", f"digest     {row.manifest_digest}")
     criteria = compiled(row.criteria)
-    show_lines("", *(f"criterion {number}: {one.describe()}" for number, one in enumerate(criteria, 1)))
+    show_lines("", *(f"criterion {number}: {criterion.describe()}" for number, criterion in enumerate(criteria, 1)))
     if row.damaged:
         show_lines("damaged objects were judged by what lies before the damage")
     if row.counts:
@@ -150,7 +150,7 @@ def show_counts(counts: Mapping[str, Any], criteria: "Sequence[CompiledCriterion
         show_lines("")
         show_table(
             ("reason to discard", "", "objects"),
-            [(one.sentence, one.name, f"{one.objects:,}") for one in reasons],
+            [(reason.sentence, reason.name, f"{reason.objects:,}") for reason in reasons],
             right=("objects",),
         )
         if why := describe_sum(reasons, counts["discarded"]):
@@ -191,7 +191,7 @@ def _show_selections(counts: Mapping[str, Any]) -> None:
 
 def show_advice(advice: "Iterable[Advice]") -> None:
     """Print what is worth a look about criteria."""
-    lines = [f"warning: {one}" for one in advice]
+    lines = [f"warning: {warning}" for warning in advice]
     show_lines(*([""] if lines else []), *lines)
 
 

@@ -13,48 +13,48 @@ from dicom_sieve.ledger import ComputedSeries, TracedObject, TracedResult
 from dicom_sieve.ledger.reading.trace import TracedDecision
 
 
-def show_trace(one: TracedObject) -> None:
+def show_trace(traced: TracedObject) -> None:
     """Print everything known of one object, in words."""
-    gone = f"; gone by {text.moment(one.gone_at)}" if one.gone_at else ""
+    gone = f"; gone by {text.moment(traced.gone_at)}" if traced.gone_at else ""
     text.show_lines(
-        f"object     {one.bucket}/{one.object_key} at {one.endpoint}",
-        f"bytes      {one.size:,}, etag {one.etag}, modified {text.moment(one.last_modified)}",
-        f"seen       {text.moment(one.seen_at)}{gone}",
+        f"object     {traced.bucket}/{traced.object_key} at {traced.endpoint}",
+        f"bytes      {traced.size:,}, etag {traced.etag}, modified {text.moment(traced.last_modified)}",
+        f"seen       {text.moment(traced.seen_at)}{gone}",
     )
     for name, uid in (
-        ("instance", one.sop_instance_uid),
-        ("series", one.series_instance_uid),
-        ("study", one.study_instance_uid),
-        ("SOP class", one.sop_class_uid),
+        ("instance", traced.sop_instance_uid),
+        ("series", traced.series_instance_uid),
+        ("study", traced.study_instance_uid),
+        ("SOP class", traced.sop_class_uid),
     ):
         if uid:
             text.show_lines(f"{name:<10} {uid}")
-    if one.attributes is None:
+    if traced.attributes is None:
         text.show_lines("header     not read")
-    extent = _extent(one)
-    if one.defect:
-        text.show_lines(f"defect     {one.defect}: {extent.describe((), {})}")
+    extent = _extent(traced)
+    if traced.defect:
+        text.show_lines(f"defect     {traced.defect}: {extent.describe((), {})}")
     elif extent.unreadable_from:
         text.show_lines(f"read       as far as {format_tag(int(extent.unreadable_from, 16))}, where a bound ended it")
-    for judged in one.decisions:
+    for judged in traced.decisions:
         text.show_lines(
             "", f"run {judged.run_id} of {text.moment(judged.started_at)}: {judged.verdict or 'not judged'}"
         )
-        if reason := _reason(one, judged):
+        if reason := _reason(traced, judged):
             text.show_lines(f"  {reason}")
         text.show_lines(*(f"  conflict {conflict}: {conflict.describe()}" for conflict in judged.conflicts))
         for criterion, finding in zip(text.compiled(judged.criteria), judged.findings, strict=False):
-            values = (one.attributes or {}).get(criterion.attribute.hex_tag)
+            values = (traced.attributes or {}).get(criterion.attribute.hex_tag)
             text.show_lines(f"  {criterion.describe()}: {finding}, value {_values(values, finding)}")
         _show_computed(judged.computations)
 
 
 def as_json(traced: TracedObject) -> dict[str, Any]:
     """Give everything known of one object, with values that were asked for, and reasons where damage is known."""
-    told = dataclasses.asdict(traced)
-    for shown, judged in zip(told["decisions"], traced.decisions, strict=True):
+    content = dataclasses.asdict(traced)
+    for shown, judged in zip(content["decisions"], traced.decisions, strict=True):
         shown["reason"] = _reason(traced, judged)
-    return {**told, "named_values": named_values(traced)}
+    return {**content, "named_values": named_values(traced)}
 
 
 def _extent(traced: TracedObject) -> Extent:
@@ -73,13 +73,13 @@ def _reason(traced: TracedObject, judged: TracedDecision) -> str | None:
     return _extent(traced).describe(text.compiled(judged.criteria), traced.attributes or {})
 
 
-def named_values(one: TracedObject) -> dict[str, list[str] | None]:
+def named_values(traced: TracedObject) -> dict[str, list[str] | None]:
     """Give the values of the attributes that any criterion named, by keyword."""
     values: dict[str, list[str] | None] = {}
-    for judged in one.decisions:
+    for judged in traced.decisions:
         for criterion in text.compiled(judged.criteria):
             attribute = criterion.attribute
-            raw = (one.attributes or {}).get(attribute.hex_tag)
+            raw = (traced.attributes or {}).get(attribute.hex_tag)
             values[attribute.keyword or format_tag(attribute.tag)] = None if raw is None else list(raw)
     return values
 
@@ -102,22 +102,22 @@ def _show_computed(rows: Iterable[ComputedSeries]) -> None:
             text.show_lines(f"    {output.uri}{instance}")
 
 
-def show_result(one: TracedResult) -> None:
+def show_result(traced: TracedResult) -> None:
     """Print where a result comes from: computation, series, run, criteria, objects."""
-    output, series = one.output, one.series
+    output, series = traced.output, traced.series
     text.show_lines(f"result     {output.uri}", f"digest     {output.digest}")
     if output.sop_instance_uid:
         text.show_lines(f"instance   {output.sop_instance_uid}")
     text.show_lines(
         f"made by    computation {series.computation_id}, {series.name} {series.version}, "
-        f"parameters {json.dumps(one.parameters, sort_keys=True)}, {text.moment(output.recorded_at)}",
+        f"parameters {json.dumps(traced.parameters, sort_keys=True)}, {text.moment(output.recorded_at)}",
         f"series     {series.series_instance_uid}",
-        f"run        {series.run_id} over {one.bucket} at {one.endpoint}",
+        f"run        {series.run_id} over {traced.bucket} at {traced.endpoint}",
     )
-    criteria = text.compiled(one.criteria)
+    criteria = text.compiled(traced.criteria)
     text.show_lines(*(f"criterion {number}: {criterion.describe()}" for number, criterion in enumerate(criteria, 1)))
     text.show_lines("")
     text.show_table(
         ("use", "object", "instance"),
-        [(used.use, used.object_key, used.sop_instance_uid or "-") for used in one.inputs],
+        [(used.use, used.object_key, used.sop_instance_uid or "-") for used in traced.inputs],
     )

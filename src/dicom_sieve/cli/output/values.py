@@ -49,20 +49,20 @@ def show_values(
     as_csv: bool,
 ) -> None:
     """Print the values of one attribute; those behind the limit, or too rare, as one row."""
-    shown = [one for one in held.values[:limit] if one.instances >= min_cell]
+    shown = [value for value in held.values[:limit] if value.instances >= min_cell]
     others = held.values[len(shown) :]
-    in_others = sum(one.instances for one in others)
+    in_others = sum(value.instances for value in others)
     absent = held.instances - held.present - held.empty - held.unreached
     if as_json:
         counts = {"present": held.present, "empty": held.empty, "absent": absent, "unreached": held.unreached}
         named = {"keyword": attribute.keyword, "tag": attribute.hex_tag, "vr": attribute.vr.code}
-        values = [dataclasses.asdict(one) for one in shown]
+        values = [dataclasses.asdict(value) for value in shown]
         other = {"values": len(others), "instances": in_others}
         text.show_json(
             {**_where(snapshot), **named, "instances": held.instances, **counts, "values": values, "other": other}
         )
         return
-    rows: list[Sequence[Any]] = [(one.value, one.instances, one.series) for one in shown]
+    rows: list[Sequence[Any]] = [(value.value, value.instances, value.series) for value in shown]
     if others:
         rows.append((f"(other values: {len(others):,})", in_others, ""))
     if as_csv:

@@ -54,8 +54,8 @@ def _body(volume: Volume) -> Mask:
     if not sizes.size or sizes.max() * volume.voxel_ml < SMALLEST_BODY_ML:
         raise RefusedError("there is no body in it")
     body = np.asarray(labels == sizes.argmax() + 1)
-    for number, one in enumerate(body):
-        body[number] = ndimage.binary_fill_holes(one)
+    for number, in_slice in enumerate(body):
+        body[number] = ndimage.binary_fill_holes(in_slice)
     return body
 
 
@@ -67,9 +67,9 @@ def _lungs(volume: Volume, body: Mask) -> Mask:
     smallest = max(SMALLEST_LUNG_ML / volume.voxel_ml, SMALLEST_LUNG_PART * sizes.max())
     lungs = np.concatenate([[False], sizes >= smallest])[labels]
     disc = _disc(volume.spacing[1:])
-    for number, one in enumerate(lungs):  # in place: a mask is as large as half the volume
-        closed = ndimage.binary_closing(one, disc) & body[number]
-        lungs[number] = ndimage.binary_fill_holes(one | closed)
+    for number, in_slice in enumerate(lungs):  # in place: a mask is as large as half the volume
+        closed = ndimage.binary_closing(in_slice, disc) & body[number]
+        lungs[number] = ndimage.binary_fill_holes(in_slice | closed)
     return np.asarray(lungs)
 
 
@@ -77,8 +77,8 @@ def _components(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64
     """Number the parts that hang together by faces from 1, and count their voxels."""
     labels, count = cast("tuple[npt.NDArray[np.int32], int]", ndimage.label(mask))
     sizes = np.zeros(count + 1, dtype=np.int64)
-    for one in labels:  # all at once, bincount would take eight bytes a voxel
-        sizes += np.bincount(one.ravel(), minlength=count + 1)
+    for of_slice in labels:  # all at once, bincount would take eight bytes a voxel
+        sizes += np.bincount(of_slice.ravel(), minlength=count + 1)
     return labels, sizes[1:]
 
 
@@ -89,6 +89,6 @@ def _cross() -> Mask:
 
 def _disc(spacing: tuple[float, float]) -> Mask:
     """A disc of half the thickness that is closed."""
-    rows, columns = (int(CLOSED_MM / 2 // one) for one in spacing)
+    rows, columns = (int(CLOSED_MM / 2 // spacing_mm) for spacing_mm in spacing)
     y, x = np.ogrid[-rows : rows + 1, -columns : columns + 1]
     return np.asarray((y * spacing[0]) ** 2 + (x * spacing[1]) ** 2 <= (CLOSED_MM / 2) ** 2)
