@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from examples.computation_mean_hu import MEAN_HU
@@ -38,7 +39,10 @@ class Home:
 
     def compute(self, kind: Kind, name: str) -> tuple[InputState, str | None]:
         """Compute on the one series of a run, and tell what became of it."""
-        stores = {"inputs": DirectoryStore(self.folder / name), "outputs": DirectoryStore(self.folder / "results")}
+        stores: dict[str, Any] = {
+            "inputs": DirectoryStore(self.folder / name),
+            "outputs": DirectoryStore(self.folder / "results"),
+        }
         computes = kind.load()
         with open_computation(self.ledger, kind.name, version=kind.version, run=name, **stores) as computation:
             for series in computation.series():
