@@ -22,7 +22,7 @@ from tests.screening.screenings import one_of
 PLANTED = "PLANTED^NAME"
 SUITABLE: Objects = objects("suitable", slices("suitable", PatientName=PLANTED, PatientID=PLANTED))
 UNSUITABLE: Objects = objects("unsuitable", slices("unsuitable", Modality="MR", PatientName=PLANTED)[:2])
-KINDS = [*kinds().values(), MEAN_HU]
+KINDS = list(({MEAN_HU.name: MEAN_HU} | kinds()).values())
 
 
 class Home:
