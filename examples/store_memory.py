@@ -14,7 +14,7 @@ from dicom_sieve import private
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.stores.interface import Downloads, ObjectChangedError, ObjectGoneError
-from dicom_sieve.stores.open import Access
+from dicom_sieve.stores.opener import Access
 
 ENDPOINT = "memory:"
 """What a location says of it: the scheme of its addresses follows from this."""

@@ -7,7 +7,8 @@ import typer
 from dicom_sieve.objects import FILE, S3, split_uri
 from dicom_sieve.stores import DirectoryStore, Inventory, S3Store
 from dicom_sieve.stores.interface import Place
-from dicom_sieve.stores.open import OPENERS, Access, describe_unknown, open_location, read_address
+from dicom_sieve.stores.open import OPENERS, describe_unknown, open_location, read_address
+from dicom_sieve.stores.opener import Access
 
 INVENTORY = "--inventory"
 ANONYMOUS, REQUESTER_PAYS = "--anonymous", "--requester-pays"

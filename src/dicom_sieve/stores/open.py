@@ -1,8 +1,6 @@
 """From an address to a store: for who reads objects in Python, and for commands that read where a run judged."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicom_sieve.errors import InvalidRequestError
@@ -11,6 +9,7 @@ from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import ALLOWED, DEFAULT_CHAIN, EndpointRules, check_bucket, place_of
 from dicom_sieve.stores.interface import Place
+from dicom_sieve.stores.opener import Access, Opener
 from dicom_sieve.stores.retries import Retries
 from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
 from dicom_sieve.stores.s3.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
@@ -20,33 +19,6 @@ DEFAULT_REGION = "us-east-1"
 TRUSTED = f"{ALLOWED} or {DEFAULT_CHAIN}"
 """What lists the endpoints that a deployment names itself."""
 _ALONE = "nothing is signed, so there is nobody with credentials, or to pay; accepted: anonymous alone"
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How a place is to be reached; a store takes of it what it knows.
-
-    Attributes:
-        endpoint: URL of the server; None: the one that the store goes to by itself.
-        region: None: as the environment says.
-        credentials: ``key_id:access_key``, or what gives a session; None: this machine's own.
-        anonymous: Whether no request is signed.
-        requester_pays: Whether the credentials' owner pays.
-        is_named: Whether the caller named the endpoint; else a ledger did, perhaps by somebody else's request.
-        called: What errors name endpoint and bucket by.
-    """
-
-    endpoint: str | None = None
-    region: str | None = None
-    credentials: str | GivesSession | None = field(default=None, repr=False)
-    anonymous: bool = False
-    requester_pays: bool = False
-    is_named: bool = False
-    called: tuple[str, str] = ("endpoint", "the bucket")
-
-
-Opener = Callable[[Location, Access], Place]
-"""Opens what lies at a location. It sends credentials only where `Access` and `endpoints.EndpointRules` let it."""
 
 
 def open_store(
