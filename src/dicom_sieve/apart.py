@@ -4,7 +4,7 @@ import os
 from urllib.parse import urlsplit
 
 from dicom_sieve.literals import read_literal
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, S3, Location
 
 _AWS = ".amazonaws.com"
 _PORTS = {"http": 80, "https": 443}
@@ -37,6 +37,8 @@ def describe_overlap(source: Location, output: Location) -> str | None:
 def _bucket(location: Location) -> tuple[str, str]:
     if location.endpoint == DIRECTORY_ENDPOINT:
         return DIRECTORY_ENDPOINT, ""
+    if location.scheme != S3:
+        return location.endpoint, location.bucket
     return _server(location.endpoint), location.bucket
 
 

@@ -1,13 +1,21 @@
 """Where objects lie, and what identifies them. Values alone: how to reach them is in `dicom_sieve.stores`."""
 
 import datetime
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-DIRECTORY_ENDPOINT = "file:"
+S3, FILE = "s3", "file"
+"""Schemes of addresses: ``s3://bucket/key``; a directory's are paths, or begin with ``file:``."""
+DIRECTORY_ENDPOINT = f"{FILE}:"
 """Stands where a location's endpoint would, when the location is a directory."""
 MARK, ESCAPED_MARK = r"\x", r"\x5cx"
 """What an escape in the key of a path begins with, and how a name has these two characters."""
+
+_SCHEME = r"[a-z][a-z0-9+.-]*"
+_URI = re.compile(rf"({_SCHEME})://([^/]*)/?(.*)", re.DOTALL | re.IGNORECASE)
+_OWN_SCHEME = re.compile(rf"(?!https?:)({_SCHEME}):(?!//|[0-9])")
+"""How an endpoint begins that is not S3's. ``//`` behind the colon makes it a URL, digits a port."""
 
 
 class Damaged(StrEnum):
@@ -29,7 +37,8 @@ class Location:
     """Where objects lie. It identifies, and never holds credentials.
 
     Attributes:
-        endpoint: URL of the S3 endpoint without a trailing slash; ``file:`` for a directory.
+        endpoint: URL of the S3 endpoint without a trailing slash; ``file:`` for a directory; of another store
+            ``NAME:``, and what more it needs: its addresses are ``NAME://bucket/key``.
         bucket: Name of the bucket; the absolute path of a directory.
         prefix: What keys begin with; may be empty.
     """
@@ -38,14 +47,20 @@ class Location:
     bucket: str
     prefix: str = ""
 
+    @property
+    def scheme(self) -> str:
+        """What its addresses begin with: ``s3``, ``file`` for a directory, or the name of another store."""
+        found = _OWN_SCHEME.match(self.endpoint)
+        return found[1] if found else S3
+
     def __str__(self) -> str:
-        if self.endpoint == DIRECTORY_ENDPOINT:
+        if self.scheme == FILE:
             return self.bucket
-        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        return self.uri(self.prefix).rstrip("/")
 
     def uri(self, key: str) -> str:
         """Give the address of one object."""
-        return f"{'' if self.endpoint == DIRECTORY_ENDPOINT else 's3://'}{self.bucket}/{key}"
+        return f"{'' if self.scheme == FILE else f'{self.scheme}://'}{self.bucket}/{key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,23 @@ class ObjectInfo:
     etag: str
     size: int
     last_modified: datetime.datetime
+
+
+def split_uri(text: str) -> tuple[str, str, str] | None:
+    """Split ``scheme://bucket/key``; None where a text is no such address. Bucket and key may be empty.
+
+    Examples:
+        >>> split_uri("s3://bucket/a/b"), split_uri("/a/b")
+        (('s3', 'bucket', 'a/b'), None)
+    """
+    found = _URI.fullmatch(text)
+    return (found[1], found[2], found[3]) if found else None
+
+
+def split_s3(text: str) -> tuple[str, str] | None:
+    """Split ``s3://bucket/key`` into bucket and key, which may be empty; None where a text is no such address."""
+    parts = split_uri(text)
+    return parts[1:] if parts and parts[0] == S3 else None
 
 
 def plain_etag(text: str) -> str:

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from dicom_sieve.cli.inert import inert
-from dicom_sieve.cli.options import SCHEME
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import find_locations
-from dicom_sieve.objects import Location
+from dicom_sieve.objects import FILE, Location, split_uri
 
 LIST_FIRST = "'dicom-sieve preview' without --no-listing, or a run, lists it first"
 
@@ -36,7 +35,7 @@ def find_known(
 
 
 def _bucket_and_prefix(uri: str) -> tuple[str, str]:
-    if not uri.startswith(SCHEME):
-        return str(Path(uri).resolve()), ""
-    bucket, _, prefix = uri.removeprefix(SCHEME).partition("/")
-    return bucket, prefix
+    parts = split_uri(uri)
+    if parts is None or parts[0] == FILE:
+        return str(Path(uri.removeprefix(f"{FILE}://")).resolve()), ""
+    return parts[1:]

@@ -4,18 +4,12 @@ from pathlib import Path
 
 import typer
 
-from dicom_sieve.cli.options import SCHEME
-from dicom_sieve.stores import (
-    Anonymous,
-    DefaultChain,
-    DirectoryStore,
-    GivesSession,
-    Inventory,
-    S3Store,
-    open_bucket,
-)
+from dicom_sieve.objects import FILE, S3, split_uri
+from dicom_sieve.stores import DirectoryStore, Inventory, S3Store
+from dicom_sieve.stores.interface import Place
+from dicom_sieve.stores.open import OPENERS, describe_unknown, open_location, read_address
+from dicom_sieve.stores.opener import Access
 
-Place = DirectoryStore | S3Store
 INVENTORY = "--inventory"
 ANONYMOUS, REQUESTER_PAYS = "--anonymous", "--requester-pays"
 
@@ -32,15 +26,16 @@ def open_input(
         anonymous: Whether no request is signed.
         requester_pays: Whether the credentials' owner pays.
     """
-    if not uri.startswith(SCHEME) and not Path(uri).is_dir():
+    scheme = _scheme_of(uri, "URI")
+    if scheme is None and not Path(uri).is_dir():
         raise typer.BadParameter(f"{uri} is neither s3://bucket/prefix nor a directory", param_hint="URI")
     name = ANONYMOUS if anonymous else REQUESTER_PAYS
     if anonymous and requester_pays:
         raise typer.BadParameter(f"with {ANONYMOUS}: nobody would pay", param_hint=REQUESTER_PAYS)
-    if (anonymous or requester_pays) and not uri.startswith(SCHEME):
-        raise typer.BadParameter("a directory is read by this machine; accepted with s3://bucket", param_hint=name)
-    credentials = Anonymous() if anonymous else DefaultChain()
-    return _open(uri, endpoint, region, "URI", credentials, requester_pays=requester_pays)
+    if (anonymous or requester_pays) and scheme != S3:
+        why = "a directory is read by this machine" if scheme in {None, FILE} else f"{scheme}:// has no such option"
+        raise typer.BadParameter(f"{why}; accepted with s3://bucket", param_hint=name)
+    return _open(uri, endpoint, region, "URI", anonymous=anonymous, requester_pays=requester_pays)
 
 
 def open_inventory(uri: str | None, store: Place) -> Inventory | None:
@@ -48,7 +43,8 @@ def open_inventory(uri: str | None, store: Place) -> Inventory | None:
     if uri is None:
         return None
     if not isinstance(store, S3Store):
-        raise typer.BadParameter("a directory has no inventory; accepted with s3://bucket", param_hint=INVENTORY)
+        what = "a directory" if isinstance(store, DirectoryStore) else f"{store.location.scheme}://"
+        raise typer.BadParameter(f"{what} has no inventory; accepted with s3://bucket", param_hint=INVENTORY)
     try:
         return store.inventory(uri)
     except ValueError as error:
@@ -57,24 +53,26 @@ def open_inventory(uri: str | None, store: Place) -> Inventory | None:
 
 def open_output(uri: str | None, endpoint: str | None, region: str) -> Place | None:
     """Open where to publish: ``s3://bucket/prefix``, or a directory that will be made; None where nothing is asked."""
-    return None if uri is None else _open(uri, endpoint, region, "--output", DefaultChain())
+    return None if uri is None else _open(uri, endpoint, region, "--output")
 
 
 def _open(
-    uri: str,
-    endpoint: str | None,
-    region: str,
-    name: str,
-    credentials: GivesSession,
-    *,
-    requester_pays: bool = False,
+    uri: str, endpoint: str | None, region: str, name: str, *, anonymous: bool = False, requester_pays: bool = False
 ) -> Place:
-    if not uri.startswith(SCHEME):
-        return DirectoryStore(Path(uri).resolve())
-    bucket, _, prefix = uri.removeprefix(SCHEME).partition("/")
-    if not bucket:
-        raise typer.BadParameter(f"{uri} names no bucket; accepted: s3://bucket/prefix", param_hint=name)
+    scheme = _scheme_of(uri, name)
+    address = str(Path(uri).resolve()) if scheme is None else uri
     called = ("--endpoint", f"{name}: the bucket")
-    return open_bucket(
-        bucket, prefix, endpoint or None, region, credentials, requester_pays=requester_pays, called=called
-    )
+    access = Access(endpoint or None, region, None, anonymous, requester_pays, is_named=True, called=called)
+    return open_location(read_address(address), access)
+
+
+def _scheme_of(uri: str, name: str) -> str | None:
+    """Give the scheme of an address, which is known and names a bucket; None where it is a path."""
+    if (parts := split_uri(uri)) is None:
+        return None
+    scheme, bucket, _ = parts
+    if scheme not in OPENERS:
+        raise typer.BadParameter(describe_unknown(scheme), param_hint=name)
+    if scheme != FILE and not bucket:
+        raise typer.BadParameter(f"{uri} names no bucket; accepted: {scheme}://bucket/prefix", param_hint=name)
+    return scheme

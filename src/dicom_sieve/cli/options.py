@@ -7,8 +7,6 @@ import typer
 
 from dicom_sieve.objects import Damaged
 
-SCHEME = "s3://"
-
 
 def check_format(*, as_json: bool, as_csv: bool) -> None:
     """Refuse two formats at once."""

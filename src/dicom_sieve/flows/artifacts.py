@@ -7,7 +7,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 
 from dicom_sieve.advice import advise_cause
 from dicom_sieve.criteria import Advice, CompiledCriterion, advise
-from dicom_sieve.objects import Location
+from dicom_sieve.objects import Location, split_s3
 from dicom_sieve.publishing.manifest import MANIFEST
 from dicom_sieve.reports import Report
 from dicom_sieve.reports.attrition import mermaid_of
@@ -60,7 +60,8 @@ def describe_attrition(report: Report) -> str:
 def show_link(manifest_uri: str, output: Location) -> None:
     """Show where the report was published. The link opens for those who may read there; it is signed by nobody."""
     path = manifest_uri.removesuffix(MANIFEST) + "report.html"
-    link = path.replace("s3://", f"{output.endpoint}/", 1) if output.endpoint.startswith("http") else path
+    parts = split_s3(path)
+    link = f"{output.endpoint}/{'/'.join(parts)}" if parts else path
     create_link_artifact(link, link_text="report.html", key="report", description="The report, beside the manifest")
 
 

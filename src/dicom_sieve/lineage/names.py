@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, FILE, Location, split_uri
 from dicom_sieve.version import __version__
 
 SOFTWARE = "pkg:generic/dicom-sieve"
@@ -19,7 +19,7 @@ class Dataset(NamedTuple):
     """A dataset as OpenLineage's naming conventions have it.
 
     Attributes:
-        namespace: ``s3://bucket``, or ``file``.
+        namespace: ``s3://bucket``, alike for other schemes; or ``file``.
         name: The key, or the path; ``/`` for all of a bucket.
     """
 
@@ -37,15 +37,16 @@ def name_location(location: Location) -> Dataset:
     """Name what a location holds. Two servers with a bucket of the same name have the same dataset, by convention."""
     if location.endpoint == DIRECTORY_ENDPOINT:
         return Dataset("file", f"{location.bucket}/{location.prefix}".rstrip("/"))
-    return Dataset(f"s3://{location.bucket}", location.prefix.rstrip("/") or _WHOLE)
+    return Dataset(f"{location.scheme}://{location.bucket}", location.prefix.rstrip("/") or _WHOLE)
 
 
 def name_uri(uri: str) -> Dataset:
     """Name the dataset at an address that this package wrote: in a bucket, or in a directory."""
-    if not uri.startswith("s3://"):
+    parts = split_uri(uri)
+    if parts is None or parts[0] == FILE:
         return Dataset("file", uri)
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return Dataset(f"s3://{bucket}", key or _WHOLE)
+    scheme, bucket, key = parts
+    return Dataset(f"{scheme}://{bucket}", key or _WHOLE)
 
 
 def name_results(computation: str, uris: Iterable[str]) -> list[Dataset]:

@@ -15,13 +15,13 @@ from dicom_sieve.errors import AlreadyPublishedError, DicomSieveError, SettingsE
 from dicom_sieve.explain import explain
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.database.entries import Entry, read_chain
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, split_s3
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import DefaultChain, EndpointRules, Retries, S3Access, StaticCredentials, check_endpoint
 from dicom_sieve.stores.append_only import AppendOnly, AppendOnlyBucket, AppendOnlyFile
 
 FORMAT = "dicom-sieve anchor 1"
 _RECORD = re.compile(r"[0-9a-f]{32}/[0-9]{12}")
-_FILE, _S3 = "file:", "s3://"
 _ADVICE = "'dicom-sieve anchor', or the end of the next run, pushes it again"
 
 
@@ -56,10 +56,10 @@ def open_anchor(settings: Settings, uri: str | None = None) -> AppendOnly | None
     address = settings.anchor if uri is None else uri
     if not address:
         return None
-    if address.startswith(_FILE) and address.removeprefix(_FILE).startswith("/"):
-        return AppendOnlyFile(Path(address.removeprefix(_FILE)))
-    bucket, _, prefix = address.removeprefix(_S3).partition("/")
-    if not address.startswith(_S3) or not bucket:
+    if address.startswith(f"{DIRECTORY_ENDPOINT}/"):
+        return AppendOnlyFile(Path(address.removeprefix(DIRECTORY_ENDPOINT)))
+    bucket, prefix = split_s3(address) or ("", "")
+    if not bucket:
         raise SettingsError(("DICOM_SIEVE_ANCHOR: is no place; accepted: file:/path or s3://bucket/prefix",))
     endpoint = settings.anchor_endpoint.rstrip("/") or None
     if endpoint and (wrong := check_endpoint(endpoint)):

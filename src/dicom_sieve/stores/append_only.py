@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import ClientError
 
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
+from dicom_sieve.objects import S3
 from dicom_sieve.stores.listing import count_empty
 from dicom_sieve.stores.s3.access import S3Access
 from dicom_sieve.stores.s3.clients import make_boto3_client
@@ -167,7 +168,7 @@ class AppendOnlyBucket:
     @property
     def address(self) -> str:
         """Where it is."""
-        return f"s3://{self.access.bucket}/{self.prefix}".rstrip("/")
+        return f"{S3}://{self.access.bucket}/{self.prefix}".rstrip("/")
 
     def names(self) -> set[str]:
         """Give the names of all objects, deleted ones among them where the bucket has versions."""

@@ -217,3 +217,11 @@ class Copies(Writes, Protocol):
 
 class Store(Lists, Reads, Writes, Protocol):
     """A place that can be screened and published to."""
+
+
+class Place(Store, Copies, Downloads, Protocol):
+    """A place with all of it: what an address is opened as."""
+
+    def read_bytes(self, listed: ObjectInfo) -> bytes:
+        """Read a whole object into memory; raises as `Downloads.download`."""
+        ...

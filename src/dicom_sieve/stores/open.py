@@ -4,16 +4,17 @@ import os
 from pathlib import Path
 
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, FILE, S3, Location, split_uri
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import ALLOWED, DEFAULT_CHAIN, EndpointRules, check_bucket, place_of
+from dicom_sieve.stores.interface import Place
+from dicom_sieve.stores.opener import Access, Opener
 from dicom_sieve.stores.retries import Retries
 from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
 from dicom_sieve.stores.s3.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
 from dicom_sieve.stores.s3.store import S3Store
 
-S3, FILE = "s3://", "file://"
 DEFAULT_REGION = "us-east-1"
 TRUSTED = f"{ALLOWED} or {DEFAULT_CHAIN}"
 """The settings that list the endpoints which a deployment names itself."""
@@ -28,11 +29,12 @@ def open_store(
     credentials: str | GivesSession | None = None,
     anonymous: bool = False,
     requester_pays: bool = False,
-) -> DirectoryStore | S3Store:
+) -> Place:
     """Open the place where objects lie, to read them: bound to the etags that were judged.
 
     Args:
-        where: ``s3://bucket/prefix``, a directory, or the location of a run (``run.location``).
+        where: ``s3://bucket/prefix``, or of another scheme that `OPENERS` has; a directory, or the location of a run
+            (``run.location``).
         endpoint: URL of the S3 server; None: that of the location, else ``AWS_ENDPOINT_URL``, else AWS itself.
         region: None: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, or us-east-1.
         credentials: ``key_id:access_key``; None: AWS's default chain. Both go to AWS, to an endpoint that is named here
@@ -48,22 +50,30 @@ def open_store(
         >>> open_store("/data/images").location.bucket
         '/data/images'
     """
-    named = endpoint or os.environ.get("AWS_ENDPOINT_URL") or ""
-    if not isinstance(where, Location):
-        where = _read_address(str(where), named.rstrip("/") or AWS_ENDPOINT)
-    if where.endpoint == DIRECTORY_ENDPOINT:
-        return DirectoryStore(Path(where.bucket), where.prefix)
-    lies_at = endpoint.rstrip("/") if endpoint else where.endpoint
+    named = (endpoint or os.environ.get("AWS_ENDPOINT_URL") or "").rstrip("/")
+    location = where if isinstance(where, Location) else read_address(str(where))
+    lies_at = location.endpoint
+    if endpoint or (named and location.scheme == S3 and location is not where):
+        lies_at = named
     url = None if lies_at == AWS_ENDPOINT else lies_at
-    region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
-    session = Anonymous() if anonymous else _read_credentials(credentials)
-    if anonymous and (credentials is not None or requester_pays):
-        raise InvalidRequestError((f"anonymous: {_ALONE}",))
-    store = open_bucket(where.bucket, where.prefix, url, region, session, requester_pays=requester_pays)
-    # A caller who names an endpoint decides on their own credentials; a location may come from another's request.
-    if url is not None and lies_at != named.rstrip("/") and not anonymous:
-        _refuse_of_ledger(url, region, store.access.rules, is_given=credentials is not None)
-    return store
+    return open_location(location, Access(url, region, credentials, anonymous, requester_pays, lies_at == named))
+
+
+def open_location(location: Location, access: Access) -> Place:
+    """Open a location by its scheme.
+
+    Raises:
+        InvalidRequestError: The scheme is not known, or its store refuses.
+    """
+    if (opener := OPENERS.get(location.scheme)) is None:
+        raise InvalidRequestError((describe_unknown(location.scheme),))
+    return opener(location, access)
+
+
+def describe_unknown(scheme: str) -> str:
+    """Say that a scheme is not known, and which are."""
+    accepted = ", ".join(f"{name}://" for name in sorted(OPENERS))
+    return f"{scheme}:// is not known; accepted: {accepted}, or a directory"
 
 
 def open_bucket(
@@ -100,6 +110,29 @@ def open_bucket(
     return S3Store(S3Access(bucket, region, url, credentials, retries, rules, requester_pays), prefix)
 
 
+def _open_directory(location: Location, access: Access) -> DirectoryStore:
+    del access  # a directory is read by this machine
+    return DirectoryStore(Path(location.bucket), location.prefix)
+
+
+def _open_s3(location: Location, access: Access) -> S3Store:
+    url, credentials, pays = access.endpoint, access.credentials, access.requester_pays
+    region = access.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+    session = Anonymous() if access.anonymous else _read_credentials(credentials)
+    if access.anonymous and (credentials is not None or pays):
+        raise InvalidRequestError((f"anonymous: {_ALONE}",))
+    called = access.called
+    store = open_bucket(location.bucket, location.prefix, url, region, session, requester_pays=pays, called=called)
+    # Who names an endpoint sends credentials of their own there; a location may come from somebody else's request.
+    if url is not None and not access.is_named and not access.anonymous:
+        _refuse_of_ledger(url, region, store.access.rules, is_given=credentials is not None)
+    return store
+
+
+OPENERS: dict[str, Opener] = {FILE: _open_directory, S3: _open_s3}
+"""By the scheme of an address: the only list of stores."""
+
+
 def _refuse_of_ledger(url: str, region: str, rules: EndpointRules, *, is_given: bool) -> None:
     """Refuse to send credentials to an endpoint that the ledger names alone, and no setting.
 
@@ -120,13 +153,22 @@ def _refuse_of_ledger(url: str, region: str, rules: EndpointRules, *, is_given: 
         raise InvalidRequestError((f"endpoint: {wrong}; accepted: {accepted}",))
 
 
-def _read_address(text: str, endpoint: str) -> Location:
-    if not text.startswith(S3):
-        return Location(DIRECTORY_ENDPOINT, str(Path(text.removeprefix(FILE)).expanduser().resolve()))
-    bucket, _, prefix = text.removeprefix(S3).partition("/")
+def read_address(text: str) -> Location:
+    """Read an address, or the path of a directory; of S3, as if it were AWS's.
+
+    Raises:
+        InvalidRequestError: Its scheme is not known, or it names no bucket.
+    """
+    parts = split_uri(text)
+    if parts is None or parts[0] == FILE:
+        path = Path(text.removeprefix(f"{FILE}://"))
+        return Location(DIRECTORY_ENDPOINT, str(path.expanduser().resolve()))
+    scheme, bucket, prefix = parts
+    if scheme not in OPENERS:
+        raise InvalidRequestError((describe_unknown(scheme),))
     if not bucket:
-        raise InvalidRequestError((f"{text} names no bucket; accepted: s3://bucket/prefix, or a directory",))
-    return Location(endpoint, bucket, prefix)
+        raise InvalidRequestError((f"{text} names no bucket; accepted: {scheme}://bucket/prefix, or a directory",))
+    return Location(AWS_ENDPOINT if scheme == S3 else f"{scheme}:", bucket, prefix)
 
 
 def _read_credentials(credentials: str | GivesSession | None) -> GivesSession:

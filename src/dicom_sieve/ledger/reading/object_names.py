@@ -8,9 +8,7 @@ from urllib.parse import unquote
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.database.tables import location, object_
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, part_of_key
-
-_S3, _FILE = "s3://", "file:"
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location, part_of_key, split_s3
 
 
 def is_text(text: str) -> bool:
@@ -20,11 +18,11 @@ def is_text(text: str) -> bool:
 
 def paths_of(text: str) -> list[str]:
     """Give the absolute paths that a path or a ``file:`` URI stands for: as written, and where its links lead."""
-    if text.startswith(_S3) or "\0" in text or not text:
+    if split_s3(text) or "\0" in text or not text:
         return []
     written = [text]
-    if text.startswith(_FILE):
-        path = text.removeprefix(_FILE)
+    if text.startswith(DIRECTORY_ENDPOINT):
+        path = text.removeprefix(DIRECTORY_ENDPOINT)
         path = f"/{path.lstrip('/')}"
         written = [unquote(path, errors="surrogateescape"), path]
     paths: dict[str, None] = {}
@@ -53,5 +51,5 @@ def _keys(endpoint: str, bucket: str, text: str, paths: list[bytes]) -> Iterator
         for path in paths:
             if path.startswith(root) and path != root:
                 yield "/".join(map(part_of_key, path.removeprefix(root).split(b"/")))
-    elif text.startswith(f"{_S3}{bucket}/"):
-        yield text.removeprefix(f"{_S3}{bucket}/")
+    elif text.startswith(begin := Location(endpoint, bucket).uri("")):
+        yield text.removeprefix(begin)

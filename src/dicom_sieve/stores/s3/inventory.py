@@ -19,12 +19,11 @@ from typing import Any, Protocol
 
 from dicom_sieve import private
 from dicom_sieve.errors import DicomSieveError, StoreError
-from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.objects import Location, ObjectInfo, split_s3
 from dicom_sieve.settings import MIB
 from dicom_sieve.stores.interface import Downloads
 from dicom_sieve.stores.s3.inventory_rows import FORMATS, MalformedInventoryError, read_objects
 
-SCHEME = "s3://"
 LARGEST_MANIFEST = 16 * MIB
 """In bytes; it names each file of the inventory in about 150."""
 RUN_OBJECTS = 100_000
@@ -174,8 +173,8 @@ def address_of_manifest(uri: str) -> tuple[str, str]:
     Raises:
         ValueError: That is the address of no object; the message does not quote it.
     """
-    bucket, _, key = uri.removeprefix(SCHEME).partition("/")
-    if not uri.startswith(SCHEME) or not bucket or not key:
+    bucket, key = split_s3(uri) or ("", "")
+    if not bucket or not key:
         raise ValueError("is no address of a manifest; accepted: s3://bucket/path/manifest.json")
     return bucket, key
 
