@@ -1,7 +1,21 @@
 """The house is in order: no circles, one place a kind of thing."""
 
+import ast
+from pathlib import Path
+
 import grimp
 import pytest
+
+from dicom_sieve.ledger.audit.sealed_rows import RUN_FIELDS
+from dicom_sieve.ledger.database import tables
+
+ROOT = Path(__file__).parent.parent
+OF_THE_LOCATION = {"endpoint", "bucket", "prefix"}
+UNSEALED = {
+    "location_id": "sealed as endpoint, bucket and prefix",
+    "seal": "the seal itself",
+}
+"""Columns of a run that its seal does not cover, and why."""
 
 GRAPH = grimp.build_graph("dicom_sieve")
 
@@ -42,3 +56,41 @@ class TestImports:
 
     def test_a_circle_would_be_found(self) -> None:
         assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+def imported_test_files(path: Path) -> list[str]:
+    """Name the test files that a module imports, or imports from."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module or ''}.{alias.name}" for alias in node.names]
+    return [name for name in names if is_of_a_test_file(name)]
+
+
+def is_of_a_test_file(name: str) -> bool:
+    parts = name.split(".")
+    return parts[0] == "tests" and any(
+        part.startswith("test_") and (ROOT / Path(*parts[:number], f"{part}.py")).exists()
+        for number, part in enumerate(parts)
+    )
+
+
+class TestTestFiles:
+    def test_no_module_imports_a_test_file(self) -> None:
+        found = {
+            str(path.relative_to(ROOT)): imported
+            for path in sorted((ROOT / "tests").rglob("*.py"))
+            if (imported := imported_test_files(path))
+        }
+
+        assert found == {}
+
+
+class TestSealOfARun:
+    def test_covers_every_column_but_those_listed_here(self) -> None:
+        columns = {column.name for column in tables.run.columns}
+
+        assert columns - set(RUN_FIELDS) == set(UNSEALED)
+        assert set(RUN_FIELDS) - columns == OF_THE_LOCATION

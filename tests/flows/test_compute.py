@@ -10,12 +10,12 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
-import sqlalchemy as sa
 from PIL import Image
 
 from tests.computations.segmentation.bucket import CRITERIA, PHANTOM, SERIES, fill, instance_uids, series_uid, whole
-from tests.computations.segmentation.test_segmentation import dice
+from tests.computations.segmentation.overlap import dice
 from tests.conftest import S3Server
+from tests.flows.computed_rows import Rows, computed
 from tests.flows.conftest import ledger_url
 from tests.lineage import openlineage_rules
 from tests.lineage.conftest import to_file
@@ -29,7 +29,6 @@ serve_deployments(2, {name!r}, following=read_following({{}}, {then!r}))
 SLICE_MISSING = (
     "the slices are not evenly spaced: 8.00 mm between slices 12 and 13, 4.00 mm between most; a slice may be missing"
 )
-Rows = list[dict[str, Any]]
 
 
 def location(server: S3Server, bucket: str, **more: Any) -> dict[str, Any]:
@@ -43,16 +42,6 @@ def environment(server: S3Server) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": server.credentials.access_key,
         "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS": server.endpoint.partition("://")[2],
     }
-
-
-def computed(url: str, run: str) -> Rows:
-    """Give what the ledger says was computed on a run's series, in plain SQL."""
-    engine = sa.create_engine(url)
-    with engine.connect() as connection:
-        query = sa.text("SELECT * FROM series_computation WHERE run_id = :run ORDER BY computation_id, output_uri")
-        rows = [dict(row._mapping) for row in connection.execute(query, {"run": run})]
-    engine.dispose()
-    return rows
 
 
 def segmentation_of(prefect: PrefectServer, run: str, name: str) -> str:

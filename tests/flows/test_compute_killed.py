@@ -8,9 +8,9 @@ import pytest
 
 from tests.computations.segmentation.bucket import CRITERIA, series_uid, whole
 from tests.conftest import S3Server
+from tests.flows.computed_rows import computed
 from tests.flows.conftest import ledger_url
 from tests.flows.s3_proxy import Asked, S3Proxy, s3_proxy
-from tests.flows.test_compute import computed
 from tests.support.prefect_server import SEGMENT, PrefectServer, wait_for
 from tests.support.processes import descendants, kill
 

@@ -19,7 +19,7 @@ from dicom_sieve.ledger.writing.headers import IndexedObject, record_headers, un
 from dicom_sieve.ledger.writing.snapshots import record_changes
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Limits, index_shard
-from tests.ledger.test_views import CONTENTS, KEYS, as_list
+from tests.ledger.contents import CONTENTS, KEYS, as_list
 from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 

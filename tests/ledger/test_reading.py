@@ -9,7 +9,7 @@ from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError, UnknownRunError
 from dicom_sieve.ledger import InstanceRow, SeriesRow
 from dicom_sieve.ledger.reading import rows
-from tests.ledger.test_views import as_list
+from tests.ledger.contents import as_list
 from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 

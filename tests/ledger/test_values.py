@@ -24,7 +24,7 @@ from dicom_sieve.ledger.reading.values import (
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
 from tests.corpus import FILES
-from tests.headers.test_corpus import BEHIND_HEADER, DEFECTS, UIDS, read_with_pydicom
+from tests.headers.corpus_answers import BEHIND_HEADER, DEFECTS, UIDS, read_with_pydicom
 from tests.screening.screenings import one_of, sql
 from tests.support.builders import make_instance
 from tests.support.simulated_store import PLACE, SimulatedStore

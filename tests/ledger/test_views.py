@@ -1,10 +1,8 @@
 """The views against plain Python: every object of a run's snapshot, once, for ever."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,19 +12,10 @@ from dicom_sieve import Ledger
 from dicom_sieve.errors import IncompleteRunError, NothingReadableError
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, screen
+from tests.ledger.contents import CONTENTS, KEYS, as_list
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
-from tests.support.builders import make_instance
 from tests.support.simulated_store import SimulatedStore
 
-CONTENTS = {
-    "ct": ct(),
-    "ct of another series": ct("1.2.9", "1.2.9.1"),
-    "mr": mr(),
-    "no modality": make_instance(Modality="", SOPInstanceUID="1.2.8.1"),
-    "text": b"no DICOM at all",
-    "cut": ct()[:180],
-    "nothing": b"",
-}
 FINDINGS = {
     ("ct", "CT"): "MET",
     ("ct of another series", "CT"): "MET",
@@ -38,7 +27,6 @@ FINDINGS = {
     ("no modality", "MR"): "EMPTY",
 }
 DEFECTS = {"text": "NOT_DICOM", "cut": "CORRUPT", "nothing": "EMPTY_OBJECT"}
-KEYS = ("a", "a/b", "a//b", "é", "\U0001f600")
 Answer = tuple[str | None, list[str], str | None]
 """Verdict, findings and defect of one object."""
 
@@ -271,8 +259,3 @@ def view(ledger: Ledger, run_id: str) -> dict[str, tuple[str, str | None, list[s
 
 def store_etag(name: str) -> str:
     return SimulatedStore({"x": CONTENTS[name]}).objects()["x"].etag
-
-
-def as_list(findings: Any) -> list[str]:
-    """Read findings as a plain SQL client gets them: JSON text from SQLite, a list from PostgreSQL."""
-    return list(json.loads(findings) if isinstance(findings, str) else findings or [])

@@ -14,8 +14,8 @@ from dicom_sieve.ledger.reading.comparison import snapshot_of_run
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.compare_runs import Change, Compared, Reason, SeriesChange, Side, Summary, compare
 from dicom_sieve.screening import Screening, screen
+from tests.screening.generated import CRITERIA, buckets
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
-from tests.screening.test_preview import CRITERIA, buckets
 from tests.support.simulated_store import SimulatedStore
 
 ASKED = [Criterion.model_validate(one) for one in CRITERIA]

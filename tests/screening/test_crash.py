@@ -3,8 +3,6 @@
 ``KILLS`` sets how many kills of the run's process there are on each database.
 """
 
-import multiprocessing
-import os
 import random
 import shutil
 import sqlite3
@@ -13,7 +11,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
@@ -24,12 +21,10 @@ from dicom_sieve import open_ledger
 from dicom_sieve.ledger.audit.verify import verify
 from tests.ledger.export import export
 from tests.screening.doomed import MOST_LOST, Work, screen_and_note
-from tests.screening.screenings import ct, mr, sql
+from tests.screening.killing import INDEXED, KILLS, OBJECTS, assert_same, fill, start, watch
+from tests.screening.screenings import mr, sql
 
-KILLS = int(os.environ.get("KILLS", "50"))
 KILLS_A_ROUND = 10
-OBJECTS = 120
-INDEXED = "SELECT count(*) FROM object WHERE header_id IS NOT NULL"
 
 
 class Databases(Protocol):
@@ -106,15 +101,6 @@ def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databa
         made.drop()
 
 
-def fill(root: Path, start: int, end: int) -> None:
-    for number in range(start, end):
-        folder = root / f"series-{number % 7}"
-        folder.mkdir(parents=True, exist_ok=True)
-        make = ct if number % 3 else mr
-        data = make(f"1.5.{number % 7 + 1}", f"1.6.{number + 1}") if number % 10 else b"no DICOM"
-        (folder / f"{number:03}.dcm").write_bytes(data)
-
-
 def change(root: Path) -> None:
     """Leave most as it is, and add, overwrite and delete some of the rest."""
     fill(root, OBJECTS, 2 * OBJECTS)
@@ -155,22 +141,6 @@ class TestKilledAtRandomPoints:
             databases.indexed(work.url)
 
 
-def watch(work: Work) -> tuple[str, int, float]:
-    """Screen undisturbed; give what the ledger then says, how many statements it took, and how long."""
-    seen: list[int] = []
-
-    def look(*_: object) -> None:
-        seen.append(1)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", look)
-    begun = time.monotonic()
-    outcome = screen_and_note(work)
-    seconds = time.monotonic() - begun
-    sa.event.remove(sa.Engine, "before_cursor_execute", look)
-    with open_ledger(work.url) as ledger:
-        return export(ledger, "before", outcome.run_id), len(seen), seconds
-
-
 def kill_again_and_again(
     work: Work, databases: Databases, chance: random.Random, statements: int, seconds: float
 ) -> int:
@@ -194,17 +164,3 @@ def kill_again_and_again(
             return kills
         kills += 1
     return kills
-
-
-def start(work: Work) -> BaseProcess:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.screening.doomed", "pyarrow.parquet"])
-    process = context.Process(target=screen_and_note, args=(work,))
-    process.start()
-    return process
-
-
-def assert_same(found: str, expected: str, run_id: str, output: Path) -> None:
-    """Compare line by line what two ledgers say: the exports may be long."""
-    for line, other in zip(found.splitlines(), expected.splitlines(), strict=True):
-        assert line.replace(run_id, "again").replace(output.name, "once") == other

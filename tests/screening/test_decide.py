@@ -19,7 +19,7 @@ from dicom_sieve.ledger.reading import headers_to_decide as deciding
 from dicom_sieve.ledger.reading import pages
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, decide, screen
-from tests.ledger.test_views import as_list
+from tests.ledger.contents import as_list
 from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.support.builders import make_instance
 from tests.support.simulated_store import SimulatedStore

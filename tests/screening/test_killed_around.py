@@ -20,8 +20,8 @@ from dicom_sieve.screening import Outcome, in_processes
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.export import export
 from tests.screening.doomed import MOST_LOST, SHARD_OBJECTS, WORKERS, Work
+from tests.screening.killing import INDEXED, KILLS, OBJECTS, assert_same, fill, start, watch
 from tests.screening.screenings import screen_ct, sql
-from tests.screening.test_crash import INDEXED, KILLS, OBJECTS, assert_same, fill, start, watch
 from tests.support.postgres_of_own import Postgres, postgres_of_own
 from tests.support.prefect_server import wait_for
 from tests.support.processes import kill

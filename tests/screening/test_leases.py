@@ -7,23 +7,9 @@ import pytest
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.objects import Location
-from dicom_sieve.screening import Silent
+from tests.screening.listener import WAITING, Listener
 from tests.screening.screenings import ct, mr, screen_ct, verdicts
 from tests.support.simulated_store import SimulatedStore
-
-WAITING = "waiting for another run on the same location to end"
-
-
-class Listener(Silent):
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.told = threading.Event()
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-        self.told.set()
 
 
 def other_store(bucket: str) -> SimulatedStore:

@@ -11,17 +11,11 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.errors import InvalidRequestError, LedgerError, NothingReadableError
 from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
+from tests.screening.generated import CRITERIA, buckets
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
-from tests.support.builders import make_instance
 from tests.support.simulated_store import PLACE, SimulatedStore
 
 EFFORT = {"added", "removed", "indexed", "reads", "bytes_read"}
-CRITERIA = (
-    {"dicom_tag": ("0008", "0060"), "operation": "IN", "reference": ["CT", "MR"]},
-    {"dicom_tag": ("0008", "0060"), "operation": "EQUALS", "reference": "US"},
-    {"dicom_tag": ("0008", "0020"), "operation": "GREATER", "reference": "2022-01-01"},
-    {"dicom_tag": ("0010", "1010"), "operation": "LESS", "reference": "018Y"},
-)
 Decisions = dict[int, tuple[str, list[str]]]
 
 
@@ -34,25 +28,6 @@ def written(ledger: Ledger) -> dict[str, int]:
     """Count the rows that only a run writes."""
     tables = ("run", "decision", "seal_block", "lease", "computation", "forgotten")
     return {table: sql(ledger, f"SELECT count(*) FROM {table}")[0][0] for table in tables}
-
-
-instances = st.builds(
-    lambda series, uid, attributes: make_instance(
-        series_instance_uid=series, SOPInstanceUID=uid, **{k: v for k, v in attributes.items() if v is not None}
-    ),
-    st.sampled_from(["1.5.1", "1.5.2", "1.5.3"]),
-    st.sampled_from(["1.6.1", "1.6.2", "1.6.3"]),
-    st.fixed_dictionaries(
-        {
-            "Modality": st.sampled_from(["CT", "MR", "US", "ct", "", "X" * 17, None]),
-            "StudyDate": st.sampled_from(["20230101", "20191231", "2023", "", None]),
-            "PatientAge": st.sampled_from(["017Y", "018Y", "old", None]),
-        }
-    ),
-)
-buckets = st.dictionaries(
-    st.sampled_from("abcdefgh"), instances | st.sampled_from([b"", b"no DICOM", ct()[:200]]), min_size=1
-)
 
 
 class TestAPreview:

@@ -20,10 +20,10 @@ from dicom_sieve.stores import DirectoryStore
 from tests.cli.command import run_command
 from tests.ledger.export import export
 from tests.screening.doomed import Work
+from tests.screening.killing import start
+from tests.screening.listener import WAITING, Listener
 from tests.screening.screenings import ct, screen_ct, sql
 from tests.screening.screenings import state_of as state_of_run
-from tests.screening.test_crash import start
-from tests.screening.test_leases import WAITING, Listener
 from tests.support.prefect_server import wait_for
 from tests.support.processes import state_of
 

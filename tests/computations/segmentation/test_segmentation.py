@@ -11,7 +11,6 @@ from pathlib import Path
 
 import highdicom
 import numpy as np
-import numpy.typing as npt
 import pydicom
 import pytest
 from PIL import Image
@@ -22,6 +21,7 @@ from dicom_sieve.computations.segmentation.lungs import segment
 from dicom_sieve.computations.segmentation.result import draw_preview, make_seg, volumes_ml
 from dicom_sieve.computations.segmentation.volume import Volume, stack
 from dicom_sieve.errors import RefusedError
+from tests.computations.segmentation.overlap import dice
 from tests.computations.segmentation.phantom import Phantom, to_bytes
 from tests.conftest import not_present
 
@@ -35,10 +35,6 @@ def volume_of(name: str) -> Volume:
     instances = list(PHANTOMS[name].instances())
     random.Random(1).shuffle(instances)
     return stack(instances)
-
-
-def dice(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
-    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
 
 
 @pytest.mark.parametrize("name", PHANTOMS)
