@@ -11,7 +11,6 @@ Source:
 from __future__ import annotations
 
 import argparse
-import base64
 import http.client
 import json
 import os
@@ -20,7 +19,6 @@ import secrets
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -29,8 +27,10 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from scripts.ceph_configuration import CONFIGURATION, make_keyring
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType, TracebackType
 
 PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -47,61 +47,11 @@ PORTS = range(20_000, 32_000)
 # Kills its own process group, which all programs join, once this process is gone and its end of the pipe with it.
 GUARD = "read -r _; kill -KILL 0"
 
-# Paths are relative: every program runs inside the directory, however deep it is and whatever its name holds.
-# Admin sockets are off because the path of a Unix socket ends at 107 bytes, and the lifecycle threads because they
-# hold up the gateway's end by 5 seconds: it does not execute lifecycle rules.
-CONFIGURATION = """\
-[global]
-fsid = {fsid}
-mon host = {monitor}
-mon initial members = a
-public addr = 127.0.0.1
-keyring = keyring
-chdir =
-admin socket =
-log file =
-log to stderr = true
-err to stderr = true
-log flush on exit = true
-mon cluster log to file = false
-debug ms = 0/0
-debug rgw = 0/0
-osd pool default size = 1
-osd pool default min size = 1
-osd pool default pg num = 8
-osd pool default pgp num = 8
-osd pool default pg autoscale mode = off
-osd crush chooseleaf type = 0
-mon allow pool size one = true
-mon data = mon
-mon data avail warn = 0
-mon data avail crit = 0
-paxos propose interval = 0.05
-paxos min wait = 0.02
-osd data = osd
-osd objectstore = memstore
-memstore device bytes = {memory_bytes}
-
-[client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay={tcp_nodelay}
-rgw enable apis = s3
-rgw relaxed region enforcement = true
-rgw dynamic resharding = false
-rgw enable lc threads = false
-"""
-
 EXAMPLE = """\
 example:
-  $ python scripts/ceph_rgw.py run --directory rgw
+  $ python -m scripts.ceph_rgw run --directory rgw
   {"endpoint": "http://127.0.0.1:20480", "access_key": "...", "secret_key": "..."}
 """
-
-CAPABILITIES: Mapping[str, Mapping[str, str]] = {
-    "mon.": {"mon": "allow *"},
-    "client.admin": {"mon": "allow *", "osd": "allow *"},
-    "client.rgw": {"mon": "allow rwx", "osd": "allow rwx"},
-    "osd.0": {"mon": "allow profile osd", "osd": "allow *"},
-}
 
 
 class CephRgwError(Exception):
@@ -239,7 +189,7 @@ class CephRgw:
             (self.directory / folder).mkdir(parents=True, exist_ok=True)
         keyring = self.directory / "keyring"
         keyring.touch(mode=0o600)
-        keyring.write_text(_keyring(), encoding="ascii")
+        keyring.write_text(make_keyring(), encoding="ascii")
         text = CONFIGURATION.format(
             fsid=fsid, monitor=monitor, port=port, tcp_nodelay=int(self._tcp_nodelay), memory_bytes=MEMORY_BYTES
         )
@@ -312,21 +262,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _last_lines(log: Path) -> str:
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line]
     return "\n".join([f"; the last lines of {log}:", *lines[-LOG_LINES:]])
-
-
-def _keyring() -> str:
-    """Make one key per entity, with its capabilities, in the format of a keyring file."""
-    lines: list[str] = []
-    for entity, capabilities in CAPABILITIES.items():
-        lines += [f"[{entity}]", f"key = {_key()}"]
-        lines += [f'caps {service} = "{capability}"' for service, capability in capabilities.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _key() -> str:
-    """Make one random cephx key: type 1 (AES), creation time in seconds and nanoseconds, length, 16 bytes; base64."""
-    key = secrets.token_bytes(16)
-    return base64.b64encode(struct.pack("<HIIH", 1, int(time.time()), 0, len(key)) + key).decode("ascii")
 
 
 def _free_ports(count: int) -> list[int]:

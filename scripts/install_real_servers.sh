@@ -6,7 +6,7 @@
 # when all of them are present. Starts no server: see ceph_rgw.py beside it.
 #
 # Example:
-#   scripts/install_real_servers.sh && python scripts/ceph_rgw.py run
+#   scripts/install_real_servers.sh && python -m scripts.ceph_rgw run
 set -euo pipefail
 
 packages=(radosgw ceph-mon ceph-osd ceph-common chromium dcmtk dicom3tools)

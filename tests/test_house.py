@@ -6,17 +6,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from dicom_sieve.ledger.audit.sealed_rows import RUN_FIELDS
-from dicom_sieve.ledger.database import tables
-
-ROOT = Path(__file__).parent.parent
-OF_THE_LOCATION = {"endpoint", "bucket", "prefix"}
-UNSEALED = {
-    "location_id": "sealed as endpoint, bucket and prefix",
-    "seal": "the seal itself",
-}
-"""Columns of a run that its seal does not cover, and why."""
-
+ROOT = Path(__file__).parents[1]
 GRAPH = grimp.build_graph("dicom_sieve")
 
 
@@ -88,9 +78,11 @@ class TestTestFiles:
         assert found == {}
 
 
-class TestSealOfARun:
-    def test_covers_every_column_but_those_listed_here(self) -> None:
-        columns = {column.name for column in tables.run.columns}
+class TestModules:
+    @pytest.mark.parametrize("folder", ["src", "scripts", "benchmarks", "examples", "tests/support"])
+    def test_have_four_hundred_lines_at_most(self, folder: str) -> None:
+        lengths = {
+            str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in (ROOT / folder).rglob("*.py")
+        }
 
-        assert columns - set(RUN_FIELDS) == set(UNSEALED)
-        assert set(RUN_FIELDS) - columns == OF_THE_LOCATION
+        assert {name: length for name, length in lengths.items() if length > 400} == {}
