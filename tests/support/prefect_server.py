@@ -17,6 +17,8 @@ import httpx
 
 SECONDS_TO_START = 90
 SECONDS_TO_END = 200
+SECONDS_TO_ANSWER = 90
+"""On SQLite Prefect's server may stand still for the 60 s of its lock, where much is asked at once."""
 T = TypeVar("T")
 END_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 CLEAN, COMPUTE, SEGMENT = "clean-dicom", "compute-series", "segment-series"
@@ -141,7 +143,7 @@ def prefect_server(home: Path) -> Iterator[PrefectServer]:
     log = home / "server.log"
     with (
         running(command, environment, log) as process,
-        httpx.Client(base_url=url, timeout=30, transport=_Persistent()) as api,
+        httpx.Client(base_url=url, timeout=SECONDS_TO_ANSWER, transport=_Persistent()) as api,
     ):
         wait_for(lambda: _answers(process, log, api), "Prefect's server", SECONDS_TO_START)
         yield PrefectServer(home, url, api, environment)

@@ -6,10 +6,9 @@ import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +17,7 @@ from unittest import mock
 from ray.cluster_utils import Cluster
 
 from dicom_sieve.screening import RunsShards, Shard, ShardResult
+from dicom_sieve.workers.interface import Result, Task
 from dicom_sieve.workers.local import in_pool
 from dicom_sieve.workers.ray import ray_pool
 
@@ -74,7 +74,13 @@ class Nodes:
     def executor(self, workers: int = 2) -> RunsShards:
         """Give an executor that runs shards there."""
 
-        return in_pool(partial(ray_pool, self.address, workers), workers)
+        @contextmanager
+        def pool(work: Callable[[Task], Result]) -> Iterator[Callable[[Task], Result]]:
+            # This process waits as long as the nodes: else Ray ends it, and with it all of the tests.
+            with mock.patch.dict(os.environ, AWAY), ray_pool(self.address, workers, work) as remote:
+                yield remote
+
+        return in_pool(pool, workers)
 
 
 def read_nothing(shard: Shard) -> ShardResult:
