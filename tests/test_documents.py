@@ -293,4 +293,4 @@ class TestLinks:
         block = next(one for one in code_blocks(read("docs/architecture.md"), "text") if "src/dicom_sieve/" in one)
         folders = set(re.findall(r"^  ([a-z]+)/", block, re.MULTILINE))
         source = ROOT / "src" / "dicom_sieve"
-        assert folders == {path.name for path in source.iterdir() if path.is_dir() and path.name != "__pycache__"}
+        assert folders == {path.parent.name for path in source.glob("*/__init__.py")}
