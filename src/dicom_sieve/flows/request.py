@@ -1,6 +1,5 @@
 """From the parameters of a flow run to a request: what Prefect keeps for it is found first."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from prefect.settings import PREFECT_API_URL
@@ -19,14 +18,13 @@ def rules_of(settings: Settings) -> EndpointRules:
     return EndpointRules.from_settings(settings, PREFECT_API_URL.value())
 
 
-def with_blocks(parameters: RawParameters, locations: Iterable[str] = LOCATIONS) -> RawParameters:
+def with_blocks(parameters: RawParameters) -> RawParameters:
     """Put the credentials that blocks keep in place of references to them, or what is wrong with a reference.
 
     Args:
         parameters: As they were given; they stay as they are.
-        locations: Members that are locations.
     """
-    found = {name: as_mapping(parameters.get(name)) for name in locations}
+    found = {name: as_mapping(parameters.get(name)) for name in LOCATIONS}
     return {
         **parameters,
         **{name: _with_block(location) for name, location in found.items() if location is not None},

@@ -130,12 +130,12 @@ def refresh(
     take = partial(take_snapshot, store, lease, clock=means.clock, observer=means.observer, inventory=means.inventory)
     snapshot = take(lacking=lacking)
     on_listed(snapshot.id)
-    caught_up = Refreshed(snapshot)
+    refreshed = Refreshed(snapshot)
     with frozen_gc():
-        _index(store, means, lease, caught_up)
-    if snapshot.counts.added or snapshot.counts.removed or caught_up.indexed:
+        _index(store, means, lease, refreshed)
+    if snapshot.counts.added or snapshot.counts.removed or refreshed.indexed:
         ledger.analyze("object", "header", "header_change")
-    return caught_up
+    return refreshed
 
 
 def _find_lacking(means: RunOptions, lease: Lease, criteria: Sequence[CompiledCriterion]) -> tuple[int, ...]:
@@ -148,7 +148,7 @@ def _find_lacking(means: RunOptions, lease: Lease, criteria: Sequence[CompiledCr
     return less.editions
 
 
-def _index(store: Store, means: RunOptions, lease: Lease, caught_up: Refreshed) -> None:
+def _index(store: Store, means: RunOptions, lease: Lease, refreshed: Refreshed) -> None:
     """Read what has no header yet. The only place that writes headers: workers return rows."""
     unread, _ = count_unread(lease.engine, lease.location_id)
     means.observer.begin("index", unread)
@@ -162,11 +162,11 @@ def _index(store: Store, means: RunOptions, lease: Lease, caught_up: Refreshed) 
                 f"a worker read the headers of shard {result.number} for other attributes than this run",
                 "install the same versions of dicom-sieve and pydicom everywhere",
             )
-        caught_up.indexed += lease.write(partial(record_headers, indexed=result.indexed))
-        caught_up.reads += result.reads
-        caught_up.bytes_read += result.bytes_read
+        refreshed.indexed += lease.write(partial(record_headers, indexed=result.indexed))
+        refreshed.reads += result.reads
+        refreshed.bytes_read += result.bytes_read
         for _, cause in result.unread:
-            count_cause(caught_up.causes, cause)
+            count_cause(refreshed.causes, cause)
         means.observer.advance(len(result.indexed) + len(result.unread))
         fruitless = 0 if result.indexed else fruitless + 1
         if fruitless == FRUITLESS_SHARDS:

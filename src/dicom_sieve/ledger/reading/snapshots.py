@@ -25,6 +25,8 @@ from dicom_sieve.ledger.database.tables import (
 from dicom_sieve.ledger.reading.editions import find_read_for_less, is_read_for_less
 from dicom_sieve.objects import Location
 
+PAGE_ROWS = 5_000
+
 
 class KnownObject(NamedTuple):
     """An object that the last snapshot left open: a tuple, for there are millions.
@@ -183,6 +185,3 @@ def is_in_snapshot(
         object_.c.added_in <= snapshot_id,
         object_.c.removed_in.is_(None) | (object_.c.removed_in > snapshot_id),
     )
-
-
-PAGE_ROWS = 5_000
