@@ -103,9 +103,9 @@ def _list_far(server: Server, bucket: str, objects: int, repetitions: int) -> tu
 
     in_flight = (1, SETTINGS.lists_in_flight)
     listings = interleave({str(number): partial(take, number) for number in in_flight}, repetitions)
-    one, many = ([turn.wall for turn in turns] for turns in listings.values())
+    alone, many = ([turn.wall for turn in turns] for turns in listings.values())
     text = f"listing far away, {SETTINGS.lists_in_flight} requests at a time: faster than one by one"
-    return listings, Promise(text, 3.0, ratio(one, many))
+    return listings, Promise(text, 3.0, ratio(alone, many))
 
 
 def _seconds_of_one(server: Server, bucket: str, asked: Sequence[Range]) -> float:

@@ -242,8 +242,8 @@ def try_criteria(ledger: Ledger, run_id: str) -> Steps:
     watch.lap("values of an attribute")
     attributes_held(ledger.engine, snapshot)
     watch.lap("attributes")
-    both, one = (Compared("", snapshot, compile_criteria(criteria)) for criteria in (CRITERIA, CRITERIA[:1]))
-    if not any(compare(ledger, both, one, Summary())):
+    both, first = (Compared("", snapshot, compile_criteria(criteria)) for criteria in (CRITERIA, CRITERIA[:1]))
+    if not any(compare(ledger, both, first, Summary())):
         raise ValueError("fewer criteria let more series pass")
     watch.lap("compare")
     render(make_report(ledger.run(run_id)), "html")

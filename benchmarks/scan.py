@@ -65,9 +65,9 @@ def measure(chosen: argparse.Namespace) -> Report:
         corpus = _corpus(gdcm)
         read = [file.read_bytes() for file in corpus]
         passes = max(1, chosen.headers // len(corpus))
-        one, distinct = real_slice(), Maker(instances_per_series=1)
+        image, distinct = real_slice(), Maker(instances_per_series=1)
         works: dict[str, tuple[GivesObjects, Sequence[Path]]] = {
-            "CT_small.dcm": (lambda _: [one] * chosen.headers, files),
+            "CT_small.dcm": (lambda _: [image] * chosen.headers, files),
             "made of it, each header another": (partial(_make_some, distinct, chosen.headers), ()),
             "corpus": (lambda _: read * passes, corpus * passes),
         }

@@ -67,7 +67,7 @@ def report_of(
 ) -> Report:
     """Hold what was measured against what is promised."""
     walls = {name: [measured.index.wall for measured in runs] for name, runs in {**far, **near}.items()}
-    one, most = (list(far)[place] for place in (0, -1))
+    fewest, most = (list(far)[place] for place in (0, -1))
     return Report(
         "workers",
         {
@@ -77,7 +77,7 @@ def report_of(
             "turns_nearby": len(walls[PROCESSES]),
         },
         (
-            Promise(f"{most} workers on Ray, far away: of one", 3.4, ratio(walls[one], walls[most])),
+            Promise(f"{most} workers on Ray, far away: of one", 3.4, ratio(walls[fewest], walls[most])),
             *(
                 Promise(f"{way}, beside processes: time", 1.15, ratio(walls[way], walls[PROCESSES]), at_least=False)
                 for way in (RUNNING, OWN)
@@ -87,7 +87,7 @@ def report_of(
             Table(
                 f"**{far_objects:,} objects, far away, {FAR['reads_in_flight']} requests of a worker at a time**",
                 ("workers on Ray", "objects/s", "times one"),
-                tuple((name, far_objects / median(walls[name]), ratio(walls[one], walls[name])) for name in far),
+                tuple((name, far_objects / median(walls[name]), ratio(walls[fewest], walls[name])) for name in far),
             ),
             Table(
                 f"**{objects:,} objects, nearby**",

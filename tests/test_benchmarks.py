@@ -76,14 +76,14 @@ class TestMadeObjects:
 
         read = [self.read(maker.make(number)) for number in range(4)]
 
-        assert len({one.header.digest(b"") for one in read}) == 2
-        assert len({one.sop_instance_uid for one in read}) == 4
+        assert len({instance.header.digest(b"") for instance in read}) == 2
+        assert len({instance.sop_instance_uid for instance in read}) == 4
         assert read[0].header.attributes["00080060"] == ("CT",)
 
     def test_the_endless_store_lists_in_order_what_it_gives(self) -> None:
         listed = list(EndlessStore(250).list())
-        assert [one.key for one in listed] == sorted(one.key for one in listed)
-        assert {one.size for one in listed} == {len(Maker().make(0))}
+        assert [info.key for info in listed] == sorted(info.key for info in listed)
+        assert {info.size for info in listed} == {len(Maker().make(0))}
 
     def read(self, data: bytes) -> Instance:
         window = Window(len(data))
@@ -96,7 +96,7 @@ class TestMadeObjects:
 class TestBenchmarks:
     def test_scan(self) -> None:
         report = run("scan", "--headers=5", "--repetitions=1", "--without-gdcm")
-        assert [one["title"].split("*")[2] for one in report["tables"]] == [
+        assert [table["title"].split("*")[2] for table in report["tables"]] == [
             "CT_small.dcm",
             "made of it, each header another",
             "corpus",

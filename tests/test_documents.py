@@ -115,7 +115,7 @@ class TestCriteria:
     def test_the_table_of_operations_is_the_code_s(self) -> None:
         rows = table(section(read("docs/criteria.md"), "Which attributes"))
         assert {row[0]: tuple(row[1].split(", ")) for row in rows} == {
-            f"{vr} ({vr.long_name})": tuple(str(one) for one in vr.relations) for vr in VRS.values()
+            f"{vr} ({vr.long_name})": tuple(str(operation) for operation in vr.relations) for vr in VRS.values()
         }
 
     @pytest.mark.parametrize(("heading", "words"), [("Findings", Finding), ("Defects", Defect)])
@@ -123,7 +123,7 @@ class TestCriteria:
         self, heading: str, words: type[Finding] | type[Defect]
     ) -> None:
         rows = table(section(read("docs/criteria.md"), heading))
-        assert [tuple(row) for row in rows] == [(one.value, one.describe()) for one in words]
+        assert [tuple(row) for row in rows] == [(member.value, member.describe()) for member in words]
 
     def test_every_operation_reads_as_the_document_says(self) -> None:
         rows = table(section(read("docs/criteria.md"), "In words"))
@@ -153,9 +153,9 @@ class TestCriteria:
 
     def test_the_example_reads_back_as_the_document_says(self) -> None:
         document = read("docs/criteria.md")
-        criteria = [Criterion.model_validate(one) for one in json.loads(code_blocks(document, "json")[0])]
+        criteria = [Criterion.model_validate(criterion) for criterion in json.loads(code_blocks(document, "json")[0])]
         said = code_blocks(document, "text")[0]
-        assert [one.describe() for one in compile_criteria(criteria)] == [
+        assert [criterion.describe() for criterion in compile_criteria(criteria)] == [
             line.removeprefix("An instance passes when ").removeprefix("and ").rstrip(",.")
             for line in said.splitlines()
         ]
@@ -163,7 +163,7 @@ class TestCriteria:
     def test_every_example_of_a_request_is_the_contract_s(self) -> None:
         request = json.loads(code_blocks(read("docs/requests.md"), "json")[0])["parameters"]
         assert list(request) == ["input_s3_parameters", "criteria", "output_s3_parameters"]
-        assert compile_criteria([Criterion.model_validate(one) for one in request["criteria"]])
+        assert compile_criteria([Criterion.model_validate(criterion) for criterion in request["criteria"]])
 
 
 class TestLedger:
@@ -232,7 +232,10 @@ class TestLineage:
         exec(code_blocks(read("docs/lineage.md"), "python")[0], {})
 
         told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-        assert [(one["job"]["name"], one["eventType"]) for one in told] == [("count", "START"), ("count", "COMPLETE")]
+        assert [(event["job"]["name"], event["eventType"]) for event in told] == [
+            ("count", "START"),
+            ("count", "COMPLETE"),
+        ]
 
 
 def screen_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,8 +255,8 @@ class TestPython:
     ) -> None:
         (tmp_path / "images").mkdir()
         slices = list(Phantom(shape=(3, 16, 16)).instances())
-        for number, one in enumerate(slices):
-            one.save_as(tmp_path / "images" / f"{number}.dcm")
+        for number, dataset in enumerate(slices):
+            dataset.save_as(tmp_path / "images" / f"{number}.dcm")
         url = f"sqlite:///{tmp_path / 'ledger.db'}"
         with open_ledger(url) as ledger:
             asked = Screening("1d0a2dfe-9dfe-4ec1-a536-cdd18e57a83b", DirectoryStore(tmp_path / "images"), IS_CT)
@@ -265,7 +268,7 @@ class TestPython:
 
         assert capsys.readouterr().out == "{'COMPLETED': 1}\n"
         [file] = (tmp_path / "results").rglob("mean.json")
-        stored = [np.frombuffer(one.PixelData, dtype=np.int16) for one in slices]
+        stored = [np.frombuffer(image.PixelData, dtype=np.int16) for image in slices]
         assert json.loads(file.read_text())["mean"] == pytest.approx(float(np.mean(stored)), abs=0.01)
 
     @pytest.mark.parametrize("name", ["README.md", "docs/ledger.md"])
@@ -290,7 +293,7 @@ class TestLinks:
         assert listed == {path.name for path in (ROOT / "docs" / "adr").glob("[0-9]*.md")}
 
     def test_the_layout_in_the_architecture_is_the_tree_s(self) -> None:
-        block = next(one for one in code_blocks(read("docs/architecture.md"), "text") if "src/dicom_sieve/" in one)
+        block = next(code for code in code_blocks(read("docs/architecture.md"), "text") if "src/dicom_sieve/" in code)
         folders = set(re.findall(r"^  ([a-z]+)/", block, re.MULTILINE))
         source = ROOT / "src" / "dicom_sieve"
         assert folders == {path.parent.name for path in source.glob("*/__init__.py")}

@@ -90,10 +90,10 @@ def test_survives_pickling(error: errors.DicomSieveError) -> None:
 
 def test_no_error_is_left_out() -> None:
     classes = {
-        one
+        error
         for module in (errors, interface)
-        for _, one in inspect.getmembers(module, inspect.isclass)
-        if issubclass(one, errors.DicomSieveError)
+        for _, error in inspect.getmembers(module, inspect.isclass)
+        if issubclass(error, errors.DicomSieveError)
     }
 
     assert classes - {errors.DicomSieveError} == {type(error) for error in WORDS}

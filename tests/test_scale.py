@@ -57,7 +57,7 @@ class TestTheModel:
         found = points(results, read_costs(results))
 
         assert len(found) >= 11
-        assert {one.what: one.off for one in found if abs(one.off) > TOLERANCE} == {}
+        assert {point.what: point.off for point in found if abs(point.off) > TOLERANCE} == {}
 
     def test_s3_s_rate_of_a_prefix_is_never_passed(self, results: dict[str, Any]) -> None:
         flow = on_s3(read_costs(results), workers=32, prefixes=1)
@@ -66,9 +66,9 @@ class TestTheModel:
 
     def test_two_workers_do_twice_as_much_until_something_else_is_the_limit(self, results: dict[str, Any]) -> None:
         costs = read_costs(results)
-        one, two, many = (on_s3(costs, workers, prefixes=64) for workers in (1, 2, 64))
+        worker, two, many = (on_s3(costs, workers, prefixes=64) for workers in (1, 2, 64))
 
-        assert two.rate == pytest.approx(2 * one.rate, rel=0.05)
+        assert two.rate == pytest.approx(2 * worker.rate, rel=0.05)
         assert many.rate == pytest.approx(1 / costs.record, rel=0.02)
         assert many.limit == "the flow's recording"
 

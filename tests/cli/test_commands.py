@@ -149,7 +149,10 @@ class TestScreen:
     ) -> None:
         if arguments[-1:] == ("c.json",):
             arguments = (*arguments[:-1], str(screened / "criteria.json"))
-        done = command("screen", *(str(screened / "criteria.json") if one == "CRITERIA" else one for one in arguments))
+        done = command(
+            "screen",
+            *(str(screened / "criteria.json") if argument == "CRITERIA" else argument for argument in arguments),
+        )
 
         assert done.returncode == 2
         assert words in " ".join(done.stderr.split())

@@ -70,7 +70,7 @@ def test_tells_the_same_to_a_program(home: Path) -> None:
         "2",
         {"COMPLETED": 1, "FAILED": 1},
     )
-    assert [(one["series_instance_uid"], one["state"], len(one["outputs"])) for one in told["series"]] == [
+    assert [(series["series_instance_uid"], series["state"], len(series["outputs"])) for series in told["series"]] == [
         ("1.5", "COMPLETED", 1),
         ("1.6", "FAILED", 0),
     ]

@@ -108,7 +108,7 @@ def test_two_files_of_criteria_are_compared_where_the_location_says(home: Home) 
     text = home.ask(*asked, "--location", str(home.images))
 
     assert (code, "where are two files of criteria" in why) == (2, True)
-    assert [(one["change"], one["series_instance_uid"]) for one in answer["series"]] == [
+    assert [(series["change"], series["series_instance_uid"]) for series in answer["series"]] == [
         ("OUT", "1.5.1"),
         ("IN", "1.5.2"),
     ]
@@ -193,7 +193,7 @@ class TestHostileValues:
     def test_say_nothing_to_a_terminal(self, hostile: Home, form: str) -> None:
         printed = hostile.ask("values", str(hostile.images), "Modality", form)
 
-        assert not any(ord(one) < 32 for one in printed.replace("\n", ""))
+        assert not any(ord(character) < 32 for character in printed.replace("\n", ""))
         assert "[2J[red]" in printed
 
     def test_nor_does_a_series_that_is_called_so(self, hostile: Home) -> None:
@@ -204,4 +204,4 @@ class TestHostileValues:
         rows = list(csv.DictReader(io.StringIO(hostile.ask(*asked, "--csv"))))
 
         assert {row["series_instance_uid"] for row in rows} == {"'=1+1", "'+1", "a|b", "'@A1"}
-        assert not any(ord(one) < 32 for one in hostile.ask(*asked).replace("\n", ""))
+        assert not any(ord(character) < 32 for character in hostile.ask(*asked).replace("\n", ""))

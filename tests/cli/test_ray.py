@@ -84,4 +84,4 @@ def test_that_is_ended_ends_its_ray(screening: "subprocess.Popen[str]", temporar
 
 
 def _raylets(number: int) -> list[int]:
-    return [one for one in descendants(number) if "/raylet/raylet" in command_of(one)]
+    return [process for process in descendants(number) if "/raylet/raylet" in command_of(process)]

@@ -53,7 +53,7 @@ def test_writes_what_the_ending_says_for_its_owner_alone(home: Path, tmp_path: P
 def test_groups_values_of_few_instances_as_asked(home: Path) -> None:
     def labels(min_cell: str) -> list[set[str]]:
         told = json.loads(run_command("report", "made", "--format", "json", "--min-cell", min_cell, home=home).stdout)
-        return [{bar["label"] for bar in one["distribution"]["bars"]} for one in told["criteria"]]
+        return [{bar["label"] for bar in criterion["distribution"]["bars"]} for criterion in told["criteria"]]
 
     assert {"1900-01", "2021-12", "2023-01"} <= labels("1")[0]
     assert labels("5")[0] == {"2019-08", "2023-07"}

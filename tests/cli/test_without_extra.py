@@ -26,10 +26,10 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(home)
     [site] = home.glob("lib/python*/site-packages")
     names = re.findall(r"^([a-z0-9.-]+)==", (ROOT / "requirements" / "base.txt").read_text(), re.MULTILINE)
-    for one in (*_installed(names), distribution("dicom-sieve")):
-        for file in one.files or ():
+    for package in (*_installed(names), distribution("dicom-sieve")):
+        for file in package.files or ():
             top = file.parts[0]
-            target = Path(str(one.locate_file(top)))
+            target = Path(str(package.locate_file(top)))
             if top != ".." and target.exists() and not (site / top).exists():
                 (site / top).symlink_to(target)
     return home / "bin" / "python"

@@ -79,7 +79,9 @@ def objects_of(ledger: Ledger, series: str) -> dict[str, str]:
 class TestWhatIsHandedOut:
     def test_are_whole_series_each_instance_once(self, screened: Ledger, store: SimulatedStore) -> None:
         with open_computation(screened, "count", version="1", run="run", inputs=store) as computation:
-            given = {one.uid: [instance.info.key for instance in one.instances] for one in computation.series()}
+            given = {
+                series.uid: [instance.info.key for instance in series.instances] for series in computation.series()
+            }
 
         assert given == {"1.2.1": ["one/1", "one/2"], "1.2.2": ["two/1"]}
         assert rows(screened, partial=True) == [(1, PARTIAL, "REFUSED", "not whole: 1 of 2 objects did not pass")]
@@ -88,7 +90,9 @@ class TestWhatIsHandedOut:
         self, screened: Ledger, store: SimulatedStore
     ) -> None:
         with open_computation(screened, "c", version="1", run="run", selection="PARTIAL", inputs=store) as computation:
-            given = {one.uid: [instance.info.key for instance in one.instances] for one in computation.series()}
+            given = {
+                series.uid: [instance.info.key for instance in series.instances] for series in computation.series()
+            }
 
         assert given == {"1.2.1": ["one/1", "one/2"], "1.2.2": ["two/1"], "1.2.3": ["three/1"]}
 
@@ -134,7 +138,9 @@ class TestWhatIsHandedOut:
 
         def given(run: str) -> dict[str, list[str]]:
             with open_computation(screened, f"of {run}", version="1", run=run, inputs=store) as computation:
-                return {one.uid: [instance.info.key for instance in one.instances] for one in computation.series()}
+                return {
+                    series.uid: [instance.info.key for instance in series.instances] for series in computation.series()
+                }
 
         assert given("run") == {"1.2.1": ["one/1", "one/2"], "1.2.2": ["two/1"]}
         assert given("later") == {"1.2.1": ["one/1", "one/2", "one/3"]}
@@ -379,12 +385,12 @@ class TestAProcessThatDied:
                 ("FAILED",),
                 ("COMPLETED",),
             ]
-            written = {DirectoryStore(results).location.uri(one.key) for one in DirectoryStore(results).list()}
+            written = {DirectoryStore(results).location.uri(listed.key) for listed in DirectoryStore(results).list()}
             recorded = sql(ledger, "SELECT uri, digest FROM computation_output")
             assert len(recorded) == len(written) == 2
             assert {uri for uri, _ in recorded} == written
-            for one in results.rglob("*.txt"):
-                assert (DirectoryStore(results).location.uri(str(one.relative_to(results))), sha256(one)) in recorded
+            for path in results.rglob("*.txt"):
+                assert (DirectoryStore(results).location.uri(str(path.relative_to(results))), sha256(path)) in recorded
 
 
 def sha256(file: Path) -> str:

@@ -59,7 +59,10 @@ def test_is_shown_as_failed_in_time_and_gone_on_with(ledger_url: str, tmp_path: 
 
         [row] = ledger.computations()
         assert row.counts == {"COMPLETED": 1, "FAILED": 1}
-        computed = {one.series_instance_uid: (one.state, one.failure) for one in ledger.run("run").computed()}
+        computed = {
+            computed.series_instance_uid: (computed.state, computed.failure)
+            for computed in ledger.run("run").computed()
+        }
         assert computed == {"1.2.1": ("COMPLETED", None), "1.2.2": ("FAILED", ABANDONED)}
         shown = run_command("computations", home=tmp_path, DICOM_SIEVE_DATABASE_URL=ledger_url)
         assert shown.returncode == 0

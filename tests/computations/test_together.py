@@ -27,8 +27,8 @@ ENTRIES = "SELECT count(*) FROM seal_entry WHERE kind = 'COMPUTATION'"
 def bucket() -> SimulatedStore:
     return SimulatedStore(
         {
-            f"{one:02}/{slice_}": ct(f"1.2.{one}", f"1.2.{one}.{slice_}")
-            for one in range(SERIES)
+            f"{index:02}/{slice_}": ct(f"1.2.{index}", f"1.2.{index}.{slice_}")
+            for index in range(SERIES)
             for slice_ in range(SLICES)
         }
     )
@@ -42,7 +42,7 @@ def test_each_has_its_own_objects_and_results(ledger: Ledger, tmp_path: Path) ->
     def compute(series: Series) -> None:
         with series:
             together.wait(60)
-            uids = [str(one.SOPInstanceUID) for one in series.open_instances()]
+            uids = [str(instance.SOPInstanceUID) for instance in series.open_instances()]
             series.record_output(" ".join(uids).encode(), name="uids.txt")
             if series.uid.endswith("3"):
                 raise ValueError
@@ -56,7 +56,7 @@ def test_each_has_its_own_objects_and_results(ledger: Ledger, tmp_path: Path) ->
         assert computation.count() == {"COMPLETED": SERIES - 3, "FAILED": 3}
 
     recorded = sql(ledger, "SELECT series_instance_uid, uri FROM computation_output ORDER BY uri")
-    completed = sorted(f"1.2.{one}" for one in range(SERIES) if one % 10 != 3)
+    completed = sorted(f"1.2.{index}" for index in range(SERIES) if index % 10 != 3)
     assert sorted(uid for uid, _ in recorded) == sorted(completed * 2)
     for uid, uri in recorded:
         expected = uid if uri.endswith("series.txt") else " ".join(f"{uid}.{slice_}" for slice_ in range(SLICES))
@@ -65,7 +65,7 @@ def test_each_has_its_own_objects_and_results(ledger: Ledger, tmp_path: Path) ->
         ledger,
         "SELECT series_instance_uid, COUNT(*) FROM computation_input WHERE state = 'USED' GROUP BY series_instance_uid",
     )
-    assert dict(used) == {f"1.2.{one}": SLICES for one in range(SERIES)}
+    assert dict(used) == {f"1.2.{index}": SLICES for index in range(SERIES)}
 
 
 def test_series_that_end_beside_their_computation_are_sealed_as_they_are(ledger: Ledger, tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ class TestEachVr:
 class TestAllTogether:
     def test_have_codes_and_names_of_their_own(self) -> None:
         assert len({vr.code for vr in ALL}) == len({vr.long_name for vr in ALL}) == len(ALL)
-        assert not any(one == other for one, other in itertools.combinations(ALL, 2))
+        assert not any(vr == other for vr, other in itertools.combinations(ALL, 2))
 
     def test_are_in_the_document_of_criteria(self) -> None:
         rows = table(section(read("docs/criteria.md"), "Which attributes"))

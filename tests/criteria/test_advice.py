@@ -18,7 +18,7 @@ def advice(*asked: tuple[str, str, Any]) -> list[str]:
         assert tag is not None
         parts = (f"{tag >> 16:04X}", f"{tag & 0xFFFF:04X}")
         criteria.append(Criterion.model_validate({"dicom_tag": parts, "operation": operation, "reference": reference}))
-    return [str(one) for one in advise(compile_criteria(criteria))]
+    return [str(criterion) for criterion in advise(compile_criteria(criteria))]
 
 
 class TestValuesThatNothingHas:

@@ -41,7 +41,7 @@ class TestADecision:
     def test_is_passed_only_if_every_finding_is_met(
         self, attributes: dict[str, list[str]], verdict: str, findings: list[str]
     ) -> None:
-        expected = Decision(Verdict(verdict), tuple(Finding(one) for one in findings))
+        expected = Decision(Verdict(verdict), tuple(Finding(finding) for finding in findings))
 
         assert Decider(CRITERIA).decide(attributes) == expected
 
@@ -50,7 +50,7 @@ class TestADecision:
         decider = Decider(CRITERIA)
 
         for header in several * 2:
-            findings = tuple(find(one, header.get(one.attribute.hex_tag)) for one in CRITERIA)
+            findings = tuple(find(criterion, header.get(criterion.attribute.hex_tag)) for criterion in CRITERIA)
             assert decider.decide(header).findings == findings
 
     def test_on_what_cannot_be_judged_has_no_findings(self) -> None:
@@ -61,8 +61,8 @@ class TestTheMemoryOfADecider:
     @staticmethod
     def remembered(attributes: Sequence[dict[str, list[str]]]) -> int:
         decider = Decider(CRITERIA[:1])
-        for one in attributes:
-            decider.decide(one)
+        for tag in attributes:
+            decider.decide(tag)
         return len(decider._cache[0])
 
     def test_has_an_end_however_many_values_there_are(self) -> None:

@@ -85,9 +85,9 @@ def expected(vr: str, operation: str, reference: str | list[str], values: Sequen
         if vr == "DA":
             ours, theirs = iso_date(text), list(references)
         elif vr == "AS":
-            ours, theirs = days_old(text), [days_old(one) for one in references]
+            ours, theirs = days_old(text), [days_old(value) for value in references]
         else:
-            ours, theirs = upper(text), [upper(bare(one)) for one in references]
+            ours, theirs = upper(text), [upper(bare(value)) for value in references]
         if vr == "CS":
             allowed = string.ascii_uppercase + string.digits + "_ "
             conforming |= len(text) <= 16 and not set(upper(text)) - set(allowed)
@@ -242,9 +242,9 @@ def test_findings_that_anyone_can_check(
 
 def test_no_age_of_one_unit_is_ordered_otherwise_than_its_days() -> None:
     ages = [f"{number:03}{unit}" for unit in "DWMY" for number in (0, 1, 4, 12, 30, 31, 52, 53, 365, 366, 730, 999)]
-    for one, other in itertools.product(ages, ages):
+    for age, other in itertools.product(ages, ages):
         for operation in ("EQUALS", "GREATER", "LESS"):
-            assert find_by("AS", operation, other, (one,)) == expected("AS", operation, other, (one,))
+            assert find_by("AS", operation, other, (age,)) == expected("AS", operation, other, (age,))
 
 
 padding = st.text(" \0\t\n\xa0", max_size=2)
@@ -264,8 +264,8 @@ references = {"DA": dates.map(datetime.date.isoformat), "AS": ages, "CS": codes}
 @st.composite
 def questions(draw: st.DrawFn) -> tuple[str, str, str | list[str], tuple[str, ...] | None]:
     vr, operation = draw(st.sampled_from(sorted(ACCEPTED)))
-    one = st.one_of(st.tuples(padding, texts[vr], padding).map("".join), junk, st.just(""))
-    given_values = draw(st.none() | st.lists(one, max_size=4).map(tuple))
+    text = st.one_of(st.tuples(padding, texts[vr], padding).map("".join), junk, st.just(""))
+    given_values = draw(st.none() | st.lists(text, max_size=4).map(tuple))
     reference = draw(st.lists(references[vr], min_size=1, max_size=3))
     return vr, operation, reference if operation == "IN" else reference[0], given_values
 

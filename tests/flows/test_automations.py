@@ -8,7 +8,7 @@ from dicom_sieve.flows.heartbeats import describe_automation
 
 def test_events_have_no_order() -> None:
     for number in range(200):  # where two hashes collide, the order of a set tells which came first
-        names = [f"event.{number}.{one}" for one in range(7)]
+        names = [f"event.{number}.{index}" for index in range(7)]
         assert content_of(_that_expects(names)) == content_of(_that_expects(names[::-1]))
 
 

@@ -51,7 +51,7 @@ def segmentation_of(prefect: PrefectServer, run: str, name: str) -> str:
         runs = prefect.all_of(
             "/flow_runs/filter", flows={"name": {"any_": [SEGMENT]}}, deployments={"name": {"any_": [name]}}
         )
-        return [str(one["id"]) for one in runs if one["parameters"]["run_id"] == run]
+        return [str(flow_run["id"]) for flow_run in runs if flow_run["parameters"]["run_id"] == run]
 
     [found] = wait_for(look, "the run that follows", 60)
     return found
@@ -71,17 +71,17 @@ def test_a_cleaning_run_on_moto_is_followed_by_the_segmentation_of_its_series(
     run = _clean_and_segment(prefect, moto_server, ledger_url(prefect.home), **to_file(told))
 
     events = [json.loads(line) for line in told.read_text().splitlines()]
-    assert [(one["job"]["name"], one["eventType"]) for one in events] == [
+    assert [(event["job"]["name"], event["eventType"]) for event in events] == [
         ("clean-dicom", "START"),
         ("clean-dicom", "COMPLETE"),
         ("lung-segmentation", "START"),
         ("lung-segmentation", "COMPLETE"),
     ]
-    assert {one["run"]["runId"] for one in events[:2]} == {run}
+    assert {event["run"]["runId"] for event in events[:2]} == {run}
     for event in events:
         openlineage_rules.validate(event)
     [results] = events[-1]["outputs"]
-    uris = {one["output_uri"] for one in computed(ledger_url(prefect.home), run)}
+    uris = {row["output_uri"] for row in computed(ledger_url(prefect.home), run)}
     assert {uri.startswith(f"{results['namespace']}/{results['name']}/") for uri in uris} == {True}
 
 
@@ -113,16 +113,16 @@ def _clean_and_segment(prefect: PrefectServer, server: S3Server, url: str, **mor
 
     assert ended == ("Completed", "1 series segmented, 0 refused, 0 failed, 0 computed before")
     rows = computed(url, run)
-    assert {(one["series_instance_uid"], one["name"], one["state"]) for one in rows} == {
+    assert {(row["series_instance_uid"], row["name"], row["state"]) for row in rows} == {
         (series_uid("whole"), "lung-segmentation", "COMPLETED")
     }
-    bodies = {one["output_uri"].rpartition("/")[2]: body_of(server, one["output_uri"]) for one in rows}
+    bodies = {row["output_uri"].rpartition("/")[2]: body_of(server, row["output_uri"]) for row in rows}
     assert sorted(bodies) == ["preview.png", "segmentation.dcm", "volumes.json"]
-    assert {hashlib.sha256(body).hexdigest() for body in bodies.values()} == {one["output_digest"] for one in rows}
+    assert {hashlib.sha256(body).hexdigest() for body in bodies.values()} == {row["output_digest"] for row in rows}
     written = server.client().list_objects_v2(Bucket=results)["Contents"]
-    assert {f"s3://{results}/{one['Key']}" for one in written} == {one["output_uri"] for one in rows}
+    assert {f"s3://{results}/{entry['Key']}" for entry in written} == {row["output_uri"] for row in rows}
     _check_results(bodies)
-    [uid] = {one["output_sop_instance_uid"] for one in rows} - {None}
+    [uid] = {row["output_sop_instance_uid"] for row in rows} - {None}
     assert pydicom.dcmread(io.BytesIO(bodies["segmentation.dcm"])).SOPInstanceUID == uid
     [event] = _events(prefect, run)
     assert event["payload"] == {
@@ -184,15 +184,15 @@ def test_every_series_is_computed_on_or_refused_with_its_reason_and_only_once(
     assert moto_server.client().list_objects_v2(Bucket=results)["Contents"] == before
     assert len(before) == 6
     rows = computed(ledger_url(prefect.home), run)
-    one, other = sorted({row["computation_id"] for row in rows})
+    earlier, other = sorted({row["computation_id"] for row in rows})
     refused = {
         "one discarded": ("REFUSED", "not whole: 1 of 30 objects did not pass"),
         "slice missing": ("REFUSED", SLICE_MISSING),
         "changed": ("REFUSED", "the object has changed since it was listed"),
         "other modality": ("REFUSED", "not CT Image Storage: only single-frame CT is segmented"),
     }
-    assert _states(rows, one) == {**refused, "whole": ("COMPLETED", None), "slice twice": ("COMPLETED", None)}
-    skipped = ("SKIPPED", f"computed before, by computation {one}")
+    assert _states(rows, earlier) == {**refused, "whole": ("COMPLETED", None), "slice twice": ("COMPLETED", None)}
+    skipped = ("SKIPPED", f"computed before, by computation {earlier}")
     assert _states(rows, other) == {**refused, "whole": skipped, "slice twice": skipped}
     assert prefect.flow_run(first)["parameters"]["output_s3_parameters"]["credentials"] == "***"
     assert prefect.flow_run(second)["parameters"]["computation"] == "lung-segmentation"

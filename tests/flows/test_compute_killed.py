@@ -73,18 +73,18 @@ def test_finishes_the_rest_when_started_again(
     assert ended == ("Completed", "2 series segmented, 0 refused, 0 failed, 1 computed before")
     rows = computed(ledger_url(prefect.home), run)
     first, second = sorted({row["computation_id"] for row in rows})
-    one, two, three = sorted(series_uid(name) for name in SERIES)
+    series_1, series_2, series_3 = sorted(series_uid(name) for name in SERIES)
     became = {(row["computation_id"], row["series_instance_uid"], row["state"], row["failure"]) for row in rows}
     assert became == {
-        (first, one, "COMPLETED", None),
-        (first, two, "FAILED", "its process ended before the computation did"),
-        (second, one, "SKIPPED", f"computed before, by computation {first}"),
-        (second, two, "COMPLETED", None),
-        (second, three, "COMPLETED", None),
+        (first, series_1, "COMPLETED", None),
+        (first, series_2, "FAILED", "its process ended before the computation did"),
+        (second, series_1, "SKIPPED", f"computed before, by computation {first}"),
+        (second, series_2, "COMPLETED", None),
+        (second, series_3, "COMPLETED", None),
     }
     uris = [row["output_uri"] for row in rows if row["output_uri"]]
     written = moto_server.client().list_objects_v2(Bucket=results)["Contents"]
-    assert sorted(uris) == sorted(f"s3://{results}/{one['Key']}" for one in written)
+    assert sorted(uris) == sorted(f"s3://{results}/{entry['Key']}" for entry in written)
     assert len(uris) == len(set(uris)) == 3 * len(SERIES)
 
 

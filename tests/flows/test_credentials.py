@@ -37,9 +37,12 @@ def runs(prefect: PrefectServer, proxy: S3Proxy, moto_bucket: str, block_id: str
     place = planted.location(proxy.endpoint, moto_bucket)
     ids = {
         kind: prefect.start(
-            {"input_s3_parameters": {**place, "credentials": one, "prefix": prefixes[kind]}, "criteria": planted.IS_CT}
+            {
+                "input_s3_parameters": {**place, "credentials": secret, "prefix": prefixes[kind]},
+                "criteria": planted.IS_CT,
+            }
         )
-        for kind, one in given.items()
+        for kind, secret in given.items()
     }
     for run in ids.values():
         assert prefect.state(run)[0] == "Completed"
@@ -49,8 +52,11 @@ def runs(prefect: PrefectServer, proxy: S3Proxy, moto_bucket: str, block_id: str
 class TestEachKind:
     @pytest.mark.usefixtures("runs")
     def test_signs_with_its_own_key(self, proxy: S3Proxy) -> None:
-        listings = (one for one in proxy.requests if "list-type=2" in one.path)
-        signed = {(_text(r"prefix=(\w+)", one.path), _text(r"Credential=(\w+)", one.authorization)) for one in listings}
+        listings = (request for request in proxy.requests if "list-type=2" in request.path)
+        signed = {
+            (_text(r"prefix=(\w+)", listing.path), _text(r"Credential=(\w+)", listing.authorization))
+            for listing in listings
+        }
 
         assert signed == {
             ("one", planted.KEYS.key_id),

@@ -111,7 +111,7 @@ def test_one_that_is_cancelled_in_prefect_is_cancelled_in_the_ledger_too(
 
 
 def automations(prefect: PrefectServer) -> list[dict[str, Any]]:
-    return [one for one in prefect.all_of("/automations/filter") if one["name"] == AUTOMATION]
+    return [automation for automation in prefect.all_of("/automations/filter") if automation["name"] == AUTOMATION]
 
 
 def test_serving_again_leaves_the_automation_as_it_is_also_where_somebody_turned_it_off(prefect: PrefectServer) -> None:

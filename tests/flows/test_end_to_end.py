@@ -30,7 +30,7 @@ def test_a_consumer_screens_a_bucket_on_moto_into_sqlite(
     assert len(tasks) == -(-len(expected()) // SHARD_OBJECTS)
     assert {task["state_type"] for task in tasks} == {"COMPLETED"}
     shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
-    data = {one["key"]: one["data"] for one in shown}
+    data = {artifact["key"]: artifact["data"] for artifact in shown}
     assert set(data) == {"headers-read", "verdicts", "reasons", "attrition", "report", "result"}
     assert data["headers-read"] == 100
     named = "Criterion 1: StudyDate (0008,0020) is later than 2003-01-01"
@@ -95,11 +95,11 @@ def _screen_over_rest(prefect: PrefectServer, server: S3Server, deployment: str,
     )
     state, message = prefect.state(run)
 
-    passed = sum(one.verdict == "PASSED" for one in expected().values())
+    passed = sum(instance.verdict == "PASSED" for instance in expected().values())
     assert (state, message.partition(": ")[0]) == ("Completed", f"{passed} of {len(expected())} instances passed")
     assert _recorded(ledger, run) == expected()
     assert _published(server, results, f"screened/{run}", scratch) == expected()
-    kept = {key for key, one in expected().items() if one.verdict == "PASSED"}
+    kept = {key for key, instance in expected().items() if instance.verdict == "PASSED"}
     copies = f"screened/{run}/objects/"
     assert {key.removeprefix(copies) for key in _keys(server, results, copies)} == kept
     return run
@@ -107,7 +107,7 @@ def _screen_over_rest(prefect: PrefectServer, server: S3Server, deployment: str,
 
 def _keys(server: S3Server, bucket: str, prefix: str) -> list[str]:
     pages = server.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [one["Key"] for page in pages for one in page.get("Contents", ())]
+    return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
 
 
 def _recorded(ledger: str, run: str) -> dict[str, Expected]:

@@ -86,7 +86,9 @@ class TestSettingUp:
 
         def automation(then: dict[str, Any]) -> dict[str, Any]:
             set_up(describe_automation(Following(COMPUTE, "c", place, then), deployment))
-            [found] = [one for one in server.all_of("/automations/filter") if place.bucket in one["name"]]
+            [found] = [
+                automation for automation in server.all_of("/automations/filter") if place.bucket in automation["name"]
+            ]
             return found
 
         first, second = automation(THEN), automation(THEN)
@@ -104,7 +106,7 @@ class TestSettingUp:
             place = Location("http://127.0.0.1:9", f"{name}-{tag}")
             set_up(describe_automation(Following(COMPUTE, "c", place, THEN), uuid.uuid4()))
 
-        found = [one for one in server.all_of("/automations/filter") if tag in one["name"]]
+        found = [automation for automation in server.all_of("/automations/filter") if tag in automation["name"]]
 
         assert len(found) == 2
-        assert all(one["enabled"] for one in found)
+        assert all(automation["enabled"] for automation in found)

@@ -89,7 +89,9 @@ class TestTheForm:
         form.get_by_role("button", name="Submit").click()
 
         (run,) = wait_for(
-            lambda: {one["id"] for one in prefect.all_of("/flow_runs/filter")} - before, "the run to be there", 30
+            lambda: {flow_run["id"] for flow_run in prefect.all_of("/flow_runs/filter")} - before,
+            "the run to be there",
+            30,
         )
         assert prefect.flow_run(run)["parameters"]["criteria"] == [
             {"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT", "PT"]},
@@ -98,12 +100,12 @@ class TestTheForm:
         assert prefect.state(run) == ("Completed", "2 of 3 instances passed in 1 partial series")
         left = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
         shown = [artifact for artifact in left if artifact["type"] != "result"]  # which is for programs
-        assert {one["key"] for one in shown} == set(ON_ARTIFACTS)
+        assert {artifact["key"] for artifact in shown} == set(ON_ARTIFACTS)
         pages = f"{prefect.url.removesuffix('/api')}/v2/artifacts/artifact"
-        for one in shown:
-            form.goto(f"{pages}/{one['id']}")
-            form.locator("main").get_by_text(ON_ARTIFACTS[one["key"]]).first.wait_for()
-            if one["key"] == "attrition":
+        for shown_artifact in shown:
+            form.goto(f"{pages}/{shown_artifact['id']}")
+            form.locator("main").get_by_text(ON_ARTIFACTS[shown_artifact["key"]]).first.wait_for()
+            if shown_artifact["key"] == "attrition":
                 boxes = _boxes(form)
         assert sorted(boxes) == [
             "Judged3instances,1series",

@@ -30,7 +30,7 @@ LEDGER_PASSWORD = "planted-password"
 BOMB = "PLANTEDBOMB"
 CALL = "import json, sys; from dicom_sieve.flows.screen import clean_dicom; clean_dicom(**json.loads(sys.stdin.read()))"
 
-SECRETS = (*planted.SECRETS, *(quote(one, safe="") for one in planted.SECRETS), LEDGER_PASSWORD)
+SECRETS = (*planted.SECRETS, *(quote(secret, safe="") for secret in planted.SECRETS), LEDGER_PASSWORD)
 VALUES = (*planted.VALUES, BOMB)
 
 
@@ -281,7 +281,7 @@ class TestPrefect:
         answers = prefect.all_of(f"/{path}")
 
         assert answers
-        assert _found(((path, json.dumps(one)) for one in answers), SECRETS + VALUES) == []
+        assert _found(((path, json.dumps(answer)) for answer in answers), SECRETS + VALUES) == []
 
     def test_answers_nothing_planted_of_one_run(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
         paths = [f"/flow_run_states/?flow_run_id={run}" for run in runs.values()]
@@ -300,7 +300,7 @@ class TestPrefect:
             events.extend(page["events"])
 
         assert len(events) >= page["total"] > 0
-        assert _found((("events", json.dumps(one)) for one in events), SECRETS + VALUES) == []
+        assert _found((("events", json.dumps(event)) for event in events), SECRETS + VALUES) == []
 
     @pytest.mark.usefixtures("runs")
     def test_keeps_nothing_planted_in_other_files(self, prefect: PrefectServer) -> None:
@@ -334,7 +334,7 @@ class TestWhatIsKept:
         self, moto_server: S3Server, results_bucket: str, runs: dict[str, str], tmp_path: Path
     ) -> None:
         client = moto_server.client()
-        keys = [one["Key"] for one in client.list_objects_v2(Bucket=results_bucket)["Contents"]]
+        keys = [entry["Key"] for entry in client.list_objects_v2(Bucket=results_bucket)["Contents"]]
         texts = [
             (key, client.get_object(Bucket=results_bucket, Key=key)["Body"].read().decode("latin-1")) for key in keys
         ]
@@ -345,4 +345,4 @@ class TestWhatIsKept:
 
 def _found(texts: Any, planted_texts: tuple[str, ...]) -> list[str]:
     """Say where something planted stands; each place and text once."""
-    return sorted({f"{place}: {one}" for place, text in texts for one in planted_texts if one in text})
+    return sorted({f"{place}: {planted}" for place, text in texts for planted in planted_texts if planted in text})

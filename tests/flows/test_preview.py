@@ -30,8 +30,8 @@ def test_says_what_the_run_after_it_says_and_leaves_no_run(
     assert (written, left) == ([], (runs, decisions))
     assert prefect.state(run) == ("Completed", "2 of 3 instances passed in 1 partial series")
     assert prefect.flow_run(preview)["parameters"]["preview"] is True
-    assert [one.id for one in served_ledger.runs()].count(run) == 1
+    assert [run.id for run in served_ledger.runs()].count(run) == 1
     shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [preview]}})
-    [reasons] = [json.loads(one["data"]) for one in shown if one["key"] == "reasons"]
+    [reasons] = [json.loads(artifact["data"]) for artifact in shown if artifact["key"] == "reasons"]
     assert reasons == [{"reason": "Criterion 1: Modality (0008,0060) is CT", "name": "NOT_MET", "objects": 1}]
     assert not any(value in str(shown) for value in planted.VALUES)

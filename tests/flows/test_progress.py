@@ -25,12 +25,12 @@ def test_a_slow_shard_does_not_silence_a_run(prefect: PrefectServer, proxy: S3Pr
     shown: dict[datetime.datetime, str] = {}
     while prefect.flow_run(run)["state"]["type"] not in END_STATES:
         artifacts = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
-        for one in artifacts:
-            if one["key"] == "headers-read":
-                shown[datetime.datetime.fromisoformat(one["updated"])] = one["description"]
+        for artifact in artifacts:
+            if artifact["key"] == "headers-read":
+                shown[datetime.datetime.fromisoformat(artifact["updated"])] = artifact["description"]
         time.sleep(0.3)
 
     while_reading = [moment for moment, text in shown.items() if text == "3 objects listed, 0 of 3 headers read"]
     assert (max(while_reading) - min(while_reading)).total_seconds() > SECONDS_A_READ - MOST_SECONDS
-    assert max((later - one).total_seconds() for one, later in pairwise(shown)) < MOST_SECONDS
+    assert max((later - earlier).total_seconds() for earlier, later in pairwise(shown)) < MOST_SECONDS
     assert prefect.state(run)[0] == "Completed"

@@ -130,7 +130,7 @@ def test_an_anonymous_run_signs_nothing_and_is_of_the_same_location(
 
 def test_an_incomplete_run_leaves_its_causes(prefect: PrefectServer, runs: dict[str, str]) -> None:
     shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [runs["expired"]]}})
-    data = {one["key"]: one["data"] for one in shown}
+    data = {artifact["key"]: artifact["data"] for artifact in shown}
 
     assert set(data) == {"headers-read", "verdicts", "attrition", "unread", "result"}
     assert "ExpiredToken (HTTP 400)" in data["unread"]
@@ -141,7 +141,7 @@ def test_an_incomplete_run_leaves_its_causes(prefect: PrefectServer, runs: dict[
 def test_a_run_in_which_nothing_is_listed_warns_in_its_artifacts(prefect: PrefectServer, runs: dict[str, str]) -> None:
     shown = prefect.all_of("/artifacts/filter", artifacts={"flow_run_id": {"any_": [runs["nothing listed"]]}})
 
-    data = {one["key"]: one["data"] for one in shown}
+    data = {artifact["key"]: artifact["data"] for artifact in shown}
 
     assert "Nothing is listed: no key begins with the prefix" in data["attrition"]
     assert "nothing is listed" in data["verdicts"]

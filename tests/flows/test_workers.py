@@ -57,8 +57,8 @@ class TestDeploying:
     @pytest.mark.parametrize("flow", [CLEAN, COMPUTE, SEGMENT])
     def test_the_contract_is_that_of_what_is_served(self, server: PrefectServer, flow: str) -> None:
         with temporary_settings({PREFECT_API_URL: server.url}):
-            for one in deployments("served"):
-                one.apply()
+            for deployment in deployments("served"):
+                deployment.apply()
         names = ("parameter_openapi_schema", "enforce_parameter_schema", "entrypoint", "description", "version", "tags")
 
         mine, theirs = (server.deployment(name, flow) for name in ("default", "served"))
@@ -80,7 +80,10 @@ class TestDeploying:
 
         pool = server.api.get(path).json()
         assert (pool["type"], pool["concurrency_limit"], server.deployment()["id"]) == ("process", 7, before)
-        assert len([one for one in server.all_of("/automations/filter") if one["name"] == AUTOMATION]) == 1
+        assert (
+            len([automation for automation in server.all_of("/automations/filter") if automation["name"] == AUTOMATION])
+            == 1
+        )
         server.api.patch(path, json={"concurrency_limit": None}).raise_for_status()
 
     @pytest.mark.parametrize(
@@ -118,7 +121,7 @@ def holding(moto_server: S3Server) -> Iterator[tuple[S3Proxy, Mapping[str, threa
 
 def impatient(server: PrefectServer) -> None:
     """Let Prefect wait for less long, so that this test does."""
-    [found] = [one for one in server.all_of("/automations/filter") if one["name"] == AUTOMATION]
+    [found] = [automation for automation in server.all_of("/automations/filter") if automation["name"] == AUTOMATION]
     changed = {name: found[name] for name in ("name", "description", "enabled", "actions")}
     trigger = {**found["trigger"], "within": WITHOUT_SECONDS}
     server.api.put(f"/automations/{found['id']}", json={**changed, "trigger": trigger}).raise_for_status()
@@ -169,10 +172,12 @@ def test_two_workers_share_runs_and_one_that_is_killed_costs_its_run_alone(
         workers = [stack.enter_context(worker(server, name, postgres_url)) for name in ("one", "two")]
         runs = {bucket: server.start(asked) for bucket, asked in requests.items()}
         wait_for(lambda: all(is_held(proxy, bucket) for bucket in going), "both runs to read", 120)
-        processes = {one.pid: [one.pid, *descendants(one.pid)] for one in workers}
+        processes = {worker.pid: [worker.pid, *descendants(worker.pid)] for worker in workers}
         run_by = {
             bucket: next(
-                one.pid for one in workers if int(server.flow_run(run)["infrastructure_pid"]) in processes[one.pid]
+                worker.pid
+                for worker in workers
+                if int(server.flow_run(run)["infrastructure_pid"]) in processes[worker.pid]
             )
             for bucket, run in runs.items()
         }
@@ -197,7 +202,9 @@ def test_two_workers_share_runs_and_one_that_is_killed_costs_its_run_alone(
     with open_ledger(f"sqlite:///{tmp_path / 'undisturbed.db'}") as undisturbed:
         for bucket, run in ((kept, runs[kept]), (lost, again)):
             store = S3Store(S3Access(bucket, "eu-west", proxy.endpoint, planted.KEYS), "")
-            screen(Screening(run, store, [Criterion.model_validate(one) for one in planted.IS_CT]), undisturbed)
+            screen(
+                Screening(run, store, [Criterion.model_validate(criterion) for criterion in planted.IS_CT]), undisturbed
+            )
         assert after == export(undisturbed, runs[kept], again)
     logs = "".join(file.read_text() for file in server.home.glob("*/worker.log"))
-    assert not [one for one in (*planted.SECRETS, *planted.VALUES) if one in logs]
+    assert not [value for value in (*planted.SECRETS, *planted.VALUES) if value in logs]

@@ -64,5 +64,5 @@ def is_wanted(tag: int) -> bool:
 
 def values_of(value: object) -> tuple[str, ...]:
     values = value if isinstance(value, MultiValue) else [value or ""]
-    texts = tuple(str(one).strip(" \0") for one in values)
+    texts = tuple(str(value).strip(" \0") for value in values)
     return () if texts == ("",) else texts

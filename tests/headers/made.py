@@ -87,7 +87,7 @@ class Maker:
         for known in (ATTRIBUTES, OTHERS):
             tags |= {tag: vr for tag, vr in known.items() if self.chance.random() < 0.6}
         ordered = sorted(tags.items())
-        repeated = [one for one in ordered if self._happens(self.oddity.repeated)]
+        repeated = [element for element in ordered if self._happens(self.oddity.repeated)]
         return sorted(ordered + repeated)
 
     def _element(self, tag: int, vr: str, implicit: bool) -> bytes:

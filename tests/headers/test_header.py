@@ -20,9 +20,9 @@ SECRET = b"of one ledger"
 
 
 class TestADigest:
-    @given(one=headers, other=headers)
-    def test_is_the_same_of_equal_headers_alone(self, one: Header, other: Header) -> None:
-        assert (one.digest(SECRET) == other.digest(SECRET)) == (one == other)
+    @given(first=headers, other=headers)
+    def test_is_the_same_of_equal_headers_alone(self, first: Header, other: Header) -> None:
+        assert (first.digest(SECRET) == other.digest(SECRET)) == (first == other)
 
     @given(values=attributes)
     def test_does_not_depend_on_the_order_of_attributes(self, values: Mapping[str, tuple[str, ...]]) -> None:

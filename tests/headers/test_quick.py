@@ -96,7 +96,7 @@ def test_made_objects_are_read_as_pydicom_reads_them(seed: int) -> None:
 
 
 def patient_of(patient_id: tuple[str, ...], issuer: tuple[str, ...]) -> tuple[str, str] | None:
-    texts = ["\\".join(one).strip(" \0") for one in (patient_id, issuer)]
+    texts = ["\\".join(value).strip(" \0") for value in (patient_id, issuer)]
     return None if texts[0] in ("", "\ufffd") else (texts[0], texts[1])
 
 
@@ -110,8 +110,10 @@ def read_with_pydicom(data: bytes) -> dict[str, tuple[str, ...]] | None:
             dataset = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=True)
         except (NotImplementedError, TypeError, ValueError):  # some names of character sets are too odd for it
             return None
-    raws = [one for one in dataset._dict.values() if isinstance(one, RawDataElement)]
-    if any(one.length == UNDEFINED for one in raws):  # it ends one with the first delimiter, be it a nested sequence's
+    raws = [element for element in dataset._dict.values() if isinstance(element, RawDataElement)]
+    if any(
+        element.length == UNDEFINED for element in raws
+    ):  # it ends one with the first delimiter, be it a nested sequence's
         return None
     found: dict[str, tuple[str, ...]] = {}
     for tag in (*ATTRIBUTES, *UIDS, *(int(tag, 16) for tag in PATIENT)):

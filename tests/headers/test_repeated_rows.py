@@ -37,7 +37,9 @@ def seen(number: int, length: int = 4, *, is_wanted: bool = False) -> SeenElemen
 
 
 def written(elements: Sequence[SeenElement]) -> bytes:
-    return b"".join(one.heads[0] + bytes(str(number % 10) * one.behind, "ascii") for number, one in enumerate(elements))
+    return b"".join(
+        element.heads[0] + bytes(str(number % 10) * element.behind, "ascii") for number, element in enumerate(elements)
+    )
 
 
 def rows_over(*learnt: Sequence[SeenElement]) -> RepeatedRows:
@@ -88,7 +90,11 @@ class TestARow:
 
     def test_of_many_elements_is_several_repeated_rows(self) -> None:
         repeated_rows = rows_over([seen(number) for number in range(2 * LONGEST_ROW + SHORTEST_ROW)])
-        assert [len(one.elements) for one in all_of(repeated_rows)] == [LONGEST_ROW, LONGEST_ROW, SHORTEST_ROW]
+        assert [len(repeated.elements) for repeated in all_of(repeated_rows)] == [
+            LONGEST_ROW,
+            LONGEST_ROW,
+            SHORTEST_ROW,
+        ]
 
     def test_that_is_known_is_not_learnt_again(self) -> None:
         row = [seen(number) for number in range(20)]
@@ -115,12 +121,12 @@ class TestARow:
 
 class TestKinds:
     def test_that_begin_alike_have_a_row_each_and_the_last_that_was_found_is_first(self) -> None:
-        one = [seen(number) for number in range(1, 21)]
+        index = [seen(number) for number in range(1, 21)]
         other = [seen(1), *(seen(number, 6) for number in range(2, 21))]
-        repeated_rows = rows_over(one, other)
+        repeated_rows = rows_over(index, other)
         [ways] = repeated_rows.values()
 
-        for row in (one, other, one, one, other):
+        for row in (index, other, index, index, other):
             repeated = find(ways, written(row), 0)
             assert repeated is not None
             assert repeated.elements == tuple(row)
@@ -152,10 +158,10 @@ class TestRowsOfWhatWasComeUpon:
         [(level, row)] = rows(trace, sum(steps))
 
         assert level == 0
-        assert [one.heads for one in row] == [(heads[0],), tuple(heads[1:6]), (heads[6],)]
-        assert [one.step for one in row] == [10, 50, 12]
-        assert [one.behind for one in row] == [2, 0, 4]
-        assert [struct.calcsize("<" + one.layout) for one in row] == [10, 50, 12]
+        assert [part.heads for part in row] == [(heads[0],), tuple(heads[1:6]), (heads[6],)]
+        assert [part.step for part in row] == [10, 50, 12]
+        assert [part.behind for part in row] == [2, 0, 4]
+        assert [struct.calcsize("<" + part.layout) for part in row] == [10, 50, 12]
 
     def test_of_a_long_sequence_are_those_of_its_items_and_of_what_is_in_them(self) -> None:
         trace = [Head(0, b"sequence____")]
@@ -170,7 +176,7 @@ class TestRowsOfWhatWasComeUpon:
             Head(3038, b"endseq__", 1, closes=True),
         ]
 
-        found = [(level, [one.heads[0] for one in row]) for level, row in rows(trace, 3046) if row]
+        found = [(level, [part.heads[0] for part in row]) for level, row in rows(trace, 3046) if row]
 
         in_item = (2, [b"inner%03d" % place for place in range(LONGEST_ROW)])
         assert sorted(found) == sorted([(1, [b"item____"]), in_item, in_item, in_item])
@@ -204,7 +210,7 @@ class TestLearning:
     def test_says_whether_there_was_anything_new(self) -> None:
         row = [seen(number) for number in range(20)]
         repeated_rows = RepeatedRows()
-        assert [repeated_rows.learn(one) for one in (row[:3], row, row, row[:3], row[5:])] == [
+        assert [repeated_rows.learn(heads) for heads in (row[:3], row, row, row[:3], row[5:])] == [
             False,
             True,
             False,
@@ -293,7 +299,7 @@ def test_headers_that_are_nearly_alike_are_read_as_the_careful_reader_reads_them
             window.add(part.offset, data[part.offset :])
             part = read_quickly(window)
         assert part is None or part == whole
-        most = max(most, sum(len(one.elements) for one in all_of(encoded.repeated_rows)))
+        most = max(most, sum(len(repeated.elements) for repeated in all_of(encoded.repeated_rows)))
         most_in_items = max(most_in_items, len(all_of(encoded.repeated_rows_in_items)))
     assert quick > OBJECTS * 0.8
     assert most > 50

@@ -45,13 +45,13 @@ def make_first_version(url: str) -> None:
 def _fill(connection: sa.Connection) -> None:
     store = store_of_old()
     [shard] = [store.shard("1", "2", "3", "4")]
-    read = {one.info.key: one for one in index_shard(store, shard, Limits()).indexed}
-    infos = {one.key: one for one in store.list()}
-    headers = list({one.instance.header.digest(b""): one.instance.header for one in read.values()}.values())
-    numbers = {one.digest(b""): number for number, one in enumerate(headers, 1)}
+    read = {indexed.info.key: indexed for indexed in index_shard(store, shard, Limits()).indexed}
+    infos = {listed.key: listed for listed in store.list()}
+    headers = list({indexed.instance.header.digest(b""): indexed.instance.header for indexed in read.values()}.values())
+    numbers = {header.digest(b""): number for number, header in enumerate(headers, 1)}
 
     def of(key: str, number: int, added: int, removed: int | None = None) -> dict[str, Any]:
-        one = read.get(key)
+        indexed = read.get(key)
         info = infos[key]
         return {
             "id": number,
@@ -60,8 +60,8 @@ def _fill(connection: sa.Connection) -> None:
             "etag": info.etag,
             "size": info.size,
             "last_modified": info.last_modified,
-            "header_id": one and numbers[one.instance.header.digest(b"")],
-            "sop_instance_uid": one and one.instance.sop_instance_uid,
+            "header_id": indexed and numbers[indexed.instance.header.digest(b"")],
+            "sop_instance_uid": indexed and indexed.instance.sop_instance_uid,
             "added_in": added,
             "removed_in": removed,
         }
@@ -77,10 +77,10 @@ def _fill(connection: sa.Connection) -> None:
         snapshot = {"id": number, "location_id": 1, "state": "COMPLETE", "started_at": NOW, "listed_at": NOW}
         _insert(connection, "snapshot", {**snapshot, "counts": counts})
     _insert(connection, "snapshot", {"id": 4, "location_id": 1, "state": "LISTING", "started_at": NOW})
-    for number, one in enumerate(headers, 1):
+    for number, header in enumerate(headers, 1):
         uids = ("study_instance_uid", "series_instance_uid", "sop_class_uid", "defect")
-        content = {"digest": one.digest(b""), **{name: getattr(one, name) for name in uids}}
-        _insert(connection, "header", {"id": number, "attributes": dict(one.attributes), **content})
+        content = {"digest": header.digest(b""), **{name: getattr(header, name) for name in uids}}
+        _insert(connection, "header", {"id": number, "attributes": dict(header.attributes), **content})
     _insert(
         connection,
         "object",
@@ -100,9 +100,9 @@ def _fill(connection: sa.Connection) -> None:
     _insert(connection, "run", {**ended, "number": 3, "id": "c", "state": "FAILED", "failure": "cannot list"})
     _insert(connection, "run", {**run, "number": 4, "id": "d", "snapshot_id": 3, "state": "RUNNING"})
     for run_number in (1, 2):
-        for number, one in enumerate(headers, 1):
-            passed = one.attributes.get("00080060") == ("CT",)
-            findings = [] if one.defect else ["MET" if passed else "NOT_MET"]
+        for number, header in enumerate(headers, 1):
+            passed = header.attributes.get("00080060") == ("CT",)
+            findings = [] if header.defect else ["MET" if passed else "NOT_MET"]
             verdict = "PASSED" if passed else "DISCARDED"
             decision = {"run_number": run_number, "header_id": number, "verdict": verdict, "findings": findings}
             _insert(connection, "decision", decision)

@@ -17,7 +17,7 @@ def read_everything(url: str, stop: Path, answer: Path) -> None:
             with open_ledger(url) as ledger:
                 for row in ledger.runs()[:3]:
                     run = ledger.run(row.id)
-                    keys = [one.object_key for one in run.instances()]
+                    keys = [instance.object_key for instance in run.instances()]
                     run.series().to_arrow()
                     list(run.unread())
                     if keys:

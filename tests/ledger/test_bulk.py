@@ -81,8 +81,8 @@ class TestStaging:
             assert connection.scalars(sa.select(staged.c.id)).all() == []
 
     def test_it_is_the_connection_s_own(self, ledger: Ledger) -> None:
-        with ledger.engine.connect() as one, ledger.engine.connect() as other:
-            bulk.stage(one, staged, [(1,)])
+        with ledger.engine.connect() as connection, ledger.engine.connect() as other:
+            bulk.stage(connection, staged, [(1,)])
             other.execute(sa.schema.CreateTable(staged, if_not_exists=True))
             assert other.scalars(sa.select(staged.c.id)).all() == []
-            assert one.scalars(sa.select(staged.c.id)).all() == [1]
+            assert connection.scalars(sa.select(staged.c.id)).all() == [1]

@@ -55,10 +55,10 @@ def computed(ledger: Ledger, results: DirectoryStore) -> Ledger:
 
 def told(ledger: Ledger, uid: str, run: int = 0) -> list[tuple[Any, ...]]:
     """Give what is told of an object's series under a run."""
-    [one] = ledger.trace(uid)
+    [traced] = ledger.trace(uid)
     return [
         (result.computation_id, result.name, result.version, result.state, result.failure, len(result.outputs))
-        for result in one.decisions[run].computations
+        for result in traced.decisions[run].computations
     ]
 
 
@@ -90,9 +90,9 @@ class TestARun:
 
 class TestAnInstance:
     def test_leads_to_the_results_of_its_series(self, computed: Ledger, results: DirectoryStore) -> None:
-        [one] = computed.trace("good/2")
+        [traced] = computed.trace("good/2")
 
-        skipped, completed = one.decisions[0].computations
+        skipped, completed = traced.decisions[0].computations
         assert (skipped.state, skipped.outputs) == ("SKIPPED", ())
         assert {output.uri for output in completed.outputs} == {
             results.location.uri(info.key) for info in results.list()
@@ -107,9 +107,9 @@ class TestAnInstance:
     def test_leads_to_nothing_under_a_run_that_nothing_was_computed_on(self, computed: Ledger) -> None:
         screen_ct(SimulatedStore({"good/1": ct("1.1", "1.1.1")}), computed, "later")
 
-        decisions = next(one for one in computed.trace("1.1.1") if one.object_key == "good/1").decisions
+        decisions = next(traced for traced in computed.trace("1.1.1") if traced.object_key == "good/1").decisions
 
-        assert [(one.run_id, len(one.computations)) for one in decisions] == [("run", 2), ("later", 0)]
+        assert [(decision.run_id, len(decision.computations)) for decision in decisions] == [("run", 2), ("later", 0)]
 
 
 class TestAResult:
@@ -129,7 +129,7 @@ class TestAResult:
         assert found.parameters == {"a": 1}
         assert found.criteria == [{"dicom_tag": list(MODALITY), "operation": "IN", "reference": ["CT"]}]
         assert (found.endpoint, found.bucket) == ("https://simulated", "challenge-tech")
-        assert [(one.object_key, one.sop_instance_uid, one.use) for one in found.inputs] == [
+        assert [(used.object_key, used.sop_instance_uid, used.use) for used in found.inputs] == [
             ("good/1", "1.1.1", "USED"),
             ("good/2", "1.1.2", "USED"),
             ("good/copy", "1.1.1", "DUPLICATE"),

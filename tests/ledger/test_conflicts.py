@@ -174,7 +174,7 @@ class TestTrace:
         traced = screened.trace(name)
 
         assert traced
-        assert {judged.conflicts for one in traced for judged in one.decisions} == {conflicts}
+        assert {judged.conflicts for instance in traced for judged in instance.decisions} == {conflicts}
 
     def test_says_it_in_words(self, screened: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
         show_trace(screened.trace("a/1")[0])

@@ -96,7 +96,7 @@ class TestOpening:
         with pytest.raises(LedgerError) as caught:
             open_ledger(ledger_url)
 
-        newest = max(one.stem[:4] for one in Path(migrations.__path__[0]).glob("versions/0*.py"))
+        newest = max(migration.stem[:4] for migration in Path(migrations.__path__[0]).glob("versions/0*.py"))
         assert str(caught.value) == (
             f"the ledger has version 9999, which this software does not know; it knows up to {newest}: "
             "use the software that wrote it last, or a later one"
@@ -121,7 +121,7 @@ class TestPrivacy:
         try:
             with open_ledger(f"sqlite:///{path}") as ledger, ledger.engine.begin() as connection:
                 connection.execute(sa.text("INSERT INTO location VALUES (1, 'e', 'b', 'p')"))
-                made = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()}
+                made = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
         finally:
             os.umask(previous)
 

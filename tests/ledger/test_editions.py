@@ -43,7 +43,7 @@ def of_two_editions(upgraded: Ledger) -> Ledger:
 
 
 def damages(ledger: Ledger) -> set[tuple[str, str, int]]:
-    return {(one.kind.value, one.table, one.row) for one in verify(ledger.engine).damages}
+    return {(damage.kind.value, damage.table, damage.row) for damage in verify(ledger.engine).damages}
 
 
 class TestALedgerFromBeforeEditions:

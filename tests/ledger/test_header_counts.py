@@ -160,10 +160,10 @@ def a_shard_of_three(ledger: Ledger) -> tuple[int, tuple[IndexedObject, ...]]:
         connection.execute(sa.text("INSERT INTO snapshot VALUES (1, 1, 'LISTING', '2026-01-01', NULL, NULL)"))
         record_changes(connection, 1, 1, removed=[], added=list(store.objects().values()))
     listed = tuple(unread_objects(ledger.engine, 1))
-    assert [one.info for one in listed] == list(store.objects().values())
+    assert [unread.info for unread in listed] == list(store.objects().values())
     shard = index_shard(store, store.shard(), Limits())
     return 1, tuple(
-        IndexedObject(row.id, row.info, one.instance) for row, one in zip(listed, shard.indexed, strict=True)
+        IndexedObject(row.id, row.info, unread.instance) for row, unread in zip(listed, shard.indexed, strict=True)
     )
 
 

@@ -18,7 +18,7 @@ PATIENTS = "SELECT DISTINCT patient FROM header ORDER BY patient"
 def two_patients() -> SimulatedStore:
     """Equal headers of two patients, one of them twice."""
     patients = {"1": "A", "2": " A ", "3": "B"}
-    return SimulatedStore({key: ct(uid=f"1.9.{key}", PatientID=one) for key, one in patients.items()})
+    return SimulatedStore({key: ct(uid=f"1.9.{key}", PatientID=patient) for key, patient in patients.items()})
 
 
 def test_equal_headers_of_two_patients_are_two(ledger: Ledger) -> None:
@@ -38,7 +38,7 @@ def test_nobody_can_tell_who_is_in_two_ledgers(tmp_path: Path) -> None:
             screen_ct(two_patients(), ledger, "a")
             kept.append({patient for (patient,) in sql(ledger, PATIENTS)})
 
-    assert [len(one) for one in kept] == [2, 2]
+    assert [len(patient) for patient in kept] == [2, 2]
     assert kept[0].isdisjoint(kept[1])
 
 
@@ -48,7 +48,7 @@ def test_a_patient_that_was_changed_is_found(ledger: Ledger) -> None:
         with vandal(ledger) as connection:
             connection.exec_driver_sql(f"{edit} WHERE id = 1")
 
-        assert [(one.table, one.row) for one in verify(ledger.engine).damages] == [("header", 1)]
+        assert [(damage.table, damage.row) for damage in verify(ledger.engine).damages] == [("header", 1)]
 
 
 def test_of_an_earlier_ledger_are_not_known_until_an_object_changes(ledger_url: str) -> None:
@@ -63,8 +63,8 @@ def test_of_an_earlier_ledger_are_not_known_until_an_object_changes(ledger_url: 
         store.put("1", ct("1.5.1", "1.6.1", PatientID="A"))
         screen_ct(store, ledger, "after")
 
-        found = [make_report(ledger.run(one)).figures for one in ("before", "after")]
-        assert [(one.looked_at.patients, one.without_patient) for one in found] == [(0, 4), (1, 3)]
+        found = [make_report(ledger.run(run_id)).figures for run_id in ("before", "after")]
+        assert [(figures.looked_at.patients, figures.without_patient) for figures in found] == [(0, 4), (1, 3)]
         assert verify(ledger.engine).is_intact
 
 
@@ -75,6 +75,6 @@ def test_are_in_no_file_in_clear(tmp_path: Path) -> None:
         store = DirectoryStore(tmp_path / "images")
         screen_ct(store, ledger, "a", output=DirectoryStore(tmp_path / "published"))
 
-    written = [one for one in tmp_path.rglob("*") if one.is_file() and one.parent.name != "images"]
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != "images"]
     assert len(written) > 3
-    assert not any(b"PLANTED" in one.read_bytes() for one in written)
+    assert not any(b"PLANTED" in entry.read_bytes() for entry in written)

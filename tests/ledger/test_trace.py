@@ -19,7 +19,7 @@ Judged = list[tuple[str, str | None, tuple[str, ...]]]
 
 
 def judged(traced: TracedObject) -> Judged:
-    return [(one.run_id, one.verdict, one.findings) for one in traced.decisions]
+    return [(decision.run_id, decision.verdict, decision.findings) for decision in traced.decisions]
 
 
 @pytest.fixture
@@ -52,23 +52,23 @@ class TestTrace:
         assert second.decisions[0].criteria == [{"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["MR"]}]
 
     def test_of_what_stays_gives_every_run(self, traced: Ledger) -> None:
-        [one] = traced.trace("2")
+        [instance] = traced.trace("2")
 
-        assert one.gone_at is None
-        assert judged(one) == [
+        assert instance.gone_at is None
+        assert judged(instance) == [
             ("a", "PASSED", ("MET",)),
             ("b", "DISCARDED", ("NOT_MET",)),
             ("c", "PASSED", ("MET",)),
         ]
-        assert one.attributes is not None
-        assert one.attributes["00080060"] == ["CT"]
-        assert (one.endpoint, one.bucket, one.object_key) == ("https://simulated", "challenge-tech", "2")
+        assert instance.attributes is not None
+        assert instance.attributes["00080060"] == ["CT"]
+        assert (instance.endpoint, instance.bucket, instance.object_key) == ("https://simulated", "challenge-tech", "2")
 
     def test_of_what_was_never_read_says_so(self, traced: Ledger) -> None:
-        [one] = traced.trace("3")
+        [instance] = traced.trace("3")
 
-        assert (one.attributes, one.defect, one.sop_instance_uid) == (None, None, None)
-        assert judged(one) == [("a", None, ())]
+        assert (instance.attributes, instance.defect, instance.sop_instance_uid) == (None, None, None)
+        assert judged(instance) == [("a", None, ())]
 
     @pytest.mark.parametrize(
         ("uid", "keys"),
@@ -85,24 +85,24 @@ class TestTrace:
         ],
     )
     def test_by_uid_of_instance_series_and_study(self, traced: Ledger, uid: str, keys: list[str]) -> None:
-        assert [one.object_key for one in traced.trace(uid)] == keys
+        assert [instance.object_key for instance in traced.trace(uid)] == keys
 
     def test_a_key_that_looks_like_a_uid_is_a_key(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"1.6.1": mr(uid="1.6.2"), "x": ct(uid="1.6.1")}), ledger, "a")
 
-        assert [one.object_key for one in ledger.trace("1.6.1")] == ["1.6.1"]
+        assert [traced.object_key for traced in ledger.trace("1.6.1")] == ["1.6.1"]
 
     def test_of_an_object_that_could_not_be_judged_has_the_defect(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"text": b"no DICOM"}), ledger, "a")
 
-        [one] = ledger.trace("text")
+        [traced] = ledger.trace("text")
 
-        assert (one.defect, one.attributes) == ("NOT_DICOM", {})
-        assert judged(one) == [("a", "DISCARDED", ())]
+        assert (traced.defect, traced.attributes) == ("NOT_DICOM", {})
+        assert judged(traced) == [("a", "DISCARDED", ())]
 
 
 def found(ledger: Ledger, text: str) -> list[tuple[str, str]]:
-    return [(one.bucket, one.object_key) for one in ledger.trace(text)]
+    return [(traced.bucket, traced.object_key) for traced in ledger.trace(text)]
 
 
 class TestAddresses:
@@ -151,7 +151,7 @@ class TestAddresses:
             screen_ct(SimulatedStore({"a//1.dcm": ct(), "s3://x/y": ct()}, location=place), ledger, endpoint[8:])
         screen_ct(SimulatedStore({"a//1.dcm": ct()}, location=Location("https://one", "other")), ledger, "other")
 
-        assert [(one.endpoint, one.bucket) for one in ledger.trace("s3://challenge-tech/a//1.dcm")] == [
+        assert [(traced.endpoint, traced.bucket) for traced in ledger.trace("s3://challenge-tech/a//1.dcm")] == [
             ("https://one", "challenge-tech"),
             ("https://two", "challenge-tech"),
         ]

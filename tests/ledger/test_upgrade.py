@@ -22,7 +22,7 @@ from tests.ledger.first_version import make_first_version, store_of_old
 from tests.ledger.openers import upgrade_at_the_same_time
 from tests.screening.screenings import screen_ct, sql, state_of, verdicts
 
-NEWEST = max(one.stem[:4] for one in Path(migrations.__path__[0]).glob("versions/0*.py"))
+NEWEST = max(migration.stem[:4] for migration in Path(migrations.__path__[0]).glob("versions/0*.py"))
 VIEWS = {
     "instance_decision": "run_id, bucket, object_key, etag, sop_instance_uid, series_instance_uid, study_instance_uid, "
     "verdict, findings, defect",
@@ -165,12 +165,12 @@ class TestAnUpgrade:
                 process.start()
             for process in processes:
                 process.join(60)
-            copies = [one for one in outcomes if one]
+            copies = [outcome for outcome in outcomes if outcome]
             assert len(outcomes) == 3
 
         assert version_of(old) == NEWEST
         assert answers(old) == before
-        assert copies == [str(one) for one in tmp_path.glob("ledger.db.0001.*")]
+        assert copies == [str(copy) for copy in tmp_path.glob("ledger.db.0001.*")]
         assert len(copies) == old.startswith("sqlite")
 
 

@@ -59,7 +59,7 @@ def counted_values(instances: list[Instance], tag: str) -> AttributeValues:
             of_value[value] += 1
             series[value].add(series_uid)
     counts = [ValueCount(value, count, len(series[value])) for value, count in of_value.items()]
-    counts.sort(key=lambda one: (-one.instances, one.value))
+    counts.sort(key=lambda instance: (-instance.instances, instance.value))
     return AttributeValues(len(instances), present, empty, tuple(counts))
 
 

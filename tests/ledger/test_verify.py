@@ -57,7 +57,7 @@ def fail() -> None:
 def named(ledger: Ledger) -> set[tuple[str, str, int]]:
     result = verify(ledger.engine)
     assert result.is_intact == (not result.damages)
-    return {(one.kind.value, one.table, one.row) for one in result.damages}
+    return {(damage.kind.value, damage.table, damage.row) for damage in result.damages}
 
 
 class TestAnIntactLedger:
@@ -90,8 +90,8 @@ class TestAnIntactLedger:
 
         screen_ct(store, sealed, "under way")
 
-        assert all(one.is_intact for one in seen)
-        assert [one.under_way for one in seen] == [["under way"]] * len(seen) != []
+        assert all(verification.is_intact for verification in seen)
+        assert [verification.under_way for verification in seen] == [["under way"]] * len(seen) != []
         assert verify(sealed.engine).is_intact
 
     def test_what_a_preview_learnt_is_no_damage_and_is_sealed_by_the_next_run(self, sealed: Ledger) -> None:
@@ -114,7 +114,9 @@ class TestOneRowOfAny:
         chance = random.Random(20260101)
         for _ in range(CHANGES):
             table, row = choose(sealed, chance)
-            column = chance.choice([one for one in table.columns if not (one.primary_key or one.name == "location_id")])
+            column = chance.choice(
+                [column for column in table.columns if not (column.primary_key or column.name == "location_id")]
+            )
             changed = another(row[column.name], column, chance)
             with undone(sealed):
                 with vandal(sealed) as connection:
@@ -123,7 +125,7 @@ class TestOneRowOfAny:
             expected = ("EDITED", table.name, number_of(table, row))
             why = f"{table.name}.{column.name} was {row[column.name]!r}, is {changed!r}: {found}"
             assert expected in found, why
-            assert {one for one in found if one[1] != "header_change"} <= {expected}, why
+            assert {damage for damage in found if damage[1] != "header_change"} <= {expected}, why
 
     def test_that_was_deleted_is_named(self, sealed: Ledger) -> None:
         chance = random.Random(20260102)
@@ -136,7 +138,9 @@ class TestOneRowOfAny:
             kind = "EDITED" if table.name == "header_change" else "MISSING"
             assert (kind, table.name, number_of(table, row)) in found, f"{table.name} {row}: {found}"
             consequences = {"location": {"run", "snapshot", "object"}}.get(table.name, set())
-            assert {one[1] for one in found} <= {table.name, "header_change", *consequences}, f"{table.name}: {found}"
+            assert {damage[1] for damage in found} <= {table.name, "header_change", *consequences}, (
+                f"{table.name}: {found}"
+            )
 
     def test_that_was_added_is_named_and_nothing_else(self, sealed: Ledger) -> None:
         chance = random.Random(20260103)
@@ -154,7 +158,9 @@ class TestOneRowOfAny:
             if table.name == "snapshot":  # behind all that was sealed, as a preview's: it changes no answer of a run
                 expected = set()
             assert expected <= found, f"{table.name} {new}: {found}"
-            assert {one for one in found if one[1] != "header_change"} <= expected, f"{table.name} {new}: {found}"
+            assert {damage for damage in found if damage[1] != "header_change"} <= expected, (
+                f"{table.name} {new}: {found}"
+            )
 
     def test_that_got_another_key_is_named(self, sealed: Ledger) -> None:
         chance = random.Random(20260104)
@@ -166,7 +172,9 @@ class TestOneRowOfAny:
                 with vandal(sealed) as connection:
                     connection.execute(sa.update(table).where(is_row(table, row)).values({column.name: changed}))
                 found = named(sealed)
-            assert (table.name, number_of(table, row)) in {one[1:] for one in found}, f"{table.name} {row}: {found}"
+            assert (table.name, number_of(table, row)) in {damage[1:] for damage in found}, (
+                f"{table.name} {row}: {found}"
+            )
 
 
 SEALED = ("decision", "header", "header_change", "location", "object", "run", "seal_block", "snapshot")
@@ -233,7 +241,7 @@ class TestRunsWithoutASeal:
         result = verify(sealed.engine)
 
         assert not result.is_intact
-        assert {(one.table, one.row, one.part) for one in result.damages} >= {
+        assert {(damage.table, damage.row, damage.part) for damage in result.damages} >= {
             ("run", number, "seal") for number in range(1, 6)
         }
         assert result.before_seals == []

@@ -175,7 +175,7 @@ class TestSeriesDecision:
 
         expected = {}
         for series in {series for series, *_ in instances if series}:
-            members = [one for one in instances if one[0] == series]
+            members = [instance for instance in instances if instance[0] == series]
             passed = sum(modality == "CT" for *_, modality in members)
             selection = "WHOLE" if passed == len(members) else "PARTIAL" if passed else "NONE"
             distinct = len({uid for _, _, uid, _ in members})

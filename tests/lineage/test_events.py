@@ -33,15 +33,15 @@ def events(made: Computed) -> list[Event]:
 
 
 def of_run(events: list[Event], run: str) -> list[Event]:
-    return [one for one in events if one["run"]["runId"] == run]
+    return [event for event in events if event["run"]["runId"] == run]
 
 
 def of_computations(events: list[Event]) -> Iterator[tuple[Event, Event]]:
     """Give begin and end of each computation."""
-    told = [one for one in events if one["job"]["name"] == "sizes"]
-    for number in sorted({one["run"]["facets"]["dicomSieve_computation"]["computationId"] for one in told}):
+    told = [event for event in events if event["job"]["name"] == "sizes"]
+    for number in sorted({event["run"]["facets"]["dicomSieve_computation"]["computationId"] for event in told}):
         begun, ended = (
-            one for one in told if one["run"]["facets"]["dicomSieve_computation"]["computationId"] == number
+            event for event in told if event["run"]["facets"]["dicomSieve_computation"]["computationId"] == number
         )
         yield begun, ended
 
@@ -53,7 +53,9 @@ def test_every_event_keeps_the_rules_of_the_specification(events: list[Event]) -
 
 
 def test_the_rules_refuse_an_event_without_any_of_what_they_ask_for(events: list[Event]) -> None:
-    end = next(one for one in events if "errorMessage" in one["run"]["facets"] and one["job"]["name"] == "sizes")
+    end = next(
+        event for event in events if "errorMessage" in event["run"]["facets"] and event["job"]["name"] == "sizes"
+    )
 
     def without(event: Any, *path: Any) -> Event:
         changed = copy.deepcopy(event)
@@ -87,7 +89,7 @@ def test_the_rules_refuse_an_event_without_any_of_what_they_ask_for(events: list
 
 
 def test_each_run_and_each_computation_begins_once_and_ends_once(events: list[Event], made: Computed) -> None:
-    told = [(one["job"]["name"], one["eventType"]) for one in events]
+    told = [(event["job"]["name"], event["eventType"]) for event in events]
 
     assert told == [
         ("clean-dicom", "START"),
@@ -101,18 +103,18 @@ def test_each_run_and_each_computation_begins_once_and_ends_once(events: list[Ev
         ("sizes", "START"),
         ("sizes", "COMPLETE"),
     ]
-    assert {one["job"]["namespace"] for one in events} == {"dicom-sieve"}
-    assert [one["run"]["runId"] for one in events[:4]] == [made.run] * 2 + [made.failed_run] * 2
-    computations = [one["run"]["runId"] for one in events[4:]]
+    assert {event["job"]["namespace"] for event in events} == {"dicom-sieve"}
+    assert [event["run"]["runId"] for event in events[:4]] == [made.run] * 2 + [made.failed_run] * 2
+    computations = [event["run"]["runId"] for event in events[4:]]
     assert computations[::2] == computations[1::2]
-    assert len({uuid.UUID(one) for one in computations}) == 3
+    assert len({uuid.UUID(computation) for computation in computations}) == 3
 
 
 def test_a_run_s_end_says_what_sql_says(events: list[Event], made: Computed, sql: sa.Connection) -> None:
     begin, end = of_run(events, made.run)
     verdicts = "SELECT verdict, COUNT(*) FROM instance_decision WHERE run_id = :id GROUP BY verdict"
     counted = dict(rows(sql, verdicts, id=made.run))
-    size = sum(one.stat().st_size for one in (made.home / "images").iterdir())
+    size = sum(path.stat().st_size for path in (made.home / "images").iterdir())
     [(criteria, digest, manifest, manifest_digest, listed_at, finished_at)] = rows(
         sql,
         "SELECT criteria, criteria_digest, manifest_uri, manifest_digest, listed_at, run.finished_at "
@@ -193,11 +195,13 @@ def test_a_computation_s_end_counts_what_sql_counts(events: list[Event], sql: sa
 def test_results_are_told_by_folder_and_those_of_others_by_host(
     events: list[Event], made: Computed, sql: sa.Connection
 ) -> None:
-    places = [{(one["namespace"], one["name"]) for one in end["outputs"]} for _, end in of_computations(events)]
+    places = [
+        {(output["namespace"], output["name"]) for output in end["outputs"]} for _, end in of_computations(events)
+    ]
 
     [own] = {uri for uri in rows(sql, "SELECT uri FROM computation_output") if uri == OWN_URI}
     assert own.startswith("https://user:secret@")
-    folders = {("file", str(one)) for one in (made.home / "results" / "computations" / "sizes").iterdir()}
+    folders = {("file", str(path)) for path in (made.home / "results" / "computations" / "sizes").iterdir()}
     assert len(folders) == 1
     assert places == [{*folders, ("https://results.example.org", "/")}, folders, set()]
 
@@ -205,7 +209,7 @@ def test_results_are_told_by_folder_and_those_of_others_by_host(
 def test_no_patient_s_value_no_key_no_uid_and_no_credential_is_told(made: Computed) -> None:
     told = (made.home / "events.jsonl").read_text()
 
-    assert [one for one in (*PLANTED, "1.99.", "secret", "private") if one in told] == []
+    assert [secret for secret in (*PLANTED, "1.99.", "secret", "private") if secret in told] == []
 
 
 def test_a_run_that_could_not_read_all_fails_and_says_how_much_is_missing(tmp_path: Path) -> None:

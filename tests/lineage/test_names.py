@@ -79,4 +79,4 @@ class TestIdentity:
     def test_of_a_computation_is_one_of_its_run_and_number(self) -> None:
         found = {identify_computation(run, number) for run in (RUN, f"{RUN}.2") for number in (1, 2)}
 
-        assert len({uuid.UUID(one) for one in found}) == 4
+        assert len({uuid.UUID(name) for name in found}) == 4

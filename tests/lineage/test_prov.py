@@ -66,7 +66,9 @@ def of_type(document: ProvDocument, name: str) -> list[ProvRecord]:
     """Give entities and activities by the type that we call them."""
     wanted = f"{SIEVE}{name}"
     records = [*document.get_records(ProvEntity), *document.get_records(ProvActivity)]
-    return [one for one in records if any(getattr(kind, "uri", "") == wanted for kind in one.get_asserted_types())]
+    return [
+        record for record in records if any(getattr(kind, "uri", "") == wanted for kind in record.get_asserted_types())
+    ]
 
 
 def said(record: ProvRecord, name: str) -> set[str]:
@@ -74,10 +76,10 @@ def said(record: ProvRecord, name: str) -> set[str]:
     return {str(value) for key, value in record.attributes if key.localpart == name}
 
 
-def pairs(document: ProvDocument, kind: type[ProvRecord], one: QualifiedName, other: QualifiedName) -> list[Any]:
+def pairs(document: ProvDocument, kind: type[ProvRecord], first: QualifiedName, other: QualifiedName) -> list[Any]:
     """Give the two ends of every relation of a kind."""
     return [
-        tuple(next(iter(record.get_attribute(name)), None) for name in (one, other))
+        tuple(next(iter(record.get_attribute(name)), None) for name in (first, other))
         for record in document.get_records(kind)
     ]
 
@@ -110,13 +112,15 @@ def test_leads_from_the_manifest_back_to_snapshot_software_and_criteria(
     assert (said(manifest, "location"), said(manifest, "sha256")) == ({Path(uri).as_uri()}, {digest})
     assert said(run, "state") == {state}
     [(_, plan)] = [
-        one for one in pairs(plain, ProvAssociation, PROV_ATTR_ACTIVITY, PROV_ATTR_PLAN) if one[0] == run.identifier
+        pair for pair in pairs(plain, ProvAssociation, PROV_ATTR_ACTIVITY, PROV_ATTR_PLAN) if pair[0] == run.identifier
     ]
     [asked] = plain.get_record(plan)
     assert [json.loads(value) for value in said(asked, "value")] == [json.loads(criteria)]
     assert said(asked, "sha256") == {criteria_digest}
     [associated] = [
-        one for one in plain.get_records(ProvAssociation) if run.identifier in one.get_attribute(PROV_ATTR_ACTIVITY)
+        record
+        for record in plain.get_records(ProvAssociation)
+        if run.identifier in record.get_attribute(PROV_ATTR_ACTIVITY)
     ]
     assert f"dicom-sieve {version}" in {str(agent.label) for agent in plain.get_record(associated.args[1])}
 
@@ -143,20 +147,23 @@ def test_leads_forward_to_each_computation_and_its_results(
     computations, results = of_type(plain, "Computation"), of_type(plain, "Results")
 
     informed = pairs(plain, ProvCommunication, PROV_ATTR_INFORMED, PROV_ATTR_INFORMANT)
-    assert sorted(informed, key=str) == sorted(((one.identifier, run.identifier) for one in computations), key=str)
+    assert sorted(informed, key=str) == sorted(
+        ((computation.identifier, run.identifier) for computation in computations), key=str
+    )
     used = pairs(plain, ProvUsage, PROV_ATTR_ACTIVITY, PROV_ATTR_ENTITY)
-    assert {(one.identifier, subset.identifier) for one in computations} <= set(used)
+    assert {(computation.identifier, subset.identifier) for computation in computations} <= set(used)
     query = """
         SELECT computation.id, computation.state, COUNT(output_uri) FROM computation
         LEFT JOIN series_computation ON series_computation.computation_id = computation.id
         GROUP BY computation.id, computation.state ORDER BY computation.id
     """
     recorded = rows(sql, query)
-    assert sorted((int(str(one.identifier).rpartition("/")[2]), *said(one, "state")) for one in computations) == [
-        (number, state) for number, state, _ in recorded
-    ]
     assert sorted(
-        (int(str(one.identifier).rpartition("/")[2]), *map(int, said(one, "results"))) for one in results
+        (int(str(computation.identifier).rpartition("/")[2]), *said(computation, "state"))
+        for computation in computations
+    ) == [(number, state) for number, state, _ in recorded]
+    assert sorted(
+        (int(str(result.identifier).rpartition("/")[2]), *map(int, said(result, "results"))) for result in results
     ) == [(number, outputs) for number, _, outputs in recorded if outputs]
 
 
@@ -168,14 +175,18 @@ def test_names_series_and_results_only_where_they_are_asked_for(
     members = pairs(detailed, ProvMembership, PROV_ATTR_COLLECTION, PROV_ATTR_ENTITY)
     [subset] = of_type(detailed, "Subset")
     in_subset = {entity for collection, entity in members if collection == subset.identifier}
-    uids = {str(one.identifier): next(iter(said(one, "seriesInstanceUid"))) for one in of_type(detailed, "Series")}
+    uids = {
+        str(record.identifier): next(iter(said(record, "seriesInstanceUid"))) for record in of_type(detailed, "Series")
+    }
     passed = "SELECT series_instance_uid FROM series_decision WHERE run_id = :id AND passed > 0"
-    assert {uids[str(one)] for one in in_subset} == set(uids.values()) == set(rows(sql, passed, id=made.run))
+    assert (
+        {uids[str(identifier)] for identifier in in_subset} == set(uids.values()) == set(rows(sql, passed, id=made.run))
+    )
     derived = {
-        (said(one, "location").pop(), said(one, "sha256").pop(), uids[str(of)])
-        for one in of_type(detailed, "Result")
+        (said(record, "location").pop(), said(record, "sha256").pop(), uids[str(of)])
+        for record in of_type(detailed, "Result")
         for made_, of in pairs(detailed, ProvDerivation, PROV_ATTR_GENERATED_ENTITY, PROV_ATTR_USED_ENTITY)
-        if made_ == one.identifier
+        if made_ == record.identifier
     }
     recorded = rows(
         sql,
@@ -183,7 +194,7 @@ def test_names_series_and_results_only_where_they_are_asked_for(
     )
     assert len(recorded) == 3
     assert derived == set(recorded)
-    activities = {one.identifier: one for one in of_type(detailed, "Computation")}
+    activities = {activity.identifier: activity for activity in of_type(detailed, "Computation")}
     used = {
         (int(str(activity).rpartition("/")[2]), uids[str(entity)])
         for activity, entity in pairs(detailed, ProvUsage, PROV_ATTR_ACTIVITY, PROV_ATTR_ENTITY)
@@ -207,7 +218,7 @@ def test_a_run_that_failed_at_once_has_criteria_and_a_failure_and_no_more(made: 
 def test_no_key_and_no_value_is_told_and_uids_only_with_series(made: Computed) -> None:
     plain, detailed = printed(made, made.run), printed(made, made.run, "--series")
 
-    assert [one for one in PLANTED if one in plain + detailed] == []
+    assert [secret for secret in PLANTED if secret in plain + detailed] == []
     assert "1.99.5" in detailed
     assert "1.99." not in plain
     assert "results.example.org" in plain

@@ -56,7 +56,7 @@ def test_the_begin_is_told_while_the_run_goes_on_and_the_end_when_it_has_ended(
 
     assert warnings == []
     assert told_before == [True]
-    assert [(one["path"], one["eventType"]) for one in receiver.events] == [
+    assert [(event["path"], event["eventType"]) for event in receiver.events] == [
         ("/api/v1/lineage", "START"),
         ("/api/v1/lineage", "COMPLETE"),
     ]
@@ -70,7 +70,7 @@ def test_jobs_have_the_namespace_that_the_settings_name(
 
     run_followed(ledger)
 
-    assert {one["job"]["namespace"] for one in receiver.events} == {"radiology"}
+    assert {event["job"]["namespace"] for event in receiver.events} == {"radiology"}
 
 
 @pytest.mark.parametrize("status", [401, 500])

@@ -39,8 +39,8 @@ class TestOddKeys:
 
         copied = list(copy_listed(store.list(), store, output, "run/objects"))
 
-        assert {one.outcome for one in copied} == {CopyOutcome.COPIED}
-        assert [one.info.key for one in copied] == [info.key for info in store.list()]
+        assert {copy.outcome for copy in copied} == {CopyOutcome.COPIED}
+        assert [copy.info.key for copy in copied] == [info.key for info in store.list()]
         assert contents(s3_server, target, "run/objects") == {key: objects[key] for key in objects}
         assert output._not_copied_within == ({source} if way == "through here" else set())
 
@@ -52,7 +52,7 @@ class TestOddKeys:
 
         copied = list(copy_listed(store.list(), store, DirectoryStore(tmp_path / "out"), "objects"))
 
-        outcomes = {one.info.key: one.outcome for one in copied}
+        outcomes = {copy.info.key: copy.outcome for copy in copied}
         assert outcomes == {key: "COPIED" if key == "a/b" else "UNWRITABLE_KEY" for key in objects}
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "out/objects/a/b"]
 
@@ -68,7 +68,7 @@ def test_within_one_server_no_byte_comes_through_here(s3_server: S3Server) -> No
         copied = list(copy_listed(store.list(), store, output, "o"))
         methods = Counter(method for method, path in proxy.requests if "list-type" not in path)
 
-    assert Counter(one.outcome for one in copied) == {CopyOutcome.COPIED: 2}
+    assert Counter(copy.outcome for copy in copied) == {CopyOutcome.COPIED: 2}
     assert methods == {"PUT": 2}
     assert contents(s3_server, target, "o") == {"a": b"1", "b//c": b"2"}
 
@@ -86,7 +86,7 @@ class TestFaults:
             copied = list(copy_listed(s3_server.store(source).list(), store, output, "o"))
 
         assert proxy.happened.total() >= 10
-        assert Counter(one.outcome for one in copied) == {CopyOutcome.COPIED: 200}
+        assert Counter(copy.outcome for copy in copied) == {CopyOutcome.COPIED: 200}
         assert contents(s3_server, target, "o") == objects
 
     def test_that_do_not_end_end_the_copying(self, moto_server: S3Server) -> None:
@@ -135,7 +135,7 @@ class TestObjectsThatChange:
         expected = {
             key: "CHANGED" if int(key) % 3 == 0 else "GONE" if int(key) % 7 == 0 else "COPIED" for key in objects
         }
-        assert {one.info.key: one.outcome for one in copied} == expected
+        assert {copy.info.key: copy.outcome for copy in copied} == expected
         assert contents(s3_server, target, "o") == {
             k: objects[k] for k, outcome in expected.items() if outcome == "COPIED"
         }
@@ -148,7 +148,7 @@ class TestObjectsThatChange:
         s3_server.client().put_object(Bucket=source, Key="overwritten", Body=b"as it is now")
         s3_server.client().delete_object(Bucket=source, Key="deleted")
 
-        copied = {one.info.key: one.outcome for one in copy_listed(listed, store, s3_server.store(target), "o")}
+        copied = {copy.info.key: copy.outcome for copy in copy_listed(listed, store, s3_server.store(target), "o")}
 
         assert copied == {"kept": "COPIED", "overwritten": "CHANGED", "deleted": "GONE"}
         assert contents(s3_server, target, "o")["kept"] == b"as judged"

@@ -83,7 +83,7 @@ def test_to_a_directory_leaves_no_manifest_and_the_next_start_has_every_copy_onc
     def copies_in(folder: str) -> dict[str, bytes]:
         """Give the copies in a folder, without what was being written when its writer died."""
         files = (out / folder / "objects").iterdir()
-        return {one.name: one.read_bytes() for one in files if one.suffix != ".part"}
+        return {path.name: path.read_bytes() for path in files if path.suffix != ".part"}
 
     die_while_copying(DirectoryStore(images), DeadlyDirectory(out), ledger_file)
     left = copies_in("run")
@@ -112,7 +112,7 @@ def test_from_another_server_brings_through_here_only_what_is_missing(
         if target == "bucket":
             return contents(s3_server, results, f"{run}/objects")
         files = (tmp_path / "out" / run / "objects").iterdir()
-        return {one.name: one.read_bytes() for one in files if one.suffix != ".part"}
+        return {path.name: path.read_bytes() for path in files if path.suffix != ".part"}
 
     with fault_proxy(s3_server.endpoint) as proxy:  # which makes it another server
         store = S3Store(S3Access(source, "eu-west", proxy.endpoint, s3_server.credentials))
@@ -136,7 +136,7 @@ def test_what_lies_there_under_another_etag_is_no_copy(s3_server: S3Server, tmp_
     fill(s3_server, results, {"run/objects/a": b"edited", "run/objects/b": b"longer than that"})
     (tmp_path / "run" / "objects").mkdir(parents=True)
     (tmp_path / "run" / "objects" / "a").write_bytes(b"edited")
-    listed = {one.key: one for one in s3_server.store(source).list()}
+    listed = {listed.key: listed for listed in s3_server.store(source).list()}
 
     with fault_proxy(s3_server.endpoint) as proxy:
         store = S3Store(S3Access(source, "eu-west", proxy.endpoint, s3_server.credentials))

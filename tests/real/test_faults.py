@@ -133,11 +133,15 @@ class TestEveryFault:
 
             assert dict(zip([info.key for info in listed], asyncio.run(read_every_one()), strict=True)) == bodies
             looked = asyncio.run(look_at_every_one())
-            assert [(one.key, one.etag, one.size) for one in looked] == [(i.key, i.etag, i.size) for i in listed]
+            assert [(listed.key, listed.etag, listed.size) for listed in looked] == [
+                (i.key, i.etag, i.size) for i in listed
+            ]
             assert [store.find(key) is not None for key in ("a/0", "none", "a//1", "a/")] == [True, False, True, False]
             assert proxy.happened[fault] > 3
 
-    @pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in OF_BODIES], ids=lambda one: one.name)
+    @pytest.mark.parametrize(
+        "fault", [fault for fault in Fault if fault not in OF_BODIES], ids=lambda fault: fault.name
+    )
     def test_of_a_write_leaves_one_object_with_the_right_bytes(
         self, server: S3Server, fault: Fault, tmp_path: Path
     ) -> None:
@@ -161,7 +165,7 @@ class TestEveryFault:
 
 async def _read_ahead(store: S3Store, key: str, listed: list[Any]) -> bytes:
     """Read an object in two parts."""
-    info = next(one for one in listed if one.key == key)
+    info = next(candidate for candidate in listed if candidate.key == key)
     half = info.size // 2
     while True:
         try:

@@ -33,7 +33,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_every_object_has_its_verdict_once(filled: Store, ledger: Ledger) -> None:
-    criteria = [Criterion.model_validate(one) for one in CRITERIA]
+    criteria = [Criterion.model_validate(criterion) for criterion in CRITERIA]
 
     outcome = screen(Screening("run", filled, criteria), ledger)
 

@@ -18,20 +18,22 @@ from tests.screening.generated import CRITERIA, buckets
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 
-ASKED = [Criterion.model_validate(one) for one in CRITERIA]
+ASKED = [Criterion.model_validate(criterion) for criterion in CRITERIA]
 
 
 def run_side(ledger: Ledger, run_id: str) -> Compared:
     row = ledger.run(run_id).row
-    criteria = compile_criteria([Criterion.model_validate(one) for one in row.criteria])
+    criteria = compile_criteria([Criterion.model_validate(criterion) for criterion in row.criteria])
     return Compared(row.id, snapshot_of_run(ledger.engine, row), criteria, row.number)
 
 
 def compared(ledger: Ledger, a: Compared, b: Compared) -> tuple[dict[str, SeriesChange], Summary]:
     summary = Summary()
     changes = list(compare(ledger, a, b, summary))
-    assert [one.series_instance_uid for one in changes] == sorted(one.series_instance_uid for one in changes)
-    return {one.series_instance_uid: one for one in changes}, summary
+    assert [series.series_instance_uid for series in changes] == sorted(
+        series.series_instance_uid for series in changes
+    )
+    return {series.series_instance_uid: series for series in changes}, summary
 
 
 def instances(ledger: Ledger, run_id: str) -> Mapping[str, list[tuple[str, str]]]:
@@ -76,11 +78,11 @@ class TestTwoRunsOnOneSnapshot:
             for side in (in_a, in_b)
         ]
         assert set(changes) == {series for series in in_a if passing[0][series] != passing[1][series]}
-        for series, one in changes.items():
-            assert (one.a.selection, one.a.passed, one.a.instances) == stands_a[series]
-            assert (one.b.selection, one.b.passed, one.b.instances) == stands_b[series]
+        for series, change in changes.items():
+            assert (change.a.selection, change.a.passed, change.a.instances) == stands_a[series]
+            assert (change.b.selection, change.b.passed, change.b.instances) == stands_b[series]
             expected = Change.IN if not passing[0][series] else Change.OUT if not passing[1][series] else Change.CHANGED
-            assert one.change is expected
+            assert change.change is expected
         assert summary.came_in == sum(len(passing[1][series] - passing[0][series]) for series in in_a)
         assert summary.went_out == sum(len(passing[0][series] - passing[1][series]) for series in in_a)
         assert [summary.passed[side] for side in Side] == [sum(map(len, some.values())) for some in passing]
@@ -95,8 +97,8 @@ class TestReasons:
         changes, summary = compared(ledger, run_side(ledger, "a"), run_side(ledger, "b"))
 
         absent = Reason(Side.B, 2, Finding.ABSENT)
-        assert {series: one.reasons for series, one in changes.items()} == {"1.2.3.4": Counter({absent: 1})}
-        assert [(one.change, one.a.selection, one.b.selection) for one in changes.values()] == [
+        assert {series: change.reasons for series, change in changes.items()} == {"1.2.3.4": Counter({absent: 1})}
+        assert [(series.change, series.a.selection, series.b.selection) for series in changes.values()] == [
             (Change.CHANGED, "WHOLE", "PARTIAL")
         ]
         assert (summary.came_in, summary.went_out, summary.arrived, summary.left) == (0, 1, 0, 0)
@@ -113,7 +115,7 @@ class TestReasons:
         changes, summary = compared(ledger, run_side(ledger, "a"), run_side(ledger, "b"))
 
         not_in = {side: Counter({Reason(side, None, None): 1}) for side in Side}
-        assert {series: (one.change, one.reasons) for series, one in changes.items()} == {
+        assert {series: (change.change, change.reasons) for series, change in changes.items()} == {
             "1.2.3.4": (Change.CHANGED, not_in[Side.A]),
             "1.5.2": (Change.OUT, not_in[Side.B]),
             "1.5.3": (Change.IN, Counter({Reason(Side.A, 1, Finding.NOT_MET): 1})),

@@ -52,9 +52,9 @@ class TestGroupSmall:
         assert group_small(large, 100) == (large, [])
 
     def test_takes_the_smallest_that_will_do_along(self) -> None:
-        one, few, more, most = Bar("1", 1, 0), Bar("6", 6, 0), Bar("20", 20, 20), Bar("50", 50, 25)
+        single, few, more, most = Bar("1", 1, 0), Bar("6", 6, 0), Bar("20", 20, 20), Bar("50", 50, 25)
 
-        assert group_small([one, few, more, most], 5) == ([more, most], [one, few])
+        assert group_small([single, few, more, most], 5) == ([more, most], [single, few])
 
 
 class TestBars:

@@ -125,19 +125,21 @@ class TestTheFigures:
         )
         assert report.duplicates == (duplicates or 0, series)
         partial = "SELECT series_instance_uid FROM series_decision WHERE run_id = :run AND selection = 'PARTIAL'"
-        assert [one.series_instance_uid for one in report.partial] == sorted(uid for (uid,) in asked.rows(partial))
+        assert [series.series_instance_uid for series in report.partial] == sorted(
+            uid for (uid,) in asked.rows(partial)
+        )
 
     def test_of_each_criterion_are_those_of_the_views(self, screened: Ledger) -> None:
         asked = Asked(screened, "made")
 
         figures = make_report(screened.run("made")).figures
 
-        for place, one in enumerate(figures.criteria):
+        for place, figure in enumerate(figures.criteria):
             counted = {name.value: asked.count(f"defect IS NULL AND {asked.found(place, name)}") for name in Finding}
-            assert one.findings == {name: count for name, count in counted.items() if count}
-            assert one.alone == asked.count(f"defect IS NULL AND NOT {asked.found(place, 'MET')}")
+            assert figure.findings == {name: count for name, count in counted.items() if count}
+            assert figure.alone == asked.count(f"defect IS NULL AND NOT {asked.found(place, 'MET')}")
             others = " AND ".join(asked.found(other, "MET") for other in range(len(CRITERIA)) if other != place)
-            assert one.only == asked.count(f"{others} AND NOT {asked.found(place, 'MET')}")
+            assert figure.only == asked.count(f"{others} AND NOT {asked.found(place, 'MET')}")
 
     def test_of_each_step_are_those_of_the_views(self, screened: Ledger) -> None:
         asked = Asked(screened, "made")
@@ -160,7 +162,7 @@ class TestTheFigures:
                 query = f"SELECT DISTINCT {asked.finding.format(place)} FROM instance_decision WHERE run_id = :run AND "
                 names = asked.rows(f"{query} {before} AND series_instance_uid = '{uid}'")
                 why[names[0][0] if len(names) == 1 else "several"] += 1
-            assert {one.finding.value: one.series for one in step.fell if one.series} | (
+            assert {excluded.finding.value: excluded.series for excluded in step.fell if excluded.series} | (
                 {"several": step.fell_mixed} if step.fell_mixed else {}
             ) == why
 
@@ -168,29 +170,31 @@ class TestTheFigures:
         report = make_report(made.run("made"))
 
         assert set(report.figures.defects) == set(Defect)
-        assert {name for one in report.figures.criteria for name in one.findings} == set(Finding) - {Finding.UNREACHED}
-        assert [(one.series_instance_uid, one.reasons) for one in report.partial] == [
+        assert {name for criterion in report.figures.criteria for name in criterion.findings} == set(Finding) - {
+            Finding.UNREACHED
+        }
+        assert [(series.series_instance_uid, series.reasons) for series in report.partial] == [
             ("1.5", ((("MET", "MET", "MET"), None, 6), (("NOT_MET", "MET", "MET"), None, 2)))
         ]
         assert report.duplicates == (1, 1)
-        assert all(one.only for one in report.figures.criteria)
+        assert all(criterion.only for criterion in report.figures.criteria)
 
     def test_of_patients_are_those_that_pydicom_reads(self, made: Ledger) -> None:
         patients = [(each.get("PatientID"), each.get("IssuerOfPatientID")) for _, each in readable()]
 
         figures = make_report(made.run("made")).figures
 
-        assert figures.looked_at.patients == len({one for one in patients if one[0]}) == 12
-        assert figures.without_patient == sum(not one for one, _ in patients) == 14
+        assert figures.looked_at.patients == len({patient for patient in patients if patient[0]}) == 12
+        assert figures.without_patient == sum(not patient for patient, _ in patients) == 14
 
     def test_hold_no_patient(self, made: Ledger) -> None:
         kept = sql(made, "SELECT DISTINCT patient FROM header WHERE patient IS NOT NULL")
 
-        assert all(re.fullmatch("[0-9a-f]{32}", one) for (one,) in kept)
+        assert all(re.fullmatch("[0-9a-f]{32}", patient) for (patient,) in kept)
         for how in ("html", "markdown", "json"):
             text = render(make_report(made.run("made")), how)
             assert "ELSEWHERE" not in text
-            assert not any(one in text for (one,) in kept)
+            assert not any(patient in text for (patient,) in kept)
 
     def test_of_values_are_those_that_pydicom_reads(self, made: Ledger) -> None:
         codes: Counter[str] = Counter()
@@ -212,29 +216,31 @@ class TestTheFigures:
         figures = make_report(made.run("made"), min_cell=1).figures
 
         assert figures.steps == whole.steps
-        assert [one.findings for one in figures.criteria] == [one.findings for one in whole.criteria]
-        for one, other in zip(figures.criteria, whole.criteria, strict=True):
-            rest = one.distribution.other
+        assert [criterion.findings for criterion in figures.criteria] == [
+            criterion.findings for criterion in whole.criteria
+        ]
+        for figure, other in zip(figures.criteria, whole.criteria, strict=True):
+            rest = figure.distribution.other
             assert rest is not None
-            assert len(one.distribution.bars) <= 2
+            assert len(figure.distribution.bars) <= 2
             exact = {bar.label: bar.instances for bar in other.distribution.bars}
-            assert all(bar.instances <= exact[bar.label] for bar in one.distribution.bars)
-            told = sum(bar.instances for bar in one.distribution.bars) + rest.instances
+            assert all(bar.instances <= exact[bar.label] for bar in figure.distribution.bars)
+            told = sum(bar.instances for bar in figure.distribution.bars) + rest.instances
             assert max(exact.values()) < told <= sum(exact.values())
 
     def test_of_values_without_end_take_bounded_memory(self) -> None:
         [criterion] = TWO[:1]
         codes = [[f"{number} {'X' * 40}{place}" for place in range(500)] for number in range(300)]
-        tally, values = Tally([criterion]), (json.dumps([[one, one]]) for one in codes)
+        tally, values = Tally([criterion]), (json.dumps([[code, code]]) for code in codes)
 
         tracemalloc.start()
         tally.add(("1.1", "1.1.1", None, 10, 1, None, '["NOT_MET"]', text) for text in values)
-        [one] = tally.figures(3_000, 300, 5).criteria
+        [figures] = tally.figures(3_000, 300, 5).criteria
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
 
         assert most < 24 * 1024 * 1024  # all of them at once are more than 40
-        assert (one.distribution.bars, one.distribution.other) == ((), Bar("other", 3_000, 0))
+        assert (figures.distribution.bars, figures.distribution.other) == ((), Bar("other", 3_000, 0))
 
     def test_of_an_old_run_stay_as_they_were(self, made: Ledger) -> None:
         before = make_report(made.run("made")).figures
@@ -404,8 +410,8 @@ class TestAttrition:
         assert listed == sum(figures.defects.values()) + figures.judged.instances
         instances, series = figures.judged.instances, figures.judged.series
         for step in figures.steps:
-            assert instances - sum(one.instances for one in step.fell) == step.instances
-            assert series - sum(one.series for one in step.fell) - step.fell_mixed == step.series
+            assert instances - sum(excluded.instances for excluded in step.fell) == step.instances
+            assert series - sum(excluded.series for excluded in step.fell) - step.fell_mixed == step.series
             instances, series = step.instances, step.series
         assert (instances, series) == (figures.passed.instances, figures.passed.series)
         assert series == figures.selections["WHOLE"] + figures.selections["PARTIAL"]

@@ -121,10 +121,10 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-TOO_WIDE = """() => [...document.querySelectorAll("table, table *, main *")].filter(one => {
-    const box = one.getBoundingClientRect(), page = document.documentElement.clientWidth;
-    const scrolls = one instanceof HTMLElement && one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1;
-    return scrolls || (!one.closest("svg") && box.width > 0 && (box.right > page + 1 || box.left < -1));
+TOO_WIDE = """() => [...document.querySelectorAll("table, table *, main *")].filter(element => {
+    const box = element.getBoundingClientRect(), page = document.documentElement.clientWidth;
+    const scrolls = element instanceof HTMLElement && element.clientWidth > 0 && element.scrollWidth > element.clientWidth + 1;
+    return scrolls || (!element.closest("svg") && box.width > 0 && (box.right > page + 1 || box.left < -1));
 }).map(one => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 40)}`)"""
 
 
@@ -177,7 +177,7 @@ class TestThePage:
         with browser.new_context(color_scheme=scheme, viewport=size, bypass_csp=True) as context:
             results = Axe().run(Opened(context.new_page()).show(file).page)
 
-        assert [(one["id"], one["nodes"][0]["html"]) for one in results.response["violations"]] == []
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in results.response["violations"]] == []
         assert len(results.response["passes"]) > 15
 
     def test_fits_a_phone(self, browser: Browser, file: Path) -> None:
@@ -185,7 +185,7 @@ class TestThePage:
             page = Opened(context.new_page()).show(file).page
 
             assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-            [drawing] = [one for one in page.locator("svg.attrition").all() if one.is_visible()]
+            [drawing] = [drawing for drawing in page.locator("svg.attrition").all() if drawing.is_visible()]
             letters = drawing.locator("text").first.bounding_box()
             assert letters is not None
             assert letters["height"] > 12  # as drawn: it can be read
@@ -212,9 +212,9 @@ class TestThePage:
         outside = opened.page.evaluate(
             """() => [...document.querySelectorAll("svg.attrition.wide text")].filter(text => {
                 const [box, frame] = [text.getBBox(), text.ownerSVGElement.viewBox.baseVal];
-                const rect = [...text.ownerSVGElement.querySelectorAll("rect")].map(one => one.getBBox()).find(one =>
-                    one.x <= box.x && one.y <= box.y && one.x + one.width >= box.x + box.width &&
-                    one.y + one.height >= box.y + box.height);
+                const rect = [...text.ownerSVGElement.querySelectorAll("rect")].map(drawn => drawn.getBBox()).find(drawn =>
+                    drawn.x <= box.x && drawn.y <= box.y && drawn.x + drawn.width >= box.x + box.width &&
+                    drawn.y + drawn.height >= box.y + box.height);
                 return rect === undefined || box.x + box.width > frame.width;
             }).map(text => text.textContent)"""
         )

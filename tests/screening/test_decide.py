@@ -46,10 +46,10 @@ class TestCounts:
     ) -> None:
         run_id = f"run-{next(numbers)}"
         store = SimulatedStore(location=Location("https://simulated", run_id))
-        for number, one in enumerate(instances):
-            store.put(str(number), one if isinstance(one, bytes) else instance(*one))
+        for number, dataset in enumerate(instances):
+            store.put(str(number), dataset if isinstance(dataset, bytes) else instance(*dataset))
         store.faults = {"0": -1} if broken else {}
-        asked = [Criterion.model_validate(one) for one in criteria]
+        asked = [Criterion.model_validate(criterion) for criterion in criteria]
         try:
             screen(Screening(run_id, store, asked), ledger)
         except IncompleteRunError:

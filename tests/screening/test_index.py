@@ -22,7 +22,7 @@ def index(store: SimulatedStore, **limits: int) -> ShardResult:
 
 
 def defects(result: ShardResult) -> list[Defect | None]:
-    return [one.instance.header.defect for one in result.indexed]
+    return [indexed.instance.header.defect for indexed in result.indexed]
 
 
 class TestReading:
@@ -90,7 +90,7 @@ class TestLimit:
 
         result = index(store, header_limit_bytes=64 * KIB)
 
-        (bounded, whole) = [one.instance.header for one in result.indexed]
+        (bounded, whole) = [indexed.instance.header for indexed in result.indexed]
         assert (bounded.defect, whole.defect) == (None, None)
         assert bounded.series_instance_uid is not None
         assert bounded.attributes["00080060"] == ("CT",)
@@ -101,7 +101,7 @@ class TestLimit:
         long = make_instance(Modality="CT", PatientComments="x" * 9_000)
 
         (header,) = [
-            one.instance.header for one in index(SimulatedStore({"1": long}), header_limit_bytes=8_192).indexed
+            indexed.instance.header for indexed in index(SimulatedStore({"1": long}), header_limit_bytes=8_192).indexed
         ]
 
         assert (header.defect, header.series_instance_uid) == (Defect.TOO_LARGE, None)
@@ -164,7 +164,7 @@ class TestChanges:
         result = index_shard(store, shard, Limits())
 
         assert defects(result) == [Defect.GONE, Defect.UNREADABLE]
-        assert [(one.id, one.info.key) for one in result.indexed] == [(2, "gone"), (3, "refused")]
+        assert [(indexed.id, indexed.info.key) for indexed in result.indexed] == [(2, "gone"), (3, "refused")]
         assert result.unread == ((1, "ConnectionClosedError"),)
 
     def test_changed_and_then_gone_or_refused(self) -> None:

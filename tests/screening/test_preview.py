@@ -36,7 +36,7 @@ class TestAPreview:
     def test_says_what_the_run_after_it_says(
         self, before: dict[str, bytes], now: dict[str, bytes], asked: list[Any]
     ) -> None:
-        criteria = [Criterion.model_validate(one) for one in asked]
+        criteria = [Criterion.model_validate(criterion) for criterion in asked]
         with open_ledger("sqlite:///:memory:") as ledger:
             screen_ct(SimulatedStore(before), ledger, "before")
             store = SimulatedStore(now)
@@ -76,7 +76,7 @@ class TestAPreview:
 
         counts = screen_ct(store, ledger, "run").counts
 
-        assert [one.counts["indexed"] for one in (first, second)] == [2, 1]
+        assert [previewed.counts["indexed"] for previewed in (first, second)] == [2, 1]
         assert (counts["indexed"], counts["added"], store.lists, store.reads) == (0, 0, 1, [])
 
     def test_waits_while_a_run_holds_the_location_and_without_listing_does_not(self, ledger: Ledger) -> None:
@@ -110,7 +110,7 @@ class TestAPreview:
         sentence = "Preview: 1 of 2 instances would pass in 1 whole series"
         why = "1 ConnectionClosedError; connections to the server break: look at what lies between"
         assert previewed.describe() == f"{sentence}; objects that are not read: 1 ({why})"
-        assert previewed.counts["bytes"] == sum(one.size for one in store.objects().values())
+        assert previewed.counts["bytes"] == sum(listed.size for listed in store.objects().values())
 
     def test_says_that_credentials_may_not_read_as_a_run_does(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})

@@ -255,7 +255,7 @@ class TestWhatElseIsAskedOfTheLedgerAlone:
             screen_thin(store, old)
             found = values_held(old.engine, last_snapshot(old.engine, PLACE), "00180050")
 
-        assert [(one.value, one.instances) for one in found.values] == [("1.5", 3)]
+        assert [(counted.value, counted.instances) for counted in found.values] == [("1.5", 3)]
 
     def test_attributes_are_not_absent_where_they_were_not_read(self, old: Ledger, store: SimulatedStore) -> None:
         store.put("3", thin(3))
@@ -305,14 +305,16 @@ class TestWhatElseIsAskedOfTheLedgerAlone:
 
         assert {row.sop_instance_uid for row in old.run("mixed").objects()} == {"1.6.0", "1.6.1", "1.6.2"}
         traced = old.trace("1.6.0")
-        assert [[list(judged.conflicts) for judged in one.decisions if judged.run_id == "mixed"] for one in traced] == [
+        assert [
+            [list(judged.conflicts) for judged in instance.decisions if judged.run_id == "mixed"] for instance in traced
+        ] == [
             [[]],
             [[]],
         ]
         [changed] = {
             tuple(judged.conflicts)
-            for one in old.trace("1.6.1")
-            for judged in one.decisions
+            for traced in old.trace("1.6.1")
+            for judged in traced.decisions
             if judged.run_id == "mixed"
         }
         assert changed == ("DIFFERENT_BYTES",)

@@ -107,7 +107,9 @@ def test_results_of_one_shard_may_be_recorded_at_the_same_instant(ledger: Ledger
     store.faults = {}
     keys = sql(ledger, "SELECT id, key FROM object WHERE header_id IS NULL ORDER BY id")
     unread = store.shard(*(key for _, key in keys))
-    objects = [UnreadObject(row, one.info) for (row, _), one in zip(keys, unread.objects, strict=True)]
+    objects = [
+        UnreadObject(row, unread_object.info) for (row, _), unread_object in zip(keys, unread.objects, strict=True)
+    ]
     shards = [Shard(number, tuple(objects[number::4])) for number in range(4)]
     barrier = threading.Barrier(8)
     failures: list[BaseException] = []

@@ -103,7 +103,7 @@ class TestSixtySpellings:
         told = json.loads(done.stdout)
         assert len(spellings) > 60
         assert told["tried"] == []
-        assert [one for one, became in told["became"].items() if not became.startswith("--endpoint: ")] == []
+        assert [endpoint for endpoint, became in told["became"].items() if not became.startswith("--endpoint: ")] == []
         assert prefect.came == postgres.came == []
 
     def test_are_refused_in_a_request_by_words_that_name_the_field(
@@ -218,7 +218,9 @@ class TestDnsThatChangesItsMind:
     ) -> None:
         resolver = Resolver({self.NAME: [["127.0.0.9"], ["127.0.0.1"]]})
         monkeypatch.setattr(socket, "getaddrinfo", resolver)
-        monkeypatch.setattr("dicom_sieve.stores.endpoints.is_of_this_machine", lambda one: str(one) == "127.0.0.1")
+        monkeypatch.setattr(
+            "dicom_sieve.stores.endpoints.is_of_this_machine", lambda address: str(address) == "127.0.0.1"
+        )
         place = {
             "bucket": "bucket",
             "region": "r",

@@ -94,7 +94,7 @@ SENTENCES = [
 ]
 
 
-@pytest.mark.parametrize(("error", "sentence"), SENTENCES, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize(("error", "sentence"), SENTENCES, ids=lambda error: type(error).__name__)
 def test_each_has_its_own_sentence(error: BaseException, sentence: str) -> None:
     assert explain(error) == sentence
     assert SECRET not in sentence
@@ -344,8 +344,10 @@ class TestACancelledRun:
 
         [row] = ledger.computations()
         assert (row.state, row.counts) == ("CANCELLED", {"FAILED": 1})
-        [one] = ledger.run("r").computed()
-        assert one.failure == "it was interrupted (SIGINT, Ctrl-C); start it again: a run reads only what is missing"
+        [computed] = ledger.run("r").computed()
+        assert (
+            computed.failure == "it was interrupted (SIGINT, Ctrl-C); start it again: a run reads only what is missing"
+        )
 
 
 def compute_until_interrupted(ledger: Ledger) -> None:

@@ -127,7 +127,7 @@ class TestBuckets:
         assert describe_overlap(other, Location(SERVER, "b", "a/")) is None
 
     @pytest.mark.parametrize(
-        ("one", "other"),
+        ("name", "other"),
         [
             ("https://s3.example", "https://S3.EXAMPLE:443/"),
             ("http://localhost:9000", "http://127.0.0.1:9000"),
@@ -135,8 +135,8 @@ class TestBuckets:
             ("https://s3.amazonaws.com", "https://s3.eu-west-1.amazonaws.com"),
         ],
     )
-    def test_of_one_server_under_two_names_are_refused(self, one: str, other: str) -> None:
-        assert describe_overlap(Location(one, "b"), Location(other, "b", "out")) is not None
+    def test_of_one_server_under_two_names_are_refused(self, name: str, other: str) -> None:
+        assert describe_overlap(Location(name, "b"), Location(other, "b", "out")) is not None
 
     def test_are_asked_for_nothing(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})

@@ -14,8 +14,8 @@ def fill(server: S3Server, bucket: str, objects: Mapping[str, bytes]) -> None:
     client = server.client()
     with ThreadPoolExecutor(8) as pool:
         done = [pool.submit(client.put_object, Bucket=bucket, Key=key, Body=body) for key, body in objects.items()]
-        for one in done:
-            one.result()
+        for future in done:
+            future.result()
     client.close()
 
 

@@ -184,7 +184,7 @@ class TestDraws:
         drawn = [[proxy.draw(ranged) for _ in range(5_000)] for proxy in (first, second, other)]
 
         assert drawn[0] == drawn[1] != drawn[2]
-        assert 400 < sum(one is not None for one in drawn[0]) < 600
+        assert 400 < sum(fault is not None for fault in drawn[0]) < 600
         assert set(drawn[0]) == {None, *Fault}
 
     @pytest.mark.parametrize(

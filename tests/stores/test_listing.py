@@ -41,7 +41,7 @@ def letters_of(*keys: str) -> Letters:
 
 
 def listers() -> list[str]:
-    return [one.name for one in threading.enumerate() if one.name.startswith("list_")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("list_")]
 
 
 def uid(dice: random.Random) -> str:

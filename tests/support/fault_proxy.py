@@ -70,11 +70,11 @@ class Message:
     body: bytes = b""
 
     def get(self, name: str) -> str | None:
-        return next((value for one, value in self.headers if one.lower() == name.lower()), None)
+        return next((value for header_name, value in self.headers if header_name.lower() == name.lower()), None)
 
     def without(self, *names: str) -> "Message":
         dropped = {name.lower() for name in names}
-        return replace(self, headers=tuple(one for one in self.headers if one[0].lower() not in dropped))
+        return replace(self, headers=tuple(name for name in self.headers if name[0].lower() not in dropped))
 
     def having(self, name: str, value: object) -> "Message":
         return replace(self.without(name), headers=(*self.without(name).headers, (name, str(value))))
@@ -138,7 +138,7 @@ class FaultProxy:
             possible -= OF_RANGES
         if request.method == "HEAD":
             possible -= {Fault.XML_ERROR_IN_200}
-        return self._random.choice([one for one in self.faults if one in possible]) if possible else None
+        return self._random.choice([fault for fault in self.faults if fault in possible]) if possible else None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""

@@ -132,10 +132,10 @@ class Proxy:
                 if (self.on_sent if source is client else self.on_answered)(sent):
                     break
                 (server if source is client else client).sendall(data)
-        for one in (client, server):
+        for certificate in (client, server):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+                certificate.shutdown(socket.SHUT_RDWR)
+            certificate.close()
 
 
 @contextmanager

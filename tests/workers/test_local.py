@@ -27,7 +27,7 @@ class TestEveryExecutor:
             time.sleep(0.002 * (count - shard.number))
             return index(shard)
 
-        assert [one.number for one in run(later_is_faster, shards(count))] == list(range(1, count + 1))
+        assert [shard.number for shard in run(later_is_faster, shards(count))] == list(range(1, count + 1))
 
     def test_makes_shards_only_when_there_is_room(self, run: RunsShards) -> None:
         made = []
@@ -88,4 +88,4 @@ class TestInThreads:
 
         results.close()  # type: ignore[attr-defined]  # it is a generator
 
-        assert not [one.name for one in threading.enumerate() if one.name.startswith("index")]
+        assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("index")]

@@ -36,8 +36,8 @@ def die(shard: Shard) -> ShardResult:
 
 
 def test_give_the_ledger_that_threads_give(images: Path, ledger: Ledger) -> None:
-    one = screen_ct(DirectoryStore(images), ledger, "one")
-    ledger_of_one = verdicts(ledger, one.run_id)
+    image = screen_ct(DirectoryStore(images), ledger, "one")
+    ledger_of_one = verdicts(ledger, image.run_id)
     for path in images.iterdir():
         path.touch()  # another etag: everything is read again
 
@@ -61,8 +61,8 @@ def test_read_from_s3_with_clients_of_their_own(s3_server: S3Server, ledger: Led
 def test_are_other_processes_and_serve_many_shards() -> None:
     results = list(in_processes(2)(process_of, [Shard(number, ()) for number in range(1, 21)]))
 
-    assert [one.number for one in results] == list(range(1, 21))
-    processes = {one.reads for one in results}
+    assert [result.number for result in results] == list(range(1, 21))
+    processes = {result.reads for result in results}
     assert os.getpid() not in processes
     assert len(processes) <= 2
 

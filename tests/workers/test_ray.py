@@ -128,14 +128,14 @@ class TestNothingIsKept:
 
         assert str(caught.value).startswith("unexpected LookupError in a worker on Ray, raised through ray.py:")
         assert caught.value.__cause__ is None
-        control = [one for node in nodes.cluster.list_all_nodes() for one in _processes(node)]
+        control = [process for node in nodes.cluster.list_all_nodes() for process in _processes(node)]
         assert len(control) == 4
         assert any(b"dicom-sieve-task" in _memory(number) for name, number in control if name == "gcs_server")
         for planted in (SECRET, NAME):
             assert [name for name, number in control if planted.encode() in _memory(number)] == []
-            files = [one for one in nodes.folder.rglob("*") if one.is_file()]
+            files = [path for path in nodes.folder.rglob("*") if path.is_file()]
             assert len(files) > 10
-            assert [one.name for one in files if planted.encode() in one.read_bytes()] == []
+            assert [path.name for path in files if planted.encode() in path.read_bytes()] == []
 
     def test_and_little_is_sent(self) -> None:
         store = S3Store(S3Access("b" * 60, "eu-west", "https://localhost:9000", StaticCredentials("k", SECRET)), "p")
@@ -197,9 +197,9 @@ def test_a_worker_of_another_version_is_refused(nodes: Nodes, monkeypatch: pytes
 def _processes(node: object) -> Iterator[tuple[str, int]]:
     """Give Ray's own processes of a node: its control plane and its object store."""
     for name, started in node.all_processes.items():  # type: ignore[attr-defined]
-        for one in started:
+        for process in started:
             if name in {"gcs_server", "raylet"}:
-                yield name, one.process.pid
+                yield name, process.process.pid
 
 
 def _memory(number: int) -> bytes:
@@ -208,7 +208,7 @@ def _memory(number: int) -> bytes:
     with Path(f"/proc/{number}/mem").open("rb") as memory:
         for line in Path(f"/proc/{number}/maps").read_text().splitlines():
             ends, rights, *_ = line.split()
-            start, end = (int(one, 16) for one in ends.split("-"))
+            start, end = (int(address, 16) for address in ends.split("-"))
             if rights.startswith("rw"):
                 try:
                     memory.seek(start)

@@ -20,12 +20,12 @@ Objects = dict[str, bytes]
 def slices(name: str, phantom: Phantom = PHANTOM, **attributes: Any) -> list[pydicom.Dataset]:
     """Give the slices of a phantom that passes, with attributes set on each."""
     made = list(phantom.instances(name))
-    for one in made:
-        one.StudyDate = "20230314"
+    for instance in made:
+        instance.StudyDate = "20230314"
         with pydicom.config.disable_value_validation():
             for keyword, value in attributes.items():
-                one.pop(keyword, None)  # with the validation that it was read by
-                setattr(one, keyword, value)
+                instance.pop(keyword, None)  # with the validation that it was read by
+                setattr(instance, keyword, value)
     return made
 
 
@@ -60,8 +60,8 @@ def slice_twice(name: str) -> Objects:
 
 def other_modality(name: str) -> Objects:
     made = slices(name, Modality="MR", SOPClassUID=MRImageStorage)
-    for one in made:
-        one.file_meta.MediaStorageSOPClassUID = MRImageStorage
+    for instance in made:
+        instance.file_meta.MediaStorageSOPClassUID = MRImageStorage
     return objects(name, made)
 
 
@@ -89,4 +89,4 @@ def fill(client: Any, bucket: str, *names: str) -> None:
 
 def instance_uids(name: str) -> Iterator[str]:
     """Give the SOP Instance UIDs of a phantom of that name."""
-    return (str(one.SOPInstanceUID) for one in PHANTOM.instances(name))
+    return (str(instance.SOPInstanceUID) for instance in PHANTOM.instances(name))

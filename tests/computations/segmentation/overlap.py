@@ -4,5 +4,5 @@ import numpy as np
 import numpy.typing as npt
 
 
-def dice(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
-    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+def dice(first: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
+    return float(2 * (first & other).sum() / (first.sum() + other.sum()))

@@ -76,7 +76,7 @@ class Phantom:
             dataset.PixelSpacing = [self.spacing[1], self.spacing[2]]
             dataset.SliceThickness = self.spacing[0]
             dataset.ImageOrientationPatient = [*self.orientation]
-            dataset.ImagePositionPatient = [float(one) for one in normal * number * self.spacing[0]]
+            dataset.ImagePositionPatient = [float(coordinate) for coordinate in normal * number * self.spacing[0]]
             dataset.InstanceNumber = 1 + (number * 37) % self.shape[0]
             dataset.RescaleIntercept, dataset.RescaleSlope = INTERCEPT, 1
             dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 15, 1

@@ -21,7 +21,7 @@ from tests.screening.partly_read import MODALITY, ROWS, made_header, reading
 from tests.screening.screenings import one_of
 from tests.support.simulated_store import SimulatedStore
 
-SLICES = [to_bytes(one) for one in Phantom(shape=(4, 24, 24)).instances()]
+SLICES = [to_bytes(instance) for instance in Phantom(shape=(4, 24, 24)).instances()]
 HEADER_BYTES = len(SLICES[0]) - 24 * 24 * 2
 
 

@@ -77,7 +77,7 @@ class TestTheSeg:
         read = highdicom.seg.segread(file)
         volume, found = volume_of("coarse"), segment(volume_of("coarse"))
 
-        pixels = read.get_pixels_by_source_instance([one.SOPInstanceUID for one in volume.slices])
+        pixels = read.get_pixels_by_source_instance([image.SOPInstanceUID for image in volume.slices])
 
         assert [read.get_segment_description(number).segment_label for number in (1, 2)] == ["Body", "Lungs"]
         assert np.array_equal(pixels[..., 0], found.body)
@@ -92,7 +92,7 @@ class TestTheSeg:
             for instance in series.ReferencedInstanceSequence
         }
 
-        assert referenced == {one.SOPInstanceUID for one in SMALL.instances()}
+        assert referenced == {instance.SOPInstanceUID for instance in SMALL.instances()}
         assert read.StudyInstanceUID == volume_of("coarse").slices[0].StudyInstanceUID
 
     def test_conforms_to_the_standard(self, file: Path) -> None:
@@ -161,7 +161,7 @@ class TestRefused:
         ],
     )
     def test_is_a_series_that_is_no_stack_of_ct(self, spoil: Callable[[list[Dataset]], object], words: str) -> None:
-        instances: list[Dataset] = [pydicom.dcmread(io.BytesIO(to_bytes(one))) for one in SMALL.instances()]
+        instances: list[Dataset] = [pydicom.dcmread(io.BytesIO(to_bytes(instance))) for instance in SMALL.instances()]
         spoil(instances)
 
         with pytest.raises(RefusedError, match=words):

@@ -52,9 +52,9 @@ def as_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bytes:
     """Write rows as gzipped CSV: every cell quoted, keys URL-encoded, no head."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    for one in rows:
-        moment = one["LastModifiedDate"].strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        cells = {**one, "Key": quote_plus(one["Key"]), "LastModifiedDate": moment}
+    for row in rows:
+        moment = row["LastModifiedDate"].strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        cells = {**row, "Key": quote_plus(row["Key"]), "LastModifiedDate": moment}
         flags = {name: str(cells[name]).lower() for name in ("IsLatest", "IsDeleteMarker")}
         writer.writerow(["" if value is None else value for value in ({**cells, **flags}[name] for name in columns)])
     return gzip.compress(text.getvalue().encode("ascii"))
@@ -66,8 +66,8 @@ def as_parquet(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bytes:
         {
             PARQUET[name][0]: pa.array(
                 [
-                    one[name].astimezone(datetime.UTC).replace(tzinfo=None) if name == "LastModifiedDate" else one[name]
-                    for one in rows
+                    row[name].astimezone(datetime.UTC).replace(tzinfo=None) if name == "LastModifiedDate" else row[name]
+                    for row in rows
                 ],
                 PARQUET[name][1],
             )

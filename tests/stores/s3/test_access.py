@@ -152,7 +152,7 @@ class TestABucketThatCannotBeReached:
             read(store, UNLISTED, 0, 5)
         with pytest.raises(TransportError) as stating:
             asyncio.run(store.stat("key"))
-        told = [str(one.value) for one in (listing, looking, writing, reading, stating)]
+        told = [str(caught.value) for caught in (listing, looking, writing, reading, stating)]
         assert not any("PLANTED" in text for text in told)
         return told
 

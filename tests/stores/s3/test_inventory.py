@@ -62,9 +62,9 @@ class TestInventories:
         monkeypatch.setattr(inventory, "RUN_OBJECTS", 7)
         monkeypatch.setattr(inventory, "RUNS_AT_A_TIME", 4)
         listed = list(bucket.list())
-        rows = [row(bucket.access.bucket, one) for one in listed]
+        rows = [row(bucket.access.bucket, info) for info in listed]
         if columns is VERSIONED:
-            older = [{**one, "VersionId": "v0", "IsLatest": False, "ETag": "older"} for one in rows[::3]]
+            older = [{**row, "VersionId": "v0", "IsLatest": False, "ETag": "older"} for row in rows[::3]]
             marker = {"IsDeleteMarker": True, "Size": None, "ETag": None}
             rows += [*older, {**rows[0], "Key": "deleted", **marker}]
         elsewhere = moto_server.make_bucket()
@@ -76,17 +76,17 @@ class TestInventories:
         assert list(found.list()) == listed
         assert found.created_at == CREATED
         below = S3Store(bucket.access, "x/").inventory(f"s3://{elsewhere}/{MANIFEST}")
-        assert [one.key for one in below.list()] == [one.key for one in listed if one.key[:2] == "x/"] != []
+        assert [info.key for info in below.list()] == [info.key for info in listed if info.key[:2] == "x/"] != []
 
     def test_are_sorted_on_disk_whatever_their_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inventory, "RUN_OBJECTS", 10)
         monkeypatch.setattr(inventory, "RUNS_AT_A_TIME", 3)
         rows = [row("challenge-tech", info(f"{number:04}")) for number in range(1_000)]
 
-        keys = [one.key for one in kept(inventory_of("challenge-tech", "Parquet", scattered(rows))).list()]
+        keys = [listed.key for listed in kept(inventory_of("challenge-tech", "Parquet", scattered(rows))).list()]
 
         assert len(keys) == 1_000
-        assert all(one < other for one, other in pairwise(keys))
+        assert all(earlier < other for earlier, other in pairwise(keys))
 
     def test_of_nothing_show_nothing(self) -> None:
         assert list(kept(inventory_of("challenge-tech", "CSV", [[]])).list()) == []
@@ -161,7 +161,7 @@ class TestInventoriesThatCannotBeUsed:
 class TestRunsOnAnInventory:
     def test_judge_objects_as_they_are_now_and_know_what_is_gone(self, tmp_path: Path) -> None:
         store = SimulatedStore({"same": ct(), "changed": ct(), "gone": ct()})
-        rows = [row("challenge-tech", one) for one in store.objects().values()]
+        rows = [row("challenge-tech", listed) for listed in store.objects().values()]
         store.put("changed", mr())
         store.put("new", ct())
         store.delete("gone")

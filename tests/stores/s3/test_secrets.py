@@ -21,14 +21,14 @@ TWICE = Retries(read_attempts=2, first_pause_seconds=0.0)
 @pytest.fixture
 def everything_logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """All loggers as Python makes them, and the root at DEBUG: what an engineer sets to hunt a fault."""
-    loggers = [one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger)]
-    levels = [(one, one.level) for one in loggers]
-    for one in loggers:
-        one.setLevel(logging.NOTSET)
+    loggers = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    levels = [(logger, logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
     caplog.set_level(logging.DEBUG)
     yield caplog
-    for one, level in levels:
-        one.setLevel(level)
+    for logger, level in levels:
+        logger.setLevel(level)
 
 
 def everything_in(caplog: pytest.LogCaptureFixture) -> str:
@@ -123,9 +123,9 @@ class TestSecrets:
         store = S3Store(access, "prefix")
         _ = store._boto3, store._obstore
 
-        for one in (credentials, access, store, store.location, store._boto3, store._obstore):
-            assert KEY_ID not in f"{one} {one!r} {[one]}"
-            assert ACCESS_KEY not in f"{one} {one!r} {[one]}"
+        for credential in (credentials, access, store, store.location, store._boto3, store._obstore):
+            assert KEY_ID not in f"{credential} {credential!r} {[credential]}"
+            assert ACCESS_KEY not in f"{credential} {credential!r} {[credential]}"
 
     @pytest.mark.parametrize(
         ("text", "parsed"),

@@ -44,7 +44,7 @@ def shards_of(store: S3Store, count: int) -> list[Shard]:
 
 def uids(results: list[ShardResult]) -> dict[str, str | None]:
     assert not any(result.unread for result in results)
-    return {one.info.key: one.instance.sop_instance_uid for result in results for one in result.indexed}
+    return {indexed.info.key: indexed.instance.sop_instance_uid for result in results for indexed in result.indexed}
 
 
 EXPECTED = {key_of(number): f"1.2.3.{number}" for number in range(OBJECTS)}
