@@ -48,7 +48,7 @@ def server(rgw_server: S3Server) -> Server:
 
 
 class TestMeasuring:
-    def test_works_take_turns(self) -> None:
+    def test_measuring_works_take_turns(self) -> None:
         order: list[str] = []
 
         interleave({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
@@ -165,5 +165,5 @@ class TestDocument:
         assert set(results) == set(BENCHMARKS)
         assert all(render(results[name]) in document for name in BENCHMARKS)
 
-    def test_without_figures_it_says_so(self) -> None:
+    def test_document_without_figures_it_says_so(self) -> None:
         assert "Not measured yet." in fill(DOCUMENT.read_text(encoding="utf-8"), {})

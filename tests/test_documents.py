@@ -178,7 +178,7 @@ class TestLedger:
             columns = [column["name"] for column in sa.inspect(ledger.engine).get_columns(view.name)]
         assert documented == columns == list(view.c.keys())
 
-    def test_run_states_are_the_code_s(self) -> None:
+    def test_ledger_run_states_are_the_code_s(self) -> None:
         assert [row[0] for row in table(section(read("docs/ledger.md"), "Run states"))] == list(tables.RunState)
 
     def test_the_manifest_s_columns_are_the_code_s(self) -> None:

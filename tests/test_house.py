@@ -41,7 +41,7 @@ def circle_in(imports: dict[str, set[str]]) -> list[str]:
 
 class TestImports:
     @pytest.mark.parametrize("package", packages())
-    def test_run_in_no_circle(self, package: str) -> None:
+    def test_imports_run_in_no_circle(self, package: str) -> None:
         assert circle_in(imports_among(package)) == []
 
     def test_a_circle_would_be_found(self) -> None:
@@ -80,7 +80,7 @@ class TestTestFiles:
 
 class TestModules:
     @pytest.mark.parametrize("folder", ["src", "scripts", "benchmarks", "examples", "tests/support"])
-    def test_have_four_hundred_lines_at_most(self, folder: str) -> None:
+    def test_modules_have_four_hundred_lines_at_most(self, folder: str) -> None:
         lengths = {
             str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in (ROOT / folder).rglob("*.py")
         }

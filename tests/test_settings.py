@@ -59,7 +59,7 @@ def test_all_bad_ones_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class TestUnknownNames:
-    def test_are_told_with_the_nearest_known_one_and_without_their_values(self) -> None:
+    def test_unknown_names_are_told_with_the_nearest_known_one_and_without_their_values(self) -> None:
         given = {"DICOM_SIEVE_SHARD_OBJECT": "s3cr3t", "DICOM_SIEVE_DATABSE_URL": "s3cr3t", "dicom_sieve_zzz": "s3cr3t"}
 
         assert find_unknown(given) == [

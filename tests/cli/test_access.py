@@ -52,7 +52,7 @@ class TestAnonymous:
             assert len({(row.endpoint, row.bucket, row.prefix) for row in ledger.runs()}) == 1
 
     @pytest.mark.parametrize("command", ["screen", "preview"])
-    def test_is_of_no_directory_and_pays_nothing(self, command: str, criteria: Path, tmp_path: Path) -> None:
+    def test_anonymous_is_of_no_directory_and_pays_nothing(self, command: str, criteria: Path, tmp_path: Path) -> None:
         asked = ("--criteria", str(criteria))
 
         directory = run_command(command, str(tmp_path), *asked, "--anonymous", home=tmp_path)
@@ -65,7 +65,7 @@ class TestAnonymous:
 
 class TestRequesterPays:
     @pytest.mark.parametrize("command", ["screen", "preview"])
-    def test_is_said_by_each_request(self, command: str, criteria: Path, tmp_path: Path) -> None:
+    def test_requester_pays_is_said_by_each_request(self, command: str, criteria: Path, tmp_path: Path) -> None:
         with small_s3(OBJECTS, wants_payer) as server:
             asked = ("s3://bucket", "--criteria", str(criteria), "--endpoint", server.endpoint)
 
@@ -77,7 +77,7 @@ class TestRequesterPays:
 
 
 class TestAnAuthorityOfOnesOwn:
-    def test_is_trusted_by_the_command(self, criteria: Path, tmp_path: Path) -> None:
+    def test_an_authority_of_ones_own_is_trusted_by_the_command(self, criteria: Path, tmp_path: Path) -> None:
         tls, authority = make_server_context(tmp_path, "127.0.0.1")
         with small_s3(OBJECTS, tls=tls) as server:
             asked = ("screen", "s3://bucket", "--criteria", str(criteria), "--endpoint", server.endpoint)

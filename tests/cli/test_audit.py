@@ -52,20 +52,20 @@ def manifest_of(home: Path, command: Command) -> Path:
 
 
 class TestVerify:
-    def test_says_that_all_is_intact_and_what_was_looked_at(self, command: Command) -> None:
+    def test_verify_says_that_all_is_intact_and_what_was_looked_at(self, command: Command) -> None:
         done = command("verify")
 
         assert done.returncode == 0
         assert done.stdout.startswith("intact: 2 sealed runs, 2 decisions, 1 headers, 3 objects, 0 computations\n")
         assert run_ids(command)[1] in done.stdout.splitlines()[-1]
 
-    def test_looks_at_one_run(self, command: Command) -> None:
+    def test_verify_looks_at_one_run(self, command: Command) -> None:
         done = command("verify", run_ids(command)[0][:8])
 
         assert done.returncode == 0
         assert done.stdout.startswith("intact: 1 sealed runs, 1 decisions")
 
-    def test_names_what_was_edited_and_fails(self, home: Path, command: Command) -> None:
+    def test_verify_names_what_was_edited_and_fails(self, home: Path, command: Command) -> None:
         edit(home, "UPDATE decision SET verdict = 'DISCARDED' WHERE run_number = 1")
         edit(home, "UPDATE object SET etag = 'x' WHERE id = 2")
 
@@ -83,7 +83,7 @@ class TestVerify:
         ]
         assert "19330303" not in done.stdout + done.stderr
 
-    def test_gives_json_to_a_program(self, home: Path, command: Command) -> None:
+    def test_verify_gives_json_to_a_program(self, home: Path, command: Command) -> None:
         edit(home, "UPDATE decision SET verdict = 'DISCARDED' WHERE run_number = 1")
 
         done = command("verify", "--json")
@@ -108,13 +108,17 @@ class TestVerify:
 
 
 class TestVerifyAgainstAManifest:
-    def test_is_intact_where_the_ledger_says_what_was_published(self, home: Path, command: Command) -> None:
+    def test_verify_against_a_manifest_is_intact_where_the_ledger_says_what_was_published(
+        self, home: Path, command: Command
+    ) -> None:
         done = command("verify", "--manifest", str(manifest_of(home, command)))
 
         assert done.returncode == 0
         assert done.stdout.startswith("intact: 1 sealed runs")
 
-    def test_finds_a_ledger_in_which_all_was_sealed_anew(self, home: Path, command: Command) -> None:
+    def test_verify_against_a_manifest_finds_a_ledger_in_which_all_was_sealed_anew(
+        self, home: Path, command: Command
+    ) -> None:
         manifest = manifest_of(home, command)
         copy = home / "copy.json"
         copy.write_bytes(manifest.read_bytes())
@@ -137,7 +141,7 @@ class TestVerifyAgainstAManifest:
             "the manifest is of another ledger, or this one was made anew",
         ]
 
-    def test_finds_a_manifest_that_was_edited(self, home: Path, command: Command) -> None:
+    def test_verify_against_a_manifest_finds_a_manifest_that_was_edited(self, home: Path, command: Command) -> None:
         content = json.loads(manifest_of(home, command).read_text())
         content["counts"]["passed"] += 1
         (home / "edited.json").write_text(json.dumps(content))
@@ -150,7 +154,9 @@ class TestVerifyAgainstAManifest:
         )
 
     @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other", "run_id": "x"}'])
-    def test_refuses_what_is_no_manifest(self, home: Path, command: Command, text: str) -> None:
+    def test_verify_against_a_manifest_refuses_what_is_no_manifest(
+        self, home: Path, command: Command, text: str
+    ) -> None:
         (home / "other.json").write_text(text)
 
         done = command("verify", "--manifest", str(home / "other.json"))
@@ -167,14 +173,18 @@ class TestVerifyAgainstAnAnchor:
         assert run_command("anchor", home=home, **setting).stdout == f"4 seals pushed to file:{home / 'anchor'}\n"
         return lambda *arguments: run_command(*arguments, home=home, **setting)
 
-    def test_is_intact_where_the_ledger_is_as_it_was_pushed(self, home: Path, anchored: Command) -> None:
+    def test_verify_against_an_anchor_is_intact_where_the_ledger_is_as_it_was_pushed(
+        self, home: Path, anchored: Command
+    ) -> None:
         done = anchored("verify")
 
         assert done.returncode == 0
         assert "as the anchor says, by 4 seals" in done.stdout
         assert (home / "anchor").stat().st_mode & 0o777 == 0o600
 
-    def test_is_pushed_to_by_each_run_and_by_forgetting(self, home: Path, anchored: Command) -> None:
+    def test_verify_against_an_anchor_is_pushed_to_by_each_run_and_by_forgetting(
+        self, home: Path, anchored: Command
+    ) -> None:
         screen = ("screen", str(home / "images"), "--criteria", str(home / "criteria.json"))
         assert anchored(*screen).returncode == 0
         assert len((home / "anchor").read_text().splitlines()) == 5
@@ -184,7 +194,9 @@ class TestVerifyAgainstAnAnchor:
         assert len((home / "anchor").read_text().splitlines()) == 7
         assert anchored("verify").returncode == 0
 
-    def test_finds_a_ledger_that_was_made_anew(self, home: Path, command: Command, anchored: Command) -> None:
+    def test_verify_against_an_anchor_finds_a_ledger_that_was_made_anew(
+        self, home: Path, command: Command, anchored: Command
+    ) -> None:
         (home / ".dicom-sieve" / "ledger.db").unlink()
         assert command("screen", str(home / "images"), "--criteria", str(home / "criteria.json")).returncode == 0
 
@@ -195,7 +207,7 @@ class TestVerifyAgainstAnAnchor:
         assert (answer["is_intact"], answer["damages"], len(answer["anchor"]["differences"])) == (False, [], 2)
         assert command("verify").returncode == 0
 
-    def test_needs_a_place(self, command: Command) -> None:
+    def test_verify_against_an_anchor_needs_a_place(self, command: Command) -> None:
         for arguments in (("anchor",), ("verify", "--anchor", "somewhere")):
             done = command(*arguments)
             assert done.returncode == 2
@@ -203,7 +215,9 @@ class TestVerifyAgainstAnAnchor:
 
 
 class TestVerifyOfAFreshLedger:
-    def test_says_that_there_is_nothing_and_leaves_with_a_code_of_its_own(self, tmp_path: Path) -> None:
+    def test_verify_of_a_fresh_ledger_says_that_there_is_nothing_and_leaves_with_a_code_of_its_own(
+        self, tmp_path: Path
+    ) -> None:
         assert run_command("runs", home=tmp_path).returncode == 0
 
         done = run_command("verify", home=tmp_path)
@@ -211,7 +225,7 @@ class TestVerifyOfAFreshLedger:
         assert done.returncode == 3
         assert done.stdout.startswith("nothing to verify: no run has ended in this ledger\n")
 
-    def test_makes_none(self, tmp_path: Path) -> None:
+    def test_verify_of_a_fresh_ledger_makes_none(self, tmp_path: Path) -> None:
         done = run_command("verify", home=tmp_path)
 
         assert done.returncode == 1
@@ -220,7 +234,7 @@ class TestVerifyOfAFreshLedger:
 
 
 class TestForget:
-    def test_removes_a_location_and_verify_says_so(self, home: Path, command: Command) -> None:
+    def test_forget_removes_a_location_and_verify_says_so(self, home: Path, command: Command) -> None:
         done = command("forget", str(home / "images"), "--reason", "retention is over", "--yes")
 
         assert done.returncode == 0
@@ -234,7 +248,7 @@ class TestForget:
         assert verified.stdout.rstrip().endswith(": retention is over")
         assert manifest_of_any(home).exists()
 
-    def test_removes_nothing_where_the_answer_is_no(self, home: Path, command: Command) -> None:
+    def test_forget_removes_nothing_where_the_answer_is_no(self, home: Path, command: Command) -> None:
         done = command("forget", str(home / "images"), "--reason", "x")
 
         assert done.returncode == 1
@@ -247,7 +261,7 @@ class TestForget:
             ({"DICOM_SIEVE_ANCHOR_ENDPOINT": "ftp://host"}, "_ENDPOINT: is no http or https URL"),
         ],
     )
-    def test_removes_nothing_where_the_anchor_cannot_be_opened(
+    def test_forget_removes_nothing_where_the_anchor_cannot_be_opened(
         self, home: Path, command: Command, setting: dict[str, str], words: str
     ) -> None:
         forget = ("forget", str(home / "images"), "--reason", "x", "--yes")

@@ -56,7 +56,7 @@ def newest_run(command: Command) -> dict[str, Any]:
 
 
 class TestScreen:
-    def test_prints_verdicts_by_reason_and_no_value_of_a_patient(self, screened: Path, command: Command) -> None:
+    def test_screen_prints_verdicts_by_reason_and_no_value_of_a_patient(self, screened: Path, command: Command) -> None:
         done = command("screen", str(screened / "images"), "--criteria", str(screened / "criteria.json"))
 
         assert done.returncode == 0
@@ -81,7 +81,7 @@ class TestScreen:
         assert done.returncode == 2
         assert said in " ".join(done.stderr.split())
 
-    def test_prints_json_for_a_program_and_nothing_else(self, screened: Path, command: Command) -> None:
+    def test_screen_prints_json_for_a_program_and_nothing_else(self, screened: Path, command: Command) -> None:
         output = screened / "published"
         done = command(
             "screen",
@@ -99,7 +99,9 @@ class TestScreen:
         assert Path(answer["manifest"]["uri"]) == output / answer["run_id"] / "manifest.json"
         assert json.loads(Path(answer["manifest"]["uri"]).read_text())["digest"] == answer["manifest"]["digest"]
 
-    def test_copies_what_passed_beside_the_manifest(self, screened: Path, command: Command, tmp_path: Path) -> None:
+    def test_screen_copies_what_passed_beside_the_manifest(
+        self, screened: Path, command: Command, tmp_path: Path
+    ) -> None:
         arguments = (str(screened / "images"), "--criteria", str(screened / "criteria.json"))
 
         done = command("screen", *arguments, "--output", str(tmp_path), "--copy", "--json")
@@ -111,13 +113,15 @@ class TestScreen:
             assert file.read_bytes() == (screened / "images/a" / file.name).read_bytes()
         assert told["counts"]["copies"] == {"COPIED": 3}
 
-    def test_leaves_with_2_where_there_is_nowhere_to_copy_to(self, screened: Path, command: Command) -> None:
+    def test_screen_leaves_with_2_where_there_is_nowhere_to_copy_to(self, screened: Path, command: Command) -> None:
         done = command("screen", str(screened / "images"), "--criteria", str(screened / "criteria.json"), "--copy")
 
         assert done.returncode == 2
         assert "there is nowhere to copy to" in done.stderr
 
-    def test_fails_with_1_and_one_line_where_the_store_does_not_answer(self, screened: Path, command: Command) -> None:
+    def test_screen_fails_with_1_and_one_line_where_the_store_does_not_answer(
+        self, screened: Path, command: Command
+    ) -> None:
         done = command(
             "screen",
             "s3://bucket",
@@ -144,7 +148,7 @@ class TestScreen:
             (("s3://bucket", "--criteria", "no-such-file.json"), "no-such-file.json: cannot be read"),
         ],
     )
-    def test_leaves_with_2_at_wrong_usage(
+    def test_screen_leaves_with_2_at_wrong_usage(
         self, screened: Path, command: Command, arguments: tuple[str, ...], words: str
     ) -> None:
         if arguments[-1:] == ("c.json",):
@@ -159,7 +163,7 @@ class TestScreen:
         assert "PLANTED" not in done.stderr
         assert "Traceback" not in done.stderr
 
-    def test_names_a_wrong_setting_without_its_value(self, screened: Path, command: Command) -> None:
+    def test_screen_names_a_wrong_setting_without_its_value(self, screened: Path, command: Command) -> None:
         done = command(
             "screen",
             str(screened / "images"),
@@ -174,7 +178,7 @@ class TestScreen:
 
 
 class TestCheck:
-    def test_reads_criteria_back_as_sentences(self, screened: Path, command: Command) -> None:
+    def test_check_reads_criteria_back_as_sentences(self, screened: Path, command: Command) -> None:
         done = command("check", str(screened / "criteria.json"))
 
         assert done.returncode == 0
@@ -183,7 +187,7 @@ class TestCheck:
             "and Modality (0008,0060) is one of CT or MR.\n"
         )
 
-    def test_takes_a_whole_request_as_the_rest_api_gets_it(self, tmp_path: Path) -> None:
+    def test_check_takes_a_whole_request_as_the_rest_api_gets_it(self, tmp_path: Path) -> None:
         file = tmp_path / "request.json"
         file.write_text(json.dumps({"parameters": {"criteria": CRITERIA[1:]}}))
 
@@ -193,7 +197,7 @@ class TestCheck:
             {**CRITERIA[1], "describe": "Modality (0008,0060) is one of CT or MR", "warnings": []},
         ]
 
-    def test_says_what_is_worth_a_look(self, tmp_path: Path) -> None:
+    def test_check_says_what_is_worth_a_look(self, tmp_path: Path) -> None:
         file = tmp_path / "criteria.json"
         asked = [("PatientSex", "FEMALE"), ("Modality", "CT"), ("Modality", "MR"), ("FrameType", "ORIGINAL")]
         given = [{"dicom_tag": tag, "operation": "EQUALS", "reference": reference} for tag, reference in asked]
@@ -259,7 +263,7 @@ class TestCheck:
             ),
         ],
     )
-    def test_says_everything_that_is_wrong_at_once(self, tmp_path: Path, content: str, lines: list[str]) -> None:
+    def test_check_says_everything_that_is_wrong_at_once(self, tmp_path: Path, content: str, lines: list[str]) -> None:
         file = tmp_path / "criteria.json"
         file.write_text(content)
 
@@ -272,7 +276,7 @@ class TestCheck:
 
 
 class TestRunsShowSeries:
-    def test_lists_runs_and_shows_one_by_the_beginning_of_its_id(self, command: Command) -> None:
+    def test_runs_show_series_lists_runs_and_shows_one_by_the_beginning_of_its_id(self, command: Command) -> None:
         run = newest_run(command)
 
         assert run["id"] in command("runs").stdout
@@ -282,7 +286,7 @@ class TestRunsShowSeries:
         assert "criterion 1: StudyDate (0008,0020) is later than 2022-01-01" in shown.stdout
         assert json.loads(command("show", run["id"], "--json").stdout)["unread"] == []
 
-    def test_lists_series_by_selection(self, command: Command) -> None:
+    def test_runs_show_series_lists_series_by_selection(self, command: Command) -> None:
         run = newest_run(command)
 
         rows = json.loads(command("series", run["id"], "--selection", "WHOLE", "--json").stdout)
@@ -292,13 +296,13 @@ class TestRunsShowSeries:
         ]
         assert "1.9" in command("series", run["id"]).stdout
 
-    def test_fails_with_1_at_an_unknown_run(self, command: Command) -> None:
+    def test_runs_show_series_fails_with_1_at_an_unknown_run(self, command: Command) -> None:
         done = command("show", "no-such-run")
 
         assert done.returncode == 1
         assert done.stderr == "dicom-sieve: no run 'no-such-run' in this ledger; 'dicom-sieve runs' lists them\n"
 
-    def test_says_how_to_begin_where_there_are_no_runs(self, tmp_path: Path) -> None:
+    def test_runs_show_series_says_how_to_begin_where_there_are_no_runs(self, tmp_path: Path) -> None:
         done = run_command("runs", home=tmp_path)
 
         assert done.returncode == 0
@@ -306,7 +310,7 @@ class TestRunsShowSeries:
 
 
 class TestTrace:
-    def test_tells_everything_of_an_object_by_its_key(self, command: Command) -> None:
+    def test_trace_tells_everything_of_an_object_by_its_key(self, command: Command) -> None:
         done = command("trace", "old.dcm")
 
         assert done.returncode == 0
@@ -314,7 +318,7 @@ class TestTrace:
         assert "StudyDate (0008,0020) is later than 2022-01-01: NOT_MET, value '20191231'" in done.stdout
         assert "Modality (0008,0060) is one of CT or MR: MET, value 'CT'" in done.stdout
 
-    def test_tells_of_a_series_by_its_uid_and_of_an_absent_value(self, command: Command) -> None:
+    def test_trace_tells_of_a_series_by_its_uid_and_of_an_absent_value(self, command: Command) -> None:
         [traced] = json.loads(command("trace", "1.8", "--json").stdout)["objects"]
 
         assert traced["object_key"] == "undated.dcm"
@@ -322,7 +326,7 @@ class TestTrace:
         assert traced["decisions"][0]["findings"] == ["ABSENT", "MET"]
         assert "value absent" in command("trace", "1.8").stdout
 
-    def test_takes_a_path_a_uri_and_a_relative_path(
+    def test_trace_takes_a_path_a_uri_and_a_relative_path(
         self, screened: Path, command: Command, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = screened / "images" / "old.dcm"
@@ -333,21 +337,21 @@ class TestTrace:
         assert command("trace", path.as_uri()).stdout == by_key
         assert command("trace", "images/old.dcm").stdout == by_key
 
-    def test_says_how_many_are_called_so(self, command: Command) -> None:
+    def test_trace_says_how_many_are_called_so(self, command: Command) -> None:
         done = command("trace", "1.2.3.4")
 
         assert done.stdout.startswith("3 objects; an address tells one of them: s3://bucket/key, or a path\n\nobject ")
 
-    def test_tells_the_defect_of_what_could_not_be_judged(self, command: Command) -> None:
+    def test_trace_tells_the_defect_of_what_could_not_be_judged(self, command: Command) -> None:
         assert "defect     NOT_DICOM: The object is no DICOM." in command("trace", "notes.txt").stdout
 
-    def test_fails_with_1_where_nothing_is_known(self, command: Command) -> None:
+    def test_trace_fails_with_1_where_nothing_is_known(self, command: Command) -> None:
         done = command("trace", "nothing/of/this")
 
         assert done.returncode == 1
         assert done.stderr == "dicom-sieve: nothing is known of nothing/of/this\n"
 
-    def test_shows_hostile_keys_and_values_inert(self, tmp_path: Path) -> None:
+    def test_trace_shows_hostile_keys_and_values_inert(self, tmp_path: Path) -> None:
         images = tmp_path / "images"
         (images / "[bold]x[").mkdir(parents=True)
         hostile = "[bold]x[/bold]\x1b[31m\x07\n.dcm"

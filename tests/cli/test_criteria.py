@@ -180,7 +180,7 @@ def test_values_refuse_what_no_criterion_can_name(home: Home, name: str, why: st
 
 
 class TestHostileValues:
-    def test_are_no_formulas_in_csv_and_no_other_cells(self, hostile: Home) -> None:
+    def test_hostile_values_are_no_formulas_in_csv_and_no_other_cells(self, hostile: Home) -> None:
         printed = hostile.ask("values", str(hostile.images), "Modality", "--csv")
 
         rows = list(csv.reader(io.StringIO(printed)))
@@ -190,7 +190,7 @@ class TestHostileValues:
         assert cells == {"'=1+1", "'+1", "'-1", "'@A1", "'\\t=1", "'\\r=1", "a|b", "\\x1b[2J[red]", '"quoted",'}
 
     @pytest.mark.parametrize("form", ["--csv", "--json", "--limit=50"])
-    def test_say_nothing_to_a_terminal(self, hostile: Home, form: str) -> None:
+    def test_hostile_values_say_nothing_to_a_terminal(self, hostile: Home, form: str) -> None:
         printed = hostile.ask("values", str(hostile.images), "Modality", form)
 
         assert not any(ord(character) < 32 for character in printed.replace("\n", ""))

@@ -75,14 +75,14 @@ class TestTrace:
             ("of old", ["defect     CORRUPT: The object is DICOM, but its header is damaged or cut short."]),
         ],
     )
-    def test_says_where_the_damage_is_and_whether_all_that_was_asked_lies_before(
+    def test_trace_says_where_the_damage_is_and_whether_all_that_was_asked_lies_before(
         self, home: Home, key: str, lines: list[str]
     ) -> None:
         said = home.ask("trace", key).splitlines()
 
         assert set(lines) <= set(said), said
 
-    def test_says_it_in_json_of_each_run(self, home: Home) -> None:
+    def test_trace_says_it_in_json_of_each_run(self, home: Home) -> None:
         [told] = json.loads(home.ask("trace", "cut before", "--json"))["objects"]
 
         assert (told["damage"], told["unreadable_from"]) == ("CUT", "00100020")
@@ -104,7 +104,7 @@ class TestShowAndReport:
             } <= set(shown)
             assert ("damaged objects were judged by what lies before the damage" in shown) == bool(passed)
 
-    def test_say_what_became_of_them_in_every_format(self, home: Home) -> None:
+    def test_show_and_report_say_what_became_of_them_in_every_format(self, home: Home) -> None:
         counts = "9 objects are CORRUPT, of which 4 with all that was asked before the damage."
         for run, said in (
             (home.discarding, f"{counts} Damaged objects were discarded."),
@@ -118,7 +118,7 @@ class TestShowAndReport:
         assert told["run"]["damaged"] == "JUDGE"
         assert "damaged" not in json.loads(home.ask("report", home.discarding, "--format", "json"))["run"]
 
-    def test_name_the_defect_of_what_was_not_judged_of_a_partial_series(self, home: Home) -> None:
+    def test_show_and_report_name_the_defect_of_what_was_not_judged_of_a_partial_series(self, home: Home) -> None:
         assert "1 passed; 1 not judged, CORRUPT" in home.ask("report", home.discarding)
 
 

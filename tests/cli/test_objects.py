@@ -51,7 +51,7 @@ def command(home: Path) -> Command:
 
 
 class TestObjects:
-    def test_gives_every_object_in_json_one_a_line(self, command: Command) -> None:
+    def test_objects_gives_every_object_in_json_one_a_line(self, command: Command) -> None:
         done = command("objects", RUN[:8], "--columns", "Modality,0008,0020,ImageType", "--json")
 
         rows: list[dict[str, Any]] = json.loads(done.stdout)
@@ -69,7 +69,7 @@ class TestObjects:
         assert (by_key[TERMINAL]["StudyDate"], by_key[TERMINAL]["ImageType"]) == ("", None)
         assert (by_key["notes"]["defect"], by_key["notes"]["Modality"]) == ("NOT_DICOM", None)
 
-    def test_shows_patients_by_the_ledger_s_digest_alone(self, command: Command) -> None:
+    def test_objects_shows_patients_by_the_ledger_s_digest_alone(self, command: Command) -> None:
         done = command("objects", RUN, "--json")
 
         assert "PLANTED" not in done.stdout
@@ -77,7 +77,7 @@ class TestObjects:
         assert len(patients[TERMINAL]) == 32
         assert patients["notes"] is None
 
-    def test_gives_those_of_one_verdict(self, command: Command) -> None:
+    def test_objects_gives_those_of_one_verdict(self, command: Command) -> None:
         passed = json.loads(command("objects", RUN, "--verdict", "PASSED", "--json").stdout)
         discarded = json.loads(command("objects", RUN, "--verdict", "discarded", "--json").stdout)
 
@@ -92,7 +92,7 @@ class TestObjects:
         assert [row["StudyDate"] for row in rows] == ["", "20230101", "'=1+1", ""]
         assert [row["findings"] for row in rows] == ["MET", "MET", "NOT_MET", ""]
 
-    def test_prints_a_line_an_object_without_anything_that_speaks_to_a_terminal(self, command: Command) -> None:
+    def test_objects_prints_a_line_an_object_without_anything_that_speaks_to_a_terminal(self, command: Command) -> None:
         done = command("objects", RUN, "--columns", "Modality")
 
         assert done.stdout.splitlines() == [
@@ -102,7 +102,7 @@ class TestObjects:
             "DISCARDED  notes  NOT_DICOM  Modality=",
         ]
 
-    def test_writes_parquet_for_its_owner_alone(self, command: Command, tmp_path: Path) -> None:
+    def test_objects_writes_parquet_for_its_owner_alone(self, command: Command, tmp_path: Path) -> None:
         file = tmp_path / "objects.parquet"
         file.write_bytes(b"an old one")
 
@@ -115,7 +115,7 @@ class TestObjects:
         assert file.stat().st_mode & 0o777 == 0o600
         assert [path.name for path in tmp_path.iterdir()] == ["objects.parquet"]
 
-    def test_says_of_all_columns_at_once_which_are_not_held(self, command: Command) -> None:
+    def test_objects_says_of_all_columns_at_once_which_are_not_held(self, command: Command) -> None:
         done = command("objects", RUN, "--columns", "PatientName,Modality,NoKeyword,SeriesInstanceUID")
 
         assert done.returncode == 2
@@ -129,7 +129,7 @@ class TestObjects:
         ]
         assert "accepted: AS (Age String), CS (Code String), DA (Date)" in lines[0]
 
-    def test_takes_one_format_at_a_time(self, command: Command) -> None:
+    def test_objects_takes_one_format_at_a_time(self, command: Command) -> None:
         done = command("objects", RUN, "--csv", "--json")
 
         assert done.returncode == 2

@@ -95,7 +95,7 @@ class TestCompletion:
             ("dicom-sieve series 1f3a --selection W", {"WHOLE"}),
         ],
     )
-    def test_names_and_values_are_completed(self, words: str, offered: set[str], tmp_path: Path) -> None:
+    def test_completion_names_and_values_are_completed(self, words: str, offered: set[str], tmp_path: Path) -> None:
         asked = {"_DICOM_SIEVE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
 
         done = _run("", home=tmp_path, **asked)
@@ -108,7 +108,7 @@ class TestCompletion:
 
         assert "_DICOM_SIEVE_COMPLETE" in done.stdout
 
-    def test_is_installed_where_the_shell_looks(self, tmp_path: Path) -> None:
+    def test_completion_is_installed_where_the_shell_looks(self, tmp_path: Path) -> None:
         _run("--install-completion", "bash", home=tmp_path, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
 
         [script] = [file for file in tmp_path.rglob("*dicom-sieve*") if file.is_file()]

@@ -77,7 +77,9 @@ def objects_of(ledger: Ledger, series: str) -> dict[str, str]:
 
 
 class TestWhatIsHandedOut:
-    def test_are_whole_series_each_instance_once(self, screened: Ledger, store: SimulatedStore) -> None:
+    def test_what_is_handed_out_are_whole_series_each_instance_once(
+        self, screened: Ledger, store: SimulatedStore
+    ) -> None:
         with open_computation(screened, "count", version="1", run="run", inputs=store) as computation:
             given = {
                 series.uid: [instance.info.key for instance in series.instances] for series in computation.series()
@@ -86,7 +88,7 @@ class TestWhatIsHandedOut:
         assert given == {"1.2.1": ["one/1", "one/2"], "1.2.2": ["two/1"]}
         assert rows(screened, partial=True) == [(1, PARTIAL, "REFUSED", "not whole: 1 of 2 objects did not pass")]
 
-    def test_are_on_request_also_the_instances_that_passed_of_others(
+    def test_what_is_handed_out_are_on_request_also_the_instances_that_passed_of_others(
         self, screened: Ledger, store: SimulatedStore
     ) -> None:
         with open_computation(screened, "c", version="1", run="run", selection="PARTIAL", inputs=store) as computation:
@@ -96,7 +98,7 @@ class TestWhatIsHandedOut:
 
         assert given == {"1.2.1": ["one/1", "one/2"], "1.2.2": ["two/1"], "1.2.3": ["three/1"]}
 
-    def test_are_the_bytes_that_were_judged(self, screened: Ledger, store: SimulatedStore) -> None:
+    def test_what_is_handed_out_are_the_bytes_that_were_judged(self, screened: Ledger, store: SimulatedStore) -> None:
         with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
@@ -107,7 +109,7 @@ class TestWhatIsHandedOut:
                 assert not any(file.exists() for file in files)
             assert computation.count() == {"COMPLETED": 2, "REFUSED": 1}
 
-    def test_are_on_record_object_by_object(self, screened: Ledger, store: SimulatedStore) -> None:
+    def test_what_is_handed_out_are_on_record_object_by_object(self, screened: Ledger, store: SimulatedStore) -> None:
         with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
@@ -117,7 +119,9 @@ class TestWhatIsHandedOut:
         assert objects_of(screened, "1.2.2") == {"two/1": "USED"}
 
     @pytest.mark.parametrize("change", ["overwritten", "deleted"])
-    def test_is_no_object_that_has_changed_since(self, screened: Ledger, store: SimulatedStore, change: str) -> None:
+    def test_what_is_handed_out_is_no_object_that_has_changed_since(
+        self, screened: Ledger, store: SimulatedStore, change: str
+    ) -> None:
         if change == "overwritten":
             store.put("one/2", ct("1.2.1", "1.2.1.2", PatientAge="001Y"))
         else:
@@ -131,7 +135,9 @@ class TestWhatIsHandedOut:
         reason = "the object has changed since it was listed" if change == "overwritten" else "the object is gone"
         assert rows(screened) == [(1, "1.2.1", "REFUSED", reason), (1, "1.2.2", "COMPLETED", None)]
 
-    def test_are_the_series_of_that_run_whatever_came_later(self, screened: Ledger, store: SimulatedStore) -> None:
+    def test_what_is_handed_out_are_the_series_of_that_run_whatever_came_later(
+        self, screened: Ledger, store: SimulatedStore
+    ) -> None:
         store.put("one/3", ct("1.2.1", "1.2.1.3"))
         store.delete("two/1")
         screen_ct(store, screened, "later")
@@ -151,7 +157,7 @@ class TestFailures:
     def _home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))  # where tracebacks go if the ledger is no file
 
-    def test_of_one_series_leave_the_others_alone(self, screened: Ledger, store: SimulatedStore) -> None:
+    def test_failures_of_one_series_leave_the_others_alone(self, screened: Ledger, store: SimulatedStore) -> None:
         with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
@@ -171,7 +177,9 @@ class TestFailures:
         ]
         assert sql(screened, "SELECT state FROM computation") == [("COMPLETED",)]
 
-    def test_in_a_library_name_the_last_line_of_the_users_code(self, screened: Ledger, store: SimulatedStore) -> None:
+    def test_failures_in_a_library_name_the_last_line_of_the_users_code(
+        self, screened: Ledger, store: SimulatedStore
+    ) -> None:
         def measure() -> None:
             json.loads("DOE^JOHN")
 
@@ -187,7 +195,7 @@ class TestFailures:
         )
         assert "DOE" not in series.failure
 
-    def test_may_be_refusals_with_a_reason(self, screened: Ledger, store: SimulatedStore) -> None:
+    def test_failures_may_be_refusals_with_a_reason(self, screened: Ledger, store: SimulatedStore) -> None:
         with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
             for series in computation.series():
                 with series:
@@ -208,7 +216,7 @@ class TestFailures:
         assert (uid, state, failure.partition(";")[0]) == ("1.2.1", "FAILED", "it was interrupted (SIGINT, Ctrl-C)")
         assert sql(screened, "SELECT state FROM computation") == [("CANCELLED",)]
 
-    def test_are_tried_again_next_time(self, screened: Ledger, store: SimulatedStore) -> None:
+    def test_failures_are_tried_again_next_time(self, screened: Ledger, store: SimulatedStore) -> None:
         for number in range(2):
             with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
                 for series in computation.series():
@@ -240,7 +248,7 @@ class TestComputedBefore:
                     done.append(series.uid)
         return done
 
-    def test_is_not_computed_again(self, computed: Ledger, store: SimulatedStore) -> None:
+    def test_computed_before_is_not_computed_again(self, computed: Ledger, store: SimulatedStore) -> None:
         assert self.compute(computed, store, parameters={"b": 2, "a": 1}) == []
         assert rows(computed)[2:] == [
             (2, "1.2.1", "SKIPPED", "computed before, by computation 1"),
@@ -248,19 +256,19 @@ class TestComputedBefore:
         ]
 
     @pytest.mark.parametrize("how", [{"name": "d"}, {"version": "2"}, {"parameters": {"a": 1}}])
-    def test_is_something_else_under_another_name_version_or_parameter(
+    def test_computed_before_is_something_else_under_another_name_version_or_parameter(
         self, computed: Ledger, store: SimulatedStore, how: dict[str, Any]
     ) -> None:
         assert self.compute(computed, store, **how) == ["1.2.1", "1.2.2"]
 
-    def test_is_not_computed_again_in_another_run_on_the_same_objects(
+    def test_computed_before_is_not_computed_again_in_another_run_on_the_same_objects(
         self, computed: Ledger, store: SimulatedStore
     ) -> None:
         screen_ct(store, computed, "later")
 
         assert self.compute(computed, store, run="later") == []
 
-    def test_is_computed_again_on_other_objects(self, computed: Ledger, store: SimulatedStore) -> None:
+    def test_computed_before_is_computed_again_on_other_objects(self, computed: Ledger, store: SimulatedStore) -> None:
         store.put("one/2", ct("1.2.1", "1.2.1.2", PatientAge="001Y"))
         screen_ct(store, computed, "later")
 
@@ -282,7 +290,7 @@ class TestOutputs:
                     yield series
                 return
 
-    def test_of_a_dataset_is_written_and_on_record(
+    def test_outputs_of_a_dataset_is_written_and_on_record(
         self, screened: Ledger, store: SimulatedStore, results: DirectoryStore
     ) -> None:
         for series in self.first(screened, store, results):
@@ -298,7 +306,7 @@ class TestOutputs:
         digest = hashlib.sha256(data).hexdigest()
         assert self.outputs_of(screened) == [("run", "1.2.1", "c", uri, digest, uid)]
 
-    def test_of_bytes_is_written_under_its_name(
+    def test_outputs_of_bytes_is_written_under_its_name(
         self, screened: Ledger, store: SimulatedStore, results: DirectoryStore
     ) -> None:
         for series in self.first(screened, store, results):
@@ -308,7 +316,7 @@ class TestOutputs:
         assert sorted(Path(info.key).name for info in results.list()) == ["preview.png", "volume.txt"]
         assert len(self.outputs_of(screened)) == 2
 
-    def test_of_a_series_that_then_fails_are_not_on_record(
+    def test_outputs_of_a_series_that_then_fails_are_not_on_record(
         self, screened: Ledger, store: SimulatedStore, results: DirectoryStore
     ) -> None:
         with open_computation(screened, "c", version="1", run="run", inputs=store, outputs=results) as computation:
@@ -320,7 +328,7 @@ class TestOutputs:
         assert len(list(results.list())) == 2
         assert self.outputs_of(screened) == []
 
-    def test_that_another_has_written_meanwhile_are_recorded_as_they_are(
+    def test_outputs_that_another_has_written_meanwhile_are_recorded_as_they_are(
         self, screened: Ledger, store: SimulatedStore, results: DirectoryStore
     ) -> None:
         def by(name: str) -> pydicom.Dataset:
@@ -398,7 +406,7 @@ def sha256(file: Path) -> str:
 
 
 class TestRefused:
-    def test_is_a_run_that_did_not_complete(self, ledger: Ledger) -> None:
+    def test_refused_is_a_run_that_did_not_complete(self, ledger: Ledger) -> None:
         store = SimulatedStore(OBJECTS)
         store.faults["one/1"] = -1
         with suppress(IncompleteRunError):
@@ -410,14 +418,14 @@ class TestRefused:
         ):
             raise AssertionError
 
-    def test_is_another_bucket(self, screened: Ledger, tmp_path: Path) -> None:
+    def test_refused_is_another_bucket(self, screened: Ledger, tmp_path: Path) -> None:
         with (
             pytest.raises(ComputationError, match=r"judged objects of .*, the inputs are"),
             open_computation(screened, "c", version="1", run="run", inputs=DirectoryStore(tmp_path)),
         ):
             raise AssertionError
 
-    def test_is_a_selection_that_is_none(self, screened: Ledger) -> None:
+    def test_refused_is_a_selection_that_is_none(self, screened: Ledger) -> None:
         with (
             pytest.raises(ValueError, match="selection 'NONE' is not known; accepted: WHOLE, PARTIAL"),
             open_computation(screened, "c", version="1", run="run", selection="NONE"),
@@ -431,7 +439,7 @@ class TestRefused:
             (lambda series: series.record_output(b""), "enter a series before using it: with series: …"),
         ],
     )
-    def test_is_a_series_that_was_not_entered(
+    def test_refused_is_a_series_that_was_not_entered(
         self, screened: Ledger, store: SimulatedStore, use: Callable[[Series], object], words: str
     ) -> None:
         with open_computation(screened, "c", version="1", run="run", inputs=store) as computation:
@@ -447,7 +455,7 @@ class TestRefused:
             (lambda series: series.record_output("s3://b/k"), "a result that is given by its URI needs its digest"),
         ],
     )
-    def test_is_what_has_no_place(self, screened: Ledger, use: Callable[[Series], object], words: str) -> None:
+    def test_refused_is_what_has_no_place(self, screened: Ledger, use: Callable[[Series], object], words: str) -> None:
         with open_computation(screened, "c", version="1", run="run") as computation:
             for series in computation.series():
                 with series:

@@ -73,7 +73,7 @@ def test_names_are_unique() -> None:
 @pytest.mark.filterwarnings("ignore")  # of the libraries that computations use, about each other
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 class TestEachComputation:
-    def test_says_what_it_is(self, kind: Kind) -> None:
+    def test_each_computation_says_what_it_is(self, kind: Kind) -> None:
         assert kind.name == kind.name.lower().strip()
         assert set(kind.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
         assert kind.version[:1].isdigit()
@@ -82,7 +82,7 @@ class TestEachComputation:
         assert kind.done.isalpha()
         assert kind.done.islower()
 
-    def test_says_what_is_missing(self, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_each_computation_says_what_is_missing(self, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("dicom_sieve.computations.kind.find_spec", lambda _: None)
 
         assert kind.missing_packages() == list(kind.packages)
@@ -101,7 +101,9 @@ class TestEachComputation:
         assert reason.startswith("computed before, by computation ")
         assert home.results(kind) == results
 
-    def test_refuses_or_fails_in_a_sentence_without_patients_values(self, kind: Kind, home: Home) -> None:
+    def test_each_computation_refuses_or_fails_in_a_sentence_without_patients_values(
+        self, kind: Kind, home: Home
+    ) -> None:
         if missing := kind.describe_missing():
             pytest.skip(missing)
 

@@ -40,35 +40,35 @@ def read_or_none(vr: ValueType, text: str) -> Comparable | None:
 
 @each_vr
 class TestEachVr:
-    def test_has_values_and_references_here(self, vr: ValueType) -> None:
+    def test_each_vr_has_values_and_references_here(self, vr: ValueType) -> None:
         assert vr.code in REFERENCES, f"say in {__name__} how values of {vr} are written"
         assert vr.code in VALUES
 
-    def test_is_filed_under_its_code(self, vr: ValueType) -> None:
+    def test_each_vr_is_filed_under_its_code(self, vr: ValueType) -> None:
         assert len(vr.code) == 2
         assert vr.code.isupper()
         assert VRS.get(vr.code, vr) is vr
         assert vr == type(vr)()
         assert len({hash(vr), hash(type(vr)())}) == 1
 
-    def test_says_what_it_is_and_what_it_accepts(self, vr: ValueType) -> None:
+    def test_each_vr_says_what_it_is_and_what_it_accepts(self, vr: ValueType) -> None:
         assert vr.long_name.istitle()
         what, _, accepted = vr.accepted.partition("; accepted: ")
         assert what.startswith(("is not a ", "is not an "))
         assert ", as " in accepted or accepted.startswith("ISO")
 
-    def test_has_operations_each_with_words_of_its_own(self, vr: ValueType) -> None:
+    def test_each_vr_has_operations_each_with_words_of_its_own(self, vr: ValueType) -> None:
         assert {Operation.EQUALS, Operation.IN} <= vr.relations.keys() <= set(Operation)
         assert (Operation.GREATER in vr.relations) == (Operation.LESS in vr.relations)
         assert all(words.startswith("is") for words in vr.relations.values())
         assert len(set(vr.relations.values())) == len(vr.relations)
 
-    def test_has_a_placeholder_that_is_a_value(self, vr: ValueType) -> None:
+    def test_each_vr_has_a_placeholder_that_is_a_value(self, vr: ValueType) -> None:
         assert vr.placeholder is None or vr.find(vr.placeholder) is not None
 
     @few
     @given(data=st.data())
-    def test_reads_any_text_or_says_that_it_cannot(self, vr: ValueType, data: st.DataObject) -> None:
+    def test_each_vr_reads_any_text_or_says_that_it_cannot(self, vr: ValueType, data: st.DataObject) -> None:
         text = data.draw(st.text() | VALUES[vr.code])
         value = read_or_none(vr, text)
         assert value is None or hash(value) == hash(vr.parse(text))
@@ -76,13 +76,13 @@ class TestEachVr:
 
     @few
     @given(data=st.data())
-    def test_reads_any_reference_or_says_that_it_cannot(self, vr: ValueType, data: st.DataObject) -> None:
+    def test_each_vr_reads_any_reference_or_says_that_it_cannot(self, vr: ValueType, data: st.DataObject) -> None:
         with suppress(MalformedValueError):
             vr.parse_reference(data.draw(st.text()))
 
     @few
     @given(data=st.data())
-    def test_reads_a_value_alike_with_white_space_around(self, vr: ValueType, data: st.DataObject) -> None:
+    def test_each_vr_reads_a_value_alike_with_white_space_around(self, vr: ValueType, data: st.DataObject) -> None:
         text = data.draw(st.text() | VALUES[vr.code])
         before, behind = data.draw(st.text(WHITE_SPACE, max_size=3)), data.draw(st.text(WHITE_SPACE, max_size=3))
 
@@ -90,7 +90,7 @@ class TestEachVr:
 
     @few
     @given(data=st.data())
-    def test_reads_a_reference_back_from_its_words(self, vr: ValueType, data: st.DataObject) -> None:
+    def test_each_vr_reads_a_reference_back_from_its_words(self, vr: ValueType, data: st.DataObject) -> None:
         text = data.draw(REFERENCES[vr.code])
         value = vr.parse_reference(text)
 
@@ -101,7 +101,7 @@ class TestEachVr:
 
     @few
     @given(data=st.data())
-    def test_reads_references_and_values_as_what_can_be_equal(self, vr: ValueType, data: st.DataObject) -> None:
+    def test_each_vr_reads_references_and_values_as_what_can_be_equal(self, vr: ValueType, data: st.DataObject) -> None:
         text = data.draw(REFERENCES[vr.code])
         written = text.replace("-", "") if vr is DA else text
 
@@ -109,7 +109,7 @@ class TestEachVr:
 
     @few
     @given(data=st.data())
-    def test_counts_each_value_in_a_bar_with_a_label(self, vr: ValueType, data: st.DataObject) -> None:
+    def test_each_vr_counts_each_value_in_a_bar_with_a_label(self, vr: ValueType, data: st.DataObject) -> None:
         bins = [vr.bin_of(vr.parse(text)) for text in data.draw(st.lists(VALUES[vr.code], min_size=1, max_size=8))]
 
         assert vr.scales
@@ -120,7 +120,7 @@ class TestEachVr:
 
     @few
     @given(data=st.data())
-    def test_never_has_more_bars_on_a_wider_scale(self, vr: ValueType, data: st.DataObject) -> None:
+    def test_each_vr_never_has_more_bars_on_a_wider_scale(self, vr: ValueType, data: st.DataObject) -> None:
         bins = {vr.bin_of(vr.parse(text)) for text in data.draw(st.lists(VALUES[vr.code], min_size=2, max_size=30))}
         bars = [len({scale.widen(bin_) for bin_ in bins}) for scale in vr.scales]
 
@@ -128,7 +128,7 @@ class TestEachVr:
 
     @few
     @given(data=st.data())
-    def test_knows_of_values_between_two(self, vr: ValueType, data: st.DataObject) -> None:
+    def test_each_vr_knows_of_values_between_two(self, vr: ValueType, data: st.DataObject) -> None:
         assert vr.is_any_between(None, None)
         if Operation.LESS not in vr.relations:
             return
@@ -152,11 +152,11 @@ class TestEachVr:
 
 
 class TestAllTogether:
-    def test_have_codes_and_names_of_their_own(self) -> None:
+    def test_all_together_have_codes_and_names_of_their_own(self) -> None:
         assert len({vr.code for vr in ALL}) == len({vr.long_name for vr in ALL}) == len(ALL)
         assert not any(vr == other for vr, other in itertools.combinations(ALL, 2))
 
-    def test_are_in_the_document_of_criteria(self) -> None:
+    def test_all_together_are_in_the_document_of_criteria(self) -> None:
         rows = table(section(read("docs/criteria.md"), "Which attributes"))
         assert sorted(row[0] for row in rows) == sorted(f"{vr} ({vr.long_name})" for vr in VRS.values())
 

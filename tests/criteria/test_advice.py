@@ -22,7 +22,7 @@ def advice(*asked: tuple[str, str, Any]) -> list[str]:
 
 
 class TestValuesThatNothingHas:
-    def test_of_enumerated_values_none_meets(self) -> None:
+    def test_values_that_nothing_has_of_enumerated_values_none_meets(self) -> None:
         none = "no value that keeps to it meets this."
         assert advice(("PatientSex", "EQUALS", "FEMALE")) == [
             f"Criterion 1: FEMALE is no value of PatientSex (0010,0040): PS3.3 C.7.1.1 has F, M or O; {none}"
@@ -31,7 +31,7 @@ class TestValuesThatNothingHas:
             "Criterion 2: MALE or W are no values of PatientSex (0010,0040): PS3.3 C.7.1.1 has F, M or O."
         ]
 
-    def test_of_defined_terms_are_perhaps_mistaken(self) -> None:
+    def test_values_that_nothing_has_of_defined_terms_are_perhaps_mistaken(self) -> None:
         assert advice(("Modality", "EQUALS", "MRI")) == [
             "Criterion 1: MRI: no Defined Term of Modality (0008,0060) (PS3.3 C.7.3.1.1.1), perhaps MR."
         ]
@@ -40,7 +40,7 @@ class TestValuesThatNothingHas:
         ("keyword", "reference"),
         [("PatientSex", "f "), ("Modality", "ct"), ("LossyImageCompression", "00"), ("BodyPartExamined", "WHATEVER")],
     )
-    def test_are_none_of_these(self, keyword: str, reference: str) -> None:
+    def test_values_that_nothing_has_are_none_of_these(self, keyword: str, reference: str) -> None:
         assert advice((keyword, "EQUALS", reference)) == []
 
     @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ class TestValuesThatNothingHas:
             ("PatientAge", "GREATER", "9999Y"),
         ],
     )
-    def test_are_beyond_the_ends(self, keyword: str, operation: str, reference: str) -> None:
+    def test_values_that_nothing_has_are_beyond_the_ends(self, keyword: str, operation: str, reference: str) -> None:
         [said] = advice((keyword, operation, reference))
 
         assert said.startswith(f"Criterion 1: no value can meet it: {keyword} (")
@@ -72,7 +72,7 @@ class TestCriteriaThatContradictEachOther:
             (("PatientAge", "GREATER", "001D"), ("PatientAge", "LESS", "002D")),
         ],
     )
-    def test_are_named(self, pair: tuple[tuple[str, str, Any], ...]) -> None:
+    def test_criteria_that_contradict_each_other_are_named(self, pair: tuple[tuple[str, str, Any], ...]) -> None:
         attribute = find_attribute(find_keyword(pair[0][0]) or 0)
 
         none = "an instance has one value of it: nothing will pass."
@@ -80,7 +80,7 @@ class TestCriteriaThatContradictEachOther:
             f"Criteria 2 and 3: no value of {attribute} meets both, and {none}"
         ]
 
-    def test_are_named_where_only_all_of_them_do(self) -> None:
+    def test_criteria_that_contradict_each_other_are_named_where_only_all_of_them_do(self) -> None:
         codes = (["CT", "MR"], ["MR", "PT"], ["PT", "CT"])
 
         [said] = advice(*(("Modality", "IN", some) for some in codes))
@@ -97,17 +97,17 @@ class TestCriteriaThatContradictEachOther:
             [("StudyDate", "EQUALS", "2022-01-01"), ("SeriesDate", "EQUALS", "2022-01-02")],
         ],
     )
-    def test_are_none_of_these(self, asked: list[tuple[str, str, Any]]) -> None:
+    def test_criteria_that_contradict_each_other_are_none_of_these(self, asked: list[tuple[str, str, Any]]) -> None:
         assert advice(*asked) == []
 
 
 class TestAttributesOfFunctionalGroups:
-    def test_are_never_met_at_the_top_level(self) -> None:
+    def test_attributes_of_functional_groups_are_never_met_at_the_top_level(self) -> None:
         where = "lies in functional groups only (PS3.3 C.7.6.16), and criteria look at the top level"
         absent = "where objects keep to that it is absent, and no instance meets this."
         assert advice(("FrameType", "EQUALS", "ORIGINAL")) == [f"Criterion 1: FrameType (0008,9007) {where}: {absent}"]
 
-    def test_are_attributes_that_a_criterion_can_name(self) -> None:
+    def test_attributes_of_functional_groups_are_attributes_that_a_criterion_can_name(self) -> None:
         assert header_tags() >= IN_FUNCTIONAL_GROUPS
         assert header_tags() >= {*ENUMERATED_VALUES, *DEFINED_TERMS}
         assert not IN_FUNCTIONAL_GROUPS & {find_keyword(name) for name in ("ImageType", "Modality", "PatientPosition")}

@@ -39,7 +39,7 @@ def problems_of(*criteria: Criterion) -> tuple[str, ...]:
 class TestTheOperationsOfAVr:
     @pytest.mark.parametrize("operation", ["EQUALS", "IN", "GREATER", "LESS"])
     @pytest.mark.parametrize(("tag", "text"), [(STUDY_DATE, "2022-01-01"), (AGE, "018M"), (MODALITY, "CT")])
-    def test_are_all_but_the_order_of_codes(self, tag: str, text: str, operation: str) -> None:
+    def test_the_operations_of_a_vr_are_all_but_the_order_of_codes(self, tag: str, text: str, operation: str) -> None:
         criterion = ask(tag, operation, [text] if operation == "IN" else text)
 
         if tag == MODALITY and operation in {"GREATER", "LESS"}:
@@ -80,10 +80,12 @@ class TestAnInvalidCriterion:
             (MODALITY, "IN", "CT", ".reference: one text with operation IN; accepted: a list"),
         ],
     )
-    def test_is_told_in_these_words(self, tag: str, operation: str, reference: str | list[str], problem: str) -> None:
+    def test_an_invalid_criterion_is_told_in_these_words(
+        self, tag: str, operation: str, reference: str | list[str], problem: str
+    ) -> None:
         assert problems_of(ask(tag, operation, reference)) == (f"criteria[0]{problem}",)
 
-    def test_is_told_as_the_style_guide_shows(self) -> None:
+    def test_an_invalid_criterion_is_told_as_the_style_guide_shows(self) -> None:
         problems = problems_of(ask(STUDY_DATE, "GREATER", "01/01/2022"), ask(MODALITY, "GREATER", "CT"))
 
         assert problems[0] == "criteria[0].reference: '01/01/2022' is not a date; accepted: ISO 8601, as 2022-01-01"
@@ -92,7 +94,7 @@ class TestAnInvalidCriterion:
             "accepted: EQUALS, IN"
         )
 
-    def test_does_not_hide_another(self) -> None:
+    def test_an_invalid_criterion_does_not_hide_another(self) -> None:
         good = ask(MODALITY, "EQUALS", "CT")
         problems = problems_of(
             ask(STUDY_DATE, "GREATER", "01/01/2022"),
@@ -111,7 +113,7 @@ class TestAnInvalidCriterion:
             "criteria[4].dicom_tag",
         ]
 
-    def test_is_an_empty_list(self) -> None:
+    def test_an_invalid_criterion_is_an_empty_list(self) -> None:
         assert problems_of() == ("criteria: empty, which would keep everything; accepted: one criterion or more",)
 
 
@@ -119,7 +121,7 @@ class TestTags:
     @pytest.mark.parametrize(
         "tag", ["50000020", "501E0020", "00203100", "002031FF", "00280800", "002808F0", "001021c0"]
     )
-    def test_of_retired_repeating_groups_are_known_by_their_mask(self, tag: str) -> None:
+    def test_tags_of_retired_repeating_groups_are_known_by_their_mask(self, tag: str) -> None:
         found = find_attribute(int(tag, 16))
 
         if dictionary_VR(int(tag, 16)) == "CS":
@@ -129,23 +131,23 @@ class TestTags:
         else:
             assert not isinstance(found, Attribute)
 
-    def test_may_be_written_in_either_case(self) -> None:
+    def test_tags_may_be_written_in_either_case(self) -> None:
         assert compile_one("300a0002".lower().replace("300a0002", "300e0002"), "EQUALS", "APPROVED") == compile_one(
             "300E0002", "EQUALS", "APPROVED"
         )
 
     @given(tag=st.integers(0, 0xFFFFFFFF) | st.sampled_from(sorted(header_tags())))
-    def test_are_accepted_exactly_if_a_header_keeps_them(self, tag: int) -> None:
+    def test_tags_are_accepted_exactly_if_a_header_keeps_them(self, tag: int) -> None:
         assert isinstance(find_attribute(tag), Attribute) == (tag in header_tags())
 
-    def test_that_a_header_keeps_are_all_of_the_dictionarys_da_cs_and_as(self) -> None:
+    def test_tags_that_a_header_keeps_are_all_of_the_dictionarys_da_cs_and_as(self) -> None:
         for tag in header_tags():
             assert dictionary_VR(tag) in {"DA", "CS", "AS"}
             assert 0x0004 <= tag >> 16 < 0x5200
             assert not (tag >> 16) % 2
 
     @pytest.mark.parametrize("tag", [0x00080060, 0x00080020, 0x00101010])
-    def test_have_keywords(self, tag: int) -> None:
+    def test_tags_have_keywords(self, tag: int) -> None:
         assert find_keyword(keyword_for_tag(tag)) == tag
         assert find_keyword("NoSuchThing") is None
 
@@ -166,7 +168,9 @@ class TestDescribing:
             (MODALITY, "IN", ["ct", "MR", "CT", "PT"], "Modality (0008,0060) is one of CT, MR or PT"),
         ],
     )
-    def test_is_a_sentence(self, tag: str, operation: str, reference: str | list[str], sentence: str) -> None:
+    def test_describing_is_a_sentence(
+        self, tag: str, operation: str, reference: str | list[str], sentence: str
+    ) -> None:
         assert compile_one(tag, operation, reference).describe() == sentence
 
 
@@ -174,11 +178,11 @@ class TestTheDigest:
     ONE = ask("300E0002", "EQUALS", "APPROVED")
     OTHER = ask(MODALITY, "IN", ["CT", "MR"])
 
-    def test_is_a_sha_256_that_does_not_change(self) -> None:
+    def test_the_digest_is_a_sha_256_that_does_not_change(self) -> None:
         assert re.fullmatch("[0-9a-f]{64}", criteria_digest([self.ONE]))
         assert criteria_digest([self.ONE]) == criteria_digest([ask("300e0002", "EQUALS", "APPROVED")])
 
-    def test_differs_with_anything_that_is_asked(self) -> None:
+    def test_the_digest_differs_with_anything_that_is_asked(self) -> None:
         sets = [
             [self.ONE],
             [self.OTHER],

@@ -38,7 +38,7 @@ class TestADecision:
             ({"00080060": ["PT"], "00101010": ["001Y"]}, "DISCARDED", ["NOT_MET", "NOT_MET"]),
         ],
     )
-    def test_is_passed_only_if_every_finding_is_met(
+    def test_a_decision_is_passed_only_if_every_finding_is_met(
         self, attributes: dict[str, list[str]], verdict: str, findings: list[str]
     ) -> None:
         expected = Decision(Verdict(verdict), tuple(Finding(finding) for finding in findings))
@@ -46,14 +46,14 @@ class TestADecision:
         assert Decider(CRITERIA).decide(attributes) == expected
 
     @given(several=st.lists(headers, max_size=8))
-    def test_does_not_depend_on_what_was_decided_before(self, several: list[dict[str, list[str]]]) -> None:
+    def test_a_decision_does_not_depend_on_what_was_decided_before(self, several: list[dict[str, list[str]]]) -> None:
         decider = Decider(CRITERIA)
 
         for header in several * 2:
             findings = tuple(find(criterion, header.get(criterion.attribute.hex_tag)) for criterion in CRITERIA)
             assert decider.decide(header).findings == findings
 
-    def test_on_what_cannot_be_judged_has_no_findings(self) -> None:
+    def test_a_decision_on_what_cannot_be_judged_has_no_findings(self) -> None:
         assert Decision(Verdict.DISCARDED, ()) == UNJUDGED
 
 
@@ -65,18 +65,18 @@ class TestTheMemoryOfADecider:
             decider.decide(tag)
         return len(decider._cache[0])
 
-    def test_has_an_end_however_many_values_there_are(self) -> None:
+    def test_the_memory_of_a_decider_has_an_end_however_many_values_there_are(self) -> None:
         distinct = [{"00080060": [f"V{number}"]} for number in range(module.CACHE_SIZE + 100)]
 
         assert self.remembered(distinct) == module.CACHE_SIZE
 
-    def test_does_not_hold_long_values(self) -> None:
+    def test_the_memory_of_a_decider_does_not_hold_long_values(self) -> None:
         long = [{"00080060": ["A" * 300]}, {"00080060": [""] * 300}, {"00080060": ["ABCDEFGH"] * 40}]
 
         assert self.remembered(long) == 0
         assert self.remembered([{"00080060": ["ORIGINAL", "PRIMARY", "AXIAL"]}, {}]) == 2
 
-    def test_is_small_at_its_worst(self) -> None:
+    def test_the_memory_of_a_decider_is_small_at_its_worst(self) -> None:
         worst = ("\ufffd" * module.MAX_CACHED_LENGTH,)
 
         assert module.CACHE_SIZE * (sys.getsizeof(worst) + sys.getsizeof(worst[0]) + 100) < 64 << 20

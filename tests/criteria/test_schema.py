@@ -52,23 +52,23 @@ validator = jsonschema.Draft202012Validator(Criterion.model_json_schema())
 
 
 class TestTheSchema:
-    def test_is_one(self) -> None:
+    def test_the_schema_is_one(self) -> None:
         jsonschema.Draft202012Validator.check_schema(Criterion.model_json_schema())
 
     @pytest.mark.parametrize("document", VALID)
-    def test_accepts(self, document: JSON) -> None:
+    def test_the_schema_accepts(self, document: JSON) -> None:
         validator.validate(document)
         assert Criterion.model_validate(document).as_given() == document
 
     @pytest.mark.parametrize("document", REFUSED_BY_SCHEMA)
-    def test_refuses_what_the_model_refuses(self, document: JSON) -> None:
+    def test_the_schema_refuses_what_the_model_refuses(self, document: JSON) -> None:
         assert not validator.is_valid(document)
         with pytest.raises(pydantic.ValidationError) as caught:
             Criterion.model_validate(document)
         assert "input_value" not in str(caught.value)
 
     @pytest.mark.parametrize("document", LISTS_ASTRAY)
-    def test_refuses_lists_without_in_and_in_without_a_list(self, document: JSON) -> None:
+    def test_the_schema_refuses_lists_without_in_and_in_without_a_list(self, document: JSON) -> None:
         assert not validator.is_valid(document)
         with pytest.raises(InvalidRequestError, match="with operation"):
             compile_criteria([Criterion.model_validate(document)])
@@ -79,7 +79,7 @@ class TestTheSchema:
 
         assert [list(error.path) for error in errors] == [["operation"]]
 
-    def test_shows_its_fields_in_order_with_titles_and_a_line_each(self) -> None:
+    def test_the_schema_shows_its_fields_in_order_with_titles_and_a_line_each(self) -> None:
         fields = Criterion.model_json_schema()["properties"]
 
         assert [field["position"] for field in fields.values()] == [0, 1, 2]

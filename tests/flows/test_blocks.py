@@ -59,7 +59,7 @@ def problem(credentials: AwsCredentials, endpoint: str | None = None, **members:
 
 
 class TestAnEndpointOfABlock:
-    def test_is_the_one_that_is_asked(self, server: ScriptedServer) -> None:
+    def test_an_endpoint_of_a_block_is_the_one_that_is_asked(self, server: ScriptedServer) -> None:
         store = asked(block({"endpoint_url": f"{server.endpoint}/"})).store
 
         (listed,) = store.list()
@@ -68,12 +68,12 @@ class TestAnEndpointOfABlock:
         assert store.location.endpoint == server.endpoint
         assert [request.is_obstore for request in server.requests] == [False, True]
 
-    def test_may_be_in_the_request_too(self, server: ScriptedServer) -> None:
+    def test_an_endpoint_of_a_block_may_be_in_the_request_too(self, server: ScriptedServer) -> None:
         assert asked(block({"endpoint_url": server.endpoint}), f"{server.endpoint}/").store.location.endpoint == (
             server.endpoint
         )
 
-    def test_that_contradicts_the_request_is_refused(self, server: ScriptedServer) -> None:
+    def test_an_endpoint_of_a_block_that_contradicts_the_request_is_refused(self, server: ScriptedServer) -> None:
         told = problem(block({"endpoint_url": "https://PLANTED.example.org"}), server.endpoint)
 
         assert told == (
@@ -89,25 +89,25 @@ class TestAnEndpointOfABlock:
             ("PLANTED", "is no http or https URL"),
         ],
     )
-    def test_goes_through_the_same_door(self, endpoint: str, words: str) -> None:
+    def test_an_endpoint_of_a_block_goes_through_the_same_door(self, endpoint: str, words: str) -> None:
         told = problem(block({"endpoint_url": endpoint}))
 
         assert told.startswith(f"{FIELD}.credentials: the block's aws_client_parameters.endpoint_url {words}")
 
-    def test_is_not_sent_this_machines_own_credentials(self, server: ScriptedServer) -> None:
+    def test_an_endpoint_of_a_block_is_not_sent_this_machines_own_credentials(self, server: ScriptedServer) -> None:
         told = problem(AwsCredentials(aws_client_parameters=AwsClientParameters(endpoint_url=server.endpoint)))
 
         assert "would be sent this machine's own credentials" in told
         assert server.requests == []
 
-    def test_is_held_to_the_list_of_those_that_are_allowed(
+    def test_an_endpoint_of_a_block_is_held_to_the_list_of_those_that_are_allowed(
         self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("DICOM_SIEVE_ALLOWED_ENDPOINTS", "s3.example.test")
 
         assert "is not allowed here" in problem(block({"endpoint_url": server.endpoint}))
 
-    def test_is_where_an_automation_waits_for_runs(self, server: ScriptedServer) -> None:
+    def test_an_endpoint_of_a_block_is_where_an_automation_waits_for_runs(self, server: ScriptedServer) -> None:
         given = {"bucket": "bucket", "region": "r", "credentials": block({"endpoint_url": server.endpoint})}
 
         [following] = follow_up.read_following({}, {FIELD: given, "output_s3_parameters": given})
@@ -117,7 +117,7 @@ class TestAnEndpointOfABlock:
 
 class TestCertificates:
     @pytest.mark.parametrize("member", ["verify_cert_path", "verify"])
-    def test_of_a_block_are_trusted_by_both_clients(self, tmp_path: Path, member: str) -> None:
+    def test_certificates_of_a_block_are_trusted_by_both_clients(self, tmp_path: Path, member: str) -> None:
         tls, authority = make_server_context(tmp_path, "127.0.0.1")
         with small_s3(OBJECTS, tls=tls) as server:
             store = asked(block({"endpoint_url": server.endpoint, member: str(authority)})).store
@@ -127,7 +127,7 @@ class TestCertificates:
             assert read(store, listed, 0, 5) == b"bytes"
             assert [request.is_obstore for request in server.requests] == [False, True]
 
-    def test_are_not_left_unchecked(self, server: ScriptedServer) -> None:
+    def test_certificates_are_not_left_unchecked(self, server: ScriptedServer) -> None:
         told = problem(block({"verify": False}), server.endpoint)
 
         assert told == (
@@ -136,7 +136,7 @@ class TestCertificates:
             "DICOM_SIEVE_CA_BUNDLE"
         )
 
-    def test_that_are_no_file_any_more_are_refused(self, tmp_path: Path, server: ScriptedServer) -> None:
+    def test_certificates_that_are_no_file_any_more_are_refused(self, tmp_path: Path, server: ScriptedServer) -> None:
         file = tmp_path / "PLANTED.pem"
         file.write_text("none")
 
@@ -146,7 +146,7 @@ class TestCertificates:
 
 
 class TestOtherMembers:
-    def test_use_ssl_is_what_the_endpoint_says(self, server: ScriptedServer) -> None:
+    def test_other_members_use_ssl_is_what_the_endpoint_says(self, server: ScriptedServer) -> None:
         plain = block({"use_ssl": False})
 
         assert asked(plain, server.endpoint).store.location.endpoint == server.endpoint
@@ -193,7 +193,7 @@ class TestOtherMembers:
             "not read; accepted: none. For requests that are not signed: anonymous; for times: DICOM_SIEVE_… settings"
         )
 
-    def test_that_are_empty_are_none(self, server: ScriptedServer) -> None:
+    def test_other_members_that_are_empty_are_none(self, server: ScriptedServer) -> None:
         store = asked(block({"endpoint_url": "", "api_version": ""}, region_name="", aws_session_token="")).store
 
         assert store.location.endpoint == "https://s3.amazonaws.com"

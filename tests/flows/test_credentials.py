@@ -65,7 +65,7 @@ class TestEachKind:
             ("none", planted.CHAIN.key_id),
         }
 
-    def test_is_stored_without_what_is_secret(
+    def test_each_kind_is_stored_without_what_is_secret(
         self, prefect: PrefectServer, runs: dict[str, str], block_id: str
     ) -> None:
         stored = {
@@ -77,7 +77,7 @@ class TestEachKind:
 
 
 class TestStartingAFailedRunAgain:
-    def test_completes_with_a_block_as_a_run_of_its_own(
+    def test_starting_a_failed_run_again_completes_with_a_block_as_a_run_of_its_own(
         self, prefect: PrefectServer, served_ledger: Ledger, proxy: S3Proxy, moto_bucket: str, block_id: str
     ) -> None:
         place = planted.location(proxy.endpoint, moto_bucket, credentials={"$ref": block_id})

@@ -29,7 +29,7 @@ def _endpoint_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestReading:
     @pytest.mark.parametrize("credentials", [{}, {"credentials": None}])
-    def test_gives_the_location_whose_runs_are_waited_for(self, credentials: dict[str, Any]) -> None:
+    def test_reading_gives_the_location_whose_runs_are_waited_for(self, credentials: dict[str, Any]) -> None:
         then = {**THEN, "input_s3_parameters": {**PLACE, **credentials}}
 
         by_name, segmenting = read_following({"lung-segmentation": then}, then)
@@ -38,7 +38,7 @@ class TestReading:
         assert by_name == Following(COMPUTE, "lung-segmentation", place, {"computation": "lung-segmentation", **then})
         assert segmenting == Following(SEGMENT, "lung-segmentation", place, then)
 
-    def test_refuses_a_computation_that_is_not_known(self) -> None:
+    def test_reading_refuses_a_computation_that_is_not_known(self) -> None:
         with pytest.raises(InvalidRequestError) as caught:
             read_following({"lung-segmentatoin": THEN})
 
@@ -66,7 +66,7 @@ class TestReading:
             ),
         ],
     )
-    def test_refuses_all_that_is_wrong(self, given: Any, problems: list[str]) -> None:
+    def test_reading_refuses_all_that_is_wrong(self, given: Any, problems: list[str]) -> None:
         with pytest.raises(InvalidRequestError) as caught:
             read_following({}, given)
 
@@ -81,7 +81,7 @@ def server(prefect: PrefectServer) -> Iterator[PrefectServer]:
 
 
 class TestSettingUp:
-    def test_is_done_once_and_again_only_for_what_is_new(self, server: PrefectServer) -> None:
+    def test_setting_up_is_done_once_and_again_only_for_what_is_new(self, server: PrefectServer) -> None:
         place, deployment = Location("http://127.0.0.1:9", f"images-{uuid.uuid4().hex[:8]}"), uuid.uuid4()
 
         def automation(then: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class TestSettingUp:
         assert action["deployment_id"] == str(deployment)
         assert action["parameters"]["output_s3_parameters"]["prefix"] == "elsewhere"
 
-    def test_of_another_bucket_is_another_one(self, server: PrefectServer) -> None:
+    def test_setting_up_of_another_bucket_is_another_one(self, server: PrefectServer) -> None:
         tag = uuid.uuid4().hex[:8]
         for name in ("one", "two"):
             place = Location("http://127.0.0.1:9", f"{name}-{tag}")

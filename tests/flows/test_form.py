@@ -53,7 +53,7 @@ def form(browser_page: Page, prefect: PrefectServer) -> Page:
 
 
 class TestTheForm:
-    def test_shows_its_fields_in_order_with_title_and_description(self, form: Page) -> None:
+    def test_the_form_shows_its_fields_in_order_with_title_and_description(self, form: Page) -> None:
         text = wait_for(lambda: _with_descriptions(form), "the descriptions", 20)
 
         places = [(_at(text, title), text.index(described)) for title, described in FIELDS]
@@ -68,7 +68,9 @@ class TestTheForm:
 
         assert [option.strip() for option in options.all_inner_texts()] == ["EQUALS", "GREATER", "LESS", "IN"]
 
-    def test_starts_a_run_that_completes(self, form: Page, prefect: PrefectServer, moto_server: S3Server) -> None:
+    def test_the_form_starts_a_run_that_completes(
+        self, form: Page, prefect: PrefectServer, moto_server: S3Server
+    ) -> None:
         before = {run["id"] for run in prefect.all_of("/flow_runs/filter")}
         _write(_field(form, "Bucket"), make_planted_bucket(moto_server))
         _write(_field(form, "Region"), "eu-west")

@@ -9,7 +9,7 @@ PLACE = {"bucket": "challenge-tech", "region": "eu-west", "endpoint": "http://12
 
 
 class TestAnInventoryThatIsAskedFor:
-    def test_is_of_the_input_and_read_from_its_server(self) -> None:
+    def test_an_inventory_that_is_asked_for_is_of_the_input_and_read_from_its_server(self) -> None:
         uri = "s3://inventories/weekly/manifest.json"
         parameters = {"input_s3_parameters": {**PLACE, "inventory": uri}, "criteria": planted.IS_CT}
 
@@ -20,5 +20,5 @@ class TestAnInventoryThatIsAskedFor:
         assert inventory.kept_in.location == Location("http://127.0.0.1:9", "inventories")
         assert inventory.key == "weekly/manifest.json"
 
-    def test_is_none_where_none_is_asked_for(self) -> None:
+    def test_an_inventory_that_is_asked_for_is_none_where_none_is_asked_for(self) -> None:
         assert read_request({"input_s3_parameters": PLACE, "criteria": planted.IS_CT}, Retries()).inventory is None

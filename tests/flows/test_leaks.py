@@ -208,7 +208,7 @@ ENDS = {
 
 class TestTheEnd:
     @pytest.mark.parametrize("name", ENDS)
-    def test_is_told_in_words(self, prefect: PrefectServer, runs: dict[str, str], name: str) -> None:
+    def test_the_end_is_told_in_words(self, prefect: PrefectServer, runs: dict[str, str], name: str) -> None:
         wanted_state, wanted_words = ENDS[name]
 
         state, message = prefect.state(runs[name])
@@ -217,7 +217,7 @@ class TestTheEnd:
         assert wanted_words in message
 
     @pytest.mark.parametrize("name", [name for name, (state, _) in ENDS.items() if state != "Crashed"])
-    def test_is_told_to_programs(self, prefect: PrefectServer, runs: dict[str, str], name: str) -> None:
+    def test_the_end_is_told_to_programs(self, prefect: PrefectServer, runs: dict[str, str], name: str) -> None:
         state, message = prefect.state(runs[name])
         ended = "INCOMPLETE" if name == "one object cannot be read" else state.upper()
 
@@ -225,16 +225,16 @@ class TestTheEnd:
 
         assert (told["state"], told["message"]) == (ended, message)
 
-    def test_of_a_segmentation_counts_series(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
+    def test_the_end_of_a_segmentation_counts_series(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
         assert result_of(prefect, runs["segmented"])["computation"]["series"] == {"COMPLETED": 1, "REFUSED": 1}
 
-    def test_of_an_incomplete_run_is_in_the_ledger(self, served_ledger: Ledger, runs: dict[str, str]) -> None:
+    def test_the_end_of_an_incomplete_run_is_in_the_ledger(self, served_ledger: Ledger, runs: dict[str, str]) -> None:
         recorded = served_ledger.run(runs["one object cannot be read"])
 
         assert recorded.row.state == "INCOMPLETE"
         assert [row.object_key for row in recorded.unread()] == ["two.dcm"]
 
-    def test_of_a_series_that_was_refused_names_the_attribute_and_not_its_value(
+    def test_the_end_of_a_series_that_was_refused_names_the_attribute_and_not_its_value(
         self, served_ledger: Ledger, runs: dict[str, str]
     ) -> None:
         failures = [row.failure for row in served_ledger.run(runs["phantoms"]).computed() if row.state == "REFUSED"]
@@ -242,14 +242,14 @@ class TestTheEnd:
         assert "an instance lacks RescaleSlope" in failures
         assert _found([("ledger", str(failures))], SECRETS + VALUES) == []
 
-    def test_of_an_unexpected_error_says_where(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
+    def test_the_end_of_an_unexpected_error_says_where(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
         logs = prefect.all_of("/logs/filter", logs={"flow_run_id": {"any_": [runs["unexpected"]]}})
 
         assert any("unexpected IntegrityError, raised through" in log["message"] for log in logs)
         assert any("headers.py:" in log["message"] for log in logs)
 
     @pytest.mark.parametrize("name", [name for name, (state, _) in ENDS.items() if state == "Failed"])
-    def test_that_is_a_failure_is_no_traceback_of_ours(
+    def test_the_end_that_is_a_failure_is_no_traceback_of_ours(
         self, prefect: PrefectServer, runs: dict[str, str], name: str
     ) -> None:
         logs = prefect.all_of("/logs/filter", logs={"flow_run_id": {"any_": [runs[name]]}})
@@ -277,13 +277,13 @@ class TestPrefect:
         "path",
         ["flow_runs/filter", "task_runs/filter", "logs/filter", "artifacts/filter", "deployments/filter"],
     )
-    def test_answers_nothing_planted(self, prefect: PrefectServer, path: str) -> None:
+    def test_prefect_answers_nothing_planted(self, prefect: PrefectServer, path: str) -> None:
         answers = prefect.all_of(f"/{path}")
 
         assert answers
         assert _found(((path, json.dumps(answer)) for answer in answers), SECRETS + VALUES) == []
 
-    def test_answers_nothing_planted_of_one_run(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
+    def test_prefect_answers_nothing_planted_of_one_run(self, prefect: PrefectServer, runs: dict[str, str]) -> None:
         paths = [f"/flow_run_states/?flow_run_id={run}" for run in runs.values()]
         paths += [f"/flow_runs/{run}{more}" for run in runs.values() for more in ("", "/graph-v2")]
 
@@ -292,7 +292,7 @@ class TestPrefect:
         assert _found(answers, SECRETS + VALUES) == []
 
     @pytest.mark.usefixtures("runs")
-    def test_tells_of_no_event_with_anything_planted(self, prefect: PrefectServer) -> None:
+    def test_prefect_tells_of_no_event_with_anything_planted(self, prefect: PrefectServer) -> None:
         page = prefect.api.post("/events/filter", json={"limit": 50}).raise_for_status().json()
         events = list(page["events"])
         while page["next_page"]:
@@ -303,7 +303,7 @@ class TestPrefect:
         assert _found((("events", json.dumps(event)) for event in events), SECRETS + VALUES) == []
 
     @pytest.mark.usefixtures("runs")
-    def test_keeps_nothing_planted_in_other_files(self, prefect: PrefectServer) -> None:
+    def test_prefect_keeps_nothing_planted_in_other_files(self, prefect: PrefectServer) -> None:
         """Logs on every level, what processes print, results. Databases are judged by their rows."""
         files = [file for file in prefect.home.rglob("*") if file.is_file() and ".db" not in file.name]
 
@@ -322,7 +322,7 @@ class TestPrefect:
 
 class TestWhatIsKept:
     @pytest.mark.usefixtures("runs")
-    def test_in_the_ledger_holds_no_credentials(self, served_ledger: Ledger) -> None:
+    def test_what_is_kept_in_the_ledger_holds_no_credentials(self, served_ledger: Ledger) -> None:
         with served_ledger.engine.connect() as connection:
             names = sa.inspect(connection).get_table_names()
             rows = [(name, repr(row)) for name in names for row in connection.exec_driver_sql(f"SELECT * FROM {name}")]
@@ -330,7 +330,7 @@ class TestWhatIsKept:
         assert _found(rows, SECRETS) == []
         assert _found(rows, ("PLANTEDDAY",)) == ["header: PLANTEDDAY"]  # values belong there
 
-    def test_in_the_manifest_holds_no_credentials(
+    def test_what_is_kept_in_the_manifest_holds_no_credentials(
         self, moto_server: S3Server, results_bucket: str, runs: dict[str, str], tmp_path: Path
     ) -> None:
         client = moto_server.client()

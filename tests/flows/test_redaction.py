@@ -25,7 +25,7 @@ PLACE = {"bucket": "b", "prefix": "", "region": "r", "endpoint": "https://localh
 
 class TestRedacting:
     @pytest.mark.parametrize("credentials", [None, "", {"$ref": "c0ffee"}])
-    def test_leaves_what_is_no_secret(self, credentials: Any) -> None:
+    def test_redacting_leaves_what_is_no_secret(self, credentials: Any) -> None:
         given = {
             "input_s3_parameters": {**PLACE, "credentials": credentials},
             "criteria": [{"dicom_tag": ["0008", "0060"], "operation": "EQUALS", "reference": "CT"}],
@@ -40,7 +40,7 @@ class TestRedacting:
         "credentials",
         ["key:secret", "secret", ["key", "secret"], {"key": "secret"}, {"$ref": "c0ffee", "key": "secret"}, 7],
     )
-    def test_replaces_credentials_of_any_shape(self, credentials: Any) -> None:
+    def test_redacting_replaces_credentials_of_any_shape(self, credentials: Any) -> None:
         given = {
             name: {**PLACE, "credentials": credentials} for name in ("input_s3_parameters", "output_s3_parameters")
         }
@@ -48,15 +48,15 @@ class TestRedacting:
         assert redact(given) == {name: {**PLACE, "credentials": "***"} for name in given}
 
     @pytest.mark.parametrize("preview", ["key:secret", ["key:secret"], None])
-    def test_replaces_what_stands_where_a_preview_should(self, preview: Any) -> None:
+    def test_redacting_replaces_what_stands_where_a_preview_should(self, preview: Any) -> None:
         assert redact({"preview": preview}) == {"preview": "***"}
 
     @pytest.mark.parametrize("damaged", ["key:secret", ["JUDGE"], "judge", True, None])
-    def test_replaces_what_stands_where_damaged_objects_should(self, damaged: Any) -> None:
+    def test_redacting_replaces_what_stands_where_damaged_objects_should(self, damaged: Any) -> None:
         assert redact({"damaged": damaged}) == {"damaged": "***"}
 
     @pytest.mark.parametrize("location", ["key:secret", ["key:secret"], 7])
-    def test_replaces_what_stands_where_a_location_should(self, location: Any) -> None:
+    def test_redacting_replaces_what_stands_where_a_location_should(self, location: Any) -> None:
         assert redact({"input_s3_parameters": location}) == {"input_s3_parameters": "***"}
 
     @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ class TestRedacting:
             {"inventory": "s3://AK:se/cret@bucket/manifest.json"},
         ],
     )
-    def test_replaces_members_that_may_hold_a_secret(self, member: dict[str, Any]) -> None:
+    def test_redacting_replaces_members_that_may_hold_a_secret(self, member: dict[str, Any]) -> None:
         redacted = redact({"input_s3_parameters": {**PLACE, **member}})
 
         assert redacted == {"input_s3_parameters": {**PLACE, **dict.fromkeys(member, "***")}}
@@ -95,17 +95,17 @@ class TestRedacting:
             ("inventory", "s3://key:secret@inventories/manifest.json?sig=secret", "s3://inventories/manifest.json"),
         ],
     )
-    def test_keeps_of_an_address_what_is_no_secret(self, name: str, given: str, kept: str) -> None:
+    def test_redacting_keeps_of_an_address_what_is_no_secret(self, name: str, given: str, kept: str) -> None:
         assert redact({"input_s3_parameters": {**PLACE, name: given}}) == {"input_s3_parameters": {**PLACE, name: kept}}
 
-    def test_keeps_an_inventory_so_that_a_run_with_a_block_can_be_started_again(self) -> None:
+    def test_redacting_keeps_an_inventory_so_that_a_run_with_a_block_can_be_started_again(self) -> None:
         block = {"$ref": {"block_document_id": "3f0c2f5e-0b5c-4f7e-9f53-3f6a1a0c9d11"}}
         given = {"input_s3_parameters": {**PLACE, "credentials": block, "inventory": "s3://inventories/manifest.json"}}
 
         assert redact(given) == given
         refuse_spent(redact(given))
 
-    def test_replaces_members_that_a_criterion_does_not_have(self) -> None:
+    def test_redacting_replaces_members_that_a_criterion_does_not_have(self) -> None:
         criterion = {"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT"]}
 
         strange = [{**criterion, "credentials": "secret"}, "secret", {**criterion, "reference": "s3://key:secret@host"}]
@@ -123,10 +123,10 @@ class TestRedacting:
             (["key"], "***"),
         ],
     )
-    def test_leaves_of_a_run_s_id_what_can_be_one(self, given: Any, kept: Any) -> None:
+    def test_redacting_leaves_of_a_run_s_id_what_can_be_one(self, given: Any, kept: Any) -> None:
         assert redact({"run_id": given}) == {"run_id": kept}
 
-    def test_replaces_parameters_that_are_not_known(self) -> None:
+    def test_redacting_replaces_parameters_that_are_not_known(self) -> None:
         assert redact({"secret": "key:secret"}) == {"secret": "***"}
 
     @given(
@@ -135,13 +135,15 @@ class TestRedacting:
             JSON | st.dictionaries(st.sampled_from(MEMBERS), JSON) | st.lists(st.dictionaries(MEMBER, JSON)),
         )
     )
-    def test_of_whatever_shape_ends_and_changes_nothing_the_second_time(self, parameters: dict[str, Any]) -> None:
+    def test_redacting_of_whatever_shape_ends_and_changes_nothing_the_second_time(
+        self, parameters: dict[str, Any]
+    ) -> None:
         once = redact(parameters)
 
         assert redact(once) == once
         assert not has_secret(once)
 
-    def test_of_what_is_redacted_changes_nothing(self) -> None:
+    def test_redacting_of_what_is_redacted_changes_nothing(self) -> None:
         once = redact({"input_s3_parameters": {**PLACE, "credentials": "key:secret"}, "comment": "x"})
 
         assert redact(once) == once
@@ -164,11 +166,11 @@ class TestTellingOfASecret:
             "key:secret",
         ],
     )
-    def test_sees_each_place_that_may_hold_one(self, name: str, location: Any) -> None:
+    def test_telling_of_a_secret_sees_each_place_that_may_hold_one(self, name: str, location: Any) -> None:
         assert has_secret({name: location})
 
     @pytest.mark.parametrize("credentials", [None, "", "***", {"$ref": "c0ffee"}])
-    def test_sees_none_where_there_is_none(self, credentials: Any) -> None:
+    def test_telling_of_a_secret_sees_none_where_there_is_none(self, credentials: Any) -> None:
         location = {**PLACE, "credentials": credentials, "inventory": "s3://inventories/manifest.json"}
 
         assert not has_secret(dict.fromkeys(LOCATIONS, location))
@@ -178,11 +180,11 @@ class TestTellingOfASecret:
 class TestStartingAgain:
     @pytest.mark.parametrize("name", LOCATIONS)
     @pytest.mark.parametrize("location", ["***", {**PLACE, "credentials": "***"}])
-    def test_is_refused_where_credentials_were_replaced(self, name: str, location: Any) -> None:
+    def test_starting_again_is_refused_where_credentials_were_replaced(self, name: str, location: Any) -> None:
         with pytest.raises(SpentCredentialsError, match=rf"^{name}\.credentials were removed"):
             refuse_spent({name: location})
 
-    def test_is_not_refused_else(self) -> None:
+    def test_starting_again_is_not_refused_else(self) -> None:
         given = {"input_s3_parameters": {**PLACE, "credentials": {"$ref": "c0ffee"}}, "output_s3_parameters": None}
         before = copy.deepcopy(given)
 
@@ -192,14 +194,14 @@ class TestStartingAgain:
 
 
 class TestOnlyOurWords:
-    def test_lets_our_errors_out_without_their_causes(self) -> None:
+    def test_only_our_words_lets_our_errors_out_without_their_causes(self) -> None:
         with pytest.raises(LedgerError, match="ours") as caught, only_our_words(logging.getLogger("test")):
             raise LedgerError("ours") from ValueError("DOE^JOHN")
 
         assert caught.value.__cause__ is None
         assert caught.value.__suppress_context__
 
-    def test_keeps_the_text_of_other_errors_in(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_only_our_words_keeps_the_text_of_other_errors_in(self, caplog: pytest.LogCaptureFixture) -> None:
         with pytest.raises(UnexpectedError) as caught, only_our_words(logging.getLogger("test")):
             raise ValueError("DOE^JOHN")
 
@@ -208,7 +210,7 @@ class TestOnlyOurWords:
         assert "test_redaction.py:" in caplog.text
         assert "DOE^JOHN" not in caplog.text
 
-    def test_come_out_of_a_task(self) -> None:
+    def test_only_our_words_come_out_of_a_task(self) -> None:
         def index() -> ShardResult:
             raise ValueError("DOE^JOHN")
 
@@ -219,20 +221,20 @@ class TestOnlyOurWords:
         assert "ValueError: DOE^JOHN" not in shown
         assert "unexpected ValueError; the log tells where" in shown
 
-    def test_lets_a_stop_through(self) -> None:
+    def test_only_our_words_lets_a_stop_through(self) -> None:
         with pytest.raises(KeyboardInterrupt), only_our_words(logging.getLogger("test")):
             raise KeyboardInterrupt
 
 
 class TestTheContractsSchema:
-    def test_knows_nothing_but_the_contract(self) -> None:
+    def test_the_contracts_schema_knows_nothing_but_the_contract(self) -> None:
         schema = contract_schema().model_dump(exclude_unset=True)
 
         assert schema["additionalProperties"] is False
         assert schema["required"] == ["input_s3_parameters", "criteria"]
         assert [schema["properties"][name]["position"] for name in schema["properties"]] == [0, 1, 2, 3, 4]
 
-    def test_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
+    def test_the_contracts_schema_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
         schema = contract_schema().model_dump()
         fields = dict(schema["properties"])
         for model in ("InputS3Parameters", "Criterion"):
@@ -243,7 +245,7 @@ class TestTheContractsSchema:
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name
 
-    def test_puts_no_pattern_on_credentials(self) -> None:
+    def test_the_contracts_schema_puts_no_pattern_on_credentials(self) -> None:
         credentials = contract_schema().definitions["InputS3Parameters"]["properties"]["credentials"]
 
         assert "pattern" not in str(credentials)

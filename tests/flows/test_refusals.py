@@ -87,7 +87,7 @@ GREATER_THAN_A_CODE = (
 
 class TestTheRestCall:
     @pytest.mark.parametrize("name", REFUSED)
-    def test_refuses_what_a_schema_can_refuse(self, prefect: PrefectServer, name: str) -> None:
+    def test_the_rest_call_refuses_what_a_schema_can_refuse(self, prefect: PrefectServer, name: str) -> None:
         changes, field = REFUSED[name]
         request = {"input_s3_parameters": INPUT, "criteria": planted.IS_CT, **changes}
 
@@ -111,7 +111,7 @@ class TestTheRestCall:
             ({"criteria": planted.IS_CT}, "criteria"),
         ],
     )
-    def test_refuses_the_same_of_a_segmentation(
+    def test_the_rest_call_refuses_the_same_of_a_segmentation(
         self, prefect: PrefectServer, changes: dict[str, Any], field: str
     ) -> None:
         request = {"run_id": "c0ffee", "input_s3_parameters": INPUT, "output_s3_parameters": INPUT, **changes}
@@ -122,7 +122,7 @@ class TestTheRestCall:
         assert field in answer.json()["detail"]
 
     @pytest.mark.parametrize("tag", [["300a", "00b2"], ["300A", "00B2"]])
-    def test_takes_tags_in_either_case(self, prefect: PrefectServer, tag: list[str]) -> None:
+    def test_the_rest_call_takes_tags_in_either_case(self, prefect: PrefectServer, tag: list[str]) -> None:
         later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
         request = {"input_s3_parameters": without(INPUT, "credentials"), **criterion(dicom_tag=tag)}
 
@@ -188,7 +188,7 @@ def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[
 
 
 class TestTheFlow:
-    def test_lists_all_that_makes_no_sense(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+    def test_the_flow_lists_all_that_makes_no_sense(self, failed: dict[str, tuple[str, list[str]]]) -> None:
         vrs = "accepted: AS (Age String), CS (Code String), DA (Date)"
         assert failed["senseless"] == (
             "Failed",
@@ -203,7 +203,7 @@ class TestTheFlow:
             ],
         )
 
-    def test_refuses_an_output_inside_the_input(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+    def test_the_flow_refuses_an_output_inside_the_input(self, failed: dict[str, tuple[str, list[str]]]) -> None:
         state, lines = failed["output in the input"]
 
         assert (state, len(lines)) == ("Failed", 1)
@@ -211,13 +211,13 @@ class TestTheFlow:
             "output: the output s3://challenge-tech/results lies inside the input s3://challenge-tech: "
         )
 
-    def test_names_a_block_that_is_not_there(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+    def test_the_flow_names_a_block_that_is_not_there(self, failed: dict[str, tuple[str, list[str]]]) -> None:
         state, lines = failed["unknown block"]
         assert state == "Failed"
         assert len(lines) == 1
         assert lines[0].startswith("input_s3_parameters.credentials: the block cannot be loaded")
 
-    def test_refuses_by_itself_what_was_let_through(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+    def test_the_flow_refuses_by_itself_what_was_let_through(self, failed: dict[str, tuple[str, list[str]]]) -> None:
         state, lines = failed["misshapen"]
         assert state == "Failed"
         assert [line.partition(": ")[0] for line in lines] == [
@@ -245,7 +245,7 @@ class TestTheFlow:
         assert all("; accepted: " in line or "should" in line for line in lines)
         assert not any(secret in line for secret in planted.SECRETS for line in lines)
 
-    def test_says_that_nothing_was_asked(self, failed: dict[str, tuple[str, list[str]]]) -> None:
+    def test_the_flow_says_that_nothing_was_asked(self, failed: dict[str, tuple[str, list[str]]]) -> None:
         assert failed["nothing"] == (
             "Failed",
             [
@@ -254,6 +254,6 @@ class TestTheFlow:
             ],
         )
 
-    def test_asks_nothing_of_the_store(self, failed: dict[str, tuple[str, list[str]]], proxy: S3Proxy) -> None:
+    def test_the_flow_asks_nothing_of_the_store(self, failed: dict[str, tuple[str, list[str]]], proxy: S3Proxy) -> None:
         assert len(failed) == 5
         assert proxy.requests == []

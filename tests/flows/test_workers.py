@@ -70,7 +70,7 @@ class TestDeploying:
     def test_what_the_contract_refuses_is_refused_by_the_call(self, server: PrefectServer) -> None:
         assert server.post({"criteria": planted.IS_CT}).status_code == 409
 
-    def test_again_it_leaves_the_pool_as_somebody_set_it(self, server: PrefectServer) -> None:
+    def test_deploying_again_it_leaves_the_pool_as_somebody_set_it(self, server: PrefectServer) -> None:
         path = f"/work_pools/{POOL}"
         server.api.patch(path, json={"concurrency_limit": 7}).raise_for_status()
         before = server.deployment()["id"]
@@ -90,7 +90,7 @@ class TestDeploying:
         ("url", "observed"),
         [(None, "none is named"), ("http://someone:planted@127.0.0.1:9/api", "it does not answer (ConnectError)")],
     )
-    def test_without_a_server_one_line_says_so(self, url: str | None, observed: str, tmp_path: Path) -> None:
+    def test_deploying_without_a_server_one_line_says_so(self, url: str | None, observed: str, tmp_path: Path) -> None:
         with temporary_settings({PREFECT_API_URL: url}):
             done = run_command("deploy", "--pool", POOL, home=tmp_path)
 

@@ -76,7 +76,7 @@ def answers_by_bytes_held(data: bytes) -> Iterator[tuple[int, Instance | NeedMor
 
 class TestAHeaderOfWhichAPartWasRead:
     @each_file
-    def test_is_judged_as_the_whole_or_read_on(self, name: str) -> None:
+    def test_a_header_of_which_a_part_was_read_is_judged_as_the_whole_or_read_on(self, name: str) -> None:
         data = read_file(name)
         whole = scan_whole(data)
         is_judged = False
@@ -94,7 +94,9 @@ class TestAHeaderOfWhichAPartWasRead:
     @each_file
     @settings(max_examples=20)
     @given(lengths=st.lists(st.integers(1, 300), min_size=1, max_size=10))
-    def test_comes_to_the_same_however_it_is_read(self, name: str, lengths: list[int]) -> None:
+    def test_a_header_of_which_a_part_was_read_comes_to_the_same_however_it_is_read(
+        self, name: str, lengths: list[int]
+    ) -> None:
         data = read_file(name)
         window = Window(len(data))
         answer: Instance | NeedMore = NeedMore(0)
@@ -143,7 +145,9 @@ def expected_of_cut_object(sample: Sample, data: bytes, size: int) -> tuple[Defe
 
 class TestAnObjectThatEndsWithinItsHeader:
     @each_plain
-    def test_is_corrupt_or_says_exactly_what_it_holds(self, sample: Sample) -> None:
+    def test_an_object_that_ends_within_its_header_is_corrupt_or_says_exactly_what_it_holds(
+        self, sample: Sample
+    ) -> None:
         data = read_file(sample.name)
         whole = scan_whole(data).header
 
@@ -158,7 +162,7 @@ class TestAnObjectThatEndsWithinItsHeader:
             unread = whole.attributes.keys() - header.attributes.keys() if defect is Defect.CORRUPT else set()
             assert all(tag >= (header.unreadable_from or "") for tag in unread), size
 
-    def test_is_corrupt_where_a_deflated_header_is_not_whole(self) -> None:
+    def test_an_object_that_ends_within_its_header_is_corrupt_where_a_deflated_header_is_not_whole(self) -> None:
         data = read_file("image_dfl.dcm")
         whole = scan_whole(data)
         answers = [scan_whole(data[:size]) for size in range(400, len(data))]
@@ -167,5 +171,5 @@ class TestAnObjectThatEndsWithinItsHeader:
         assert {answer.header.defect for answer in answers[:enough]} == {Defect.CORRUPT}
         assert set(map(repr, answers[enough:])) == {repr(whole)}
 
-    def test_of_no_bytes_is_empty(self) -> None:
+    def test_an_object_that_ends_within_its_header_of_no_bytes_is_empty(self) -> None:
         assert scan_whole(b"").header.defect is Defect.EMPTY_OBJECT

@@ -53,19 +53,19 @@ class TestTheReason:
             (Damage.CUT, None, {}, " (cut short); all that was asked lies before it"),
         ],
     )
-    def test_says_where_the_damage_is_and_whether_all_that_was_asked_lies_before_it(
+    def test_the_reason_says_where_the_damage_is_and_whether_all_that_was_asked_lies_before_it(
         self, damage: Damage, unreadable_from: str | None, attributes: dict[str, tuple[str, ...]], said: str
     ) -> None:
         assert Extent(Defect.CORRUPT, damage, unreadable_from).describe(ASKED, attributes) == DAMAGED + said
 
-    def test_says_nothing_of_criteria_where_there_are_none(self) -> None:
+    def test_the_reason_says_nothing_of_criteria_where_there_are_none(self) -> None:
         assert (
             Extent(Defect.CORRUPT, Damage.CUT, "00280010").describe((), {})
             == f"{DAMAGED} at or behind (0028,0010) (cut short)"
         )
 
     @pytest.mark.parametrize("defect", Defect)
-    def test_is_the_defect_s_where_no_damage_is_known(self, defect: Defect) -> None:
+    def test_the_reason_is_the_defect_s_where_no_damage_is_known(self, defect: Defect) -> None:
         assert Extent(defect).describe(ASKED, CT) == defect.describe()
 
     @pytest.mark.parametrize("damage", Damage)
@@ -74,13 +74,13 @@ class TestTheReason:
 
 
 class TestJudging:
-    def test_is_done_of_damaged_objects_only_where_a_run_says_so(self) -> None:
+    def test_judging_is_done_of_damaged_objects_only_where_a_run_says_so(self) -> None:
         damaged = Extent(Defect.CORRUPT, Damage.CUT, "00280010")
 
         assert not damaged.is_judged(Damaged.DISCARD)
         assert damaged.is_judged(Damaged.JUDGE)
 
-    def test_is_never_done_without_a_series_or_where_damage_is_not_known(self) -> None:
+    def test_judging_is_never_done_without_a_series_or_where_damage_is_not_known(self) -> None:
         for extent in (
             Extent(Defect.CORRUPT, Damage.CUT, "00280010", has_series=False),
             Extent(Defect.CORRUPT),
@@ -88,13 +88,13 @@ class TestJudging:
         ):
             assert not extent.is_judged(Damaged.JUDGE)
 
-    def test_is_always_done_of_what_has_no_defect(self) -> None:
+    def test_judging_is_always_done_of_what_has_no_defect(self) -> None:
         for extent in (Extent(), Extent(unreadable_from="00090000")):
             assert all(extent.is_judged(damaged) for damaged in Damaged)
 
 
 class TestTheDigest:
-    def test_tells_headers_apart_by_where_reading_ended_and_why(self) -> None:
+    def test_the_digest_tells_headers_apart_by_where_reading_ended_and_why(self) -> None:
         headers = [
             Header("1.2", "1.3", None, CT),
             Header("1.2", "1.3", None, CT, unreadable_from="00280010"),
@@ -110,7 +110,7 @@ class TestTheDigest:
 
         assert len({header.digest(SECRET) for header in headers}) == len(headers) == 16
 
-    def test_has_one_member_more_and_stays_as_it_is_because_ledgers_hold_it(self) -> None:
+    def test_the_digest_has_one_member_more_and_stays_as_it_is_because_ledgers_hold_it(self) -> None:
         header = Header("1.2", "1.3", "1.4", {}, Defect.CORRUPT, damage=Damage.CUT, unreadable_from="00280010")
 
         assert header.digest(SECRET) == DIGEST

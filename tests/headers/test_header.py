@@ -21,38 +21,38 @@ SECRET = b"of one ledger"
 
 class TestADigest:
     @given(first=headers, other=headers)
-    def test_is_the_same_of_equal_headers_alone(self, first: Header, other: Header) -> None:
+    def test_a_digest_is_the_same_of_equal_headers_alone(self, first: Header, other: Header) -> None:
         assert (first.digest(SECRET) == other.digest(SECRET)) == (first == other)
 
     @given(values=attributes)
-    def test_does_not_depend_on_the_order_of_attributes(self, values: Mapping[str, tuple[str, ...]]) -> None:
+    def test_a_digest_does_not_depend_on_the_order_of_attributes(self, values: Mapping[str, tuple[str, ...]]) -> None:
         backwards = dict(list(values.items())[::-1])
 
         assert Header(attributes=values).digest(SECRET) == Header(attributes=backwards).digest(SECRET)
 
-    def test_tells_an_absent_value_from_an_empty_one(self) -> None:
+    def test_a_digest_tells_an_absent_value_from_an_empty_one(self) -> None:
         contents: list[dict[str, tuple[str, ...]]] = [{}, {"00080060": ()}, {"00080060": ("",)}, {"00080060": ("", "")}]
 
         assert len({Header(attributes=content).digest(SECRET) for content in contents}) == 4
 
-    def test_is_a_sha_256(self) -> None:
+    def test_a_digest_is_a_sha_256(self) -> None:
         assert re.fullmatch("[0-9a-f]{64}", Header().digest(SECRET))
 
-    def test_stays_as_it_is_because_ledgers_hold_it(self) -> None:
+    def test_a_digest_stays_as_it_is_because_ledgers_hold_it(self) -> None:
         header = Header("1.2", "1.3", "1.4", {"00080060": ("CT", "MR")})
 
         assert header.digest(SECRET) == "ebdf7d49a1c3614e1de4239671b814567b83489586714bff24b8b48ef9520585"
 
     @given(values=st.lists(st.text(st.characters(codec=None, exclude_categories=()), max_size=4), max_size=4))
     @example(values=["\x00\x1f\x7f\x80", "\ud800", "\U0001f4c4", '"\\/'])
-    def test_is_that_of_json_as_python_writes_it_whatever_a_value_holds(self, values: list[str]) -> None:
+    def test_a_digest_is_that_of_json_as_python_writes_it_whatever_a_value_holds(self, values: list[str]) -> None:
         content = [None, None, None, {"00080060": values}, None]
 
         written = json.dumps(content, separators=(",", ":"))
         header = Header(attributes={"00080060": tuple(values)})
         assert header.digest(SECRET) == hashlib.sha256(written.encode()).hexdigest()
 
-    def test_of_whom_it_is_needs_the_secret_and_stays_as_it_is_too(self) -> None:
+    def test_a_digest_of_whom_it_is_needs_the_secret_and_stays_as_it_is_too(self) -> None:
         header = Header("1.2", "1.3", "1.4", {"00080060": ("CT", "MR")}, patient=("4711", "HOSPITAL"))
 
         assert digest_patient(header.patient, SECRET) == "93e3886e2900fcc16e8cbee1b7f9dde7"

@@ -84,7 +84,7 @@ def test_a_peak_is_seen_after_it_is_over() -> None:
 class TestDeflateBombs:
     @pytest.mark.no_cover
     @pytest.mark.parametrize("data_set", BOMBS.values(), ids=BOMBS.keys())
-    def test_cost_no_more_than_what_may_come_out(self, data_set: bytes) -> None:
+    def test_deflate_bombs_cost_no_more_than_what_may_come_out(self, data_set: bytes) -> None:
         data = deflated(data_set)
         window = Window(len(data))
         window.add(0, data)
@@ -102,7 +102,7 @@ class TestDeflateBombs:
 
     @pytest.mark.no_cover
     @pytest.mark.parametrize("data_set", BOMBS.values(), ids=BOMBS.keys())
-    def test_of_16_mib_cost_no_more_than_a_moment(self, data_set: bytes, moment: float) -> None:
+    def test_deflate_bombs_of_16_mib_cost_no_more_than_a_moment(self, data_set: bytes, moment: float) -> None:
         begin, piece = data_set[:16], data_set[16:]
         data = deflated(begin + piece * (16 * MIB // len(piece) + 1))
         window = Window(len(data))
@@ -117,7 +117,7 @@ class TestDeflateBombs:
         assert answer.header.defect in {None, Defect.CORRUPT}
         assert answer.header.unreadable_from is not None
 
-    def test_behind_the_header_cost_nothing(self) -> None:
+    def test_deflate_bombs_behind_the_header_cost_nothing(self) -> None:
         data = deflated(series() + element(0x7FE00010, "OW", bytes(64 * MIB)))
 
         assert scan_whole(data).header.series_instance_uid == "1.2.3.4"
@@ -126,7 +126,9 @@ class TestDeflateBombs:
 class TestLargeHeaders:
     @pytest.mark.no_cover
     @pytest.mark.parametrize("data_set", BOMBS.values(), ids=BOMBS.keys())
-    def test_as_large_as_may_be_read_take_no_more_memory_than_four_times_that(self, data_set: bytes) -> None:
+    def test_large_headers_as_large_as_may_be_read_take_no_more_memory_than_four_times_that(
+        self, data_set: bytes
+    ) -> None:
         begin, piece = data_set[:16], data_set[16:]
         data = meta() + begin + piece * (16 * MIB // len(piece) + 1)
 
@@ -145,7 +147,9 @@ class TestLengths:
     @pytest.mark.parametrize("length", LENGTHS)
     @pytest.mark.parametrize("vr", ["UN", "SQ", "OB", None])
     @pytest.mark.parametrize("tag", [0x00020010, 0x00080005, MODALITY, 0x00081115, 0x0020000E, 0x00091001])
-    def test_of_any_element_are_only_believed_within_the_object(self, tag: int, vr: str | None, length: int) -> None:
+    def test_lengths_of_any_element_are_only_believed_within_the_object(
+        self, tag: int, vr: str | None, length: int
+    ) -> None:
         window = Window(1 << 45)
         data = meta() + series() + element(tag, vr, b"", length=length)
         window.add(0, data)

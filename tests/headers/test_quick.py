@@ -242,6 +242,6 @@ class TestUnsure:
             "the end of the object is near",
         ],
     )
-    def test_is_said(self, data: bytes) -> None:
+    def test_unsure_is_said(self, data: bytes) -> None:
         assert read_quickly(window_of(data)) is None
         assert isinstance(careful(data), Instance)

@@ -58,7 +58,7 @@ def elements_of(repeated_rows: RepeatedRows) -> set[tuple[SeenElement, ...]]:
 
 
 class TestARow:
-    def test_is_found_and_its_wanted_values_are_taken(self) -> None:
+    def test_a_row_is_found_and_its_wanted_values_are_taken(self) -> None:
         row = [seen(1), seen(2, is_wanted=True), seen(3), seen(4, 6, is_wanted=True)]
         [ways] = rows_over(row).values()
         repeated = find(ways, b"??" + written(row), 2)
@@ -69,7 +69,7 @@ class TestARow:
         assert repeated.values(b"??" + written(row), 2) == (b"1111", b"333333")
 
     @pytest.mark.parametrize("place", range(1, 20))
-    def test_is_not_found_where_an_element_is_another(self, place: int) -> None:
+    def test_a_row_is_not_found_where_an_element_is_another(self, place: int) -> None:
         row = [seen(number) for number in range(1, 21)]
         [ways] = rows_over(row).values()
         longer, another = list(row), list(row)
@@ -78,17 +78,17 @@ class TestARow:
         assert find(ways, written(longer) + bytes(8), 0) is None
         assert find(ways, written(another) + bytes(8), 0) is None
 
-    def test_is_not_found_where_the_data_ends_within_it(self) -> None:
+    def test_a_row_is_not_found_where_the_data_ends_within_it(self) -> None:
         row = [seen(number) for number in range(1, 21)]
         [ways] = rows_over(row).values()
         data = written(row)
         assert find(ways, data, 0) is not None
         assert all(find(ways, data[:end], 0) is None for end in range(len(data)))
 
-    def test_of_few_elements_is_no_repeated_row(self) -> None:
+    def test_a_row_of_few_elements_is_no_repeated_row(self) -> None:
         assert rows_over([seen(number) for number in range(SHORTEST_ROW - 1)]) == {}
 
-    def test_of_many_elements_is_several_repeated_rows(self) -> None:
+    def test_a_row_of_many_elements_is_several_repeated_rows(self) -> None:
         repeated_rows = rows_over([seen(number) for number in range(2 * LONGEST_ROW + SHORTEST_ROW)])
         assert [len(repeated.elements) for repeated in all_of(repeated_rows)] == [
             LONGEST_ROW,
@@ -96,20 +96,20 @@ class TestARow:
             SHORTEST_ROW,
         ]
 
-    def test_that_is_known_is_not_learnt_again(self) -> None:
+    def test_a_row_that_is_known_is_not_learnt_again(self) -> None:
         row = [seen(number) for number in range(20)]
         before = [seen(number) for number in range(30, 40)]
         repeated_rows = rows_over(row, row, [*before, *row], [*before, *row])
         assert elements_of(repeated_rows) == {tuple(row), tuple(before)}
         assert len(all_of(repeated_rows)) == 2
 
-    def test_that_begins_as_no_other_does_not_make_them_ever_more(self) -> None:
+    def test_a_row_that_begins_as_no_other_does_not_make_them_ever_more(self) -> None:
         repeated_rows = RepeatedRows()
         for first in range(3 * MOST_ROWS):
             repeated_rows.learn([seen(number) for number in range(first, first + SHORTEST_ROW)])
             assert 0 < len(all_of(repeated_rows)) <= MOST_ROWS
 
-    def test_that_begins_as_others_does_not_make_them_ever_more(self) -> None:
+    def test_a_row_that_begins_as_others_does_not_make_them_ever_more(self) -> None:
         repeated_rows = RepeatedRows()
         for kind in range(1, 3 * MOST_WAYS):
             row = [seen(0), *(seen(100 * kind + number) for number in range(SHORTEST_ROW))]
@@ -120,7 +120,7 @@ class TestARow:
 
 
 class TestKinds:
-    def test_that_begin_alike_have_a_row_each_and_the_last_that_was_found_is_first(self) -> None:
+    def test_kinds_that_begin_alike_have_a_row_each_and_the_last_that_was_found_is_first(self) -> None:
         index = [seen(number) for number in range(1, 21)]
         other = [seen(1), *(seen(number, 6) for number in range(2, 21))]
         repeated_rows = rows_over(index, other)
@@ -133,7 +133,7 @@ class TestKinds:
             assert ways[0] is repeated
         assert len(ways) == 2
 
-    def test_that_are_one_but_for_some_lengths_are_cut_there(self) -> None:
+    def test_kinds_that_are_one_but_for_some_lengths_are_cut_there(self) -> None:
         row = [seen(number) for number in range(1, 21)]
         changed = [*row[:8], seen(9, 6), *row[9:]]
         assert elements_of(rows_over(row, changed)) == {tuple(row[:8]), tuple(row[9:])}
@@ -145,7 +145,7 @@ class TestKinds:
 
 
 class TestRowsOfWhatWasComeUpon:
-    def test_hold_sequences_with_all_that_is_in_them(self) -> None:
+    def test_rows_of_what_was_come_upon_hold_sequences_with_all_that_is_in_them(self) -> None:
         heads = [b"first___", b"sequence____", b"item____", b"inner___", b"enditem_", b"endseq__", b"last____"]
         levels = [0, 0, 1, 2, 2, 1, 0]
         steps = [10, 12, 8, 14, 8, 8, 12]
@@ -183,7 +183,7 @@ class TestRowsOfWhatWasComeUpon:
 
 
 class TestLearning:
-    def test_is_from_the_second_header_of_a_shape_and_again_from_the_second_one_after_that(self) -> None:
+    def test_learning_is_from_the_second_header_of_a_shape_and_again_from_the_second_one_after_that(self) -> None:
         learning = Learning()
         due = []
         for shape in [(1, 9), (2, 9), (1, 9), (1, 9), (1, 9), (2, 9)]:
@@ -192,13 +192,13 @@ class TestLearning:
                 learning.spend(shape, 9, is_new=True)
         assert due == [False, False, True, False, True, True]
 
-    def test_ends_where_there_is_nothing_more(self) -> None:
+    def test_learning_ends_where_there_is_nothing_more(self) -> None:
         learning = Learning()
         learning.is_due((1, 9), 0)
         learning.spend((1, 9), 9, is_new=False)
         assert not any(learning.is_due((1, 9), 1) for _ in range(100))
 
-    def test_waits_until_rows_have_saved_what_it_costs(self) -> None:
+    def test_learning_waits_until_rows_have_saved_what_it_costs(self) -> None:
         learning = Learning()
         learning.spend((2, 9), CREDIT // LEARNING_COSTS, is_new=True)
         learning.spend((2, 9), 10, is_new=True)
@@ -207,7 +207,7 @@ class TestLearning:
         assert not learning.is_due((1, 0), 10 * LEARNING_COSTS // ROW_EARNS)
         assert learning.is_due((1, 0), 1)
 
-    def test_says_whether_there_was_anything_new(self) -> None:
+    def test_learning_says_whether_there_was_anything_new(self) -> None:
         row = [seen(number) for number in range(20)]
         repeated_rows = RepeatedRows()
         assert [repeated_rows.learn(heads) for heads in (row[:3], row, row, row[:3], row[5:])] == [

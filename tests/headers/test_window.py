@@ -38,14 +38,16 @@ def play(file: Window | io.BytesIO, script: list[tuple[str, int]]) -> Iterator[o
 
 class TestReading:
     @given(script=steps, cuts=st.permutations(range(0, len(DATA), 23)))
-    def test_of_a_whole_window_equals_reading_the_object(self, script: list[tuple[str, int]], cuts: list[int]) -> None:
+    def test_reading_of_a_whole_window_equals_reading_the_object(
+        self, script: list[tuple[str, int]], cuts: list[int]
+    ) -> None:
         spans = [(start, 23) for start in cuts]
 
         assert list(play(window_with(spans), script)) == list(play(io.BytesIO(DATA), script))
 
     @settings(max_examples=300)
     @given(spans=parts, start=st.integers(0, len(DATA) + 20), count=st.integers(-1, 250))
-    def test_gives_exactly_the_bytes_or_names_the_first_that_is_missing(
+    def test_reading_gives_exactly_the_bytes_or_names_the_first_that_is_missing(
         self, spans: list[tuple[int, int]], start: int, count: int
     ) -> None:
         held = held_places(spans)
@@ -65,7 +67,7 @@ class TestReading:
             assert window.read(count) == expected
             assert window.tell() == start + len(expected)
 
-    def test_ends_only_at_the_objects_true_end(self) -> None:
+    def test_reading_ends_only_at_the_objects_true_end(self) -> None:
         window = Window(10)
         window.add(0, b"01234")
 
@@ -75,7 +77,7 @@ class TestReading:
 
         assert (window.read(11), window.read(1)) == (b"0123456789", b"")
 
-    def test_may_skip_over_what_is_missing_and_behind_the_end(self) -> None:
+    def test_reading_may_skip_over_what_is_missing_and_behind_the_end(self) -> None:
         window = Window(10)
         window.add(8, b"89")
 
@@ -84,18 +86,18 @@ class TestReading:
         window.seek(1 << 40)
         assert (window.read(5), window.tell()) == (b"", 1 << 40)
 
-    def test_cannot_begin_before_the_object(self) -> None:
+    def test_reading_cannot_begin_before_the_object(self) -> None:
         with pytest.raises(OSError, match="before the object's start"):
             Window(10).seek(-1)
 
-    def test_of_gigabytes_allocates_nothing(self) -> None:
+    def test_reading_of_gigabytes_allocates_nothing(self) -> None:
         with pytest.raises(MissingBytesError):
             Window(1 << 50).read(1 << 49)
 
 
 class TestAdding:
     @given(spans=parts)
-    def test_counts_every_byte_once(self, spans: list[tuple[int, int]]) -> None:
+    def test_adding_counts_every_byte_once(self, spans: list[tuple[int, int]]) -> None:
         assert window_with(spans).held == len(held_places(spans))
 
     @given(spans=parts, start=st.integers(0, len(DATA) + 5))
@@ -105,7 +107,7 @@ class TestAdding:
 
         assert window_with(spans).contiguous(start) == DATA[start:end]
 
-    def test_keeps_the_first_of_parts_that_overlap(self) -> None:
+    def test_adding_keeps_the_first_of_parts_that_overlap(self) -> None:
         window = Window(8)
         window.add(2, b"abcd")
         window.add(0, b"XXXXXXXX")

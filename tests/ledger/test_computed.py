@@ -63,7 +63,7 @@ def told(ledger: Ledger, uid: str, run: int = 0) -> list[tuple[Any, ...]]:
 
 
 class TestARun:
-    def test_tells_its_computations_the_newest_first(self, computed: Ledger) -> None:
+    def test_a_run_tells_its_computations_the_newest_first(self, computed: Ledger) -> None:
         second, first = computed.computations("run")
 
         assert (first.id, first.name, first.version, first.parameters) == (1, "count", "1", {"a": 1})
@@ -71,7 +71,7 @@ class TestARun:
         assert (second.id, second.counts) == (2, {"SKIPPED": 1, "REFUSED": 2})
         assert computed.computations() == [second, first]
 
-    def test_tells_what_became_of_each_series(self, computed: Ledger) -> None:
+    def test_a_run_tells_what_became_of_each_series(self, computed: Ledger) -> None:
         rows = computed.run("run").computed()
 
         assert [(row.computation_id, row.series_instance_uid, row.state, row.failure) for row in rows] == [
@@ -83,13 +83,13 @@ class TestARun:
             (1, "1.3", "REFUSED", "not whole: 1 of 2 objects did not pass"),
         ]
 
-    def test_that_is_unknown_is_an_error(self, computed: Ledger) -> None:
+    def test_a_run_that_is_unknown_is_an_error(self, computed: Ledger) -> None:
         with pytest.raises(UnknownRunError):
             computed.computations("another")
 
 
 class TestAnInstance:
-    def test_leads_to_the_results_of_its_series(self, computed: Ledger, results: DirectoryStore) -> None:
+    def test_an_instance_leads_to_the_results_of_its_series(self, computed: Ledger, results: DirectoryStore) -> None:
         [traced] = computed.trace("good/2")
 
         skipped, completed = traced.decisions[0].computations
@@ -99,12 +99,12 @@ class TestAnInstance:
         }
         assert {output.sop_instance_uid for output in completed.outputs} == {"1.9.9", None}
 
-    def test_leads_to_the_reason_why_there_is_none(self, computed: Ledger) -> None:
+    def test_an_instance_leads_to_the_reason_why_there_is_none(self, computed: Ledger) -> None:
         assert told(computed, "bad/1")[1] == (1, "count", "1", "REFUSED", "no good", 0)
         assert told(computed, "1.3.2")[1][3:] == ("REFUSED", "not whole: 1 of 2 objects did not pass", 0)
         assert told(computed, "1.4.1") == []
 
-    def test_leads_to_nothing_under_a_run_that_nothing_was_computed_on(self, computed: Ledger) -> None:
+    def test_an_instance_leads_to_nothing_under_a_run_that_nothing_was_computed_on(self, computed: Ledger) -> None:
         screen_ct(SimulatedStore({"good/1": ct("1.1", "1.1.1")}), computed, "later")
 
         decisions = next(traced for traced in computed.trace("1.1.1") if traced.object_key == "good/1").decisions
@@ -114,7 +114,7 @@ class TestAnInstance:
 
 class TestAResult:
     @pytest.mark.parametrize("by", ["uri", "uid", "file uri", "relative path"])
-    def test_leads_back_to_objects_run_and_criteria(
+    def test_a_result_leads_back_to_objects_run_and_criteria(
         self, computed: Ledger, results: DirectoryStore, by: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(results.root)
@@ -135,7 +135,7 @@ class TestAResult:
             ("good/copy", "1.1.1", "DUPLICATE"),
         ]
 
-    def test_that_is_unknown_leads_nowhere(self, computed: Ledger) -> None:
+    def test_a_result_that_is_unknown_leads_nowhere(self, computed: Ledger) -> None:
         assert computed.trace_results("1.1") == []
         assert computed.trace_results("") == []
 

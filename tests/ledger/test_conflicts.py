@@ -64,17 +64,19 @@ def found(ledger: Ledger, run: str = "a") -> dict[str, tuple[str, ...]]:
 
 
 class TestSeries:
-    def test_say_their_conflicts(self, screened: Ledger) -> None:
+    def test_series_say_their_conflicts(self, screened: Ledger) -> None:
         assert found(screened) == IN_CONFLICT
 
-    def test_name_all_their_studies(self, screened: Ledger) -> None:
+    def test_series_name_all_their_studies(self, screened: Ledger) -> None:
         studies = {row.series_instance_uid: row.study_instance_uids for row in screened.run("a").series()}
 
         assert {uid: named for uid, named in studies.items() if named} == dict.fromkeys(
             (TWO_STUDIES, BOTH, DISCARDED), ("1.1", "1.2")
         )
 
-    def test_say_the_same_as_arrow_and_as_a_table(self, screened: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_series_say_the_same_as_arrow_and_as_a_table(
+        self, screened: Ledger, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         table = screened.run("a").series(selection="WHOLE").to_arrow()
         assert dict(zip(*table.select(["series_instance_uid", "conflicts"]).to_pydict().values(), strict=True)) == {
             uid: list(IN_CONFLICT.get(uid, ())) for uid in (TWO_STUDIES, TWO_PATIENTS, BOTH, BYTES, ONE, OTHER, GOOD)
@@ -87,7 +89,9 @@ class TestSeries:
         assert lines[BOTH].split()[-2:] == ["SEVERAL_PATIENTS", "SEVERAL_STUDIES"]
         assert lines[GOOD].split()[-2:] == ["WHOLE", "-"]
 
-    def test_of_a_published_run_name_both_studies(self, ledger: Ledger, store: SimulatedStore, tmp_path: Path) -> None:
+    def test_series_of_a_published_run_name_both_studies(
+        self, ledger: Ledger, store: SimulatedStore, tmp_path: Path
+    ) -> None:
         screen(Screening("a", store, one_of("CT"), output=DirectoryStore(tmp_path)), ledger)
 
         rows = pq.read_table(tmp_path / "a" / "series.parquet").to_pylist()
@@ -96,7 +100,7 @@ class TestSeries:
         assert by_uid[BOTH]["study_instance_uids"] == ["1.1", "1.2"]
         assert {uid: tuple(row["conflicts"]) for uid, row in by_uid.items() if row["conflicts"]} == IN_CONFLICT
 
-    def test_of_a_former_run_stay_as_they_were(self, screened: Ledger, store: SimulatedStore) -> None:
+    def test_series_of_a_former_run_stay_as_they_were(self, screened: Ledger, store: SimulatedStore) -> None:
         for key in ("a/2", "e/2", "f/2"):
             store.delete(key)
         store.put("g/5", ct(GOOD, "1.6.14", PatientID="C"))
@@ -108,7 +112,7 @@ class TestSeries:
             GOOD: ("SEVERAL_PATIENTS",),
         }
 
-    def test_of_files_differ_by_size_not_by_when_they_were_written(self, ledger: Ledger, tmp_path: Path) -> None:
+    def test_series_of_files_differ_by_size_not_by_when_they_were_written(self, ledger: Ledger, tmp_path: Path) -> None:
         for name, body in {"1": "g/2", "2": "g/3", "3": "e/1", "4": "e/2"}.items():
             (tmp_path / name).write_bytes(OBJECTS[body])
         screen_ct(DirectoryStore(tmp_path), ledger, "a")
@@ -117,7 +121,7 @@ class TestSeries:
 
 
 class TestTheReport:
-    def test_warns_of_each_kind(self, screened: Ledger) -> None:
+    def test_the_report_warns_of_each_kind(self, screened: Ledger) -> None:
         report = make_report(screened.run("a"))
 
         assert report.conflicts.counts == {
@@ -137,19 +141,19 @@ class TestTheReport:
         ]
 
     @pytest.mark.parametrize("how", ["html", "markdown"])
-    def test_lists_the_series(self, screened: Ledger, how: str) -> None:
+    def test_the_report_lists_the_series(self, screened: Ledger, how: str) -> None:
         told = render(make_report(screened.run("a")), how).replace("\\", "")
 
         assert "SEVERAL_PATIENTS, SEVERAL_STUDIES" in told
         assert all(uid in told for uid in IN_CONFLICT)
 
-    def test_says_it_to_programs(self, screened: Ledger) -> None:
+    def test_the_report_says_it_to_programs(self, screened: Ledger) -> None:
         told = json.loads(render(make_report(screened.run("a")), "json"))
 
         assert told["conflicts"]["series"]["SEVERAL_STUDIES"] == 3
         assert {uid: tuple(names) for uid, names in told["conflicts"]["examples"].items()} == IN_CONFLICT
 
-    def test_without_conflicts_says_nothing(self, ledger: Ledger) -> None:
+    def test_the_report_without_conflicts_says_nothing(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({key: OBJECTS[key] for key in ("g/1", "g/2", "g/3", "g/4")}), ledger, "a")
         report = make_report(ledger.run("a"))
 
@@ -168,7 +172,7 @@ class TestTrace:
             (GOOD, ()),
         ],
     )
-    def test_says_what_contradicts_an_object(
+    def test_trace_says_what_contradicts_an_object(
         self, screened: Ledger, name: str, conflicts: tuple[Conflict, ...]
     ) -> None:
         traced = screened.trace(name)
@@ -176,7 +180,7 @@ class TestTrace:
         assert traced
         assert {judged.conflicts for instance in traced for judged in instance.decisions} == {conflicts}
 
-    def test_says_it_in_words(self, screened: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_trace_says_it_in_words(self, screened: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
         show_trace(screened.trace("a/1")[0])
 
         sentence = "Objects with the Series Instance UID name several studies; a series belongs to one."
@@ -185,7 +189,7 @@ class TestTrace:
 
 class TestComputations:
     @pytest.mark.parametrize("selection", ["WHOLE", "PARTIAL"])
-    def test_refuse_a_series_of_several_studies_or_patients(
+    def test_computations_refuse_a_series_of_several_studies_or_patients(
         self, screened: Ledger, store: SimulatedStore, selection: str
     ) -> None:
         with open_computation(screened, "c", version="1", run="a", inputs=store, selection=selection) as computation:

@@ -47,14 +47,14 @@ def damages(ledger: Ledger) -> set[tuple[str, str, int]]:
 
 
 class TestALedgerFromBeforeEditions:
-    def test_keeps_every_digest_and_seal(self, upgraded: Ledger) -> None:
+    def test_a_ledger_from_before_editions_keeps_every_digest_and_seal(self, upgraded: Ledger) -> None:
         assert sql(upgraded, "SELECT id, digest FROM header ORDER BY id") == DIGESTS
         assert sql(upgraded, "SELECT DISTINCT edition FROM header") == [(1,)]
         assert sql(upgraded, "SELECT seal FROM run") == [(ROWS["run"][0]["seal"],)]
         result = verify(upgraded.engine)
         assert (result.is_intact, result.runs, result.entries) == (True, 1, 3), result.damages
 
-    def test_reads_nothing_again_where_no_more_is_asked(self, upgraded: Ledger) -> None:
+    def test_a_ledger_from_before_editions_reads_nothing_again_where_no_more_is_asked(self, upgraded: Ledger) -> None:
         store = store_of_version_0008()
 
         screen_ct(store, upgraded, "again")
@@ -70,7 +70,9 @@ class TestALedgerFromBeforeEditions:
 
         assert sql(upgraded, "SELECT id, digest FROM header ORDER BY id") == DIGESTS
 
-    def test_lets_pass_what_a_new_one_does_and_stays_intact(self, of_two_editions: Ledger) -> None:
+    def test_a_ledger_from_before_editions_lets_pass_what_a_new_one_does_and_stays_intact(
+        self, of_two_editions: Ledger
+    ) -> None:
         passed = dict.fromkeys("123", ("PASSED", None))
         assert verdicts(of_two_editions, "after") == {
             **passed,
@@ -92,7 +94,9 @@ class TestALedgerFromBeforeEditions:
 
 class TestVerification:
     @pytest.mark.parametrize("statement", ["edition = 2 WHERE id = 2", "edition = 7 WHERE id = 2"])
-    def test_names_a_header_that_says_it_was_read_for_more(self, of_two_editions: Ledger, statement: str) -> None:
+    def test_verification_names_a_header_that_says_it_was_read_for_more(
+        self, of_two_editions: Ledger, statement: str
+    ) -> None:
         with undone(of_two_editions):
             with vandal(of_two_editions) as connection:
                 connection.exec_driver_sql(f"UPDATE header SET {statement}")
@@ -101,14 +105,16 @@ class TestVerification:
 
     @pytest.mark.parametrize("number", [1, 2])
     @pytest.mark.parametrize("column", ["name", "header_tags", "digest"])
-    def test_names_an_edition_that_was_edited(self, of_two_editions: Ledger, column: str, number: int) -> None:
+    def test_verification_names_an_edition_that_was_edited(
+        self, of_two_editions: Ledger, column: str, number: int
+    ) -> None:
         with undone(of_two_editions):
             with vandal(of_two_editions) as connection:
                 connection.exec_driver_sql(f"UPDATE edition SET {column} = '00180050' WHERE number = {number}")
 
             assert damages(of_two_editions) == {("EDITED", "edition", number)}
 
-    def test_names_an_edition_that_was_added_or_deleted(self, of_two_editions: Ledger) -> None:
+    def test_verification_names_an_edition_that_was_added_or_deleted(self, of_two_editions: Ledger) -> None:
         with undone(of_two_editions):
             with vandal(of_two_editions) as connection:
                 connection.exec_driver_sql("DELETE FROM edition WHERE number = 2")
@@ -119,11 +125,11 @@ class TestVerification:
 
 class TestAnEdition:
     @pytest.mark.parametrize("statement", ["UPDATE edition SET name = 'DS'", "DELETE FROM edition"])
-    def test_is_never_updated_or_deleted(self, ledger: Ledger, statement: str) -> None:
+    def test_an_edition_is_never_updated_or_deleted(self, ledger: Ledger, statement: str) -> None:
         with pytest.raises(sa.exc.DBAPIError, match="an edition is never changed"), ledger.engine.begin() as connection:
             connection.exec_driver_sql(statement)
 
-    def test_is_never_replaced_on_sqlite(self, tmp_path: Path) -> None:
+    def test_an_edition_is_never_replaced_on_sqlite(self, tmp_path: Path) -> None:
         open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}").close()
         replace = "INSERT OR REPLACE INTO edition VALUES (1, 'DS', '00180050', 'd')"
         with (
@@ -132,7 +138,7 @@ class TestAnEdition:
         ):
             connection.execute(replace)
 
-    def test_is_recorded_once(self, ledger: Ledger) -> None:
+    def test_an_edition_is_recorded_once(self, ledger: Ledger) -> None:
         edition = Edition("DS", "00180050")
         with ledger.engine.begin() as connection:
             assert record_edition(connection, current_edition()) == 1
@@ -144,12 +150,12 @@ class TestAnEdition:
         ]
         assert damages(ledger) == set()
 
-    def test_that_is_read_today_is_the_first(self) -> None:
+    def test_an_edition_that_is_read_today_is_the_first(self) -> None:
         """Where this fails, headers are read for something else than before: the digest of the first one stays."""
         assert current_edition().digest == FIRST_DIGEST
         assert current_edition().mark is None
 
-    def test_is_part_of_the_digest_of_a_header_unless_it_is_the_first(self) -> None:
+    def test_an_edition_is_part_of_the_digest_of_a_header_unless_it_is_the_first(self) -> None:
         header = Header(series_instance_uid="1.5")
 
         assert header.digest(b"") == header.digest(b"", None) != header.digest(b"", Edition("DS", "00180050").mark)

@@ -39,7 +39,7 @@ def forget_it(ledger: Ledger, reason: str = "retention is over") -> None:
 
 
 class TestForgetting:
-    def test_removes_all_of_one_location_and_nothing_of_another(self, ledger: Ledger) -> None:
+    def test_forgetting_removes_all_of_one_location_and_nothing_of_another(self, ledger: Ledger) -> None:
         other = verdicts(ledger, "other")
 
         forget_it(ledger)
@@ -53,7 +53,7 @@ class TestForgetting:
         assert sql(ledger, "SELECT count(DISTINCT run_number) FROM seal_block") == [(1,)]
         assert sql(ledger, "SELECT count(DISTINCT location_id) FROM header_change") == [(1,)]
 
-    def test_is_told_by_verification_for_ever(self, ledger: Ledger) -> None:
+    def test_forgetting_is_told_by_verification_for_ever(self, ledger: Ledger) -> None:
         last = next(end.seal for end in verify(ledger.engine).ends if end.bucket == PLACE.bucket)
 
         forget_it(ledger)
@@ -66,10 +66,10 @@ class TestForgetting:
         assert (fact.started_at, fact.finished_at) == (NOW, NOW)
         assert fact.counts == {"runs": 2, "decisions": 9, "snapshots": 2, "objects": 5, "headers": 4}
 
-    def test_says_before_what_will_go(self, ledger: Ledger) -> None:
+    def test_forgetting_says_before_what_will_go(self, ledger: Ledger) -> None:
         assert count_holdings(ledger.engine, PLACE) == Holdings(runs=2, decisions=9, snapshots=2, objects=5, headers=4)
 
-    def test_finds_locations_by_bucket_and_prefix(self, ledger: Ledger) -> None:
+    def test_forgetting_finds_locations_by_bucket_and_prefix(self, ledger: Ledger) -> None:
         assert find_locations(ledger.engine, "elsewhere", "a/", None) == [ELSEWHERE]
         assert find_locations(ledger.engine, "elsewhere", "a/", "https://other") == []
         assert find_locations(ledger.engine, "elsewhere", "", None) == []
@@ -85,7 +85,7 @@ class TestForgetting:
         with pytest.raises(sa.exc.DBAPIError, match="a decision is never changed"), ledger.engine.begin() as connection:
             connection.execute(sa.text("DELETE FROM decision"))
 
-    def test_is_refused_while_a_run_is_under_way(self, ledger: Ledger) -> None:
+    def test_forgetting_is_refused_while_a_run_is_under_way(self, ledger: Ledger) -> None:
         store = SimulatedStore({"new": ct("1.9", "1.9.1")})
         refusals: list[str] = []
 
@@ -110,7 +110,7 @@ def refusal(action: Callable[[], object]) -> str:
 class TestInterrupted:
     """Every statement is where it may end."""
 
-    def test_goes_on_when_it_is_called_again(self, ledger: Ledger) -> None:
+    def test_interrupted_goes_on_when_it_is_called_again(self, ledger: Ledger) -> None:
         interruptions = 0
         for allowed in range(100):
             try:

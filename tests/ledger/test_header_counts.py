@@ -67,7 +67,7 @@ def summed(ledger: Ledger) -> Held:
 class TestSums:
     @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(happenings=happenings)
-    def test_are_what_counting_objects_gives(
+    def test_sums_are_what_counting_objects_gives(
         self, ledger: Ledger, happenings: Sequence[tuple[str, str, str | None]]
     ) -> None:
         run = f"run-{next(numbers)}"
@@ -89,7 +89,7 @@ class TestSums:
 
         assert summed(ledger) == counted(ledger)
 
-    def test_do_not_change_when_a_shard_is_recorded_twice(self, ledger: Ledger) -> None:
+    def test_sums_do_not_change_when_a_shard_is_recorded_twice(self, ledger: Ledger) -> None:
         location, indexed = a_shard_of_three(ledger)
         for _ in range(2):
             with database.writing(ledger.engine) as connection:
@@ -108,7 +108,7 @@ class TestSums:
         assert sorted(summed(ledger).values()) == [(1, len(ct())), (1, len(mr()))]
         assert sql(ledger, "SELECT header_id FROM object WHERE removed_in IS NOT NULL") == [(None,)]
 
-    def test_do_not_change_when_rows_are_closed_twice(self, ledger: Ledger) -> None:
+    def test_sums_do_not_change_when_rows_are_closed_twice(self, ledger: Ledger) -> None:
         location, indexed = a_shard_of_three(ledger)
         with database.writing(ledger.engine) as connection:
             record_headers(connection, indexed)

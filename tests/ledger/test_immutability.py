@@ -49,7 +49,7 @@ class TestDecisions:
             "DELETE FROM decision WHERE header_id = 1",
         ],
     )
-    def test_are_never_updated_or_deleted(self, screened: Ledger, statement: str) -> None:
+    def test_decisions_are_never_updated_or_deleted(self, screened: Ledger, statement: str) -> None:
         assert is_refused(screened, statement, "a decision")
 
 
@@ -64,7 +64,7 @@ class TestFinishedRuns:
             "DELETE FROM run",
         ],
     )
-    def test_are_never_updated_or_deleted(self, screened: Ledger, statement: str) -> None:
+    def test_finished_runs_are_never_updated_or_deleted(self, screened: Ledger, statement: str) -> None:
         assert is_refused(screened, statement, "a finished run")
 
 
@@ -77,7 +77,7 @@ class TestSeals:
             "INSERT INTO seal_block SELECT run_number, 'X', first_id, last_id, 1, digest, marks FROM seal_block",
         ],
     )
-    def test_of_a_finished_run_are_never_changed(self, screened: Ledger, statement: str) -> None:
+    def test_seals_of_a_finished_run_are_never_changed(self, screened: Ledger, statement: str) -> None:
         assert is_refused(screened, statement, "a seal")
 
 
@@ -97,11 +97,11 @@ class TestWhatWasForgotten:
             "DELETE FROM forgotten",
         ],
     )
-    def test_is_never_changed(self, forgotten: Ledger, statement: str) -> None:
+    def test_what_was_forgotten_is_never_changed(self, forgotten: Ledger, statement: str) -> None:
         assert is_refused(forgotten, statement, "what was forgotten")
 
     @pytest.mark.parametrize("more", ["", ", finished_at = '2026-01-01'"])
-    def test_may_only_come_to_its_end(self, screened: Ledger, more: str) -> None:
+    def test_what_was_forgotten_may_only_come_to_its_end(self, screened: Ledger, more: str) -> None:
         with screened.engine.begin() as connection:
             connection.execute(sa.text(BEGIN))
 
@@ -116,7 +116,7 @@ class TestWhatWasForgotten:
             ("UPDATE decision SET verdict = 'PASSED' WHERE run_number = 1", "a decision"),
         ],
     )
-    def test_lets_the_rows_of_its_location_go_and_nothing_else(
+    def test_what_was_forgotten_lets_the_rows_of_its_location_go_and_nothing_else(
         self, screened: Ledger, statement: str, because: str
     ) -> None:
         elsewhere = SimulatedStore({"1": ct()}, location=Location("https://simulated", "elsewhere"))
@@ -184,7 +184,7 @@ class TestOnSqlite:
             ("REPLACE INTO seal_block SELECT * FROM seal_block", "a seal"),
         ],
     )
-    def test_runs_and_seals_are_not_replaced_by_another_program_either(
+    def test_on_sqlite_runs_and_seals_are_not_replaced_by_another_program_either(
         self, tmp_path: Path, statement: str, because: str
     ) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger:

@@ -212,7 +212,7 @@ class TestAnotherProgramThatHoldsTheFile:
     def _waits_for_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engine, "BUSY_SECONDS", 1)
 
-    def test_is_waited_for(self, tmp_path: Path) -> None:
+    def test_another_program_that_holds_the_file_is_waited_for(self, tmp_path: Path) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger, closing(busy(tmp_path / "l.db")) as other:
             waiting = threading.Thread(target=lambda: stranger(ledger, 60.0))
             waiting.start()
@@ -229,7 +229,9 @@ class TestAnotherProgramThatHoldsTheFile:
         ):
             stranger(ledger, 60.0)
 
-    def test_and_waits_halfway_through_a_write_of_ours_is_the_same(self, tmp_path: Path) -> None:
+    def test_another_program_that_holds_the_file_and_waits_halfway_through_a_write_of_ours_is_the_same(
+        self, tmp_path: Path
+    ) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger, (tmp_path / "l.db.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             with pytest.raises(LedgerError, match="the ledger is busy: another process has been writing"):

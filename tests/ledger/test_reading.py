@@ -82,13 +82,13 @@ class TestInstances:
         assert found.to_arrow().to_pylist() == expected
         assert found.to_arrow().column_names == INSTANCE_COLUMNS
 
-    def test_are_typed(self, screened: Ledger) -> None:
+    def test_instances_are_typed(self, screened: Ledger) -> None:
         first = next(iter(screened.run("a").passed()))
 
         assert isinstance(first, InstanceRow)
         assert (first.object_key, first.findings, first.defect) == ("1", ("MET",), None)
 
-    def test_may_be_asked_for_again(self, screened: Ledger) -> None:
+    def test_instances_may_be_asked_for_again(self, screened: Ledger) -> None:
         passed = screened.run("a").passed()
 
         assert list(passed) == list(passed)
@@ -107,14 +107,14 @@ class TestSeries:
         ("selection", "uids"),
         [(None, ["1.5.1", "1.5.2", "1.5.3"]), ("WHOLE", ["1.5.1"]), ("PARTIAL", ["1.5.2"]), ("NONE", ["1.5.3"])],
     )
-    def test_are_selected(self, screened: Ledger, selection: str | None, uids: list[str]) -> None:
+    def test_series_are_selected(self, screened: Ledger, selection: str | None, uids: list[str]) -> None:
         found = screened.run("a").series(selection=selection)
 
         assert [row.series_instance_uid for row in found] == uids
         lists: dict[str, list[str]] = {"conflicts": [], "study_instance_uids": []}
         assert [as_dict(row) | lists for row in found] == found.to_arrow().to_pylist()
 
-    def test_are_typed(self, screened: Ledger) -> None:
+    def test_series_are_typed(self, screened: Ledger) -> None:
         assert list(screened.run("a").series(selection="WHOLE")) == [
             SeriesRow("a", "1.5.1", "1.2.3", instances=2, passed=2, discarded=0, duplicates=1, selection="WHOLE")
         ]
@@ -131,7 +131,7 @@ class TestRuns:
             (1, "other", "COMPLETED"),
         ]
 
-    def test_are_found_by_the_beginning_of_their_id(self, ledger: Ledger) -> None:
+    def test_runs_are_found_by_the_beginning_of_their_id(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})
         for execution in ("abc-1", "abd-1", "abc-1", "x_1", "xy1"):
             screen_ct(store, ledger, execution)

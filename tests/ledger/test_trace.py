@@ -38,7 +38,7 @@ def traced(ledger: Ledger) -> Ledger:
 
 
 class TestTrace:
-    def test_by_key_gives_every_life_of_it(self, traced: Ledger) -> None:
+    def test_trace_by_key_gives_every_life_of_it(self, traced: Ledger) -> None:
         first, second = traced.trace("1")
 
         assert (first.sop_instance_uid, first.series_instance_uid) == ("1.6.1", "1.5.1")
@@ -51,7 +51,7 @@ class TestTrace:
         assert judged(second) == [("b", "PASSED", ("MET",))]
         assert second.decisions[0].criteria == [{"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["MR"]}]
 
-    def test_of_what_stays_gives_every_run(self, traced: Ledger) -> None:
+    def test_trace_of_what_stays_gives_every_run(self, traced: Ledger) -> None:
         [instance] = traced.trace("2")
 
         assert instance.gone_at is None
@@ -64,7 +64,7 @@ class TestTrace:
         assert instance.attributes["00080060"] == ["CT"]
         assert (instance.endpoint, instance.bucket, instance.object_key) == ("https://simulated", "challenge-tech", "2")
 
-    def test_of_what_was_never_read_says_so(self, traced: Ledger) -> None:
+    def test_trace_of_what_was_never_read_says_so(self, traced: Ledger) -> None:
         [instance] = traced.trace("3")
 
         assert (instance.attributes, instance.defect, instance.sop_instance_uid) == (None, None, None)
@@ -84,7 +84,7 @@ class TestTrace:
             ("", []),
         ],
     )
-    def test_by_uid_of_instance_series_and_study(self, traced: Ledger, uid: str, keys: list[str]) -> None:
+    def test_trace_by_uid_of_instance_series_and_study(self, traced: Ledger, uid: str, keys: list[str]) -> None:
         assert [instance.object_key for instance in traced.trace(uid)] == keys
 
     def test_a_key_that_looks_like_a_uid_is_a_key(self, ledger: Ledger) -> None:
@@ -92,7 +92,7 @@ class TestTrace:
 
         assert [traced.object_key for traced in ledger.trace("1.6.1")] == ["1.6.1"]
 
-    def test_of_an_object_that_could_not_be_judged_has_the_defect(self, ledger: Ledger) -> None:
+    def test_trace_of_an_object_that_could_not_be_judged_has_the_defect(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"text": b"no DICOM"}), ledger, "a")
 
         [traced] = ledger.trace("text")

@@ -80,7 +80,7 @@ def do_upgrade(url: str) -> Path | None:
 
 
 class TestAnUpgrade:
-    def test_leaves_every_answer_of_the_views_as_it_was(self, old: str) -> None:
+    def test_an_upgrade_leaves_every_answer_of_the_views_as_it_was(self, old: str) -> None:
         before = answers(old)
         assert [len(before[view]) for view in VIEWS] == [14, 4, 0]
 
@@ -89,7 +89,9 @@ class TestAnUpgrade:
         assert version_of(old) == NEWEST
         assert answers(old) == before
 
-    def test_knows_of_nothing_old_how_far_it_was_read_or_that_damaged_objects_were_judged(self, old: str) -> None:
+    def test_an_upgrade_knows_of_nothing_old_how_far_it_was_read_or_that_damaged_objects_were_judged(
+        self, old: str
+    ) -> None:
         do_upgrade(old)
 
         with engine_of(old) as engine, engine.connect() as connection:
@@ -97,7 +99,7 @@ class TestAnUpgrade:
             [damaged] = connection.scalars(sa.text("SELECT DISTINCT damaged FROM run"))
         assert (*row, damaged) == (None, None, None)
 
-    def test_leaves_the_seals_of_runs_of_the_version_before_whole(self, ledger_url: str) -> None:
+    def test_an_upgrade_leaves_the_seals_of_runs_of_the_version_before_whole(self, ledger_url: str) -> None:
         with open_ledger(ledger_url) as ledger:
             screen_ct(store_of_old(), ledger, "before")
         with engine_of(ledger_url) as engine, engine.begin() as connection:
@@ -111,7 +113,7 @@ class TestAnUpgrade:
             result = verify(ledger.engine)
             assert (result.is_intact, result.runs) == (True, 2), result.damages
 
-    def test_is_needed_before_the_ledger_opens(self, old: str) -> None:
+    def test_an_upgrade_is_needed_before_the_ledger_opens(self, old: str) -> None:
         with pytest.raises(LedgerError) as caught:
             open_ledger(old)
 
@@ -120,7 +122,7 @@ class TestAnUpgrade:
             "then run 'dicom-sieve ledger upgrade'"
         )
 
-    def test_lets_the_location_be_screened_again_from_where_it_was(self, old: str) -> None:
+    def test_an_upgrade_lets_the_location_be_screened_again_from_where_it_was(self, old: str) -> None:
         do_upgrade(old)
         store = store_of_old()
 
@@ -141,19 +143,19 @@ class TestAnUpgrade:
             assert result.before_seals == ["a", "b", "c"]
             assert result.objects == sql(ledger, "SELECT count(*) FROM object")[0][0]
 
-    def test_refuses_a_later_version(self, ledger_url: str) -> None:
+    def test_an_upgrade_refuses_a_later_version(self, ledger_url: str) -> None:
         with open_ledger(ledger_url) as ledger, ledger.engine.begin() as connection:
             connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
 
         with pytest.raises(LedgerError, match="the ledger has version 9999, which this software does not know"):
             do_upgrade(ledger_url)
 
-    def test_does_nothing_where_nothing_is_to_be_done(self, ledger_url: str) -> None:
+    def test_an_upgrade_does_nothing_where_nothing_is_to_be_done(self, ledger_url: str) -> None:
         open_ledger(ledger_url).close()
 
         assert do_upgrade(ledger_url) is None
 
-    def test_is_done_once_where_several_processes_try(self, old: str, tmp_path: Path) -> None:
+    def test_an_upgrade_is_done_once_where_several_processes_try(self, old: str, tmp_path: Path) -> None:
         before = answers(old)
         context = multiprocessing.get_context("forkserver")
         with context.Manager() as manager:
@@ -175,7 +177,7 @@ class TestAnUpgrade:
 
 
 class TestAnUpgradeThatFails:
-    def test_leaves_the_old_version_whole(self, old: str) -> None:
+    def test_an_upgrade_that_fails_leaves_the_old_version_whole(self, old: str) -> None:
         before = answers(old)
         with engine_of(old) as engine, engine.begin() as connection:
             connection.execute(sa.text("CREATE TABLE forgotten (id INTEGER)"))  # what 0004 makes, too
@@ -199,7 +201,9 @@ class TestTheCopyOfAnSqliteLedger:
     def ledger_url(self, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'ledger.db'}"
 
-    def test_is_the_ledger_as_it_was_and_for_its_owner_alone(self, old: str, tmp_path: Path) -> None:
+    def test_the_copy_of_an_sqlite_ledger_is_the_ledger_as_it_was_and_for_its_owner_alone(
+        self, old: str, tmp_path: Path
+    ) -> None:
         before = answers(old)
 
         copy = do_upgrade(old)
@@ -212,7 +216,7 @@ class TestTheCopyOfAnSqliteLedger:
         assert version_of(f"sqlite:///{copy}") == "0001"
         assert answers(f"sqlite:///{copy}") == before
 
-    def test_is_told_by_the_command(self, old: str, tmp_path: Path) -> None:
+    def test_the_copy_of_an_sqlite_ledger_is_told_by_the_command(self, old: str, tmp_path: Path) -> None:
         done = run_command("ledger", "upgrade", home=tmp_path, DICOM_SIEVE_DATABASE_URL=old)
 
         assert done.returncode == 0
@@ -222,7 +226,7 @@ class TestTheCopyOfAnSqliteLedger:
             f"ledger {tmp_path / 'ledger.db'} is up to date",
         ]
 
-    def test_that_cannot_be_made_stops_the_upgrade(self, old: str, tmp_path: Path) -> None:
+    def test_the_copy_of_an_sqlite_ledger_that_cannot_be_made_stops_the_upgrade(self, old: str, tmp_path: Path) -> None:
         size = (tmp_path / "ledger.db").stat().st_size
         with files_of_at_most(size // 2):
             done = run_command("ledger", "upgrade", home=tmp_path, DICOM_SIEVE_DATABASE_URL=old)

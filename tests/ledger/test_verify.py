@@ -61,7 +61,7 @@ def named(ledger: Ledger) -> set[tuple[str, str, int]]:
 
 
 class TestAnIntactLedger:
-    def test_is_intact(self, sealed: Ledger) -> None:
+    def test_an_intact_ledger_is_intact(self, sealed: Ledger) -> None:
         result = verify(sealed.engine)
 
         assert (result.damages, result.damaged) == ([], 0)
@@ -110,7 +110,7 @@ class TestAnIntactLedger:
 class TestOneRowOfAny:
     """The oracle is the change itself, made without the code under test."""
 
-    def test_that_was_edited_is_named_and_nothing_else(self, sealed: Ledger) -> None:
+    def test_one_row_of_any_that_was_edited_is_named_and_nothing_else(self, sealed: Ledger) -> None:
         chance = random.Random(20260101)
         for _ in range(CHANGES):
             table, row = choose(sealed, chance)
@@ -127,7 +127,7 @@ class TestOneRowOfAny:
             assert expected in found, why
             assert {damage for damage in found if damage[1] != "header_change"} <= {expected}, why
 
-    def test_that_was_deleted_is_named(self, sealed: Ledger) -> None:
+    def test_one_row_of_any_that_was_deleted_is_named(self, sealed: Ledger) -> None:
         chance = random.Random(20260102)
         for _ in range(CHANGES // 3):
             table, row = choose(sealed, chance)
@@ -142,7 +142,7 @@ class TestOneRowOfAny:
                 f"{table.name}: {found}"
             )
 
-    def test_that_was_added_is_named_and_nothing_else(self, sealed: Ledger) -> None:
+    def test_one_row_of_any_that_was_added_is_named_and_nothing_else(self, sealed: Ledger) -> None:
         chance = random.Random(20260103)
         for _ in range(CHANGES // 3):
             table, row = choose(sealed, chance)
@@ -162,7 +162,7 @@ class TestOneRowOfAny:
                 f"{table.name} {new}: {found}"
             )
 
-    def test_that_got_another_key_is_named(self, sealed: Ledger) -> None:
+    def test_one_row_of_any_that_got_another_key_is_named(self, sealed: Ledger) -> None:
         chance = random.Random(20260104)
         for _ in range(CHANGES // 3):
             table, row = choose(sealed, chance)
@@ -233,7 +233,7 @@ def copy_of(ledger: Ledger, table: sa.Table, row: dict[str, Any]) -> dict[str, A
 
 
 class TestRunsWithoutASeal:
-    def test_of_which_all_seals_were_removed_are_found(self, sealed: Ledger) -> None:
+    def test_runs_without_a_seal_of_which_all_seals_were_removed_are_found(self, sealed: Ledger) -> None:
         with vandal(sealed) as connection:
             for statement in ("DELETE FROM seal_block", "UPDATE run SET seal = NULL, sealed_after = NULL"):
                 connection.execute(sa.text(statement))
@@ -246,7 +246,9 @@ class TestRunsWithoutASeal:
         }
         assert result.before_seals == []
 
-    def test_from_before_there_were_seals_are_said_so_and_are_no_damage(self, ledger_url: str) -> None:
+    def test_runs_without_a_seal_from_before_there_were_seals_are_said_so_and_are_no_damage(
+        self, ledger_url: str
+    ) -> None:
         make_first_version(ledger_url)
         engine = connect(ledger_url)
         upgrade(engine)
@@ -263,7 +265,7 @@ class TestRunsWithoutASeal:
         assert [end.run_id for end in result.ends] == ["with a seal"]
 
     @pytest.mark.parametrize("run_id", ["first", "other", "last"])
-    def test_whose_seal_was_taken_away_is_found(self, sealed: Ledger, run_id: str) -> None:
+    def test_runs_without_a_seal_whose_seal_was_taken_away_is_found(self, sealed: Ledger, run_id: str) -> None:
         with vandal(sealed) as connection:
             connection.execute(sa.text("UPDATE run SET seal = NULL WHERE id = :id"), {"id": run_id})
 
@@ -271,7 +273,7 @@ class TestRunsWithoutASeal:
 
         assert (damage.kind, damage.run_id, damage.part) == (Kind.EDITED, run_id, "seal")
 
-    def test_that_was_put_back_to_running_is_found(self, sealed: Ledger) -> None:
+    def test_runs_without_a_seal_that_was_put_back_to_running_is_found(self, sealed: Ledger) -> None:
         with vandal(sealed) as connection:
             connection.execute(sa.text("UPDATE run SET state = 'RUNNING' WHERE id = 'last'"))
 
@@ -281,7 +283,7 @@ class TestRunsWithoutASeal:
 
 
 class TestWords:
-    def test_name_run_and_series_and_no_value_of_a_patient(self, ledger: Ledger) -> None:
+    def test_words_name_run_and_series_and_no_value_of_a_patient(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"1": ct("1.5.1", "1.6.1", PatientBirthDate="19330303")}), ledger, "a")
         with vandal(ledger) as connection:
             connection.execute(sa.text("UPDATE decision SET verdict = 'DISCARDED'"))

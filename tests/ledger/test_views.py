@@ -123,7 +123,7 @@ class TestInstanceDecision:
                     key: (store_etag(name), *answer) for key, (name, answer) in seen.items()
                 }
 
-    def test_has_the_columns_and_the_json_that_are_documented(self, ledger: Ledger) -> None:
+    def test_instance_decision_has_the_columns_and_the_json_that_are_documented(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"1": ct(), "2": b"x"}), ledger, "a")
 
         rows = sql(
@@ -206,7 +206,7 @@ class TestSeriesDecision:
 
 
 class TestSeriesComputation:
-    def test_has_a_row_for_each_result_and_each_series_without_one(self, ledger: Ledger) -> None:
+    def test_series_computation_has_a_row_for_each_result_and_each_series_without_one(self, ledger: Ledger) -> None:
         computation = "computation (id, run_number, name, version, parameters, state, started_at, finished_at)"
         given = "computation_input (id, computation_id, series_instance_uid, object_id, state, failure)"
         screen_ct(SimulatedStore({"1": ct("1.5.1"), "2": ct("1.5.2")}), ledger, "a")

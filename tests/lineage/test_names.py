@@ -43,7 +43,7 @@ def test_an_address_in_one_piece_is_a_uri() -> None:
 
 
 class TestResults:
-    def test_that_we_wrote_have_the_folder_of_their_computation_once(self) -> None:
+    def test_results_that_we_wrote_have_the_folder_of_their_computation_once(self) -> None:
         folder = f"results/computations/lung segmentation/{IDENTITY}"
         uris = [f"s3://bucket/{folder}/{INPUT}/{name}" for name in ("a.dcm", "b/c.png")]
 
@@ -62,21 +62,21 @@ class TestResults:
             (f"s3://bucket/computations/mean/{IDENTITY}/MUELLER/x", ("s3://bucket", "/")),
         ],
     )
-    def test_of_others_have_no_more_than_a_host(self, uri: str, expected: tuple[str, str]) -> None:
+    def test_results_of_others_have_no_more_than_a_host(self, uri: str, expected: tuple[str, str]) -> None:
         assert name_results("mean", [uri]) == [expected]
 
 
 class TestIdentity:
-    def test_of_a_run_is_its_own_where_that_is_a_uuid(self) -> None:
+    def test_identity_of_a_run_is_its_own_where_that_is_a_uuid(self) -> None:
         assert identify_run(RUN) == RUN
 
-    def test_of_a_run_started_again_is_another_uuid_and_always_the_same(self) -> None:
+    def test_identity_of_a_run_started_again_is_another_uuid_and_always_the_same(self) -> None:
         second, third = identify_run(f"{RUN}.2"), identify_run(f"{RUN}.3")
 
         assert len({RUN, second, third}) == 3
         assert str(uuid.UUID(second)) == second == identify_run(f"{RUN}.2")
 
-    def test_of_a_computation_is_one_of_its_run_and_number(self) -> None:
+    def test_identity_of_a_computation_is_one_of_its_run_and_number(self) -> None:
         found = {identify_computation(run, number) for run in (RUN, f"{RUN}.2") for number in (1, 2)}
 
         assert len({uuid.UUID(name) for name in found}) == 4

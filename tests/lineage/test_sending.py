@@ -180,10 +180,12 @@ class TestConfiguration:
             ({"OPENLINEAGE_CONFIG": "no name of a file" * 1_000}, False),
         ],
     )
-    def test_is_what_the_client_goes_by(self, environment: dict[str, str], expected: bool, tmp_path: Path) -> None:
+    def test_configuration_is_what_the_client_goes_by(
+        self, environment: dict[str, str], expected: bool, tmp_path: Path
+    ) -> None:
         assert is_configured(environment, (tmp_path,)) is expected
 
-    def test_is_a_file_in_one_of_the_places_where_the_client_looks(self, tmp_path: Path) -> None:
+    def test_configuration_is_a_file_in_one_of_the_places_where_the_client_looks(self, tmp_path: Path) -> None:
         file = tmp_path / "openlineage.yml"
         file.touch()
 

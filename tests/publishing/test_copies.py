@@ -28,7 +28,7 @@ QUICK = Retries(request_timeout_seconds=2.0, read_attempts=12, first_pause_secon
 
 class TestOddKeys:
     @pytest.mark.parametrize("way", ["within the server", "through here"])
-    def test_stay_as_they_are(self, s3_server: S3Server, way: str) -> None:
+    def test_odd_keys_stay_as_they_are(self, s3_server: S3Server, way: str) -> None:
         pieces = ODD if s3_server.is_moto else (*ODD, *CONTROL)
         source, target = s3_server.make_bucket(), s3_server.make_bucket()
         objects = {key: f"content of {number}".encode() for number, key in enumerate(make_keys(500, pieces, seed=5))}
@@ -44,7 +44,9 @@ class TestOddKeys:
         assert contents(s3_server, target, "run/objects") == {key: objects[key] for key in objects}
         assert output._not_copied_within == ({source} if way == "through here" else set())
 
-    def test_that_lead_out_of_a_directory_are_not_followed(self, moto_server: S3Server, tmp_path: Path) -> None:
+    def test_odd_keys_that_lead_out_of_a_directory_are_not_followed(
+        self, moto_server: S3Server, tmp_path: Path
+    ) -> None:
         source = moto_server.make_bucket()
         objects = {key: key.encode() for key in ("a/b", "../../outside", "a//b", "folder/", "/etc/x", "x" * 900)}
         fill(moto_server, source, objects)
@@ -74,7 +76,7 @@ def test_within_one_server_no_byte_comes_through_here(s3_server: S3Server) -> No
 
 
 class TestFaults:
-    def test_on_the_way_change_nothing(self, s3_server: S3Server) -> None:
+    def test_faults_on_the_way_change_nothing(self, s3_server: S3Server) -> None:
         source, target = s3_server.make_bucket(), s3_server.make_bucket()
         objects = {f"{number:03}": bytes([number]) * (1000 + number) for number in range(200)}
         fill(s3_server, source, objects)
@@ -89,7 +91,7 @@ class TestFaults:
         assert Counter(copy.outcome for copy in copied) == {CopyOutcome.COPIED: 200}
         assert contents(s3_server, target, "o") == objects
 
-    def test_that_do_not_end_end_the_copying(self, moto_server: S3Server) -> None:
+    def test_faults_that_do_not_end_end_the_copying(self, moto_server: S3Server) -> None:
         source, target = moto_server.make_bucket(), moto_server.make_bucket()
         fill(moto_server, source, {f"{number}": b"x" for number in range(100)})
         impatient = Retries(read_attempts=1, first_pause_seconds=0.01)
@@ -99,7 +101,7 @@ class TestFaults:
         with pytest.raises(StoreError, match=f"{FAILURES_IN_A_ROW} copies in a row failed: 64 "):
             copied.extend(copy_listed(moto_server.store(source).list(), nowhere, moto_server.store(target), "o"))
 
-    def test_are_told_of_an_output_that_refuses(self, moto_server: S3Server) -> None:
+    def test_faults_are_told_of_an_output_that_refuses(self, moto_server: S3Server) -> None:
         source = moto_server.make_bucket()
         fill(moto_server, source, {"a": b"x"})
         store = moto_server.store(source)
@@ -109,7 +111,9 @@ class TestFaults:
 
 
 class TestObjectsThatChange:
-    def test_while_they_are_copied_are_never_copied_as_what_was_judged(self, s3_server: S3Server) -> None:
+    def test_objects_that_change_while_they_are_copied_are_never_copied_as_what_was_judged(
+        self, s3_server: S3Server
+    ) -> None:
         source, target = s3_server.make_bucket(), s3_server.make_bucket()
         objects = {f"{number:02}": b"as judged " * 20 for number in range(60)}
         fill(s3_server, source, objects)
@@ -140,7 +144,7 @@ class TestObjectsThatChange:
             k: objects[k] for k, outcome in expected.items() if outcome == "COPIED"
         }
 
-    def test_before_they_are_copied_within_the_server_are_not(self, s3_server: S3Server) -> None:
+    def test_objects_that_change_before_they_are_copied_within_the_server_are_not(self, s3_server: S3Server) -> None:
         source, target = s3_server.make_bucket(), s3_server.make_bucket()
         fill(s3_server, source, {"kept": b"as judged", "overwritten": b"as judged", "deleted": b"as judged"})
         store = s3_server.store(source)
@@ -164,7 +168,9 @@ class TestARunThatCopies:
         store, output = server.store(source), server.store(target, "results/")
         return screen_ct(store, ledger, "run", output=output, copies_of=store, **how), store, target
 
-    def test_copies_what_passed_and_nothing_else(self, s3_server: S3Server, ledger: Ledger, tmp_path: Path) -> None:
+    def test_a_run_that_copies_copies_what_passed_and_nothing_else(
+        self, s3_server: S3Server, ledger: Ledger, tmp_path: Path
+    ) -> None:
         outcome, _, target = self.run(s3_server, ledger)
 
         passed = {key: OBJECTS[key] for key in ("a//1", "b/2")}
@@ -176,7 +182,7 @@ class TestARunThatCopies:
             rows = reader.execute(f"SELECT object_key, size, copy_key, outcome, reason FROM '{part}'").fetchall()
         assert rows == [(key, len(data), f"results/run/objects/{key}", "COPIED", None) for key, data in passed.items()]
 
-    def test_says_what_could_not_be_copied(self, moto_server: S3Server, ledger: Ledger) -> None:
+    def test_a_run_that_copies_says_what_could_not_be_copied(self, moto_server: S3Server, ledger: Ledger) -> None:
         source, target = moto_server.make_bucket(), moto_server.make_bucket()
         fill(moto_server, source, OBJECTS)
         store = moto_server.store(source)
@@ -196,7 +202,7 @@ class TestARunThatCopies:
         assert ledger.run("run").row.counts == outcome.counts
         assert list(contents(moto_server, target, "run/objects")) == ["a//1"]
 
-    def test_copies_whole_series_alone_and_accounts_for_the_others(
+    def test_a_run_that_copies_copies_whole_series_alone_and_accounts_for_the_others(
         self, s3_server: S3Server, ledger: Ledger, tmp_path: Path
     ) -> None:
         source, target = s3_server.make_bucket(), s3_server.make_bucket()

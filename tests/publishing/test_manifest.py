@@ -153,7 +153,9 @@ class TestReadByOthers:
 
 
 class TestManifestJson:
-    def test_says_what_was_asked_and_what_came_of_it(self, ledger: Ledger, output: DirectoryStore) -> None:
+    def test_manifest_json_says_what_was_asked_and_what_came_of_it(
+        self, ledger: Ledger, output: DirectoryStore
+    ) -> None:
         outcome = screen_ct(mixed_store(), ledger, "a", output=output)
 
         manifest = manifest_of(output, "a")
@@ -201,7 +203,7 @@ class TestManifestJson:
         assert digest == manifest_of(output, "a")["digest"]
         assert published == asked
 
-    def test_is_written_last(self, ledger: Ledger) -> None:
+    def test_manifest_json_is_written_last(self, ledger: Ledger) -> None:
         output = SimulatedStore(location=Location("https://simulated", "results", "out"))
 
         screen_ct(mixed_store(), ledger, "a", output=output)
@@ -217,7 +219,7 @@ class TestManifestJson:
         ]
 
     @pytest.mark.parametrize(("prefix", "start"), [("", "a/"), ("out", "out/a/"), ("out/", "out/a/")])
-    def test_lies_under_prefix_and_run(self, ledger: Ledger, prefix: str, start: str) -> None:
+    def test_manifest_json_lies_under_prefix_and_run(self, ledger: Ledger, prefix: str, start: str) -> None:
         output = SimulatedStore(location=Location("https://simulated", "results", prefix))
 
         outcome = screen_ct(mixed_store(), ledger, "a", output=output)
@@ -309,7 +311,7 @@ class TestFailures:
 
         assert output.objects() == {}
 
-    def test_without_an_output_nothing_is_written(self, ledger: Ledger) -> None:
+    def test_failures_without_an_output_nothing_is_written(self, ledger: Ledger) -> None:
         store = mixed_store()
 
         outcome = screen_ct(store, ledger, "a")

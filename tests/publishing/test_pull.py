@@ -78,7 +78,7 @@ def store(ledger: Ledger) -> SimulatedStore:
 
 
 class TestLayout:
-    def test_by_uids_has_patients_as_digests_and_every_file_is_the_object_s(
+    def test_layout_by_uids_has_patients_as_digests_and_every_file_is_the_object_s(
         self, ledger: Ledger, store: SimulatedStore, tmp_path: Path
     ) -> None:
         summary = pull(ledger.run("run"), store, tmp_path / "out")
@@ -93,12 +93,12 @@ class TestLayout:
         }
         assert "PLANTED" not in "".join(files_in(tmp_path / "out")) + (tmp_path / "out/pulled.jsonl").read_text()
 
-    def test_by_keys_has_the_objects_names(self, ledger: Ledger, store: SimulatedStore, tmp_path: Path) -> None:
+    def test_layout_by_keys_has_the_objects_names(self, ledger: Ledger, store: SimulatedStore, tmp_path: Path) -> None:
         pull(ledger.run("run"), store, tmp_path / "out", layout=Layout.KEY)
 
         assert files_in(tmp_path / "out") == PASSED
 
-    def test_is_for_its_owner_alone(self, images: tuple[str, Path], tmp_path: Path) -> None:
+    def test_layout_is_for_its_owner_alone(self, images: tuple[str, Path], tmp_path: Path) -> None:
         url, folder = images
         with open_ledger(url) as ledger:
             pull(ledger.run("run"), DirectoryStore(folder), tmp_path / "new/out")
@@ -146,7 +146,7 @@ class TestLayout:
 
 
 class TestDuplicates:
-    def test_are_all_there_and_no_series_has_an_instance_twice(self, ledger: Ledger, tmp_path: Path) -> None:
+    def test_duplicates_are_all_there_and_no_series_has_an_instance_twice(self, ledger: Ledger, tmp_path: Path) -> None:
         objects = {
             "1": ct("1.5", "1.6.1", StudyDate="20230101"),
             "2": ct("1.5", "1.6.1", StudyDate="20230101"),
@@ -198,7 +198,9 @@ class TestBoundToWhatWasJudged:
         assert files_in(tmp_path / "out") == {}
         assert [line["reason"] for line in record_of(tmp_path / "out")] == [reason for _, reason in summary.missing]
 
-    def test_on_a_real_server_the_bytes_are_of_the_etag(self, s3_server: S3Server, tmp_path: Path) -> None:
+    def test_bound_to_what_was_judged_on_a_real_server_the_bytes_are_of_the_etag(
+        self, s3_server: S3Server, tmp_path: Path
+    ) -> None:
         bucket = s3_server.make_bucket()
         fill(s3_server, bucket, OBJECTS)
         store = s3_server.store(bucket)

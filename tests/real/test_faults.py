@@ -84,7 +84,7 @@ def keys_read(proxy: FaultProxy, bucket: str) -> set[str]:
 
 
 class TestATenthOfTheRequestsFailing:
-    def test_changes_nothing_in_the_ledger(
+    def test_a_tenth_of_the_requests_failing_changes_nothing_in_the_ledger(
         self,
         server: S3Server,
         bucket: str,
@@ -116,7 +116,7 @@ class TestEveryFault:
     """One in two requests fails, in one way only: what one way does is not hidden by the others."""
 
     @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
-    def test_is_overcome_by_reads_listings_and_looks(self, server: S3Server, fault: Fault) -> None:
+    def test_every_fault_is_overcome_by_reads_listings_and_looks(self, server: S3Server, fault: Fault) -> None:
         bodies = {f"a{'/' * (number % 2 + 1)}{number}": bytes([number]) * (50 + number * 400) for number in range(24)}
         bucket = server.make_bucket()
         fill(server, bucket, bodies)
@@ -142,7 +142,7 @@ class TestEveryFault:
     @pytest.mark.parametrize(
         "fault", [fault for fault in Fault if fault not in OF_BODIES], ids=lambda fault: fault.name
     )
-    def test_of_a_write_leaves_one_object_with_the_right_bytes(
+    def test_every_fault_of_a_write_leaves_one_object_with_the_right_bytes(
         self, server: S3Server, fault: Fault, tmp_path: Path
     ) -> None:
         bucket, body, other = server.make_bucket(), tmp_path / "body", tmp_path / "other"
@@ -178,7 +178,7 @@ async def _read_ahead(store: S3Store, key: str, listed: list[Any]) -> bytes:
 class TestAServerThatDies:
     @pytest.mark.no_cover  # tracing makes a busy machine look like a dead server
     @pytest.mark.parametrize("way", ["its connections are reset", "it answers nothing"])
-    def test_leaves_the_run_incomplete_and_the_next_run_reads_only_the_rest(
+    def test_a_server_that_dies_leaves_the_run_incomplete_and_the_next_run_reads_only_the_rest(
         self, server: S3Server, bucket: str, ledger: Ledger, way: str
     ) -> None:
         retries = replace(QUICK, request_timeout_seconds=2.0, read_attempts=3, read_deadline_seconds=5.0)
@@ -231,7 +231,7 @@ class TestRaces:
         """Say before which GETs of an object it is overwritten."""
         return {0: set(), 5: {1, 2}, 6: {1, 2, 3}, 7: {2}, 8: {2, 4}}.get(number % 10, {1})
 
-    def test_end_with_each_object_judged_as_what_it_is_or_marked(self, server: S3Server, ledger: Ledger) -> None:
+    def test_races_end_with_each_object_judged_as_what_it_is_or_marked(self, server: S3Server, ledger: Ledger) -> None:
         bucket, client = server.make_bucket(), server.client()
         keys = {f"k{'//' if number % 7 == 0 else '/'}{number:04}": number for number in range(self.COUNT)}
         fill(server, bucket, {key: self.version(number, 0) for key, number in keys.items()})

@@ -62,7 +62,7 @@ def selections(ledger: Ledger, run_id: str) -> dict[str, tuple[str, int, int]]:
 class TestTwoRunsOnOneSnapshot:
     @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
     @given(buckets)
-    def test_are_told_apart_as_the_views_tell_them(self, bucket: dict[str, bytes]) -> None:
+    def test_two_runs_on_one_snapshot_are_told_apart_as_the_views_tell_them(self, bucket: dict[str, bytes]) -> None:
         store = SimulatedStore(bucket)
         with open_ledger("sqlite:///:memory:") as ledger:
             screen(Screening("a", store, ASKED[:1]), ledger)
@@ -89,7 +89,7 @@ class TestTwoRunsOnOneSnapshot:
 
 
 class TestReasons:
-    def test_name_the_criterion_that_discards_on_one_side(self, ledger: Ledger) -> None:
+    def test_reasons_name_the_criterion_that_discards_on_one_side(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(StudyDate="20230101"), "2": ct(uid="1.2.3.4.2"), "3": mr()})
         screen_ct(store, ledger, "a")
         screen(Screening("b", store, [*one_of("CT", "MR"), ASKED[2]]), ledger)
@@ -104,7 +104,7 @@ class TestReasons:
         assert (summary.came_in, summary.went_out, summary.arrived, summary.left) == (0, 1, 0, 0)
         assert summary.reasons == Counter({absent: 1})
 
-    def test_tell_what_the_bucket_changed_from_what_the_criteria_changed(self, ledger: Ledger) -> None:
+    def test_reasons_tell_what_the_bucket_changed_from_what_the_criteria_changed(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": ct("1.5.2", "1.6.2"), "3": mr("1.5.3", "1.6.3")})
         screen_ct(store, ledger, "a")
         store.delete("2")
@@ -131,7 +131,7 @@ class TestReasons:
 
 
 class TestRefusals:
-    def test_of_two_locations(self, ledger: Ledger) -> None:
+    def test_refusals_of_two_locations(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"1": ct()}), ledger, "a")
         elsewhere = Location("https://simulated", "elsewhere")
         screen_ct(SimulatedStore({"1": ct()}, location=elsewhere), ledger, "b")
@@ -143,7 +143,7 @@ class TestRefusals:
             "a is about s3://challenge-tech and b about s3://elsewhere: what is compared must be of one location"
         )
 
-    def test_of_a_run_that_failed(self, ledger: Ledger) -> None:
+    def test_refusals_of_a_run_that_failed(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})
         store.refused = {"1"}
         with pytest.raises(Exception, match="may list but not read"):

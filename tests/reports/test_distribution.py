@@ -26,7 +26,7 @@ def counts(vr: ValueType, *given: tuple[Sequence[str], int, int]) -> dict[tuple[
 
 class TestGroupSmall:
     @given(bars=bars, min_cell=st.integers(2, 10))
-    def test_shows_no_small_part_and_lets_none_be_worked_out(self, bars: list[Bar], min_cell: int) -> None:
+    def test_group_small_shows_no_small_part_and_lets_none_be_worked_out(self, bars: list[Bar], min_cell: int) -> None:
         shown, grouped = group_small(bars, min_cell)
 
         assert sorted([*shown, *grouped], key=str) == sorted(bars, key=str)
@@ -42,7 +42,7 @@ class TestGroupSmall:
             assert not 0 < missed < min_cell
 
     @given(bars=bars.filter(lambda bars: len(bars) <= MOST_BARS))
-    def test_shows_all_where_that_is_asked(self, bars: list[Bar]) -> None:
+    def test_group_small_shows_all_where_that_is_asked(self, bars: list[Bar]) -> None:
         assert group_small(bars, 1) == (bars, [])
 
     @given(bars=bars.filter(lambda bars: len(bars) <= MOST_BARS))
@@ -51,7 +51,7 @@ class TestGroupSmall:
 
         assert group_small(large, 100) == (large, [])
 
-    def test_takes_the_smallest_that_will_do_along(self) -> None:
+    def test_group_small_takes_the_smallest_that_will_do_along(self) -> None:
         single, few, more, most = Bar("1", 1, 0), Bar("6", 6, 0), Bar("20", 20, 20), Bar("50", 50, 25)
 
         assert group_small([single, few, more, most], 5) == ([more, most], [single, few])

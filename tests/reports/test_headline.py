@@ -97,15 +97,15 @@ def test_a_report_of_a_run_of_a_former_version_says_it_too(ledger: Ledger, outco
 class TestReasons:
     TWICE = (Reason("criterion 1: …", "NOT_MET", 3), Reason("criterion 2: …", "ABSENT", 4))
 
-    def test_that_add_up_to_more_than_was_discarded_say_why(self) -> None:
+    def test_reasons_that_add_up_to_more_than_was_discarded_say_why(self) -> None:
         why = "an instance that does not meet several criteria counts for each."
         assert describe_sum(self.TWICE, 5) == f"Reasons add up to 7, and 5 were discarded: {why}"
 
-    def test_that_add_up_say_nothing(self) -> None:
+    def test_reasons_that_add_up_say_nothing(self) -> None:
         assert describe_sum(self.TWICE, 7) is None
         assert describe_sum([], 0) is None
 
-    def test_say_so_in_each_report(self, ledger: Ledger) -> None:
+    def test_reasons_say_so_in_each_report(self, ledger: Ledger) -> None:
         bodies = [ct("1.1", "1.1.1"), mr("1.2", "1.2.1", PatientAge="080Y", StudyDate="20100101")]
         store = SimulatedStore({f"{number}": body for number, body in enumerate(bodies)})
         screen(Screening("a", store, CRITERIA), ledger)

@@ -95,7 +95,7 @@ WHERE decided.run_id = :run AND decided.defect IS NULL AND """
 
 
 class TestTheFigures:
-    def test_are_those_of_the_views(self, screened: Ledger) -> None:
+    def test_the_figures_are_those_of_the_views(self, screened: Ledger) -> None:
         asked = Asked(screened, "made")
 
         report = make_report(screened.run("made"))
@@ -129,7 +129,7 @@ class TestTheFigures:
             uid for (uid,) in asked.rows(partial)
         )
 
-    def test_of_each_criterion_are_those_of_the_views(self, screened: Ledger) -> None:
+    def test_the_figures_of_each_criterion_are_those_of_the_views(self, screened: Ledger) -> None:
         asked = Asked(screened, "made")
 
         figures = make_report(screened.run("made")).figures
@@ -141,7 +141,7 @@ class TestTheFigures:
             others = " AND ".join(asked.found(other, "MET") for other in range(len(CRITERIA)) if other != place)
             assert figure.only == asked.count(f"{others} AND NOT {asked.found(place, 'MET')}")
 
-    def test_of_each_step_are_those_of_the_views(self, screened: Ledger) -> None:
+    def test_the_figures_of_each_step_are_those_of_the_views(self, screened: Ledger) -> None:
         asked = Asked(screened, "made")
 
         figures = make_report(screened.run("made")).figures
@@ -166,7 +166,7 @@ class TestTheFigures:
                 {"several": step.fell_mixed} if step.fell_mixed else {}
             ) == why
 
-    def test_of_the_made_bucket_have_all_that_there_is(self, made: Ledger) -> None:
+    def test_the_figures_of_the_made_bucket_have_all_that_there_is(self, made: Ledger) -> None:
         report = make_report(made.run("made"))
 
         assert set(report.figures.defects) == set(Defect)
@@ -179,7 +179,7 @@ class TestTheFigures:
         assert report.duplicates == (1, 1)
         assert all(criterion.only for criterion in report.figures.criteria)
 
-    def test_of_patients_are_those_that_pydicom_reads(self, made: Ledger) -> None:
+    def test_the_figures_of_patients_are_those_that_pydicom_reads(self, made: Ledger) -> None:
         patients = [(each.get("PatientID"), each.get("IssuerOfPatientID")) for _, each in readable()]
 
         figures = make_report(made.run("made")).figures
@@ -187,7 +187,7 @@ class TestTheFigures:
         assert figures.looked_at.patients == len({patient for patient in patients if patient[0]}) == 12
         assert figures.without_patient == sum(not patient for patient, _ in patients) == 14
 
-    def test_hold_no_patient(self, made: Ledger) -> None:
+    def test_the_figures_hold_no_patient(self, made: Ledger) -> None:
         kept = sql(made, "SELECT DISTINCT patient FROM header WHERE patient IS NOT NULL")
 
         assert all(re.fullmatch("[0-9a-f]{32}", patient) for (patient,) in kept)
@@ -196,7 +196,7 @@ class TestTheFigures:
             assert "ELSEWHERE" not in text
             assert not any(patient in text for (patient,) in kept)
 
-    def test_of_values_are_those_that_pydicom_reads(self, made: Ledger) -> None:
+    def test_the_figures_of_values_are_those_that_pydicom_reads(self, made: Ledger) -> None:
         codes: Counter[str] = Counter()
         for _, dataset in readable():
             codes.update({str(code).upper() for code in each(dataset.get("Modality", "")) if str(code).strip()})
@@ -207,7 +207,7 @@ class TestTheFigures:
         assert distribution.other is None
         assert {bar.label: bar.met for bar in distribution.bars if bar.met} == {"CT": codes["CT"], "MR": 9, "US": 5}
 
-    def test_do_not_change_when_they_are_added_up_more_often(
+    def test_the_figures_do_not_change_when_they_are_added_up_more_often(
         self, made: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         whole = make_report(made.run("made"), min_cell=1).figures
@@ -228,7 +228,7 @@ class TestTheFigures:
             told = sum(bar.instances for bar in figure.distribution.bars) + rest.instances
             assert max(exact.values()) < told <= sum(exact.values())
 
-    def test_of_values_without_end_take_bounded_memory(self) -> None:
+    def test_the_figures_of_values_without_end_take_bounded_memory(self) -> None:
         [criterion] = TWO[:1]
         codes = [[f"{number} {'X' * 40}{place}" for place in range(500)] for number in range(300)]
         tally, values = Tally([criterion]), (json.dumps([[code, code]]) for code in codes)
@@ -242,7 +242,7 @@ class TestTheFigures:
         assert most < 24 * 1024 * 1024  # all of them at once are more than 40
         assert (figures.distribution.bars, figures.distribution.other) == ((), Bar("other", 3_000, 0))
 
-    def test_of_an_old_run_stay_as_they_were(self, made: Ledger) -> None:
+    def test_the_figures_of_an_old_run_stay_as_they_were(self, made: Ledger) -> None:
         before = make_report(made.run("made")).figures
         store = made_store()
         for key in list(store.objects())[:20]:
@@ -264,7 +264,7 @@ def each(value: Any) -> list[Any]:
 
 
 class TestWarnings:
-    def test_say_what_is_worth_a_look(self, made: Ledger) -> None:
+    def test_warnings_say_what_is_worth_a_look(self, made: Ledger) -> None:
         assert make_report(made.run("made")).warnings == [
             "Criterion 1: 2 instances have 19000101 as StudyDate (0008,0020), which stands for an unknown value.",
             "Criterion 2: no instance has Modality (0008,0060) equal to PT.",
@@ -273,7 +273,7 @@ class TestWarnings:
             f"4 instances say (0028,0303) that dates were REMOVED by de-identification: {LEFT}",
         ]
 
-    def test_say_what_is_worth_a_look_about_the_criteria(self, sqlite_ledger: Ledger) -> None:
+    def test_warnings_say_what_is_worth_a_look_about_the_criteria(self, sqlite_ledger: Ledger) -> None:
         asked = [("0010", "0040", "FEMALE"), ("0008", "0060", "CT"), ("0008", "0060", "MR")]
         criteria = [
             Criterion(dicom_tag=(group, element), operation=Operation.EQUALS, reference=reference)
@@ -309,7 +309,7 @@ class TestWarnings:
         ]
         assert make_report(sqlite_ledger.run("modality")).warnings == []
 
-    def test_say_that_no_instance_meets_a_criterion(self, sqlite_ledger: Ledger) -> None:
+    def test_warnings_say_that_no_instance_meets_a_criterion(self, sqlite_ledger: Ledger) -> None:
         screen(Screening("a", SimulatedStore({"1": ct()}), one_of("ct ", "MR")), sqlite_ledger)
         screen(Screening("b", SimulatedStore({"1": ct()}), one_of("MR")), sqlite_ledger)
 
@@ -321,7 +321,7 @@ class TestWarnings:
             "Criterion 1: no instance meets it.",
         ]
 
-    def test_say_what_an_incomplete_run_could_not_read(self, sqlite_ledger: Ledger) -> None:
+    def test_warnings_say_what_an_incomplete_run_could_not_read(self, sqlite_ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": ct(uid="1.2.3.4.2")})
         store.faults = {"2": -1}
         with pytest.raises(IncompleteRunError):
@@ -384,7 +384,7 @@ rows = st.lists(
 
 class TestAttrition:
     @given(rows=rows)
-    def test_adds_up_at_every_step(self, rows: list[tuple[Any, ...]]) -> None:
+    def test_attrition_adds_up_at_every_step(self, rows: list[tuple[Any, ...]]) -> None:
         tally = Tally(TWO)
         tally.add(
             (

@@ -123,7 +123,8 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 TOO_WIDE = """() => [...document.querySelectorAll("table, table *, main *")].filter(element => {
     const box = element.getBoundingClientRect(), page = document.documentElement.clientWidth;
-    const scrolls = element instanceof HTMLElement && element.clientWidth > 0 && element.scrollWidth > element.clientWidth + 1;
+    const scrolls = element instanceof HTMLElement &&
+        element.clientWidth > 0 && element.scrollWidth > element.clientWidth + 1;
     return scrolls || (!element.closest("svg") && box.width > 0 && (box.right > page + 1 || box.left < -1));
 }).map(one => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 40)}`)"""
 
@@ -152,12 +153,14 @@ def opened(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iter
 
 
 class TestThePage:
-    def test_opens_without_a_word_and_asks_for_nothing(self, opened: Opened, file: Path, report: Report) -> None:
+    def test_the_page_opens_without_a_word_and_asks_for_nothing(
+        self, opened: Opened, file: Path, report: Report
+    ) -> None:
         assert opened.page.title() == report.title == opened.page.locator("h1").inner_text()
         assert (opened.said, opened.asked) == ([], [file.as_uri()])
         assert opened.page.evaluate("document.scripts.length") == 0
 
-    def test_is_in_the_colours_of_day_and_night(self, browser: Browser, file: Path) -> None:
+    def test_the_page_is_in_the_colours_of_day_and_night(self, browser: Browser, file: Path) -> None:
         papers = {}
         for scheme in SCHEMES:
             with browser.new_context(color_scheme=scheme) as context:
@@ -200,7 +203,7 @@ class TestThePage:
             assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
             assert page.evaluate(TOO_WIDE) == []
 
-    def test_prints_on_a4(self, browser: Browser, file: Path) -> None:
+    def test_the_page_prints_on_a4(self, browser: Browser, file: Path) -> None:
         with browser.new_context() as context:
             printed = Opened(context.new_page()).show(file).page.pdf(prefer_css_page_size=True)
 
@@ -212,8 +215,10 @@ class TestThePage:
         outside = opened.page.evaluate(
             """() => [...document.querySelectorAll("svg.attrition.wide text")].filter(text => {
                 const [box, frame] = [text.getBBox(), text.ownerSVGElement.viewBox.baseVal];
-                const rect = [...text.ownerSVGElement.querySelectorAll("rect")].map(drawn => drawn.getBBox()).find(drawn =>
-                    drawn.x <= box.x && drawn.y <= box.y && drawn.x + drawn.width >= box.x + box.width &&
+                const boxes = [...text.ownerSVGElement.querySelectorAll("rect")].map(drawn => drawn.getBBox());
+                const rect = boxes.find(drawn =>
+                    drawn.x <= box.x && drawn.y <= box.y &&
+                    drawn.x + drawn.width >= box.x + box.width &&
                     drawn.y + drawn.height >= box.y + box.height);
                 return rect === undefined || box.x + box.width > frame.width;
             }).map(text => text.textContent)"""
@@ -233,7 +238,7 @@ class TestThePage:
 
 
 class TestHostileValues:
-    def test_are_text_in_html(self, browser: Browser, hostile: Report, tmp_path: Path) -> None:
+    def test_hostile_values_are_text_in_html(self, browser: Browser, hostile: Report, tmp_path: Path) -> None:
         path = tmp_path / "report.html"
         path.write_text(render(hostile, "html"), encoding="utf-8")
         with browser.new_context(bypass_csp=True) as context:  # what gets through would run
@@ -246,7 +251,7 @@ class TestHostileValues:
         assert HOSTILE_SERIES in text
         assert "</TITLE><SCRIPT>X" in text
 
-    def test_are_text_in_markdown(self, hostile: Report) -> None:
+    def test_hostile_values_are_text_in_markdown(self, hostile: Report) -> None:
         markdown = render(hostile, "markdown")
         reader = MarkdownIt("commonmark", {"html": True}).enable("table")
 
@@ -261,13 +266,13 @@ class TestHostileValues:
         assert HOSTILE_SERIES in read
         assert HOSTILE_CODE.upper() in read
 
-    def test_are_text_in_mermaid(self, hostile: Report) -> None:
+    def test_hostile_values_are_text_in_mermaid(self, hostile: Report) -> None:
         [drawing] = re.findall(r"```mermaid\n(.*?)```", render(hostile, "markdown"), re.DOTALL)
 
         for label in re.findall(r'\["(.*)"\]', drawing):
             assert re.fullmatch(r"[\w ,.:()/#;-]*", label.replace("<br/>", " "), re.ASCII), label
 
-    def test_are_data_in_json(self, hostile: Report) -> None:
+    def test_hostile_values_are_data_in_json(self, hostile: Report) -> None:
         text = render(hostile, "json")
 
         assert text.isascii()

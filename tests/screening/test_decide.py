@@ -41,7 +41,7 @@ class TestCounts:
         criteria=st.lists(st.sampled_from([DATE, MODALITY]), min_size=1, max_size=3),
         broken=st.booleans(),
     )
-    def test_are_those_of_the_view(
+    def test_counts_are_those_of_the_view(
         self, ledger: Ledger, instances: Sequence[Any], criteria: list[dict[str, Any]], broken: bool
     ) -> None:
         run_id = f"run-{next(numbers)}"
@@ -72,7 +72,7 @@ class TestCounts:
         assert counts["findings"] == [Counter(column) for column in zip(*judged, strict=True)]
         assert counts["series"] == dict(series)
 
-    def test_do_not_depend_on_the_size_of_a_page(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_counts_do_not_depend_on_the_size_of_a_page(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         store = SimulatedStore({f"{n:02}": ct(f"1.5.{n}") if n % 3 else mr(f"1.5.{n}") for n in range(1, 40)})
         whole = screen_ct(store, ledger, "whole").counts
         monkeypatch.setattr(pages, "PAGE_IDS", 7)
@@ -100,7 +100,7 @@ class TestCounts:
 
 
 class TestValues:
-    def test_of_any_number_of_attributes_are_those_that_were_stored(self, ledger: Ledger) -> None:
+    def test_values_of_any_number_of_attributes_are_those_that_were_stored(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"1": ct(PatientSex="", ImageType=["A", 'B"\\é'], PatientAge="018M")}), ledger, "a")
         stored = {
             tag: tuple(values)

@@ -23,7 +23,7 @@ class TestRunBesideOthers:
         with ThreadPoolExecutor(8) as pool:
             assert len({*pool.map(lambda _: run_beside_others(loop_id()), range(50))}) == 1
 
-    def test_work_of_two_threads_goes_on_at_the_same_time(self) -> None:
+    def test_run_beside_others_work_of_two_threads_goes_on_at_the_same_time(self) -> None:
         met = asyncio.Event()
 
         async def wait() -> str:
@@ -52,7 +52,7 @@ class TestRunBesideOthers:
                 run_beside_others(work)
             assert run_beside_others(loop_id()) == before
 
-    def test_work_is_given_up_when_who_waits_is_interrupted(self) -> None:
+    def test_run_beside_others_work_is_given_up_when_who_waits_is_interrupted(self) -> None:
         work = Lasting()
         before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
         main = threading.main_thread().ident

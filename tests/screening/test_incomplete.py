@@ -53,14 +53,14 @@ def incomplete(store: Any, ledger: Ledger, run_id: str = "a", **more: Any) -> st
 
 
 class TestTheCauses:
-    def test_are_counted_and_the_commonest_has_its_advice(self, store: Failing, ledger: Ledger) -> None:
+    def test_the_causes_are_counted_and_the_commonest_has_its_advice(self, store: Failing, ledger: Ledger) -> None:
         assert incomplete(store, ledger) == (
             "run a is INCOMPLETE: 3 of 5 objects could not be read after all attempts: 2 ExpiredToken (HTTP 400), "
             "1 HTTP 500; the credentials have expired: give new ones; they are named by 'dicom-sieve show a'. Start "
             "another run: it reads only what is missing"
         )
 
-    def test_are_kept_in_the_ledger_with_the_runs_counts(self, store: Failing, ledger: Ledger) -> None:
+    def test_the_causes_are_kept_in_the_ledger_with_the_runs_counts(self, store: Failing, ledger: Ledger) -> None:
         incomplete(store, ledger)
 
         counts = ledger.run("a").row.counts
@@ -69,7 +69,7 @@ class TestTheCauses:
         store.causes = {}
         assert "unread_causes" not in screen_ct(store, ledger, "b").counts
 
-    def test_are_in_the_report(self, store: Failing, ledger: Ledger) -> None:
+    def test_the_causes_are_in_the_report(self, store: Failing, ledger: Ledger) -> None:
         incomplete(store, ledger)
 
         report = make_report(ledger.run("a"))
@@ -82,7 +82,7 @@ class TestTheCauses:
         assert '"unread_causes": {\n    "ExpiredToken (HTTP 400)": 2' in as_json(report)
         assert "could not be read: the run is INCOMPLETE. Why: 2 ExpiredToken" in as_markdown(report)
 
-    def test_are_in_a_preview(self, store: Failing, ledger: Ledger) -> None:
+    def test_the_causes_are_in_a_preview(self, store: Failing, ledger: Ledger) -> None:
         previewed = preview(Preview(store, one_of("CT")), ledger)
 
         assert previewed.describe().endswith(
@@ -90,7 +90,7 @@ class TestTheCauses:
             "new ones)"
         )
 
-    def test_are_so_many_at_most_and_add_up(self, store: Failing, ledger: Ledger) -> None:
+    def test_the_causes_are_so_many_at_most_and_add_up(self, store: Failing, ledger: Ledger) -> None:
         store = Failing({f"{number:04}": b"x" for number in range(1_100)})
         store.causes = {key: f"Code{key}" for key in store.objects()}
         store.causes |= dict.fromkeys([f"{number:04}" for number in range(50)], "HTTP 500")
@@ -104,7 +104,7 @@ class TestTheCauses:
         assert sum(causes.values()) == counts["unread"] == 1_100
         assert "other causes" in causes
 
-    def test_of_what_was_not_asked_for_is_that(self, store: Failing, ledger: Ledger) -> None:
+    def test_the_causes_of_what_was_not_asked_for_is_that(self, store: Failing, ledger: Ledger) -> None:
         store.causes = dict.fromkeys(OBJECTS, "HTTP 500")
 
         said = incomplete(store, ledger, shard_objects=1)
@@ -128,7 +128,7 @@ class TestAnswersOfS3:
         ],
         ids=["expired", "denied", "another etag"],
     )
-    def test_are_causes(self, spoil: Spoils, said: str, ledger: Ledger) -> None:
+    def test_answers_of_s3_are_causes(self, spoil: Spoils, said: str, ledger: Ledger) -> None:
         with small_s3(OBJECTS, spoil) as server:
             store = server.store(retries=AT_ONCE)
 
@@ -139,12 +139,14 @@ class TestAnswersOfS3:
         [lambda _: True, lambda request: "range" in request.headers],
         ids=["of every answer", "of reads"],
     )
-    def test_with_weak_etags_are_none(self, of: Callable[[Any], bool], ledger: Ledger) -> None:
+    def test_answers_of_s3_with_weak_etags_are_none(self, of: Callable[[Any], bool], ledger: Ledger) -> None:
         with small_s3(OBJECTS, with_etag(lambda etag: f"W/{etag}", of=of)) as server:
             assert screen_ct(store_of(server), ledger, "a").counts["passed"] == 5
             assert screen_ct(store_of(server), ledger, "b").counts["indexed"] == 0
 
-    def test_with_the_mark_of_a_weak_etag_in_an_old_ledger_are_not_read_again(self, ledger: Ledger) -> None:
+    def test_answers_of_s3_with_the_mark_of_a_weak_etag_in_an_old_ledger_are_not_read_again(
+        self, ledger: Ledger
+    ) -> None:
         old, now = SimulatedStore(OBJECTS), SimulatedStore(OBJECTS)
         for key, (info, data) in old._objects.items():
             old._objects[key] = (replace(info, etag=f'W/"{info.etag}'), data)

@@ -23,7 +23,7 @@ def refused(defect: str) -> tuple[str, str]:
 
 
 class TestSecondRun:
-    def test_reads_no_object_of_an_unchanged_location(self, ledger: Ledger) -> None:
+    def test_second_run_reads_no_object_of_an_unchanged_location(self, ledger: Ledger) -> None:
         store = SimulatedStore({"a/1": ct(), "a//2": mr(), "é": b"no DICOM", "empty": b""})
         first = screen_ct(store, ledger, "first")
         store.forget_requests()
@@ -35,7 +35,7 @@ class TestSecondRun:
         assert (first.counts["passed"], second.counts["passed"]) == (1, 1)
         assert verdicts(ledger, "first")["a/1"] == verdicts(ledger, "second")["a//2"] == PASSED
 
-    def test_starts_no_workers_where_nothing_is_new(self, ledger: Ledger) -> None:
+    def test_second_run_starts_no_workers_where_nothing_is_new(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": mr()})
         screen_ct(store, ledger, "first")
 
@@ -44,7 +44,7 @@ class TestSecondRun:
 
         assert screen_ct(store, ledger, "second", run_shards=start_workers).counts["passed"] == 1
 
-    def test_reads_only_what_is_new_or_changed_and_the_first_still_answers(self, ledger: Ledger) -> None:
+    def test_second_run_reads_only_what_is_new_or_changed_and_the_first_still_answers(self, ledger: Ledger) -> None:
         store = SimulatedStore({"changed": ct(), "kept": ct(), "vanished": ct()})
         screen_ct(store, ledger, "first")
         before = verdicts(ledger, "first")
@@ -83,7 +83,7 @@ class TestSecondRun:
         assert counts["indexed"] == 1
         assert [sorted(verdicts(ledger, run)) for run in "abc"] == [["1", "2"], ["2"], ["1", "2"]]
 
-    def test_of_another_prefix_knows_nothing_of_the_first(self, ledger: Ledger) -> None:
+    def test_second_run_of_another_prefix_knows_nothing_of_the_first(self, ledger: Ledger) -> None:
         store = SimulatedStore({"a/1": ct(), "b/1": mr()})
         screen_ct(store, ledger, "whole")
         part = SimulatedStore(
@@ -154,7 +154,7 @@ class TestDefectsThatDoNotLast:
 
 
 class TestOverwrittenDuringTheRun:
-    def test_is_judged_as_what_it_is_now_under_its_etag_of_now(self, ledger: Ledger) -> None:
+    def test_overwritten_during_the_run_is_judged_as_what_it_is_now_under_its_etag_of_now(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": ct()})
         store.on_listed = lambda: store.put("1", mr())
         screen_ct(store, ledger, "a")
@@ -168,7 +168,7 @@ class TestOverwrittenDuringTheRun:
         screen_ct(store, ledger, "b")
         assert store.reads == []
 
-    def test_between_two_reads_of_one_header(self, ledger: Ledger) -> None:
+    def test_overwritten_during_the_run_between_two_reads_of_one_header(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(DerivationDescription="x" * 9_000)})
 
         def overwrite(_key: str) -> None:
@@ -181,7 +181,7 @@ class TestOverwrittenDuringTheRun:
         assert verdicts(ledger, "a") == {"1": DISCARDED}
         assert sql(ledger, "SELECT etag FROM object") == [(store.objects()["1"].etag,)]
 
-    def test_by_nothing_is_an_empty_object(self, ledger: Ledger) -> None:
+    def test_overwritten_during_the_run_by_nothing_is_an_empty_object(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": ct()})
         store.on_listed = lambda: store.put("1", b"")
 
@@ -189,7 +189,7 @@ class TestOverwrittenDuringTheRun:
 
         assert verdicts(ledger, "a") == {"1": refused("EMPTY_OBJECT"), "2": PASSED}
 
-    def test_again_and_again_leaves_the_run_incomplete(self, ledger: Ledger) -> None:
+    def test_overwritten_during_the_run_again_and_again_leaves_the_run_incomplete(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": ct()})
         store.on_read = lambda key: store.put(key, ct(uid=f"1.2.{len(store.reads)}")) if key == "1" else None
 
@@ -200,7 +200,7 @@ class TestOverwrittenDuringTheRun:
 
 
 class TestIncompleteRun:
-    def test_keeps_what_it_has_and_the_next_one_reads_only_the_rest(self, ledger: Ledger) -> None:
+    def test_incomplete_run_keeps_what_it_has_and_the_next_one_reads_only_the_rest(self, ledger: Ledger) -> None:
         store = SimulatedStore({str(number): ct(uid=f"1.2.{number + 1}") for number in range(20)})
         store.faults = {"3": -1, "7": -1}
 
@@ -248,7 +248,7 @@ class TestIncompleteRun:
 
         assert verdicts(ledger, "a") == {"1": UNREAD, "2": PASSED}
 
-    def test_when_nothing_at_all_could_be_read(self, ledger: Ledger) -> None:
+    def test_incomplete_run_when_nothing_at_all_could_be_read(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": ct()})
         store.faults = {"1": -1, "2": -1}
 
@@ -346,7 +346,7 @@ class TestRunsThatFail:
         ],
     )
     @pytest.mark.parametrize("run_shards", [None, in_threads(2)])
-    def test_of_an_unexpected_error_only_the_type_is_kept(
+    def test_runs_that_fail_of_an_unexpected_error_only_the_type_is_kept(
         self, ledger: Ledger, error: BaseException, end: tuple[str, str], run_shards: object
     ) -> None:
         store = SimulatedStore({str(number): ct() for number in range(6)})
@@ -367,7 +367,7 @@ class TestRunsThatFail:
         assert counts["passed"] == 6
         assert counts["indexed"] < 6
 
-    def test_told_to_end_just_after_its_end_was_recorded_it_is_completed(
+    def test_runs_that_fail_told_to_end_just_after_its_end_was_recorded_it_is_completed(
         self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         written = Lease.write
@@ -412,7 +412,7 @@ class TestRunsThatFail:
 
 
 class TestEmptyLocation:
-    def test_completes_with_nothing(self, ledger: Ledger) -> None:
+    def test_empty_location_completes_with_nothing(self, ledger: Ledger) -> None:
         outcome = screen_ct(SimulatedStore(), ledger, "a")
 
         assert (outcome.counts["listed"], outcome.counts["bytes"], outcome.counts["passed"]) == (0, 0, 0)

@@ -26,7 +26,7 @@ def defects(result: ShardResult) -> list[Defect | None]:
 
 
 class TestReading:
-    def test_reads_only_the_header_of_a_large_object(self) -> None:
+    def test_reading_reads_only_the_header_of_a_large_object(self) -> None:
         store = SimulatedStore({"1.dcm": make_instance(PatientAge="018M", pixel_bytes=10_000_000)})
 
         result = index(store)
@@ -35,7 +35,7 @@ class TestReading:
         assert store.reads == [("1.dcm", 0, 8 * KIB)]
         assert store.bytes_read < 32_768
 
-    def test_reads_a_small_object_whole_and_once(self) -> None:
+    def test_reading_reads_a_small_object_whole_and_once(self) -> None:
         store = SimulatedStore({"1": make_instance(Modality="CT")})
 
         result = index(store)
@@ -43,7 +43,7 @@ class TestReading:
         assert store.reads == [("1", 0, len(store.content("1")))]
         assert (result.reads, result.bytes_read) == (1, len(store.content("1")))
 
-    def test_asks_nothing_for_an_object_without_bytes(self) -> None:
+    def test_reading_asks_nothing_for_an_object_without_bytes(self) -> None:
         store = SimulatedStore({"1": b"", "marker/": b""})
 
         result = index(store)
@@ -51,7 +51,7 @@ class TestReading:
         assert (store.reads, store.stats, result.reads) == ([], [], 0)
         assert defects(result) == [Defect.EMPTY_OBJECT] * 2
 
-    def test_reads_on_where_bytes_are_missing_and_skips_what_nobody_needs(self) -> None:
+    def test_reading_reads_on_where_bytes_are_missing_and_skips_what_nobody_needs(self) -> None:
         large = make_instance(Modality="CT", DerivationDescription="x" * 50_000, PatientAge="018M", pixel_bytes=90_000)
         store = SimulatedStore({"1": large})
 
@@ -65,7 +65,7 @@ class TestReading:
         assert second_start == large.index(b"x" * 50_000) + 50_000
         assert second_end - second_start == 16 * KIB
 
-    def test_never_asks_twice_for_the_same_byte(self) -> None:
+    def test_reading_never_asks_twice_for_the_same_byte(self) -> None:
         store = SimulatedStore({"1": make_instance(Modality="CT", PatientAge="018M", pixel_bytes=1_000)})
 
         index(store, first_read_bytes=16)
@@ -74,7 +74,7 @@ class TestReading:
         assert all(end <= start for (_, end), (start, _) in pairwise(ranges))
 
     @pytest.mark.parametrize("size", [1_000, 30_000, 1_000_000])
-    def test_takes_a_number_of_reads_that_grows_with_the_logarithm_of_the_header(self, size: int) -> None:
+    def test_reading_takes_a_number_of_reads_that_grows_with_the_logarithm_of_the_header(self, size: int) -> None:
         data = long_header(size)
         store = SimulatedStore({"1": data})
 
@@ -85,7 +85,7 @@ class TestReading:
 
 
 class TestLimit:
-    def test_takes_nothing_away_from_what_lies_before_it(self) -> None:
+    def test_limit_takes_nothing_away_from_what_lies_before_it(self) -> None:
         store = SimulatedStore({"1": long_header(400 * KIB), "2": make_instance(Modality="CT")})
 
         result = index(store, header_limit_bytes=64 * KIB)
@@ -97,7 +97,7 @@ class TestLimit:
         assert (bounded.unreadable_from, whole.unreadable_from) == ("0020000E", None)
         assert sum(end - start for key, start, end in store.reads if key == "1") == 64 * KIB
 
-    def test_is_a_defect_where_the_series_is_not_known(self) -> None:
+    def test_limit_is_a_defect_where_the_series_is_not_known(self) -> None:
         long = make_instance(Modality="CT", PatientComments="x" * 9_000)
 
         (header,) = [
@@ -120,7 +120,7 @@ class TestLimit:
         assert "00400252" not in bounded.instance.header.attributes
         assert bounded.instance.header.unreadable_from == "00400252"
 
-    def test_does_not_concern_a_structure_set_of_26_mb(self) -> None:
+    def test_limit_does_not_concern_a_structure_set_of_26_mb(self) -> None:
         contours = sequence(0x30060039, *[sequence(0x30060040, element(0x30060050, "DS", b"1\\2\\3 ") * 60)] * 1_000)
         data = make_instance(Modality="RTSTRUCT", StudyDate="20230314", pixel_bytes=0) + contours * 30
         store = SimulatedStore({"1": data})
@@ -207,7 +207,7 @@ class TestInFlight:
 
 
 class TestAStoreThatIsDown:
-    def test_is_not_asked_for_each_of_the_rest(self) -> None:
+    def test_a_store_that_is_down_is_not_asked_for_each_of_the_rest(self) -> None:
         store = SimulatedStore({f"{number:03}": make_instance(Modality="CT") for number in range(300)})
         store.faults = {f"{number:03}": -1 for number in range(100, 300)}
 
@@ -218,7 +218,7 @@ class TestAStoreThatIsDown:
         assert [row for row, _ in result.unread] == list(range(101, 301))
         assert {cause for _, cause in result.unread} == {"ConnectionClosedError", NOT_ASKED}
 
-    def test_is_told_from_one_that_fails_now_and_then(self) -> None:
+    def test_a_store_that_is_down_is_told_from_one_that_fails_now_and_then(self) -> None:
         store = SimulatedStore({f"{number:03}": make_instance(Modality="CT") for number in range(300)})
         store.faults = {f"{number:03}": -1 for number in range(300) if number % 10}
 

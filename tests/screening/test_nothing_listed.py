@@ -40,27 +40,27 @@ def test_the_prefix_is_looked_at_and_not_repeated(prefix: str) -> None:
 
 class TestARun:
     @pytest.mark.parametrize("prefix", ["/images", "images/*"])
-    def test_completes_and_says_so(self, prefix: str, ledger: Ledger) -> None:
+    def test_a_run_completes_and_says_so(self, prefix: str, ledger: Ledger) -> None:
         outcome = screen_ct(store_at(prefix, "images/1.dcm"), ledger, "a")
 
         assert ledger.run("a").row.state == "COMPLETED"
         assert outcome.describe() == f"0 of 0 instances passed; {SAID[prefix]}"
         assert make_report(ledger.run("a")).warnings[0] == f"N{SAID[prefix][1:]}."
 
-    def test_of_which_something_is_listed_says_nothing_of_it(self, ledger: Ledger) -> None:
+    def test_a_run_of_which_something_is_listed_says_nothing_of_it(self, ledger: Ledger) -> None:
         outcome = screen_ct(store_at("images/", "images/1.dcm"), ledger, "a")
 
         assert outcome.describe() == "1 of 1 instances passed in 1 whole series"
         assert make_report(ledger.run("a")).warnings == []
 
-    def test_of_a_directory_says_that_it_holds_no_file(self, ledger: Ledger, tmp_path: Path) -> None:
+    def test_a_run_of_a_directory_says_that_it_holds_no_file(self, ledger: Ledger, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
 
         outcome = screen_ct(DirectoryStore(tmp_path / "empty"), ledger, "a")
 
         assert outcome.describe().endswith("; nothing is listed: the directory holds no file")
 
-    def test_is_foreseen(self, ledger: Ledger) -> None:
+    def test_a_run_is_foreseen(self, ledger: Ledger) -> None:
         previewed = preview(Preview(store_at("/images", "images/1.dcm"), one_of("CT")), ledger)
 
         assert previewed.describe().endswith(f"; {SAID['/images']}")

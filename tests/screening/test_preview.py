@@ -33,7 +33,7 @@ def written(ledger: Ledger) -> dict[str, int]:
 class TestAPreview:
     @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
     @given(buckets, buckets, st.lists(st.sampled_from(CRITERIA), min_size=1, max_size=3))
-    def test_says_what_the_run_after_it_says(
+    def test_a_preview_says_what_the_run_after_it_says(
         self, before: dict[str, bytes], now: dict[str, bytes], asked: list[Any]
     ) -> None:
         criteria = [Criterion.model_validate(criterion) for criterion in asked]
@@ -67,7 +67,7 @@ class TestAPreview:
         screen(Screening("next", store, one_of("MR")), ledger)
         assert foreseen == recorded(ledger, "next") != {}
 
-    def test_reads_what_is_new_and_the_run_after_it_reads_nothing(self, ledger: Ledger) -> None:
+    def test_a_preview_reads_what_is_new_and_the_run_after_it_reads_nothing(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": mr()})
         first = preview(Preview(store, one_of("CT")), ledger)
         store.put("2", ct())
@@ -79,7 +79,7 @@ class TestAPreview:
         assert [previewed.counts["indexed"] for previewed in (first, second)] == [2, 1]
         assert (counts["indexed"], counts["added"], store.lists, store.reads) == (0, 0, 1, [])
 
-    def test_waits_while_a_run_holds_the_location_and_without_listing_does_not(self, ledger: Ledger) -> None:
+    def test_a_preview_waits_while_a_run_holds_the_location_and_without_listing_does_not(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})
         screen_ct(store, ledger, "run")
         said: list[str] = []
@@ -93,7 +93,7 @@ class TestAPreview:
         assert said == ["1"]
         assert sql(ledger, "SELECT count(*) FROM lease") == [(0,)]
 
-    def test_of_criteria_that_make_no_sense_asks_nothing_of_the_store(self, ledger: Ledger) -> None:
+    def test_a_preview_of_criteria_that_make_no_sense_asks_nothing_of_the_store(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})
 
         with pytest.raises(InvalidRequestError, match="criteria: empty"):
@@ -101,7 +101,7 @@ class TestAPreview:
 
         assert (store.lists, sql(ledger, "SELECT count(*) FROM snapshot")) == (0, [(0,)])
 
-    def test_says_that_objects_are_not_read_where_a_run_would_be_incomplete(self, ledger: Ledger) -> None:
+    def test_a_preview_says_that_objects_are_not_read_where_a_run_would_be_incomplete(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct(), "2": ct()})
         store.faults["2"] = -1
 
@@ -112,7 +112,7 @@ class TestAPreview:
         assert previewed.describe() == f"{sentence}; objects that are not read: 1 ({why})"
         assert previewed.counts["bytes"] == sum(listed.size for listed in store.objects().values())
 
-    def test_says_that_credentials_may_not_read_as_a_run_does(self, ledger: Ledger) -> None:
+    def test_a_preview_says_that_credentials_may_not_read_as_a_run_does(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})
         store.refused = {"1"}
 
@@ -121,7 +121,9 @@ class TestAPreview:
 
 
 class TestWithoutListing:
-    def test_answers_as_the_location_was_listed_last_and_asks_nothing_of_the_store(self, ledger: Ledger) -> None:
+    def test_without_listing_answers_as_the_location_was_listed_last_and_asks_nothing_of_the_store(
+        self, ledger: Ledger
+    ) -> None:
         store = SimulatedStore({"1": ct(), "2": mr()})
         screen_ct(store, ledger, "run")
         store.put("3", ct())
@@ -134,7 +136,7 @@ class TestWithoutListing:
         assert (previewed.counts["listed"], previewed.counts["passed"], previewed.counts["unread"]) == (2, 1, 0)
         assert EFFORT.isdisjoint(previewed.counts)
 
-    def test_refuses_a_location_that_was_never_listed_to_the_end(self, ledger: Ledger) -> None:
+    def test_without_listing_refuses_a_location_that_was_never_listed_to_the_end(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})
         store.on_listed = fail
         with pytest.raises(ZeroDivisionError):

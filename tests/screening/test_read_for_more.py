@@ -65,7 +65,9 @@ def keys_read(store: SimulatedStore) -> list[str]:
 
 
 class TestARunWhoseCriteriaAskForMore:
-    def test_lets_pass_on_an_old_ledger_what_it_does_on_a_new_one(self, old: Ledger, store: SimulatedStore) -> None:
+    def test_a_run_whose_criteria_ask_for_more_lets_pass_on_an_old_ledger_what_it_does_on_a_new_one(
+        self, old: Ledger, store: SimulatedStore
+    ) -> None:
         with decimal_strings_known(), open_ledger("sqlite:///:memory:") as new:
             on_old, on_new = screen_thin(store, old), screen_thin(store, new)
             said = verdicts(new, "after")
@@ -74,7 +76,9 @@ class TestARunWhoseCriteriaAskForMore:
         assert keys_read(store) == ["0", "0", "1", "1", "2", "2"]
         assert verdicts(old, "after") == said == dict.fromkeys("012", PASSED)
 
-    def test_says_what_it_reads_again_and_for_what(self, old: Ledger, store: SimulatedStore) -> None:
+    def test_a_run_whose_criteria_ask_for_more_says_what_it_reads_again_and_for_what(
+        self, old: Ledger, store: SimulatedStore
+    ) -> None:
         listener = Listener()
 
         with decimal_strings_known():
@@ -86,7 +90,9 @@ class TestARunWhoseCriteriaAskForMore:
             "3 of 3 instances passed in 1 whole series; objects read again, for more attributes: 3"
         )
 
-    def test_reads_nothing_the_second_time(self, old: Ledger, store: SimulatedStore) -> None:
+    def test_a_run_whose_criteria_ask_for_more_reads_nothing_the_second_time(
+        self, old: Ledger, store: SimulatedStore
+    ) -> None:
         with decimal_strings_known():
             screen_thin(store, old)
             store.forget_requests()
@@ -96,7 +102,9 @@ class TestARunWhoseCriteriaAskForMore:
         assert "read_again" not in second.counts
         assert second.counts["passed"] == 3
 
-    def test_changes_nothing_of_what_was_said_before(self, old: Ledger, store: SimulatedStore) -> None:
+    def test_a_run_whose_criteria_ask_for_more_changes_nothing_of_what_was_said_before(
+        self, old: Ledger, store: SimulatedStore
+    ) -> None:
         said, digests = verdicts(old, "before"), sql(old, "SELECT id, digest FROM header")
 
         with decimal_strings_known():
@@ -125,7 +133,9 @@ class TestARunWhoseCriteriaAskForMore:
         assert outcome.counts["read_again"] == 2
         assert {key for key, said in verdicts(old, "after").items() if said == PASSED} == {"0", "2", "5"}
 
-    def test_takes_what_changed_or_went_meanwhile_as_what_it_is(self, old: Ledger, store: SimulatedStore) -> None:
+    def test_a_run_whose_criteria_ask_for_more_takes_what_changed_or_went_meanwhile_as_what_it_is(
+        self, old: Ledger, store: SimulatedStore
+    ) -> None:
         store.put("0", thin(0, "7"))
 
         def change_and_delete() -> None:
@@ -157,7 +167,9 @@ class TestARunWhoseCriteriaAskForMore:
             assert screen_thin(store, old, "next").counts["passed"] == 3
         assert keys_read(store) == ["1"]
 
-    def test_goes_on_where_a_killed_one_was(self, ledger_url: str, tmp_path: Path) -> None:
+    def test_a_run_whose_criteria_ask_for_more_goes_on_where_a_killed_one_was(
+        self, ledger_url: str, tmp_path: Path
+    ) -> None:
         root = tmp_path / "images"
         root.mkdir()
         for number in range(6):
@@ -181,7 +193,9 @@ class TestARunWhoseCriteriaAskForMore:
 
 
 class TestTwoRunsAtTheSameTime:
-    def test_read_again_once(self, old: Ledger, ledger_url: str, store: SimulatedStore) -> None:
+    def test_two_runs_at_the_same_time_read_again_once(
+        self, old: Ledger, ledger_url: str, store: SimulatedStore
+    ) -> None:
         listener = Listener()
         second: list[threading.Thread] = []
 
@@ -206,7 +220,7 @@ class TestTwoRunsAtTheSameTime:
 
 
 class TestAWorker:
-    def test_that_reads_for_something_else_is_refused_and_nothing_of_it_recorded(
+    def test_a_worker_that_reads_for_something_else_is_refused_and_nothing_of_it_recorded(
         self, ledger: Ledger, store: SimulatedStore
     ) -> None:
         def elsewhere(index: Callable[[Shard], ShardResult], shards: Iterable[Shard]) -> Iterator[ShardResult]:
@@ -223,7 +237,7 @@ class TestAWorker:
 
 
 class TestAPreview:
-    def test_that_lists_says_what_the_run_says(self, old: Ledger, store: SimulatedStore) -> None:
+    def test_a_preview_that_lists_says_what_the_run_says(self, old: Ledger, store: SimulatedStore) -> None:
         with decimal_strings_known():
             previewed = preview(Preview(store, thinner_than("2")), old)
             store.forget_requests()
@@ -233,7 +247,9 @@ class TestAPreview:
         assert previewed.counts["passed"] == outcome.counts["passed"] == 3
         assert store.reads == []
 
-    def test_that_does_not_list_cannot_tell_and_says_what_to_do(self, old: Ledger, store: SimulatedStore) -> None:
+    def test_a_preview_that_does_not_list_cannot_tell_and_says_what_to_do(
+        self, old: Ledger, store: SimulatedStore
+    ) -> None:
         with decimal_strings_known():
             with pytest.raises(LedgerError) as caught:
                 preview_known(PLACE, thinner_than("2"), old)

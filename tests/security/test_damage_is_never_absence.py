@@ -77,7 +77,9 @@ def decided(ledger: Ledger, run_id: str) -> dict[str, tuple[str | None, str | No
 
 class TestWhatWasNotReached:
     @pytest.mark.parametrize("unreadable_from", ["00000000", "00080060", "00080061", "00101010", "00101011", None])
-    def test_is_never_said_to_be_absent_and_never_passes(self, unreadable_from: str | None) -> None:
+    def test_what_was_not_reached_is_never_said_to_be_absent_and_never_passes(
+        self, unreadable_from: str | None
+    ) -> None:
         for attributes in ({}, {MODALITY: ("CT",)}, {AGE: ("045Y",)}, {MODALITY: ("CT",), AGE: ("045Y",)}):
             decision = Decider(COMPILED).decide(attributes, unreadable_from)
 
@@ -87,12 +89,14 @@ class TestWhatWasNotReached:
                 assert finding is expected
             assert (decision.verdict is Verdict.PASSED) == (len(attributes) == 2)
 
-    def test_of_two_values_of_one_attribute_neither_counts(self) -> None:
+    def test_what_was_not_reached_of_two_values_of_one_attribute_neither_counts(self) -> None:
         extent = Extent(damage=Damage.REPEATED, unreadable_from=MODALITY)
 
         assert extent.trusted({MODALITY: ("CT",), AGE: ("045Y",)}) == {AGE: ("045Y",)}
 
-    def test_is_not_counted_as_absent_among_the_values_of_a_location(self, screened: Ledger) -> None:
+    def test_what_was_not_reached_is_not_counted_as_absent_among_the_values_of_a_location(
+        self, screened: Ledger
+    ) -> None:
         snapshot = last_snapshot(screened.engine, PLACE)
 
         held = attributes_held(screened.engine, snapshot)
@@ -137,13 +141,15 @@ class TestARunThatDiscardsWhatIsDamaged:
             for key, (verdict, defect, findings) in JUDGED.items()
         }
 
-    def test_is_what_a_run_is_that_does_not_say(self, screened: Ledger) -> None:
+    def test_a_run_that_discards_what_is_damaged_is_what_a_run_is_that_does_not_say(self, screened: Ledger) -> None:
         row = screened.run("discard").row
 
         assert row.damaged is None
         assert row.criteria_digest == screened.run("judge").row.criteria_digest
 
-    def test_makes_a_series_with_a_damaged_object_partial(self, screened: Ledger) -> None:
+    def test_a_run_that_discards_what_is_damaged_makes_a_series_with_a_damaged_object_partial(
+        self, screened: Ledger
+    ) -> None:
         series = {row.series_instance_uid: row.selection for row in screened.run("discard").series()}
 
         assert series == {
@@ -160,7 +166,9 @@ class TestARunThatJudgesWhatIsDamaged:
     def test_judges_by_what_lies_before_the_damage_and_passes_nothing_else(self, screened: Ledger) -> None:
         assert decided(screened, "judge") == JUDGED
 
-    def test_leaves_the_defect_and_where_the_damage_is_in_the_view(self, screened: Ledger) -> None:
+    def test_a_run_that_judges_what_is_damaged_leaves_the_defect_and_where_the_damage_is_in_the_view(
+        self, screened: Ledger
+    ) -> None:
         rows = {row.object_key: row for row in screened.run("judge").passed()}
 
         assert {key: (row.defect, row.damage, row.unreadable_from) for key, row in rows.items()} == {
@@ -171,13 +179,15 @@ class TestARunThatJudgesWhatIsDamaged:
             "up to a bound behind": (None, None, "00700000"),
         }
 
-    def test_is_told_apart_in_the_ledger(self, screened: Ledger) -> None:
+    def test_a_run_that_judges_what_is_damaged_is_told_apart_in_the_ledger(self, screened: Ledger) -> None:
         assert sql(screened, "SELECT id, damaged FROM run ORDER BY number") == [("discard", None), ("judge", "JUDGE")]
 
 
 @pytest.mark.parametrize(("run_id", "damaged"), [("discard", Damaged.DISCARD), ("judge", Damaged.JUDGE)])
 class TestWhatIsCounted:
-    def test_by_the_run_is_what_the_view_has(self, screened: Ledger, run_id: str, damaged: Damaged) -> None:
+    def test_what_is_counted_by_the_run_is_what_the_view_has(
+        self, screened: Ledger, run_id: str, damaged: Damaged
+    ) -> None:
         counts: Any = screened.run(run_id).row.counts
         rows = decided(screened, run_id).values()
 
@@ -192,7 +202,9 @@ class TestWhatIsCounted:
         assert counts["series"] == dict(sql(screened, selections, id=run_id))
         assert counts["damaged"] == COUNTS[damaged]
 
-    def test_by_the_report_is_what_the_view_has(self, screened: Ledger, run_id: str, damaged: Damaged) -> None:
+    def test_what_is_counted_by_the_report_is_what_the_view_has(
+        self, screened: Ledger, run_id: str, damaged: Damaged
+    ) -> None:
         counts: Any = screened.run(run_id).row.counts
 
         report = make_report(screened.run(run_id))
@@ -215,7 +227,9 @@ class TestWhatIsCounted:
         assert figures.damaged is not None
         assert {name: getattr(figures.damaged, name) for name in COUNTS[damaged]} == COUNTS[damaged]
 
-    def test_by_a_preview_is_what_the_run_counts(self, screened: Ledger, run_id: str, damaged: Damaged) -> None:
+    def test_what_is_counted_by_a_preview_is_what_the_run_counts(
+        self, screened: Ledger, run_id: str, damaged: Damaged
+    ) -> None:
         counts: Any = screened.run(run_id).row.counts
 
         listed = preview(Preview(store(), ASKED, damaged=damaged), screened).counts
@@ -226,7 +240,7 @@ class TestWhatIsCounted:
 
 
 class TestAComparison:
-    def test_says_that_a_side_passes_what_the_other_does_not_judge(self, screened: Ledger) -> None:
+    def test_a_comparison_says_that_a_side_passes_what_the_other_does_not_judge(self, screened: Ledger) -> None:
         sides = [
             Compared(
                 row.id, last_snapshot(screened.engine, PLACE), COMPILED, row.number, Damaged(row.damaged or "DISCARD")
@@ -248,7 +262,7 @@ class TestAComparison:
 
 
 class TestTheLedger:
-    def test_finds_an_edit_of_what_says_how_far_a_header_was_read(self, screened: Ledger) -> None:
+    def test_the_ledger_finds_an_edit_of_what_says_how_far_a_header_was_read(self, screened: Ledger) -> None:
         assert verify(screened.engine).is_intact
         edits = {
             "UPDATE header SET unreadable_from = NULL WHERE unreadable_from = '00700000'": ("header", None),
@@ -261,7 +275,9 @@ class TestTheLedger:
             found = found_after(screened, statement)
             assert [(damage.table, damage.part) for damage in found] == [expected], statement
 
-    def test_finds_that_a_run_is_made_to_say_otherwise_what_it_did_with_damaged_objects(self, screened: Ledger) -> None:
+    def test_the_ledger_finds_that_a_run_is_made_to_say_otherwise_what_it_did_with_damaged_objects(
+        self, screened: Ledger
+    ) -> None:
         for statement in (
             "UPDATE run SET damaged = 'JUDGE' WHERE id = 'discard'",
             "UPDATE run SET damaged = NULL WHERE id = 'judge'",
@@ -270,7 +286,7 @@ class TestTheLedger:
             found = found_after(screened, statement)
             assert [(damage.table, damage.part) for damage in found] == [("run", "damaged")], statement
 
-    def test_does_not_let_a_finished_run_say_otherwise(self, screened: Ledger) -> None:
+    def test_the_ledger_does_not_let_a_finished_run_say_otherwise(self, screened: Ledger) -> None:
         for statement in ("UPDATE run SET damaged = 'JUDGE' WHERE id = 'discard'", "UPDATE run SET damaged = NULL"):
             with pytest.raises(Exception, match="a finished run is never changed"), screened.engine.begin() as refused:
                 refused.exec_driver_sql(statement)

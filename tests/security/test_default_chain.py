@@ -65,7 +65,9 @@ BLOCKS = {
 
 class TestARequestWithoutCredentials:
     @pytest.mark.parametrize("credentials", [None, "", *BLOCKS.values()], ids=["absent", "empty", *BLOCKS])
-    def test_names_no_endpoint_that_is_not_listed(self, server: ScriptedServer, credentials: Any) -> None:
+    def test_a_request_without_credentials_names_no_endpoint_that_is_not_listed(
+        self, server: ScriptedServer, credentials: Any
+    ) -> None:
         given = place(server.endpoint, credentials)
 
         assert problems_of(given, given) == (f"input_s3_parameters.{REFUSED}", f"output_s3_parameters.{REFUSED}")
@@ -84,14 +86,14 @@ class TestARequestWithoutCredentials:
             )
         assert server.requests == []
 
-    def test_is_not_waited_for_either(self, server: ScriptedServer) -> None:
+    def test_a_request_without_credentials_is_not_waited_for_either(self, server: ScriptedServer) -> None:
         given = place(server.endpoint)
 
         with pytest.raises(InvalidRequestError, match="would be sent this machine's own credentials"):
             follow_up.read_following({}, {"input_s3_parameters": given, "output_s3_parameters": given})
 
     @pytest.mark.parametrize("pattern", ["127.0.0.1", "127.0.0.1:{port}", "other, 127.*:{port}", "2130706433"])
-    def test_names_an_endpoint_that_is_listed(
+    def test_a_request_without_credentials_names_an_endpoint_that_is_listed(
         self, server: ScriptedServer, pattern: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(LISTED, pattern.format(port=server.endpoint.rpartition(":")[2]))
@@ -102,14 +104,14 @@ class TestARequestWithoutCredentials:
         assert server.requests[0].signed_for.startswith("own-id/")
 
     @pytest.mark.parametrize("pattern", ["127.0.0.1:1", "127.0.0.2", "localhost", "27.0.0.1", "127.0.0.10"])
-    def test_names_none_that_is_like_one_that_is_listed(
+    def test_a_request_without_credentials_names_none_that_is_like_one_that_is_listed(
         self, server: ScriptedServer, pattern: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(LISTED, pattern)
 
         assert problems_of(place(server.endpoint)) == (f"input_s3_parameters.{REFUSED}",)
 
-    def test_goes_to_aws(self) -> None:
+    def test_a_request_without_credentials_goes_to_aws(self) -> None:
         assert problems_of(place(None)) == ()
 
     @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ class TestARequestWithoutCredentials:
             "a.b",
         ],
     )
-    def test_goes_to_no_host_that_a_region_would_make_of_aws(self, region: str) -> None:
+    def test_a_request_without_credentials_goes_to_no_host_that_a_region_would_make_of_aws(self, region: str) -> None:
         problem = EndpointRules().find_problem(None, region, uses_default_chain=True)
 
         assert (
@@ -153,12 +155,12 @@ class TestARequestWithCredentialsOfItsOwn:
 
 
 class TestTheCommandLine:
-    def test_sends_its_users_credentials_where_its_user_says(self, server: ScriptedServer) -> None:
+    def test_the_command_line_sends_its_users_credentials_where_its_user_says(self, server: ScriptedServer) -> None:
         list(open_input("s3://bucket/", server.endpoint, "eu-west").list())
 
         assert server.requests[0].signed_for.startswith("own-id/")
 
-    def test_is_held_to_the_endpoints_that_are_allowed(
+    def test_the_command_line_is_held_to_the_endpoints_that_are_allowed(
         self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(ALLOWED, "s3.example.test")
@@ -168,7 +170,9 @@ class TestTheCommandLine:
 
 
 class TestEndpointsThatAreAllowed:
-    def test_are_the_whole_list(self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_endpoints_that_are_allowed_are_the_whole_list(
+        self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv(ALLOWED, "s3.example.test:443, *.storage.example.test")
 
         told = {
@@ -181,13 +185,13 @@ class TestEndpointsThatAreAllowed:
         said = (f"input_s3_parameters.endpoint: is not allowed here; accepted: those that {ALLOWED} lists",)
         assert set(told.values()) == {said}
 
-    def test_may_be_aws_in_some_regions(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_endpoints_that_are_allowed_may_be_aws_in_some_regions(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(ALLOWED, "s3.eu-*.amazonaws.com")
 
         assert problems_of(place(None)) == ()
         assert problems_of(place(None, region="us-east-1")) != ()
 
-    def test_are_not_sent_this_machines_credentials_for_that(
+    def test_endpoints_that_are_allowed_are_not_sent_this_machines_credentials_for_that(
         self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(ALLOWED, "127.0.0.1")
@@ -195,7 +199,7 @@ class TestEndpointsThatAreAllowed:
         assert problems_of(place(server.endpoint)) == (f"input_s3_parameters.{REFUSED}",)
 
     @pytest.mark.parametrize("text", ["http://host", "host/", "a b", "host:x", "host,,other", "[::1", "user@host"])
-    def test_that_are_written_otherwise_are_refused_at_the_start(
+    def test_endpoints_that_are_allowed_that_are_written_otherwise_are_refused_at_the_start(
         self, text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         for name in (ALLOWED, LISTED):
@@ -228,7 +232,7 @@ class TestPatterns:
             ("[fd00::*]", "fd00.evil.example"),
         ],
     )
-    def test_do_not_cover_a_name_of_somebody_else(self, pattern: str, host: str) -> None:
+    def test_patterns_do_not_cover_a_name_of_somebody_else(self, pattern: str, host: str) -> None:
         rules = EndpointRules(default_chain=(pattern,))
 
         assert not rules.trusts(host.strip("[]"), 9000)

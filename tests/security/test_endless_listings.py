@@ -26,7 +26,7 @@ def empty_page(token: str) -> Answer:
 
 
 class TestEmptyPagesWithEverNewTokens:
-    def test_end_the_listing(self) -> None:
+    def test_empty_pages_with_ever_new_tokens_end_the_listing(self) -> None:
         with serve() as server:
             tokens = itertools.count()
 
@@ -42,7 +42,7 @@ class TestEmptyPagesWithEverNewTokens:
             assert len(server.requests) == EMPTY_IN_A_ROW
 
     @pytest.mark.parametrize("in_flight", [1, 8])
-    def test_end_a_listing_that_began_with_keys(self, in_flight: int) -> None:
+    def test_empty_pages_with_ever_new_tokens_end_a_listing_that_began_with_keys(self, in_flight: int) -> None:
         asked: list[Cursor] = []
 
         def ask(cursor: Cursor) -> Page:
@@ -55,7 +55,7 @@ class TestEmptyPagesWithEverNewTokens:
 
         assert len(asked) < 4 * EMPTY_IN_A_ROW
 
-    def test_between_keys_are_passed_over(self) -> None:
+    def test_empty_pages_with_ever_new_tokens_between_keys_are_passed_over(self) -> None:
         objects = list(DirectoryStore(Path(__file__).parent).list())[:3]
         pages = [Page((), Cursor(token=str(number))) for number in range(EMPTY_IN_A_ROW - 1)]
         answers = iter([*pages, Page(objects[:1], Cursor(token="a")), *pages, Page(objects[1:], None)])
@@ -64,7 +64,7 @@ class TestEmptyPagesWithEverNewTokens:
 
 
 class TestADeepDirectory:
-    def test_is_listed_to_its_end(self, tmp_path: Path) -> None:
+    def test_a_deep_directory_is_listed_to_its_end(self, tmp_path: Path) -> None:
         depth = 1_500
         there = os.open(tmp_path, os.O_RDONLY)
         for _ in range(depth):
@@ -80,7 +80,7 @@ class TestADeepDirectory:
         finally:  # Python's own way to remove it is recursive
             subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
 
-    def test_that_is_deeper_than_a_path_may_be_is_an_error(self, tmp_path: Path) -> None:
+    def test_a_deep_directory_that_is_deeper_than_a_path_may_be_is_an_error(self, tmp_path: Path) -> None:
         there = os.open(tmp_path, os.O_RDONLY)
         for _ in range(20):
             os.mkdir("d" * 250, dir_fd=there)
@@ -102,7 +102,7 @@ class TestLinksThatFanOut:
         (root / f"step-{steps:02}").mkdir()
         (root / f"step-{steps:02}" / "file").touch()
 
-    def test_at_every_step_end_the_listing(self, tmp_path: Path) -> None:
+    def test_links_that_fan_out_at_every_step_end_the_listing(self, tmp_path: Path) -> None:
         self.make_fan(tmp_path, steps=13, links=3)
         listed: list[ObjectInfo] = []
 
@@ -118,7 +118,7 @@ class TestLinksThatFanOut:
 
         assert len(list(DirectoryStore(tmp_path / "step-00").list())) == 3**4
 
-    def test_to_one_directory_from_many_others_are_followed(self, tmp_path: Path) -> None:
+    def test_links_that_fan_out_to_one_directory_from_many_others_are_followed(self, tmp_path: Path) -> None:
         (tmp_path / "patient").mkdir()
         (tmp_path / "patient" / "file").touch()
         for number in range(MOST_WAYS):

@@ -81,7 +81,9 @@ def endpoint_of(prefect: Listener, postgres: Listener) -> list[str]:
 
 
 class TestSixtySpellings:
-    def test_are_refused_on_the_command_line_before_a_packet(self, prefect: Listener, postgres: Listener) -> None:
+    def test_sixty_spellings_are_refused_on_the_command_line_before_a_packet(
+        self, prefect: Listener, postgres: Listener
+    ) -> None:
         spellings = endpoint_of(prefect, postgres)
         environment = {
             **os.environ,
@@ -106,7 +108,7 @@ class TestSixtySpellings:
         assert [endpoint for endpoint, became in told["became"].items() if not became.startswith("--endpoint: ")] == []
         assert prefect.came == postgres.came == []
 
-    def test_are_refused_in_a_request_by_words_that_name_the_field(
+    def test_sixty_spellings_are_refused_in_a_request_by_words_that_name_the_field(
         self, prefect: Listener, postgres: Listener, rules: EndpointRules, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(socket, "getaddrinfo", Resolver({name: [have] for name, have in NAMES.items()}))
@@ -124,7 +126,7 @@ class TestSixtySpellings:
             assert "PLANTED" not in str(error.value)
         assert prefect.came == postgres.came == []
 
-    def test_are_refused_by_a_store_itself_where_nobody_asked_before(
+    def test_sixty_spellings_are_refused_by_a_store_itself_where_nobody_asked_before(
         self, prefect: Listener, postgres: Listener, rules: EndpointRules, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(socket, "getaddrinfo", Resolver({name: [have] for name, have in NAMES.items()}))
@@ -135,7 +137,7 @@ class TestSixtySpellings:
                 list(store.list())
         assert prefect.came == postgres.came == []
 
-    def test_that_clients_read_in_two_ways_are_no_endpoints(self) -> None:
+    def test_sixty_spellings_that_clients_read_in_two_ways_are_no_endpoints(self) -> None:
         rules = EndpointRules()
 
         told = {spelling: rules.find_problem(spelling, "r", uses_default_chain=False) for spelling in READ_IN_TWO_WAYS}
@@ -143,14 +145,14 @@ class TestSixtySpellings:
         assert [spelling for spelling, problem in told.items() if problem is None or "leads to" in problem] == []
 
     @pytest.mark.parametrize("endpoint", ["http://[fd00::1%1]", "http://[fd00::1%25eth0]:9000", "http://s3%2e.test"])
-    def test_with_a_zone_or_an_escape_are_no_endpoints(self, endpoint: str) -> None:
+    def test_sixty_spellings_with_a_zone_or_an_escape_are_no_endpoints(self, endpoint: str) -> None:
         problem = EndpointRules().find_problem(endpoint, "r", uses_default_chain=False)
 
         assert problem is not None
         assert problem.startswith("has a host name that is none; accepted: ")
 
     @pytest.mark.parametrize("text", ["fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"])
-    def test_of_metadata_are_known_in_every_zone(self, text: str) -> None:
+    def test_sixty_spellings_of_metadata_are_known_in_every_zone(self, text: str) -> None:
         assert forbidden(IPv6Address(f"{text}%1")) == forbidden(IPv6Address(text)) == "an address of a cloud's metadata"
         assert read_literal(f"[{text}%eth0]") == IPv6Address(text)
 
@@ -165,13 +167,13 @@ class TestTheWords:
             ("http://[ff02::1]", "leads to a multicast address; accepted: the address of an S3 server"),
         ],
     )
-    def test_say_why(self, endpoint: str, words: str) -> None:
+    def test_the_words_say_why(self, endpoint: str, words: str) -> None:
         problem = EndpointRules().find_problem(endpoint, "r", uses_default_chain=False)
 
         assert problem is not None
         assert problem.startswith(words)
 
-    def test_say_that_it_is_a_service_of_ours(self, prefect: Listener, rules: EndpointRules) -> None:
+    def test_the_words_say_that_it_is_a_service_of_ours(self, prefect: Listener, rules: EndpointRules) -> None:
         problem = rules.find_problem(f"http://127.0.0.1:{prefect.port}", "r", uses_default_chain=False)
 
         assert problem == "leads to Prefect or the ledger; accepted: the address of an S3 server"
@@ -179,7 +181,7 @@ class TestTheWords:
 
 class TestLoopback:
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "here.example.test"])
-    def test_may_be_asked_at_every_other_port(
+    def test_loopback_may_be_asked_at_every_other_port(
         self, host: str, rules: EndpointRules, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(socket, "getaddrinfo", Resolver({"here.example.test": [["127.0.0.1"]]}))
@@ -199,7 +201,7 @@ class TestLoopback:
             "postgresql://0.0.0.0:{port}/db",
         ],
     )
-    def test_is_the_ledgers_at_its_port_however_its_url_is_written(
+    def test_loopback_is_the_ledgers_at_its_port_however_its_url_is_written(
         self, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("DICOM_SIEVE_DATABASE_URL", url.format(port=55432))
@@ -213,7 +215,7 @@ class TestLoopback:
 class TestDnsThatChangesItsMind:
     NAME = "changes.example.test"
 
-    def test_after_the_request_was_read_is_refused_when_it_is_connected_to(
+    def test_dns_that_changes_its_mind_after_the_request_was_read_is_refused_when_it_is_connected_to(
         self, prefect: Listener, postgres: Listener, rules: EndpointRules, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         resolver = Resolver({self.NAME: [["127.0.0.9"], ["127.0.0.1"]]})
@@ -235,7 +237,7 @@ class TestDnsThatChangesItsMind:
         assert resolver.asked == [self.NAME] * 2
         assert postgres.came == []
 
-    def test_between_check_and_connection_is_not_asked_again(
+    def test_dns_that_changes_its_mind_between_check_and_connection_is_not_asked_again(
         self, scripted: ScriptedServer, prefect: Listener, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         port = int(scripted.endpoint.rpartition(":")[2])

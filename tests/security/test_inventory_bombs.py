@@ -44,7 +44,7 @@ def write_parquet(file: Path, keys: Sequence[str], **how: object) -> None:
 
 
 class TestAnInventory:
-    def test_of_one_long_line_of_csv_is_refused(self, tmp_path: Path) -> None:
+    def test_an_inventory_of_one_long_line_of_csv_is_refused(self, tmp_path: Path) -> None:
         with gzip.open(tmp_path / "data", "wb", compresslevel=1) as packed:
             for _ in range(120):
                 packed.write(b"x" * 1_000_000)
@@ -54,14 +54,14 @@ class TestAnInventory:
         assert said == "has a line of more than 65,536 characters"
         assert took < MOST_KIB
 
-    def test_of_lines_that_inflate_beyond_measure_is_refused(self, tmp_path: Path) -> None:
+    def test_an_inventory_of_lines_that_inflate_beyond_measure_is_refused(self, tmp_path: Path) -> None:
         line = b'"b","key","1","2024-01-01T00:00:00.000Z","e"\n'
         (tmp_path / "data").write_bytes(gzip.compress(line * 300_000))
 
         with pytest.raises(MalformedInventoryError, match="inflates to more than 200 times its size"):
             sum(1 for _ in read_objects(tmp_path / "data", "CSV", PLAIN))
 
-    def test_of_one_long_text_in_many_rows_of_parquet_is_refused(self, tmp_path: Path) -> None:
+    def test_an_inventory_of_one_long_text_in_many_rows_of_parquet_is_refused(self, tmp_path: Path) -> None:
         write_parquet(tmp_path / "data", ["k" * 100_000] * 1_500)
 
         said, took = read(tmp_path / "data", "Parquet")
@@ -70,7 +70,7 @@ class TestAnInventory:
         assert said == "has a text of more than 1,024 bytes"
         assert took < MOST_KIB
 
-    def test_of_one_large_page_of_parquet_is_refused(self, tmp_path: Path) -> None:
+    def test_an_inventory_of_one_large_page_of_parquet_is_refused(self, tmp_path: Path) -> None:
         keys = [f"{number}{'k' * 100_000}" for number in range(3_000)]
         write_parquet(tmp_path / "data", keys, use_dictionary=False, data_page_size=1 << 30)
 
@@ -79,7 +79,7 @@ class TestAnInventory:
         assert said == "has a column of more than 256 MiB in a group of rows"
         assert took < MOST_KIB
 
-    def test_of_more_rows_of_parquet_than_bytes_is_refused(self, tmp_path: Path) -> None:
+    def test_an_inventory_of_more_rows_of_parquet_than_bytes_is_refused(self, tmp_path: Path) -> None:
         write_parquet(tmp_path / "data", ["k"] * 500_000)
 
         with pytest.raises(MalformedInventoryError, match="has more rows than bytes"):

@@ -98,7 +98,7 @@ class TestTheMapping:
     @given(st.lists(NAMES, min_size=1, max_size=4))
     @example([b"\\", b"\\x41", b"\\x5cx", b"\xff\\xff"])
     @settings(max_examples=1_000)
-    def test_leads_from_every_path_to_its_key_and_back(self, names: list[bytes]) -> None:
+    def test_the_mapping_leads_from_every_path_to_its_key_and_back(self, names: list[bytes]) -> None:
         names = [name.replace(b"/", b"|").replace(b"\0", b"0") for name in names]
         names = [b"n" if name in {b"", b".", b".."} else name for name in names]
 
@@ -111,7 +111,7 @@ class TestTheMapping:
     @example(r"\xff")
     @example(r"\xc3\xa9")
     @settings(max_examples=2_000)
-    def test_leads_from_every_key_to_its_path_and_back_or_refuses(self, key: str) -> None:
+    def test_the_mapping_leads_from_every_key_to_its_path_and_back_or_refuses(self, key: str) -> None:
         try:
             names = names_of_key(key)
         except UnwritableKeyError:
@@ -124,7 +124,7 @@ class TestTheMapping:
     @given(TEXTS)
     @example(r"a\x41.dcm")
     @settings(max_examples=2_000)
-    def test_names_the_copy_of_an_s3_object_as_its_key(self, key: str) -> None:
+    def test_the_mapping_names_the_copy_of_an_s3_object_as_its_key(self, key: str) -> None:
         parts = key.split("/")
         fits = not {"", ".", ".."} & set(parts) and "\0" not in key
 
@@ -134,18 +134,18 @@ class TestTheMapping:
             return
         assert not fits
 
-    def test_refuses_what_is_no_text(self) -> None:
+    def test_the_mapping_refuses_what_is_no_text(self) -> None:
         with pytest.raises(UnwritableKeyError, match="it is no path"):
             names_of_key("a\ud800")
 
-    def test_leaves_the_keys_of_copies_alone_elsewhere(self) -> None:
+    def test_the_mapping_leaves_the_keys_of_copies_alone_elsewhere(self) -> None:
         for source, target in ((S3, S3), (DIRECTORY, S3), (DIRECTORY, DIRECTORY)):
             assert key_of_copy(r"a\x41", source, target) == r"a\x41"
 
 
 class TestCopies:
     @pytest.mark.parametrize("key", UPWARDS)
-    def test_stay_within_the_output(self, tmp_path: Path, key: str) -> None:
+    def test_copies_stay_within_the_output(self, tmp_path: Path, key: str) -> None:
         (tmp_path / "outside").write_bytes(b"of somebody else")
         before = files_in(tmp_path)
 
@@ -165,7 +165,7 @@ class TestCopies:
                 "no object of that key can be written there: it is no path",
             )
 
-    def test_of_different_keys_are_different_files(self, tmp_path: Path) -> None:
+    def test_copies_of_different_keys_are_different_files(self, tmp_path: Path) -> None:
         objects = {key: key.encode() for key in (r"a\x41.dcm", "aA.dcm", r"a\x5cx41.dcm", r"\xff", "é", "e\u0301")}
 
         copied = copy_all(objects, tmp_path)
@@ -175,7 +175,7 @@ class TestCopies:
         there = {info.key for info in DirectoryStore(tmp_path).list()}
         assert there == {copy.key for copy in copied.values()}
 
-    def test_of_names_that_are_no_text_keep_them(self, tmp_path: Path) -> None:
+    def test_copies_of_names_that_are_no_text_keep_them(self, tmp_path: Path) -> None:
         names = (b"\xff.dcm", rb"\xff.dcm", rb"\x2e\x2e", "é".encode())
         (tmp_path / "in").mkdir()
         for name in names:
@@ -186,7 +186,7 @@ class TestCopies:
 
         assert files_in(tmp_path / "out" / "objects") == {name: name for name in names}
 
-    def test_of_any_keys_are_each_one_file_or_refused_with_a_reason(self) -> None:
+    def test_copies_of_any_keys_are_each_one_file_or_refused_with_a_reason(self) -> None:
         @given(st.lists(TEXTS.filter(lambda key: 0 < len(key.encode()) < 1024), unique=True, max_size=8))
         @settings(max_examples=60)
         def copy(keys: list[str]) -> None:
@@ -204,7 +204,9 @@ class TestCopies:
 
         copy()
 
-    def test_of_a_real_bucket_are_each_accounted_for(self, s3_server: S3Server, ledger: Ledger, tmp_path: Path) -> None:
+    def test_copies_of_a_real_bucket_are_each_accounted_for(
+        self, s3_server: S3Server, ledger: Ledger, tmp_path: Path
+    ) -> None:
         bucket = s3_server.make_bucket()
         keys = (r"\x2e\x2e/\x2e\x2e/\x2e\x2e/outside", r"a\x41.dcm", "aA.dcm", "../../../outside", "b//c", "x" * 300)
         fill(s3_server, bucket, {key: ct(uid=f"1.2.3.4.{number}") for number, key in enumerate(keys)})
@@ -287,14 +289,18 @@ class TestLinksInTheOutput:
         assert files_in(tmp_path / "elsewhere") == {b"file": b"of somebody else"}
 
     @pytest.mark.parametrize("key", ["a/file", "a/new", "a/b/new"])
-    def test_to_a_directory_are_not_followed(self, tmp_path: Path, elsewhere: Path, key: str) -> None:
+    def test_links_in_the_output_to_a_directory_are_not_followed(
+        self, tmp_path: Path, elsewhere: Path, key: str
+    ) -> None:
         (tmp_path / "out" / "objects" / "a").symlink_to(elsewhere)
 
         copied = copy_all({key: b"attack"}, tmp_path / "out")
 
         assert copied[key].outcome == "UNWRITABLE_KEY"
 
-    def test_to_a_file_are_neither_followed_nor_replaced(self, tmp_path: Path, elsewhere: Path) -> None:
+    def test_links_in_the_output_to_a_file_are_neither_followed_nor_replaced(
+        self, tmp_path: Path, elsewhere: Path
+    ) -> None:
         (tmp_path / "out" / "objects" / "a").symlink_to(elsewhere / "file")
         (tmp_path / "out" / "objects" / "b").symlink_to(elsewhere / "new")
 
@@ -302,7 +308,9 @@ class TestLinksInTheOutput:
 
         assert {copy.reason for copy in copied.values()} == {f"no object of that key can be written there: {TAKEN}"}
 
-    def test_are_not_followed_for_what_is_written_once(self, tmp_path: Path, elsewhere: Path) -> None:
+    def test_links_in_the_output_are_not_followed_for_what_is_written_once(
+        self, tmp_path: Path, elsewhere: Path
+    ) -> None:
         (tmp_path / "body").write_bytes(b"of somebody else")
         (tmp_path / "out" / "folder").symlink_to(elsewhere)
         (tmp_path / "out" / "link").symlink_to(elsewhere / "file")

@@ -86,7 +86,7 @@ class CountsTo:
 
 class TestACommitWhoseAnswerIsLost:
     @pytest.mark.parametrize("number", range(1, 23, 2))
-    def test_is_committed_once(
+    def test_a_commit_whose_answer_is_lost_is_committed_once(
         self, proxied: tuple[Proxy, Ledger], root: Path, tmp_path: Path, undisturbed: str, number: int
     ) -> None:
         proxy, ledger = proxied
@@ -100,7 +100,7 @@ class TestACommitWhoseAnswerIsLost:
 
 class TestACommitThatNeverArrives:
     @pytest.mark.parametrize("number", range(2, 23, 5))
-    def test_is_made_again(
+    def test_a_commit_that_never_arrives_is_made_again(
         self, proxied: tuple[Proxy, Ledger], root: Path, tmp_path: Path, undisturbed: str, number: int
     ) -> None:
         proxy, ledger = proxied
@@ -133,7 +133,7 @@ def compute_on(ledger: Ledger, root: Path, results: Path) -> list[tuple[Any, ...
 
 class TestACommitOfAComputation:
     @pytest.mark.parametrize("loses", ["on_sent", "on_answered"])
-    def test_that_is_lost_is_committed_once(
+    def test_a_commit_of_a_computation_that_is_lost_is_committed_once(
         self, proxied: tuple[Proxy, Ledger], root: Path, tmp_path: Path, loses: str
     ) -> None:
         proxy, ledger = proxied
@@ -157,7 +157,7 @@ class TestACommitOfAComputation:
 
 class TestAConnectionThatIsCut:
     @pytest.mark.parametrize("number", range(2, 114, 7))
-    def test_before_any_statement_costs_nothing_but_time(
+    def test_a_connection_that_is_cut_before_any_statement_costs_nothing_but_time(
         self, proxied: tuple[Proxy, Ledger], root: Path, tmp_path: Path, undisturbed: str, number: int
     ) -> None:
         proxy, ledger = proxied
@@ -180,7 +180,7 @@ def postgres(postgres_server: sa.URL) -> Iterator[Postgres]:
 
 class TestAServerThatIsKilled:
     @pytest.mark.parametrize("seconds", [5, 12, 45])
-    def test_and_comes_back_before_the_lease_ends_is_waited_for(
+    def test_a_server_that_is_killed_and_comes_back_before_the_lease_ends_is_waited_for(
         self, postgres: Postgres, root: Path, tmp_path: Path, undisturbed: str, seconds: float
     ) -> None:
         with_database(postgres, f"away_{seconds}")
@@ -208,7 +208,7 @@ def with_database(postgres: Postgres, name: str) -> None:
 
 
 class TestALedgerThatStaysAway:
-    def test_for_longer_than_the_lease_ends_the_run_and_the_next_one_goes_on(
+    def test_a_ledger_that_stays_away_for_longer_than_the_lease_ends_the_run_and_the_next_one_goes_on(
         self, proxied: tuple[Proxy, Ledger], root: Path, tmp_path: Path, undisturbed: str
     ) -> None:
         proxy, ledger = proxied

@@ -156,7 +156,7 @@ class TestKilled:
 
 
 class TestSweeping:
-    def test_leaves_what_is_not_ours(self, tmp_path: Path) -> None:
+    def test_sweeping_leaves_what_is_not_ours(self, tmp_path: Path) -> None:
         for name in ("dicom-sieve-12345678", "dicom-sieve-pg-12345678", "other"):  # the first has no lock
             (tmp_path / name).mkdir()
         (tmp_path / "dicom-sieve-abcdefgh").touch()
@@ -168,14 +168,14 @@ class TestSweeping:
         assert private.sweep(tmp_path) == []
         assert sorted(tmp_path.rglob("*")) == before
 
-    def test_leaves_folders_of_other_users(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_sweeping_leaves_folders_of_other_users(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "dicom-sieve-12345678").mkdir()
         (tmp_path / "dicom-sieve-12345678" / private.LOCK).touch()
         monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
 
         assert private.sweep(tmp_path) == []
 
-    def test_and_making_folders_at_the_same_time_takes_none_away_that_is_used(self, tmp_path: Path) -> None:
+    def test_sweeping_and_making_folders_at_the_same_time_takes_none_away_that_is_used(self, tmp_path: Path) -> None:
         ended = threading.Event()
 
         def sweep() -> None:
@@ -199,7 +199,7 @@ class TestSweeping:
 
 
 class TestHandlers:
-    def test_of_a_program_s_own_and_what_it_ignores_stay(self) -> None:
+    def test_handlers_of_a_program_s_own_and_what_it_ignores_stay(self) -> None:
         for mine in (signal.SIG_IGN, lambda *_: None):
             before = signal.signal(signal.SIGHUP, mine)
             try:
@@ -208,7 +208,7 @@ class TestHandlers:
             finally:
                 signal.signal(signal.SIGHUP, before)
 
-    def test_are_as_before_at_the_end(self) -> None:
+    def test_handlers_are_as_before_at_the_end(self) -> None:
         code = (
             "import os, signal, time\n"
             "from dicom_sieve.ending import SIGNALS, EndedBySignal, ending_in_order\n"
@@ -224,7 +224,7 @@ class TestHandlers:
 
         assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
-    def test_are_changed_by_the_main_thread_alone(self) -> None:
+    def test_handlers_are_changed_by_the_main_thread_alone(self) -> None:
         seen: list[object] = []
 
         def look() -> None:

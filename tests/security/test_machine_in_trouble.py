@@ -178,7 +178,7 @@ class TestSqlite:
             screen_ct(store, ledger, "r")
         return str(caught.value)
 
-    def test_whose_disk_is_full_says_so(self, tmp_path: Path) -> None:
+    def test_sqlite_whose_disk_is_full_says_so(self, tmp_path: Path) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger:
             pages = sql(ledger, "PRAGMA page_count")[0][0]
 
@@ -186,7 +186,7 @@ class TestSqlite:
 
         assert said == f"the ledger cannot be used: {tmp_path / 'l.db'}: its disk is full; make room, {AGAIN}"
 
-    def test_that_is_read_only_says_so(self, tmp_path: Path) -> None:
+    def test_sqlite_that_is_read_only_says_so(self, tmp_path: Path) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger:
             said = self.failing(ledger, "query_only = ON")
 
@@ -195,7 +195,7 @@ class TestSqlite:
             "give the user that runs this the right to write to it"
         )
 
-    def test_that_another_process_writes_to_for_a_while_is_waited_for(self, tmp_path: Path) -> None:
+    def test_sqlite_that_another_process_writes_to_for_a_while_is_waited_for(self, tmp_path: Path) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger:
             holding = "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); "
             holding += "print(flush=True); time.sleep(12)"
@@ -224,19 +224,19 @@ class TestPostgresql:
             screen_ct(SimulatedStore({"1": ct()}), ledger, "r")
         return str(caught.value)
 
-    def test_that_is_read_only_says_so(self, postgres_url: str) -> None:
+    def test_postgresql_that_is_read_only_says_so(self, postgres_url: str) -> None:
         open_ledger(postgres_url).close()
         self.run_sql(postgres_url, f"ALTER DATABASE {name_of(postgres_url)} SET default_transaction_read_only = on")
 
         assert "it is read-only; name the primary" in self.said_of_run(postgres_url)
 
-    def test_that_cancels_a_statement_says_so(self, postgres_url: str) -> None:
+    def test_postgresql_that_cancels_a_statement_says_so(self, postgres_url: str) -> None:
         with open_ledger(postgres_url) as ledger, ledger.engine.connect() as connection:
             connection.exec_driver_sql("SET statement_timeout = '10ms'")
             with pytest.raises(LedgerError, match="cancelled a statement that took too long; raise its statement_time"):
                 connection.exec_driver_sql("SELECT pg_sleep(5)")
 
-    def test_that_knows_the_role_but_gives_it_no_rights_says_so(self, postgres_url: str) -> None:
+    def test_postgresql_that_knows_the_role_but_gives_it_no_rights_says_so(self, postgres_url: str) -> None:
         open_ledger(postgres_url).close()
         role = f"guest_{name_of(postgres_url)}"
         self.run_sql(postgres_url, f"CREATE ROLE {role} LOGIN")
@@ -249,7 +249,7 @@ class TestPostgresql:
         finally:
             self.run_sql(postgres_url, f"DROP ROLE {role}")
 
-    def test_without_the_database_or_the_role_says_so(self, postgres_url: str) -> None:
+    def test_postgresql_without_the_database_or_the_role_says_so(self, postgres_url: str) -> None:
         parsed = sa.make_url(postgres_url)
         with pytest.raises(LedgerError, match="there is no such database; make it"):
             open_ledger(parsed.set(database="nosuch").render_as_string(hide_password=False))
@@ -267,7 +267,7 @@ def as_role(url: str, role: str) -> str:
 
 class TestAClockThatJumps:
     @pytest.mark.parametrize("jump", [HOUR, -HOUR])
-    def test_takes_no_lease_from_a_run_that_renews_it(
+    def test_a_clock_that_jumps_takes_no_lease_from_a_run_that_renews_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: datetime.timedelta
     ) -> None:
         store = SimulatedStore({str(number): ct(uid=f"1.6.{number + 1}") for number in range(10)})
@@ -279,7 +279,7 @@ class TestAClockThatJumps:
             assert state_of(ledger, "r") == ("COMPLETED", None)
             assert verify(ledger.engine).is_intact
 
-    def test_lets_another_run_in_and_the_first_one_says_why_it_ends(
+    def test_a_clock_that_jumps_lets_another_run_in_and_the_first_one_says_why_it_ends(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         place = Location("https://simulated", "b")
@@ -316,7 +316,7 @@ class TestACancelledRun:
             ),
         ],
     )
-    def test_is_on_record_as_cancelled_sealed_and_final(
+    def test_a_cancelled_run_is_on_record_as_cancelled_sealed_and_final(
         self, ledger: Ledger, error: BaseException, failure: str
     ) -> None:
         store = SimulatedStore({"1": ct(), "2": ct(uid="1.6.2")})
@@ -387,7 +387,7 @@ class TestTheCommand:
         return folder
 
     @pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}])
-    def test_prints_names_that_the_terminal_has_no_letters_for(
+    def test_the_command_prints_names_that_the_terminal_has_no_letters_for(
         self, images: Path, tmp_path: Path, locale: dict[str, str]
     ) -> None:
         criteria = str(tmp_path / "criteria.json")
@@ -397,7 +397,7 @@ class TestTheCommand:
             ended = run_apart(*command, home=tmp_path, **locale)
             assert (ended.returncode, ended.stderr) == (0, ""), command
 
-    def test_refuses_a_place_whose_name_is_no_text_in_words(self, images: Path, tmp_path: Path) -> None:
+    def test_the_command_refuses_a_place_whose_name_is_no_text_in_words(self, images: Path, tmp_path: Path) -> None:
         folder = tmp_path / os.fsdecode(b"im\xffages")
         images.rename(folder)
 
@@ -406,7 +406,7 @@ class TestTheCommand:
         assert ended.returncode in (1, 2)
         assert "a name or a setting has bytes that are not UTF-8: rename it, or set it anew" in ended.stderr
 
-    def test_without_file_descriptors_says_so(self, images: Path, tmp_path: Path) -> None:
+    def test_the_command_without_file_descriptors_says_so(self, images: Path, tmp_path: Path) -> None:
         arguments = ["dicom-sieve", "screen", str(images), "--criteria", str(tmp_path / "criteria.json")]
         limited = [sys.executable, "-c", LIMITED, *arguments]
         ended = subprocess.run(limited, env=environment_of(tmp_path), capture_output=True, text=True, check=False)
@@ -415,7 +415,9 @@ class TestTheCommand:
         assert "open more files" in ended.stderr
         assert "unexpected" not in ended.stderr
 
-    def test_that_is_interrupted_leaves_with_130_and_a_cancelled_run(self, images: Path, tmp_path: Path) -> None:
+    def test_the_command_that_is_interrupted_leaves_with_130_and_a_cancelled_run(
+        self, images: Path, tmp_path: Path
+    ) -> None:
         for number in range(4_000):
             (images / f"more-{number}").write_bytes(b"x")
         command = ["screen", str(images), "--criteria", str(tmp_path / "criteria.json")]

@@ -63,7 +63,7 @@ class TestWhatIsMade:
         assert len(list((tmp_path / "a" / "out" / "run" / "objects").iterdir())) == 3
         assert open_to_others(tmp_path / "a") == {}
 
-    def test_copies_of_copies(self, tmp_path: Path, moto_server: S3Server) -> None:
+    def test_what_is_made_copies_of_copies(self, tmp_path: Path, moto_server: S3Server) -> None:
         bucket = moto_server.make_bucket()
         fill(moto_server, bucket, {"1": b"object"})
         store = moto_server.store(bucket)
@@ -210,7 +210,7 @@ class TestALedgerThatIsAwayInMidRun:
         assert f"the ledger {path} was replaced by another file while it was in use" in str(error)
         assert path.read_bytes() == b""
 
-    def test_is_not_read_either(self, tmp_path: Path) -> None:
+    def test_a_ledger_that_is_away_in_mid_run_is_not_read_either(self, tmp_path: Path) -> None:
         path = tmp_path / "ledger.db"
         with open_ledger(f"sqlite:///{path}") as ledger:
             path.unlink()
@@ -219,7 +219,7 @@ class TestALedgerThatIsAwayInMidRun:
 
         assert not path.exists()
 
-    def test_with_its_folder_is_told_likewise(self, tmp_path: Path) -> None:
+    def test_a_ledger_that_is_away_in_mid_run_with_its_folder_is_told_likewise(self, tmp_path: Path) -> None:
         path = tmp_path / "folder" / "ledger.db"
         with open_ledger(f"sqlite:///{path}") as ledger:
             path.parent.rename(tmp_path / "elsewhere")
@@ -228,7 +228,7 @@ class TestALedgerThatIsAwayInMidRun:
 
         assert not path.parent.exists()
 
-    def test_and_comes_back_is_the_ledger_again(self, tmp_path: Path) -> None:
+    def test_a_ledger_that_is_away_in_mid_run_and_comes_back_is_the_ledger_again(self, tmp_path: Path) -> None:
         path = tmp_path / "ledger.db"
         with open_ledger(f"sqlite:///{path}") as ledger:
             path.rename(tmp_path / "moved")
@@ -240,7 +240,7 @@ class TestALedgerThatIsAwayInMidRun:
             assert sql(ledger, "SELECT id, state FROM run") == [("run", "COMPLETED")]
 
     @pytest.mark.parametrize("name", ["a b", "a%20b", "a#b", "é", "a&mode=rwc"])
-    def test_is_found_under_any_name(self, tmp_path: Path, name: str) -> None:
+    def test_a_ledger_that_is_away_in_mid_run_is_found_under_any_name(self, tmp_path: Path, name: str) -> None:
         url = sa.URL.create("sqlite", database=str(tmp_path / name / "ledger.db"))
         with open_ledger(url.render_as_string()) as ledger:
             screen_ct(SimulatedStore({"1": ct()}), ledger, "run")
@@ -261,7 +261,7 @@ class Listener(Silent):
 
 class TestALedgerThatIsThereAlready:
     @pytest.mark.parametrize(("mode", "is_told"), [(0o600, False), (0o660, False), (0o644, True), (0o666, True)])
-    def test_keeps_its_mode_and_a_run_tells_of_one_that_is_open_to_all(
+    def test_a_ledger_that_is_there_already_keeps_its_mode_and_a_run_tells_of_one_that_is_open_to_all(
         self, tmp_path: Path, mode: int, is_told: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = tmp_path / "ledger.db"
@@ -280,7 +280,9 @@ class TestALedgerThatIsThereAlready:
         )
         assert listener.notes == [told] * is_told
 
-    def test_in_a_folder_that_others_cannot_enter_is_not_told_of(self, tmp_path: Path) -> None:
+    def test_a_ledger_that_is_there_already_in_a_folder_that_others_cannot_enter_is_not_told_of(
+        self, tmp_path: Path
+    ) -> None:
         (tmp_path / "folder").mkdir(mode=0o700)
         path = tmp_path / "folder" / "ledger.db"
         open_ledger(f"sqlite:///{path}").close()

@@ -75,38 +75,38 @@ class TestAPageOfAnotherServer:
     @pytest.mark.parametrize(
         "host", ["evil.example.org", "evil.example.org:4200", "localhost.evil.org", "", "a@localhost"]
     )
-    def test_is_refused_under_a_name_that_is_not_ours(self, up: Up, host: str) -> None:
+    def test_a_page_of_another_server_is_refused_under_a_name_that_is_not_ours(self, up: Up, host: str) -> None:
         answer = up.api.get("/health", headers={"Host": host})
 
         assert answer.status_code == 403
         assert "the Host header names another server" in answer.json()["exception_message"]
 
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST:4200"])
-    def test_does_not_keep_our_own_names_out(self, up: Up, host: str) -> None:
+    def test_a_page_of_another_server_does_not_keep_our_own_names_out(self, up: Up, host: str) -> None:
         assert up.api.get("/health", headers={"Host": host}).status_code == 200
 
     @pytest.mark.parametrize("origin", [FOREIGN, "null", "http://127.0.0.1:1", "https://localhost"])
-    def test_is_refused_even_with_the_password(self, up: Up, origin: str) -> None:
+    def test_a_page_of_another_server_is_refused_even_with_the_password(self, up: Up, origin: str) -> None:
         assert up.api.post(SECRETS, json={}, headers={"Origin": origin}).status_code == 403
 
-    def test_may_not_ask_whether_it_may_call(self, up: Up) -> None:
+    def test_a_page_of_another_server_may_not_ask_whether_it_may_call(self, up: Up) -> None:
         asks = {"Origin": FOREIGN, "Access-Control-Request-Method": "POST"}
         answer = up.api.options(SECRETS, headers={**asks, "Access-Control-Request-Headers": "authorization"})
 
         assert answer.status_code == 403
         assert "access-control-allow-origin" not in answer.headers
 
-    def test_reads_no_answer(self, up: Up) -> None:
+    def test_a_page_of_another_server_reads_no_answer(self, up: Up) -> None:
         answer = up.api.get("/health", headers={"Origin": FOREIGN})
 
         assert "access-control-allow-origin" not in answer.headers
 
-    def test_does_not_keep_our_own_pages_out(self, up: Up) -> None:
+    def test_a_page_of_another_server_does_not_keep_our_own_pages_out(self, up: Up) -> None:
         for host in ("127.0.0.1", "localhost"):
             own = f"http://{host}:{up.port}"
             assert up.api.post(SECRETS, json={}, headers={"Origin": own}).status_code == 200
 
-    def test_opens_no_websocket(self, up: Up) -> None:
+    def test_a_page_of_another_server_opens_no_websocket(self, up: Up) -> None:
         path = "/events/out"
         refused = up.api.get(path, headers={**UPGRADE, "Origin": FOREIGN})
 
@@ -134,13 +134,13 @@ class TestAPageOfAnotherServer:
 
 
 class TestThePassword:
-    def test_is_in_a_file_of_its_owner_alone(self, up: Up) -> None:
+    def test_the_password_is_in_a_file_of_its_owner_alone(self, up: Up) -> None:
         file = up.prefect_home / FILE
 
         assert file.stat().st_mode & 0o777 == 0o600
         assert file.read_text().startswith("dicom-sieve:")
 
-    def test_is_in_no_log_and_on_no_command_line(self, up: Up) -> None:
+    def test_the_password_is_in_no_log_and_on_no_command_line(self, up: Up) -> None:
         password = (up.prefect_home / FILE).read_text().strip().partition(":")[2]
 
         lines = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
@@ -150,7 +150,7 @@ class TestThePassword:
         assert str(up.prefect_home / FILE) in up.log
         assert not any(password.encode() in line for line in lines)
 
-    def test_is_made_once(self, tmp_path: Path) -> None:
+    def test_the_password_is_made_once(self, tmp_path: Path) -> None:
         first, second = find_or_make(tmp_path), find_or_make(tmp_path)
 
         assert first.is_new
@@ -159,7 +159,7 @@ class TestThePassword:
         assert first.text not in repr(first)
         assert [file.name for file in tmp_path.iterdir()] == [FILE]
 
-    def test_is_shown_once_and_on_a_terminal_only(self, tmp_path: Path) -> None:
+    def test_the_password_is_shown_once_and_on_a_terminal_only(self, tmp_path: Path) -> None:
         made, found = find_or_make(tmp_path), find_or_make(tmp_path)
 
         assert processes.describe_password(made, on_terminal=True) == [
@@ -170,14 +170,14 @@ class TestThePassword:
             assert processes.describe_password(password, on_terminal=on_terminal) == [f"password   {tmp_path / FILE}"]
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-    def test_is_refused_where_others_could_read_it(self, tmp_path: Path, mode: int) -> None:
+    def test_the_password_is_refused_where_others_could_read_it(self, tmp_path: Path, mode: int) -> None:
         find_or_make(tmp_path)
         (tmp_path / FILE).chmod(mode)
 
         with pytest.raises(PasswordError, match=rf"can be read by others \(mode {mode:04o}\); delete it: a new"):
             find_or_make(tmp_path)
 
-    def test_is_refused_behind_a_link(self, tmp_path: Path) -> None:
+    def test_the_password_is_refused_behind_a_link(self, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").write_text("a:b")
         (tmp_path / FILE).symlink_to(tmp_path / "elsewhere")
 
@@ -185,7 +185,7 @@ class TestThePassword:
             find_or_make(tmp_path)
 
     @pytest.mark.parametrize("text", ["", "no colon", ":b", "a:", "a:b\nc:d", "a:\x00"])
-    def test_is_refused_when_it_is_none(self, tmp_path: Path, text: str) -> None:
+    def test_the_password_is_refused_when_it_is_none(self, tmp_path: Path, text: str) -> None:
         (tmp_path / FILE).write_text(text)
         (tmp_path / FILE).chmod(0o600)
 
@@ -195,7 +195,9 @@ class TestThePassword:
 
 class TestAPasswordOfTheUsersOwn:
     @pytest.mark.parametrize("name", [OF_SERVER, OF_CLIENTS])
-    def test_is_used_by_server_and_clients(self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_password_of_the_users_own_is_used_by_server_and_clients(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv(name, "me:mine")
         password = of_environment(os.environ)
         assert password is not None
@@ -205,11 +207,11 @@ class TestAPasswordOfTheUsersOwn:
         assert environment[OF_SERVER] == environment[OF_CLIENTS] == "me:mine"
         assert processes.describe_password(password, on_terminal=True) == [f"password   that of {OF_SERVER}"]
 
-    def test_is_refused_when_there_are_two(self) -> None:
+    def test_a_password_of_the_users_own_is_refused_when_there_are_two(self) -> None:
         with pytest.raises(PasswordError, match=f"^{OF_SERVER} and {OF_CLIENTS} differ"):
             of_environment({OF_SERVER: "a:b", OF_CLIENTS: "a:c"})
 
-    def test_is_refused_when_it_is_none(self) -> None:
+    def test_a_password_of_the_users_own_is_refused_when_it_is_none(self) -> None:
         with pytest.raises(PasswordError, match="no user and password; accepted: user:password"):
             of_environment({OF_SERVER: "mine"})
 
@@ -234,7 +236,9 @@ class TestWithoutAPassword:
         assert capsys.readouterr().err.startswith("dicom-sieve: WARNING: --no-auth: every user and every program")
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
-    def test_that_other_machines_reach_it_is_said_aloud(self, host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_without_a_password_that_other_machines_reach_it_is_said_aloud(
+        self, host: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         processes.warn(host, 4200, is_open=False)
 
         assert f"WARNING: other machines can reach {host}:4200" in capsys.readouterr().err
@@ -311,7 +315,7 @@ class TestPrefectsOwnServices:
     """They call Prefect's application within the process, under a name of their own."""
 
     @pytest.mark.timeout(200)
-    def test_still_start_runs_by_automations(self, up: Up) -> None:
+    def test_prefects_own_services_still_start_runs_by_automations(self, up: Up) -> None:
         event, action = f"test.{uuid.uuid4()}", {"type": "run-deployment", "source": "selected"}
         trigger = {"type": "event", "expect": [event], "posture": "Reactive", "threshold": 1}
         asked = {"deployment_id": up.deployment(), "parameters": request()}

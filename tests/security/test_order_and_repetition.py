@@ -44,7 +44,7 @@ class TestOrder:
             assert header.attributes == {"00080020": ("20230314",), "00080060": ("CT",)}
 
     @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN])
-    def test_in_any_encoding(self, syntax: str) -> None:
+    def test_order_in_any_encoding(self, syntax: str) -> None:
         written = [(PIXEL_DATA, "OW", bytes(64)), (MODALITY, "CS", b"CT"), (SERIES, "UI", b"1.2\0")]
         data = meta(syntax) + b"".join(
             element(tag, None if syntax == IMPLICIT else vr, value, little_endian=syntax != BIG_ENDIAN)
@@ -53,12 +53,12 @@ class TestOrder:
 
         assert scan_whole(data).header.attributes == {"00080060": ("CT",)}
 
-    def test_in_a_deflated_object(self) -> None:
+    def test_order_in_a_deflated_object(self) -> None:
         header = scan_whole(deflated(PIXELS + CT + series())).header
 
         assert (header.defect, header.attributes) == (None, {"00080060": ("CT",)})
 
-    def test_behind_pixels_nothing_is_looked_for_where_all_that_is_expected_came_before(self) -> None:
+    def test_order_behind_pixels_nothing_is_looked_for_where_all_that_is_expected_came_before(self) -> None:
         usual = make_instance(Modality="CT", StudyDate="20230314", pixel_bytes=100_000)
         start = scan_whole(usual)
 
@@ -108,19 +108,19 @@ class TestRepetition:
         "elements",
         [(CT, US, series()), (CT, series(), US), (CT, series(), PIXELS, US), (US, PIXELS, CT, series(), PIXELS)],
     )
-    def test_of_another_value_is_damage_and_neither_is_kept(self, elements: tuple[bytes, ...]) -> None:
+    def test_repetition_of_another_value_is_damage_and_neither_is_kept(self, elements: tuple[bytes, ...]) -> None:
         header = header_of(*elements, DATE)
 
         assert (header.defect, header.damage, header.unreadable_from) == (Defect.CORRUPT, Damage.REPEATED, "00080060")
         assert header.series_instance_uid == "1.2.3.4"
         assert header.attributes == {"00080020": ("20230314",)}
 
-    def test_of_the_same_value_is_none(self) -> None:
+    def test_repetition_of_the_same_value_is_none(self) -> None:
         once = header_of(CT, series())
 
         assert header_of(CT, element(MODALITY, "CS", b"CT "), series(), series(), PIXELS, CT) == once
 
-    def test_of_a_series_leaves_the_object_without_a_place(self) -> None:
+    def test_repetition_of_a_series_leaves_the_object_without_a_place(self) -> None:
         header = header_of(CT, series(), series(b"1.2.9\0"))
 
         assert (header.damage, header.unreadable_from, header.series_instance_uid) == (
@@ -130,22 +130,22 @@ class TestRepetition:
         )
 
     @pytest.mark.parametrize("tag", [0x00080018, 0x00100020])
-    def test_of_a_name_or_a_patient_is_damage_too(self, tag: int) -> None:
+    def test_repetition_of_a_name_or_a_patient_is_damage_too(self, tag: int) -> None:
         twice = element(tag, "LO", b"1.2.3.4.5.6 ") + element(tag, "LO", b"1.2.3.4.5.7 ")
 
         assert header_of(CT, series(), twice).damage is Damage.REPEATED
 
-    def test_of_what_nobody_asks_for_is_none(self) -> None:
+    def test_repetition_of_what_nobody_asks_for_is_none(self) -> None:
         names = element(0x00100010, "PN", b"A ") + element(0x00100010, "PN", b"B ")
 
         assert header_of(CT, names, series()).defect is None
 
-    def test_within_sequences_is_none(self) -> None:
+    def test_repetition_within_sequences_is_none(self) -> None:
         items = element(0x00081115, "SQ", delimiter(0xE000, 20) + CT + US, length=28)
 
         assert header_of(items, CT, series()).attributes == {"00080060": ("CT",)}
 
-    def test_would_have_been_read_as_the_last_one_by_pydicom(self) -> None:
+    def test_repetition_would_have_been_read_as_the_last_one_by_pydicom(self) -> None:
         theirs = read_by_pydicom(meta() + CT + series() + PIXELS + US)
 
         assert theirs is not None

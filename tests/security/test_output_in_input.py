@@ -45,7 +45,7 @@ class TestDirectories:
             ("in", "other/../in/out", "the output {output} lies inside the input {source}"),
         ],
     )
-    def test_within_each_other_are_refused_before_anything_is_read(
+    def test_directories_within_each_other_are_refused_before_anything_is_read(
         self, ledger: Ledger, tmp_path: Path, source: str, output: str, how: str
     ) -> None:
         (tmp_path / "link").symlink_to("in")
@@ -90,7 +90,7 @@ class TestBuckets:
             ("images/", "", "the input s3://b/images lies inside the output s3://b"),
         ],
     )
-    def test_of_one_server_with_prefixes_within_each_other_are_refused(
+    def test_buckets_of_one_server_with_prefixes_within_each_other_are_refused(
         self, source: str, output: str, how: str
     ) -> None:
         assert describe_overlap(Location(SERVER, "b", source), Location(SERVER, "b", output)) == f"{how}: {ELSEWHERE}"
@@ -99,14 +99,14 @@ class TestBuckets:
         "host",
         ["localhost.", "127.1", "127.0.0.2", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"],
     )
-    def test_of_this_machine_are_one_server_however_it_is_written(self, host: str) -> None:
+    def test_buckets_of_this_machine_are_one_server_however_it_is_written(self, host: str) -> None:
         source = Location("http://127.0.0.1:9000", "b", "")
 
         assert describe_overlap(source, Location(f"http://{host}:9000", "b", "out")) is not None
         assert describe_overlap(source, Location(f"http://{host}:9001", "b", "out")) is None
 
     @pytest.mark.parametrize("host", ["10.1", "0xa.1", "167772161", "[::ffff:10.0.0.1]"])
-    def test_of_an_address_are_one_server_however_it_is_written(self, host: str) -> None:
+    def test_buckets_of_an_address_are_one_server_however_it_is_written(self, host: str) -> None:
         source = Location("http://10.0.0.1", "b", "")
 
         assert describe_overlap(source, Location(f"http://{host}:80", "b", "out")) is not None
@@ -122,7 +122,7 @@ class TestBuckets:
             Location("file:", "/b", "a/out"),
         ],
     )
-    def test_that_lie_apart_are_not(self, other: Location) -> None:
+    def test_buckets_that_lie_apart_are_not(self, other: Location) -> None:
         assert describe_overlap(Location(SERVER, "b", "a/"), other) is None
         assert describe_overlap(other, Location(SERVER, "b", "a/")) is None
 
@@ -135,10 +135,10 @@ class TestBuckets:
             ("https://s3.amazonaws.com", "https://s3.eu-west-1.amazonaws.com"),
         ],
     )
-    def test_of_one_server_under_two_names_are_refused(self, name: str, other: str) -> None:
+    def test_buckets_of_one_server_under_two_names_are_refused(self, name: str, other: str) -> None:
         assert describe_overlap(Location(name, "b"), Location(other, "b", "out")) is not None
 
-    def test_are_asked_for_nothing(self, ledger: Ledger) -> None:
+    def test_buckets_are_asked_for_nothing(self, ledger: Ledger) -> None:
         store = SimulatedStore({"1": ct()})
 
         with pytest.raises(InvalidRequestError, match="is the input itself"):
@@ -188,7 +188,9 @@ class TestALocationThatHoldsResultsOfItsLedger:
             run_preview(Preview(all_of_it, one_of("CT")), ledger)
         return caught.value
 
-    def test_is_refused_before_an_object_is_read(self, ledger: Ledger, tmp_path: Path) -> None:
+    def test_a_location_that_holds_results_of_its_ledger_is_refused_before_an_object_is_read(
+        self, ledger: Ledger, tmp_path: Path
+    ) -> None:
         store = DirectoryStore(images(tmp_path / "all" / "images"))
 
         error = self.screen_twice(store, ledger, DirectoryStore(tmp_path / "all"), DirectoryStore(tmp_path / "all/out"))
@@ -200,7 +202,9 @@ class TestALocationThatHoldsResultsOfItsLedger:
         assert ledger.run("second").row.counts is None
 
     @pytest.mark.parametrize("prefix", ["out/"])
-    def test_in_a_bucket_is_refused_likewise(self, s3_server: S3Server, ledger: Ledger, prefix: str) -> None:
+    def test_a_location_that_holds_results_of_its_ledger_in_a_bucket_is_refused_likewise(
+        self, s3_server: S3Server, ledger: Ledger, prefix: str
+    ) -> None:
         bucket = s3_server.make_bucket()
         fill(s3_server, bucket, {"images/1": ct()})
         output = s3_server.store(bucket, "out/sub")
@@ -216,7 +220,9 @@ class TestALocationThatHoldsResultsOfItsLedger:
         with pytest.raises(StoreError, match="it holds results of run killed of this ledger"):
             screen_ct(DirectoryStore(tmp_path / "all"), ledger, "next")
 
-    def test_but_copies_of_a_run_can_be_screened_again(self, s3_server: S3Server, ledger: Ledger) -> None:
+    def test_a_location_that_holds_results_of_its_ledger_but_copies_of_a_run_can_be_screened_again(
+        self, s3_server: S3Server, ledger: Ledger
+    ) -> None:
         bucket, results = s3_server.make_bucket(), s3_server.make_bucket()
         fill(s3_server, bucket, {"1": ct(), "other/objects/2": ct(uid="1.2.3.4.2")})
         store = s3_server.store(bucket)
@@ -226,7 +232,9 @@ class TestALocationThatHoldsResultsOfItsLedger:
 
         assert outcome.counts["passed"] == 2
 
-    def test_and_keys_that_look_like_it_are_no_results(self, ledger: Ledger) -> None:
+    def test_a_location_that_holds_results_of_its_ledger_and_keys_that_look_like_it_are_no_results(
+        self, ledger: Ledger
+    ) -> None:
         keys = ("a/objects/1", "objects/2", "x/instances/verdict=PASSED/3", "\0/objects/4", "run/other/5", "/objects/6")
         store = SimulatedStore({key: ct(uid=f"1.2.3.4.{number}") for number, key in enumerate(keys) if "\0" not in key})
 

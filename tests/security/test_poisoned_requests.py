@@ -57,7 +57,7 @@ class TestTheSchema:
 
     @pytest.mark.parametrize("text", UNSTORABLE, ids=ascii)
     @pytest.mark.parametrize("name", TEXTS)
-    def test_refuses_what_cannot_be_stored_or_sent(self, name: str, text: str) -> None:
+    def test_the_schema_refuses_what_cannot_be_stored_or_sent(self, name: str, text: str) -> None:
         assert is_refused(request(**{name: text}))
 
     @pytest.mark.parametrize("name", TEXTS)
@@ -66,15 +66,15 @@ class TestTheSchema:
         assert is_refused(request(**{name: "a" * (LONGEST[name] + 1)}))
 
     @pytest.mark.parametrize("text", UNSTORABLE, ids=ascii)
-    def test_refuses_such_a_reference_of_a_criterion(self, text: str) -> None:
+    def test_the_schema_refuses_such_a_reference_of_a_criterion(self, text: str) -> None:
         for operation, reference in (("EQUALS", text), ("IN", ["CT", text])):
             criterion = {**IS_CT[0], "operation": operation, "reference": reference}
             assert is_refused({**request(), "criteria": [criterion]})
 
-    def test_accepts_other_scripts(self) -> None:
+    def test_the_schema_accepts_other_scripts(self) -> None:
         assert not is_refused(request(prefix="研究/Zürich/Ω 😀"))
 
-    def test_refuses_a_run_s_id_with_anything_behind_it(self) -> None:
+    def test_the_schema_refuses_a_run_s_id_with_anything_behind_it(self) -> None:
         location = request()["input_s3_parameters"]
         asked = {"run_id": "c0ffee", "input_s3_parameters": location, "output_s3_parameters": location}
 
@@ -97,7 +97,7 @@ class TestTheDoor:
         ],
         ids=["half a pair", "in a name", "in bytes", "in UTF-16", "too deep", "far too deep", "too large", "too small"],
     )
-    def test_refuses(self, body: bytes) -> None:
+    def test_the_door_refuses(self, body: bytes) -> None:
         with pytest.raises(UnacceptableBodyError):
             check(body, "/api/flow_runs/")
 
@@ -105,13 +105,15 @@ class TestTheDoor:
     @pytest.mark.parametrize(
         "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
     )
-    def test_refuses_every_encoding_but_utf_8_which_the_server_would_detect(self, text: str, encoding: str) -> None:
+    def test_the_door_refuses_every_encoding_but_utf_8_which_the_server_would_detect(
+        self, text: str, encoding: str
+    ) -> None:
         with pytest.raises(UnacceptableBodyError, match="accepted: JSON in UTF-8, without a byte order mark") as caught:
             check(text.encode(encoding), "/api/deployments/")
 
         assert caught.value.status == 422
 
-    def test_reads_as_the_server_does_what_it_hands_on(self) -> None:
+    def test_the_door_reads_as_the_server_does_what_it_hands_on(self) -> None:
         """Starlette parses the bytes, which tells encodings apart by their marks and zeros."""
         application = FastAPI()
 
@@ -134,13 +136,13 @@ class TestTheDoor:
         "body",
         [b"", b"no JSON", b'{"a": "\\ud83d\\ude00"}', b"[18446744073709551615, true]", json.dumps(nested(50)).encode()],
     )
-    def test_lets_through(self, body: bytes) -> None:
+    def test_the_door_lets_through(self, body: bytes) -> None:
         check(body, "/api/flow_runs/")
 
 
 class TestTheQueue:
     @pytest.mark.parametrize("where", ["credentials", "comment", "name", "tags", "labels", "job_variables", "deep"])
-    def test_is_not_reached_by_what_the_schema_does_not_see(self, up: Up, where: str) -> None:
+    def test_the_queue_is_not_reached_by_what_the_schema_does_not_see(self, up: Up, where: str) -> None:
         parameters = request()
         more: dict[str, Any] = {}
         match where:
@@ -177,13 +179,13 @@ class TestTheQueue:
         assert answer.status_code == 422
         assert up.poll().status_code == 200
 
-    def test_is_shown_when_a_number_in_it_is_larger_than_what_lists_can_hold(self, up: Up) -> None:
+    def test_the_queue_is_shown_when_a_number_in_it_is_larger_than_what_lists_can_hold(self, up: Up) -> None:
         parameters = {**request(), "comment": {"__prefect_kind": "json", "value": "1" + "0" * 30}}
         post_raw(up, {"parameters": parameters, "enforce_parameter_schema": False, "state": IN_2099})
 
         assert up.api.post("/flow_runs/filter", json={}).status_code == 200
 
-    def test_goes_on_without_a_row_that_is_there_already(self, up: Up) -> None:
+    def test_the_queue_goes_on_without_a_row_that_is_there_already(self, up: Up) -> None:
         run = up.post(request(), state=IN_2099).json()["id"]
         with sqlite3.connect(up.prefect_home / "prefect.db", timeout=60) as database:
             changed = database.execute(
@@ -222,7 +224,7 @@ class TestTheQueue:
 class TestAServerThatIsNotOurs:
     """``prefect server start``, with ``serve`` beside it."""
 
-    def test_does_not_end_serving_which_goes_on_without_the_row(self, tmp_path: Path) -> None:
+    def test_a_server_that_is_not_ours_does_not_end_serving_which_goes_on_without_the_row(self, tmp_path: Path) -> None:
         with prefect_server(tmp_path) as server, server.serving(SERVE, "serve.log", **ASKS_ABSENT_STORE):
             run = server.post(request(), state=IN_2099).json()["id"]
             with sqlite3.connect(tmp_path / "prefect.db", timeout=60) as database:
@@ -241,7 +243,9 @@ class TestAServerThatIsNotOurs:
             assert f"flow run {run} cannot be sent: set aside as Cancelled, parameters removed" in log
             assert (state, message[:10]) == ("Failed", "cannot lis")
 
-    def test_that_is_away_for_a_while_does_not_end_polling(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_server_that_is_not_ours_that_is_away_for_a_while_does_not_end_polling(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         polled: list[float] = []
 
         async def poll() -> None:

@@ -84,7 +84,7 @@ WAYS: dict[str, Callable[[S3Store, Path], object]] = {
 
 
 class TestARedirect:
-    def test_to_another_server_is_followed_by_no_request(
+    def test_a_redirect_to_another_server_is_followed_by_no_request(
         self, servers: tuple[ScriptedServer, ScriptedServer], tmp_path: Path
     ) -> None:
         asked, other = servers
@@ -102,7 +102,7 @@ class TestARedirect:
                 assert len(asked.requests) > before, name
                 assert other.requests == [], name
 
-    def test_is_not_followed_by_https_where_the_endpoint_is_listed(
+    def test_a_redirect_is_not_followed_by_https_where_the_endpoint_is_listed(
         self, servers: tuple[ScriptedServer, ScriptedServer]
     ) -> None:
         asked, other = servers
@@ -114,7 +114,7 @@ class TestARedirect:
         assert asked.requests[0].is_obstore
         assert other.requests == []
 
-    def test_from_https_to_http_is_not_followed(
+    def test_a_redirect_from_https_to_http_is_not_followed(
         self, servers: tuple[ScriptedServer, ScriptedServer], tmp_path: Path
     ) -> None:
         asked, _ = servers
@@ -127,7 +127,7 @@ class TestARedirect:
 
             assert other.requests == []
 
-    def test_to_the_same_server_changes_no_object_that_is_read(
+    def test_a_redirect_to_the_same_server_changes_no_object_that_is_read(
         self, servers: tuple[ScriptedServer, ScriptedServer]
     ) -> None:
         asked, _ = servers
@@ -151,7 +151,7 @@ class TestObstore:
         },
     )
 
-    def test_goes_to_the_address_that_was_checked_under_the_name_that_was_given(
+    def test_obstore_goes_to_the_address_that_was_checked_under_the_name_that_was_given(
         self, servers: tuple[ScriptedServer, ScriptedServer], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked, _ = servers
@@ -166,14 +166,14 @@ class TestObstore:
         assert [request.is_obstore for request in asked.requests] == [True]
         assert asked.requests[0].headers["host"] == endpoint.partition("://")[2]
 
-    def test_is_not_made_for_an_address_that_is_forbidden(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_obstore_is_not_made_for_an_address_that_is_forbidden(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket, "getaddrinfo", Resolver({NAME: [["127.0.0.1", "169.254.169.254"]]}))
 
         for scheme in ("http", "https"):
             with pytest.raises(Exception, match="the endpoint leads to an address of"):
                 read(store_at(f"{scheme}://{NAME}:9"), LISTED, 0, 5)
 
-    def test_is_not_used_where_the_environment_names_a_proxy_for_an_endpoint_that_is_not_listed(
+    def test_obstore_is_not_used_where_the_environment_names_a_proxy_for_an_endpoint_that_is_not_listed(
         self, servers: tuple[ScriptedServer, ScriptedServer], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         proxy, _ = servers
@@ -190,7 +190,7 @@ class TestObstore:
 
 
 class TestTheRelay:
-    def test_opens_no_way_without_the_password_of_an_endpoint_nor_to_another(
+    def test_the_relay_opens_no_way_without_the_password_of_an_endpoint_nor_to_another(
         self, servers: tuple[ScriptedServer, ScriptedServer]
     ) -> None:
         asked, other = (int(server.endpoint.rpartition(":")[2]) for server in servers)

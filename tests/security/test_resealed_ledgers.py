@@ -90,13 +90,15 @@ def cut_off(ledger: Ledger) -> None:
 
 
 class TestARewrittenLedger:
-    def test_is_as_the_anchor_says_before(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+    def test_a_rewritten_ledger_is_as_the_anchor_says_before(self, anchored: Ledger, place: AppendOnlyFile) -> None:
         held = compare_with_anchor(anchored, place)
 
         assert (held.differences, held.unanchored) == ([], 0)
         assert held.entries == verify(anchored.engine).entries == 5  # the ledger, the location, three runs
 
-    def test_looks_intact_by_itself_and_is_found_by_the_anchor(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+    def test_a_rewritten_ledger_looks_intact_by_itself_and_is_found_by_the_anchor(
+        self, anchored: Ledger, place: AppendOnlyFile
+    ) -> None:
         seal_anew(anchored)
 
         assert verify(anchored.engine).is_intact
@@ -105,7 +107,9 @@ class TestARewrittenLedger:
             for number in (3, 4, 5)
         ]
 
-    def test_of_which_the_end_was_cut_off_is_found_by_the_anchor(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+    def test_a_rewritten_ledger_of_which_the_end_was_cut_off_is_found_by_the_anchor(
+        self, anchored: Ledger, place: AppendOnlyFile
+    ) -> None:
         cut_off(anchored)
 
         assert verify(anchored.engine).is_intact
@@ -113,7 +117,7 @@ class TestARewrittenLedger:
             "the ledger ends at entry 4, the anchor knows 5: its end was cut off, or this is an older copy"
         ]
 
-    def test_cannot_go_on_at_the_anchor(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+    def test_a_rewritten_ledger_cannot_go_on_at_the_anchor(self, anchored: Ledger, place: AppendOnlyFile) -> None:
         cut_off(anchored)
         notes = Notes()
 
@@ -129,7 +133,9 @@ class TestARewrittenLedger:
             "entry 5 of the ledger has another seal than the one that was pushed: it was sealed anew"
         ]
 
-    def test_from_which_all_seals_were_removed_is_found_without_an_anchor(self, anchored: Ledger) -> None:
+    def test_a_rewritten_ledger_from_which_all_seals_were_removed_is_found_without_an_anchor(
+        self, anchored: Ledger
+    ) -> None:
         with vandal(anchored) as connection:
             for statement in (
                 "DELETE FROM seal_block",
@@ -143,7 +149,7 @@ class TestARewrittenLedger:
         assert not result.is_intact
         assert "entry 1 of the chain of seals is missing" in {damage.describe() for damage in result.damages}
 
-    def test_that_says_its_runs_are_older_than_seals_is_not_intact(self, anchored: Ledger) -> None:
+    def test_a_rewritten_ledger_that_says_its_runs_are_older_than_seals_is_not_intact(self, anchored: Ledger) -> None:
         with vandal(anchored) as connection:
             connection.exec_driver_sql("DELETE FROM seal_block")
             connection.exec_driver_sql("UPDATE run SET seal = NULL, sealed_after = NULL")
@@ -159,7 +165,9 @@ class TestARewrittenLedger:
 
         assert (result.damages, result.is_unsealed, result.is_intact) == ([], True, False)
 
-    def test_that_was_made_anew_is_found(self, anchored: Ledger, place: AppendOnlyFile, tmp_path: Path) -> None:
+    def test_a_rewritten_ledger_that_was_made_anew_is_found(
+        self, anchored: Ledger, place: AppendOnlyFile, tmp_path: Path
+    ) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'anew.db'}") as anew:
             screen_ct(SimulatedStore({"1": ct()}), anew, "a")
             before = differences(anew, place)
@@ -205,7 +213,7 @@ class Notes:
 
 
 class TestTheFile:
-    def test_is_its_owner_s_and_only_grows(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+    def test_the_file_is_its_owner_s_and_only_grows(self, anchored: Ledger, place: AppendOnlyFile) -> None:
         before = place.path.read_bytes()
         assert stat.S_IMODE(place.path.stat().st_mode) == 0o600
 
@@ -214,13 +222,13 @@ class TestTheFile:
         assert place.path.read_bytes().startswith(before)
         assert place.path.read_bytes().count(b"\n") == 6
 
-    def test_holds_no_name_of_a_place_and_no_value(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+    def test_the_file_holds_no_name_of_a_place_and_no_value(self, anchored: Ledger, place: AppendOnlyFile) -> None:
         content = json.loads(place.path.read_text().splitlines()[-1].partition(" ")[2])
 
         assert set(content) == {"format", "ledger", "entry", "kind", "subject", "seal", "pushed_at"}
         assert (content["kind"], content["subject"], content["entry"]) == ("RUN", 3, 5)
 
-    def test_has_runs_of_every_end_computations_and_forgotten_locations(
+    def test_the_file_has_runs_of_every_end_computations_and_forgotten_locations(
         self, ledger: Ledger, place: AppendOnlyFile, tmp_path: Path
     ) -> None:
         store = SimulatedStore({"1": ct(), "2": mr()})
@@ -243,7 +251,7 @@ class TestTheFile:
             *("FORGETTING", "FORGOTTEN"),
         ]
 
-    def test_that_cannot_be_written_fails_no_run_and_is_made_good_by_the_next(
+    def test_the_file_that_cannot_be_written_fails_no_run_and_is_made_good_by_the_next(
         self, ledger: Ledger, tmp_path: Path
     ) -> None:
         place, notes = AppendOnlyFile(tmp_path / "not there" / "anchor"), Notes()
@@ -259,7 +267,9 @@ class TestTheFile:
         )
         assert compare_with_anchor(ledger, place).entries == 4
 
-    def test_of_which_a_line_was_removed_or_edited_is_told(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+    def test_the_file_of_which_a_line_was_removed_or_edited_is_told(
+        self, anchored: Ledger, place: AppendOnlyFile
+    ) -> None:
         whole = place.path.read_bytes().splitlines(keepends=True)
         place.path.write_bytes(b"".join(whole[:2] + whole[3:]))
         assert differences(anchored, AppendOnlyFile(place.path)) == ["the anchor has lost 1 of the first 5 entries"]
@@ -267,7 +277,7 @@ class TestTheFile:
         place.path.write_bytes(b"".join([*whole[:-1], whole[-1].replace(b'"entry": 5', b'"entry": 6')]))
         assert differences(anchored, AppendOnlyFile(place.path)) == ["entry 5 of the anchor is not as it was pushed"]
 
-    def test_goes_on_behind_what_a_full_disk_left(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+    def test_the_file_goes_on_behind_what_a_full_disk_left(self, anchored: Ledger, place: AppendOnlyFile) -> None:
         with place.path.open("ab") as file:
             file.write(b"0123")
 
@@ -285,7 +295,7 @@ class TestTheFile:
         assert push_seals(anchored, AppendOnlyFile(place.path)) == 0
         assert differences(anchored, AppendOnlyFile(place.path)) == []
 
-    def test_says_that_the_disk_is_full_and_not_that_seals_differ(
+    def test_the_file_says_that_the_disk_is_full_and_not_that_seals_differ(
         self, anchored: Ledger, place: AppendOnlyFile, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write = os.write
@@ -302,7 +312,9 @@ class TestTheFile:
 
 
 class TestALedgerThatIsAwayAtTheEnd:
-    def test_is_said_and_does_not_replace_the_error_of_the_run(self, place: AppendOnlyFile, tmp_path: Path) -> None:
+    def test_a_ledger_that_is_away_at_the_end_is_said_and_does_not_replace_the_error_of_the_run(
+        self, place: AppendOnlyFile, tmp_path: Path
+    ) -> None:
         notes = Notes()
         with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
             with ledger.engine.begin() as connection:
@@ -347,7 +359,9 @@ class TestALedgerThatIsAwayAtTheEnd:
         with pytest.raises(KeyboardInterrupt):
             push_or_say(anchored, place, Notes().note)
 
-    def test_is_said_by_a_record_that_is_nested_too_deeply(self, anchored: Ledger, place: AppendOnlyFile) -> None:
+    def test_a_ledger_that_is_away_at_the_end_is_said_by_a_record_that_is_nested_too_deeply(
+        self, anchored: Ledger, place: AppendOnlyFile
+    ) -> None:
         last = place.path.read_bytes().splitlines(keepends=True)[-1].partition(b" ")[0]
         place.path.write_bytes(last + b" " + b"[" * 60_000 + b"\n")
 
@@ -358,7 +372,7 @@ class TestABucketWithoutEnd:
     def place(self, server: ScriptedServer) -> AppendOnlyBucket:
         return AppendOnlyBucket(server.store().access, "seals")
 
-    def test_of_empty_pages_is_given_up(self) -> None:
+    def test_a_bucket_without_end_of_empty_pages_is_given_up(self) -> None:
         with serve() as server:
             numbers = itertools.count()
 
@@ -377,7 +391,7 @@ class TestABucketWithoutEnd:
 
             assert len(server.requests) == EMPTY_IN_A_ROW
 
-    def test_of_one_object_is_read_up_to_a_bound(self) -> None:
+    def test_a_bucket_without_end_of_one_object_is_read_up_to_a_bound(self) -> None:
         name = f"{'0' * 32}/{1:012}"
         listed = f"<Version><Key>seals/{name}.json</Key><VersionId>v</VersionId></Version>"
         with serve() as server:
@@ -406,7 +420,7 @@ class TestTheBucket:
         return AppendOnlyBucket(server.store(bucket).access, "seals", days)
 
     @pytest.mark.parametrize("change", [seal_anew, cut_off])
-    def test_finds_what_a_file_finds(
+    def test_the_bucket_finds_what_a_file_finds(
         self, ledger_of_three: Ledger, s3_server: S3Server, bucket: str, change: Callable[[Ledger], None]
     ) -> None:
         place = self.place(s3_server, bucket)
@@ -418,7 +432,9 @@ class TestTheBucket:
 
         assert differences(ledger_of_three, place) != []
 
-    def test_keeps_what_is_written_over_and_deleted(self, ledger_of_three: Ledger, s3_server: S3Server) -> None:
+    def test_the_bucket_keeps_what_is_written_over_and_deleted(
+        self, ledger_of_three: Ledger, s3_server: S3Server
+    ) -> None:
         name = self.locked(s3_server, f"locked-{s3_server.name}-{NOW:%H%M}-over")
         place = self.place(s3_server, name, days=1)
         push_seals(ledger_of_three, place)
@@ -439,7 +455,7 @@ class TestTheBucket:
             ledger_of_three, place
         )
 
-    def test_without_object_lock_says_so_where_days_are_asked(
+    def test_the_bucket_without_object_lock_says_so_where_days_are_asked(
         self, ledger_of_three: Ledger, s3_server: S3Server, bucket: str
     ) -> None:
         with pytest.raises(StoreError, match=r"^cannot write s3://.*InvalidRequest"):
@@ -464,11 +480,11 @@ def entries_of(ledger: Ledger) -> list[Any]:
 
 class TestTheSettings:
     @pytest.mark.parametrize("uri", ["ftp://x", "file:relative", "s3://", "/path"])
-    def test_refuse_what_is_no_place(self, uri: str) -> None:
+    def test_the_settings_refuse_what_is_no_place(self, uri: str) -> None:
         with pytest.raises(SettingsError, match="accepted: file:/path or s3://bucket/prefix"):
             open_anchor(Settings(), uri)
 
-    def test_have_credentials_of_their_own(self) -> None:
+    def test_the_settings_have_credentials_of_their_own(self) -> None:
         settings = Settings(anchor="s3://b/p/", anchor_credentials=SecretStr("key:secret"), anchor_retain_days=7)
 
         place = open_anchor(settings)
@@ -479,5 +495,5 @@ class TestTheSettings:
         with pytest.raises(SettingsError, match="ANCHOR_CREDENTIALS: not of the form key_id:access_key"):
             open_anchor(Settings(anchor="s3://b", anchor_credentials=SecretStr("secret")))
 
-    def test_name_no_place_by_themselves(self) -> None:
+    def test_the_settings_name_no_place_by_themselves(self) -> None:
         assert open_anchor(Settings()) is None

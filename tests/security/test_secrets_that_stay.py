@@ -26,7 +26,7 @@ BLOCK = {"$ref": "3f0c2f5e-0b5c-4f7e-9f53-3f6a1a0c9d11"}
 
 
 class TestARunThatNeverStarts:
-    def test_loses_its_credentials_when_it_is_cancelled(self, up: Up) -> None:
+    def test_a_run_that_never_starts_loses_its_credentials_when_it_is_cancelled(self, up: Up) -> None:
         asked = request(credentials=CREDENTIALS, endpoint=f"https://key:{SECRET}@127.0.0.1:9/?sig={SECRET}")
         run = up.post(asked, state=IN_2099, enforce_parameter_schema=False).json()["id"]
         assert SECRET in str(up.flow_run(run))
@@ -44,7 +44,7 @@ class TestARunThatNeverStarts:
 
 
 class TestARunThatStarts:
-    def test_says_first_that_credentials_lay_in_clear(self, up: Up) -> None:
+    def test_a_run_that_starts_says_first_that_credentials_lay_in_clear(self, up: Up) -> None:
         run = up.post(request(credentials=CREDENTIALS)).json()["id"]
 
         up.end_of(run)
@@ -53,7 +53,7 @@ class TestARunThatStarts:
         assert logs[0].startswith("credentials came as a text: it lay in Prefect's database in clear until now")
         assert SECRET not in str(up.flow_run(run))
 
-    def test_says_nothing_of_it_where_there_are_none(self, up: Up) -> None:
+    def test_a_run_that_starts_says_nothing_of_it_where_there_are_none(self, up: Up) -> None:
         run = up.post(request()).json()["id"]
 
         up.end_of(run)
@@ -63,7 +63,7 @@ class TestARunThatStarts:
 
 
 class TestASchedule:
-    def test_with_credentials_as_a_text_is_refused(self, up: Up) -> None:
+    def test_a_schedule_with_credentials_as_a_text_is_refused(self, up: Up) -> None:
         path = f"/deployments/{up.deployment()}/schedules"
         answer = up.api.post(path, json=[{**EVERY_DAY, "parameters": request(credentials=CREDENTIALS)}])
 
@@ -72,7 +72,7 @@ class TestASchedule:
         assert SECRET not in answer.text
         assert up.api.get(path).json() == []
 
-    def test_with_a_block_is_accepted(self, up: Up) -> None:
+    def test_a_schedule_with_a_block_is_accepted(self, up: Up) -> None:
         path = f"/deployments/{up.deployment()}/schedules"
         scheduled = {**EVERY_DAY, "active": False, "parameters": request(credentials=BLOCK)}
         answer = up.api.post(path, json=[scheduled])
@@ -83,7 +83,7 @@ class TestASchedule:
 
     @pytest.mark.parametrize("path", PATHS)
     @pytest.mark.parametrize("credentials", [CREDENTIALS, ["key", SECRET], 7])
-    def test_is_refused_wherever_parameters_are_kept(self, path: str, credentials: Any) -> None:
+    def test_a_schedule_is_refused_wherever_parameters_are_kept(self, path: str, credentials: Any) -> None:
         body = {"actions": [{"parameters": request(credentials=credentials)}]}
 
         with pytest.raises(UnacceptableBodyError) as caught:
@@ -109,14 +109,14 @@ class TestASchedule:
         ],
         ids=lambda location: "-".join(location) if isinstance(location, dict) else "a text",
     )
-    def test_is_refused_wherever_a_location_may_hold_them(self, path: str, name: str, location: Any) -> None:
+    def test_a_schedule_is_refused_wherever_a_location_may_hold_them(self, path: str, name: str, location: Any) -> None:
         with pytest.raises(UnacceptableBodyError, match="would be stored in clear for good") as caught:
             check(_encode({"actions": [{"parameters": {name: location}}]}), path)
 
         assert SECRET not in str(caught.value)
 
     @pytest.mark.parametrize("path", PATHS)
-    def test_is_refused_where_the_server_makes_all_parameters_of_a_text(self, path: str) -> None:
+    def test_a_schedule_is_refused_where_the_server_makes_all_parameters_of_a_text(self, path: str) -> None:
         hidden = {"__prefect_kind": "json", "value": json.dumps(request(credentials=CREDENTIALS))}
 
         with pytest.raises(UnacceptableBodyError, match="would be stored in clear for good"):
@@ -128,10 +128,10 @@ class TestASchedule:
         [None, "", BLOCK, {"$ref": {"block_document_id": BLOCK["$ref"]}}],
         ids=["none", "empty", "a block", "a block, as Prefect stores it"],
     )
-    def test_is_accepted_with_a_block_or_none(self, path: str, credentials: Any) -> None:
+    def test_a_schedule_is_accepted_with_a_block_or_none(self, path: str, credentials: Any) -> None:
         check(_encode({"parameters": request(credentials=credentials, prefix="a@b")}), path)
 
-    def test_is_no_automation_that_starts_segmenting(self) -> None:
+    def test_a_schedule_is_no_automation_that_starts_segmenting(self) -> None:
         place = {"bucket": "b", "region": "r", "endpoint": "http://127.0.0.1:9", "credentials": BLOCK}
         where = Location("http://127.0.0.1:9", "b")
         name = "lung-segmentation"
@@ -140,12 +140,12 @@ class TestASchedule:
 
         check(_encode(automation.model_dump(mode="json")), "/api/automations/")
 
-    def test_is_no_deployment_with_the_contract_s_schema(self) -> None:
+    def test_a_schedule_is_no_deployment_with_the_contract_s_schema(self) -> None:
         schema = contract_schema().model_dump(mode="json")
 
         check(_encode({"parameter_openapi_schema": schema, "parameters": {}}), "/api/deployments/")
 
-    def test_on_a_server_that_is_not_ours_loses_them_with_its_first_run(self, tmp_path: Path) -> None:
+    def test_a_schedule_on_a_server_that_is_not_ours_loses_them_with_its_first_run(self, tmp_path: Path) -> None:
         with prefect_server(tmp_path) as server, server.serving(SERVE, "serve.log"):
             secret = request(credentials=CREDENTIALS)
             path = f"/deployments/{server.deployment()['id']}/schedules"
@@ -169,7 +169,7 @@ class TestASchedule:
             assert kept["parameters"]["input_s3_parameters"]["credentials"] == "***"
             assert SECRET not in (tmp_path / "serve.log").read_text()
 
-    def test_is_no_run(self) -> None:
+    def test_a_schedule_is_no_run(self) -> None:
         check(_encode({"parameters": request(credentials=CREDENTIALS)}), "/api/deployments/x/create_flow_run")
 
 

@@ -43,7 +43,7 @@ def described(ledger: Ledger) -> list[str]:
 
 
 class TestTheTrick:
-    def test_of_half_a_record_of_forgetting_excuses_nothing(self, screened: Ledger) -> None:
+    def test_the_trick_of_half_a_record_of_forgetting_excuses_nothing(self, screened: Ledger) -> None:
         with vandal(screened) as connection:
             connection.execute(sa.text(BEGUN))
             connection.execute(sa.text("UPDATE decision SET verdict = 'PASSED'"))
@@ -60,7 +60,7 @@ class TestTheTrick:
             )
         ]
 
-    def test_of_a_finished_record_of_forgetting_excuses_no_missing_run(self, screened: Ledger) -> None:
+    def test_the_trick_of_a_finished_record_of_forgetting_excuses_no_missing_run(self, screened: Ledger) -> None:
         with vandal(screened) as connection:
             connection.execute(
                 sa.text(
@@ -76,7 +76,7 @@ class TestTheTrick:
 
         assert {"record 1 of a forgotten location was added", "run number 1 is missing"} <= set(said)
 
-    def test_of_json_that_holds_a_member_twice_is_found(self, screened: Ledger) -> None:
+    def test_the_trick_of_json_that_holds_a_member_twice_is_found(self, screened: Ledger) -> None:
         """Python takes the last, SQL the first: the next run would pass an MR as CT. PostgreSQL's jsonb holds one."""
         column = "attributes" if screened.engine.dialect.name == "sqlite" else "attributes::text"
         twice = "replace(" + column + """, '"00080060": ', '"00080060": ["CT"], "00080060": ')"""
@@ -101,20 +101,20 @@ class TestTheTrick:
         else:
             assert said == ["run a: its criteria was edited", "run b: its criteria was edited"]
 
-    def test_of_criteria_written_in_another_way_is_found(self, screened: Ledger) -> None:
+    def test_the_trick_of_criteria_written_in_another_way_is_found(self, screened: Ledger) -> None:
         text = "' ' || criteria" if screened.engine.dialect.name == "sqlite" else "(' ' || criteria::text)::json"
         with vandal(screened) as connection:
             connection.execute(sa.text(f"UPDATE run SET criteria = {text} WHERE id = 'a'"))
 
         assert described(screened) == ["run a: its criteria was edited"]
 
-    def test_of_another_key_for_patients_is_found(self, screened: Ledger) -> None:
+    def test_the_trick_of_another_key_for_patients_is_found(self, screened: Ledger) -> None:
         with vandal(screened) as connection:
             connection.execute(sa.text("UPDATE patient_key SET secret = :key"), {"key": b"x" * 32})
 
         assert described(screened) == ["the key for patients' digests was edited"]
 
-    def test_of_another_version_is_refused(self, screened: Ledger) -> None:
+    def test_the_trick_of_another_version_is_refused(self, screened: Ledger) -> None:
         url = screened.engine.url.render_as_string(hide_password=False)
         with vandal(screened) as connection:
             connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
@@ -124,21 +124,21 @@ class TestTheTrick:
 
 
 class TestLookingOnly:
-    def test_can_write_nothing(self, screened: Ledger) -> None:
+    def test_looking_only_can_write_nothing(self, screened: Ledger) -> None:
         with open_read_only(screened.engine.url.render_as_string(hide_password=False)) as looked_at:
             assert verify(looked_at.engine).is_intact
             for statement in ("DELETE FROM lease", "CREATE TABLE more (id INTEGER)", "UPDATE run SET failure = 'x'"):
                 with pytest.raises(LedgerError, match="it is read-only"), looked_at.engine.begin() as connection:
                     connection.execute(sa.text(statement))
 
-    def test_makes_no_ledger(self, tmp_path: Path, ledger_url: str) -> None:
+    def test_looking_only_makes_no_ledger(self, tmp_path: Path, ledger_url: str) -> None:
         with pytest.raises(LedgerError, match=r"is not there|is no ledger"):
             open_read_only(ledger_url)
 
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.real_postgres
-    def test_needs_no_right_but_select(self, postgres_url: str) -> None:
+    def test_looking_only_needs_no_right_but_select(self, postgres_url: str) -> None:
         url = sa.make_url(postgres_url)
         with open_ledger(postgres_url) as ledger:
             screen_ct(SimulatedStore({"1": ct(), "2": mr()}), ledger, "a")
@@ -168,12 +168,12 @@ class TestAFileThatCannotBeWritten:
                 screen_ct(SimulatedStore({"1": ct(), "2": mr()}), ledger, "a")
             yield folder / "ledger.db"
 
-    def test_is_verified(self, file: Path) -> None:
+    def test_a_file_that_cannot_be_written_is_verified(self, file: Path) -> None:
         file.chmod(0o444)
 
         assert self.runs_of(file) == 1
 
-    def test_is_verified_in_a_folder_that_takes_no_files(self, file: Path) -> None:
+    def test_a_file_that_cannot_be_written_is_verified_in_a_folder_that_takes_no_files(self, file: Path) -> None:
         for other in file.parent.glob("ledger.db?*"):
             other.unlink()
         file.chmod(0o444)
@@ -182,7 +182,7 @@ class TestAFileThatCannotBeWritten:
             assert self.runs_of(file) == 1
             assert [other.name for other in file.parent.iterdir()] == ["ledger.db"]
 
-    def test_is_not_verified_without_its_log(self, file: Path) -> None:
+    def test_a_file_that_cannot_be_written_is_not_verified_without_its_log(self, file: Path) -> None:
         """What is in the log alone would be passed over."""
         with open_ledger(f"sqlite:///{file}") as ledger:
             screen_ct(SimulatedStore({"1": ct(), "2": mr()}), ledger, "b")

@@ -50,7 +50,7 @@ def use_all(store: S3Store, folder: Path) -> dict[str, bytes]:
 
 
 class TestAnonymous:
-    def test_sends_no_credentials_at_all(self, server: ScriptedServer, tmp_path: Path) -> None:
+    def test_anonymous_sends_no_credentials_at_all(self, server: ScriptedServer, tmp_path: Path) -> None:
         store = S3Store(S3Access("bucket", "eu-west", server.endpoint, Anonymous(), ONCE))
 
         assert use_all(store, tmp_path) == OBJECTS
@@ -59,19 +59,21 @@ class TestAnonymous:
         assert not any(SIGNED & set(request.headers) for request in server.requests)
         assert "PLANTED" not in str(server.requests)
 
-    def test_does_not_change_the_location(self, server: ScriptedServer) -> None:
+    def test_anonymous_does_not_change_the_location(self, server: ScriptedServer) -> None:
         access = S3Access("bucket", "eu-west", server.endpoint, DefaultChain())
 
         assert S3Store(replace(access, credentials=Anonymous())).location == S3Store(access).location
 
-    def test_asks_the_default_chain_for_nothing(self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_anonymous_asks_the_default_chain_for_nothing(
+        self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
             monkeypatch.delenv(name)  # half of a pair of keys is an error, where anybody asks for them
 
         assert len(list(S3Store(S3Access("bucket", "r", server.endpoint, Anonymous(), ONCE)).list())) == len(OBJECTS)
 
     @pytest.mark.real_s3
-    def test_reads_a_public_bucket(self, rgw_server: S3Server, tmp_path: Path) -> None:
+    def test_anonymous_reads_a_public_bucket(self, rgw_server: S3Server, tmp_path: Path) -> None:
         bucket, public = rgw_server.make_bucket(), ["s3:ListBucket", "s3:GetObject"]
         fill(rgw_server, bucket, OBJECTS)
         store = S3Store(S3Access(bucket, "eu-west", rgw_server.endpoint, Anonymous(), ONCE))
@@ -86,7 +88,7 @@ class TestAnonymous:
         assert use_all(store, tmp_path) == OBJECTS
 
     @pytest.mark.real_s3
-    def test_is_copied_from_within_a_server(self, rgw_server: S3Server) -> None:
+    def test_anonymous_is_copied_from_within_a_server(self, rgw_server: S3Server) -> None:
         bucket, output = rgw_server.make_bucket(), rgw_server.make_bucket()
         rgw_server.client().put_bucket_acl(Bucket=bucket, ACL="public-read")
         for key, body in OBJECTS.items():
@@ -104,7 +106,7 @@ class TestAnonymous:
 class TestRequesterPays:
     KEYS = StaticCredentials("key-id", "access-key")
 
-    def test_is_said_by_every_request_of_both_clients(self, tmp_path: Path) -> None:
+    def test_requester_pays_is_said_by_every_request_of_both_clients(self, tmp_path: Path) -> None:
         with small_s3(OBJECTS, wants_payer) as server:
             access = S3Access("bucket", "eu-west", server.endpoint, self.KEYS, ONCE, requester_pays=True)
 
@@ -112,7 +114,7 @@ class TestRequesterPays:
             assert {request.is_obstore for request in server.requests} == {True, False}
             assert all("x-amz-request-payer" in request.headers["authorization"] for request in server.requests)
 
-    def test_is_hinted_at_where_it_was_not_said(self) -> None:
+    def test_requester_pays_is_hinted_at_where_it_was_not_said(self) -> None:
         with small_s3(OBJECTS, wants_payer) as server:
             store = S3Store(S3Access("bucket", "eu-west", server.endpoint, self.KEYS, ONCE))
 
@@ -120,7 +122,9 @@ class TestRequesterPays:
                 list(store.list())
             assert not any("x-amz-request-payer" in request.headers for request in server.requests)
 
-    def test_is_said_of_the_source_where_the_server_copies(self, scripted: ScriptedServer, tmp_path: Path) -> None:
+    def test_requester_pays_is_said_of_the_source_where_the_server_copies(
+        self, scripted: ScriptedServer, tmp_path: Path
+    ) -> None:
         etag = "&quot;etag-of-one.dcm&quot;"
         copied = Answer(200, f"<CopyObjectResult><ETag>{etag}</ETag></CopyObjectResult>".encode())
         scripted.will_answer(copied)
@@ -133,7 +137,7 @@ class TestRequesterPays:
 
         assert [request.headers.get("x-amz-request-payer") for request in scripted.requests] == ["requester"]
 
-    def test_reads_from_real_servers(self, s3_server: S3Server, tmp_path: Path) -> None:
+    def test_requester_pays_reads_from_real_servers(self, s3_server: S3Server, tmp_path: Path) -> None:
         bucket = s3_server.make_bucket()
         fill(s3_server, bucket, OBJECTS)
         store = s3_server.store(bucket)

@@ -53,7 +53,7 @@ def store_at(endpoint: str, *allowed: str) -> S3Store:
 class TestAnAuthorityOfOnesOwn:
     @pytest.mark.parametrize("name", ["DICOM_SIEVE_CA_BUNDLE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
     @pytest.mark.parametrize("allowed", [(), ("127.0.0.1",)], ids=["through the relay", "listed"])
-    def test_is_trusted_by_both_clients(
+    def test_an_authority_of_ones_own_is_trusted_by_both_clients(
         self,
         server: ScriptedServer,
         tls: tuple[ssl.SSLContext, Path],
@@ -70,7 +70,9 @@ class TestAnAuthorityOfOnesOwn:
         assert [request.is_obstore for request in server.requests] == [False, True]
 
     @pytest.mark.parametrize("allowed", [(), ("127.0.0.1",)], ids=["through the relay", "listed"])
-    def test_is_trusted_by_neither_without_a_word(self, server: ScriptedServer, allowed: tuple[str, ...]) -> None:
+    def test_an_authority_of_ones_own_is_trusted_by_neither_without_a_word(
+        self, server: ScriptedServer, allowed: tuple[str, ...]
+    ) -> None:
         store = store_at(server.endpoint, *allowed)
         with small_s3(OBJECTS) as other:
             (listed,) = other.store().list()
@@ -81,7 +83,7 @@ class TestAnAuthorityOfOnesOwn:
             read(store, listed, 0, 5)
         assert server.requests == []
 
-    def test_of_the_setting_comes_before_that_of_the_environment(
+    def test_an_authority_of_ones_own_of_the_setting_comes_before_that_of_the_environment(
         self, server: ScriptedServer, tls: tuple[ssl.SSLContext, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         other = tmp_path / "other"
@@ -91,7 +93,9 @@ class TestAnAuthorityOfOnesOwn:
 
         assert len(list(store_at(server.endpoint).list())) == 1
 
-    def test_is_trusted_at_the_anchor(self, tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_authority_of_ones_own_is_trusted_at_the_anchor(
+        self, tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("DICOM_SIEVE_CA_BUNDLE", str(tls[1]))
         monkeypatch.setenv("DICOM_SIEVE_ANCHOR", "s3://anchors")
 
@@ -102,7 +106,9 @@ class TestAnAuthorityOfOnesOwn:
 
 
 class TestAFileOfAuthorities:
-    def test_that_is_not_there_is_refused_at_the_start(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_file_of_authorities_that_is_not_there_is_refused_at_the_start(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("DICOM_SIEVE_CA_BUNDLE", str(tmp_path / "none"))
 
         with pytest.raises(SettingsError, match="DICOM_SIEVE_CA_BUNDLE: Value error, no such file; accepted: a file"):
@@ -111,7 +117,7 @@ class TestAFileOfAuthorities:
     @pytest.mark.parametrize(
         "content", ["", "none", "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----"]
     )
-    def test_that_holds_none_is_named(
+    def test_a_file_of_authorities_that_holds_none_is_named(
         self, server: ScriptedServer, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         file = tmp_path / "bundle.pem"
@@ -122,7 +128,7 @@ class TestAFileOfAuthorities:
             list(store_at(server.endpoint).list())
 
     @pytest.mark.timeout(20)
-    def test_that_is_no_file_or_has_no_end_is_not_read(self, tmp_path: Path) -> None:
+    def test_a_file_of_authorities_that_is_no_file_or_has_no_end_is_not_read(self, tmp_path: Path) -> None:
         pipe, endless = tmp_path / "pipe", tmp_path / "endless.pem"
         os.mkfifo(pipe)
         with endless.open("wb") as file:
@@ -132,7 +138,7 @@ class TestAFileOfAuthorities:
             with pytest.raises(UnreadableBundleError, match="holds no certificates that can be read"):
                 read_bundle(str(path))
 
-    def test_may_hold_several_and_words_between(
+    def test_a_file_of_authorities_may_hold_several_and_words_between(
         self, server: ScriptedServer, tls: tuple[ssl.SSLContext, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         bundle = tmp_path / "bundle.pem"

@@ -35,14 +35,14 @@ def only(root: Path) -> ObjectInfo:
 
 
 class TestListing:
-    def test_is_in_the_order_of_the_keys_bytes_below_and_above_the_slash(self, tmp_path: Path) -> None:
+    def test_listing_is_in_the_order_of_the_keys_bytes_below_and_above_the_slash(self, tmp_path: Path) -> None:
         names = ["a", "a!/x", "a-/x", "a-b", "a./x", "a.b", "b/x", "b/x-/y", "b/x.dcm", "b0/x", "b0", "b:/x", "b/é"]
         names.remove("b0")  # a name is a file or a directory
         fill(tmp_path, [name.encode() for name in names])
 
         assert keys(tmp_path) == in_byte_order(names)
 
-    def test_of_odd_names_is_complete_ordered_and_read_back_exactly(self, tmp_path: Path) -> None:
+    def test_listing_of_odd_names_is_complete_ordered_and_read_back_exactly(self, tmp_path: Path) -> None:
         made = make_keys(600, ODD + CONTROL, seed=3)
         names = list({f"{key[0]!a}/{key.replace('/', '|')}~": None for key in made if key[0] != "/"})
         fill(tmp_path, [name.encode() for name in names])
@@ -54,7 +54,7 @@ class TestListing:
         assert [info.key for info in listed] == in_byte_order([name.replace("\\x", "\\x5cx") for name in names])
         assert set(read_all(store, listed).values()) == {b"body of " + name.encode() for name in names}
 
-    def test_gives_names_that_are_no_text_a_key_of_their_own(self, tmp_path: Path) -> None:
+    def test_listing_gives_names_that_are_no_text_a_key_of_their_own(self, tmp_path: Path) -> None:
         names = [
             b"\xff",
             b"\\xff",
@@ -83,13 +83,13 @@ class TestListing:
             assert store.find(info.key) is not None
 
     @pytest.mark.parametrize("prefix", ["", "a", "a/", "a/b", "a.", "é", "nothing"])
-    def test_by_a_prefix_shows_the_keys_that_begin_with_it(self, tmp_path: Path, prefix: str) -> None:
+    def test_listing_by_a_prefix_shows_the_keys_that_begin_with_it(self, tmp_path: Path, prefix: str) -> None:
         names = ["a/b", "a/bc", "a/c/d", "a.b", "ab", "é/x", "b"]
         fill(tmp_path, [name.encode() for name in names])
 
         assert keys(tmp_path, prefix) == in_byte_order([name for name in names if name[: len(prefix)] == prefix])
 
-    def test_tells_size_and_time_and_an_etag_that_stays(self, tmp_path: Path) -> None:
+    def test_listing_tells_size_and_time_and_an_etag_that_stays(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"12345")
         os.utime(tmp_path / "a", ns=(0, 1_700_000_000_123_456_789))
 
@@ -99,11 +99,11 @@ class TestListing:
         assert listed.last_modified.isoformat(timespec="seconds") == "2023-11-14T22:13:20+00:00"
         assert only(tmp_path) == listed
 
-    def test_of_an_empty_directory_is_empty(self, tmp_path: Path) -> None:
+    def test_listing_of_an_empty_directory_is_empty(self, tmp_path: Path) -> None:
         assert keys(tmp_path) == []
 
     @pytest.mark.parametrize("name", ["missing", "file"])
-    def test_of_no_directory_is_an_error(self, tmp_path: Path, name: str) -> None:
+    def test_listing_of_no_directory_is_an_error(self, tmp_path: Path, name: str) -> None:
         (tmp_path / "file").touch()
 
         with pytest.raises(StoreError, match=f"cannot list {tmp_path}/{name}: No"):
@@ -111,7 +111,7 @@ class TestListing:
 
 
 class TestWhatIsNoRegularFile:
-    def test_is_no_object(self, tmp_path: Path) -> None:
+    def test_what_is_no_regular_file_is_no_object(self, tmp_path: Path) -> None:
         root = tmp_path / "root"
         root.mkdir()
         (root / "file").touch()
@@ -126,7 +126,7 @@ class TestWhatIsNoRegularFile:
 
             assert keys(root) == ["file"]
 
-    def test_but_links_to_files_and_directories_are_followed(self, tmp_path: Path) -> None:
+    def test_what_is_no_regular_file_but_links_to_files_and_directories_are_followed(self, tmp_path: Path) -> None:
         root, outside = tmp_path / "root", tmp_path / "outside"
         fill(root, [b"a"])
         fill(outside, [b"x/y"])
@@ -138,7 +138,7 @@ class TestWhatIsNoRegularFile:
         assert [info.key for info in listed] == ["a", "link to directory/x/y", "link to file"]
         assert set(read_all(DirectoryStore(root), listed).values()) == {b"body of a", b"body of x/y"}
 
-    def test_and_a_directory_that_contains_itself_is_entered_once(self, tmp_path: Path) -> None:
+    def test_what_is_no_regular_file_and_a_directory_that_contains_itself_is_entered_once(self, tmp_path: Path) -> None:
         fill(tmp_path, [b"a/file"])
         (tmp_path / "a" / "here").symlink_to(".")
         (tmp_path / "a" / "up").symlink_to("..")
@@ -148,12 +148,12 @@ class TestWhatIsNoRegularFile:
 
 class TestReading:
     @pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 10), (9, 10), (3, 7)])
-    def test_gives_the_bytes_from_start_up_to_but_not_end(self, tmp_path: Path, start: int, end: int) -> None:
+    def test_reading_gives_the_bytes_from_start_up_to_but_not_end(self, tmp_path: Path, start: int, end: int) -> None:
         (tmp_path / "a").write_bytes(b"0123456789")
 
         assert read(DirectoryStore(tmp_path), only(tmp_path), start, end) == b"0123456789"[start:end]
 
-    def test_of_a_file_that_was_written_again_says_that_it_changed(self, tmp_path: Path) -> None:
+    def test_reading_of_a_file_that_was_written_again_says_that_it_changed(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"0123456789")
         listed = only(tmp_path)
         (tmp_path / "new").write_bytes(b"0123456789")
@@ -166,7 +166,7 @@ class TestReading:
         assert read(DirectoryStore(tmp_path), now, 0, 10) == b"0123456789"
 
     @pytest.mark.parametrize("content", [b"", b"01234", b"0123456789 and more"])
-    def test_of_a_file_that_was_cut_or_grew_says_that_it_changed(self, tmp_path: Path, content: bytes) -> None:
+    def test_reading_of_a_file_that_was_cut_or_grew_says_that_it_changed(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "a").write_bytes(b"0123456789")
         listed = only(tmp_path)
         (tmp_path / "a").write_bytes(content)
@@ -175,7 +175,9 @@ class TestReading:
             read(DirectoryStore(tmp_path), listed, 0, 10)
 
     @pytest.mark.parametrize("then", ["nothing", "a directory", "a pipe", "a broken link", "a loop"])
-    def test_of_a_file_that_gave_way_to_something_else_says_that_it_is_gone(self, tmp_path: Path, then: str) -> None:
+    def test_reading_of_a_file_that_gave_way_to_something_else_says_that_it_is_gone(
+        self, tmp_path: Path, then: str
+    ) -> None:
         path = tmp_path / "a"
         path.write_bytes(b"0123456789")
         listed = only(tmp_path)
@@ -196,7 +198,7 @@ class TestReading:
             asyncio.run(DirectoryStore(tmp_path).stat("a"))
         assert DirectoryStore(tmp_path).find("a") is None
 
-    def test_of_a_file_whose_directory_is_a_file_now_says_that_it_is_gone(self, tmp_path: Path) -> None:
+    def test_reading_of_a_file_whose_directory_is_a_file_now_says_that_it_is_gone(self, tmp_path: Path) -> None:
         fill(tmp_path, [b"a/b"])
         listed = only(tmp_path)
         (tmp_path / "a" / "b").unlink()
@@ -206,7 +208,7 @@ class TestReading:
         with pytest.raises(ObjectGoneError):
             read(DirectoryStore(tmp_path), listed, 0, 1)
 
-    def test_that_the_system_fails_is_a_fault_of_transport(self, tmp_path: Path) -> None:
+    def test_reading_that_the_system_fails_is_a_fault_of_transport(self, tmp_path: Path) -> None:
         name = "x" * 300  # longer than a file's name may be
         listed = ObjectInfo(name, "e", 1, only_time(tmp_path))
 
@@ -226,7 +228,7 @@ class TestWritingOnce:
         path.write_bytes(b"first")
         return path
 
-    def test_writes_a_new_file_and_the_directories_above_it(self, tmp_path: Path, body: Path) -> None:
+    def test_writing_once_writes_a_new_file_and_the_directories_above_it(self, tmp_path: Path, body: Path) -> None:
         store = DirectoryStore(tmp_path / "root")
         assert store.find("a/b/c.json") is None
 
@@ -237,7 +239,7 @@ class TestWritingOnce:
         assert keys(tmp_path / "root") == ["a/b/c.json"]
         assert (tmp_path / "root/a/b/c.json").read_bytes() == b"first"
 
-    def test_writes_the_same_bytes_again_without_complaint(self, tmp_path: Path, body: Path) -> None:
+    def test_writing_once_writes_the_same_bytes_again_without_complaint(self, tmp_path: Path, body: Path) -> None:
         store = DirectoryStore(tmp_path / "root")
         store.write_once("a", body)
         before = only(tmp_path / "root")
@@ -247,7 +249,7 @@ class TestWritingOnce:
         assert only(tmp_path / "root") == before
 
     @pytest.mark.parametrize("other", [b"other", b"", b"firs", b"first and more"])
-    def test_never_overwrites_other_bytes_and_leaves_nothing_behind(
+    def test_writing_once_never_overwrites_other_bytes_and_leaves_nothing_behind(
         self, tmp_path: Path, body: Path, other: bytes
     ) -> None:
         (tmp_path / "root").mkdir()
@@ -259,17 +261,17 @@ class TestWritingOnce:
         assert (tmp_path / "root/a").read_bytes() == other
         assert os.listdir(tmp_path / "root") == ["a"]  # noqa: PTH208 - names, hidden ones included
 
-    def test_where_a_directory_is_refuses(self, tmp_path: Path, body: Path) -> None:
+    def test_writing_once_where_a_directory_is_refuses(self, tmp_path: Path, body: Path) -> None:
         (tmp_path / "root/a").mkdir(parents=True)
 
         with pytest.raises(AlreadyPublishedError):
             DirectoryStore(tmp_path / "root").write_once("a", body)
 
-    def test_under_a_file_is_an_error_in_words(self, tmp_path: Path, body: Path) -> None:
+    def test_writing_once_under_a_file_is_an_error_in_words(self, tmp_path: Path, body: Path) -> None:
         with pytest.raises(StoreError, match=f"cannot write {body}/a/b: "):
             DirectoryStore(tmp_path).write_once("body/a/b", body)
 
-    def test_of_sixteen_that_write_at_once_exactly_one_wins(self, tmp_path: Path) -> None:
+    def test_writing_once_of_sixteen_that_write_at_once_exactly_one_wins(self, tmp_path: Path) -> None:
         start = Barrier(16)
         bodies = [tmp_path / str(number) for number in range(16)]
         for number, path in enumerate(bodies):

@@ -88,7 +88,7 @@ class TestFaults:
         retries = Retries(request_timeout_seconds=1.0, read_attempts=attempts, first_pause_seconds=0.01)
         return S3Store(S3Access(bucket, "eu-west", endpoint, server.credentials, retries))
 
-    def test_on_the_way_change_nothing(self, moto_server: S3Server, tmp_path: Path) -> None:
+    def test_faults_on_the_way_change_nothing(self, moto_server: S3Server, tmp_path: Path) -> None:
         bucket = moto_server.make_bucket()
         bodies = {f"{number}": LARGE[number : number + 1000] for number in range(60)}
         fill(moto_server, bucket, bodies)
@@ -102,7 +102,7 @@ class TestFaults:
         assert proxy.happened.total() > 5
         assert {info.key: (tmp_path / info.key).read_bytes() for info in listed} == bodies
 
-    def test_that_do_not_end_are_told(self, moto_server: S3Server, tmp_path: Path) -> None:
+    def test_faults_that_do_not_end_are_told(self, moto_server: S3Server, tmp_path: Path) -> None:
         bucket = moto_server.make_bucket()
         fill(moto_server, bucket, {"key": b"body"})
         (listed,) = moto_server.store(bucket).list()

@@ -94,7 +94,7 @@ class TestFaults:
             (Fault.XML_ERROR_IN_200, 200, b"InternalError"),
         ],
     )
-    def test_that_are_answers_keep_the_request_from_the_server(
+    def test_faults_that_are_answers_keep_the_request_from_the_server(
         self, proxy: FaultProxy, scripted: ScriptedServer, fault: Fault, status: int, code: bytes
     ) -> None:
         answer, body = get(proxy, fault)
@@ -104,7 +104,7 @@ class TestFaults:
         assert scripted.requests == []
 
     @pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.RESET_IN_HEADERS])
-    def test_that_break_before_the_body_let_the_request_through(
+    def test_faults_that_break_before_the_body_let_the_request_through(
         self, proxy: FaultProxy, scripted: ScriptedServer, fault: Fault
     ) -> None:
         with pytest.raises((ConnectionError, http.client.HTTPException)):
@@ -112,7 +112,7 @@ class TestFaults:
 
         assert len(scripted.requests) == 1
 
-    def test_that_break_in_the_body_have_given_the_headers(self, proxy: FaultProxy) -> None:
+    def test_faults_that_break_in_the_body_have_given_the_headers(self, proxy: FaultProxy) -> None:
         proxy.planned.append(Fault.RESET_IN_BODY)
         connection = http.client.HTTPConnection(urlsplit(proxy.endpoint).netloc, timeout=5)
         connection.request("GET", "/bucket/key")
@@ -177,7 +177,7 @@ class TestFaults:
 
 
 class TestDraws:
-    def test_are_the_same_for_the_same_seed_and_as_many_as_asked_for(self) -> None:
+    def test_draws_are_the_same_for_the_same_seed_and_as_many_as_asked_for(self) -> None:
         ranged = Message("GET /b/k HTTP/1.1", (("Range", "bytes=0-1"),))
 
         first, second, other = (FaultProxy("", probability=0.1, seed=seed) for seed in (3, 3, 4))
@@ -195,14 +195,14 @@ class TestDraws:
             ("HEAD /b/k", OF_BODIES | {Fault.XML_ERROR_IN_200}),
         ],
     )
-    def test_are_of_what_can_happen_to_the_request(self, request_line: str, never: set[Fault]) -> None:
+    def test_draws_are_of_what_can_happen_to_the_request(self, request_line: str, never: set[Fault]) -> None:
         proxy = FaultProxy("", probability=1.0)
 
         drawn = {proxy.draw(Message(f"{request_line} HTTP/1.1")) for _ in range(1_000)}
 
         assert drawn == set(Fault) - never
 
-    def test_are_made_for_requests_that_come_together(self, scripted: ScriptedServer) -> None:
+    def test_draws_are_made_for_requests_that_come_together(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(PART)
         with fault_proxy(scripted.endpoint, probability=1.0, faults=(Fault.ERROR_500,)) as proxy:
             netloc = urlsplit(proxy.endpoint).netloc

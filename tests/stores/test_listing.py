@@ -88,7 +88,7 @@ class TestDividing:
         in_flight=st.integers(2, 6),
         seconds=st.sampled_from([0.0, 0.0001]),
     )
-    def test_loses_doubles_and_moves_no_key(
+    def test_dividing_loses_doubles_and_moves_no_key(
         self, keys: list[str], page_keys: int, in_flight: int, seconds: float
     ) -> None:
         bucket = ListedBucket(keys, page_keys=page_keys, seconds=seconds)
@@ -99,7 +99,7 @@ class TestDividing:
     @pytest.mark.parametrize(
         ("keys", "count"), [(numbered, MANY), (studies, MANY // 5), (lopsided, MANY // 5), (hashed, MANY // 5)]
     )
-    def test_lists_a_great_many_keys_by_many_requests_at_a_time_and_few_in_all(
+    def test_dividing_lists_a_great_many_keys_by_many_requests_at_a_time_and_few_in_all(
         self, keys: Callable[[], Iterator[str]], count: int
     ) -> None:
         bucket = ListedBucket(islice(keys(), count), seconds=0.01)
@@ -109,7 +109,7 @@ class TestDividing:
         assert fmean(bucket.at_once) > 2  # 5 to 8 where pages are taken as quickly as they come
         assert len(bucket.asked) < 1.7 * bucket.pages
 
-    def test_where_each_folder_is_one_page_few_requests_are_alone(self) -> None:
+    def test_dividing_where_each_folder_is_one_page_few_requests_are_alone(self) -> None:
         keys = (f"series-{number // 40:07}/{number:09}.dcm" for number in range(8_000))
         bucket = ListedBucket(keys, page_keys=40, seconds=0.02)
 
@@ -123,14 +123,14 @@ class TestDividing:
         assert len(bucket.asked) == bucket.pages == PAGES_ONE_BY_ONE
         assert bucket.most_at_once == 1
 
-    def test_is_not_done_where_one_request_at_a_time_is_asked_for(self) -> None:
+    def test_dividing_is_not_done_where_one_request_at_a_time_is_asked_for(self) -> None:
         bucket = ListedBucket((f"{number:05}" for number in range(500)), page_keys=10)
 
         assert listed(bucket, in_flight=1) == bucket.keys
         assert len(bucket.asked) == bucket.pages
         assert bucket.most_at_once == 1
 
-    def test_goes_no_further_ahead_than_some_pages(self) -> None:
+    def test_dividing_goes_no_further_ahead_than_some_pages(self) -> None:
         bucket = ListedBucket((f"{number:06}" for number in range(20_000)), page_keys=10)
 
         with closing(begin(bucket)) as begun:
@@ -144,7 +144,7 @@ class TestDividing:
         # Those that wait, and those that found nothing, of which no page is kept.
         assert seen <= PAGES_ONE_BY_ONE + 2 * 4 * PAGES_WAITING
 
-    def test_ends_with_whoever_reads_it(self) -> None:
+    def test_dividing_ends_with_whoever_reads_it(self) -> None:
         bucket = ListedBucket((f"{number:06}" for number in range(2_000)), page_keys=10)
 
         with closing(begin(bucket)) as begun:
@@ -209,7 +209,7 @@ class TestPlacesToDivide:
 
         assert point is None or low.encode() < point.encode() < high.encode()
 
-    def test_is_made_as_keys_are(self) -> None:
+    def test_places_to_divide_is_made_as_keys_are(self) -> None:
         letters = letters_of(*(f"study-{number}/image.dcm" for number in range(10)))
 
         assert letters.between("study-0/image.dcm", "study-9/image.dcm") == "study-5"

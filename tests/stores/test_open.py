@@ -19,7 +19,7 @@ BODY = ct(pixel_bytes=20_000_000)
 
 
 class TestReading:
-    def test_gives_the_bytes_that_were_judged_and_no_others(self, s3_server: S3Server, tmp_path: Path) -> None:
+    def test_reading_gives_the_bytes_that_were_judged_and_no_others(self, s3_server: S3Server, tmp_path: Path) -> None:
         bucket = s3_server.make_bucket()
         fill(s3_server, bucket, {"a//1.dcm": BODY, "b": ct(uid="1.6")})
         keys = f"{s3_server.credentials.key_id}:{s3_server.credentials.access_key}"
@@ -38,7 +38,7 @@ class TestReading:
                 reader.read_bytes(rows[1].info)
 
     @pytest.mark.parametrize("how", ["path", "text", "uri", "relative", "location"])
-    def test_of_a_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    def test_reading_of_a_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
         folder = tmp_path / "my images"
         folder.mkdir()
         (folder / "1.dcm").write_bytes(b"bytes")
@@ -64,7 +64,9 @@ class TestCredentials:
         assert isinstance(store, S3Store)
         return store.location.endpoint, type(store.access.credentials).__name__
 
-    def test_of_this_machine_go_to_aws_and_where_it_was_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_credentials_of_this_machine_go_to_aws_and_where_it_was_named(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         here = "http://127.0.0.1:9000"
         judged = Location(here, "bucket")
         assert self.place("s3://bucket") == ("https://s3.amazonaws.com", "DefaultChain")
@@ -79,7 +81,9 @@ class TestCredentials:
             "DefaultChain",
         )
 
-    def test_of_this_machine_do_not_go_where_somebody_else_s_request_led(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_credentials_of_this_machine_do_not_go_where_somebody_else_s_request_led(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         judged = Location("http://127.0.0.1:9000", "bucket")
         with pytest.raises(
             InvalidRequestError,
@@ -93,7 +97,9 @@ class TestCredentials:
         assert self.place(judged)[1] == "DefaultChain"
 
     @pytest.mark.parametrize("setting", ["DICOM_SIEVE_ALLOWED_ENDPOINTS", "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS"])
-    def test_that_are_given_do_not_go_there_either(self, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    def test_credentials_that_are_given_do_not_go_there_either(
+        self, monkeypatch: pytest.MonkeyPatch, setting: str
+    ) -> None:
         judged = Location("http://127.0.0.1:9000", "bucket")
         for keys in ("id:PLANTED", StaticCredentials("id", "PLANTED")):
             with pytest.raises(
@@ -109,7 +115,7 @@ class TestCredentials:
 
         assert self.place(judged, credentials="id:PLANTED")[1] == "StaticCredentials"
 
-    def test_are_not_sent_where_a_bucket_is_public(self) -> None:
+    def test_credentials_are_not_sent_where_a_bucket_is_public(self) -> None:
         judged = Location("http://127.0.0.1:9000", "bucket")
         assert self.place(judged, anonymous=True) == (judged.endpoint, "Anonymous")
 

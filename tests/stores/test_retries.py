@@ -40,13 +40,13 @@ class TestPauses:
 
 class TestRepeating:
     @pytest.mark.parametrize("times", [0, 1, 3])
-    def test_ends_with_the_first_answer(self, times: int) -> None:
+    def test_repeating_ends_with_the_first_answer(self, times: int) -> None:
         ask = Failing(times)
 
         assert Retries(read_attempts=4, first_pause_seconds=0.0).repeat(ask, passing) == "answer"
         assert ask.asked == times + 1
 
-    def test_ends_with_the_last_attempt(self) -> None:
+    def test_repeating_ends_with_the_last_attempt(self) -> None:
         ask = Failing(4)
 
         with pytest.raises(OSError, match="passing"):
@@ -54,7 +54,7 @@ class TestRepeating:
 
         assert ask.asked == 4
 
-    def test_ends_with_an_error_that_stays(self) -> None:
+    def test_repeating_ends_with_an_error_that_stays(self) -> None:
         ask = Failing(1)
 
         with pytest.raises(OSError, match="passing"):
@@ -62,7 +62,7 @@ class TestRepeating:
 
         assert ask.asked == 1
 
-    def test_ends_in_time_however_many_attempts_are_left(self) -> None:
+    def test_repeating_ends_in_time_however_many_attempts_are_left(self) -> None:
         ask, began = Failing(1_000), time.monotonic()
 
         with pytest.raises(OSError, match="passing"):

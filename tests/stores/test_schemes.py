@@ -55,13 +55,15 @@ def test_addresses_are_split_into_bucket_and_key() -> None:
 
 
 class TestAStoreOfItsOwnScheme:
-    def test_is_opened_by_its_address_and_by_its_location(self, memory: MemoryStore) -> None:
+    def test_a_store_of_its_own_scheme_is_opened_by_its_address_and_by_its_location(self, memory: MemoryStore) -> None:
         assert open_store("memory://bucket/p/") == MemoryStore("bucket", "p/")
         assert open_store(memory.location) == memory
         assert open_input("memory://bucket/p/", None, "us-east-1") == MemoryStore("bucket", "p/")
         assert open_output("memory://bucket", None, "us-east-1") == memory
 
-    def test_is_screened_published_to_and_found_again(self, memory: MemoryStore, ledger: Ledger) -> None:
+    def test_a_store_of_its_own_scheme_is_screened_published_to_and_found_again(
+        self, memory: MemoryStore, ledger: Ledger
+    ) -> None:
         memory.put("in/1", ct())
         memory.put("in/2", mr())
         output = open_output("memory://results", None, "us-east-1")
@@ -74,24 +76,26 @@ class TestAStoreOfItsOwnScheme:
         assert find_known(ledger, "memory://bucket/in/", None) == ledger.run("run").location
         assert [traced.object_key for traced in ledger.trace("memory://bucket/in/2")] == ["in/2"]
 
-    def test_may_have_the_bucket_of_another_scheme(self, ledger: Ledger, memory: MemoryStore) -> None:
+    def test_a_store_of_its_own_scheme_may_have_the_bucket_of_another_scheme(
+        self, ledger: Ledger, memory: MemoryStore
+    ) -> None:
         memory.put("1", ct())
         screen_ct(memory, ledger, "run")
 
         assert list(ledger.trace("s3://bucket/1")) == []
 
-    def test_is_named_by_its_address_in_lineage(self) -> None:
+    def test_a_store_of_its_own_scheme_is_named_by_its_address_in_lineage(self) -> None:
         assert name_location(Location("memory:", "bucket", "p/")).uri == "memory://bucket/p"
         assert name_uri("memory://bucket/p/manifest.json").uri == "memory://bucket/p/manifest.json"
 
-    def test_is_not_opened_by_an_endpoint(self, memory: MemoryStore) -> None:
+    def test_a_store_of_its_own_scheme_is_not_opened_by_an_endpoint(self, memory: MemoryStore) -> None:
         for endpoint in ("memory:", "file:"):
             with pytest.raises(InvalidRequestError, match=r"^endpoint: "):
                 open_store("s3://bucket", endpoint=endpoint)
             with pytest.raises(InvalidRequestError, match=r"^--endpoint: "):
                 open_input("s3://bucket", endpoint, "us-east-1")
 
-    def test_takes_no_options_of_s3(self, memory: MemoryStore) -> None:
+    def test_a_store_of_its_own_scheme_takes_no_options_of_s3(self, memory: MemoryStore) -> None:
         with pytest.raises(typer.BadParameter, match=r"accepted with s3://bucket"):
             open_input("memory://bucket", None, "us-east-1", anonymous=True)
         with pytest.raises(typer.BadParameter, match=r"accepted with s3://bucket"):
@@ -99,18 +103,20 @@ class TestAStoreOfItsOwnScheme:
 
 
 class TestASchemeThatIsNotKnown:
-    def test_is_an_error_that_names_those_accepted(self) -> None:
+    def test_a_scheme_that_is_not_known_is_an_error_that_names_those_accepted(self) -> None:
         known = r"^memory:// is not known; accepted: file://, s3://, or a directory$"
         for where in ("memory://bucket/prefix", Location("memory:", "bucket")):
             with pytest.raises(InvalidRequestError, match=known):
                 open_store(where)
 
     @pytest.mark.parametrize("opened", [open_input, open_output])
-    def test_is_one_of_the_command_too(self, opened: object) -> None:
+    def test_a_scheme_that_is_not_known_is_one_of_the_command_too(self, opened: object) -> None:
         with pytest.raises(typer.BadParameter, match=r"^memory:// is not known; accepted: file://, s3://"):
             opened("memory://bucket", None, "us-east-1")  # type: ignore[operator]
 
-    def test_is_not_the_name_of_a_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_scheme_that_is_not_known_is_not_the_name_of_a_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(typer.BadParameter):
             open_output("memory://bucket", None, "us-east-1")

@@ -40,14 +40,14 @@ def watch(most: int, story: Callable[[Watched], Awaitable[None]]) -> None:
 
 
 class TestPace:
-    def test_lets_so_many_be_under_way_and_no_more(self) -> None:
+    def test_pace_lets_so_many_be_under_way_and_no_more(self) -> None:
         async def story(server: Watched) -> None:
             await server.ask_many(100)
             assert server.peak == 16
 
         watch(16, story)
 
-    def test_halves_when_the_server_says_slow_down(self) -> None:
+    def test_pace_halves_when_the_server_says_slow_down(self) -> None:
         async def story(server: Watched) -> None:
             await server.ask_many(16, SlowDownError("503"))
             await server.ask_many(ANSWERS_FOR_ONE_MORE - 1)
@@ -56,7 +56,7 @@ class TestPace:
 
         watch(16, story)
 
-    def test_halves_what_is_under_way_at_once_however_much_could_be(self) -> None:
+    def test_pace_halves_what_is_under_way_at_once_however_much_could_be(self) -> None:
         async def story(server: Watched) -> None:
             await server.ask_many(16, SlowDownError("503"))
             await server.ask_many(20, TransportError("neither an answer nor a wish"))
@@ -64,7 +64,7 @@ class TestPace:
 
         watch(128, story)
 
-    def test_halves_once_for_requests_that_were_under_way_together(self) -> None:
+    def test_pace_halves_once_for_requests_that_were_under_way_together(self) -> None:
         async def story(server: Watched) -> None:
             await server.ask_many(16, SlowDownError("503"))
             assert server.throttle.allowed == 8
@@ -74,7 +74,7 @@ class TestPace:
 
         watch(16, story)
 
-    def test_never_stops(self) -> None:
+    def test_pace_never_stops(self) -> None:
         async def story(server: Watched) -> None:
             for _ in range(10):
                 server.now += COOLDOWN_SECONDS
@@ -94,7 +94,7 @@ class TestPace:
 
         watch(16, story)
 
-    def test_keeps_count_through_any_story(self) -> None:
+    def test_pace_keeps_count_through_any_story(self) -> None:
         async def story(server: Watched) -> None:
             for step in range(300):
                 server.now += COOLDOWN_SECONDS / 3

@@ -22,14 +22,14 @@ def index(shard: Shard) -> ShardResult:
 @pytest.mark.parametrize("run", EXECUTORS)
 class TestEveryExecutor:
     @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 20])
-    def test_gives_every_result_in_the_order_of_the_shards(self, run: RunsShards, count: int) -> None:
+    def test_every_executor_gives_every_result_in_the_order_of_the_shards(self, run: RunsShards, count: int) -> None:
         def later_is_faster(shard: Shard) -> ShardResult:
             time.sleep(0.002 * (count - shard.number))
             return index(shard)
 
         assert [shard.number for shard in run(later_is_faster, shards(count))] == list(range(1, count + 1))
 
-    def test_makes_shards_only_when_there_is_room(self, run: RunsShards) -> None:
+    def test_every_executor_makes_shards_only_when_there_is_room(self, run: RunsShards) -> None:
         made = []
 
         def making() -> Iterator[Shard]:
@@ -66,7 +66,7 @@ class TestEveryExecutor:
 
 
 class TestInThreads:
-    def test_never_more_than_so_many_are_in_flight_and_indeed_so_many(self) -> None:
+    def test_in_threads_never_more_than_so_many_are_in_flight_and_indeed_so_many(self) -> None:
         guard, now, most = threading.Lock(), 0, 0
 
         def busy(shard: Shard) -> ShardResult:
@@ -82,7 +82,7 @@ class TestInThreads:
         assert len(list(in_threads(4)(busy, shards(30)))) == 30
         assert most == 4
 
-    def test_leaves_no_thread_behind_when_the_caller_stops_early(self) -> None:
+    def test_in_threads_leaves_no_thread_behind_when_the_caller_stops_early(self) -> None:
         results = in_threads(3)(index, shards(50))
         next(results)
 

@@ -96,7 +96,7 @@ class TestWhenAWorkerDies:
         with ray_pool(nodes.address, 1, partial(die_once, tmp_path / "mark")) as remote:
             assert remote(Shard(1, ())).reads == 2
 
-    def test_again_and_again_the_run_fails_and_the_next_one_reads_on(
+    def test_when_a_worker_dies_again_and_again_the_run_fails_and_the_next_one_reads_on(
         self, nodes: Nodes, images: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(on_ray, "EXECUTIONS", 2)
@@ -117,7 +117,9 @@ class TestWhenAWorkerDies:
 
 
 class TestNothingIsKept:
-    def test_of_credentials_and_of_what_errors_say(self, nodes: Nodes, moto_server: S3Server, ledger: Ledger) -> None:
+    def test_nothing_is_kept_of_credentials_and_of_what_errors_say(
+        self, nodes: Nodes, moto_server: S3Server, ledger: Ledger
+    ) -> None:
         bucket = moto_server.make_bucket()
         moto_server.client().put_object(Bucket=bucket, Key="1.dcm", Body=make_instance(PatientName=NAME))
         access = S3Access(bucket, "eu-west", moto_server.endpoint, StaticCredentials("planted-key", SECRET))
@@ -137,7 +139,7 @@ class TestNothingIsKept:
             assert len(files) > 10
             assert [path.name for path in files if planted.encode() in path.read_bytes()] == []
 
-    def test_and_little_is_sent(self) -> None:
+    def test_nothing_is_kept_and_little_is_sent(self) -> None:
         store = S3Store(S3Access("b" * 60, "eu-west", "https://localhost:9000", StaticCredentials("k", SECRET)), "p")
         objects = SimulatedStore({f"study/series/{number:030}.dcm": b"" for number in range(1_000)})
 

@@ -39,19 +39,19 @@ def volume_of(name: str) -> Volume:
 
 @pytest.mark.parametrize("name", PHANTOMS)
 class TestAPhantom:
-    def test_is_stacked_by_position_whatever_the_order_of_its_objects(self, name: str) -> None:
+    def test_a_phantom_is_stacked_by_position_whatever_the_order_of_its_objects(self, name: str) -> None:
         volume = volume_of(name)
 
         assert np.array_equal(volume.hounsfield, PHANTOMS[name].hounsfield())
         assert volume.spacing == pytest.approx(PHANTOMS[name].spacing)
 
-    def test_has_its_lungs_and_body_found(self, name: str) -> None:
+    def test_a_phantom_has_its_lungs_and_body_found(self, name: str) -> None:
         found, (body, lungs) = segment(volume_of(name)), PHANTOMS[name].masks()
 
         assert dice(found.lungs, lungs) >= 0.95
         assert dice(found.body, body) >= 0.95
 
-    def test_has_the_volume_of_its_spheres(self, name: str) -> None:
+    def test_a_phantom_has_the_volume_of_its_spheres(self, name: str) -> None:
         by_formula = sum(4 / 3 * math.pi * radius**3 for radius in PHANTOMS[name].radii) / 1000
 
         measured = volumes_ml(volume_of(name), segment(volume_of(name)))
@@ -73,7 +73,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestTheSeg:
-    def test_is_read_back_by_highdicom_voxel_by_voxel(self, file: Path) -> None:
+    def test_the_seg_is_read_back_by_highdicom_voxel_by_voxel(self, file: Path) -> None:
         read = highdicom.seg.segread(file)
         volume, found = volume_of("coarse"), segment(volume_of("coarse"))
 
@@ -105,7 +105,7 @@ class TestTheSeg:
         assert "Segmentation" in told.stderr
         assert [line for line in told.stderr.splitlines() if line.startswith("Error")] == []
 
-    def test_says_that_it_is_not_for_clinical_use(self, file: Path) -> None:
+    def test_the_seg_says_that_it_is_not_for_clinical_use(self, file: Path) -> None:
         assert "not for clinical use" in pydicom.dcmread(file).SeriesDescription
 
 
@@ -160,18 +160,20 @@ class TestRefused:
             (lacking("PixelData"), "an instance has no Pixel Data"),
         ],
     )
-    def test_is_a_series_that_is_no_stack_of_ct(self, spoil: Callable[[list[Dataset]], object], words: str) -> None:
+    def test_refused_is_a_series_that_is_no_stack_of_ct(
+        self, spoil: Callable[[list[Dataset]], object], words: str
+    ) -> None:
         instances: list[Dataset] = [pydicom.dcmread(io.BytesIO(to_bytes(instance))) for instance in SMALL.instances()]
         spoil(instances)
 
         with pytest.raises(RefusedError, match=words):
             stack(instances)
 
-    def test_is_a_series_of_two_slices(self) -> None:
+    def test_refused_is_a_series_of_two_slices(self) -> None:
         with pytest.raises(RefusedError, match="2 slices; needed: 3 or more"):
             stack(list(SMALL.instances())[:2])
 
-    def test_is_a_volume_without_a_body(self) -> None:
+    def test_refused_is_a_volume_without_a_body(self) -> None:
         volume = volume_of("coarse")
         empty = Volume(np.full_like(volume.hounsfield, -1000), volume.spacing, volume.slices)
 

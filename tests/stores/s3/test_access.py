@@ -34,7 +34,7 @@ UNLISTED = ObjectInfo("key", "e", 5, datetime.datetime(2024, 1, 1, tzinfo=dateti
 class TestARegion:
     @pytest.mark.real_s3
     @pytest.mark.parametrize("region", REGIONS)
-    def test_is_any_string(self, rgw_server: S3Server, region: str, tmp_path: Path) -> None:
+    def test_a_region_is_any_string(self, rgw_server: S3Server, region: str, tmp_path: Path) -> None:
         bucket, body = rgw_server.make_bucket(), tmp_path / "body"
         body.write_bytes(b"body")
         store = S3Store(S3Access(bucket, region, rgw_server.endpoint, rgw_server.credentials))
@@ -49,7 +49,7 @@ class TestARegion:
         assert asyncio.run(store._read_plain(listed, 1, 3)) == b"od"
 
     @pytest.mark.parametrize("region", ["eu-west", "my_Region", "EU West", "12345"])
-    def test_is_what_both_clients_sign_for(self, scripted: ScriptedServer, region: str) -> None:
+    def test_a_region_is_what_both_clients_sign_for(self, scripted: ScriptedServer, region: str) -> None:
         scripted.will_answer(error(404, "NoSuchKey"))
         store = scripted.store(region=region)
 
@@ -62,13 +62,13 @@ class TestARegion:
         scopes = [request.signed_for.split("/") for request in scripted.requests]
         assert [(scope[0], scope[2], scope[3]) for scope in scopes] == [("key-id", region, "s3")] * 3
 
-    def test_that_no_request_can_carry_is_said(self, moto_server: S3Server) -> None:
+    def test_a_region_that_no_request_can_carry_is_said(self, moto_server: S3Server) -> None:
         store = S3Store(S3Access("bucket", "a\r\nb", moto_server.endpoint, moto_server.credentials))
 
         with pytest.raises(StoreError, match="check the key id and the region"):
             list(store.list())
 
-    def test_that_aws_cannot_have_is_said_before_any_request(self) -> None:
+    def test_a_region_that_aws_cannot_have_is_said_before_any_request(self) -> None:
         store = S3Store(S3Access("bucket", "my_Region", None, StaticCredentials("key-id", "access-key")))
 
         with pytest.raises(StoreError, match="InvalidRegionError; AWS has no such region; give the endpoint"):
@@ -76,7 +76,9 @@ class TestARegion:
 
 
 class TestNoEndpoint:
-    def test_is_aws_in_that_region_whatever_the_environment_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_endpoint_is_aws_in_that_region_whatever_the_environment_says(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
         store = S3Store(S3Access("bucket", "eu-west-1", None, StaticCredentials("key-id", "access-key")))
@@ -88,7 +90,7 @@ class TestNoEndpoint:
 
 
 class TestCredentialsOfTheEnvironment:
-    def test_are_not_sent_where_others_were_given(
+    def test_credentials_of_the_environment_are_not_sent_where_others_were_given(
         self, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "environment-id")
@@ -105,7 +107,7 @@ class TestCredentialsOfTheEnvironment:
             assert request.signed_for.startswith("key-id/")
             assert "environment" not in str(request.headers)
 
-    def test_are_used_by_both_clients_where_none_were_given(
+    def test_credentials_of_the_environment_are_used_by_both_clients_where_none_were_given(
         self, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "environment-id")
@@ -162,7 +164,7 @@ class TestABucketThatCannotBeReached:
         path.write_bytes(b"body")
         return path
 
-    def test_because_no_server_listens(self, body: Path) -> None:
+    def test_a_bucket_that_cannot_be_reached_because_no_server_listens(self, body: Path) -> None:
         store = S3Store(S3Access("b", "r", closed_endpoint(), StaticCredentials("PLANTED-ID", "PLANTED-KEY"), TWICE))
 
         told = self.ways(store, body)
@@ -182,7 +184,7 @@ class TestABucketThatCannotBeReached:
             ("PLANTED-é東", "PLANTED-é東", "InvalidAccessKeyId (HTTP 403); the server does not know the key id"),
         ],
     )
-    def test_because_the_credentials_are_wrong(
+    def test_a_bucket_that_cannot_be_reached_because_the_credentials_are_wrong(
         self, rgw_server: S3Server, body: Path, key_id: str | None, access_key: str, words: str
     ) -> None:
         bucket = rgw_server.make_bucket()
@@ -204,7 +206,7 @@ class TestABucketThatCannotBeReached:
             (Failing(RuntimeError("PLANTED")), "RuntimeError"),
         ],
     )
-    def test_because_there_are_no_credentials(
+    def test_a_bucket_that_cannot_be_reached_because_there_are_no_credentials(
         self, scripted: ScriptedServer, body: Path, credentials: GivesSession, words: str, tmp_path: Path
     ) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -220,7 +222,7 @@ class TestABucketThatCannotBeReached:
         ("name", "words"),
         [("AWS_PROFILE", "ProfileNotFound; AWS_PROFILE names a profile"), ("AWS_ACCESS_KEY_ID", "PartialCredentials")],
     )
-    def test_because_the_default_chain_is_broken(
+    def test_a_bucket_that_cannot_be_reached_because_the_default_chain_is_broken(
         self, scripted: ScriptedServer, body: Path, name: str, words: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(name, "PLANTED")
@@ -228,18 +230,20 @@ class TestABucketThatCannotBeReached:
 
         assert self.ways(store, body)[0].startswith(f"cannot list s3://b: {words}")
 
-    def test_because_the_bucket_is_in_another_region(self, scripted: ScriptedServer, body: Path) -> None:
+    def test_a_bucket_that_cannot_be_reached_because_the_bucket_is_in_another_region(
+        self, scripted: ScriptedServer, body: Path
+    ) -> None:
         scripted.will_answer(error(400, "AuthorizationHeaderMalformed"))
 
         assert "; the bucket is in another region" in self.ways(scripted.store(retries=TWICE), body)[0]
 
-    def test_because_it_is_no_s3_server(self, scripted: ScriptedServer) -> None:
+    def test_a_bucket_that_cannot_be_reached_because_it_is_no_s3_server(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(200, b"<html><body>Welcome to nginx!</body></html>"))
 
         with pytest.raises(StoreError, match="the answer is a web page, not S3's"):
             list(scripted.store().list())
 
-    def test_because_there_is_none_of_that_name(self, s3_server: S3Server) -> None:
+    def test_a_bucket_that_cannot_be_reached_because_there_is_none_of_that_name(self, s3_server: S3Server) -> None:
         store = s3_server.store("no-such-bucket")
 
         with pytest.raises(
@@ -248,7 +252,9 @@ class TestABucketThatCannotBeReached:
             list(store.list())
 
     @pytest.mark.parametrize("name", ["", "a bucket", "a/b", "ü", "x" * 300])
-    def test_because_none_can_have_that_name(self, moto_server: S3Server, body: Path, name: str) -> None:
+    def test_a_bucket_that_cannot_be_reached_because_none_can_have_that_name(
+        self, moto_server: S3Server, body: Path, name: str
+    ) -> None:
         assert (
             "ParamValidationError; check the name of the bucket"
             in self.ways(
@@ -269,7 +275,7 @@ class TestAnEndpoint:
             "HTTPS://S3.EXAMPLE.ORG",
         ],
     )
-    def test_that_is_a_url_is_accepted(self, endpoint: str) -> None:
+    def test_an_endpoint_that_is_a_url_is_accepted(self, endpoint: str) -> None:
         assert check_endpoint(endpoint) is None
         S3Store(S3Access("bucket", "r", endpoint, StaticCredentials("key-id", "access-key")))._boto3.close()
 
@@ -310,7 +316,7 @@ class TestAnEndpoint:
             "https://PLANTED\\SECRET",
         ],
     )
-    def test_that_is_none_is_refused_and_never_quoted(self, endpoint: str) -> None:
+    def test_an_endpoint_that_is_none_is_refused_and_never_quoted(self, endpoint: str) -> None:
         problem = check_endpoint(endpoint)
 
         assert problem is not None

@@ -72,7 +72,7 @@ def listed(request: pytest.FixtureRequest) -> ObjectInfo:
 
 class TestAFault:
     @pytest.mark.parametrize("fault", FAULTS)
-    def test_is_asked_again_until_the_right_bytes_come(
+    def test_a_fault_is_asked_again_until_the_right_bytes_come(
         self, scripted: ScriptedServer, listed: ObjectInfo, fault: str
     ) -> None:
         scripted.will_answer(FAULTS[fault], FAULTS[fault], FAULTS[fault], part())
@@ -84,7 +84,9 @@ class TestAFault:
             assert request.headers["if-match"] == '"e"'
 
     @pytest.mark.parametrize("fault", FAULTS)
-    def test_that_stays_is_a_fault_of_transport(self, scripted: ScriptedServer, listed: ObjectInfo, fault: str) -> None:
+    def test_a_fault_that_stays_is_a_fault_of_transport(
+        self, scripted: ScriptedServer, listed: ObjectInfo, fault: str
+    ) -> None:
         scripted.will_answer(FAULTS[fault])
 
         with pytest.raises(TransportError) as raised:
@@ -97,12 +99,14 @@ class TestAFault:
 
 
 class TestAnAnswer:
-    def test_of_the_whole_object_gives_the_bytes_asked_for(self, scripted: ScriptedServer, listed: ObjectInfo) -> None:
+    def test_an_answer_of_the_whole_object_gives_the_bytes_asked_for(
+        self, scripted: ScriptedServer, listed: ObjectInfo
+    ) -> None:
         scripted.will_answer(Answer(200, BODY, {"ETag": '"e"'}))
 
         assert read(scripted.store(), listed, START, END) == BODY[START:END]
 
-    def test_that_is_right_is_asked_for_once(self, scripted: ScriptedServer, listed: ObjectInfo) -> None:
+    def test_an_answer_that_is_right_is_asked_for_once(self, scripted: ScriptedServer, listed: ObjectInfo) -> None:
         scripted.will_answer(part())
 
         assert read(scripted.store(), listed, START, END) == BODY[START:END]
@@ -119,14 +123,16 @@ class TestAnAnswer:
             pytest.param(error(416, "InvalidRange"), id="416"),
         ],
     )
-    def test_of_another_object_is_a_change(self, scripted: ScriptedServer, listed: ObjectInfo, answer: Answer) -> None:
+    def test_an_answer_of_another_object_is_a_change(
+        self, scripted: ScriptedServer, listed: ObjectInfo, answer: Answer
+    ) -> None:
         scripted.will_answer(answer)
 
         with pytest.raises(ObjectChangedError):
             read(scripted.store(), listed, START, END)
 
     @pytest.mark.parametrize("answer", [error(404, "NoSuchKey"), Answer(404)])
-    def test_of_no_object_says_that_it_is_gone(
+    def test_an_answer_of_no_object_says_that_it_is_gone(
         self, scripted: ScriptedServer, listed: ObjectInfo, answer: Answer
     ) -> None:
         scripted.will_answer(answer)
@@ -144,7 +150,7 @@ class TestAnAnswer:
             (400, "KMS.DisabledException"),
         ],
     )
-    def test_that_refuses_the_object_is_a_refusal_and_not_asked_again(
+    def test_an_answer_that_refuses_the_object_is_a_refusal_and_not_asked_again(
         self, scripted: ScriptedServer, listed: ObjectInfo, status: int, code: str
     ) -> None:
         scripted.will_answer(error(status, code))

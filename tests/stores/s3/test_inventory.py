@@ -78,7 +78,7 @@ class TestInventories:
         below = S3Store(bucket.access, "x/").inventory(f"s3://{elsewhere}/{MANIFEST}")
         assert [info.key for info in below.list()] == [info.key for info in listed if info.key[:2] == "x/"] != []
 
-    def test_are_sorted_on_disk_whatever_their_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_inventories_are_sorted_on_disk_whatever_their_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inventory, "RUN_OBJECTS", 10)
         monkeypatch.setattr(inventory, "RUNS_AT_A_TIME", 3)
         rows = [row("challenge-tech", info(f"{number:04}")) for number in range(1_000)]
@@ -88,7 +88,7 @@ class TestInventories:
         assert len(keys) == 1_000
         assert all(earlier < other for earlier, other in pairwise(keys))
 
-    def test_of_nothing_show_nothing(self) -> None:
+    def test_inventories_of_nothing_show_nothing(self) -> None:
         assert list(kept(inventory_of("challenge-tech", "CSV", [[]])).list()) == []
 
 
@@ -125,7 +125,7 @@ class TestInventoriesThatCannotBeUsed:
             pytest.param({}, "is not there; check bucket and key of the manifest", id="no manifest"),
         ],
     )
-    def test_are_refused_in_words(self, objects: dict[str, bytes], said: str) -> None:
+    def test_inventories_that_cannot_be_used_are_refused_in_words(self, objects: dict[str, bytes], said: str) -> None:
         with pytest.raises(StoreError) as error:
             list(kept(objects).list())
 

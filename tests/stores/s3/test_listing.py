@@ -33,7 +33,9 @@ def in_pages_of_five(params: dict[str, Any], **_: object) -> None:
 
 
 class TestOddKeys:
-    def test_are_listed_all_once_in_the_order_of_their_bytes_and_read_back_exactly(self, s3_server: S3Server) -> None:
+    def test_odd_keys_are_listed_all_once_in_the_order_of_their_bytes_and_read_back_exactly(
+        self, s3_server: S3Server
+    ) -> None:
         bucket, keys = s3_server.make_bucket(), keys_for(s3_server)
         bodies = {key: f"body of {key}".encode() for key in keys}
         fill(s3_server, bucket, bodies)
@@ -52,7 +54,7 @@ class TestOddKeys:
             found = list(list_objects(ask, store.location, in_flight=4, pages_one_by_one=1))
             assert found == [info for info in listed if info.key[: len(prefix)] == prefix]
 
-    def test_that_obstore_takes_are_read_the_same_by_both_clients(self, s3_server: S3Server) -> None:
+    def test_odd_keys_that_obstore_takes_are_read_the_same_by_both_clients(self, s3_server: S3Server) -> None:
         bucket, keys = s3_server.make_bucket(), make_keys(300, ODD, seed=8)
         fill(s3_server, bucket, {key: f"body of {key}".encode() for key in keys})
         store = s3_server.store(bucket)

@@ -45,7 +45,7 @@ def to(address: str, status: int = 307) -> Answer:
 
 class TestARedirect:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    def test_to_another_address_is_named_without_what_may_be_secret(
+    def test_a_redirect_to_another_address_is_named_without_what_may_be_secret(
         self, scripted: ScriptedServer, status: int
     ) -> None:
         scripted.will_answer(to("https://key:SECRET@S3.example.org:9000/SECRET?sig=SECRET", status))
@@ -55,7 +55,7 @@ class TestARedirect:
             "the endpoint, redirects are not followed"
         )
 
-    def test_to_https_of_the_same_host_is_named(self, scripted: ScriptedServer) -> None:
+    def test_a_redirect_to_https_of_the_same_host_is_named(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(to(scripted.endpoint.replace("http", "https") + "/bucket", 301))
 
         assert f"redirects to {scripted.endpoint.replace('http', 'https')}: give" in said_of(
@@ -65,7 +65,9 @@ class TestARedirect:
     @pytest.mark.parametrize(
         "address", ["/login?next=SECRET", "", "javascript:SECRET", "https://SECRET:x", "//[SECRET"]
     )
-    def test_to_a_page_of_its_own_is_taken_for_a_console(self, scripted: ScriptedServer, address: str) -> None:
+    def test_a_redirect_to_a_page_of_its_own_is_taken_for_a_console(
+        self, scripted: ScriptedServer, address: str
+    ) -> None:
         scripted.will_answer(to(address, 302))
 
         assert said_of(scripted.store(retries=TWICE)) == (
@@ -73,13 +75,13 @@ class TestARedirect:
             "sign-in; give the address of the S3 server itself"
         )
 
-    def test_is_a_cause_of_what_is_not_read(self, scripted: ScriptedServer) -> None:
+    def test_a_redirect_is_a_cause_of_what_is_not_read(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(to("https://s3.example.org"))
 
         with pytest.raises(TransportError, match=r"could not be read: Redirect \(HTTP 307\)$"):
             read(scripted.store(retries=TWICE), LISTED, 0, 5)
 
-    def test_asks_the_server_no_more_than_once_for_an_attempt(self, scripted: ScriptedServer) -> None:
+    def test_a_redirect_asks_the_server_no_more_than_once_for_an_attempt(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(to("https://s3.example.org"))
 
         said_of(scripted.store(retries=TWICE))
@@ -99,7 +101,9 @@ class TestAWebPage:
             Answer(403, PAGE.lower()),
         ],
     )
-    def test_in_place_of_a_listing_is_told_for_what_it_is(self, scripted: ScriptedServer, answer: Answer) -> None:
+    def test_a_web_page_in_place_of_a_listing_is_told_for_what_it_is(
+        self, scripted: ScriptedServer, answer: Answer
+    ) -> None:
         scripted.will_answer(answer)
 
         assert said_of(scripted.store(retries=TWICE)) == (
@@ -107,12 +111,12 @@ class TestAWebPage:
             "address of the S3 server itself"
         )
 
-    def test_of_a_proxy_whose_server_is_away_has_its_status(self, scripted: ScriptedServer) -> None:
+    def test_a_web_page_of_a_proxy_whose_server_is_away_has_its_status(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(502, PAGE, {"Content-Type": "text/html"}))
 
         assert said_of(scripted.store(retries=TWICE)).startswith("502; a proxy before the S3 server answers")
 
-    def test_in_place_of_an_object_is_a_cause(self, scripted: ScriptedServer) -> None:
+    def test_a_web_page_in_place_of_an_object_is_a_cause(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(403, PAGE, {"Content-Type": "text/html"}))
 
         with pytest.raises(TransportError, match=r"could not be read: WebPage \(HTTP 403\)$"):
@@ -121,7 +125,9 @@ class TestAWebPage:
 
 class TestAnAnswerThatIsNotS3s:
     @pytest.mark.parametrize("answer", [Answer(200, b'{"a": 1}'), Answer(400, b"SECRET"), Answer(200, b"")])
-    def test_sends_one_to_the_endpoint(self, scripted: ScriptedServer, answer: Answer) -> None:
+    def test_an_answer_that_is_not_s3s_sends_one_to_the_endpoint(
+        self, scripted: ScriptedServer, answer: Answer
+    ) -> None:
         scripted.will_answer(answer)
 
         said = said_of(scripted.store(retries=TWICE))
@@ -129,7 +135,7 @@ class TestAnAnswerThatIsNotS3s:
         assert "check the endpoint" in said
         assert "SECRET" not in said
 
-    def test_has_no_code_that_could_hold_anything(self, scripted: ScriptedServer) -> None:
+    def test_an_answer_that_is_not_s3s_has_no_code_that_could_hold_anything(self, scripted: ScriptedServer) -> None:
         for code in ("x" * 65, "key id PLANTED", "a\nb", "<![CDATA[<b>]]>", "é"):
             scripted.will_answer(error(403, code))
 
@@ -137,7 +143,7 @@ class TestAnAnswerThatIsNotS3s:
 
 
 class TestHttp:
-    def test_on_a_port_that_speaks_https_is_said(self, tmp_path: Path) -> None:
+    def test_http_on_a_port_that_speaks_https_is_said(self, tmp_path: Path) -> None:
         tls, _ = make_server_context(tmp_path, "127.0.0.1")
         with serve(tls) as server:
             endpoint = server.endpoint.replace("https", "http")
@@ -161,14 +167,14 @@ class TestHttp:
         ],
         ids=["of Go", "of nginx"],
     )
-    def test_on_such_a_port_that_says_so_is_repeated(self, scripted: ScriptedServer, answer: Answer) -> None:
+    def test_http_on_such_a_port_that_says_so_is_repeated(self, scripted: ScriptedServer, answer: Answer) -> None:
         scripted.will_answer(answer)
 
         assert said_of(scripted.store(retries=TWICE)) == (
             "HttpsExpected; the endpoint speaks https: give it as https://"
         )
 
-    def test_that_is_all_an_endpoint_speaks_is_said(self, scripted: ScriptedServer) -> None:
+    def test_http_that_is_all_an_endpoint_speaks_is_said(self, scripted: ScriptedServer) -> None:
         endpoint = scripted.endpoint.replace("http", "https")
 
         assert said_of(S3Store(S3Access("bucket", "r", endpoint, KEYS, TWICE))) == (
@@ -179,7 +185,9 @@ class TestHttp:
 class TestAnEndpointThatNamesTheBucket:
     @pytest.mark.real_s3
     @pytest.mark.parametrize("end", ["/{bucket}", "/{bucket}/"])
-    def test_is_told_from_a_bucket_that_is_not_there(self, rgw_server: S3Server, end: str) -> None:
+    def test_an_endpoint_that_names_the_bucket_is_told_from_a_bucket_that_is_not_there(
+        self, rgw_server: S3Server, end: str
+    ) -> None:
         bucket = rgw_server.make_bucket()
         endpoint = rgw_server.endpoint + end.format(bucket=bucket)
 
@@ -188,14 +196,16 @@ class TestAnEndpointThatNamesTheBucket:
         ):
             list(S3Store(S3Access(bucket, "eu-west", endpoint.rstrip("/"), rgw_server.credentials, TWICE)).list())
 
-    def test_is_told_of_a_host_too(self, scripted: ScriptedServer) -> None:
+    def test_an_endpoint_that_names_the_bucket_is_told_of_a_host_too(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(error(404, "NoSuchKey"))
         endpoint = scripted.endpoint.replace("127.0.0.1", "localhost")
 
         with pytest.raises(StoreError, match="the endpoint names the bucket already"):
             list(S3Store(S3Access("localhost", "r", endpoint, KEYS, TWICE)).list())
 
-    def test_is_guessed_where_a_listing_finds_no_key(self, scripted: ScriptedServer) -> None:
+    def test_an_endpoint_that_names_the_bucket_is_guessed_where_a_listing_finds_no_key(
+        self, scripted: ScriptedServer
+    ) -> None:
         scripted.will_answer(error(404, "NoSuchKey"))
 
         assert said_of(scripted.store()) == (
@@ -215,7 +225,7 @@ class TestAWrongRegion:
             Answer(400, headers={"x-amz-bucket-region": "eu-central-1"}),
         ],
     )
-    def test_is_said_with_the_right_one(self, scripted: ScriptedServer, answer: Answer) -> None:
+    def test_a_wrong_region_is_said_with_the_right_one(self, scripted: ScriptedServer, answer: Answer) -> None:
         scripted.will_answer(answer)
 
         said = said_of(scripted.store(retries=TWICE))
@@ -223,7 +233,7 @@ class TestAWrongRegion:
         assert said.endswith("; the bucket is in region eu-central-1: give that as the region")
         assert len(scripted.requests) == 1
 
-    def test_that_the_answer_does_not_name_is_said_without(self, scripted: ScriptedServer) -> None:
+    def test_a_wrong_region_that_the_answer_does_not_name_is_said_without(self, scripted: ScriptedServer) -> None:
         for region in ("", "<Region>PLANTED SECRET</Region>", f"<Region>{'x' * 99}</Region>"):
             scripted.will_answer(error(400, "AuthorizationHeaderMalformed", region))
 
@@ -232,12 +242,14 @@ class TestAWrongRegion:
 
 class TestCredentials:
     @pytest.mark.parametrize("code", ["InvalidAccessKeyId", "InvalidToken"])
-    def test_that_are_temporary_want_their_token(self, scripted: ScriptedServer, code: str) -> None:
+    def test_credentials_that_are_temporary_want_their_token(self, scripted: ScriptedServer, code: str) -> None:
         scripted.will_answer(error(403, code))
 
         assert "temporary keys need their session token" in said_of(scripted.store())
 
-    def test_with_a_token_behind_the_keys_are_told_that_it_is_not_read(self, scripted: ScriptedServer) -> None:
+    def test_credentials_with_a_token_behind_the_keys_are_told_that_it_is_not_read(
+        self, scripted: ScriptedServer
+    ) -> None:
         keys = StaticCredentials.parse("ASIAPLANTED:SECRET:TOKEN")
         assert keys is not None
         for code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"):
@@ -248,14 +260,14 @@ class TestCredentials:
             assert "a session token behind the keys is not read: give a block" in said
             assert not {"ASIAPLANTED", "SECRET", "TOKEN"} & set(said.replace(":", " ").split())
 
-    def test_that_lack_a_right_may_lack_the_will_to_pay(self, scripted: ScriptedServer) -> None:
+    def test_credentials_that_lack_a_right_may_lack_the_will_to_pay(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(error(403, "AccessDenied"))
 
         assert "where the requester pays, say so: requester_pays, --requester-pays" in said_of(scripted.store())
 
 
 class TestAListingWithoutEtags:
-    def test_is_told_for_what_it_is(self, scripted: ScriptedServer) -> None:
+    def test_a_listing_without_etags_is_told_for_what_it_is(self, scripted: ScriptedServer) -> None:
         scripted.will_answer(Answer(200, NO_ETAG))
 
         assert said_of(scripted.store(retries=TWICE)) == (
@@ -269,13 +281,13 @@ class TestACertificate:
         with serve(tls) as server:
             return said_of(S3Store(S3Access("bucket", "r", server.endpoint, KEYS, TWICE)))
 
-    def test_that_is_not_trusted_is_said(self, tmp_path: Path) -> None:
+    def test_a_certificate_that_is_not_trusted_is_said(self, tmp_path: Path) -> None:
         assert self.said(tmp_path, "127.0.0.1") == (
             "CertificateNotTrusted; the endpoint's certificate is of no authority that is trusted: name the file of "
             "its authority in DICOM_SIEVE_CA_BUNDLE"
         )
 
-    def test_of_another_host_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_certificate_of_another_host_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "authority.pem"))
 
         assert self.said(tmp_path, "s3.example.test") == (
@@ -283,7 +295,7 @@ class TestACertificate:
             "that the certificate has"
         )
 
-    def test_that_has_expired_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_certificate_that_has_expired_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "authority.pem"))
 
         assert self.said(tmp_path, "127.0.0.1", expired=True) == (
@@ -308,14 +320,16 @@ class TestAWeakEtag:
 
     @pytest.mark.parametrize("key", ["key", "a//b"], ids=["by obstore", "by boto3"])
     @pytest.mark.parametrize("etag", ["etag", 'W/"etag'], ids=["listed", "in an old ledger"])
-    def test_is_compared_and_sent_without_its_mark(self, scripted: ScriptedServer, key: str, etag: str) -> None:
+    def test_a_weak_etag_is_compared_and_sent_without_its_mark(
+        self, scripted: ScriptedServer, key: str, etag: str
+    ) -> None:
         scripted.will_answer(self.BYTES)
 
         assert read(scripted.store(retries=TWICE), replace(LISTED, key=key, etag=etag), 0, 5) == b"bytes"
 
         assert [request.headers["if-match"] for request in scripted.requests] == ['"etag"']
 
-    def test_is_listed_and_looked_up_without_its_mark(self, scripted: ScriptedServer) -> None:
+    def test_a_weak_etag_is_listed_and_looked_up_without_its_mark(self, scripted: ScriptedServer) -> None:
         page = NO_ETAG.replace(b"<Size>", b"<ETag>W/&quot;etag&quot;</ETag><Size>")
         scripted.will_answer(Answer(200, page), self.BYTES)
         store = scripted.store()
@@ -326,7 +340,7 @@ class TestAWeakEtag:
         assert asyncio.run(store.stat("key")).etag == "etag"
 
     @pytest.mark.parametrize("way", [lambda store, to: store.download(LISTED, to)])
-    def test_is_downloaded(
+    def test_a_weak_etag_is_downloaded(
         self, scripted: ScriptedServer, way: Callable[[S3Store, Path], None], tmp_path: Path
     ) -> None:
         scripted.will_answer(self.BYTES)

@@ -35,7 +35,7 @@ class TestRanges:
     @pytest.mark.parametrize(
         ("start", "end"), [(0, 1), (0, len(BODY)), (len(BODY) - 1, len(BODY)), (100, 8292), (255, 257)]
     )
-    def test_are_the_bytes_from_start_up_to_but_not_end(
+    def test_ranges_are_the_bytes_from_start_up_to_but_not_end(
         self, s3_server: S3Server, key: str, start: int, end: int
     ) -> None:
         bucket = s3_server.make_bucket()
@@ -54,7 +54,7 @@ class TestRanges:
             read(store, only_object(store), start, end)
 
     @pytest.mark.real_s3
-    def test_of_an_object_in_parts_have_its_etag(self, rgw_server: S3Server) -> None:
+    def test_ranges_of_an_object_in_parts_have_its_etag(self, rgw_server: S3Server) -> None:
         bucket, client = rgw_server.make_bucket(), rgw_server.client()
         upload = client.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
         bodies = [bytes(5 << 20), b"the end"]
@@ -76,7 +76,9 @@ class TestRanges:
 
 
 class TestAnObjectThatChanged:
-    def test_is_never_read_as_the_one_that_was_listed(self, s3_server: S3Server, key: str) -> None:
+    def test_an_object_that_changed_is_never_read_as_the_one_that_was_listed(
+        self, s3_server: S3Server, key: str
+    ) -> None:
         bucket = s3_server.make_bucket()
         store = s3_server.store(bucket)
         fill(s3_server, bucket, {key: b"old bytes"})
@@ -90,7 +92,7 @@ class TestAnObjectThatChanged:
         assert now == dataclasses.replace(only_object(store), last_modified=now.last_modified)
         assert read(store, now, 0, 9) == b"new bytes"
 
-    def test_and_is_shorter_now_has_changed_too(self, s3_server: S3Server, key: str) -> None:
+    def test_an_object_that_changed_and_is_shorter_now_has_changed_too(self, s3_server: S3Server, key: str) -> None:
         bucket = s3_server.make_bucket()
         store = s3_server.store(bucket)
         fill(s3_server, bucket, {key: BODY})
@@ -100,7 +102,7 @@ class TestAnObjectThatChanged:
         with pytest.raises(ObjectChangedError):
             read(store, listed, 5000, 6000)
 
-    def test_and_was_deleted_is_gone(self, s3_server: S3Server, key: str) -> None:
+    def test_an_object_that_changed_and_was_deleted_is_gone(self, s3_server: S3Server, key: str) -> None:
         bucket = s3_server.make_bucket()
         store = s3_server.store(bucket)
         fill(s3_server, bucket, {key: BODY})

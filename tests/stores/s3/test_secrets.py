@@ -68,7 +68,7 @@ class TestSecrets:
         path.write_bytes(b"body")
         return path
 
-    def test_are_in_no_log_when_all_goes_well(
+    def test_secrets_are_in_no_log_when_all_goes_well(
         self, moto_server: S3Server, body: Path, everything_logged: pytest.LogCaptureFixture
     ) -> None:
         bucket = moto_server.make_bucket()
@@ -85,7 +85,7 @@ class TestSecrets:
 
     @pytest.mark.real_s3
     @pytest.mark.parametrize("key_id", [KEY_ID, f"{KEY_ID}\n"])
-    def test_are_in_no_log_and_no_error_when_it_fails(
+    def test_secrets_are_in_no_log_and_no_error_when_it_fails(
         self, rgw_server: S3Server, body: Path, everything_logged: pytest.LogCaptureFixture, key_id: str
     ) -> None:
         bucket = rgw_server.make_bucket()
@@ -99,7 +99,7 @@ class TestSecrets:
             assert KEY_ID not in text
             assert ACCESS_KEY not in text
 
-    def test_are_in_no_log_when_the_environment_holds_them(
+    def test_secrets_are_in_no_log_when_the_environment_holds_them(
         self,
         moto_server: S3Server,
         body: Path,
@@ -117,7 +117,7 @@ class TestSecrets:
         assert KEY_ID not in everything_in(everything_logged)
         assert ACCESS_KEY not in everything_in(everything_logged)
 
-    def test_are_in_no_text_of_a_store(self) -> None:
+    def test_secrets_are_in_no_text_of_a_store(self) -> None:
         credentials = StaticCredentials(KEY_ID, ACCESS_KEY)
         access = S3Access("bucket", "eu-west", "https://host", credentials)
         store = S3Store(access, "prefix")
@@ -138,12 +138,12 @@ class TestSecrets:
             ("", None),
         ],
     )
-    def test_are_split_at_the_first_colon(self, text: str, parsed: StaticCredentials | None) -> None:
+    def test_secrets_are_split_at_the_first_colon(self, text: str, parsed: StaticCredentials | None) -> None:
         assert StaticCredentials.parse(text) == parsed
 
 
 class TestPickling:
-    def test_leaves_the_clients_behind(self) -> None:
+    def test_pickling_leaves_the_clients_behind(self) -> None:
         store = S3Store(S3Access("bucket", "eu-west", "https://host", StaticCredentials(KEY_ID, ACCESS_KEY)), "prefix")
         fresh = pickle.dumps(store)
         _ = store._boto3, store._obstore

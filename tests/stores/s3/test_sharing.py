@@ -52,7 +52,7 @@ EXPECTED = {key_of(number): f"1.2.3.{number}" for number in range(OBJECTS)}
 
 @pytest.mark.real_s3
 class TestOneStore:
-    def test_serves_four_threads_with_an_event_loop_each(self, rgw_server: S3Server, bucket: str) -> None:
+    def test_one_store_serves_four_threads_with_an_event_loop_each(self, rgw_server: S3Server, bucket: str) -> None:
         store = rgw_server.store(bucket)
         shards = shards_of(rgw_server.store(bucket), 8)  # listed by another: this one's clients open in the threads
         start = Barrier(4)
@@ -67,7 +67,7 @@ class TestOneStore:
 
         assert uids(results) == EXPECTED
 
-    def test_goes_to_other_processes(self, rgw_server: S3Server, bucket: str) -> None:
+    def test_one_store_goes_to_other_processes(self, rgw_server: S3Server, bucket: str) -> None:
         store = rgw_server.store(bucket)
         shards = shards_of(store, 2)
         assert uids([index_shard(store, shard, Limits()) for shard in shards]) == EXPECTED  # its clients are open
@@ -77,7 +77,7 @@ class TestOneStore:
 
         assert uids(results) == EXPECTED
 
-    def test_opens_in_sixteen_threads_at_once(self, rgw_server: S3Server, bucket: str) -> None:
+    def test_one_store_opens_in_sixteen_threads_at_once(self, rgw_server: S3Server, bucket: str) -> None:
         for _ in range(3):
             store, start = rgw_server.store(bucket), Barrier(16)
 

@@ -23,7 +23,7 @@ def body(tmp_path: Path) -> Path:
 
 class TestWritingOnce:
     @pytest.mark.parametrize("key", KEYS)
-    def test_writes_a_new_object(self, s3_server: S3Server, body: Path, key: str) -> None:
+    def test_writing_once_writes_a_new_object(self, s3_server: S3Server, body: Path, key: str) -> None:
         store = s3_server.store(s3_server.make_bucket())
         assert store.find(key) is None
 
@@ -32,7 +32,7 @@ class TestWritingOnce:
         assert store.find(key) is not None
         assert read_all(store, list(store.list())) == {key: b"first"}
 
-    def test_writes_the_same_bytes_again_without_complaint(self, s3_server: S3Server, body: Path) -> None:
+    def test_writing_once_writes_the_same_bytes_again_without_complaint(self, s3_server: S3Server, body: Path) -> None:
         store = s3_server.store(s3_server.make_bucket())
         store.write_once("key", body)
         (before,) = store.list()
@@ -42,7 +42,7 @@ class TestWritingOnce:
         assert list(store.list()) == [before]
 
     @pytest.mark.parametrize("other", [b"other", b"", b"firs", b"first and more"])
-    def test_never_overwrites_other_bytes(self, s3_server: S3Server, body: Path, other: bytes) -> None:
+    def test_writing_once_never_overwrites_other_bytes(self, s3_server: S3Server, body: Path, other: bytes) -> None:
         bucket = s3_server.make_bucket()
         fill(s3_server, bucket, {"key": other})
         store = s3_server.store(bucket)
@@ -62,7 +62,9 @@ class TestWritingOnce:
         assert [info.size for info in store.list()] == [0]
 
     @pytest.mark.real_s3
-    def test_of_sixteen_that_write_at_once_exactly_one_wins(self, rgw_server: S3Server, tmp_path: Path) -> None:
+    def test_writing_once_of_sixteen_that_write_at_once_exactly_one_wins(
+        self, rgw_server: S3Server, tmp_path: Path
+    ) -> None:
         bucket, start = rgw_server.make_bucket(), Barrier(16)
         bodies = [tmp_path / str(number) for number in range(16)]
         for number, path in enumerate(bodies):
@@ -99,7 +101,7 @@ class TestWritingThatFails:
         with pytest.raises(StoreError, match="cannot write s3://no-such-bucket/key: NoSuchBucket"):
             s3_server.store("no-such-bucket").write_once("key", body)
 
-    def test_without_the_right_names_the_right(self, scripted: ScriptedServer, body: Path) -> None:
+    def test_writing_that_fails_without_the_right_names_the_right(self, scripted: ScriptedServer, body: Path) -> None:
         scripted.will_answer(error(403, "AccessDenied"))
 
         with pytest.raises(StoreError, match=r"AccessDenied \(HTTP 403\); .*s3:PutObject to write"):
