@@ -18,7 +18,7 @@ $(VENV)/.installed: requirements/uv.txt requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements/uv.txt requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q src # else, where Python may write no bytecode, each process that starts makes it anew
+	$(BIN)/python -m compileall -q src # else, where Python may write no bytecode, each process that starts makes it again
 	touch $@
 
 demo: install ## screen a bucket of real DICOM over the REST API, segment what passed (KEEP=1 leaves it running)
@@ -52,7 +52,7 @@ format: install ## rewrite the formatting
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: install ## work out the lock files anew
+lock: install ## resolve the lock files again
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' uv.in -o uv.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' ../pyproject.toml -o base.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c base.txt --extra demo --extra dev --extra fuzz --extra lineage --extra ray --extra segmentation ../pyproject.toml -o dev.txt

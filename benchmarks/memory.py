@@ -34,7 +34,7 @@ CLOCK = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 @dataclass(frozen=True)
 class EndlessStore:
-    """So many objects, of which it remembers none: keys, etags and bytes follow from an object's number.
+    """A number of objects, of which it keeps none: keys, etags and bytes follow from an object's number.
 
     Attributes:
         objects: How many.

@@ -143,7 +143,7 @@ class TestCriteria:
             assert compile_criteria([criterion])[0].describe() == reads_as
 
     def test_the_names_of_findings_and_defects_in_the_ledger_are_the_code_s(self) -> None:
-        document = section(read("docs/ledger.md"), "instance_decision")
+        document = " ".join(section(read("docs/ledger.md"), "instance_decision").split())
         findings, defects = document.split("[Findings in words]")[1].split("[Defects in words]")
         assert re.findall(r"`(\w+)`", findings) == list(Finding)
         assert re.findall(r"`(\w+)`", defects) == list(Defect)
@@ -216,7 +216,7 @@ class TestComputations:
 
 class TestLineage:
     def test_the_seconds_are_the_code_s(self) -> None:
-        told = section(read("docs/lineage.md"), "When nobody receives")
+        told = " ".join(section(read("docs/lineage.md"), "When nobody receives").split())
         assert set(re.findall(r"(\d+) s\b", told)) == {f"{SECONDS:g}"}
 
     def test_the_namespace_is_the_code_s(self) -> None:

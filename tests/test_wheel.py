@@ -23,7 +23,7 @@ from tests.support.up import get_when_served, password_of, unused_port
 
 ROOT = Path(__file__).parent.parent
 UV = Path(sys.executable).with_name("uv")
-"""In the place of pip, which downloads anew each time, and takes minutes."""
+"""In the place of pip, which downloads again each time, and takes minutes."""
 FOLDERS = (
     "cli/commands",
     "computations/segmentation",

@@ -163,7 +163,7 @@ def _explain(error: BaseException) -> str | None:
         case OSError():
             said = _OF_MACHINE.get(_SAME.get(error.errno or 0, error.errno or 0))
         case UnicodeEncodeError() if any("\ud800" <= letter <= "\udfff" for letter in error.object):
-            said = "a name or a setting has bytes that are not UTF-8: rename it, or set it anew"
+            said = "a name or a setting has bytes that are not UTF-8: rename it, or set it again"
         case BrokenExecutor():
             said = f"a worker process was killed, perhaps for want of memory: give it more, or {_LESS}, {AGAIN}"
         case _ if any(base.__module__.startswith("httpx") for base in type(error).__mro__):

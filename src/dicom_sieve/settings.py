@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         Field(
             ge=0,
             le=604_800,
-            description="Seconds for which a link to a published report opens for whoever has it; 0: none is made.",
+            description="Seconds for which a link to a published report opens for all who have it; 0: none is made.",
         ),
     ] = 0
 

@@ -127,7 +127,7 @@ class TestVerifyAgainstAManifest:
         content = json.loads(manifest.read_text())
         screen = ("screen", str(home / "images"), "--criteria", str(home / "criteria.json"))
         assert command(*screen).returncode == 0
-        assert command(*screen, "--output", str(home / "anew")).returncode == 0
+        assert command(*screen, "--output", str(home / "again")).returncode == 0
         number = "(SELECT max(number) FROM run)"
         edit(home, f"UPDATE run SET id = '{content['run_id']}' WHERE number = {number}")
         edit(home, f"UPDATE run SET manifest_digest = '{content['digest']}' WHERE number = {number}")
@@ -138,7 +138,7 @@ class TestVerifyAgainstAManifest:
         assert done.stdout.splitlines()[:3] == [
             "the seal of the run before it in the ledger: not what was published",
             "its decisions in the ledger: not what was published",
-            "the manifest is of another ledger, or this one was made anew",
+            "the manifest is of another ledger, or this one was made again",
         ]
 
     def test_verify_against_a_manifest_finds_a_manifest_that_was_edited(self, home: Path, command: Command) -> None:

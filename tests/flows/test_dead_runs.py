@@ -64,7 +64,7 @@ def crashed(prefect: PrefectServer, run: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.timeout(400)
-def test_whoever_served_it_died_too(prefect: PrefectServer, served_ledger: Ledger, silent_endpoint: str) -> None:
+def test_the_server_of_the_flow_died_too(prefect: PrefectServer, served_ledger: Ledger, silent_endpoint: str) -> None:
     with serving(prefect) as process:
         run = start(prefect, served_ledger, silent_endpoint)
         processes = [process.pid, *descendants(process.pid)]

@@ -34,7 +34,7 @@ def kept() -> Iterator[bytes]:
 
 
 def keep(inputs: list[bytes], largest: int) -> None:
-    """Keep inputs in the repository, the smallest first, up to so many bytes of the file."""
+    """Keep inputs in the repository, the smallest first, up to a number of bytes."""
     lines, size = list[str](), 0
     for given in sorted(inputs, key=lambda given: (len(given), given)):
         line = json.dumps(base64.b64encode(given).decode("ascii"))
@@ -46,7 +46,7 @@ def keep(inputs: list[bytes], largest: int) -> None:
 
 
 def seeds() -> Iterator[bytes]:
-    """Give inputs that are made anew, the same each time."""
+    """Give inputs that are made each time, and are the same."""
     chance = random.Random(14)
     maker = Maker(14, Oddity(wrong_vr=40, no_vr=20, lying_length=10, repeated=60, stray_delimiter=20))
     made = 0

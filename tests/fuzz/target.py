@@ -92,7 +92,7 @@ def _compare(way: str, answer: Instance | NeedMore | None, whole: Instance) -> N
 def _in_parts(case: Case, *, carefully: bool) -> Instance | NeedMore:
     """Read as indexing does: from the first missing byte on, twice as much each time.
 
-    A quarter of the object at first: more parts cost most of the time, and where it is cut each input tells anew.
+    A quarter of the object at first: more parts cost most of the time, and each input is cut elsewhere.
     """
     window, length = _window(case.data, case.held), 1 + len(case.data) // 4
     while True:

@@ -131,7 +131,7 @@ class TestAHeaderOfWhichAPartWasRead:
 
 
 def expected_of_cut_object(sample: Sample, data: bytes, size: int) -> tuple[Defect | None, set[str]]:
-    """What an object that ends after so many bytes can honestly be said to be, and to hold."""
+    """What can honestly be said of an object that ends after a number of bytes, of what it is, and to hold."""
     ends = [(tag, end) for tag, end in ends_of_elements(sample) if end <= size]
     held = {tag for tag, _ in ends if tag is not None}
     is_dicom = bool(ends) if sample.has_meta else bool(held & WELL_FORMED)

@@ -29,7 +29,7 @@ CT_SMALL = read_file("CT_small.dcm")
 
 
 def repeated(piece: bytes) -> bytes:
-    """DICOM, so that it is believed, and then one piece for ever."""
+    """DICOM, so that it is believed, and then one piece repeated without end."""
     return series() + piece * (BOUND // len(piece) + 1)
 
 

@@ -1,4 +1,4 @@
-"""Opening the ledger: made once, by whoever comes first, private, and never in a message."""
+"""Opening the ledger: made once, by the first process, private, and never in a message."""
 
 import multiprocessing
 import os

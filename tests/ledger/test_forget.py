@@ -139,7 +139,7 @@ class TestInterrupted:
 
 @contextmanager
 def interrupted_after(ledger: Ledger, statements: int) -> Iterator[None]:
-    """Break off instead of removing more rows, after so many statements that did."""
+    """Break off instead of removing more rows, after some statements that did."""
     done = 0
 
     def count(_connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""The views against plain Python: every object of a run's snapshot, once, for ever."""
+"""The views against plain Python: every object of a run's snapshot, once, permanently."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What OpenLineage asks of a run event, written down anew from its specification as JSON Schema.
+"""What OpenLineage asks of a run event, written from its specification as JSON Schema.
 
 The specification's own schema is in no package. This one is what version 2-0-2 says of run events and of the facets
 that we and the client send; it is ours, and as right as we read it.

@@ -1,4 +1,4 @@
-"""Whoever receives events, or does not: a run takes no notice of it, and says what could not be sent."""
+"""Receivers of events, present or not: a run takes no notice of it, and says what could not be sent."""
 
 import threading
 import time

@@ -200,7 +200,7 @@ class TestAServerThatDies:
             assert unread | judged == {content_of(number)[0] for number in range(OBJECTS)}
             assert len(unread) + len(judged) == OBJECTS
             assert 300 < len(judged) < 800  # of the 600 requests, up to 128 were under way, and some were not reads
-            # Not each of the rest is tried in vain.
+            # The rest is not tried one by one.
             assert len(proxy.requests) - 600 < 2 * len(unread)
 
             proxy.before, proxy.is_dead, proxy.probability = None, False, 0.0

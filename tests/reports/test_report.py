@@ -78,7 +78,7 @@ class Asked:
         return f"{self.finding.format(place)} IN ({', '.join(repr(str(name)) for name in names)})"
 
     def left(self, places: int) -> str:
-        """A condition: the first so many criteria are met."""
+        """A condition: the first N criteria are met."""
         return " AND ".join(["defect IS NULL", *(self.found(place, "MET") for place in range(places))])
 
     def series_left(self, places: int) -> set[str]:

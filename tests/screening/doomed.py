@@ -19,7 +19,7 @@ from tests.screening.screenings import screen_ct
 WORKERS = 2
 SHARD_OBJECTS = 5
 MOST_LOST = (WORKERS + 2) * SHARD_OBJECTS
-"""Objects that may have been read in vain: of the shards that are being read, of one that waits, and of one that is
+"""Objects whose reading may have been wasted: of the shards that are being read, of one that waits, and of one that is
 being recorded."""
 
 
@@ -54,8 +54,8 @@ class Work:
         notes: File that gets the key of every read, and of the run's error in the end.
         execution_id: The run's.
         sent: The signal that the process sends itself,
-        at_statement: before so many statements of SQL,
-        at_read: or before so many reads, between two writes of its own; 0: never.
+        at_statement: number of SQL statements before which it dies,
+        at_read: or number of reads, between two writes of its own; 0: never.
         means: Further ones of the screening.
     """
 

@@ -1,4 +1,4 @@
-"""Shards share one event loop: whoever waits gets the result, the error or the interruption, and nobody else does."""
+"""Shards share one event loop: each waiting thread gets its own result, error or interruption."""
 
 import asyncio
 import signal

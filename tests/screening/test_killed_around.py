@@ -111,7 +111,7 @@ def test_postgresql_that_is_killed_again_and_again_costs_a_run_nothing_but_time(
     process = start(work)
     for _ in range(FEW_KILLS):
         enough = len(work.reads) + chance.randint(1, 15)
-        wait_for(lambda: len(work.reads) >= enough or not process.is_alive(), "so many reads", 60)  # noqa: B023
+        wait_for(lambda: len(work.reads) >= enough or not process.is_alive(), "the reads", 60)  # noqa: B023
         time.sleep(chance.uniform(0, 0.02))
         postgres.kill()
         postgres.start()

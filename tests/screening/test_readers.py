@@ -38,7 +38,7 @@ def test_four_programs_and_four_people_read_while_runs_write(ledger: Ledger, led
         person.start()
     runs = 1
     while any(person.is_alive() for person in people):
-        write(root, mr if runs % 2 else ct)  # everything is read and recorded anew
+        write(root, mr if runs % 2 else ct)  # everything is read and recorded again
         screen_ct(DirectoryStore(root), ledger, f"run-{runs}", shard_objects=10)
         runs += 1
     stop.touch()

@@ -210,7 +210,7 @@ class TestEndpointsThatAreAllowed:
 
 
 class TestPatterns:
-    """What a list of endpoints covers: whoever may register a name must not be able to be on it."""
+    """What a list of endpoints covers: a name that anybody may register must not be on it."""
 
     @pytest.mark.parametrize(
         ("pattern", "host"),

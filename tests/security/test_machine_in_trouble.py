@@ -82,7 +82,7 @@ SENTENCES = [
         httpx.ConnectError(SECRET),
         f"Prefect's server does not answer, or answers with an error: look at it, {AGAIN}",
     ),
-    (surrogate(), "a name or a setting has bytes that are not UTF-8: rename it, or set it anew"),
+    (surrogate(), "a name or a setting has bytes that are not UTF-8: rename it, or set it again"),
     (
         KeyboardInterrupt(),
         "it was interrupted (SIGINT, Ctrl-C); start it again: a run reads only what is missing",
@@ -404,7 +404,7 @@ class TestTheCommand:
         ended = run_apart("screen", str(folder), "--criteria", str(tmp_path / "criteria.json"), home=tmp_path)
 
         assert ended.returncode in (1, 2)
-        assert "a name or a setting has bytes that are not UTF-8: rename it, or set it anew" in ended.stderr
+        assert "a name or a setting has bytes that are not UTF-8: rename it, or set it again" in ended.stderr
 
     def test_the_command_without_file_descriptors_says_so(self, images: Path, tmp_path: Path) -> None:
         arguments = ["dicom-sieve", "screen", str(images), "--criteria", str(tmp_path / "criteria.json")]

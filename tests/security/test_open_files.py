@@ -1,4 +1,4 @@
-"""Another user of the machine reads patients' data, because the umask was wide; or a deleted ledger is made anew."""
+"""Another user of the machine reads patients' data, because the umask was wide; or a deleted ledger is made again."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Whoever reaches Prefect's port, a page in the user's browser among them, reads secrets and runs code through it."""
+"""A client that reaches Prefect's port, such as a page in a browser, reads secrets and runs code."""
 
 import asyncio
 import datetime

@@ -1,4 +1,4 @@
-"""Someone rewrites a ledger and works out every seal anew, cuts its end off, or puts an older copy back.
+"""Someone rewrites a ledger and works out every seal again, cuts its end off, or puts an older copy back.
 
 The ledger alone then looks intact. The anchor, which lies elsewhere, tells.
 """
@@ -103,7 +103,7 @@ class TestARewrittenLedger:
 
         assert verify(anchored.engine).is_intact
         assert differences(anchored, place) == [
-            f"entry {number} of the ledger has another seal than the one that was pushed: it was sealed anew"
+            f"entry {number} of the ledger has another seal than the one that was pushed: it was sealed again"
             for number in (3, 4, 5)
         ]
 
@@ -130,7 +130,7 @@ class TestARewrittenLedger:
         with pytest.raises(AlreadyPublishedError):
             push_seals(anchored, place)
         assert differences(anchored, place) == [
-            "entry 5 of the ledger has another seal than the one that was pushed: it was sealed anew"
+            "entry 5 of the ledger has another seal than the one that was pushed: it was sealed again"
         ]
 
     def test_a_rewritten_ledger_from_which_all_seals_were_removed_is_found_without_an_anchor(
@@ -168,11 +168,11 @@ class TestARewrittenLedger:
     def test_a_rewritten_ledger_that_was_made_anew_is_found(
         self, anchored: Ledger, place: AppendOnlyFile, tmp_path: Path
     ) -> None:
-        with open_ledger(f"sqlite:///{tmp_path / 'anew.db'}") as anew:
-            screen_ct(SimulatedStore({"1": ct()}), anew, "a")
-            before = differences(anew, place)
-            push_seals(anew, place)
-            after = differences(anew, place)
+        with open_ledger(f"sqlite:///{tmp_path / 'again.db'}") as again:
+            screen_ct(SimulatedStore({"1": ct()}), again, "a")
+            before = differences(again, place)
+            push_seals(again, place)
+            after = differences(again, place)
 
         assert before[0].startswith(f"the anchor {place.address} holds nothing of this ledger (")
         for said in (before[1], *after):
@@ -192,7 +192,7 @@ def test_an_older_copy_that_was_put_back_is_found(tmp_path: Path, place: AppendO
         assert len(differences(older, place)) == 1
         screen_ct(store, older, "c")  # and goes on
         assert verify(older.engine).is_intact
-        assert "sealed anew" in differences(older, place)[0]
+        assert "sealed again" in differences(older, place)[0]
 
 
 class Notes:

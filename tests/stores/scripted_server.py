@@ -48,7 +48,7 @@ class Request:
 
 
 class ScriptedServer:
-    """Gives the answers in their order, the last one for ever, and remembers the requests."""
+    """Gives the answers in their order, the last one again and again, and remembers the requests."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint

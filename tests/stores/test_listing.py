@@ -144,7 +144,7 @@ class TestDividing:
         # Those that wait, and those that found nothing, of which no page is kept.
         assert seen <= PAGES_ONE_BY_ONE + 2 * 4 * PAGES_WAITING
 
-    def test_dividing_ends_with_whoever_reads_it(self) -> None:
+    def test_dividing_ends_with_its_reader(self) -> None:
         bucket = ListedBucket((f"{number:06}" for number in range(2_000)), page_keys=10)
 
         with closing(begin(bucket)) as begun:

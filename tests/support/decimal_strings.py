@@ -46,7 +46,7 @@ def _forget_what_is_read() -> None:
 
 
 def read_again_and_be_killed(url: str, root: Path, reads: int) -> None:
-    """Screen a directory for thin slices, one object a shard, and be killed before so many reads have been made."""
+    """Screen a directory for thin slices, one object a shard, and be killed before a number of reads."""
     with decimal_strings_known(), open_ledger(url) as ledger:
         _DoomedDirectory.left = iter(range(reads))
         store = _DoomedDirectory(root)

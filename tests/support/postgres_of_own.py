@@ -38,7 +38,7 @@ class Postgres:
         wait_for(lambda: not any(command_of(number) for number in processes), "PostgreSQL to be dead", 30)
 
     def start(self) -> None:
-        # Where nobody asks for their end, the dead keep their numbers, and look alive to whoever finds them here.
+        # A process whose end nobody asks for keeps its number, and looks alive to a process that finds it here.
         for file in [self._directory / "postmaster.pid", *self._directory.glob(".s.PGSQL.*")]:
             file.unlink(missing_ok=True)
         self._server.ensure_postgres_running()

@@ -83,7 +83,7 @@ class SimulatedStore:
         return Shard(1, tuple(UnreadObject(number, info) for number, info in enumerate(infos, 1)))
 
     def forget_requests(self) -> None:
-        """Begin to count anew."""
+        """Reset the counts."""
         self.lists, self.reads, self.bytes_read, self.stats = 0, [], 0, []
 
     def list(self) -> Iterator[ObjectInfo]:

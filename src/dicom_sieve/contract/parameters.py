@@ -122,7 +122,7 @@ class SourceParameters(S3Parameters):
         Field(
             strict=True,
             title="Requester pays",
-            description="Whoever the credentials are of pays for the requests, where the bucket wants that.",
+            description="The owner of the credentials pays for the requests, where the bucket requires that.",
             json_schema_extra={"position": 7},
         ),
     ] = False

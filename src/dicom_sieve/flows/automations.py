@@ -7,7 +7,7 @@ from prefect.events.schemas.automations import AutomationCore
 
 
 def set_up(wanted: AutomationCore) -> None:
-    """See to it that Prefect's server has an automation of this name, once, and as it is wanted.
+    """Ensure that Prefect's server has an automation of this name, once, and as it is wanted.
 
     One that somebody turned off stays off. One that is as it should be is left alone: changed, it would forget the
     events of which it is waiting to hear.

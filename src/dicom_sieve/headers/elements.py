@@ -40,7 +40,7 @@ class Budget:
     """How many more elements may be gone through in one object, to any depth; its bytes alone bound too little time.
 
     Args:
-        elements: So many.
+        elements: Number of elements.
     """
 
     __slots__ = ("_left",)

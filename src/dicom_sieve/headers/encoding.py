@@ -11,7 +11,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 MOST_KNOWN = 50_000
-"""Of one kind of thing known; only what is made to do so has so many."""
+"""Of one kind of thing known; only made objects have that many."""
 LONG = -1
 """Stands for the step over an element whose length is in the four bytes behind its first eight."""
 UNDEFINED = -2

@@ -26,7 +26,7 @@ MOST_WAYS = 32
 DEEPEST = 8
 """Levels of items, and of what is in them, in which repeated rows are made."""
 DIFFERENT_KINDS = 4
-"""Rows of which more than one element in so many is of another length are of different kinds."""
+"""Rows of which more than one element in this many is of another length are of different kinds."""
 _HEAD = 8
 """Bytes by which an element is known."""
 _TAG = 4
@@ -163,7 +163,7 @@ class RepeatedRows(dict[bytes, list[RepeatedRow]]):
                 for part in (*_between(repeated.elements, changing), *_between(row, changing)):
                     self._put(part)
                 return
-        if self._held >= MOST_ROWS:  # only very many kinds of headers have so many
+        if self._held >= MOST_ROWS:  # only very many kinds of headers have that many
             self.clear()
         ways = self.setdefault(row[0].heads[0][:_HEAD], [])
         ways.insert(0, RepeatedRow.over(row))

@@ -133,7 +133,7 @@ def compare_with_anchor(ledger: Ledger, place: AppendOnly) -> AnchorComparison:
     if others:
         comparison.differences.append(
             f"the anchor {place.address} holds seals of another ledger: {', '.join(others)}; "
-            "was this one made anew? two ledgers need two anchors"
+            "was this one made again? two ledgers need two anchors"
         )
     anchored = {int(number) for name in own_names if (number := name.partition("/")[2]).isdigit()}
     for name in own_names:
@@ -161,7 +161,7 @@ def _compare(name: str, bodies: Iterable[bytes], ledger_id: str, seals: dict[int
         return [f"entry {number} was pushed with several seals: two copies of this ledger went on apart"]
     entry_id = int(records[0]["entry"])
     if entry_id in seals and seals[entry_id] not in pushed:
-        return [f"entry {number} of the ledger has another seal than the one that was pushed: it was sealed anew"]
+        return [f"entry {number} of the ledger has another seal than the one that was pushed: it was sealed again"]
     return []
 
 

@@ -53,7 +53,7 @@ def compare_manifest(content: Mapping[str, Any], ledger: Ledger) -> list[str]:
 def _compare_chain(published: Mapping[str, Any], ledger: Ledger) -> list[str]:
     ledger_id, entries = read_chain(ledger.engine)
     if published.get("id") != ledger_id:
-        return ["the manifest is of another ledger, or this one was made anew"]
+        return ["the manifest is of another ledger, or this one was made again"]
     if published["entry"] not in [[entry.id, entry.seal] for entry in entries]:
         return ["the chain of seals in the ledger: not what was published"]
     return []

@@ -2,7 +2,7 @@
 
 import json
 from bisect import insort
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from dicom_sieve.ledger.reading.report import DecidedRow
 from dicom_sieve.reports.damaged import DamagedTally
 from dicom_sieve.reports.distribution import OTHER, Bar, Distribution, distribution_of
 from dicom_sieve.reports.series import PASSED, SeriesStates
+from dicom_sieve.reports.series_table import NO_STATE, SeriesTable
 from dicom_sieve.reports.totals import Amount, CriterionFigures, Excluded, Figures, Step
 
 CACHE_SIZE = 65_536
@@ -109,10 +110,8 @@ class Tally:
         self.tags = tuple(sorted({*asked, *more}))
         self._is_dated = dated
         self._states = SeriesStates(len(self.criteria))
-        self._series: dict[int, int] = {}
-        self._owners: dict[int, int] = {}
+        self._series = SeriesTable()
         self._suspects: set[str] = set()
-        self._passed: defaultdict[int, int] = defaultdict(int)
         self._studies: dict[int, bool] = {}
         self._patients: dict[int, bool] = {}
         self._without_patient = 0
@@ -127,23 +126,22 @@ class Tally:
 
     def add(self, rows: Iterable[DecidedRow]) -> None:
         """Take headers in."""
-        known, series_states, studies, patients = self._cache, self._series, self._studies, self._patients
-        passed, owners = self._passed, self._owners
+        known, table, studies, patients = self._cache, self._series, self._studies, self._patients
         for study, series, patient, instances, size, extent, findings, values in rows:
             kind = known.get((findings, extent, values)) or self._meet(findings, extent, values)
             kind.instances += instances
             kind.bytes += size
             if series is None:
                 continue  # a defect
-            key = hash(series)
-            if kind.state == PASSED:
-                passed[key] += instances
             owner = hash((study, patient))
-            if owners.setdefault(key, owner) != owner:
+            row = table.row_of(series, owner)
+            if kind.state == PASSED:
+                table.passed[row] += instances
+            if table.owners[row] != owner:
                 self._suspects.add(series)
-            before = series_states.get(key)
+            before = table.states[row]
             if before != kind.state:
-                series_states[key] = kind.state if before is None else self._change(series, before, kind.state)
+                table.states[row] = kind.state if before == NO_STATE else self._change(series, before, kind.state)
             if study is not None:
                 key = hash(study)
                 studies[key] = studies.get(key, False) or kind.state == PASSED
@@ -167,7 +165,7 @@ class Tally:
             min_cell: See `distribution_of`.
         """
         self._fold()
-        by_state = Counter(self._series.values())
+        by_state = self._series.by_state()
         results = {how: Amount(0, 0, 0, *of) for how, of in self._results.items()}
         judged = _by_findings(results)
         passed = {findings: of for findings, of in judged.items() if set(findings) <= {Finding.MET}}
@@ -203,8 +201,8 @@ class Tally:
 
     def _passed_in(self) -> dict[str, int]:
         """Count the instances that passed by whether all of their series did."""
-        partial = sum(count for series, count in self._passed.items() if self._series[series] != PASSED)
-        return {"WHOLE": sum(self._passed.values()) - partial, "PARTIAL": partial}
+        partial = sum(passed for state, passed in self._series.passed_by_state() if state != PASSED)
+        return {"WHOLE": sum(self._series.passed) - partial, "PARTIAL": partial}
 
     def _judged_series(self, by_state: Mapping[int, int]) -> int:
         """Count the series of which any instance could be judged."""

@@ -25,7 +25,7 @@ def run_beside_others(work: Coroutine[Any, Any, T]) -> T:
     try:
         return future.result()
     finally:
-        future.cancel()  # where whoever waits is interrupted
+        future.cancel()  # where the waiting thread is interrupted
 
 
 @cache

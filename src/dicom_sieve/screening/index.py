@@ -16,7 +16,7 @@ from dicom_sieve.stores.read_header import Limits, Meter, read_header
 from dicom_sieve.workers.interface import Executor
 
 FAILURES_IN_A_ROW = 64
-"""So many objects that could not be read, and none between them that could: the store is down for this shard."""
+"""Objects in a row that could not be read; after these the store counts as down for this shard."""
 
 
 @dataclass(frozen=True, slots=True)

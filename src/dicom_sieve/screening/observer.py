@@ -19,7 +19,7 @@ class Observer(Protocol):
         ...
 
     def advance(self, count: int) -> None:
-        """So many more of the phase's objects are done."""
+        """Add to the phase's objects that are done."""
         ...
 
     def note(self, text: str) -> None:

@@ -26,7 +26,7 @@ from dicom_sieve.stores.read_header import Limits
 from dicom_sieve.workers.local import one_by_one
 
 FRUITLESS_SHARDS = 3
-"""So many shards in a row of which not one object could be read: the store is down, and the rest stays unread."""
+"""Shards in a row without one readable object; after these the store counts as down, and the rest stays unread."""
 
 
 def now() -> datetime.datetime:

@@ -38,7 +38,7 @@ def sweep(folder: str, left: Iterable[int] = ()) -> None:
 
     Args:
         folder: Where they write.
-        left: More processes that write there, whoever's they are now.
+        left: More processes that write there, of any owner.
     """
     until = time.monotonic() + SECONDS_TO_SWEEP
     running = set(left)

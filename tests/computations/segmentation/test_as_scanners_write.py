@@ -73,7 +73,7 @@ def text(name: str, value: str) -> Spoil:
 
 
 def moved(place: Callable[[int, list[float]], list[Any]]) -> Spoil:
-    """Write each slice's position anew."""
+    """Write each slice's position again."""
 
     def spoil(slices: list[Dataset]) -> None:
         for number, dataset in enumerate(slices):

@@ -154,8 +154,8 @@ class TestPages:
             pytest.param([Answer(200, b"")], id="nothing"),
             pytest.param([Answer(200, page("a").body[:-30])], id="half a page"),
             pytest.param([page(truncated=True)], id="more is said to come, but not where"),
-            pytest.param([page("a", truncated=True, token="t")], id="the same token for ever"),
-            pytest.param([page("a", truncated=True)], id="the same page for ever"),
+            pytest.param([page("a", truncated=True, token="t")], id="the same token each time"),
+            pytest.param([page("a", truncated=True)], id="the same page each time"),
             pytest.param([page("a", etag="")], id="an object without an etag"),
         ],
     )

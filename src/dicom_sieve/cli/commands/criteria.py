@@ -142,7 +142,7 @@ def values(
 ) -> None:
     """Tell which attributes a location has, as it was listed last; of one attribute the values, and how often.
 
-    These are values of patients, printed on purpose: whoever may read the ledger may know them.
+    These are values of patients, printed on purpose: everyone who may read the ledger may know them.
     """
     from dicom_sieve.cli.find_location import LIST_FIRST, find_known
     from dicom_sieve.cli.output.values import show_attributes, show_values

@@ -55,7 +55,7 @@ def objects(
 ) -> None:
     """List a run's objects in the order of keys: etag, size, UIDs, verdict, findings or defect, and values asked for.
 
-    Values are patients': whoever may read the ledger may know them.
+    Values are patients': everyone who may read the ledger may know them.
     """
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.ledger.database.tables import RunState

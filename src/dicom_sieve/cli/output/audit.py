@@ -52,7 +52,7 @@ def show_verification(result: Verification, held: "AnchorComparison | None") -> 
     for row in result.forgotten:
         show_lines(_describe(row))
     if result.ends:
-        show_lines("", "The last seals. Kept elsewhere, they show later that nothing before them was sealed anew:")
+        show_lines("", "The last seals. Kept elsewhere, they show later that nothing before them was sealed again:")
         show_table(
             ("location", "run", "seal"),
             [(Location(end.endpoint, end.bucket, end.prefix), end.run_id, end.seal) for end in result.ends],
@@ -73,7 +73,7 @@ def _show_damages(result: Verification, looked: str) -> None:
 
 def _show_anchor(held: "AnchorComparison | None") -> None:
     if held is None:
-        show_lines("No anchor was asked: rows that were sealed anew, and an end that was cut off, are not found.")
+        show_lines("No anchor was asked: rows that were sealed again, and an end that was cut off, are not found.")
         return
     if held.differences:
         show_lines(f"NOT as the anchor says: {len(held.differences):,} differences")

@@ -124,7 +124,7 @@ def _show_sums(sides: Sides, summary: Summary) -> None:
         ("go out by the criteria", -summary.went_out),
     ]
     if sides[Side.A].snapshot.id != sides[Side.B].snapshot.id:
-        text.show_lines("The bucket was listed anew between A and B; what that changed is told apart.", "")
+        text.show_lines("The bucket was listed again between A and B; what that changed is told apart.", "")
         if summary.read_again:
             text.show_lines(f"Objects read again between A and B, for more attributes: {summary.read_again:,}.")
             text.show_lines("Each of them counts as one that went from the bucket and one that came.", "")

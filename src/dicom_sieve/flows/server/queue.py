@@ -57,7 +57,7 @@ async def mend() -> int:
 
 
 async def _find_problem(database: PrefectDBInterface, run_id: UUID) -> str | None:
-    """Give the name of the error with which the server, or whoever asks it, fails at a run; None: it can be sent."""
+    """Give the name of the error with which the server, or a client of it, fails at a run; None: it can be sent."""
     try:
         async with database.session_context() as session:
             [row] = await _read(session, run_id)

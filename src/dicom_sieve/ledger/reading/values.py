@@ -4,8 +4,9 @@ Headers are read a page at a time, each once, and equal texts are parsed once: m
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -21,6 +22,8 @@ from dicom_sieve.ledger.reading.pages import SelectsOf, gathered_pages, joined_p
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 
 BATCH_ROWS = 500
+MOST_REPEATED = 200_000
+"""Values of a tag that are kept before repeated ones are removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +107,21 @@ def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
         pages = joined_pages(engine, snapshot.id, snapshot.location_id, text, count_joined_members)
     else:
         pages = gathered_pages(engine, snapshot.id, snapshot.location_id, _selecting(text), count_members)
-    instances, uses, values = 0, Counter[tuple[str, bool]](), set[str]()
+    instances, uses, distinct = 0, Counter[tuple[str, bool]](), _DistinctValues(TAG_LENGTH)
     for page in pages:
         instances += page.instances
-        values.update(page.values)
+        distinct.add(page.values)
         for tag, is_empty, count in page.uses:
             uses[tag, is_empty] += count
-    distinct = Counter(value[:TAG_LENGTH] for value in values)
     tags = sorted({tag for tag, _ in uses})
     unreached = _count_unreached(engine, snapshot, tags)
     not_read = count_not_read_for(engine, snapshot.location_id, snapshot.id, current_edition().header_tags.split())
     unreached.update({tag: not_read[tag] for tag in tags if tag in not_read})
     return AttributesHeld(
         instances,
-        tuple(AttributeUse(tag, uses[tag, False], uses[tag, True], distinct[tag], unreached[tag]) for tag in tags),
+        tuple(
+            AttributeUse(tag, uses[tag, False], uses[tag, True], distinct.count(tag), unreached[tag]) for tag in tags
+        ),
         max(not_read.values(), default=0),
     )
 
@@ -182,6 +186,36 @@ def _count_unreached(engine: sa.Engine, snapshot: Snapshot, tags: Sequence[str])
         for instances, start, attributes in connection.execute(query, execution_options={"yield_per": BATCH_ROWS}):
             unreached.update({tag: instances for tag in tags if tag >= start and tag not in attributes})
     return unreached
+
+
+class _DistinctValues:
+    """Counts different values by tag. It keeps a hash of 64 bits of each: texts would take ten times the memory."""
+
+    def __init__(self, tag_length: int) -> None:
+        self._tag_length = tag_length
+        self._hashes: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._compact_at: dict[str, int] = {}
+
+    def add(self, values: Iterable[str]) -> None:
+        """Add values, each with its tag in front; they may repeat."""
+        for value in values:
+            self._hashes[value[: self._tag_length]].append(hash(value))
+        for tag, hashes in self._hashes.items():
+            if len(hashes) > self._compact_at.get(tag, MOST_REPEATED):
+                distinct = array("q")
+                distinct.frombytes(self._distinct(hashes).buffers()[1].to_pybytes())
+                self._hashes[tag], self._compact_at[tag] = distinct, 2 * len(distinct) + MOST_REPEATED
+
+    def count(self, tag: str) -> int:
+        """Count the different values of a tag."""
+        return len(self._distinct(self._hashes[tag]))
+
+    @staticmethod
+    def _distinct(hashes: "array[int]") -> Any:
+        import pyarrow as pa  # noqa: PLC0415 - heavy, and few commands need it
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        return pc.unique(pa.Array.from_buffers(pa.int64(), len(hashes), [None, pa.py_buffer(hashes)]))
 
 
 @dataclass(slots=True, eq=False)
