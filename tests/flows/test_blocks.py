@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from dicom_sieve.contract.read import Request, read_request
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows import follow_up
-from dicom_sieve.flows.request import rules_of, with_blocks
+from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import Retries
 from tests.flows import planted

@@ -20,10 +20,10 @@ from dicom_sieve.demo import bucket as demo_bucket
 from dicom_sieve.errors import IncompleteRunError, NothingToReportError
 from dicom_sieve.flows.artifacts import describe_verdicts
 from dicom_sieve.headers import Defect
-from dicom_sieve.reports import figures as figures_module
 from dicom_sieve.reports import make_report, render
+from dicom_sieve.reports import tally as figures_module
 from dicom_sieve.reports.distribution import Bar
-from dicom_sieve.reports.figures import Tally
+from dicom_sieve.reports.tally import Tally
 from dicom_sieve.screening import Screening, screen
 from tests.reports.reported import CRITERIA, instances, made_store, screen_made
 from tests.screening.screenings import ct, one_of, screen_ct, sql

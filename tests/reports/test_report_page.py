@@ -17,7 +17,7 @@ from dicom_sieve.criteria import Criterion, Operation
 from dicom_sieve.ledger.reading.report import Duplicates
 from dicom_sieve.objects import Location
 from dicom_sieve.reports import Report, make_report, render
-from dicom_sieve.reports.totals import Amount
+from dicom_sieve.reports.figures import Amount
 from dicom_sieve.screening import Screening, screen
 from tests.reports.reported import HOSTILE, screen_made
 from tests.screening.screenings import ct, mr

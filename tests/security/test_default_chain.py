@@ -12,7 +12,7 @@ from dicom_sieve.cli.open_store import open_input
 from dicom_sieve.contract.read import read_computation, read_request
 from dicom_sieve.errors import InvalidRequestError, SettingsError
 from dicom_sieve.flows import follow_up
-from dicom_sieve.flows.request import rules_of, with_blocks
+from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import EndpointRules, Retries
 from tests.flows import planted

@@ -15,7 +15,7 @@ import pytest
 
 from dicom_sieve.contract.read import read_location, read_request
 from dicom_sieve.errors import InvalidRequestError, StoreError
-from dicom_sieve.flows.request import rules_of
+from dicom_sieve.flows.blocks_in_requests import rules_of
 from dicom_sieve.literals import read_literal
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import EndpointRules, Retries, S3Access, S3Store, StaticCredentials

@@ -15,6 +15,7 @@ from dicom_sieve.cli.commands.objects import objects_app
 from dicom_sieve.cli.commands.pull import pull_app
 from dicom_sieve.cli.commands.report import report_app
 from dicom_sieve.cli.commands.runs import runs_app
+from dicom_sieve.cli.commands.series import series_app
 from dicom_sieve.cli.commands.servers import servers_app
 from dicom_sieve.cli.commands.trace import trace_app
 from dicom_sieve.cli.inert import inert
@@ -59,6 +60,7 @@ def _options(
 for _group in (
     criteria_app,
     runs_app,
+    series_app,
     trace_app,
     servers_app,
     audit_app,

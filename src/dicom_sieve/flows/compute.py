@@ -23,11 +23,11 @@ from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.contract.parameters import RawParameters
 from dicom_sieve.contract.read import read_computation
 from dicom_sieve.flows.again import stands_in_prefect
+from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.flows.execution import Execution
 from dicom_sieve.flows.guard import Guarded, run_guarded
 from dicom_sieve.flows.names import COMPUTE, SEGMENT
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
-from dicom_sieve.flows.request import rules_of, with_blocks
 from dicom_sieve.flows.result import of_computation
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.ledger.database.tables import InputState

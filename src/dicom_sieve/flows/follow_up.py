@@ -18,8 +18,8 @@ from dicom_sieve.computations.registry import find_kind
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.contract.read import LOCATIONS, read_location
 from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.flows.names import CLEAN, COMPUTE, RUN_COMPLETED, SEGMENT
-from dicom_sieve.flows.request import rules_of, with_blocks
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Outcome
 from dicom_sieve.settings import load_settings

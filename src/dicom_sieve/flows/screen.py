@@ -16,13 +16,13 @@ from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.flows.again import stands_in_ledger, stands_in_prefect
 from dicom_sieve.flows.artifacts import show_attrition, show_link, show_unread, show_verdicts
+from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.flows.execution import Execution
 from dicom_sieve.flows.follow_up import announce
 from dicom_sieve.flows.guard import Guarded, run_guarded
 from dicom_sieve.flows.names import CLEAN
 from dicom_sieve.flows.observer import observing
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
-from dicom_sieve.flows.request import rules_of, with_blocks
 from dicom_sieve.flows.result import Result, of_clean
 from dicom_sieve.flows.result import State as EndState
 from dicom_sieve.ledger import Ledger, RecordedRun, open_ledger

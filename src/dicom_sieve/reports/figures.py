@@ -1,319 +1,105 @@
-"""The figures of a report: what a run looked at, where it fell out, and by which values. Pure: rows in, figures out."""
+"""What a report counts, typed."""
 
-import json
-from bisect import insort
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from dicom_sieve.criteria import CompiledCriterion, Finding, Operation
-from dicom_sieve.dicom.vr.date import DA
-from dicom_sieve.dicom.vr.value_type import Bin, ValueType, trim
-from dicom_sieve.headers import Defect, Extent
-from dicom_sieve.ledger.reading.headers_to_decide import read_extent, read_values
-from dicom_sieve.ledger.reading.report import DecidedRow
-from dicom_sieve.reports.damaged import DamagedTally
-from dicom_sieve.reports.distribution import OTHER, Bar, Distribution, distribution_of
-from dicom_sieve.reports.series import PASSED, SeriesStates
-from dicom_sieve.reports.series_table import NO_STATE, SeriesTable
-from dicom_sieve.reports.totals import Amount, CriterionFigures, Excluded, Figures, Step
-
-CACHE_SIZE = 65_536
-"""Combinations of values that are counted before they are added up, and distinct values that are counted apart."""
-MOST_CHARACTERS = 16 * 1024 * 1024
-"""Of values that are remembered until they are added up."""
-MAX_CACHED_LENGTH = 512
-MOST_VALUES = 64
-"""Characters, and values, of one attribute; what has more is read each time, and not counted apart."""
-MOST_PARTIAL = 100
-"""Series that are listed as PARTIAL."""
-MODIFIED_DATES = "00280303"
-"""Longitudinal Temporal Information Modified (PS3.3 C.12.1, PS3.15 annex E): REMOVED, MODIFIED or UNMODIFIED."""
-AGE, BIRTH_DATE = "00101010", "00100030"
-"""Patient's Age says what birth date and Study Date say together (PS3.3 C.7.2.2); criteria read it, not these."""
-"""What archives write where they know no date, and no age."""
+from dicom_sieve.criteria import Finding
+from dicom_sieve.reports.damaged_objects import DamagedFigures
+from dicom_sieve.reports.distribution import Distribution
 
 
-_Results = Mapping[tuple[Defect | None, tuple[Finding, ...]], Amount]
-"""What came of objects, by defect and findings."""
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much: patients, studies and series, as far as they are known; objects and their bytes."""
 
-
-@dataclass(slots=True)
-class _Seen:
-    """What one criterion sees in the values of an attribute."""
-
-    bins: tuple[Bin, ...]
-    is_placeholder: bool
-    equal: frozenset[int]
-
-
-@dataclass(slots=True)
-class _SameValues:
-    """Headers with the same findings and the same values, that were read as far."""
-
-    findings: tuple[Finding, ...]
-    extent: Extent
-    values: str
-    state: int
+    patients: int = 0
+    studies: int = 0
+    series: int = 0
     instances: int = 0
     bytes: int = 0
 
 
-@dataclass(slots=True)
-class _Values:
-    """Values that one criterion saw, so far."""
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """What fell out at a step, by one finding; series: those whose last instances fell here by nothing but this."""
 
-    counts: dict[tuple[Bin, ...], list[int]] = field(default_factory=dict)
-    rest: list[int] = field(default_factory=lambda: [0, 0])
-    placeholders: int = 0
-    equal: set[int] = field(default_factory=set)
-    known: dict[tuple[str, ...], _Seen] = field(default_factory=dict)
-
-    def add(self, criterion: CompiledCriterion, texts: Sequence[str], instances: int, finding: Finding) -> None:
-        """Take in the values of N instances."""
-        seen = self.known.get(tuple(texts))
-        if seen is None:
-            seen = _see(criterion, texts)
-            if len(self.known) < CACHE_SIZE and sum(map(len, texts)) <= MAX_CACHED_LENGTH:
-                self.known[tuple(texts)] = seen
-        self.placeholders += instances * seen.is_placeholder
-        self.equal |= seen.equal
-        if seen.bins:
-            is_new_one = len(self.counts) < CACHE_SIZE and len(seen.bins) <= MOST_VALUES
-            is_apart = is_new_one or seen.bins in self.counts
-            both = self.counts.setdefault(seen.bins, [0, 0]) if is_apart else self.rest
-            both[0] += instances
-            both[1] += instances * (finding is Finding.MET)
-
-    def distribution(self, vr: ValueType, min_cell: int) -> Distribution:
-        """Give all of them in bars."""
-        rest = Bar(OTHER, *self.rest) if self.rest[0] else None
-        return distribution_of(self.counts, vr, min_cell, rest)
+    finding: Finding
+    instances: int
+    series: int
 
 
-class Tally:
-    """Takes a run's decided headers in, one after the other, and gives figures.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One criterion in the order of all.
 
-    Series, studies and patients are kept by the hash of what stands for them: some 100 bytes each.
-
-    Args:
-        criteria: The run's.
+    Attributes:
+        fell: What fell out, by finding.
+        fell_mixed: Series whose last instances fell here by several findings.
+        instances: That are left.
+        series: Of which any instance is left.
     """
 
-    def __init__(self, criteria: Sequence[CompiledCriterion]) -> None:
-        self.criteria = tuple(criteria)
-        asked = [criterion.attribute.hex_tag for criterion in criteria]
-        self._age = asked.index(AGE) if AGE in asked else None
-        dated = any(criterion.attribute.vr == DA for criterion in criteria)
-        more = [*([MODIFIED_DATES] if dated else []), *([BIRTH_DATE] if AGE in asked else [])]
-        self.tags = tuple(sorted({*asked, *more}))
-        self._is_dated = dated
-        self._states = SeriesStates(len(self.criteria))
-        self._series = SeriesTable()
-        self._suspects: set[str] = set()
-        self._studies: dict[int, bool] = {}
-        self._patients: dict[int, bool] = {}
-        self._without_patient = 0
-        self._partial: list[str] = []
-        self._cache: dict[tuple[str, str | None, str], _SameValues] = {}
-        self._characters = 0
-        self._results: dict[tuple[Defect | None, tuple[Finding, ...]], list[int]] = {}
-        self._damaged = DamagedTally(self.criteria)
-        self._values = tuple(_Values() for _ in self.criteria)
-        self._modified: Counter[str] = Counter()
-        self._born_without_age = 0
-
-    def add(self, rows: Iterable[DecidedRow]) -> None:
-        """Take headers in."""
-        known, table, studies, patients = self._cache, self._series, self._studies, self._patients
-        for study, series, patient, instances, size, extent, findings, values in rows:
-            kind = known.get((findings, extent, values)) or self._meet(findings, extent, values)
-            kind.instances += instances
-            kind.bytes += size
-            if series is None:
-                continue  # a defect
-            owner = hash((study, patient))
-            row = table.row_of(series, owner)
-            if kind.state == PASSED:
-                table.passed[row] += instances
-            if table.owners[row] != owner:
-                self._suspects.add(series)
-            before = table.states[row]
-            if before != kind.state:
-                table.states[row] = kind.state if before == NO_STATE else self._change(series, before, kind.state)
-            if study is not None:
-                key = hash(study)
-                studies[key] = studies.get(key, False) or kind.state == PASSED
-            if patient is None:
-                self._without_patient += instances if kind.findings else 0
-            else:
-                key = hash(patient)
-                patients[key] = patients.get(key, False) or kind.state == PASSED
-
-    @property
-    def suspects(self) -> Collection[str]:
-        """Series whose headers are not of one study and one patient; of some perhaps no patient is known."""
-        return self._suspects
-
-    def figures(self, listed: int, size: int, min_cell: int) -> Figures:
-        """Give what came of all of them.
-
-        Args:
-            listed: Objects of the run's snapshot.
-            size: Their bytes.
-            min_cell: See `distribution_of`.
-        """
-        self._fold()
-        by_state = self._series.by_state()
-        results = {how: Amount(0, 0, 0, *of) for how, of in self._results.items()}
-        judged = _by_findings(results)
-        passed = {findings: of for findings, of in judged.items() if set(findings) <= {Finding.MET}}
-        selections = dict.fromkeys(("WHOLE", "PARTIAL", "NONE"), 0)
-        for number, series in by_state.items():
-            selections[self._states.selection(number)] += series
-        studies, kept_studies = len(self._studies), sum(self._studies.values())
-        patients, kept_patients = len(self._patients), sum(self._patients.values())
-        series = len(self._series)
-        return Figures(
-            looked_at=Amount(patients, studies, series, listed, size),
-            passed=Amount(kept_patients, kept_studies, series - selections["NONE"], _instances(passed), _bytes(passed)),
-            discarded=Amount(
-                patients - kept_patients,
-                studies - kept_studies,
-                selections["NONE"],
-                _instances(results) - _instances(passed),
-                _bytes(results) - _bytes(passed),
-            ),
-            without_patient=self._without_patient,
-            unread=listed - _instances(results),
-            defects=_by_defect(results),
-            damaged=self._damaged.figures(),
-            judged=Amount(patients, studies, self._judged_series(by_state), _instances(judged), _bytes(judged)),
-            steps=tuple(self._steps(judged, by_state)),
-            criteria=tuple(self._criterion(place, judged, min_cell) for place in range(len(self.criteria))),
-            selections=selections,
-            passed_in=self._passed_in(),
-            partial=tuple(self._partial),
-            modified_dates=dict(sorted(self._modified.items())),
-            born_without_age=self._born_without_age,
-        )
-
-    def _passed_in(self) -> dict[str, int]:
-        """Count the instances that passed by whether all of their series did."""
-        partial = sum(passed for state, passed in self._series.passed_by_state() if state != PASSED)
-        return {"WHOLE": sum(self._series.passed) - partial, "PARTIAL": partial}
-
-    def _judged_series(self, by_state: Mapping[int, int]) -> int:
-        """Count the series of which any instance could be judged."""
-        return sum(series for number, series in by_state.items() if self._states.states[number].depth >= 0)
-
-    def _meet(self, findings: str, extent: str | None, values: str) -> _SameValues:
-        """Take note of a kind of headers that was not met before, or not lately."""
-        self._characters += len(values)
-        if len(self._cache) >= CACHE_SIZE or self._characters > MOST_CHARACTERS:
-            self._fold()
-        found = tuple(Finding(name) for name in json.loads(findings))
-        state = self._states.of(found)
-        kind = self._cache[findings, extent, values] = _SameValues(found, read_extent(extent), values, state)
-        return kind
-
-    def _change(self, series: str, before: int, more: int) -> int:
-        """Give the state of a series that has an instance in another state, too."""
-        after = self._states.merge(before, more)
-        if self._states.selection(after) == "PARTIAL" != self._states.selection(before):
-            insort(self._partial, series)
-            del self._partial[MOST_PARTIAL:]
-        return after
-
-    def _fold(self) -> None:
-        """Add up what is remembered."""
-        for kind in self._cache.values():
-            result = self._results.setdefault((kind.extent.defect, kind.findings), [0, 0])
-            result[0] += kind.instances
-            result[1] += kind.bytes
-            attributes = read_values(kind.values, self.tags)
-            self._damaged.add(kind.extent, attributes, kind.findings, kind.instances)
-            if kind.findings:
-                attributes = kind.extent.trusted(attributes)
-                for criterion, finding, values in zip(self.criteria, kind.findings, self._values, strict=True):
-                    values.add(criterion, attributes.get(criterion.attribute.hex_tag, ()), kind.instances, finding)
-                if self._is_dated:
-                    named = {trim(value).upper() for value in attributes.get(MODIFIED_DATES, ())}
-                    self._modified.update(dict.fromkeys(named & {"MODIFIED", "REMOVED"}, kind.instances))
-                if self._age is not None and kind.findings[self._age] in {Finding.ABSENT, Finding.EMPTY}:
-                    is_born = any(map(trim, attributes.get(BIRTH_DATE, ())))
-                    self._born_without_age += kind.instances if is_born else 0
-        self._cache.clear()
-        self._characters = 0
-
-    def _steps(self, judged: Mapping[tuple[Finding, ...], Amount], by_state: Mapping[int, int]) -> Iterator[Step]:
-        """Go through the criteria in their order."""
-        left, series = _instances(judged), self._judged_series(by_state)
-        for place in range(len(self.criteria)):
-            instances, whole, mixed = Counter[Finding](), Counter[Finding](), 0
-            for findings, amount in judged.items():
-                if set(findings[:place]) <= {Finding.MET} and findings[place] is not Finding.MET:
-                    instances[findings[place]] += amount.instances
-            for number, count in by_state.items():
-                state = self._states.states[number]
-                if state.depth == place and len(state.by) == 1:
-                    whole[next(iter(state.by))] += count
-                elif state.depth == place:
-                    mixed += count
-            left -= instances.total()
-            series -= whole.total() + mixed
-            fell = tuple(Excluded(kind, instances[kind], whole[kind]) for kind in Finding if instances[kind])
-            yield Step(fell, mixed, left, series)
-
-    def _criterion(self, place: int, judged: Mapping[tuple[Finding, ...], Amount], min_cell: int) -> CriterionFigures:
-        criterion, values = self.criteria[place], self._values[place]
-        findings, only = Counter[Finding](), 0
-        for found, amount in judged.items():
-            findings[found[place]] += amount.instances
-            if found[place] is not Finding.MET and found.count(Finding.MET) == len(found) - 1:
-                only += amount.instances
-        asks_equal = criterion.operation in {Operation.EQUALS, Operation.IN}
-        unseen = (text for number, text in enumerate(criterion.texts) if number not in values.equal)
-        return CriterionFigures(
-            findings={kind.value: findings[kind] for kind in Finding if findings[kind]},
-            alone=findings.total() - findings[Finding.MET],
-            only=only,
-            distribution=values.distribution(criterion.attribute.vr, min_cell),
-            placeholders=values.placeholders,
-            unseen=tuple(unseen) if asks_equal else (),
-        )
+    fell: tuple[Excluded, ...]
+    fell_mixed: int
+    instances: int
+    series: int
 
 
-def _see(criterion: CompiledCriterion, texts: Sequence[str]) -> _Seen:
-    """Look at the values of one attribute as one criterion does."""
-    vr = criterion.attribute.vr
-    read = {value for value in (vr.find(text) for text in texts) if value is not None}
-    return _Seen(
-        bins=tuple(sorted({vr.bin_of(value) for value in read}, key=str)),
-        is_placeholder=any(trim(text).upper() == vr.placeholder for text in texts),
-        equal=frozenset(number for number, reference in enumerate(criterion.references) if reference in read),
-    )
+@dataclass(frozen=True, slots=True)
+class CriterionFigures:
+    """What one criterion did.
+
+    Attributes:
+        findings: Instances by finding, by its name.
+        alone: Instances that it discards, whatever the others say.
+        only: Instances that it discards and no other criterion does: near misses.
+        distribution: Of the values it saw.
+        placeholders: Instances with a value that stands for none.
+        unseen: References, as given, that no value equals; of EQUALS and IN.
+    """
+
+    findings: Mapping[str, int]
+    alone: int
+    only: int
+    distribution: Distribution
+    placeholders: int
+    unseen: tuple[str, ...]
 
 
-def _by_defect(results: _Results) -> dict[str, int]:
-    """Give the objects that could not be judged, by defect."""
-    return dict(sorted((str(defect), of.instances) for (defect, findings), of in results.items() if not findings))
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All of them.
 
+    Attributes:
+        looked_at: What could be judged, and what could not.
+        passed: Patients, studies and series: of which any instance passed.
+        discarded: Patients, studies and series: of which none passed.
+        without_patient: Instances that could be judged and of which no patient is known.
+        unread: Objects that the run could not read; 0 but for an INCOMPLETE run.
+        defects: Objects that could not be judged, by defect.
+        damaged: Objects that are CORRUPT, judged or not; None where of none is known how far it can be trusted.
+        judged: Instances that could be, and their series.
+        steps: One a criterion.
+        criteria: One a criterion.
+        selections: Series by selection: ``WHOLE``, ``PARTIAL``, ``NONE``.
+        passed_in: Instances that passed, by the selection of their series: ``WHOLE``, ``PARTIAL``.
+        partial: Some of the series that are PARTIAL, at most `MOST_PARTIAL`.
+        modified_dates: Instances by what de-identification did to their dates; none where no criterion is on a date.
+        born_without_age: Instances without a Patient's Age that have a birth date; 0 where no criterion is on the age.
+    """
 
-def _by_findings(results: _Results) -> dict[tuple[Finding, ...], Amount]:
-    """Give the objects that were judged, damaged or not, by findings."""
-    judged: dict[tuple[Finding, ...], Amount] = {}
-    for (_, findings), more in results.items():
-        if findings:
-            before = judged.get(findings, Amount())
-            judged[findings] = Amount(instances=before.instances + more.instances, bytes=before.bytes + more.bytes)
-    return judged
-
-
-def _instances(amounts: Mapping[Any, Amount]) -> int:
-    return sum(amount.instances for amount in amounts.values())
-
-
-def _bytes(amounts: Mapping[Any, Amount]) -> int:
-    return sum(amount.bytes for amount in amounts.values())
+    looked_at: Amount
+    passed: Amount
+    discarded: Amount
+    without_patient: int
+    unread: int
+    defects: Mapping[str, int]
+    damaged: DamagedFigures | None
+    judged: Amount
+    steps: tuple[Step, ...]
+    criteria: tuple[CriterionFigures, ...]
+    selections: Mapping[str, int]
+    passed_in: Mapping[str, int]
+    partial: tuple[str, ...]
+    modified_dates: Mapping[str, int]
+    born_without_age: int

@@ -12,8 +12,8 @@ from dicom_sieve.ledger.database.tables import RunState
 from dicom_sieve.ledger.reading.conflicts import Conflicts, find_conflicts, is_any_repeated
 from dicom_sieve.ledger.reading.report import Duplicates, Reason, count_duplicates, decided_headers, findings_of_series
 from dicom_sieve.objects import Location
-from dicom_sieve.reports.figures import Tally
-from dicom_sieve.reports.totals import Figures
+from dicom_sieve.reports.figures import Figures
+from dicom_sieve.reports.tally import Tally
 from dicom_sieve.reports.words import Reason as DiscardReason
 from dicom_sieve.reports.words import (
     describe_damaged,

@@ -7,8 +7,8 @@ from dicom_sieve.advice import describe_causes
 from dicom_sieve.criteria import CompiledCriterion, Finding
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger.reading.conflicts import Conflict
-from dicom_sieve.reports.damaged import DamagedFigures
-from dicom_sieve.reports.totals import CriterionFigures, Figures
+from dicom_sieve.reports.damaged_objects import DamagedFigures
+from dicom_sieve.reports.figures import CriterionFigures, Figures
 
 PASSED, WOULD_PASS = "passed", "would pass"
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")

@@ -2,14 +2,12 @@
 
 import dataclasses
 import uuid
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from dicom_sieve.cli.options import (
     Anonymous,
-    AsCsv,
     AsJson,
     CriteriaFile,
     DamagedObjects,
@@ -19,21 +17,12 @@ from dicom_sieve.cli.options import (
     RequesterPays,
     Run,
     Uri,
-    check_format,
 )
 from dicom_sieve.cli.output import text
 from dicom_sieve.objects import Damaged
 from dicom_sieve.objects import Selection as Copied
 
 runs_app = typer.Typer()
-
-
-class Selection(StrEnum):
-    """Which series."""
-
-    WHOLE = "WHOLE"
-    PARTIAL = "PARTIAL"
-    NONE = "NONE"
 
 
 @runs_app.command(
@@ -145,27 +134,3 @@ def show(run: Run, as_json: AsJson = False) -> None:
             text.show_json({**dataclasses.asdict(recorded.row), "unread": unread})
         else:
             text.show_run(recorded.row, unread)
-
-
-@runs_app.command(
-    epilog="Examples: dicom-sieve series 1f3a --selection WHOLE | dicom-sieve series 1f3a --csv > series.csv"
-)
-def series(
-    run: Run,
-    selection: Annotated[Selection | None, typer.Option(help="Only these: all, some, or none passed.")] = None,
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
-) -> None:
-    """List a run's series and how much of each passed."""
-    from dicom_sieve.ledger import SeriesRow, open_ledger
-
-    check_format(as_json=as_json, as_csv=as_csv)
-    with open_ledger() as ledger:
-        rows = ledger.run(run).series(selection=selection)
-        if as_csv:
-            names = [field.name for field in dataclasses.fields(SeriesRow)]
-            text.show_csv(names, ([getattr(row, name) for name in names] for row in rows))
-        elif as_json:
-            text.show_json([dataclasses.asdict(row) for row in rows])
-        else:
-            text.show_series(rows)
