@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from dicom_sieve import private
 from dicom_sieve.apart import describe_overlap
+from dicom_sieve.clock import now
 from dicom_sieve.computations.result_files import fetch, save, sop_instance_uid
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
@@ -24,7 +25,6 @@ from dicom_sieve.ledger.reading.ledger import Ledger
 from dicom_sieve.ledger.reading.results import Output
 from dicom_sieve.ledger.reading.rows import RunRow
 from dicom_sieve.ledger.writing.computation_log import ComputationLog
-from dicom_sieve.ledger.writing.computations import now
 from dicom_sieve.objects import Location, ObjectInfo
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import Any
 from dicom_sieve.criteria.criterion import CompiledCriterion
 from dicom_sieve.criteria.standard import DEFINED_TERMS, ENUMERATED_VALUES, IN_FUNCTIONAL_GROUPS
 from dicom_sieve.dicom.vr.value_type import Operation
+from dicom_sieve.enumerations import any_of
 
 MOST_OF_AGE = 9_999
 """Of a number before a unit, as values are read."""
@@ -114,6 +115,4 @@ def _can_be_met(criteria: Iterable[CompiledCriterion]) -> bool:
 
 
 def _either(texts: Sequence[str]) -> str:
-    if len(texts) > MOST_SHOWN:
-        return f"{', '.join(texts[:MOST_SHOWN])} or {len(texts) - MOST_SHOWN:,} others"
-    return " or ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+    return any_of(texts, MOST_SHOWN)

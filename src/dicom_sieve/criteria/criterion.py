@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribute
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation, ValueType
+from dicom_sieve.enumerations import any_of
 from dicom_sieve.errors import InvalidRequestError, MalformedValueError
 
 HexDigits = Annotated[str, Field(pattern="^[0-9A-Fa-f]{4}$", max_length=4, examples=["0008"])]
@@ -105,7 +106,7 @@ class CompiledCriterion:
 
     def describe(self) -> str:
         """Say what is asked, as ``StudyDate (0008,0020) is later than 2022-01-01``."""
-        return f"{self.attribute} {self.attribute.vr.relations[self.operation]} {_enumerate(self.texts)}"
+        return f"{self.attribute} {self.attribute.vr.relations[self.operation]} {any_of(self.texts)}"
 
 
 def compile_criteria(criteria: Sequence[Criterion]) -> tuple[CompiledCriterion, ...]:
@@ -178,9 +179,3 @@ def _read_references(criterion: Criterion, vr: ValueType, field: str) -> tuple[d
         except MalformedValueError:
             problems.append(f"{place}: {text!r} {vr.accepted}")
     return references, problems
-
-
-def _enumerate(texts: Sequence[str]) -> str:
-    if len(texts) == 1:
-        return texts[0]
-    return f"{', '.join(texts[:-1])} or {texts[-1]}"

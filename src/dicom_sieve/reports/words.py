@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 
 from dicom_sieve.advice import describe_causes
 from dicom_sieve.criteria import CompiledCriterion, Finding
+from dicom_sieve.enumerations import any_of
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger.reading.conflicts import Conflict
 from dicom_sieve.reports.damaged_objects import DamagedFigures
 from dicom_sieve.reports.figures import CriterionFigures, Figures
 
 PASSED, WOULD_PASS = "passed", "would pass"
+MOST_NAMED = 10
+"""Values that no instance has, in one sentence."""
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -145,7 +148,7 @@ def _warnings_of(criterion: CompiledCriterion, figures: CriterionFigures) -> Ite
             f"as {attribute}, which stands for an unknown value."
         )
     if figures.unseen:
-        yield f"no instance has {attribute} equal to {enumerate_all(figures.unseen)}."
+        yield f"no instance has {attribute} equal to {any_of(figures.unseen, MOST_NAMED)}."
     if figures.findings and Finding.MET not in figures.findings:
         yield "no instance meets it."
 
@@ -201,13 +204,6 @@ def size_of(size: int) -> str:
     while amount >= 1024 and place < len(_UNITS) - 1:
         amount, place = amount / 1024, place + 1
     return f"{amount:,.1f} {_UNITS[place]}" if place else f"{size:,} bytes"
-
-
-def enumerate_all(texts: Sequence[str], most: int = 10) -> str:
-    """Give ``CT, MR or PT``, and how many more where there are many."""
-    if len(texts) > most:
-        return f"{', '.join(texts[:most])} or {len(texts) - most:,} others"
-    return " or ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
 
 
 def _have(number: int) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 
 from dicom_sieve.advice import count_cause, told_causes
+from dicom_sieve.clock import now
 from dicom_sieve.criteria import CompiledCriterion
 from dicom_sieve.errors import WorkersError
 from dicom_sieve.headers.edition import current_edition
@@ -27,11 +28,6 @@ from dicom_sieve.workers.local import one_by_one
 
 FRUITLESS_SHARDS = 3
 """Shards in a row without one readable object; after these the store counts as down, and the rest stays unread."""
-
-
-def now() -> datetime.datetime:
-    """Give the time, with its zone."""
-    return datetime.datetime.now(datetime.UTC)
 
 
 @dataclass(frozen=True, kw_only=True)

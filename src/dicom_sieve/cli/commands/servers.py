@@ -3,13 +3,13 @@
 import os
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dicom_sieve.cli.output import text
+from dicom_sieve.enumerations import all_of
 
 if TYPE_CHECKING:
     from dicom_sieve.flows.follow_up import Following
@@ -76,7 +76,7 @@ def serve(then: Then = None, then_segment: ThenSegment = None) -> None:
     check_named_server()
     names = [f"{deployment.flow_name}/{deployment.name}" for deployment in deployments()]
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
-        text.show_lines(f"ledger {ledger.address}; serving {_listed(names)}")
+        text.show_lines(f"ledger {ledger.address}; serving {all_of(names)}")
     if missing := without_extra():
         text.show_lines(missing)
     sys.stdout.flush()
@@ -98,7 +98,7 @@ def deploy(
     from dicom_sieve.flows.deployments import without_extra
 
     names = leave_deployments(pool, following=_read_following(then, then_segment))
-    text.show_lines(f"deployed {_listed(names)}")
+    text.show_lines(f"deployed {all_of(names)}")
     if missing := without_extra():
         text.show_lines(missing)
     text.show_lines(f"a worker, on any machine: prefect worker start --pool {shlex.quote(pool)}")
@@ -116,8 +116,3 @@ def _read_following(then: list[str] | None, then_segment: Path | None) -> "tuple
             raise typer.BadParameter(f"{option}: accepted: NAME=FILE, each name once", param_hint="--then")
         asked[name] = read_json_file(Path(file))
     return read_following(asked, None if then_segment is None else read_json_file(then_segment))
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Write names as ``a, b and c``."""
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
+from dicom_sieve.clock import now
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import InputState, RunState
@@ -20,7 +21,6 @@ from dicom_sieve.ledger.reading.results import Output
 from dicom_sieve.ledger.reading.rows import RunRow
 from dicom_sieve.ledger.reading.snapshots import place_of_run
 from dicom_sieve.ledger.writing import computations
-from dicom_sieve.ledger.writing.computations import now
 
 Judges = Callable[[int | None], tuple[InputState, str] | None]
 """Is given the id of a computation that computed the same before, or None; gives state and reason of a skip."""

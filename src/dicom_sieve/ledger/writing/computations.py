@@ -23,11 +23,6 @@ from dicom_sieve.ledger.reading.inputs import InputSeries, _digest
 from dicom_sieve.ledger.reading.results import ABANDONED, Output, has_died
 
 
-def now() -> datetime.datetime:
-    """Give the time, with its zone."""
-    return datetime.datetime.now(datetime.UTC)
-
-
 def identify(name: str, version: str, parameters: Mapping[str, Any], location_id: int) -> str:
     """Identify what is computed, so that it is not computed again on the same input."""
     return _digest([name, version, parameters, location_id])
