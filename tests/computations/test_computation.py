@@ -166,7 +166,7 @@ class TestFailures:
             assert computation.count() == {"COMPLETED": 1, "FAILED": 1, "REFUSED": 1}
 
         [failure] = [why for _, _, state, why in rows(screened) if state == "FAILED"]
-        function = "TestFailures.test_of_one_series_leave_the_others_alone"
+        function = "TestFailures.test_failures_of_one_series_leave_the_others_alone"
         place = rf"ZeroDivisionError at test_computation\.py:\d+, in {function}"
         [log] = re.fullmatch(rf"{place}; traceback: (.*-computation-1\.log)", failure).groups()  # type: ignore[union-attr]
         assert "ZeroDivisionError: DOE^JOHN" in Path(log).read_text()

@@ -96,23 +96,27 @@ def _compute(given: RawParameters, execution: Execution) -> State[None]:
     request = read_computation(with_blocks(given), Retries.from_settings(settings), rules_of(settings))
     kind = request.kind
     work = kind.load()
-    with (
-        open_ledger(settings.database_url.get_secret_value()) as ledger,
-        following(ledger, logger.warning) as follower,
-        open_computation(
-            ledger, kind.name, version=kind.version, run=request.run_id, inputs=request.input, outputs=request.output
-        ) as computation,
-    ):
-        execution.computation, execution.computed_run = computation.id, computation.run.id
-        follower.computation(computation)
-        for _ in in_flight(
-            partial(_submit, work), _wait, enumerate(computation.series(), 1), settings.series_in_flight
-        ):
-            pass
-        counts, reasons = computation.count(), computation.reasons()
-        logger.info("computation %d in the ledger", computation.id)
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
-        push_or_say(ledger, anchor, logger.warning)
+        with (
+            following(ledger, logger.warning) as follower,
+            open_computation(
+                ledger,
+                kind.name,
+                version=kind.version,
+                run=request.run_id,
+                inputs=request.input,
+                outputs=request.output,
+            ) as computation,
+        ):
+            execution.computation, execution.computed_run = computation.id, computation.run.id
+            follower.computation(computation)
+            for _ in in_flight(
+                partial(_submit, work), _wait, enumerate(computation.series(), 1), settings.series_in_flight
+            ):
+                pass
+            counts, reasons = computation.count(), computation.reasons()
+            logger.info("computation %d in the ledger", computation.id)
+        push_or_say(ledger, anchor, logger.warning)  # its end is sealed now
     message = describe(kind, counts)
     show(message, reasons)
     return Failed(message=message) if counts.get("FAILED") else Completed(message=message)
