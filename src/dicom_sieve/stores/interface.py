@@ -68,6 +68,10 @@ class TransportError(DicomSieveError):
         return f"{NOT_READ}{self.args[0]}"
 
 
+class NotSentError(TransportError):
+    """The request could not even be made, as without credentials: to repeat it is wasted."""
+
+
 class SlowDownError(TransportError):
     """The store asks for fewer requests at a time."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.credentials import CredentialResolver
 from botocore.exceptions import CredentialRetrievalError
 
 from dicom_sieve.errors import StoreError
@@ -21,7 +22,7 @@ from dicom_sieve.stores import (
     StaticCredentials,
     check_endpoint,
 )
-from dicom_sieve.stores.interface import TransportError
+from dicom_sieve.stores.interface import NotSentError, TransportError
 from tests.conftest import S3Server
 from tests.stores.buckets import read
 from tests.stores.scripted_server import Answer, ScriptedServer, error
@@ -323,3 +324,37 @@ class TestAnEndpoint:
         assert "accepted: " in problem
         assert "PLANTED" not in problem
         assert "SECRET" not in problem
+
+
+class TestWithoutCredentials:
+    @pytest.fixture
+    def looked(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """What AWS's default chain was asked for credentials, each time; it has none."""
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        asked: list[str] = []
+
+        def look(resolver: CredentialResolver) -> None:
+            asked.append(type(resolver).__name__)
+
+        monkeypatch.setattr(CredentialResolver, "load_credentials", look)
+        return asked
+
+    def test_without_credentials_no_read_is_tried_twice(self, scripted: ScriptedServer, looked: list[str]) -> None:
+        store = S3Store(S3Access("bucket", "eu-west", scripted.endpoint, DefaultChain()))
+
+        with pytest.raises(NotSentError, match="NoCredentialsError"):
+            read(store, UNLISTED, 0, 5)
+
+        assert len(looked) <= 2  # once for each client
+        assert scripted.requests == []
+
+    def test_without_credentials_no_download_is_tried_twice(
+        self, scripted: ScriptedServer, looked: list[str], tmp_path: Path
+    ) -> None:
+        store = S3Store(S3Access("bucket", "eu-west", scripted.endpoint, DefaultChain()))
+
+        with pytest.raises(NotSentError, match="NoCredentialsError"):
+            store.download(UNLISTED, tmp_path / "object")
+
+        assert len(looked) <= 2
+        assert scripted.requests == []

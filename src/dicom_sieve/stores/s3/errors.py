@@ -7,10 +7,18 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     ClientError,
+    ConfigNotFound,
+    ConfigParseError,
     ConnectionError,  # noqa: A004 - botocore's, no subclass of Python's
     HTTPClientError,
     IncompleteReadError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
     ResponseStreamingError,
+    UnauthorizedSSOTokenError,
 )
 from botocore.parsers import ResponseParserError
 from obstore.exceptions import GenericError, PreconditionError
@@ -19,6 +27,7 @@ from dicom_sieve.advice import ADVICE
 from dicom_sieve.errors import DicomSieveError, StoreError
 from dicom_sieve.stores.endpoints import RefusedEndpointError
 from dicom_sieve.stores.interface import (
+    NotSentError,
     ObjectChangedError,
     ObjectGoneError,
     ReadRefusedError,
@@ -174,8 +183,25 @@ def read_error(error: Exception) -> DicomSieveError:
         return ObjectChangedError()
     if is_refusal(code):
         return ReadRefusedError(code)
+    if isinstance(error, _NOT_SENT):
+        return NotSentError(name_of(error))
     slow = isinstance(error, ClientError) and status_of(error) in SLOW_DOWN
     return SlowDownError(name_of(error)) if slow else TransportError(name_of(error))
+
+
+_NOT_SENT = (
+    ConfigNotFound,
+    ConfigParseError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    UnauthorizedSSOTokenError,
+    RefusedEndpointError,
+)
+"""What botocore raises before it sends anything, and would raise again. Where credentials come from a server that does
+not answer (CredentialRetrievalError), the next attempt may be answered."""
 
 
 def plain_read_error(error: Exception) -> DicomSieveError | None:

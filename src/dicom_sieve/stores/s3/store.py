@@ -31,6 +31,7 @@ from dicom_sieve.objects import Location, ObjectInfo, plain_etag
 from dicom_sieve.stores.interface import (
     PART_BYTES,
     Downloads,
+    NotSentError,
     ObjectChangedError,
     TransportError,
     UnwritableKeyError,
@@ -113,6 +114,8 @@ class S3Store:
         if throttle.has_room:  # then the first attempt bounds its time itself: one timer less for each read
             try:
                 return await self._ask(throttle, listed, start, end)
+            except NotSentError:
+                raise
             except TransportError as error:
                 fault = error
         return await self._ask_until(until, fault, partial(self._ask, throttle, listed, start, end))
@@ -246,6 +249,8 @@ class S3Store:
                     await asyncio.sleep(retries.pause(attempt))
                     try:
                         return await ask()
+                    except NotSentError:
+                        raise
                     except TransportError as error:
                         fault = error
         except TimeoutError:
@@ -292,7 +297,7 @@ class S3Store:
     def _parts(self, listed: ObjectInfo) -> Iterator[bytes]:
         for start in range(0, listed.size, PART_BYTES):
             ask = partial(self._read_part, listed, start, min(start + PART_BYTES, listed.size))
-            yield self.access.retries.repeat(ask, lambda error: isinstance(error, TransportError))
+            yield self.access.retries.repeat(ask, _may_be_repeated)
 
     def _read_part(self, listed: ObjectInfo, start: int, end: int) -> bytes:
         try:
@@ -389,6 +394,10 @@ def _info(key: str, answer: "HeadObjectOutputTypeDef") -> ObjectInfo:
         return ObjectInfo(key, plain_etag(answer["ETag"]), answer["ContentLength"], modified)
     except KeyError:
         raise MalformedAnswerError from None
+
+
+def _may_be_repeated(error: Exception) -> bool:
+    return isinstance(error, TransportError) and not isinstance(error, NotSentError)
 
 
 def _is_plain(key: str) -> bool:
