@@ -28,7 +28,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return run_demo(tmp_path_factory.mktemp("files"), sys.executable, "-c", WITHOUT, "moto,scipy")
 
 
-def test_ends_with_what_a_person_wants_to_see(plain: Demo) -> None:
+def test_the_demo_ends_with_a_summary_of_what_passed_and_where_it_is(plain: Demo) -> None:
     check_end(plain)
 
 

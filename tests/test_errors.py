@@ -76,12 +76,12 @@ each_error = pytest.mark.parametrize("error", WORDS, ids=lambda error: type(erro
 
 
 @each_error
-def test_says_these_words(error: errors.DicomSieveError) -> None:
+def test_each_error_says_these_words(error: errors.DicomSieveError) -> None:
     assert str(error) == WORDS[error]
 
 
 @each_error
-def test_survives_pickling(error: errors.DicomSieveError) -> None:
+def test_each_error_survives_pickling(error: errors.DicomSieveError) -> None:
     copy = pickle.loads(pickle.dumps(error))
 
     assert type(copy) is type(error)

@@ -1,12 +1,15 @@
 """The house is in order: no circles, one place a kind of thing."""
 
 import ast
+import re
 from pathlib import Path
 
 import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
+FOLDERS = ("src", "docs", "tests", "benchmarks", "scripts", "examples")
+LONGEST_LINE = 120
 GRAPH = grimp.build_graph("dicom_sieve")
 
 
@@ -86,3 +89,45 @@ class TestModules:
         }
 
         assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+class TestWords:
+    LITERARY = ("for_ever", "in_vain", "sees?_to_it", "whoever_", "an_ew", "in_our_words")
+    """Words that are not plain, with something between their letters, so that this file does not hold them."""
+
+    def test_no_text_of_the_project_is_literary(self) -> None:
+        pattern = re.compile("|".join(rf"\b{self._spelt(word)}" for word in self.LITERARY), re.IGNORECASE)
+        files = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md"})
+
+        found = [
+            f"{path.relative_to(ROOT)}: {match[0]}"
+            for path in files
+            for match in pattern.finditer(path.read_text(encoding="utf-8"))
+        ]
+
+        assert sorted(found) == []
+
+    @staticmethod
+    def _spelt(word: str) -> str:
+        return word.replace("an_ew", "an" + "ew").replace("_", " ") + r"\b"
+
+    def test_lines_of_prose_have_120_characters_at_most(self) -> None:
+        long = [
+            f"{path.relative_to(ROOT)}: {line[:60]}"
+            for path in sorted((ROOT / "docs").rglob("*.md"))
+            for line in prose_of(path)
+            if len(line) > LONGEST_LINE
+        ]
+
+        assert long == []
+
+
+def prose_of(document: Path) -> list[str]:
+    """Give the lines of a document that are no code, no table and no figures that a program wrote."""
+    lines, is_code, is_written = [], False, False
+    for line in document.read_text(encoding="utf-8").splitlines():
+        is_code ^= line.lstrip().startswith("```")
+        is_written = (is_written or "<!-- figures" in line) and "<!-- end" not in line
+        if not (is_code or is_written or line.lstrip().startswith(("|", "`"))):
+            lines.append(line)
+    return lines

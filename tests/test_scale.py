@@ -79,7 +79,7 @@ class TestTheDocument:
         assert fill(document, results) == document
 
     def test_its_words_are_the_model_s(self) -> None:
-        document = DOCUMENT.read_text(encoding="utf-8")
+        document = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
         for price in (
             f"GET ${PRICES.get * 1_000:g} and LIST ${PRICES.list * 1_000:g} for a thousand",
             f"${PRICES.machine:g} an hour",

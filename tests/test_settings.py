@@ -9,7 +9,7 @@ from dicom_sieve.settings import find_unknown, load_settings
 from tests.cli.command import run_command
 
 
-def test_without_any_the_ledger_lies_in_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_settings_the_ledger_lies_in_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
 
     settings = load_settings()
@@ -18,7 +18,7 @@ def test_without_any_the_ledger_lies_in_the_home_directory(monkeypatch: pytest.M
     assert (settings.shard_objects, settings.reads_in_flight) == (1_000, 32)
 
 
-def test_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DICOM_SIEVE_SHARD_OBJECTS", "7")
     monkeypatch.setenv("DICOM_SIEVE_DATABASE_URL", f"sqlite:///{tmp_path}/l.db")
 

@@ -92,7 +92,7 @@ def _of_user(home: Path) -> dict[str, str]:
     return _without_sources(clean_environment(home))
 
 
-def test_holds_what_is_used_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_what_is_used_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         names = opened.namelist()
 

@@ -40,7 +40,7 @@ def run_of(home: Path) -> str:
     return str(json.loads(run_command("runs", "--json", home=home).stdout)[0]["id"])
 
 
-def test_lists_computations_with_their_series_by_state(home: Path) -> None:
+def test_computations_are_listed_with_their_series_by_state(home: Path) -> None:
     done = run_command("computations", home=home)
 
     assert done.returncode == 0
@@ -50,7 +50,7 @@ def test_lists_computations_with_their_series_by_state(home: Path) -> None:
     assert row[-2:] == ["1", "1"]
 
 
-def test_tells_of_a_run_what_became_of_each_series(home: Path) -> None:
+def test_computations_of_a_run_tell_what_became_of_each_series(home: Path) -> None:
     done = run_command("computations", run_of(home)[:8], home=home)
 
     assert [line.split()[:4] for line in done.stdout.splitlines()[-2:]] == [
@@ -61,7 +61,7 @@ def test_tells_of_a_run_what_became_of_each_series(home: Path) -> None:
     assert "PLANTED" not in done.stdout
 
 
-def test_tells_the_same_to_a_program(home: Path) -> None:
+def test_computations_as_json_tell_the_same(home: Path) -> None:
     [told] = json.loads(run_command("computations", run_of(home), "--json", home=home).stdout)
 
     assert (told["id"], told["name"], told["version"], told["counts"]) == (
@@ -91,7 +91,7 @@ def test_traces_an_instance_to_its_results_and_a_result_back(home: Path) -> None
     assert traced["output"]["uri"] == uri
 
 
-def test_says_how_to_compute_where_nothing_was(tmp_path: Path) -> None:
+def test_computations_say_how_to_compute_where_there_are_none(tmp_path: Path) -> None:
     done = run_command("computations", home=tmp_path)
 
     assert (done.returncode, done.stdout) == (0, "nothing was computed yet; docs/computations.md says how\n")

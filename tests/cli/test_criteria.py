@@ -196,7 +196,7 @@ class TestHostileValues:
         assert not any(ord(character) < 32 for character in printed.replace("\n", ""))
         assert "[2J[red]" in printed
 
-    def test_nor_does_a_series_that_is_called_so(self, hostile: Home) -> None:
+    def test_a_series_with_a_hostile_name_does_not_reach_the_terminal(self, hostile: Home) -> None:
         everything = [{"dicom_tag": "Modality", "operation": "IN", "reference": ["=1+1", "+1", "a|b", "@A1"]}]
         (hostile.folder / "all.json").write_text(json.dumps(everything))
         asked = ("compare", hostile.criteria("ct"), hostile.criteria("all"), "--location", str(hostile.images))

@@ -152,7 +152,7 @@ class TestTrying:
         assert "0 none, 1 perhaps one where reading did not come" in home.ask("values", str(home.images), "PatientAge")
 
 
-def test_another_word_is_refused(home: Home) -> None:
+def test_another_word_for_damaged_objects_is_refused(home: Home) -> None:
     done = run_command(
         "screen", str(home.images), "--criteria", str(home.criteria), "--damaged", "keep", home=home.folder
     )

@@ -32,7 +32,7 @@ def judged(moto_server: S3Server, tmp_path: Path) -> tuple[Path, str, dict[str, 
     return home, bucket, {"AWS_ACCESS_KEY_ID": keys.key_id, "AWS_SECRET_ACCESS_KEY": keys.access_key}
 
 
-def test_brings_whole_series_from_s3_and_goes_on(
+def test_pull_brings_whole_series_from_s3_and_goes_on(
     judged: tuple[Path, str, dict[str, str]], moto_server: S3Server, tmp_path: Path
 ) -> None:
     home, _, environment = judged
@@ -62,7 +62,7 @@ def test_brings_whole_series_from_s3_and_goes_on(
     ]
 
 
-def test_says_what_is_not_there_and_leaves_with_1(
+def test_pull_says_what_is_not_there_and_exits_with_1(
     judged: tuple[Path, str, dict[str, str]], moto_server: S3Server, tmp_path: Path
 ) -> None:
     home, bucket, environment = judged
@@ -77,7 +77,7 @@ def test_says_what_is_not_there_and_leaves_with_1(
     assert sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file()) == ["1", "2", "pulled.jsonl"]
 
 
-def test_sends_no_credentials_where_nobody_named_the_server(
+def test_pull_sends_no_credentials_to_a_server_that_was_not_named(
     judged: tuple[Path, str, dict[str, str]], tmp_path: Path
 ) -> None:
     home, _, environment = judged

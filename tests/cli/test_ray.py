@@ -70,7 +70,9 @@ def test_screens_and_leaves_nothing_behind(screening: "subprocess.Popen[str]", t
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
-def test_that_is_ended_ends_its_ray(screening: "subprocess.Popen[str]", temporary: Path, sent: signal.Signals) -> None:
+def test_a_run_that_is_ended_ends_its_ray(
+    screening: "subprocess.Popen[str]", temporary: Path, sent: signal.Signals
+) -> None:
     wait_for(lambda: _raylets(screening.pid), "a Ray", 120)
     started = descendants(screening.pid)
 

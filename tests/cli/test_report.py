@@ -29,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_prints_markdown_that_is_inert_in_a_terminal(home: Path) -> None:
+def test_report_prints_markdown_that_is_inert_in_a_terminal(home: Path) -> None:
     done = run_command("report", "made", "--min-cell", "1", home=home)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -39,7 +39,9 @@ def test_prints_markdown_that_is_inert_in_a_terminal(home: Path) -> None:
 
 
 @pytest.mark.parametrize(("ending", "begins"), [("html", "<!doctype html>"), ("md", f"# {TITLE}"), ("json", "{")])
-def test_writes_what_the_ending_says_for_its_owner_alone(home: Path, tmp_path: Path, ending: str, begins: str) -> None:
+def test_report_writes_the_format_of_the_file_s_ending_for_its_owner_alone(
+    home: Path, tmp_path: Path, ending: str, begins: str
+) -> None:
     file = tmp_path / f"report.{ending}"
 
     done = run_command("report", "made", "--output", str(file), home=home)
@@ -60,7 +62,7 @@ def test_groups_values_of_few_instances_as_asked(home: Path) -> None:
     assert labels("50")[0] == set()
 
 
-def test_shows_it_in_the_browser(home: Path, tmp_path: Path) -> None:
+def test_report_is_shown_in_the_browser(home: Path, tmp_path: Path) -> None:
     shown, browser = tmp_path / "shown", tmp_path / "browser"
     browser.write_text(f'echo "$1" > {shown}\n')
 
@@ -82,7 +84,7 @@ def test_shows_it_in_the_browser(home: Path, tmp_path: Path) -> None:
         (("report", "made", "--min-cell", "0"), 2, "--min-cell"),
     ],
 )
-def test_says_what_is_wrong(home: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
+def test_report_says_what_is_wrong(home: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
     done = run_command(*arguments, home=home)
 
     assert done.returncode == code

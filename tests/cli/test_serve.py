@@ -34,7 +34,7 @@ def run(home: Path, command: tuple[str, ...], **settings: str) -> "subprocess.Co
     [{}, {"PREFECT_API_URL": ""}, {"PREFECT_API_URL": " ", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true"}],
     ids=["absent", "empty", "blank"],
 )
-def test_without_a_server_that_is_named_one_line_says_so(
+def test_serve_without_a_named_server_says_so_in_one_line(
     tmp_path: Path, command: tuple[str, ...], settings: dict[str, str]
 ) -> None:
     done = run(tmp_path, command, **settings)

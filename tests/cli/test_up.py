@@ -51,7 +51,7 @@ def processes_that_name(text: str) -> list[str]:
     return lines
 
 
-def test_serves_the_deployment_keeps_its_data_private_and_leaves_no_process(
+def test_up_serves_the_deployment_privately_and_leaves_no_process(
     up: "subprocess.Popen[str]", free_port: int, tmp_path: Path
 ) -> None:
     deployment = get_when_served(f"http://127.0.0.1:{free_port}/api/deployments/name/clean-dicom/default", tmp_path)
@@ -69,7 +69,7 @@ def test_serves_the_deployment_keeps_its_data_private_and_leaves_no_process(
         urllib.request.urlopen(f"http://127.0.0.1:{free_port}/api/health", timeout=5)
 
 
-def test_says_so_when_the_port_is_taken(tmp_path: Path, free_port: int) -> None:
+def test_up_says_when_the_port_is_taken(tmp_path: Path, free_port: int) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", free_port))
         taken.listen()

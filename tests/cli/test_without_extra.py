@@ -43,7 +43,7 @@ def _installed(names: list[str]) -> Iterator[Distribution]:
             continue
 
 
-def test_is_really_without(python: Path) -> None:
+def test_the_extra_is_really_not_installed(python: Path) -> None:
     told = subprocess.run([python, "-c", "import dicom_sieve, highdicom"], capture_output=True, text=True, check=False)
 
     assert "No module named 'highdicom'" in told.stderr
@@ -69,7 +69,7 @@ def test_the_rest_is_served_and_one_line_says_what_is_not(python: Path, tmp_path
     assert served.endswith("; serving clean-dicom/default")
 
 
-def test_it_cannot_be_asked_for_either(python: Path, tmp_path: Path) -> None:
+def test_the_missing_extra_cannot_be_asked_for(python: Path, tmp_path: Path) -> None:
     then = tmp_path / "then.json"
     then.write_text("{}")
 

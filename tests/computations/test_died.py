@@ -32,7 +32,7 @@ def wait_for(ledger: Ledger, expected: list[str]) -> float:
     return time.monotonic() - start
 
 
-def test_is_shown_as_failed_in_time_and_gone_on_with(ledger_url: str, tmp_path: Path) -> None:
+def test_a_computation_that_died_is_shown_as_failed_in_time_and_gone_on_with(ledger_url: str, tmp_path: Path) -> None:
     objects, results = tmp_path / "objects", tmp_path / "results"
     objects.mkdir()
     for series in ("1.2.1", "1.2.2"):
@@ -82,7 +82,9 @@ def test_is_shown_as_failed_in_time_and_gone_on_with(ledger_url: str, tmp_path: 
 
 
 @pytest.mark.parametrize("expires_at", ["NULL", "'2026-01-01 00:00:00+00:00'"])
-def test_of_an_earlier_version_counts_as_dead(ledger_url: str, tmp_path: Path, expires_at: str) -> None:
+def test_a_running_computation_of_an_earlier_version_counts_as_dead(
+    ledger_url: str, tmp_path: Path, expires_at: str
+) -> None:
     (tmp_path / "objects").mkdir()
     (tmp_path / "objects" / "1").write_bytes(ct())
     with open_ledger(ledger_url) as ledger:

@@ -65,7 +65,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield Home(folder, ledger)
 
 
-def test_names_are_unique() -> None:
+def test_names_of_computations_are_unique() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS)
     assert all(name == kind.name for name, kind in kinds().items())
 

@@ -69,7 +69,7 @@ def test_a_run_whose_process_was_just_killed_is_said_to_have_been_heard_of_last(
     assert "stays as it is" not in said
 
 
-def test_when_its_lease_has_ended_it_is_failed(ledger: Ledger) -> None:
+def test_a_run_whose_lease_has_ended_is_failed(ledger: Ledger) -> None:
     run_id = uuid4()
     begin(ledger, run_id)
     with ledger.engine.begin() as connection:

@@ -30,7 +30,7 @@ def bucket(moto_server: S3Server, served_ledger: Ledger) -> str:
 
 
 @pytest.mark.timeout(240)
-def test_are_judged_in_a_run_that_asks_for_it_alone(
+def test_damaged_objects_are_judged_only_in_a_run_that_asks_for_it(
     prefect: PrefectServer, moto_server: S3Server, bucket: str, served_ledger: Ledger
 ) -> None:
     output = planted.location(moto_server.endpoint, moto_server.make_bucket())

@@ -81,7 +81,9 @@ def test_the_server_of_the_flow_died_too(prefect: PrefectServer, served_ledger: 
 
 
 @pytest.mark.timeout(400)
-def test_only_its_own_process_died(prefect: PrefectServer, served_ledger: Ledger, silent_endpoint: str) -> None:
+def test_a_run_whose_own_process_died_is_crashed(
+    prefect: PrefectServer, served_ledger: Ledger, silent_endpoint: str
+) -> None:
     with serving(prefect) as process:
         run = start(prefect, served_ledger, silent_endpoint)
 

@@ -345,4 +345,4 @@ class TestWhatIsKept:
 
 def _found(texts: Any, planted_texts: tuple[str, ...]) -> list[str]:
     """Say where something planted stands; each place and text once."""
-    return sorted({f"{place}: {planted}" for place, text in texts for planted in planted_texts if planted in text})
+    return sorted({f"{place}: {secret}" for place, text in texts for secret in planted_texts if secret in text})

@@ -12,7 +12,7 @@ from tests.support.prefect_server import PrefectServer
 
 
 @pytest.mark.timeout(120)
-def test_says_what_the_run_after_it_says_and_leaves_no_run(
+def test_preview_says_what_the_run_after_it_says_and_leaves_no_run(
     prefect: PrefectServer, proxy: S3Proxy, moto_bucket: str, served_ledger: Ledger
 ) -> None:
     output = planted.location(proxy.endpoint, moto_bucket, prefix="results")

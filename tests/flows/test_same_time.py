@@ -46,7 +46,7 @@ def test_runs_over_one_location_share_what_is_read_and_take_their_snapshots_in_t
     states = [prefect.state(run) for run in runs]
 
     assert states == [("Completed", "2 of 3 instances passed in 1 partial series")] * RUNS
-    assert sum(request.is_read and bucket in request.path for request in proxy.requests) == len(planted.objects())
+    assert sum(seen.is_read and bucket in seen.path for seen in proxy.requests) == len(planted.objects())
     verdicts = [
         sql(
             served_ledger,

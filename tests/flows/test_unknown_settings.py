@@ -13,7 +13,7 @@ SERVE = (
 
 
 @pytest.mark.timeout(240)
-def test_a_run_warns_of_it(prefect: PrefectServer) -> None:
+def test_a_run_warns_of_an_unknown_setting(prefect: PrefectServer) -> None:
     asked = {**planted.request("http://127.0.0.1:9", "bucket"), "criteria": []}
     with prefect.serving(SERVE, "misspelt.log", "misspelt", DICOM_SIEVE_SHARD_OBJECT="s3cr3t"):
         run = prefect.start(asked, "misspelt")

@@ -172,12 +172,12 @@ def test_two_workers_share_runs_and_one_that_is_killed_costs_its_run_alone(
         workers = [stack.enter_context(worker(server, name, postgres_url)) for name in ("one", "two")]
         runs = {bucket: server.start(asked) for bucket, asked in requests.items()}
         wait_for(lambda: all(is_held(proxy, bucket) for bucket in going), "both runs to read", 120)
-        processes = {worker.pid: [worker.pid, *descendants(worker.pid)] for worker in workers}
+        processes = {process.pid: [process.pid, *descendants(process.pid)] for process in workers}
         run_by = {
             bucket: next(
-                worker.pid
-                for worker in workers
-                if int(server.flow_run(run)["infrastructure_pid"]) in processes[worker.pid]
+                process.pid
+                for process in workers
+                if int(server.flow_run(run)["infrastructure_pid"]) in processes[process.pid]
             )
             for bucket, run in runs.items()
         }

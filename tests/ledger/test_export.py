@@ -31,7 +31,7 @@ def other(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def test_is_the_same_on_both_databases_however_the_rows_are_numbered(ledger: Ledger, other: Ledger) -> None:
+def test_an_export_is_the_same_on_both_databases_however_rows_are_numbered(ledger: Ledger, other: Ledger) -> None:
     screen_ct(SimulatedStore(), ledger, "before")
     screen_ct(mixed_store(), ledger, "a", shard_objects=1)
     screen_ct(mixed_store(), other, "a", shard_objects=3)
@@ -40,7 +40,7 @@ def test_is_the_same_on_both_databases_however_the_rows_are_numbered(ledger: Led
     assert export(ledger) != export(other)
 
 
-def test_holds_every_object_and_verdict(ledger: Ledger) -> None:
+def test_an_export_holds_every_object_and_verdict(ledger: Ledger) -> None:
     screen_ct(mixed_store(), ledger, "a")
 
     lines = export(ledger).splitlines()
@@ -63,7 +63,7 @@ def test_holds_every_object_and_verdict(ledger: Ledger) -> None:
         "UPDATE location SET prefix = 'elsewhere/'",
     ],
 )
-def test_shows_an_edit(other: Ledger, edit: str) -> None:
+def test_an_export_shows_an_edit(other: Ledger, edit: str) -> None:
     screen_ct(mixed_store(), other, "a")
     before = export(other)
     with other.engine.connect() as connection:

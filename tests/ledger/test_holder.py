@@ -56,7 +56,7 @@ def test_a_number_that_was_given_again_is_another_process() -> None:
     assert not is_dead(f"{boot} {namespace} {number} {start} {token}")
 
 
-def test_of_another_machine_or_container_nothing_is_known() -> None:
+def test_of_a_holder_on_another_machine_nothing_is_known() -> None:
     boot, namespace, _, start, token = name_holder().split()
     nobody = 2**22 + 1  # more than the kernel gives
 
@@ -65,7 +65,9 @@ def test_of_another_machine_or_container_nothing_is_known() -> None:
     assert not is_dead(f"{boot} pid:[1] {nobody} {start} {token}")
 
 
-def test_where_the_system_does_not_tell_the_name_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_holder_s_name_says_nothing_where_the_system_does_not_tell(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with_process = name_holder()
     monkeypatch.setattr(holder, "PROC", tmp_path)
 

@@ -51,7 +51,7 @@ def test_a_patient_that_was_changed_is_found(ledger: Ledger) -> None:
         assert [(damage.table, damage.row) for damage in verify(ledger.engine).damages] == [("header", 1)]
 
 
-def test_of_an_earlier_ledger_are_not_known_until_an_object_changes(ledger_url: str) -> None:
+def test_patients_of_an_earlier_ledger_are_not_known_until_an_object_changes(ledger_url: str) -> None:
     make_first_version(ledger_url)
     engine = connect(ledger_url)
     upgrade(engine)
@@ -68,7 +68,7 @@ def test_of_an_earlier_ledger_are_not_known_until_an_object_changes(ledger_url: 
         assert verify(ledger.engine).is_intact
 
 
-def test_are_in_no_file_in_clear(tmp_path: Path) -> None:
+def test_patients_are_in_no_file_in_clear(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "1").write_bytes(ct(PatientID="PLANTED-PATIENT"))
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:

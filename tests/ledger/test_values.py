@@ -145,7 +145,7 @@ def test_any_values_are_counted_as_python_counts_them(made: list[tuple[str, list
         assert values_held(ledger.engine, snapshot, MODALITY) == counted_values(instances, MODALITY)
 
 
-def test_of_what_a_location_holds_now_alone(ledger: Ledger) -> None:
+def test_values_are_of_what_a_location_holds_now_alone(ledger: Ledger) -> None:
     store = SimulatedStore({"1": make_instance(Modality="CT"), "2": make_instance(Modality="MR"), "3": b"no DICOM"})
     look(ledger, store)
     store.delete("1")
@@ -180,7 +180,7 @@ def test_no_header_is_nothing_to_count() -> None:
     assert count_members([]) == count_joined_members([]) == Members(0, [], [])
 
 
-def test_where_pages_end_makes_no_difference(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_pages_end_makes_no_difference_to_values(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_IDS", 21)
     monkeypatch.setattr(pages, "JOINED_IDS", 4)
     here = SimulatedStore()

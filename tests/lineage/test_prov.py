@@ -85,14 +85,16 @@ def pairs(document: ProvDocument, kind: type[ProvRecord], first: QualifiedName, 
 
 
 @pytest.mark.parametrize("arguments", [(), ("--series",)])
-def test_is_valid_by_the_schema_of_the_w3c_submission(made: Computed, arguments: tuple[str, ...]) -> None:
+def test_a_prov_document_is_valid_by_the_schema_of_the_w3c_submission(
+    made: Computed, arguments: tuple[str, ...]
+) -> None:
     schema = json.loads((files("prov") / "tests/schemas/prov-json.schema.json").read_text(encoding="utf-8"))
 
     for run in (made.run, made.failed_run):
         jsonschema.validate(json.loads(printed(made, run, *arguments)), schema)
 
 
-def test_leads_from_the_manifest_back_to_snapshot_software_and_criteria(
+def test_a_prov_document_leads_back_to_snapshot_software_and_criteria(
     plain: ProvDocument, sql: sa.Connection, made: Computed
 ) -> None:
     [run], [manifest] = of_type(plain, "Screening"), of_type(plain, "Manifest")
@@ -125,7 +127,7 @@ def test_leads_from_the_manifest_back_to_snapshot_software_and_criteria(
     assert f"dicom-sieve {version}" in {str(agent.label) for agent in plain.get_record(associated.args[1])}
 
 
-def test_counts_what_sql_counts(plain: ProvDocument, sql: sa.Connection, made: Computed) -> None:
+def test_a_prov_document_counts_what_sql_counts(plain: ProvDocument, sql: sa.Connection, made: Computed) -> None:
     [run], [subset] = of_type(plain, "Screening"), of_type(plain, "Subset")
     counted = dict(
         rows(
@@ -140,7 +142,7 @@ def test_counts_what_sql_counts(plain: ProvDocument, sql: sa.Connection, made: C
     assert said(run, "listed") == {str(sum(counted.values()))}
 
 
-def test_leads_forward_to_each_computation_and_its_results(
+def test_a_prov_document_leads_to_each_computation_and_its_results(
     plain: ProvDocument, sql: sa.Connection, made: Computed
 ) -> None:
     [run], [subset] = of_type(plain, "Screening"), of_type(plain, "Subset")
@@ -167,7 +169,7 @@ def test_leads_forward_to_each_computation_and_its_results(
     ) == [(number, outputs) for number, _, outputs in recorded if outputs]
 
 
-def test_names_series_and_results_only_where_they_are_asked_for(
+def test_a_prov_document_names_series_only_where_they_are_asked_for(
     plain: ProvDocument, detailed: ProvDocument, sql: sa.Connection, made: Computed
 ) -> None:
     assert of_type(plain, "Series") == of_type(plain, "Result") == []

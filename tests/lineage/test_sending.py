@@ -150,7 +150,7 @@ def test_what_the_ledger_does_not_know_is_told_of_and_stops_nothing(
     assert receiver.events == []
 
 
-def test_where_nothing_is_configured_nothing_is_done(
+def test_no_event_is_sent_where_nothing_is_configured(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -59,7 +59,7 @@ class TestOddKeys:
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "out/objects/a/b"]
 
 
-def test_within_one_server_no_byte_comes_through_here(s3_server: S3Server) -> None:
+def test_copies_within_one_server_are_made_by_the_server(s3_server: S3Server) -> None:
     source, target = s3_server.make_bucket(), s3_server.make_bucket()
     fill(s3_server, source, {"a": b"1", "b//c": b"2"})
 

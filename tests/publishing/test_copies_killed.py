@@ -74,7 +74,7 @@ def assert_recorded(ledger_file: Path) -> None:
         assert ledger.run("run.2").row.state == "COMPLETED"
 
 
-def test_to_a_directory_leaves_no_manifest_and_the_next_start_has_every_copy_once(tmp_path: Path) -> None:
+def test_a_killed_copy_to_a_directory_leaves_no_manifest_and_the_next_start_ends_it(tmp_path: Path) -> None:
     images, out, ledger_file = tmp_path / "images", tmp_path / "out", tmp_path / "ledger.db"
     images.mkdir()
     for key, data in OBJECTS.items():
@@ -100,7 +100,7 @@ def test_to_a_directory_leaves_no_manifest_and_the_next_start_has_every_copy_onc
 
 
 @pytest.mark.parametrize("target", ["bucket", "directory"])
-def test_from_another_server_brings_through_here_only_what_is_missing(
+def test_a_killed_copy_from_another_server_is_continued_with_what_is_missing(
     s3_server: S3Server, tmp_path: Path, target: str
 ) -> None:
     source, results, ledger_file = s3_server.make_bucket(), s3_server.make_bucket(), tmp_path / "ledger.db"

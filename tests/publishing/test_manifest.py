@@ -119,7 +119,7 @@ class TestReadByOthers:
             ("1.5.2", "1.2.3", 2, 1, 1, 0, "PARTIAL", [], []),
         ]
 
-    def test_nothing_at_all_is_readable_too(self, ledger: Ledger, output: DirectoryStore) -> None:
+    def test_a_manifest_of_nothing_at_all_is_readable(self, ledger: Ledger, output: DirectoryStore) -> None:
         screen_ct(SimulatedStore(), ledger, "a", output=output)
 
         assert ask(f"SELECT count(*) FROM {instances(output, 'a')}") == [(0,)]

@@ -376,7 +376,7 @@ def test_killed_anywhere_it_goes_on_and_reads_only_what_is_missing(
 
 
 class TestRefused:
-    def test_a_folder_in_the_input_or_around_it(self, images: tuple[str, Path], tmp_path: Path) -> None:
+    def test_pull_refuses_a_folder_in_the_input_or_around_it(self, images: tuple[str, Path], tmp_path: Path) -> None:
         url, folder = images
         with open_ledger(url) as ledger:
             for place in (folder, folder / "out", tmp_path):

@@ -47,21 +47,21 @@ def outcome(ledger: Ledger, store: SimulatedStore) -> Outcome:
         ({"PARTIAL": 2, "NONE": 1}, {"PARTIAL": 111}, " in 2 partial series"),
     ],
 )
-def test_it_has_a_form_for_each_case(series: dict[str, int], passed_in: dict[str, int], said: str) -> None:
+def test_the_headline_has_a_form_for_each_case(series: dict[str, int], passed_in: dict[str, int], said: str) -> None:
     assert headline(111, 427, series, passed_in) == f"111 of 427 instances passed{said}"
 
 
-def test_of_nothing_that_passed_it_names_no_series() -> None:
+def test_a_headline_of_nothing_that_passed_names_no_series() -> None:
     assert headline(0, 12_427, {"NONE": 9}, {}) == "0 of 12,427 instances passed"
     assert headline(0, 0, {}, {}, "would pass") == "0 of 0 instances would pass"
 
 
-def test_of_a_run_of_a_former_version_it_says_what_was_recorded() -> None:
+def test_a_headline_of_an_earlier_version_s_run_says_what_was_recorded() -> None:
     counts = {"passed": 111, "listed": 427, "series": {"WHOLE": 3, "PARTIAL": 1}}
     assert describe_outcome(counts) == "111 of 427 instances passed in 3 whole series and 1 partial"
 
 
-def test_it_is_the_same_wherever_it_is_said(ledger: Ledger, outcome: Outcome) -> None:
+def test_the_headline_is_the_same_wherever_it_is_shown(ledger: Ledger, outcome: Outcome) -> None:
     report = make_report(ledger.run("mixed"))
 
     assert outcome.describe() == report.title == MIXED

@@ -183,7 +183,7 @@ class TestThePage:
         assert [(violation["id"], violation["nodes"][0]["html"]) for violation in results.response["violations"]] == []
         assert len(results.response["passes"]) > 15
 
-    def test_fits_a_phone(self, browser: Browser, file: Path) -> None:
+    def test_the_report_fits_a_phone(self, browser: Browser, file: Path) -> None:
         with browser.new_context(viewport=PHONE) as context:
             page = Opened(context.new_page()).show(file).page
 

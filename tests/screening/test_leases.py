@@ -22,7 +22,7 @@ def start(work: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_of_two_runs_over_one_location_the_second_waits_and_reads_nothing(ledger: Ledger, ledger_url: str) -> None:
+def test_the_second_of_two_runs_over_one_location_waits_and_reads_nothing(ledger: Ledger, ledger_url: str) -> None:
     first, second, listener = other_store("b"), other_store("b"), Listener()
     waiting: list[threading.Thread] = []
 

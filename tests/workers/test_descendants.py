@@ -22,7 +22,7 @@ def shell() -> Iterator["subprocess.Popen[bytes]"]:
         kill([process.pid, *descendants(process.pid)])
 
 
-def test_are_found_with_those_that_they_started(shell: "subprocess.Popen[bytes]") -> None:
+def test_descendants_are_found_with_those_that_they_started(shell: "subprocess.Popen[bytes]") -> None:
     [sleep] = wait_for(lambda: descendants(shell.pid), "its child", 10)
 
     assert sorted(descendants_that_name(NAME)) == sorted([shell.pid, sleep])
@@ -30,7 +30,7 @@ def test_are_found_with_those_that_they_started(shell: "subprocess.Popen[bytes]"
     assert descendants_that_name("another name") == []
 
 
-def test_are_ended(shell: "subprocess.Popen[bytes]") -> None:
+def test_descendants_are_ended(shell: "subprocess.Popen[bytes]") -> None:
     [sleep] = wait_for(lambda: descendants(shell.pid), "its child", 10)
 
     kill(descendants_that_name(NAME))
@@ -40,7 +40,7 @@ def test_are_ended(shell: "subprocess.Popen[bytes]") -> None:
     kill([shell.pid])  # which has ended: that is no error
 
 
-def test_are_ended_with_the_folder_in_which_they_go_on_writing(tmp_path: Path) -> None:
+def test_descendants_are_ended_with_the_folder_in_which_they_write(tmp_path: Path) -> None:
     folder = tmp_path / NAME
     with subprocess.Popen(["sh", "-c", 'while :; do mkdir -p "$0/more"; done', str(folder)]) as process:
         try:

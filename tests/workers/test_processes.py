@@ -35,7 +35,7 @@ def die(shard: Shard) -> ShardResult:
     os._exit(shard.number)
 
 
-def test_give_the_ledger_that_threads_give(images: Path, ledger: Ledger) -> None:
+def test_processes_give_the_ledger_that_threads_give(images: Path, ledger: Ledger) -> None:
     image = screen_ct(DirectoryStore(images), ledger, "one")
     ledger_of_one = verdicts(ledger, image.run_id)
     for path in images.iterdir():
@@ -47,7 +47,7 @@ def test_give_the_ledger_that_threads_give(images: Path, ledger: Ledger) -> None
     assert verdicts(ledger, other.run_id) == ledger_of_one
 
 
-def test_read_from_s3_with_clients_of_their_own(s3_server: S3Server, ledger: Ledger) -> None:
+def test_processes_read_from_s3_with_clients_of_their_own(s3_server: S3Server, ledger: Ledger) -> None:
     bucket = s3_server.make_bucket()
     for number in range(30):
         s3_server.client().put_object(Bucket=bucket, Key=f"{number}.dcm", Body=ct(uid=f"1.{number}"))
@@ -58,7 +58,7 @@ def test_read_from_s3_with_clients_of_their_own(s3_server: S3Server, ledger: Led
     assert outcome.counts["series"] == {"WHOLE": 1}
 
 
-def test_are_other_processes_and_serve_many_shards() -> None:
+def test_workers_are_other_processes_and_serve_many_shards() -> None:
     results = list(in_processes(2)(process_of, [Shard(number, ()) for number in range(1, 21)]))
 
     assert [result.number for result in results] == list(range(1, 21))

@@ -81,7 +81,7 @@ def die_once(mark: Path, shard: Shard) -> ShardResult:
     return ShardResult(shard.number, (), (), reads=len(mark.read_text().splitlines()), bytes_read=0)
 
 
-def test_gives_the_ledger_that_threads_give(nodes: Nodes, images: Path, ledger: Ledger) -> None:
+def test_ray_gives_the_ledger_that_threads_give(nodes: Nodes, images: Path, ledger: Ledger) -> None:
     with open_ledger("sqlite:///:memory:") as once:
         screen_ct(DirectoryStore(images), once, "run", run_shards=in_threads(2), shard_objects=7)
         expected = export(once)

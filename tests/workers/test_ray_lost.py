@@ -121,7 +121,7 @@ def test_a_node_killed_at_a_random_point_changes_nothing(
     assert found == undisturbed
 
 
-def test_where_all_nodes_are_gone_the_run_fails_and_the_next_one_reads_what_is_missing(
+def test_a_run_fails_where_all_nodes_are_gone_and_the_next_one_reads_what_is_missing(
     nodes: Nodes, images: Path, undisturbed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray, "SECONDS_BETWEEN_LOOKS", 0.5)

@@ -50,7 +50,9 @@ def damaged_header() -> Header:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(12))
-def test_is_refused_in_words_wherever_pydicom_cannot_read_it(ledger: Ledger, tmp_path: Path, seed: int) -> None:
+def test_a_damaged_slice_is_refused_in_words_wherever_pydicom_cannot_read_it(
+    ledger: Ledger, tmp_path: Path, seed: int
+) -> None:
     chance = random.Random(seed)
     spoilt = bytearray(SLICES[1])
     if seed % 2:
@@ -69,7 +71,9 @@ def test_is_refused_in_words_wherever_pydicom_cannot_read_it(ledger: Ledger, tmp
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("keyword", ["PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope"])
-def test_is_refused_in_words_where_a_number_is_none(ledger: Ledger, tmp_path: Path, keyword: str) -> None:
+def test_a_damaged_slice_is_refused_in_words_where_a_number_is_none(
+    ledger: Ledger, tmp_path: Path, keyword: str
+) -> None:
     value = pydicom.dcmread(io.BytesIO(SLICES[1])).get_item(keyword).value
     store = SimulatedStore({"1": SLICES[0], "2": SLICES[1].replace(value, b"x" * len(value)), "3": SLICES[2]})
     headers = {key: made_header("1.5.1", {MODALITY: ("CT",)}) for key in store.objects()} | {"2": damaged_header()}
@@ -79,7 +83,7 @@ def test_is_refused_in_words_where_a_number_is_none(ledger: Ledger, tmp_path: Pa
     assert series.state == "REFUSED", series.failure
 
 
-def test_is_refused_where_it_breaks_what_computes(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_damaged_slice_is_refused_where_it_breaks_what_computes(ledger: Ledger, tmp_path: Path) -> None:
     store = SimulatedStore({"1": SLICES[0], "2": SLICES[1]})
     headers = {"1": made_header("1.5.1", {MODALITY: ("CT",)}), "2": damaged_header()}
     screen(Screening("run", store, one_of("CT"), damaged=Damaged.JUDGE, run_shards=reading(headers)), ledger)
@@ -96,7 +100,7 @@ def test_is_refused_where_it_breaks_what_computes(ledger: Ledger, tmp_path: Path
     assert "patient" not in str(became)
 
 
-def test_of_a_whole_series_an_error_is_a_failure_as_before(ledger: Ledger) -> None:
+def test_an_error_of_a_whole_series_is_a_failure(ledger: Ledger) -> None:
     store = SimulatedStore({"1": SLICES[0]})
     headers = {"1": made_header("1.5.1", {MODALITY: ("CT",)})}
     screen(Screening("run", store, one_of("CT"), damaged=Damaged.JUDGE, run_shards=reading(headers)), ledger)

@@ -10,8 +10,7 @@ import pytest
 from dicom_sieve.errors import StoreError
 from dicom_sieve.stores import Retries
 from dicom_sieve.stores.listing import list_objects
-from dicom_sieve.stores.s3 import store as s3
-from dicom_sieve.stores.s3.clients import make_boto3_client
+from dicom_sieve.stores.s3.clients import is_plain, make_boto3_client
 from dicom_sieve.stores.s3.pages import list_page
 from tests.conftest import S3Server
 from tests.stores.buckets import fill, read_all
@@ -58,7 +57,7 @@ class TestOddKeys:
         bucket, keys = s3_server.make_bucket(), make_keys(300, ODD, seed=8)
         fill(s3_server, bucket, {key: f"body of {key}".encode() for key in keys})
         store = s3_server.store(bucket)
-        plain = [info for info in store.list() if s3._is_plain(info.key)]
+        plain = [info for info in store.list() if is_plain(info.key)]
 
         async def by_obstore() -> list[bytes]:
             return [await store._read_plain(info, 0, info.size) for info in plain]

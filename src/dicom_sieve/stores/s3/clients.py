@@ -121,3 +121,8 @@ def silence_wire_logs() -> None:
     """Keep the libraries that sign requests from logging them: their debug records hold key ids and signatures."""
     for name in ("boto3", "botocore", "s3transfer", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def is_plain(key: str) -> bool:
+    """Tell whether a key survives obstore's idea of a path (obstore#429)."""
+    return key.isprintable() and not {"", ".", ".."} & set(key.split("/"))

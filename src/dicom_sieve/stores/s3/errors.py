@@ -204,6 +204,11 @@ _NOT_SENT = (
 not answer (CredentialRetrievalError), the next attempt may be answered."""
 
 
+def may_be_repeated(error: Exception) -> bool:
+    """Tell whether the same read may succeed when it is asked for again."""
+    return isinstance(error, TransportError) and not isinstance(error, NotSentError)
+
+
 def plain_read_error(error: Exception) -> DicomSieveError | None:
     """Say what obstore's error means for the read of one object; None where boto3 has to be asked.
 

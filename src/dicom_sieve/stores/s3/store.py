@@ -31,7 +31,6 @@ from dicom_sieve.objects import Location, ObjectInfo, plain_etag
 from dicom_sieve.stores.interface import (
     PART_BYTES,
     Downloads,
-    NotSentError,
     ObjectChangedError,
     TransportError,
     UnwritableKeyError,
@@ -39,7 +38,7 @@ from dicom_sieve.stores.interface import (
 from dicom_sieve.stores.key_space import LONGEST_KEY
 from dicom_sieve.stores.listing import Cursor, Page, list_objects
 from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
-from dicom_sieve.stores.s3.clients import CONNECTIONS, make_boto3_client, make_obstore_client
+from dicom_sieve.stores.s3.clients import CONNECTIONS, is_plain, make_boto3_client, make_obstore_client
 from dicom_sieve.stores.s3.codes import code_of
 from dicom_sieve.stores.s3.errors import (
     MalformedAnswerError,
@@ -47,6 +46,7 @@ from dicom_sieve.stores.s3.errors import (
     is_conflict,
     is_passing,
     is_refusal,
+    may_be_repeated,
     name_of,
     plain_read_error,
     read_error,
@@ -114,9 +114,9 @@ class S3Store:
         if throttle.has_room:  # then the first attempt bounds its time itself: one timer less for each read
             try:
                 return await self._ask(throttle, listed, start, end)
-            except NotSentError:
-                raise
             except TransportError as error:
+                if not may_be_repeated(error):
+                    raise
                 fault = error
         return await self._ask_until(until, fault, partial(self._ask, throttle, listed, start, end))
 
@@ -226,7 +226,7 @@ class S3Store:
     async def _ask(self, throttle: Throttle, listed: ObjectInfo, start: int, end: int) -> bytes:
         """Make one attempt at a read: obstore limits its whole time, boto3 only that of each part of an answer."""
         async with throttle:
-            if _is_plain(listed.key):
+            if is_plain(listed.key):
                 try:
                     return await self._read_plain(listed, start, end)
                 except Exception as error:  # obstore has no base class for all that it raises
@@ -249,9 +249,9 @@ class S3Store:
                     await asyncio.sleep(retries.pause(attempt))
                     try:
                         return await ask()
-                    except NotSentError:
-                        raise
                     except TransportError as error:
+                        if not may_be_repeated(error):
+                            raise
                         fault = error
         except TimeoutError:
             pass
@@ -297,7 +297,7 @@ class S3Store:
     def _parts(self, listed: ObjectInfo) -> Iterator[bytes]:
         for start in range(0, listed.size, PART_BYTES):
             ask = partial(self._read_part, listed, start, min(start + PART_BYTES, listed.size))
-            yield self.access.retries.repeat(ask, _may_be_repeated)
+            yield self.access.retries.repeat(ask, may_be_repeated)
 
     def _read_part(self, listed: ObjectInfo, start: int, end: int) -> bytes:
         try:
@@ -394,12 +394,3 @@ def _info(key: str, answer: "HeadObjectOutputTypeDef") -> ObjectInfo:
         return ObjectInfo(key, plain_etag(answer["ETag"]), answer["ContentLength"], modified)
     except KeyError:
         raise MalformedAnswerError from None
-
-
-def _may_be_repeated(error: Exception) -> bool:
-    return isinstance(error, TransportError) and not isinstance(error, NotSentError)
-
-
-def _is_plain(key: str) -> bool:
-    """Tell whether a key survives obstore's idea of a path (obstore#429)."""
-    return key.isprintable() and not {"", ".", ".."} & set(key.split("/"))
