@@ -70,6 +70,7 @@ WORDS = {
     interface.ReadRefusedError("AccessDenied"): "the store refuses the object: AccessDenied",
     interface.UnwritableKeyError(): "no object of that key can be written there: it is too long, or no path",
     interface.TransportError("SlowDown"): "the object could not be read: SlowDown",
+    interface.NotSentError("NoCredentialsError"): "the object could not be read: NoCredentialsError",
     interface.SlowDownError("SlowDown"): "the object could not be read: SlowDown",
 }
 each_error = pytest.mark.parametrize("error", WORDS, ids=lambda error: type(error).__name__)
