@@ -31,7 +31,7 @@ The id has no pattern: a secret may stand in its place, and a refusal quotes wha
 
 PLAIN: dict[str, JsonValue] = {"pattern": PLAIN_TEXT}
 LONGEST_BUCKET, LONGEST_PREFIX, LONGEST_REGION, LONGEST_URL = 255, 1024, 128, 2048
-"""In characters; S3 counts a key in bytes of UTF-8, which is checked in the flow."""
+"""Numbers of characters; S3 counts a key in bytes of UTF-8, which the flow checks."""
 
 
 def _plain(longest: int) -> dict[str, JsonValue]:

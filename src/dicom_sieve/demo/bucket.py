@@ -16,7 +16,7 @@ from pydicom.uid import UID, generate_uid
 from dicom_sieve.demo import ODD_KEY, PLAIN_KEY
 
 CHEST_SPACING_MM = (5, 2.5, 2.5)
-"""Between slices, rows and columns of the series with lungs."""
+"""Millimetres between slices, rows and columns of the series with lungs."""
 
 
 @dataclass(frozen=True, slots=True)

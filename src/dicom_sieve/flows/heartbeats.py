@@ -14,7 +14,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from dicom_sieve.flows.names import FLOWS
 
 HEARTBEAT_SECONDS = 30
-"""The least that Prefect accepts."""
+"""Seconds between heartbeats: the least that Prefect accepts."""
 ENVIRONMENT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
 """What tells Prefect so in a flow's process."""
 SECONDS_WITHOUT = 90

@@ -41,22 +41,22 @@ class Counts(_Part):
     """What was decided."""
 
     listed: int
-    """Objects that the location held."""
+    """Number of objects that the location held."""
     passed: int
-    """Of these, instances that met all criteria."""
+    """Number of instances that met all criteria."""
     discarded: int
-    """Of these, all others that could be read."""
+    """Number of all other objects that could be read."""
     unread: int = 0
-    """Of these, objects that could not be read: the run is INCOMPLETE."""
+    """Number of objects that could not be read; where it is not 0, the run is INCOMPLETE."""
     series: SeriesCounts
-    """Series by selection."""
+    """Number of series by selection."""
 
 
 class LedgerPlace(_Part):
     """Where the ledger is, and what it calls this."""
 
     address: str
-    """Of the database, without credentials: a path (SQLite) or postgresql://host/database."""
+    """Address of the database, without credentials: a path (SQLite) or postgresql://host/database."""
     run_id: str | None
     """The run; None: it ended before there was one, or was a preview."""
 
@@ -65,9 +65,9 @@ class Published(_Part):
     """The manifest."""
 
     uri: str
-    """Of manifest.json."""
+    """Address of manifest.json."""
     digest: str
-    """The manifest's own digest, as hex."""
+    """Digest of the manifest: SHA-256, as hex."""
 
 
 class Link(_Part):
@@ -76,56 +76,56 @@ class Link(_Part):
     url: str
     """Presigned: it needs no credentials."""
     expires_at: datetime.datetime
-    """When it opens no more, at the latest."""
+    """Time at which the link expires, at the latest."""
 
 
 class ReportPlace(_Part):
     """The report."""
 
     uri: str | None
-    """Of report.html in the store; None: it was not published."""
+    """Address of report.html in the store; None: it was not published."""
     link: Link | None
-    """To read it with; None: DICOM_SIEVE_REPORT_LINK_SECONDS is 0, or nothing was published."""
+    """Link that opens it; None: DICOM_SIEVE_REPORT_LINK_SECONDS is 0, or nothing was published."""
     how: str
-    """How else to get it."""
+    """How else to get it, in words."""
 
 
 class Computed(_Part):
     """What was computed on the run."""
 
     id: int
-    """Of the computation in the ledger."""
+    """Id of the computation in the ledger."""
     name: str
-    """What was computed."""
+    """Name of the computation."""
     version: str
-    """Of the code that did."""
+    """Version of its code."""
     series: dict[str, int]
-    """Series by what became of them: COMPLETED, REFUSED, FAILED, SKIPPED."""
+    """Number of series by state: COMPLETED, REFUSED, FAILED, SKIPPED."""
 
 
 class Result(_Part):
     """How a flow run ended, and where the rest is."""
 
     schema_version: Literal[1] = VERSION
-    """Of this shape."""
+    """Version of this schema."""
     flow: Literal["clean-dicom", "compute-series", "segment-series"]
-    """Which flow."""
+    """Name of the flow."""
     state: State
-    """As the ledger has it; where there is nothing in the ledger, as the flow run ended."""
+    """State of the run in the ledger; where the ledger has none, of the flow run."""
     message: str
-    """The sentence that it ended with."""
+    """Sentence that the run ended with."""
     preview: bool = False
     """Whether it was a preview."""
     ledger: LedgerPlace | None
-    """Where it is on record; None: the ledger could not be asked."""
+    """Ledger that holds the run; None: it could not be asked."""
     counts: Counts | None = None
-    """What was decided; None: it had not decided, or is a computation."""
+    """Numbers of what was decided; None: it had not decided, or is a computation."""
     manifest: Published | None = None
     """None: nothing was published."""
     report: ReportPlace | None = None
     """None: there is none."""
     computation: Computed | None = None
-    """Of a run that computes; None: it had not begun."""
+    """Computation, of a run that computes; None: it had not begun."""
 
 
 def json_schema() -> dict[str, Any]:

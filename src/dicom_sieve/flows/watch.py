@@ -23,7 +23,7 @@ from dicom_sieve.flows.execution import RunLogger
 
 SECONDS_BETWEEN_LOOKS = 5.0
 SIGNAL = signal.SIGUSR1
-"""By which the watching thread interrupts the main one."""
+"""Signal by which the watching thread interrupts the main one."""
 
 
 class Watch:

@@ -23,7 +23,7 @@ from dicom_sieve.ledger.reading.headers_to_decide import read_extent, read_value
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 
 CACHE_SIZE = 65_536
-"""Combinations of values."""
+"""Number of combinations of values that are cached."""
 
 
 class Change(StrEnum):

@@ -16,7 +16,7 @@ from dicom_sieve.reports.report import Report
 from dicom_sieve.reports.words import counted, describe_patients, headed, size_of, spoken
 
 BAR_WIDTH = 200
-"""Of the longest bar, in the units of its drawing."""
+"""Width of the longest bar, in the units of its drawing."""
 
 
 def as_html(report: Report) -> str:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 NO_STATE = -1
-"""Of a series whose first header is about to give it one."""
+"""Number of the state of a series before its first header gives it one."""
 
 
 class SeriesTable:

@@ -22,7 +22,7 @@ from dicom_sieve.reports.series_table import NO_STATE, SeriesTable
 CACHE_SIZE = 65_536
 """Combinations of values that are counted before they are added up, and distinct values that are counted apart."""
 MOST_CHARACTERS = 16 * 1024 * 1024
-"""Of values that are remembered until they are added up."""
+"""Number of characters of the values that are cached before they are added up."""
 MAX_CACHED_LENGTH = 512
 MOST_VALUES = 64
 """Characters, and values, of one attribute; what has more is read each time, and not counted apart."""

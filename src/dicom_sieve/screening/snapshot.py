@@ -17,7 +17,7 @@ from dicom_sieve.stores.interface import Lists, ListsAsOf
 
 BATCH_KEYS = 5_000
 _RESULTS = re.compile(r"([^/]+)/(?:instances/verdict=|objects/)")
-"""In the key of what a run published: its id."""
+"""Pattern of the key of what a run published; its group is the run's id."""
 
 Pair = tuple[ObjectInfo | None, KnownObject | None]
 """One key: the object as it is listed now, None where it is gone; and as the ledger knows it, None where it is new."""

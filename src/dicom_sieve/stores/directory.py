@@ -31,7 +31,7 @@ from dicom_sieve.stores.interface import (
 from dicom_sieve.stores.paths import names_of_key
 
 MOST_WAYS = 100
-"""Ways by which links may lead to one directory."""
+"""Number of ways by which links may lead to one directory."""
 _OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
 """Errors of the machine, whatever the path."""
 _PART = re.compile(r"\.[0-9a-f]{32}\.part")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 LONGEST_KEY = 1024
-"""Of S3, in bytes of UTF-8."""
+"""Number of bytes of UTF-8 that a key of S3 has at most."""
 PLACES = 12
 """Characters behind the common prefix of keys that are compared to estimate their distance."""
 _SURROGATES = range(0xD800, 0xE000)

@@ -34,15 +34,15 @@ from dicom_sieve.workers.descendants import descendants_that_name, sweep
 from dicom_sieve.workers.interface import Result, Task
 
 EXECUTIONS = 5
-"""Of one task, at most: so often its worker, or the machine, may die under it."""
+"""Number of executions of one task, at most: its worker, or the machine, may die."""
 OBJECT_STORE_BYTES = 256 * 1024 * 1024
-"""Of a Ray of our own: for the results of the tasks in flight, about a mebibyte each."""
+"""Bytes of the object store of a Ray of our own: for the results of the tasks in flight, about a mebibyte each."""
 SECONDS_TO_CONNECT = 10.0
 ATTEMPTS = 3
-"""To start a Ray of our own, or to be connected to another, at most."""
+"""Number of attempts to start a Ray of our own, or to be connected to another."""
 SECONDS_BETWEEN_LOOKS = 30.0
 SECONDS_WITHOUT_MACHINES = 600.0
-"""In which a cluster that grows with its work has machines again."""
+"""Seconds in which a cluster that grows with its work has machines again."""
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Set to 0 it has Ray listen at 127.0.0.1 alone: what it does by itself on Windows and macOS. An address that is given
 (``_node_ip_address``) does not: Ray puts one of the network in the place of 127.0.0.1, and listens on all."""

@@ -17,13 +17,14 @@ from dicom_sieve.errors import RefusedError
 SAME_DISTANCE = 0.01
 """A position may be off the grid by this part of the distance between slices, however many digits it has."""
 MOST_ROUNDED = 0.25
-"""And by rounding at most by this part: with less, a missing slice could be taken for rounding."""
+"""Largest part of a spacing by which rounding may change it; with a larger one a missing slice could be taken for
+rounding."""
 PERPENDICULAR = 1e-3
-"""The cosine of the angle between rows and columns may be as large: scanners round cosines."""
+"""Largest cosine of the angle between rows and columns: scanners round cosines."""
 SHORTEST_DIRECTION = 0.5
-"""Of cosines that are not of length 1; shorter ones are no directions."""
+"""Least length of a vector of direction cosines, which should be 1; shorter ones are no directions."""
 MOST_DRIFT = 0.5
-"""Of a pixel, from the first slice to the last one: so far, voxels stand over one another."""
+"""Part of a pixel by which voxels may shift from the first slice to the last one."""
 
 Vectors = npt.NDArray[np.float64]
 

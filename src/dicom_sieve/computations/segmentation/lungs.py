@@ -13,11 +13,11 @@ from dicom_sieve.errors import RefusedError
 BODY_HOUNSFIELD = -300
 """Skin, fat and all that is denser."""
 LUNG_HOUNSFIELD = -400
-"""Air, and lung with its blood."""
+"""Hounsfield units below which a voxel is air, or lung with its blood."""
 SMALLEST_BODY_ML = 100.0
 SMALLEST_LUNG_ML = 5.0
 SMALLEST_LUNG_PART = 0.05
-"""Of the largest one: smaller pockets of air are bowel, or lie between the table and the body."""
+"""Smallest part of the largest pocket of air; smaller ones are bowel, or lie between the table and the body."""
 CLOSED_MM = 3.0
 """Vessels and airways so thick are counted to the lung around them."""
 

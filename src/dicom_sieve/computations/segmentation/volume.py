@@ -23,9 +23,9 @@ FEWEST_SLICES = 3
 MOST_VOXELS = 400_000_000
 """Some 1,500 slices of 512 x 512. What is larger is refused before it is decoded: memory is bounded by it."""
 SAME_DIRECTION = 1e-3
-"""Cosines may differ by so much within a series: scanners round them."""
+"""Largest difference between cosines within a series: scanners round them."""
 NO_TISSUE = -1000
-"""Hounsfield units of padding: air, as what lies outside the circle that a scanner sees."""
+"""Hounsfield units of padding: those of air, as outside the circle that a scanner sees."""
 NEEDED = (
     "StudyInstanceUID",
     "SeriesInstanceUID",

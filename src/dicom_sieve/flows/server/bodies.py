@@ -18,7 +18,7 @@ MOST_BYTES = 64 * 1024 * 1024
 DEEPEST = 64
 """Levels of nesting. Prefect stores more than 200, and fails to send them."""
 LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**64 - 1
-"""What Prefect can send of a list of runs."""
+"""Integers that Prefect can send in a list of runs: the least, and the greatest."""
 KEEPS_PARAMETERS = ("/deployments/", "/automations/")
 """Paths of what keeps parameters for good, to make runs with; paths of single runs lie below the first, too."""
 MAKES_A_RUN = "/create_flow_run"

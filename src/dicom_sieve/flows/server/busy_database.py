@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dicom_sieve.flows.server.bodies import MAKES_A_RUN, replay
 
 SECONDS_BUSY = 60.0
-"""How long a request is repeated."""
+"""Seconds for which a request is repeated."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
 """Seconds between two attempts."""
 NOT_SENDABLE = "the run was made, but cannot be sent, and was set aside; accepted: parameters that JSON can hold"
 LISTS_RUNS = ("/get_scheduled_flow_runs", "/flow_runs/filter", "/flow_runs/paginate")
-"""How paths end by which those who execute runs ask for waiting ones, and by which the UI shows them."""
+"""Ends of the paths by which workers ask for waiting runs, and by which the UI lists runs."""
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 

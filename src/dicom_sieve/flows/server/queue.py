@@ -32,7 +32,7 @@ from dicom_sieve.flows.redaction import redact
 SECONDS_BETWEEN = 10.0
 """After which runs that ended are looked at again."""
 SECONDS_BACK = 7 * 86_400.0
-"""How far back the first look goes."""
+"""Seconds that the first look goes back."""
 PAGE = 200
 _logger = get_logger("server.door")
 _flow_runs: Any = models.flow_runs  # its types are lost in what Prefect decorates it with

@@ -12,7 +12,7 @@ from dicom_sieve.ledger.database.tables import edition, header
 from dicom_sieve.ledger.reading.header_counts import headers_of
 
 _NEWEST = 2**62
-"""Behind every snapshot."""
+"""A number higher than that of any snapshot."""
 
 
 @dataclass(frozen=True, slots=True)

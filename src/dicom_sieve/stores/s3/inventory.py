@@ -25,7 +25,7 @@ from dicom_sieve.stores.interface import Downloads
 from dicom_sieve.stores.s3.inventory_rows import FORMATS, MalformedInventoryError, read_objects
 
 LARGEST_MANIFEST = 16 * MIB
-"""In bytes; it names each file of the inventory in about 150."""
+"""Number of bytes of a manifest, at most; it names each file of the inventory in about 150."""
 RUN_OBJECTS = 100_000
 """Objects that are sorted in memory at a time, in some 50 MB."""
 RUNS_AT_A_TIME = 64
