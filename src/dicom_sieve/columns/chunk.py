@@ -122,7 +122,8 @@ def _width(entries: int) -> type[np.unsignedinteger]:
 def _pack(body: bytes) -> bytes:
     if len(body) < SMALLEST_COMPRESSED:
         return _PLAIN + body
-    return _COMPRESSED + len(body).to_bytes(4, "little") + _CODEC.compress(body, asbytes=True)
+    packed: bytes = _CODEC.compress(body, asbytes=True)
+    return _COMPRESSED + len(body).to_bytes(4, "little") + packed
 
 
 def _unpack(data: bytes) -> bytes:

@@ -113,5 +113,9 @@ def _as_bytes(ids: NDArray[np.int64], codes: NDArray[np.uint8]) -> bytes:
         content = np.full(PAGE_IDS, UNDECIDED, np.uint8)
         content[ids % PAGE_IDS] = codes
         return content.tobytes()
-    page = codes.tobytes()
-    return page[:1] if page.count(page[:1]) == len(page) else page
+    return shorten(codes.tobytes())
+
+
+def shorten(codes: bytes) -> bytes:
+    """Leave one byte of a page where all are the same."""
+    return codes[:1] if codes.count(codes[:1]) == len(codes) else codes
