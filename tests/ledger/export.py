@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger
 from dicom_sieve.headers.header import digest_content
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
-    decision,
     header,
     header_change,
     instance_decision,
@@ -115,12 +115,11 @@ def _queries(numbers: Any) -> Iterator[tuple[str, sa.Select[Any]]]:
         .select_from(run.join(location))
         .where(of_runs),
     )
+    every = decisions.select(sa.true()).subquery("every")
     yield (
         "decision",
-        sa.select(run.c.id, header.c.digest, decision.c.verdict, decision.c.findings)
-        .select_from(
-            decision.join(run, run.c.number == decision.c.run_number).join(header, header.c.id == decision.c.header_id)
-        )
+        sa.select(run.c.id, header.c.digest, every.c.verdict, every.c.findings)
+        .select_from(every.join(run, run.c.number == every.c.run_number).join(header, header.c.id == every.c.header_id))
         .where(of_runs),
     )
     ids = sa.select(run.c.id).where(of_runs)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.screening import Outcome, Screening, screen
 from dicom_sieve.stores import Store
 from tests.support.builders import make_instance
@@ -49,6 +50,15 @@ def verdicts(ledger: Ledger, run_id: str) -> dict[str, tuple[str | None, str | N
     found = {key: (verdict, defect) for key, verdict, defect in rows}
     assert len(found) == len(rows)
     return found
+
+
+def decisions_of(ledger: Ledger, run_number: int | None = None) -> list[tuple[int, int, str, Any]]:
+    """Give run, header, verdict and findings of each decision of a run, or of all runs, in their order."""
+    is_of_run = sa.true() if run_number is None else decisions.run_number == run_number
+    every = decisions.select(is_of_run).subquery("every")
+    with ledger.engine.connect() as connection:
+        rows = connection.execute(sa.select(every).order_by(every.c.run_number, every.c.header_id))
+        return [(run, header, verdict, findings) for run, header, verdict, findings in rows]
 
 
 def sql(ledger: Ledger, statement: str, **values: Any) -> list[tuple[Any, ...]]:

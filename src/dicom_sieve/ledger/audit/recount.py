@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import orjson
 import sqlalchemy as sa
 
-from dicom_sieve.columns.pages import shorten
+from dicom_sieve.columns.pages import PAGE_IDS, shorten
 from dicom_sieve.headers.header import digest_content
 from dicom_sieve.ledger.audit import sealed_pages, sealed_rows
 from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_blocks, trusted_runs
@@ -68,7 +68,7 @@ def _find_unsealed(connection: sa.Connection, sealed_run: SealedRun) -> Iterator
         used |= {(page.palette, bytes([code])) for code in codes}
         if not codes:
             yield Damage(Kind.ADDED, "decision_page", page.id, run_id)
-        elif page.codes != shorten(page.bytes):
+        elif len(page.bytes) != PAGE_IDS or page.codes != shorten(page.bytes):
             yield Damage(Kind.EDITED, "decision_page", page.id, run_id)
     outcomes = sealed_pages.read_outcomes(connection, number).keys()
     for kind, keys in ((Kind.ADDED, outcomes - used), (Kind.MISSING, used - outcomes)):
