@@ -73,8 +73,8 @@ class TestVerify:
 
         assert done.returncode == 1
         assert done.stdout.splitlines()[:4] == [
-            f"run {run_ids(command)[0]}: outcome 0 of its palette 0 was edited",
             "object 2 (instance 1.6.1) was edited",
+            f"run {run_ids(command)[0]}: outcome 0 of its palette 0 was edited",
             "",
             (
                 "NOT intact: 2 rows are not as they were sealed; "

@@ -115,11 +115,12 @@ def _queries(numbers: Any) -> Iterator[tuple[str, sa.Select[Any]]]:
         .select_from(run.join(location))
         .where(of_runs),
     )
-    every = decisions.select(sa.true()).subquery("every")
+    decided = decisions.headers(sa.true()).subquery("decided")
+    headers = decided.join(run, run.c.number == decided.c.run_number).join(header, header.c.id == decided.c.header_id)
     yield (
         "decision",
-        sa.select(run.c.id, header.c.digest, every.c.verdict, every.c.findings)
-        .select_from(every.join(run, run.c.number == every.c.run_number).join(header, header.c.id == every.c.header_id))
+        sa.select(run.c.id, header.c.digest, decisions.verdict, decisions.findings)
+        .select_from(decisions.join(headers, header.c.id, decisions.run_number == run.c.number))
         .where(of_runs),
     )
     ids = sa.select(run.c.id).where(of_runs)

@@ -9,13 +9,18 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LedgerError
-from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.audit.verify import verify, verify_rows
 from dicom_sieve.ledger.database.engine import connect, upgrade
+from dicom_sieve.ledger.database.tables import decision_page, outcome
 from tests.ledger.vandal import undone, vandal
 from tests.ledger.version_0009 import ROWS, make_version_0009, store_of_version_0009
 from tests.screening.screenings import decisions_of, screen_ct, sql, state_of
+from tests.security.audited import edit, other_values, rows_of
+from tests.security.audited import undone as undone_edit
 from tests.support.former_ledgers import migrate
 
+UNDER_WAY = 8
+"""Number of the run whose process died."""
 VIEWS = ("instance_decision", "series_decision")
 FORMER = [
     (row["run_number"], row["header_id"], row["verdict"], json.loads(row["findings"])) for row in ROWS["decision"]
@@ -115,9 +120,9 @@ class TestManyDecisions:
         chance = random.Random(kinds)
         ids = sorted(chance.sample(range(20_000), 3_000)) + list(range(30_000, 31_000))
         rows = (
-            [(row_id, *outcome(chance.randrange(kinds))) for row_id in ids]
+            [(row_id, *decided(chance.randrange(kinds))) for row_id in ids]
             if kinds > 1
-            else [(row_id, *outcome(0)) for row_id in ids]
+            else [(row_id, *decided(0)) for row_id in ids]
         )
         engine = connect(ledger_url)
         with engine.connect() as connection:
@@ -138,11 +143,26 @@ class TestManyDecisions:
             assert (palettes == 1) == (kinds < 255)
 
 
-def outcome(kind: int) -> tuple[str, str]:
+def decided(kind: int) -> tuple[str, str]:
     return "PASSED" if kind == 0 else "DISCARDED", json.dumps([f"F{kind}", "MET"])
 
 
 class TestAnEditOfAFormerRun:
+    @pytest.mark.parametrize("table", [decision_page, outcome], ids=lambda table: table.name)
+    def test_of_any_cell_is_found(self, upgraded: Ledger, table: sa.Table) -> None:
+        edits = 0
+        for row in rows_of(upgraded, table):
+            for column in table.columns if row["run_number"] != UNDER_WAY else ():
+                for value in other_values(column, row[column.name], upgraded.engine.dialect.name):
+                    with undone_edit(upgraded) as connection:
+                        try:
+                            edit(connection, table, row, column, value)
+                        except sa.exc.IntegrityError:
+                            continue
+                        edits += 1
+                        assert not verify_rows(connection).is_intact, (table.name, column.name, value)
+        assert edits > 30
+
     @pytest.mark.parametrize(
         ("statement", "expected"),
         [

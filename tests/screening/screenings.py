@@ -55,10 +55,12 @@ def verdicts(ledger: Ledger, run_id: str) -> dict[str, tuple[str | None, str | N
 def decisions_of(ledger: Ledger, run_number: int | None = None) -> list[tuple[int, int, str, Any]]:
     """Give run, header, verdict and findings of each decision of a run, or of all runs, in their order."""
     is_of_run = sa.true() if run_number is None else decisions.run_number == run_number
-    every = decisions.select(is_of_run).subquery("every")
+    decided = decisions.headers(is_of_run).subquery("decided")
+    each = decisions.join(decided, decided.c.header_id, decisions.run_number == decided.c.run_number)
+    columns = (decided.c.run_number, decided.c.header_id, decisions.verdict, decisions.findings)
+    query = sa.select(*columns).select_from(each).order_by(*columns[:2])
     with ledger.engine.connect() as connection:
-        rows = connection.execute(sa.select(every).order_by(every.c.run_number, every.c.header_id))
-        return [(run, header, verdict, findings) for run, header, verdict, findings in rows]
+        return [(run, header, verdict, findings) for run, header, verdict, findings in connection.execute(query)]
 
 
 def sql(ledger: Ledger, statement: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -204,7 +204,7 @@ def recount_headers(
     """Compare the headers of a run, or all, with their digests, and give their number."""
     query = _headers(connection.dialect)
     if run_number is not None:
-        of_run = decisions.select(decisions.run_number == run_number).subquery("decided")
+        of_run = decisions.headers(decisions.run_number == run_number).subquery("decided")
         query = query.join(of_run, of_run.c.header_id == header.c.id).order_by(None)
     rows, marks = 0, _marks(connection)
     is_written = connection.dialect.name != "postgresql"

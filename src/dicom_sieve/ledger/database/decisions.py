@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.columns.pages import PAGE_IDS
+from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
 from dicom_sieve.ledger.database.tables import BigKey, PageKind, decision_page, outcome
 
 _FIRST = sa.select(sa.literal(0, sa.Integer).label("place")).cte("places", recursive=True)
@@ -56,17 +56,18 @@ class Decisions:
         """Give the condition for the decisions on a header, where they are among the tables of a query."""
         return sa.and_(self._is_page(header_id), self._is_outcome(header_id % PAGE_IDS))
 
-    def select(self, is_of_run: sa.ColumnElement[bool]) -> sa.Select[Any]:
-        """Select all decisions of some runs: ``run_number``, ``header_id``, ``verdict``, ``findings``.
+    def headers(self, is_of_run: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        """Select the headers that some runs decided on: ``run_number``, ``header_id``.
 
         This is for queries that begin with a run: no other table is read to find its headers.
         """
-        place = _PLACES.c.place
+        # SQLite takes the tables of an outer join in their order: pages first, so that headers come in theirs.
+        place = sa.func.coalesce(_PLACES.c.place, 0)
         header_id = sa.cast(self.page.c.number * PAGE_IDS + place, BigKey)
         return (
-            sa.select(self.run_number, header_id.label("header_id"), self.verdict, self.findings)
-            .select_from(self.page.join(_PLACES, sa.true()).join(self.outcome, self._is_outcome(place)))
-            .where(self.page.c.kind == PageKind.HEADER, is_of_run)
+            sa.select(self.run_number, header_id.label("header_id"))
+            .select_from(self.page.outerjoin(_PLACES, sa.true()))
+            .where(self.page.c.kind == PageKind.HEADER, is_of_run, self._code(place) != bytes([UNDECIDED]))
         )
 
     def _is_page(self, header_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -74,11 +75,15 @@ class Decisions:
         return sa.and_(page.kind == PageKind.HEADER, page.number == header_id // PAGE_IDS)
 
     def _is_outcome(self, place: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-        """Find the outcome by the byte at a place of the page; the only one where all are the same."""
         page, found = self.page.c, self.outcome.c
-        byte = sa.case((sa.func.length(page.codes) == 1, 1), else_=sa.cast(place + 1, sa.Integer))
-        code = sa.func.substr(page.codes, byte, 1, type_=sa.LargeBinary)
-        return sa.and_(found.run_number == page.run_number, found.palette == page.palette, found.code == code)
+        is_of_palette = sa.and_(found.run_number == page.run_number, found.palette == page.palette)
+        return sa.and_(is_of_palette, found.code == self._code(place))
+
+    def _code(self, place: sa.ColumnElement[Any]) -> sa.ColumnElement[bytes]:
+        """Give the byte at a place of the page; the only one where all are the same."""
+        codes = self.page.c.codes
+        byte = sa.case((sa.func.length(codes) == 1, 1), else_=sa.cast(place + 1, sa.Integer))
+        return sa.func.substr(codes, byte, 1, type_=sa.LargeBinary)
 
 
 decisions = Decisions()

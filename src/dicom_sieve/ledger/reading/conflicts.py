@@ -205,7 +205,7 @@ def _of_headers(is_of_run: sa.ColumnElement[bool], series: Collection[str]) -> s
 
 def _of_run(run_number: int) -> sa.Select[Any]:
     """Select the series of a run whose headers contradict each other."""
-    decided = decisions.select(decisions.run_number == run_number).subquery("decided")
+    decided = decisions.headers(decisions.run_number == run_number).subquery("decided")
     return _contradicting(decided.join(header, header.c.id == decided.c.header_id), decided.c.run_number)
 
 
