@@ -61,13 +61,15 @@ class Decisions:
 
         This is for queries that begin with a run: no other table is read to find its headers.
         """
-        # SQLite takes the tables of an outer join in their order: pages first, so that headers come in theirs.
+        # SQLite takes the tables of an outer join in their order: pages first, so that headers come in theirs. OFFSET
+        # keeps both databases from taking further tables into it, perhaps all headers before the places of a page.
         place = sa.func.coalesce(_PLACES.c.place, 0)
         header_id = sa.cast(self.page.c.number * PAGE_IDS + place, BigKey)
         return (
             sa.select(self.run_number, header_id.label("header_id"))
             .select_from(self.page.outerjoin(_PLACES, sa.true()))
             .where(self.page.c.kind == PageKind.HEADER, is_of_run, self._code(place) != bytes([UNDECIDED]))
+            .offset(0)
         )
 
     def _is_page(self, header_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
