@@ -14,6 +14,8 @@ from dicom_sieve.ledger.audit.recount import digest_header
 from dicom_sieve.ledger.audit.seals import Block, Part, block_ids, read_marks
 from dicom_sieve.ledger.database.tables import header, header_change, object_
 
+MOST_SEARCHED = 100
+"""Pages of decisions in which the one edited decision is searched; others are named as a whole."""
 _OF_LOCATION = ("endpoint", "bucket", "prefix")
 
 
@@ -29,6 +31,7 @@ class Names:
     connection: sa.Connection
     damaged_headers: set[int]
     _named_objects: set[int] = field(default_factory=set)
+    _searched_pages: int = 0
 
     def row(self, kind: Kind, table: str, row_id: int, run_id: str | None = None) -> Damage:
         """Name a row, with the present UID of its series or instance."""
@@ -99,13 +102,16 @@ class Names:
         if len(pages) != 1:
             return
         [(page, decided)] = pages
-        missing = [row_id for row_id, digest in decided if not digest and self._was_counted(row_id)]
+        missing = self._missing(sealed_run.location_id, [row_id for row_id, digest in decided if not digest])
         if missing:
             yield from (Damage(Kind.MISSING, "header", row_id) for row_id in missing)
             return
         edited = [row_id for row_id, _ in decided if row_id in self.damaged_headers]
         if edited and _mark(page, self._by_content(decided)) == mark:
             yield from (self.row(Kind.EDITED, "header", row_id) for row_id in edited)
+            return
+        self._searched_pages += 1
+        if self._searched_pages > MOST_SEARCHED:
             return
         codes = {
             code[0]
@@ -125,9 +131,11 @@ class Names:
             for row_id, digest in decided
         ]
 
-    def _was_counted(self, header_id: int) -> bool:
-        """Tell whether a header had instances, as all that were decided on."""
-        return bool(self.connection.scalar(sa.select(sa.exists().where(header_change.c.header_id == header_id))))
+    def _missing(self, location_id: int, headers: Collection[int]) -> list[int]:
+        """Give those of some headers that had instances at a location, as all that were decided on."""
+        is_its = sa.and_(header_change.c.location_id == location_id, header_change.c.header_id.in_(headers))
+        query = sa.select(header_change.c.header_id).distinct().where(is_its).order_by(header_change.c.header_id)
+        return list(self.connection.scalars(query)) if headers else []
 
     def _by_header(self, kind: Kind, row: tuple[int | None, bytes], mark: int | None) -> Damage | None:
         """Name the row's header, where that alone makes the row differ."""
@@ -136,7 +144,9 @@ class Names:
             return None
         digests = digest_header(self.connection, header_id)
         if digests is None:
-            return Damage(Kind.MISSING, "header", header_id) if self._was_counted(header_id) else None
+            was_counted = sa.exists().where(header_change.c.header_id == header_id)
+            is_missing = self.connection.scalar(sa.select(was_counted))
+            return Damage(Kind.MISSING, "header", header_id) if is_missing else None
         recorded, content = (digest.encode() for digest in digests)
         if header_id in self.damaged_headers and zlib.crc32(line.replace(recorded, content)) == mark:
             return self.row(kind, "header", header_id)
