@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from benchmarks.made import CRITERIA
 from benchmarks.made_ledger import CLOCK, LISTED, PLACE, listed_object, make_headers
 from dicom_sieve import Ledger
+from dicom_sieve.columns.pages import PAGE_IDS
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.headers import Instance
 from dicom_sieve.ledger.audit.seals import seal_rows
@@ -80,7 +81,7 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
     watch.lap("begin")
     counts = decide(ledger, snapshot, criteria, Silent(), recording(lease, number))
     watch.lap("decide, record and seal decisions")
-    ledger.analyze("decision")
+    ledger.analyze("decision_page", "outcome")
     watch.lap("ANALYZE")
     seal_rows(lease, number)
     with lease.writing() as connection:
@@ -90,7 +91,7 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
 
 
 def decide_bare(ledger: Ledger, turn: int) -> Steps:
-    """Read the same values of the same headers, and insert as many decisions, through the driver alone."""
+    """Read the same values of the same headers, and insert as many pages of decisions, through the driver alone."""
     is_postgresql = ledger.engine.dialect.name == "postgresql"
     tags = ("00080020", "00080060")
     values = ", ".join(
@@ -107,13 +108,14 @@ def decide_bare(ledger: Ledger, turn: int) -> Steps:
         rows = reader.cursor()
         cursor = writer.cursor()
         while page := rows.execute(read.format(first, first + _PAGE)).fetchall():
-            decisions = [(run_number, row[0], "DISCARDED", '["MET", "NOT_MET"]') for row in page]
+            numbers = range(first // PAGE_IDS, (first + len(page)) // PAGE_IDS)
+            pages = [(run_number, "HEADER", number, 0, bytes(PAGE_IDS)) for number in numbers]
             if is_postgresql:
-                with cursor.copy("COPY decision FROM STDIN") as copy:
-                    for decision in decisions:
-                        copy.write_row(decision)
+                with cursor.copy("COPY decision_page FROM STDIN") as copy:
+                    for row in pages:
+                        copy.write_row(row)
             else:
-                cursor.executemany("INSERT INTO decision VALUES (?, ?, ?, ?)", decisions)
+                cursor.executemany("INSERT INTO decision_page VALUES (?, ?, ?, ?, ?)", pages)
             writer.commit()
             first += _PAGE
     finally:

@@ -66,15 +66,15 @@ class TestVerify:
         assert done.stdout.startswith("intact: 1 sealed runs, 1 decisions")
 
     def test_verify_names_what_was_edited_and_fails(self, home: Path, command: Command) -> None:
-        edit(home, "UPDATE decision SET verdict = 'DISCARDED' WHERE run_number = 1")
+        edit(home, "UPDATE outcome SET verdict = 'DISCARDED' WHERE run_number = 1")
         edit(home, "UPDATE object SET etag = 'x' WHERE id = 2")
 
         done = command("verify")
 
         assert done.returncode == 1
         assert done.stdout.splitlines()[:4] == [
-            f"run {run_ids(command)[0]}: the decision on header 1 (series 1.2.3.4) was edited",
             "object 2 (instance 1.6.1) was edited",
+            f"run {run_ids(command)[0]}: outcome 0 of its palette 0 was edited",
             "",
             (
                 "NOT intact: 2 rows are not as they were sealed; "
@@ -84,7 +84,7 @@ class TestVerify:
         assert "19330303" not in done.stdout + done.stderr
 
     def test_verify_gives_json_to_a_program(self, home: Path, command: Command) -> None:
-        edit(home, "UPDATE decision SET verdict = 'DISCARDED' WHERE run_number = 1")
+        edit(home, "UPDATE outcome SET verdict = 'DISCARDED' WHERE run_number = 1")
 
         done = command("verify", "--json")
 
@@ -94,10 +94,10 @@ class TestVerify:
         [damage] = answer["damages"]
         assert {name: damage[name] for name in ("kind", "table", "row", "run_id", "uid")} == {
             "kind": "EDITED",
-            "table": "decision",
-            "row": 1,
+            "table": "outcome",
+            "row": 0,
             "run_id": run_ids(command)[0],
-            "uid": "1.2.3.4",
+            "uid": None,
         }
 
     def test_an_unknown_run_is_an_error(self, command: Command) -> None:

@@ -18,12 +18,12 @@ def test_preview_says_what_the_run_after_it_says_and_leaves_no_run(
     output = planted.location(proxy.endpoint, moto_bucket, prefix="results")
     asked = planted.request(proxy.endpoint, moto_bucket, output_s3_parameters=output)
     runs = sql(served_ledger, "SELECT count(*) FROM run")
-    decisions = sql(served_ledger, "SELECT count(*) FROM decision")
+    decisions = sql(served_ledger, "SELECT count(*) FROM decision_page")
 
     preview = prefect.start({**asked, "preview": True})
     foreseen = prefect.state(preview)
     written = [request for request in proxy.requests if request.method not in {"GET", "HEAD"}]
-    left = sql(served_ledger, "SELECT count(*) FROM run"), sql(served_ledger, "SELECT count(*) FROM decision")
+    left = sql(served_ledger, "SELECT count(*) FROM run"), sql(served_ledger, "SELECT count(*) FROM decision_page")
     run = prefect.start({**asked, "output_s3_parameters": None, "preview": False})
 
     assert foreseen == ("Completed", "Preview: 2 of 3 instances would pass in 1 partial series")

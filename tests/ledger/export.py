@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger
 from dicom_sieve.headers.header import digest_content
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
-    decision,
     header,
     header_change,
     instance_decision,
@@ -115,12 +115,12 @@ def _queries(numbers: Any) -> Iterator[tuple[str, sa.Select[Any]]]:
         .select_from(run.join(location))
         .where(of_runs),
     )
+    decided = decisions.headers(sa.true()).subquery("decided")
+    headers = decided.join(run, run.c.number == decided.c.run_number).join(header, header.c.id == decided.c.header_id)
     yield (
         "decision",
-        sa.select(run.c.id, header.c.digest, decision.c.verdict, decision.c.findings)
-        .select_from(
-            decision.join(run, run.c.number == decision.c.run_number).join(header, header.c.id == decision.c.header_id)
-        )
+        sa.select(run.c.id, header.c.digest, decisions.verdict, decisions.findings)
+        .select_from(decisions.join(headers, header.c.id, decisions.run_number == run.c.number))
         .where(of_runs),
     )
     ids = sa.select(run.c.id).where(of_runs)

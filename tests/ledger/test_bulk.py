@@ -9,17 +9,17 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database import bulk, engine
-from dicom_sieve.ledger.database.tables import BigKey, decision
+from dicom_sieve.ledger.database.tables import BigKey, outcome
 from tests.screening.screenings import sql
 
-COLUMNS = ("run_number", "header_id", "verdict", "findings")
+COLUMNS = ("run_number", "palette", "code", "verdict", "findings")
 ODD = ['["tab\\t, new line\\n"]', '["back\\\\slash"]', '["\\u00e9 \\ud83d\\ude00"]', "[]", '["\'quoted\' \\"twice\\""]']
 staged = bulk.staging("staged_number", sa.Column("id", BigKey, primary_key=True))
 
 
 def read_back(ledger: Ledger) -> list[tuple[Any, ...]]:
     with ledger.engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(sa.select(decision).order_by(decision.c.header_id))]
+        return [tuple(row) for row in connection.execute(sa.select(outcome).order_by(outcome.c.palette))]
 
 
 def pid_of(connection: sa.Connection) -> int:
@@ -31,25 +31,26 @@ def pid_of(connection: sa.Connection) -> int:
 class TestAppending:
     def test_rows_are_there_as_they_were_given(self, ledger: Ledger) -> None:
         with engine.writing(ledger.engine) as connection:
-            bulk.append(connection, decision, COLUMNS, ((1, row, "PASSED", text) for row, text in enumerate(ODD)))
+            rows = ((1, row, b"\0\xff", "PASSED", text) for row, text in enumerate(ODD))
+            bulk.append(connection, outcome, COLUMNS, rows)
 
-        found = [findings for _, _, _, findings in read_back(ledger)]
+        found = [findings for *_, findings in read_back(ledger)]
         assert found == [["tab\t, new line\n"], ["back\\slash"], ["é \U0001f600"], [], ["'quoted' \"twice\""]]
 
     def test_none_are_there_when_one_is_refused(self, ledger: Ledger) -> None:
-        rows = [(1, 1, "PASSED", "[]"), (1, 2, "PASSED", "[]"), (1, 1, "DISCARDED", "[]")]
+        rows = [(1, 1, b"", "PASSED", "[]"), (1, 2, b"", "PASSED", "[]"), (1, 1, b"", "DISCARDED", "[]")]
         with pytest.raises(Exception, match=r"unique|UNIQUE"), engine.writing(ledger.engine) as connection:
-            bulk.append(connection, decision, COLUMNS, rows)
+            bulk.append(connection, outcome, COLUMNS, rows)
 
         assert read_back(ledger) == []
 
     def test_none_are_there_when_what_gives_them_fails(self, ledger: Ledger) -> None:
         def rows() -> Iterator[tuple[Any, ...]]:
-            yield 1, 1, "PASSED", "[]"
+            yield 1, 1, b"", "PASSED", "[]"
             raise LookupError("no more of them")
 
         with pytest.raises(LookupError, match="no more of them"), engine.writing(ledger.engine) as connection:
-            bulk.append(connection, decision, COLUMNS, rows())
+            bulk.append(connection, outcome, COLUMNS, rows())
 
         assert read_back(ledger) == []
 
@@ -61,10 +62,10 @@ class TestAppending:
                 for row in range(100_000):
                     if row == 50:
                         sql(ledger, "SELECT pg_terminate_backend(:pid)", pid=pid_of(connection))
-                    yield 1, row, "PASSED", "[]"
+                    yield 1, row, b"", "PASSED", "[]"
 
             with pytest.raises(LedgerError) as caught, engine.writing(ledger.engine) as connection:
-                bulk.append(connection, decision, COLUMNS, rows(connection))
+                bulk.append(connection, outcome, COLUMNS, rows(connection))
 
             assert str(caught.value) == f"the ledger cannot be reached: {ledger.address}"
             assert read_back(ledger) == []

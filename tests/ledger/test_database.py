@@ -43,9 +43,10 @@ class TestSchema:
             assert all(word in condition for word in words)
         assert found["object_open"]["unique"]
 
-    def test_decision_has_no_row_id_of_its_own_on_sqlite(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("table", ["decision_page", "outcome"])
+    def test_decisions_have_no_row_id_of_their_own_on_sqlite(self, tmp_path: Path, table: str) -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger, ledger.engine.connect() as connection:
-            made = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'decision'"))
+            made = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": table})
         assert "WITHOUT ROWID" in str(made)
 
 
@@ -203,5 +204,7 @@ def test_postgresql_knows_after_a_run_how_much_there_is(postgres_url: str) -> No
     with open_ledger(postgres_url) as ledger:
         screen_ct(store, ledger, "a")
 
-        query = "SELECT relname, reltuples FROM pg_class WHERE relname IN ('object', 'header', 'decision')"
-        assert dict(sql(ledger, query)) == {"object": 30, "header": 30, "decision": 30}
+        query = (
+            "SELECT relname, reltuples FROM pg_class WHERE relname IN ('object', 'header', 'decision_page', 'outcome')"
+        )
+        assert dict(sql(ledger, query)) == {"object": 30, "header": 30, "decision_page": 1, "outcome": 1}

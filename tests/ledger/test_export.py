@@ -59,7 +59,7 @@ def test_an_export_holds_every_object_and_verdict(ledger: Ledger) -> None:
         "UPDATE header SET patient = 'one' WHERE defect IS NULL",
         "UPDATE header SET damage = 'CUT' WHERE defect IS NOT NULL",
         "UPDATE header SET unreadable_from = '00280010' WHERE defect IS NULL",
-        "INSERT INTO decision SELECT run_number, header_id + 1000, verdict, findings FROM decision LIMIT 1",
+        "INSERT INTO decision_page SELECT run_number, kind, number + 4, palette, codes FROM decision_page LIMIT 1",
         "UPDATE location SET prefix = 'elsewhere/'",
     ],
 )

@@ -14,7 +14,7 @@ from dicom_sieve.ledger.audit import forget as forgetting
 from dicom_sieve.ledger.audit.forget import Holdings, count_holdings, find_locations, forget
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.objects import Location
-from tests.screening.screenings import ct, mr, screen_ct, sql, verdicts
+from tests.screening.screenings import ct, decisions_of, mr, screen_ct, sql, verdicts
 from tests.support.simulated_store import PLACE, SimulatedStore
 
 ELSEWHERE = Location("https://simulated", "elsewhere", "a/")
@@ -49,7 +49,8 @@ class TestForgetting:
         assert sql(ledger, "SELECT key FROM object ORDER BY key") == [("a/1",), ("a/2",)]
         assert sql(ledger, "SELECT series_instance_uid FROM header ORDER BY 1") == [("1.5.1",), ("1.8.2",)]
         assert sql(ledger, "SELECT count(DISTINCT location_id), count(*) FROM snapshot") == [(1, 1)]
-        assert sql(ledger, "SELECT count(*) FROM decision") == [(2,)]
+        assert len(decisions_of(ledger)) == 2
+        assert sql(ledger, "SELECT count(DISTINCT run_number) FROM outcome") == [(1,)]
         assert sql(ledger, "SELECT count(DISTINCT run_number) FROM seal_block") == [(1,)]
         assert sql(ledger, "SELECT count(DISTINCT location_id) FROM header_change") == [(1,)]
 
@@ -83,7 +84,7 @@ class TestForgetting:
         assert result.is_intact
         assert verdicts(ledger, "again") == {"new": ("PASSED", None)}
         with pytest.raises(sa.exc.DBAPIError, match="a decision is never changed"), ledger.engine.begin() as connection:
-            connection.execute(sa.text("DELETE FROM decision"))
+            connection.execute(sa.text("DELETE FROM decision_page"))
 
     def test_forgetting_is_refused_while_a_run_is_under_way(self, ledger: Ledger) -> None:
         store = SimulatedStore({"new": ct("1.9", "1.9.1")})

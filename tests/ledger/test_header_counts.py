@@ -20,7 +20,7 @@ from dicom_sieve.ledger.writing.snapshots import record_changes
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Limits, index_shard
 from tests.ledger.contents import CONTENTS, KEYS, as_list
-from tests.screening.screenings import ct, mr, screen_ct, sql
+from tests.screening.screenings import ct, decisions_of, mr, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 
 Held = dict[tuple[int, int], tuple[int, int]]
@@ -127,23 +127,22 @@ class TestFromTheFirstVersion:
             connection.commit()
         fill_first_version(engine)
         old = Ledger(engine)
-        before = [sql(old, f"SELECT * FROM {name} ORDER BY 1, 2, 3") for name in ("decision", "instance_decision")]
+        before = sql(old, "SELECT * FROM instance_decision ORDER BY 1, 2, 3")
+        decided = sql(old, "SELECT * FROM decision ORDER BY 1, 2")
         database.upgrade(engine)
         engine.dispose()
 
         with open_ledger(ledger_url) as ledger:
             assert summed(ledger) == counted(ledger) == {(1, 1): (2, 30), (1, 2): (1, 5), (2, 1): (1, 20)}
-            after = [
-                [row[: len(before[place][0])] for row in sql(ledger, f"SELECT * FROM {name} ORDER BY 1, 2, 3")]
-                for place, name in enumerate(("decision", "instance_decision"))  # later columns stand behind
-            ]
-            assert after == before
-            assert [as_list(row[3]) for row in after[0]] == [["MET"], ["NOT_MET"]]
+            after = sql(ledger, "SELECT * FROM instance_decision ORDER BY 1, 2, 3")
+            assert [row[: len(before[0])] for row in after] == before  # later columns stand behind
+            assert [(*row[:3], as_list(row[3])) for row in decided] == decisions_of(ledger)
+            assert [row[3] for row in decisions_of(ledger)] == [["MET"], ["NOT_MET"]]
             with (
                 pytest.raises(sa.exc.DBAPIError, match="a decision is never changed"),
                 ledger.engine.begin() as connection,
             ):
-                connection.execute(sa.text("UPDATE decision SET verdict = 'PASSED'"))
+                connection.execute(sa.text("UPDATE outcome SET verdict = 'PASSED'"))
 
 
 def try_to_screen(store: SimulatedStore, ledger: Ledger, run_id: str) -> None:

@@ -15,7 +15,8 @@ from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 
 EVERYTHING = tuple(
-    f"SELECT * FROM {table} ORDER BY 1, 2, 3" for table in ("decision", "run", "seal_block", "forgotten", "header")
+    f"SELECT * FROM {table} ORDER BY 1, 2, 3"
+    for table in ("decision_page", "outcome", "run", "seal_block", "forgotten", "header")
 )
 BEGIN = """
 INSERT INTO forgotten (location_id, endpoint, bucket, prefix, reason, started_at)
@@ -43,10 +44,12 @@ class TestDecisions:
     @pytest.mark.parametrize(
         "statement",
         [
-            "UPDATE decision SET verdict = 'PASSED'",
-            "UPDATE decision SET verdict = 'PASSED' WHERE verdict = 'DISCARDED'",
-            "DELETE FROM decision",
-            "DELETE FROM decision WHERE header_id = 1",
+            "UPDATE outcome SET verdict = 'PASSED'",
+            "UPDATE outcome SET verdict = 'PASSED' WHERE verdict = 'DISCARDED'",
+            "UPDATE decision_page SET codes = substr(codes, 2, 1)",
+            "DELETE FROM decision_page",
+            "DELETE FROM decision_page WHERE number = 0",
+            "DELETE FROM outcome WHERE verdict = 'DISCARDED'",
         ],
     )
     def test_decisions_are_never_updated_or_deleted(self, screened: Ledger, statement: str) -> None:
@@ -110,10 +113,11 @@ class TestWhatWasForgotten:
     @pytest.mark.parametrize(
         ("statement", "because"),
         [
-            ("DELETE FROM decision WHERE run_number = 2", "a decision"),
+            ("DELETE FROM decision_page WHERE run_number = 2", "a decision"),
+            ("DELETE FROM outcome WHERE run_number = 2", "a decision"),
             ("DELETE FROM seal_block WHERE run_number = 2", "a seal"),
             ("DELETE FROM run WHERE number = 2", "a finished run"),
-            ("UPDATE decision SET verdict = 'PASSED' WHERE run_number = 1", "a decision"),
+            ("UPDATE outcome SET verdict = 'PASSED' WHERE run_number = 1", "a decision"),
         ],
     )
     def test_what_was_forgotten_lets_the_rows_of_its_location_go_and_nothing_else(
@@ -126,7 +130,8 @@ class TestWhatWasForgotten:
 
         assert is_refused(screened, statement, because)
         with screened.engine.begin() as connection:
-            assert connection.execute(sa.text("DELETE FROM decision WHERE run_number = 1")).rowcount == 2
+            assert connection.execute(sa.text("DELETE FROM decision_page WHERE run_number = 1")).rowcount == 1
+            assert connection.execute(sa.text("DELETE FROM outcome WHERE run_number = 1")).rowcount == 2
 
 
 class TestOnPostgresql:
@@ -138,7 +143,8 @@ class TestOnPostgresql:
     @pytest.mark.parametrize(
         ("statement", "because"),
         [
-            ("TRUNCATE decision", "a decision"),
+            ("TRUNCATE decision_page", "a decision"),
+            ("TRUNCATE outcome", "a decision"),
             ("TRUNCATE run CASCADE", "a finished run"),
             ("TRUNCATE seal_block", "a seal"),
             ("TRUNCATE forgotten", "what was forgotten"),
@@ -159,7 +165,14 @@ class TestOnSqlite:
     @pytest.mark.parametrize(
         ("statement", "because"),
         [
-            ("REPLACE INTO decision SELECT run_number, header_id, 'PASSED', findings FROM decision", "a decision"),
+            (
+                "REPLACE INTO outcome SELECT run_number, palette, code, 'PASSED', findings FROM outcome",
+                "a decision",
+            ),
+            (
+                "REPLACE INTO decision_page SELECT run_number, kind, number, 1, codes FROM decision_page",
+                "a decision",
+            ),
             (
                 """
                 INSERT OR REPLACE INTO run (number, id, location_id, criteria, criteria_digest, state, started_at,

@@ -11,13 +11,15 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.ledger.database.tables import series_decision
 from dicom_sieve.ledger.reading.comparison import snapshot_of_run
+from dicom_sieve.ledger.reading.run_objects import duplicate_keys
 from dicom_sieve.ledger.reading.values import attributes_held, values_held
+from dicom_sieve.reports import make_report
 from dicom_sieve.reports.compare_runs import Compared, Summary, compare
 from dicom_sieve.screening import preview_known
 from tests.screening.screenings import ct, mr, one_of, screen_ct
 from tests.support.simulated_store import PLACE, SimulatedStore
 
-LARGE_TABLES = ("object", "header", "header_change", "decision")
+LARGE_TABLES = ("object", "header", "header_change", "decision_page")
 
 
 def plans_of(ledger: Ledger, work: Callable[[], object]) -> set[tuple[str, str]]:
@@ -53,6 +55,10 @@ def test_no_large_table_is_read_row_by_row(tmp_path: Path) -> None:
             judged = Compared("second", snapshot_of_run(ledger.engine, row), compile_criteria(one_of("MR")))
             list(compare(ledger, replace(judged, run_number=row.number), judged, Summary()))
             preview_known(PLACE, one_of("MR"), ledger)
+            list(ledger.run("second").series())
+            list(ledger.run("second").objects(verdict="PASSED"))
+            duplicate_keys(ledger.engine, row)
+            make_report(ledger.run("second"))
             attributes_held(ledger.engine, judged.snapshot)
             values_held(ledger.engine, judged.snapshot, "00080060")
             for series in ("1.5.3", "1.5.5"):

@@ -38,6 +38,7 @@ FIELDS = [
     "damaged",
 ]
 WITHOUT_A_LINE_WHERE_NULL = ("damaged",)
+BLOCKS = {"PAGE": 80}
 
 
 def canonical(value: Any) -> str:
@@ -58,6 +59,17 @@ def plain(value: Any) -> Any:
 def loaded(value: Any) -> Any:
     """Give JSON as what it holds; PostgreSQL's driver has read it already."""
     return json.loads(value) if isinstance(value, str) else value
+
+
+def number_of(part: str, row: list[Any]) -> int:
+    """Give the number by which a row is put into a block."""
+    match part:
+        case "PAGE":
+            return int(row[1])
+        case "OUTCOME":
+            return int(row[0]) * 256 + int(row[1], 16)
+        case _:
+            return int(row[0])
 
 
 class Auditor:
@@ -104,11 +116,18 @@ class Auditor:
                 )
                 if row[0] <= self.newest_of(number, place)
             ],
-            "DECISION": [
-                [*row[:3], loaded(row[3])]
-                for row in self.rows(
-                    "SELECT header_id, digest, verdict, findings FROM decision JOIN header ON header.id = header_id "
-                    "WHERE run_number = :number ORDER BY header_id",
+            "PAGE": [
+                [kind, page, palette, codes.hex(), self.digest_of(page, codes)]
+                for kind, page, palette, codes in self.rows(
+                    "SELECT kind, number, palette, codes FROM decision_page WHERE run_number = :number ORDER BY number",
+                    number=number,
+                )
+            ],
+            "OUTCOME": [
+                [palette, code.hex(), verdict, loaded(findings)]
+                for palette, code, verdict, findings in self.rows(
+                    "SELECT palette, code, verdict, findings FROM outcome WHERE run_number = :number "
+                    "ORDER BY palette, code",
                     number=number,
                 )
             ],
@@ -133,12 +152,23 @@ class Auditor:
         self.snapshots[place] = newest
         blocks = []
         for part, rows in parts.items():
-            for _, block in itertools.groupby(rows, key=lambda row: row[0] // 1000):
+            for _, block in itertools.groupby(rows, key=lambda row: number_of(part, row) // BLOCKS.get(part, 1000)):
                 lines = list(block)
                 digest = sha256("".join(canonical(line) + "\n" for line in lines))
-                blocks.append([part, lines[0][0], lines[-1][0], len(lines), digest])
+                blocks.append([part, number_of(part, lines[0]), number_of(part, lines[-1]), len(lines), digest])
         previous = self.seals.get(fields["sealed_after"])
         return sha256(canonical({"format": "dicom-sieve seal 1", "previous": previous, "blocks": sorted(blocks)}))
+
+    def digest_of(self, page: int, codes: bytes) -> str:
+        """Digest the digests of the headers that a page decides on."""
+        every = codes * 250 if len(codes) == 1 else codes
+        decided = {page * 250 + place for place, code in enumerate(every) if code != 255}
+        rows = self.rows(
+            "SELECT id, digest FROM header WHERE id >= :first AND id < :end ORDER BY id",
+            first=page * 250,
+            end=page * 250 + 250,
+        )
+        return sha256("".join(f"{digest}\n" for header, digest in rows if header in decided))
 
     def newest_of(self, number: int, place: int) -> int:
         """Give the last snapshot before those of the next run on the location, in which runs are bound to snapshots."""
@@ -189,9 +219,9 @@ def test_more_rows_than_a_block_holds_are_sealed_in_several(ledger: Ledger) -> N
     assert Auditor(ledger).seals == dict(sql(ledger, "SELECT number, seal FROM run"))
     assert sql(
         ledger,
-        "SELECT part, count(*), sum(row_count) FROM seal_block WHERE part IN ('DECISION', 'OBJECT') "
+        "SELECT part, count(*), sum(row_count) FROM seal_block WHERE part IN ('PAGE', 'OBJECT') "
         "GROUP BY part ORDER BY part",
-    ) == [("DECISION", 2, 1_100), ("OBJECT", 2, 1_100)]
+    ) == [("OBJECT", 2, 1_100), ("PAGE", 1, 5)]
 
 
 def test_where_nothing_changed_only_snapshot_and_decisions_are_sealed_again(ledger: Ledger) -> None:
@@ -200,7 +230,8 @@ def test_where_nothing_changed_only_snapshot_and_decisions_are_sealed_again(ledg
     screen_ct(store, ledger, "b")
 
     assert sql(ledger, "SELECT part FROM seal_block WHERE run_number = 2 ORDER BY part") == [
-        ("DECISION",),
+        ("OUTCOME",),
+        ("PAGE",),
         ("RUN",),
         ("SNAPSHOT",),
     ]

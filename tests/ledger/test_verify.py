@@ -14,12 +14,12 @@ from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.engine import connect, upgrade
-from dicom_sieve.ledger.database.tables import UtcDateTime, metadata
+from dicom_sieve.ledger.database.tables import UtcDateTime, decision_page, metadata
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
 from tests.ledger.first_version import make_first_version
 from tests.ledger.vandal import undone, vandal
-from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
+from tests.screening.screenings import ct, decisions_of, mr, one_of, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 
 ELSEWHERE = Location("https://simulated", "elsewhere", "a/")
@@ -66,8 +66,9 @@ class TestAnIntactLedger:
 
         assert (result.damages, result.damaged) == ([], 0)
         assert result.runs == 5
-        assert (result.decisions, result.objects, result.headers) == tuple(
-            sql(sealed, f"SELECT count(*) FROM {table}")[0][0] for table in ("decision", "object", "header")
+        assert result.decisions == len(decisions_of(sealed))
+        assert (result.objects, result.headers) == tuple(
+            sql(sealed, f"SELECT count(*) FROM {table}")[0][0] for table in ("object", "header")
         )
         assert [end.run_id for end in result.ends] == ["last", "other"]
 
@@ -168,6 +169,8 @@ class TestOneRowOfAny:
             table, row = choose(sealed, chance)
             column = chance.choice(list(table.primary_key))
             changed = another(row[column.name], column, chance)
+            if column.name == "code":
+                changed += b"x"  # else it may be that of another row
             with undone(sealed):
                 with vandal(sealed) as connection:
                     connection.execute(sa.update(table).where(is_row(table, row)).values({column.name: changed}))
@@ -177,8 +180,24 @@ class TestOneRowOfAny:
             )
 
 
-SEALED = ("decision", "header", "header_change", "location", "object", "run", "seal_block", "snapshot")
-NUMBERS = {"decision": "header_id", "header_change": "header_id", "run": "number", "seal_block": "first_id"}
+SEALED = (
+    "decision_page",
+    "header",
+    "header_change",
+    "location",
+    "object",
+    "outcome",
+    "run",
+    "seal_block",
+    "snapshot",
+)
+NUMBERS = {
+    "decision_page": "number",
+    "header_change": "header_id",
+    "outcome": "palette",
+    "run": "number",
+    "seal_block": "first_id",
+}
 
 
 def choose(ledger: Ledger, chance: random.Random) -> tuple[sa.Table, dict[str, Any]]:
@@ -189,7 +208,8 @@ def choose(ledger: Ledger, chance: random.Random) -> tuple[sa.Table, dict[str, A
 
 
 def number_of(table: sa.Table, row: dict[str, Any]) -> int:
-    return int(row[NUMBERS.get(table.name, "id")])
+    number = int(row[NUMBERS.get(table.name, "id")])
+    return number * 256 + int(row["code"][0]) if table.name == "outcome" else number
 
 
 def is_row(table: sa.Table, row: dict[str, Any]) -> sa.ColumnElement[bool]:
@@ -230,6 +250,61 @@ def copy_of(ledger: Ledger, table: sa.Table, row: dict[str, Any]) -> dict[str, A
         case "run":
             new |= {"id": "forged", "seal": None, "sealed_after": None}
     return new
+
+
+class TestAPage:
+    def edit(self, ledger: Ledger, *headers: int) -> set[tuple[str, str, int]]:
+        """Let headers have the other one of two outcomes; give what is named."""
+        [(codes,)] = sql(ledger, "SELECT codes FROM decision_page")
+        content = bytearray(codes)
+        for header in headers:
+            content[header] = 1 - content[header]
+        with vandal(ledger) as connection:
+            connection.execute(sa.update(decision_page).values(codes=bytes(content)))
+        return named(ledger)
+
+    def test_in_which_one_decision_was_edited_names_its_header(self, ledger: Ledger) -> None:
+        screen_ct(self.store(), ledger, "a")
+
+        assert self.edit(ledger, 5) == {("EDITED", "decision", 5)}
+
+    def test_in_which_several_were_edited_is_named_itself(self, ledger: Ledger) -> None:
+        screen_ct(self.store(), ledger, "a")
+
+        assert self.edit(ledger, 5, 9) == {("EDITED", "decision_page", 0)}
+        assert "run a: the page of its decisions on headers 0 to 249 was edited" in {
+            damage.describe() for damage in verify(ledger.engine).damages
+        }
+
+    def test_of_one_byte_in_which_one_decision_was_edited_names_its_header(self, ledger: Ledger) -> None:
+        store = SimulatedStore({f"{n:03}": ct(f"1.5.{n}", f"1.6.{n}") for n in range(1, 760)})
+        store.put("000", mr())
+        screen_ct(store, ledger, "a")
+        with vandal(ledger) as connection:
+            query = sa.text("SELECT number, codes FROM decision_page WHERE length(codes) = 1")
+            number, codes = connection.execute(query).tuples().all()[0]
+            [discarded] = connection.scalars(sa.text("SELECT code FROM outcome WHERE verdict = 'DISCARDED'"))
+            content = bytearray(codes * 250)
+            content[3] = discarded[0]
+            its = decision_page.c.number == number
+            connection.execute(sa.update(decision_page).where(its).values(codes=bytes(content)))
+
+        assert named(ledger) == {("EDITED", "decision", number * 250 + 3)}
+
+    @pytest.mark.parametrize(
+        "statement", ["DELETE FROM header WHERE id = 3", "UPDATE header SET defect = 'X' WHERE id = 3"]
+    )
+    def test_of_which_a_header_was_changed_names_the_header(self, ledger: Ledger, statement: str) -> None:
+        screen_ct(self.store(), ledger, "a")
+        with vandal(ledger) as connection:
+            connection.execute(sa.text(statement))
+
+        kind = "MISSING" if statement.startswith("DELETE") else "EDITED"
+        assert named(ledger) == {(kind, "header", 3)}
+
+    def store(self) -> SimulatedStore:
+        """CT and MR in turn."""
+        return SimulatedStore({f"{n:02}": (mr, ct)[n % 2](f"1.5.{n}", f"1.6.{n}") for n in range(1, 20)})
 
 
 class TestRunsWithoutASeal:
@@ -286,7 +361,7 @@ class TestWords:
     def test_words_name_run_and_series_and_no_value_of_a_patient(self, ledger: Ledger) -> None:
         screen_ct(SimulatedStore({"1": ct("1.5.1", "1.6.1", PatientBirthDate="19330303")}), ledger, "a")
         with vandal(ledger) as connection:
-            connection.execute(sa.text("UPDATE decision SET verdict = 'DISCARDED'"))
+            connection.execute(sa.text("UPDATE outcome SET verdict = 'DISCARDED'"))
             connection.execute(sa.text("UPDATE object SET size = size + 1"))
             connection.execute(sa.text("UPDATE run SET failure = 'none'"))
             connection.execute(sa.text("DELETE FROM header_change"))
@@ -295,8 +370,8 @@ class TestWords:
 
         assert said == [
             "the number of header 1's instances was edited",
-            "run a: the decision on header 1 (series 1.5.1) was edited",
             "object 1 (instance 1.6.1) was edited",
+            "run a: outcome 0 of its palette 0 was edited",
             "run a: its failure was edited",
         ]
 
@@ -310,7 +385,7 @@ class TestWords:
                 sa.text("UPDATE header SET digest = :digest WHERE id = 1"), {"digest": header_digest(content)}
             )
 
-        assert named(ledger) == {("EDITED", "decision", 1), ("EDITED", "object", 1)}
+        assert named(ledger) == {("EDITED", "decision_page", 0), ("EDITED", "object", 1)}
 
 
 def header_digest(row: Any) -> str:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.screening import Outcome, Screening, screen
 from dicom_sieve.stores import Store
 from tests.support.builders import make_instance
@@ -49,6 +50,17 @@ def verdicts(ledger: Ledger, run_id: str) -> dict[str, tuple[str | None, str | N
     found = {key: (verdict, defect) for key, verdict, defect in rows}
     assert len(found) == len(rows)
     return found
+
+
+def decisions_of(ledger: Ledger, run_number: int | None = None) -> list[tuple[int, int, str, Any]]:
+    """Give run, header, verdict and findings of each decision of a run, or of all runs, in their order."""
+    is_of_run = sa.true() if run_number is None else decisions.run_number == run_number
+    decided = decisions.headers(is_of_run).subquery("decided")
+    each = decisions.join(decided, decided.c.header_id, decisions.run_number == decided.c.run_number)
+    columns = (decided.c.run_number, decided.c.header_id, decisions.verdict, decisions.findings)
+    query = sa.select(*columns).select_from(each).order_by(*columns[:2])
+    with ledger.engine.connect() as connection:
+        return [(run, header, verdict, findings) for run, header, verdict, findings in connection.execute(query)]
 
 
 def sql(ledger: Ledger, statement: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -20,7 +20,7 @@ from dicom_sieve.ledger.reading import pages
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, decide, screen
 from tests.ledger.contents import as_list
-from tests.screening.screenings import ct, mr, screen_ct, sql
+from tests.screening.screenings import ct, decisions_of, mr, screen_ct, sql
 from tests.support.builders import make_instance
 from tests.support.simulated_store import SimulatedStore
 
@@ -73,10 +73,11 @@ class TestCounts:
         assert counts["series"] == dict(series)
 
     def test_counts_do_not_depend_on_the_size_of_a_page(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-        store = SimulatedStore({f"{n:02}": ct(f"1.5.{n}") if n % 3 else mr(f"1.5.{n}") for n in range(1, 40)})
+        store = SimulatedStore({f"{n:02}": ct(f"1.5.{n}") if n % 3 else mr(f"1.5.{n}") for n in range(1, 400)})
         whole = screen_ct(store, ledger, "whole").counts
-        monkeypatch.setattr(pages, "PAGE_IDS", 7)
+        monkeypatch.setattr(pages, "PAGE_IDS", 250)
         monkeypatch.setattr(seals, "BLOCK_IDS", 7)
+        monkeypatch.setattr(seals, "BLOCK_PAGES", 1)
         monkeypatch.setattr(bulk, "ROWS_AT_A_TIME", 2)
         monkeypatch.setattr(decide, "CACHE_SIZE", 1)
         paged = screen_ct(store, ledger, "paged").counts
@@ -85,9 +86,10 @@ class TestCounts:
             **whole,
             **dict.fromkeys(("added", "indexed", "reads", "bytes_read"), 0),
         }
-        decisions = "SELECT header_id, verdict FROM decision WHERE run_number = {} ORDER BY header_id"
-        assert sql(ledger, decisions.format(1)) == sql(ledger, decisions.format(2))
-        assert len(sql(ledger, decisions.format(2))) == 39
+        first, second = ([row[1:] for row in decisions_of(ledger, number)] for number in (1, 2))
+        assert first == second
+        assert len(second) == 399
+        assert sql(ledger, "SELECT count(*) FROM decision_page WHERE run_number = 2") == [(2,)]
 
     def test_headers_of_another_location_are_not_judged(self, ledger: Ledger) -> None:
         here, there = (Location("https://simulated", name) for name in ("here", "there"))
@@ -95,8 +97,7 @@ class TestCounts:
         screen_ct(SimulatedStore({"1": ct("1.5.2"), "2": ct("1.6.1")}, location=here), ledger, "here")
 
         [(number,)] = sql(ledger, "SELECT number FROM run WHERE id = 'here'")
-        decided = sql(ledger, "SELECT count(*) FROM decision WHERE run_number = :number", number=number)
-        assert decided == [(2,)]
+        assert len(decisions_of(ledger, number)) == 2
 
 
 class TestValues:
@@ -125,11 +126,21 @@ class TestJudge:
         decided = judge.judge((row, "", None, 1, 1, None, json.dumps([[[code]]])) for row, code in enumerate(codes))
 
         assert len(judge._cache) <= 10
-        assert sorted((findings, len(ids)) for _, findings, ids in decided) == [
-            ('["MALFORMED"]', 4),
-            ('["MET"]', 1),
-            ('["NOT_MET"]', 95),
-        ]
+        assert {outcome.findings: count for outcome, count in decided.outcomes.count().items()} == {
+            '["MALFORMED"]': 4,
+            '["MET"]': 1,
+            '["NOT_MET"]': 95,
+        }
+
+    def test_gives_headers_in_the_order_of_their_ids(self) -> None:
+        judge = decide.Judge(compile_criteria([Criterion.model_validate(MODALITY)]))
+        rows = [(7, "c", "CT"), (2, "a", "MR"), (5, "b", "CT")]
+
+        decided = judge.judge((row, digest, None, 1, 1, None, json.dumps([[[code]]])) for row, digest, code in rows)
+
+        verdicts = [decided.outcomes.things[code].verdict for code in decided.outcomes.codes.tolist()]
+        assert (decided.ids.tolist(), decided.digests) == ([2, 5, 7], ["a", "b", "c"])
+        assert verdicts == ["DISCARDED", "PASSED", "PASSED"]
 
 
 def instance(series: str, modality: str | None, date: str | None) -> bytes:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.errors import InvalidRequestError, LedgerError, NothingReadableError
+from dicom_sieve.ledger.writing.decisions import Decided
 from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
 from tests.screening.generated import CRITERIA, buckets
-from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
+from tests.screening.screenings import ct, decisions_of, mr, one_of, screen_ct, sql
 from tests.support.simulated_store import PLACE, SimulatedStore
 
 EFFORT = {"added", "removed", "indexed", "reads", "bytes_read"}
@@ -26,7 +27,7 @@ def results(counts: Any) -> dict[str, Any]:
 
 def written(ledger: Ledger) -> dict[str, int]:
     """Count the rows that only a run writes."""
-    tables = ("run", "decision", "seal_block", "lease", "computation", "forgotten")
+    tables = ("run", "decision_page", "outcome", "seal_block", "lease", "computation", "forgotten")
     return {table: sql(ledger, f"SELECT count(*) FROM {table}")[0][0] for table in tables}
 
 
@@ -151,16 +152,19 @@ class TestWithoutListing:
         )
 
 
-def decisions(page: Any) -> Decisions:
+def decisions(page: Decided) -> Decisions:
     """Give what was decided on a page, by header."""
-    return {header: (verdict, json.loads(findings)) for verdict, findings, headers in page for header, _ in headers}
+    outcomes = [page.outcomes.things[code] for code in page.outcomes.codes.tolist()]
+    return {
+        header: (outcome.verdict, json.loads(outcome.findings))
+        for header, outcome in zip(page.ids.tolist(), outcomes, strict=True)
+    }
 
 
 def recorded(ledger: Ledger, run_id: str) -> Decisions:
     """Give what a run recorded, by header."""
-    columns = "header_id, verdict, CAST(findings AS TEXT)"
-    rows = sql(ledger, f"SELECT {columns} FROM decision JOIN run ON number = run_number WHERE id = :id", id=run_id)
-    return {header: (verdict, json.loads(findings)) for header, verdict, findings in rows}
+    [(number,)] = sql(ledger, "SELECT number FROM run WHERE id = :id", id=run_id)
+    return {header: (verdict, findings) for _, header, verdict, findings in decisions_of(ledger, number)}
 
 
 def fail() -> None:

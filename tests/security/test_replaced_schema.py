@@ -126,11 +126,11 @@ class TestTriggers:
                     "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS "
                     "$$ BEGIN NEW.verdict := 'PASSED'; RETURN NEW; END $$"
                 ),
-                "CREATE TRIGGER generous BEFORE INSERT ON decision FOR EACH ROW EXECUTE FUNCTION pass()",
+                "CREATE TRIGGER generous BEFORE INSERT ON outcome FOR EACH ROW EXECUTE FUNCTION pass()",
             ]
             assert found_after(ledger, *statements) == [
                 "the function pass() was added",
-                "the trigger decision.generous was added",
+                "the trigger outcome.generous was added",
             ]
         else:
             generous = "CREATE TRIGGER generous AFTER INSERT ON header BEGIN UPDATE header SET defect = NULL; END"
@@ -201,7 +201,7 @@ class TestTables:
 
     def test_another_column_or_table_is_found(self, ledger: Ledger) -> None:
         assert "was added" in " ".join(found_after(ledger, "CREATE TABLE more (id INTEGER)"))
-        assert found_after(ledger, "ALTER TABLE decision ADD COLUMN note TEXT") != []
+        assert found_after(ledger, "ALTER TABLE decision_page ADD COLUMN note TEXT") != []
 
     def test_a_view_in_place_of_a_table_is_found(self, ledger: Ledger) -> None:
         found = found_after(
@@ -220,20 +220,20 @@ class TestOnPostgresql:
     @pytest.mark.parametrize(
         ("statements", "said"),
         [
-            (["ALTER TABLE decision DISABLE TRIGGER ALL"], "the trigger decision.decision_is_never_changed was edited"),
+            (["ALTER TABLE outcome DISABLE TRIGGER ALL"], "the trigger outcome.outcome_is_never_changed was edited"),
             (["ALTER TABLE object DISABLE TRIGGER ALL"], "the foreign key trigger object.foreign keys was added"),
             (
                 ["CREATE RULE quiet AS ON UPDATE TO run DO INSTEAD NOTHING"],
                 "the rule run.quiet was added",
             ),
             (
-                ["ALTER TABLE decision ENABLE ROW LEVEL SECURITY", "CREATE POLICY few ON decision USING (false)"],
-                "the policy decision.few was added",
+                ["ALTER TABLE outcome ENABLE ROW LEVEL SECURITY", "CREATE POLICY few ON outcome USING (false)"],
+                "the policy outcome.few was added",
             ),
             (["ALTER TABLE run FORCE ROW LEVEL SECURITY"], "the table run was edited"),
-            (["ALTER TABLE decision SET UNLOGGED"], "the table decision was edited"),
+            (["ALTER TABLE decision_page SET UNLOGGED"], "the table decision_page was edited"),
             (
-                ["CREATE SCHEMA other", "CREATE TABLE other.more () INHERITS (public.decision)"],
+                ["CREATE SCHEMA other", "CREATE TABLE other.more () INHERITS (public.decision_page)"],
                 "the inheriting table other.more was added",
             ),
             (
@@ -267,7 +267,7 @@ class TestOnPostgresql:
             (
                 [
                     "CREATE SCHEMA other",
-                    "CREATE VIEW other.decision AS SELECT 1",
+                    "CREATE VIEW other.outcome AS SELECT 1",
                     "ALTER ROLE CURRENT_USER SET search_path = other, public",
                 ],
                 "the schema other was added",

@@ -19,12 +19,12 @@ from pydantic import SecretStr
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import AlreadyPublishedError, IncompleteRunError, SettingsError, StoreError
-from dicom_sieve.ledger.audit import sealed_rows
+from dicom_sieve.ledger.audit import sealed_pages, sealed_rows
 from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.ledger.audit.seals import Part, digest_seal, insert_blocks, make_blocks, read_blocks
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.entries import digest_entry
-from dicom_sieve.ledger.database.tables import decision, run, seal_block, seal_entry
+from dicom_sieve.ledger.database.tables import outcome, run, seal_block, seal_entry
 from dicom_sieve.publishing.anchor import compare_with_anchor, open_anchor, push_or_say, push_seals
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores.append_only import LONGEST_RECORD, AppendOnly, AppendOnlyBucket, AppendOnlyFile
@@ -58,13 +58,13 @@ def differences(ledger: Ledger, place: AppendOnly) -> list[str]:
 def seal_anew(ledger: Ledger, verdict: str = "PASSED") -> None:
     """Let all decisions be another, and work out all seals and entries again, as one can who has the code."""
     with vandal(ledger) as connection:
-        connection.execute(sa.update(decision).values(verdict=verdict))
+        connection.execute(sa.update(outcome).values(verdict=verdict))
         seals: dict[int | None, str | None] = {None: None}
         for number, after in connection.execute(sa.select(run.c.number, run.c.sealed_after).order_by(run.c.number)):
-            its = sa.and_(seal_block.c.run_number == number, seal_block.c.part == Part.DECISION)
+            its = sa.and_(seal_block.c.run_number == number, seal_block.c.part == Part.OUTCOME)
             connection.execute(sa.delete(seal_block).where(its))
             insert_blocks(
-                connection, number, list(make_blocks(Part.DECISION, sealed_rows.decision_lines(connection, number)))
+                connection, number, list(make_blocks(Part.OUTCOME, sealed_pages.outcome_lines(connection, number)))
             )
             seals[number] = digest_seal(seals[after], read_blocks(connection, number))
             connection.execute(sa.update(run).where(run.c.number == number).values(seal=seals[number]))
@@ -82,7 +82,8 @@ def seal_anew(ledger: Ledger, verdict: str = "PASSED") -> None:
 def cut_off(ledger: Ledger) -> None:
     """Remove the last run with everything that tells of it."""
     with vandal(ledger) as connection:
-        connection.exec_driver_sql("DELETE FROM decision WHERE run_number = 3")
+        connection.exec_driver_sql("DELETE FROM decision_page WHERE run_number = 3")
+        connection.exec_driver_sql("DELETE FROM outcome WHERE run_number = 3")
         connection.exec_driver_sql("DELETE FROM seal_block WHERE run_number = 3")
         connection.exec_driver_sql("DELETE FROM run WHERE number = 3")
         connection.exec_driver_sql("DELETE FROM snapshot WHERE id = 3")

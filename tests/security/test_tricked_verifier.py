@@ -46,17 +46,17 @@ class TestTheTrick:
     def test_the_trick_of_half_a_record_of_forgetting_excuses_nothing(self, screened: Ledger) -> None:
         with vandal(screened) as connection:
             connection.execute(sa.text(BEGUN))
-            connection.execute(sa.text("UPDATE decision SET verdict = 'PASSED'"))
+            connection.execute(sa.text("UPDATE outcome SET verdict = 'PASSED'"))
 
         said = described(screened)
 
         assert "record 1 of a forgotten location was added" in said
-        assert [text for text in said if "the decision on header" in text] == [
-            f"run {run_id}: the decision on header {header} (series 1.2.3.5) was edited"
-            for run_id, header in sql(
+        assert [text for text in said if "of its palette" in text] == [
+            f"run {run_id}: outcome {code[0]} of its palette 0 was edited"
+            for run_id, code in sql(
                 screened,
-                "SELECT run.id, header_id FROM decision JOIN run ON run.number = run_number "
-                "JOIN header ON header.id = header_id WHERE series_instance_uid = '1.2.3.5' ORDER BY number",
+                "SELECT run.id, code FROM outcome JOIN run ON run.number = run_number "
+                "WHERE CAST(findings AS TEXT) LIKE '%NOT_MET%' ORDER BY number",
             )
         ]
 
@@ -69,7 +69,7 @@ class TestTheTrick:
                     )
                 )
             )
-            for table in ("decision", "seal_block", "run"):
+            for table in ("decision_page", "outcome", "seal_block", "run"):
                 connection.execute(sa.text(f"DELETE FROM {table}"))
 
         said = described(screened)

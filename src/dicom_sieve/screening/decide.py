@@ -1,12 +1,13 @@
 """Judge the headers of a snapshot: once per distinct combination of values, a page of headers at a time."""
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
+import numpy as np
+
+from dicom_sieve.columns.combine import Coded
 from dicom_sieve.criteria import CompiledCriterion, Damaged, Decider, Decision, Verdict
 from dicom_sieve.errors import NothingReadableError
 from dicom_sieve.headers import Defect
@@ -21,7 +22,7 @@ from dicom_sieve.ledger.reading.headers_to_decide import (
     read_values,
 )
 from dicom_sieve.ledger.reading.snapshots import Snapshot
-from dicom_sieve.ledger.writing.decisions import Decided, record_decisions
+from dicom_sieve.ledger.writing.decisions import Decided, Outcome, Recorder
 from dicom_sieve.screening.observer import Observer
 
 CACHE_SIZE = 65_536
@@ -39,7 +40,7 @@ class _Judgement:
         damage_is_known: Whether it is known where they are damaged.
         is_all_before: Whether all that is asked lies before that.
         verdict: The decision's, as text.
-        findings: The decision's, as JSON.
+        code: Place of its outcome among all outcomes.
         series: Instances of all headers of this verdict, by series; shared with its other judgements.
         instances: Of all headers that were judged so.
         bytes: Their size.
@@ -50,7 +51,7 @@ class _Judgement:
     damage_is_known: bool
     is_all_before: bool
     verdict: str
-    findings: str
+    code: int
     series: dict[str | None, int]
     instances: int = 0
     bytes: int = 0
@@ -73,23 +74,29 @@ class Judge:
     _series: dict[Verdict, dict[str | None, int]] = field(init=False, repr=False)
     _cache: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
     _judgements: dict[tuple[Any, ...], _Judgement] = field(init=False, default_factory=dict)
+    _outcomes: dict[Outcome, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tags = tuple(sorted({criterion.attribute.hex_tag for criterion in self.criteria}))
         self._decider = Decider(self.criteria)
         self._series = {verdict: {} for verdict in Verdict}
 
-    def judge(self, headers: Iterable[HeaderRow]) -> list[Decided]:
-        """Judge headers."""
-        known, by_judgement = self._cache, defaultdict[_Judgement, list[tuple[int, str]]](list)
+    def judge(self, headers: Iterable[HeaderRow]) -> Decided:
+        """Judge headers, in whatever order."""
+        known = self._cache
+        ids, digests, codes = list[int](), list[str](), list[int]()
         for header_id, digest, series, instances, size, extent, values in headers:
             judgement = known.get((extent, values)) or self._judge(extent, values)
             judgement.instances += instances
             judgement.bytes += size
             of_series = judgement.series
             of_series[series] = of_series.get(series, 0) + instances
-            by_judgement[judgement].append((header_id, digest))
-        return [(judgement.verdict, judgement.findings, ids) for judgement, ids in by_judgement.items()]
+            ids.append(header_id)
+            digests.append(digest)
+            codes.append(judgement.code)
+        order = np.argsort(ids)
+        outcomes = Coded(tuple(self._outcomes), np.array(codes, np.uint32)[order])
+        return Decided(np.array(ids, np.int64)[order], [digests[place] for place in order.tolist()], outcomes)
 
     def counts(self) -> dict[str, Any]:
         """Count what was judged so far.
@@ -160,8 +167,10 @@ class Judge:
         kind = extent.defect, is_known, is_known and not extent.behind(self.criteria, attributes)
         judgement = self._judgements.get((*kind, decision.findings))
         if judgement is None:
-            verdict, findings = decision.verdict, json.dumps(decision.findings)
-            judgement = _Judgement(decision, *kind, verdict.value, findings, self._series[verdict])
+            verdict = decision.verdict
+            outcome = Outcome(verdict.value, json.dumps(decision.findings))
+            code = self._outcomes.setdefault(outcome, len(self._outcomes))
+            judgement = _Judgement(decision, *kind, verdict.value, code, self._series[verdict])
             self._judgements[*kind, decision.findings] = judgement
         if len(self._cache) >= CACHE_SIZE:
             self._cache.clear()
@@ -174,7 +183,7 @@ def _positive(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-Keep = Callable[[Sequence[Decided]], None]
+Keep = Callable[[Decided], None]
 """Is given what was decided on a page of headers."""
 
 
@@ -204,7 +213,7 @@ def decide(
     for page in headers_to_decide(ledger.engine, snapshot.id, snapshot.location_id, judge.tags):
         decided = judge.judge(page)
         keep(decided)
-        observer.advance(sum(len(headers) for _, _, headers in decided))
+        observer.advance(len(decided.ids))
     counts = judge.counts()
     listed = snapshot.counts
     unread = listed.listed - counts["passed"] - counts["discarded"]
@@ -213,8 +222,4 @@ def decide(
 
 def recording(lease: Lease, run_number: int) -> Keep:
     """Give what records the decisions of a run, a transaction a page."""
-
-    def keep(decided: Sequence[Decided]) -> None:
-        lease.write(partial(record_decisions, run_number=run_number, decided=decided))
-
-    return keep
+    return Recorder(lease, run_number).record

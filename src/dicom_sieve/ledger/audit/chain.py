@@ -10,8 +10,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.sealed_rows import stream
-from dicom_sieve.ledger.audit.seals import Block, Part, digest_seal, read_blocks
-from dicom_sieve.ledger.database.blocks import BLOCK_IDS
+from dicom_sieve.ledger.audit.seals import Block, Part, block_ids, digest_seal, read_blocks
 from dicom_sieve.ledger.database.tables import run, seal_block, snapshot
 
 Place = tuple[str, int]
@@ -125,7 +124,7 @@ def recorded_block(connection: sa.Connection, run_number: int, place: Place) -> 
     part, number = place
     first_id = seal_block.c.first_id
     query = _blocks(run_number).where(
-        seal_block.c.part == part, first_id >= number * BLOCK_IDS, first_id < (number + 1) * BLOCK_IDS
+        seal_block.c.part == part, first_id >= number * block_ids(part), first_id < (number + 1) * block_ids(part)
     )
     row = connection.execute(query).first()
     return None if row is None else Block(*row)

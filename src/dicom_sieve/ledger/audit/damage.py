@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from dicom_sieve.columns.pages import PAGE_IDS
+
+OUTCOME_IDS = 256
+"""The id of an outcome is its palette times this, and its code."""
 MOST_NAMED = 1_000
 """Damaged rows that are named; all others are only counted."""
 
@@ -55,9 +59,10 @@ class Damage:
 
     Attributes:
         kind: What happened to it.
-        table: Table of the row; or one of `MADE`, for a definition.
+        table: Table of the row; ``decision`` for one decision of a page; or one of `MADE`, for a definition.
         row: Id of the row: a run's number, the id of a header, object, snapshot or location; of a decision its header's
-            id, of a block of a seal the lowest id that it covers.
+            id, of a page of decisions its number, of an outcome 256 times its palette plus its code, of a block of a
+            seal the lowest id that it covers.
         run_id: Id of the run that the row belongs to; None where it belongs to no single run.
         part: Field of a run, part of a seal, or name of a definition.
         uid: Present Series Instance UID of a decision or header, SOP Instance UID of an object; None where unknown.
@@ -75,6 +80,11 @@ class Damage:
         match self.table:
             case "decision":
                 subject = f"the decision on header {self.row}{self._of('series')}"
+            case "decision_page":
+                first = self.row * PAGE_IDS
+                subject = f"the page of its decisions on headers {first} to {first + PAGE_IDS - 1}"
+            case "outcome":
+                subject = "outcome {1} of its palette {0}".format(*divmod(self.row, OUTCOME_IDS))
             case "run" if self.part:
                 subject = f"its {self.part}"
             case "run":

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.audit.row_digests import enter_forgotten
+from dicom_sieve.ledger.audit.sealed_pages import count_decisions
 from dicom_sieve.ledger.audit.seals import last_seal
 from dicom_sieve.ledger.database.entries import EntryKind
 from dicom_sieve.ledger.database.locations import new_key
@@ -21,12 +22,13 @@ from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
-    decision,
+    decision_page,
     forgotten,
     header,
     header_change,
     location,
     object_,
+    outcome,
     run,
     seal_block,
     snapshot,
@@ -83,12 +85,13 @@ def count_holdings(engine: sa.Engine, place: Location) -> Holdings:
         its = sa.exists().where(object_.c.header_id == header.c.id, object_.c.location_id == location_id)
         queries = (
             sa.select(sa.func.count()).select_from(run).where(run.c.location_id == location_id),
-            sa.select(sa.func.count()).select_from(decision).where(decision.c.run_number.in_(its_runs)),
             sa.select(sa.func.count()).select_from(snapshot).where(snapshot.c.location_id == location_id),
             sa.select(sa.func.count()).select_from(object_).where(object_.c.location_id == location_id),
             sa.select(sa.func.count()).select_from(header).where(its, ~elsewhere),
         )
-        return Holdings(*(connection.execute(query).scalar_one() for query in queries))
+        runs, *others = (connection.execute(query).scalar_one() for query in queries)
+        decisions = sum(count_decisions(connection, number) for number in connection.scalars(its_runs).all())
+        return Holdings(runs, decisions, *others)
 
 
 def forget(
@@ -196,16 +199,18 @@ def _its(lease: Lease, column: sa.Column[int], location_id: sa.Column[int]) -> l
 
 
 def _forget_run(lease: Lease, number: int, advance: Advance) -> None:
-    is_its = decision.c.run_number == number
-    for last in _batch_ends(lease, sa.select(decision.c.header_id).where(is_its).order_by(decision.c.header_id)):
+    is_its = decision_page.c.run_number == number
+    for last in _batch_ends(lease, sa.select(decision_page.c.number).where(is_its).order_by(decision_page.c.number)):
         with lease.writing() as connection:
-            deleted = connection.execute(sa.delete(decision).where(is_its, decision.c.header_id <= last))
-        advance(deleted.rowcount)
+            decisions = count_decisions(connection, number, last)
+            connection.execute(sa.delete(decision_page).where(is_its, decision_page.c.number <= last))
+        advance(decisions)
     computations = sa.select(computation.c.id).where(computation.c.run_number == number)
     with lease.writing() as connection:
         for table in (computation_output, computation_input):
             connection.execute(sa.delete(table).where(table.c.computation_id.in_(computations)))
         connection.execute(sa.delete(computation).where(computation.c.run_number == number))
+        connection.execute(sa.delete(outcome).where(outcome.c.run_number == number))
         connection.execute(sa.delete(seal_block).where(seal_block.c.run_number == number))
         connection.execute(sa.delete(run).where(run.c.number == number))
 

@@ -11,15 +11,17 @@ from typing import Any, TypeVar
 import orjson
 import sqlalchemy as sa
 
+from dicom_sieve.columns.pages import PAGE_IDS, shorten
 from dicom_sieve.headers.header import digest_content
-from dicom_sieve.ledger.audit import sealed_rows
+from dicom_sieve.ledger.audit import sealed_pages, sealed_rows
 from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_blocks, trusted_runs
-from dicom_sieve.ledger.audit.damage import Kind
+from dicom_sieve.ledger.audit.damage import Damage, Kind
 from dicom_sieve.ledger.audit.sealed_rows import Line
-from dicom_sieve.ledger.audit.seals import Block, Part, make_block, make_blocks
+from dicom_sieve.ledger.audit.seals import OF_DECISIONS, Block, Part, make_block, make_blocks
 from dicom_sieve.ledger.database.blocks import BLOCK_IDS
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.entries import Entry, EntryKind
-from dicom_sieve.ledger.database.tables import decision, header, header_change, object_, seal_entry
+from dicom_sieve.ledger.database.tables import header, header_change, object_, seal_entry
 
 T = TypeVar("T")
 _OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL)
@@ -38,13 +40,49 @@ def recount_fields(connection: sa.Connection, runs: Iterable[SealedRun]) -> None
         sealed_run.miss(recorded)
 
 
-def recount_decisions(connection: sa.Connection, sealed_run: SealedRun, advance: Advance) -> int:
+def recount_decisions(
+    connection: sa.Connection, sealed_run: SealedRun, add: Callable[[Damage], None], advance: Advance
+) -> int:
     """Compare a run's decisions, and give their number."""
-    recorded = recorded_blocks(connection, sealed_run.number, Part.DECISION)
-    found = make_blocks(Part.DECISION, _reporting(sealed_rows.decision_lines(connection, sealed_run.number), advance))
-    rows = sealed_run.compare(recorded, found)
+    number = sealed_run.number
+    recorded = recorded_blocks(connection, number, *OF_DECISIONS)
+    if is_former(recorded.values()):
+        sealed_run.compare(recorded, make_blocks(Part.DECISION, sealed_pages.decision_lines(connection, number)))
+        for damage in _find_unsealed(connection, sealed_run):
+            add(damage)
+    else:
+        sealed_run.compare(recorded, make_blocks(Part.OUTCOME, sealed_pages.outcome_lines(connection, number)))
+        sealed_run.compare(recorded, make_blocks(Part.PAGE, sealed_pages.page_lines(connection, number)))
     sealed_run.miss(recorded)
-    return rows
+    count = sealed_pages.count_decisions(connection, number)
+    advance(count)
+    return count
+
+
+def _find_unsealed(connection: sa.Connection, sealed_run: SealedRun) -> Iterator[Damage]:
+    """Name the pages and outcomes of a former run that its decisions do not show."""
+    number, run_id = sealed_run.number, sealed_run.id
+    used = set[tuple[Any, Any]]()
+    for page in sealed_pages.read_pages(connection, number):
+        codes = {code for _, code in page.codes_by_header()}
+        used |= {(page.palette, bytes([code])) for code in codes}
+        if not codes:
+            yield Damage(Kind.ADDED, "decision_page", page.id, run_id)
+        elif len(page.bytes) != PAGE_IDS or page.codes != shorten(page.bytes):
+            yield Damage(Kind.EDITED, "decision_page", page.id, run_id)
+    outcomes = sealed_pages.read_outcomes(connection, number).keys()
+    for kind, keys in ((Kind.ADDED, outcomes - used), (Kind.MISSING, used - outcomes)):
+        for key in sorted(keys, key=repr):
+            yield Damage(kind, "outcome", sealed_pages.outcome_id(*key), run_id)
+
+
+def is_former(blocks: Iterable[Block]) -> bool:
+    """Tell by its blocks of decisions whether a run is from before there were pages.
+
+    Pages and outcomes are in blocks of their own: a run with pages keeps one of these where the other is gone.
+    """
+    parts = {block.part for block in blocks}
+    return Part.DECISION in parts or parts.isdisjoint(OF_DECISIONS)
 
 
 @dataclass(slots=True)
@@ -166,7 +204,8 @@ def recount_headers(
     """Compare the headers of a run, or all, with their digests, and give their number."""
     query = _headers(connection.dialect)
     if run_number is not None:
-        query = query.join(decision, decision.c.header_id == header.c.id).where(decision.c.run_number == run_number)
+        of_run = decisions.headers(decisions.run_number == run_number).subquery("decided")
+        query = query.join(of_run, of_run.c.header_id == header.c.id).order_by(None)
     rows, marks = 0, _marks(connection)
     is_written = connection.dialect.name != "postgresql"
     for row_id, digest, *content in _reporting(sealed_rows.stream(connection, query), advance):

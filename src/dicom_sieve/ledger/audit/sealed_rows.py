@@ -11,11 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.tables import UtcDateTime, decision, header, location, object_, run, snapshot
+from dicom_sieve.ledger.database.tables import UtcDateTime, header, location, object_, run, snapshot
 
 Line = tuple[int, bytes]
 """The id of a row, and its line."""
-_CACHED_TAILS = 65_536
 
 canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 """JSON with members sorted by name, no white space, all but ASCII escaped."""
@@ -119,42 +118,6 @@ def snapshot_lines(connection: sa.Connection, location_id: int, after: int | Non
     )
     for row_id, state, started_at, listed_at, counts in stream(connection, query):
         yield row_id, f"[{row_id},{_text(state)},{_text(started_at)},{_text(listed_at)},{_json(counts)}]".encode()
-
-
-def decision_lines(connection: sa.Connection, run_number: int, header_id: int | None = None) -> Iterator[Line]:
-    """Give the decisions of a run, or that on one header: ``[header's id, header's digest, verdict, findings]``."""
-    query = (
-        sa.select(
-            decision.c.header_id,
-            header.c.digest,
-            decision.c.verdict,
-            stored_text(connection.dialect, decision.c.findings),
-        )
-        .select_from(decision.outerjoin(header, header.c.id == decision.c.header_id))
-        .where(
-            decision.c.run_number == run_number,
-            sa.true() if header_id is None else decision.c.header_id == header_id,
-        )
-        .order_by(decision.c.header_id)
-    )
-    tails: dict[tuple[Any, Any], str] = {}
-    for row_id, digest, verdict, findings in stream(connection, query):
-        tail = tails.get((verdict, findings))
-        if tail is None:
-            tail = decision_tail(verdict, findings)
-            if len(tails) < _CACHED_TAILS:
-                tails[verdict, findings] = tail
-        yield row_id, decision_line(row_id, digest, tail)
-
-
-def decision_tail(verdict: object, findings: object) -> str:
-    """Give the end of a decision's line, which many share: the verdict, and the findings, which are JSON."""
-    return f"{_text(verdict)},{_json(findings)}]"
-
-
-def decision_line(header_id: int, digest: object, tail: str) -> bytes:
-    """Give a decision: ``[header's id, header's digest, verdict, findings]``."""
-    return f"[{header_id},{_text(digest)},{tail}".encode()
 
 
 def objects(dialect: sa.Dialect) -> sa.Select[Any]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.audit import sealed_rows
+from dicom_sieve.ledger.audit import sealed_pages, sealed_rows
 from dicom_sieve.ledger.audit.sealed_rows import Line, canonical
-from dicom_sieve.ledger.database.blocks import BLOCK_IDS
+from dicom_sieve.ledger.database.blocks import BLOCK_IDS, BLOCK_PAGES
 from dicom_sieve.ledger.database.outages import read, while_away
 from dicom_sieve.ledger.database.tables import RunState, object_, run, seal_block, snapshot
 from dicom_sieve.ledger.leases.lease import Lease
@@ -32,7 +32,18 @@ class Part(StrEnum):
     SNAPSHOT = "SNAPSHOT"
     OBJECT = "OBJECT"
     REMOVAL = "REMOVAL"
+    PAGE = "PAGE"
+    OUTCOME = "OUTCOME"
     DECISION = "DECISION"
+    """Of runs from before there were pages: the decision on each header."""
+
+
+OF_DECISIONS = (Part.DECISION, Part.OUTCOME, Part.PAGE)
+
+
+def block_ids(part: str) -> int:
+    """Give the number of ids that a block of a part covers at most."""
+    return BLOCK_PAGES if part == Part.PAGE else BLOCK_IDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +68,8 @@ class Block:
 
     @property
     def place(self) -> tuple[Part, int]:
-        """Part and number: a run has one block of each part for each `BLOCK_IDS` ids."""
-        return self.part, self.first_id // BLOCK_IDS
+        """Part and number: a run has one block of each part for `block_ids` ids."""
+        return self.part, self.first_id // block_ids(self.part)
 
     def as_json(self) -> list[Any]:
         """Give it as a seal covers it."""
@@ -68,20 +79,20 @@ class Block:
 def make_block(part: Part, rows: Sequence[Line]) -> Block:
     """Digest rows, in the order of their ids, of one block."""
     digest = hashlib.sha256(b"".join(line + b"\n" for _, line in rows)).hexdigest()
-    pack, crc32 = _MARK.pack, zlib.crc32
-    marks = b"".join([pack(row_id % BLOCK_IDS, crc32(line)) for row_id, line in rows])
+    pack, crc32, size = _MARK.pack, zlib.crc32, block_ids(part)
+    marks = b"".join([pack(row_id % size, crc32(line)) for row_id, line in rows])
     return Block(part, rows[0][0], rows[-1][0], len(rows), digest, marks)
 
 
 def make_blocks(part: Part, rows: Iterable[Line]) -> Iterator[Block]:
     """Digest rows, in the order of their ids, block by block."""
-    for _, group in groupby(rows, key=lambda row: row[0] // BLOCK_IDS):
+    for _, group in groupby(rows, key=lambda row: row[0] // block_ids(part)):
         yield make_block(part, list(group))
 
 
 def read_marks(block: Block) -> dict[int, int]:
     """Give the CRC-32 of each row's line by the row's id."""
-    base = block.first_id - block.first_id % BLOCK_IDS
+    base = block.first_id - block.first_id % block_ids(block.part)
     whole = block.marks[: len(block.marks) - len(block.marks) % _MARK.size]
     return {base + place: crc for place, crc in _MARK.iter_unpack(whole)}
 
@@ -104,14 +115,14 @@ def _listed(blocks: Iterable[Block]) -> list[list[Any]]:
 def seal_rows(lease: Lease, run_number: int) -> None:
     """Record the blocks of a run that is about to end, except for two parts.
 
-    Its decisions were sealed as they were recorded; its own fields are sealed as it ends. The blocks are written in
-    separate transactions, and replaced where a run that died left some, or the ledger was unreachable.
+    Its pages of decisions were sealed as they were recorded; its own fields are sealed as it ends. The blocks are
+    written in separate transactions, and replaced where a run that died left some, or the ledger was unreachable.
     """
     while_away(lambda: _seal_rows(lease, run_number), lease.seconds)
 
 
 def _seal_rows(lease: Lease, run_number: int) -> None:
-    of_run = sa.and_(seal_block.c.run_number == run_number, seal_block.c.part != Part.DECISION)
+    of_run = sa.and_(seal_block.c.run_number == run_number, seal_block.c.part.not_in([Part.DECISION, Part.PAGE]))
     lease.write(lambda connection: connection.execute(sa.delete(seal_block).where(of_run)))
     with lease.engine.connect() as reader:
         blocks = _new_blocks(reader, run_number, lease.location_id)
@@ -184,7 +195,7 @@ def published_seals(engine: sa.Engine, run_number: int) -> dict[str, str | None]
 
     Returns:
         ``previous_seal``, of the run before it on its location, None for the first; and ``decisions``, SHA-256 over
-        canonical JSON of the list of its blocks of decisions.
+        canonical JSON of the list of its blocks of pages and outcomes.
     """
     return read(engine, lambda connection: _published_seals(connection, run_number))
 
@@ -196,12 +207,12 @@ def _published_seals(connection: sa.Connection, run_number: int) -> dict[str, st
         seal_before = previous and previous[1]
     else:
         seal_before = connection.scalar(sa.select(run.c.seal).where(run.c.number == row.sealed_after))
-    blocks = _listed(block for block in read_blocks(connection, run_number) if block.part == Part.DECISION)
+    blocks = _listed(block for block in read_blocks(connection, run_number) if block.part in OF_DECISIONS)
     return {"previous_seal": seal_before, "decisions": hashlib.sha256(canonical(blocks).encode()).hexdigest()}
 
 
 def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) -> Iterator[Block]:
-    """Digest the rows of a location since its last seal, and decisions that have no blocks yet."""
+    """Digest the rows of a location since its last seal, and decisions as far as they have no blocks yet."""
     before = _sealed_up_to(connection, location_id, Part.SNAPSHOT)
     changes = connection.execute(
         sa.select(snapshot.c.counts).where(snapshot.c.location_id == location_id, snapshot.c.id > before)
@@ -212,9 +223,11 @@ def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) ->
         parts.append(make_blocks(Part.OBJECT, _objects(connection, location_id, after)))
     if any(row.counts is None or row.counts["removed"] for row in changes):
         parts.append(make_blocks(Part.REMOVAL, _removals(connection, location_id, before)))
-    are_decisions = sa.and_(seal_block.c.run_number == run_number, seal_block.c.part == Part.DECISION)
-    if not connection.scalar(sa.select(sa.exists().where(are_decisions))):
-        parts.append(make_blocks(Part.DECISION, sealed_rows.decision_lines(connection, run_number)))
+    recorded = {block.part for block in read_blocks(connection, run_number)}
+    if Part.DECISION not in recorded:  # else it began before there were pages
+        parts.append(make_blocks(Part.OUTCOME, sealed_pages.outcome_lines(connection, run_number)))
+        if Part.PAGE not in recorded:
+            parts.append(make_blocks(Part.PAGE, sealed_pages.page_lines(connection, run_number)))
     return chain.from_iterable(parts)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.columns.pages import PAGE_IDS
 from dicom_sieve.ledger.audit.chain import SealedRun, Trust, check_seals, orphaned, sealed_runs
 from dicom_sieve.ledger.audit.damage import ChainEnd, Damage, Forgotten, Kind, Verification
 from dicom_sieve.ledger.audit.damaged_rows import Names
@@ -23,15 +24,25 @@ from dicom_sieve.ledger.audit.recount import (
 from dicom_sieve.ledger.audit.schema import compare_schema
 from dicom_sieve.ledger.audit.seals import Part, last_seal
 from dicom_sieve.ledger.database.entries import EntryKind
-from dicom_sieve.ledger.database.tables import RunState, decision, forgotten, header, location, run, seal_block
+from dicom_sieve.ledger.database.tables import (
+    RunState,
+    decision_page,
+    forgotten,
+    header,
+    location,
+    outcome,
+    run,
+    seal_block,
+)
 
 
 def count_rows(engine: sa.Engine) -> int:
     """Estimate the rows that `verify` reads of all runs."""
     with engine.connect() as connection:
-        sealed = sa.select(sa.func.sum(seal_block.c.row_count)).where(
-            seal_block.c.part.in_([Part.DECISION, Part.OBJECT])
+        rows = sa.case(
+            (seal_block.c.part == Part.PAGE, seal_block.c.row_count * PAGE_IDS), else_=seal_block.c.row_count
         )
+        sealed = sa.select(sa.func.sum(rows)).where(seal_block.c.part.in_([Part.DECISION, Part.PAGE, Part.OBJECT]))
         headers = sa.select(sa.func.count()).select_from(header)
         return int(connection.scalar(sealed) or 0) + int(connection.scalar(headers) or 0)
 
@@ -101,7 +112,9 @@ class _Verifier:
         result.runs = len(wanted)
         result.headers = recount_headers(self.connection, number, damaged_headers.add, advance)
         recount_fields(self.connection, sealed)
-        result.decisions = sum(recount_decisions(self.connection, sealed_run, advance) for sealed_run in wanted)
+        result.decisions = sum(
+            recount_decisions(self.connection, sealed_run, result.add, advance) for sealed_run in wanted
+        )
         chains = {
             place: [sealed_run for sealed_run in sealed if sealed_run.location_id == place]
             for place in dict.fromkeys(sealed_run.location_id for sealed_run in sealed)
@@ -150,7 +163,7 @@ class _Verifier:
 
     def _find_orphans(self) -> None:
         """Find rows of missing runs."""
-        for column in (decision.c.run_number, seal_block.c.run_number):
+        for column in (decision_page.c.run_number, outcome.c.run_number, seal_block.c.run_number):
             for number in orphaned(self.connection, column):
                 self.result.add(Damage(Kind.MISSING, "run", number))
 

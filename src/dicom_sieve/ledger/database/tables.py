@@ -72,6 +72,12 @@ class InputUse(StrEnum):
     DUPLICATE = "DUPLICATE"
 
 
+class PageKind(StrEnum):
+    """What the ids of a page of decisions are."""
+
+    HEADER = "HEADER"
+
+
 metadata = sa.MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -197,14 +203,26 @@ run = sa.Table(
     sa.Index("run_sealed_after", "sealed_after", unique=True),
 )
 
-# Without foreign keys: a run writes one row per header, and PostgreSQL would look each of them up twice.
-decision = sa.Table(
-    "decision",
+# A run's decisions: for each page of headers a byte each, which says what was decided; see `database.decisions`.
+outcome = sa.Table(
+    "outcome",
     metadata,
     sa.Column("run_number", BigKey, primary_key=True, autoincrement=False),
-    sa.Column("header_id", BigKey, primary_key=True, autoincrement=False),
+    sa.Column("palette", BigKey, primary_key=True, autoincrement=False),
+    sa.Column("code", sa.LargeBinary, primary_key=True),
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("findings", QueryableJson, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+decision_page = sa.Table(
+    "decision_page",
+    metadata,
+    sa.Column("run_number", BigKey, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("number", BigKey, primary_key=True, autoincrement=False),
+    sa.Column("palette", BigKey, nullable=False),
+    sa.Column("codes", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

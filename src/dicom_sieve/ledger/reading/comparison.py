@@ -7,13 +7,15 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
+from dicom_sieve.ledger.database.decisions import Decisions
 from dicom_sieve.ledger.database.tables import (
     RunState,
     SnapshotState,
-    decision,
+    decision_page,
     header,
     header_change,
     location,
+    outcome,
     run,
     snapshot,
 )
@@ -106,10 +108,9 @@ def compared_headers(engine: sa.Engine, first: ComparedSide, second: ComparedSid
         if side.run_number is None:
             columns += [select_values(engine.dialect, side.tags), sa.null()]
             continue
-        decided = decision.alias()
-        is_of_it = sa.and_(decided.c.run_number == side.run_number, decided.c.header_id == header.c.id)
-        rows = rows.outerjoin(decided, is_of_it)
-        columns += [sa.cast(decided.c.findings, sa.Text), decided.c.verdict]
+        decided = Decisions(decision_page.alias(), outcome.alias())
+        rows = decided.outerjoin(rows, header.c.id, decided.run_number == side.run_number)
+        columns += [sa.cast(decided.findings, sa.Text), decided.verdict]
     series = header.c.series_instance_uid
     in_order = series.collate("C") if engine.dialect.name == "postgresql" else series
     query = (

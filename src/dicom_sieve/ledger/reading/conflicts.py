@@ -14,8 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import QueryableJson, decision, header, location, object_, run, series_decision
+from dicom_sieve.ledger.database.tables import QueryableJson, header, location, object_, run, series_decision
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
 from dicom_sieve.objects import DIRECTORY_ENDPOINT
 
@@ -90,7 +91,7 @@ def _name_all(
     engine: sa.Engine, run_number: int, suspects: Iterator[str], *, is_any_repeated: bool
 ) -> Iterator[sa.Row[Any]]:
     while uids := list(islice(suspects, _UIDS_A_QUERY)):
-        of_uids = _named_of_headers(decision.c.run_number == run_number, header.c.series_instance_uid.in_(uids))
+        of_uids = _named_of_headers(_of_headers(decisions.run_number == run_number, uids))
         yield from read(engine, partial(all_rows, query=_in_order(of_uids)))
     if is_any_repeated:
         yield from read(engine, partial(all_rows, query=_in_order(_named_of_instances(run_number))))
@@ -110,8 +111,8 @@ def count_identities(connection: sa.Connection, run_number: int, series: str) ->
     """Count the studies, and the patients, that the objects of one series name."""
     query = (
         sa.select(sa.func.count(header.c.study_instance_uid.distinct()), sa.func.count(header.c.patient.distinct()))
-        .select_from(_judged_headers())
-        .where(decision.c.run_number == run_number, header.c.series_instance_uid == series)
+        .select_from(decisions.join(header, header.c.id, decisions.run_number == run_number))
+        .where(header.c.series_instance_uid == series)
     )
     studies, patients = connection.execute(query).one()
     return studies, patients
@@ -123,7 +124,7 @@ Traced = tuple[int, str, Conflict]
 
 def trace_series(connection: sa.Connection, runs: Collection[int], series: Collection[str]) -> Iterator[Traced]:
     """Give the conflicts of some series in some runs."""
-    query = _of_headers(decision.c.run_number.in_(runs), header.c.series_instance_uid.in_(series))
+    query = _of_headers(decisions.run_number.in_(runs), series)
     for row in connection.execute(query):
         yield from ((row.run_number, row.series_instance_uid, conflict) for conflict in _conflicts_of(row))
 
@@ -167,21 +168,20 @@ def series_to_publish(dialect: sa.Dialect, run_number: int, run_id: str) -> sa.S
 
 
 def _conflicts_by_series(dialect: sa.Dialect, run_number: int) -> sa.Subquery:
-    of_run = decision.c.run_number == run_number
+    of_run = _of_run(run_number)
     named = _in_order([*_named_of_headers(of_run), *_named_of_instances(run_number)]).subquery("in_order")
     conflicts = _as_list(dialect, named.c.name).label("conflicts")
     return sa.select(named.c.series_instance_uid, conflicts).group_by(named.c.series_instance_uid).subquery("conflicts")
 
 
 def _studies_by_series(dialect: sa.Dialect, run_number: int) -> sa.Subquery:
-    of_run = decision.c.run_number == run_number
-    several = _of_headers(of_run).subquery("several")
+    several = _of_run(run_number).subquery("several")
     named = several.join(header, header.c.series_instance_uid == several.c.series_instance_uid)
     named_studies = (
         sa.select(header.c.series_instance_uid, header.c.study_instance_uid)
         .distinct()
-        .select_from(named.join(decision, decision.c.header_id == header.c.id))
-        .where(of_run, several.c[Conflict.SEVERAL_STUDIES], header.c.study_instance_uid.is_not(None))
+        .select_from(decisions.join(named, header.c.id, decisions.run_number == run_number))
+        .where(several.c[Conflict.SEVERAL_STUDIES], header.c.study_instance_uid.is_not(None))
         .order_by(header.c.series_instance_uid, header.c.study_instance_uid)
         .subquery("named_study")
     )
@@ -197,11 +197,19 @@ def _as_list(dialect: sa.Dialect, column: sa.ColumnElement[str]) -> sa.ColumnEle
     return sa.type_coerce(sa.func.json_group_array(column), QueryableJson)
 
 
-def _judged_headers() -> sa.Join:
-    return decision.join(header, header.c.id == decision.c.header_id)
+def _of_headers(is_of_run: sa.ColumnElement[bool], series: Collection[str]) -> sa.Select[Any]:
+    """Select those of some series whose headers contradict each other in some runs."""
+    judged = decisions.join(header, header.c.id, is_of_run)
+    return _contradicting(judged, decisions.run_number).where(header.c.series_instance_uid.in_(series))
 
 
-def _of_headers(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _of_run(run_number: int) -> sa.Select[Any]:
+    """Select the series of a run whose headers contradict each other."""
+    decided = decisions.headers(decisions.run_number == run_number).subquery("decided")
+    return _contradicting(decided.join(header, header.c.id == decided.c.header_id), decided.c.run_number)
+
+
+def _contradicting(judged: sa.Join, run_number: sa.ColumnElement[int]) -> sa.Select[Any]:
     """Select series whose headers contradict each other, with a column for each conflict that says so."""
     series, study, patient = header.c.series_instance_uid, header.c.study_instance_uid, header.c.patient
     # Minimum and maximum need no sorting, as counting distinct values would.
@@ -210,10 +218,10 @@ def _of_headers(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
         Conflict.SEVERAL_PATIENTS: sa.func.min(patient) != sa.func.max(patient),
     }
     return (
-        sa.select(decision.c.run_number, series, *_columns(differ))
-        .select_from(_judged_headers())
-        .where(series.is_not(None), *conditions)
-        .group_by(decision.c.run_number, series)
+        sa.select(run_number, series, *_columns(differ))
+        .select_from(judged)
+        .where(series.is_not(None))
+        .group_by(run_number, series)
         .having(sa.or_(*differ.values()))
     )
 
@@ -245,13 +253,12 @@ def _columns(differ: dict[Conflict, sa.ColumnElement[bool]]) -> list[sa.Label[bo
 
 def _judged_objects(objects: sa.FromClause) -> sa.Join:
     is_held = is_in_snapshot(run.c.snapshot_id, run.c.location_id)
-    is_judged = sa.and_(decision.c.run_number == run.c.number, decision.c.header_id == object_.c.header_id)
-    return (
+    held = (
         objects.join(run, is_held)
         .join(location, location.c.id == object_.c.location_id)
         .join(header, header.c.id == object_.c.header_id)
-        .join(decision, is_judged)
     )
+    return decisions.join(held, object_.c.header_id, decisions.run_number == run.c.number)
 
 
 def select_repeated() -> sa.Select[Any]:
@@ -260,9 +267,9 @@ def select_repeated() -> sa.Select[Any]:
     return sa.select(uid).where(uid.is_not(None)).group_by(uid).having(sa.func.count() > 1)
 
 
-def _named_of_headers(*conditions: sa.ColumnElement[bool]) -> list[sa.Select[Any]]:
+def _named_of_headers(contradicting: sa.Select[Any]) -> list[sa.Select[Any]]:
     """Select series and conflict, each pair once, by what their headers say."""
-    of_headers = _of_headers(*conditions).cte("of_headers")
+    of_headers = contradicting.cte("of_headers")
     return [
         sa.select(of_headers.c.series_instance_uid, sa.literal(conflict.value).label("name")).where(
             of_headers.c[conflict]

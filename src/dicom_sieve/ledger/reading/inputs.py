@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import (
-    decision,
     header,
     object_,
     series_decision,
@@ -92,11 +92,6 @@ def input_series(
 
 
 def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[Any]:
-    is_passed = sa.and_(
-        decision.c.header_id == header.c.id,
-        decision.c.run_number == run_number,
-        decision.c.verdict == Verdict.PASSED,
-    )
     return (
         sa.select(
             object_.c.id,
@@ -109,8 +104,14 @@ def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[An
             header.c.sop_class_uid,
             header.c.defect.is_not(None).label("is_damaged"),
         )
-        .select_from(header.join(decision, is_passed).join(object_, object_.c.header_id == header.c.id))
-        .where(is_in_snapshot(snapshot_id, location_id))
+        .select_from(
+            decisions.join(
+                header.join(object_, object_.c.header_id == header.c.id),
+                header.c.id,
+                decisions.run_number == run_number,
+            )
+        )
+        .where(is_in_snapshot(snapshot_id, location_id), decisions.verdict == Verdict.PASSED)
         .order_by(object_.c.key)
     )
 

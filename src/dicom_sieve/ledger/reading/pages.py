@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.blocks import BLOCK_IDS
+from dicom_sieve.ledger.database.blocks import READ_IDS
 from dicom_sieve.ledger.database.outages import read, while_away
 from dicom_sieve.ledger.database.tables import header, header_change
 from dicom_sieve.ledger.reading.header_counts import headers_of
 
 T = TypeVar("T")
-PAGE_IDS = 20 * BLOCK_IDS
-"""Ids of a page, a multiple of a block's."""
+PAGE_IDS = READ_IDS
+"""Ids of a page."""
 JOINED_IDS = 500
 """Ids whose texts are joined into one row: even the longest stay below PostgreSQL's limit of 1 GB."""
 BETWEEN_COUNTS, BETWEEN_TEXTS = " ", "\n"

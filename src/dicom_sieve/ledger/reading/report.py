@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import decision, header, header_change, object_
+from dicom_sieve.ledger.database.tables import header, header_change, object_
 from dicom_sieve.ledger.reading.conflicts import select_repeated
 from dicom_sieve.ledger.reading.header_counts import headers_of
 from dicom_sieve.ledger.reading.headers_to_decide import select_extent, select_values
-from dicom_sieve.ledger.reading.pages import PAGE_END, PAGE_FIRST, pages_of_headers
+from dicom_sieve.ledger.reading.pages import pages_of_headers
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot, place_of_run
 
 DecidedRow = tuple[str | None, str | None, str | None, int, int, str | None, str, str]
@@ -59,12 +60,6 @@ def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> 
     """
 
     def select(held: sa.FromClause) -> sa.Select[Any]:
-        ids = decision.c.header_id
-        of_page = sa.select(ids, sa.cast(decision.c.findings, sa.Text).label("findings")).where(
-            decision.c.run_number == run_number, ids >= PAGE_FIRST, ids < PAGE_END
-        )
-        # PostgreSQL expects few rows of three ranges of ids that are one and the same, and would look each of them up.
-        decided = of_page.cte("decided").prefix_with("MATERIALIZED", dialect="postgresql")
         return sa.select(
             header.c.study_instance_uid,
             header.c.series_instance_uid,
@@ -72,9 +67,9 @@ def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> 
             held.c.instances,
             held.c.bytes,
             select_extent(),
-            decided.c.findings,
+            sa.cast(decisions.findings, sa.Text),
             select_values(engine.dialect, tags),
-        ).where(decided.c.header_id == header.c.id)
+        ).where(decisions.run_number == run_number, decisions.is_on(header.c.id))
 
     for page in pages_of_headers(engine, *place_of_run(engine, run_number), select):
         yield from page
@@ -87,13 +82,14 @@ def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]
         headers_of(*place_of_run(engine, run_number)).where(header_change.c.header_id.in_(of_series)).subquery("held")
     )
     instances = sa.cast(sa.func.sum(held.c.instances), sa.BigInteger)
-    findings = sa.cast(decision.c.findings, sa.Text)
+    findings = sa.cast(decisions.findings, sa.Text)
     query = (
         sa.select(header.c.series_instance_uid, findings, header.c.defect, instances)
         .select_from(
-            decision.join(header, header.c.id == decision.c.header_id).join(held, held.c.header_id == header.c.id)
+            decisions.join(
+                header.join(held, held.c.header_id == header.c.id), header.c.id, decisions.run_number == run_number
+            )
         )
-        .where(decision.c.run_number == run_number)
         .group_by(header.c.series_instance_uid, findings, header.c.defect)
         .order_by(header.c.series_instance_uid, instances.desc(), findings, header.c.defect)
     )
@@ -110,13 +106,14 @@ def count_duplicates(engine: sa.Engine, run_number: int) -> Duplicates:
     per_series = (
         sa.select((sa.func.count(uid) - sa.func.count(uid.distinct())).label("duplicates"))
         .select_from(
-            twice.join(object_, uid == twice.c.sop_instance_uid)
-            .join(header, header.c.id == object_.c.header_id)
-            .join(decision, decision.c.header_id == header.c.id)
+            decisions.join(
+                twice.join(object_, uid == twice.c.sop_instance_uid).join(header, header.c.id == object_.c.header_id),
+                header.c.id,
+                decisions.run_number == run_number,
+            )
         )
         .where(
             is_in_snapshot(*place_of_run(engine, run_number)),
-            decision.c.run_number == run_number,
             header.c.series_instance_uid.is_not(None),
         )
         .group_by(header.c.series_instance_uid)

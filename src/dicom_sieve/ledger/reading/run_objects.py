@@ -13,8 +13,9 @@ from dicom_sieve.criteria import Verdict
 from dicom_sieve.criteria.reading import read_attribute
 from dicom_sieve.dicom.dictionary import Attribute
 from dicom_sieve.errors import InvalidRequestError, LedgerError
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import decision, header, location, object_, series_decision
+from dicom_sieve.ledger.database.tables import header, location, object_, series_decision
 from dicom_sieve.ledger.reading.conflicts import select_repeated
 from dicom_sieve.ledger.reading.editions import find_read_for_less
 from dicom_sieve.ledger.reading.headers_to_decide import read_values, select_values
@@ -168,20 +169,17 @@ class RunObjects:
         values = sa.case(*known) if known else sa.null()
         columns = (location.c.bucket, object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified)
         uids = (header.c.study_instance_uid, header.c.series_instance_uid, header.c.sop_class_uid)
-        judged = (decision.c.verdict, decision.c.findings)
+        judged = (decisions.verdict, decisions.findings)
         extent = (header.c.defect, header.c.damage, header.c.unreadable_from)
-        is_judged = sa.and_(decision.c.header_id == object_.c.header_id, decision.c.run_number == self.row.number)
+        objects = object_.join(location).outerjoin(header, header.c.id == object_.c.header_id)
+        is_of_run = decisions.run_number == self.row.number
         query = (
             sa.select(*columns, header.c.patient, *uids, object_.c.sop_instance_uid, *judged, *extent, values)
-            .select_from(
-                object_.join(location)
-                .outerjoin(header, header.c.id == object_.c.header_id)
-                .outerjoin(decision, is_judged)
-            )
+            .select_from(decisions.outerjoin(objects, object_.c.header_id, is_of_run))
             .where(is_in_snapshot(snapshot_id, location_id))
         )
         if self.verdict is not None:
-            query = query.where(decision.c.verdict == self.verdict)
+            query = query.where(decisions.verdict == self.verdict)
         return query.order_by(object_.c.key)
 
 
@@ -230,19 +228,12 @@ def duplicate_keys(engine: sa.Engine, row: RunRow) -> frozenset[str]:
         return frozenset()
     twice = select_repeated().cte("twice")
     uids = (header.c.patient, header.c.study_instance_uid, header.c.series_instance_uid, object_.c.sop_instance_uid)
-    is_passed = sa.and_(
-        decision.c.header_id == header.c.id,
-        decision.c.run_number == row.number,
-        decision.c.verdict == Verdict.PASSED,
-    )
+    repeated = twice.join(object_, object_.c.sop_instance_uid == twice.c.sop_instance_uid)
+    read_objects = repeated.join(header, header.c.id == object_.c.header_id)
     query = (
         sa.select(*uids, object_.c.key)
-        .select_from(
-            twice.join(object_, object_.c.sop_instance_uid == twice.c.sop_instance_uid)
-            .join(header, header.c.id == object_.c.header_id)
-            .join(decision, is_passed)
-        )
-        .where(is_in_snapshot(snapshot_id, location_id))
+        .select_from(decisions.join(read_objects, object_.c.header_id, decisions.run_number == row.number))
+        .where(is_in_snapshot(snapshot_id, location_id), decisions.verdict == Verdict.PASSED)
         .order_by(*uids, object_.c.key)
     )
 

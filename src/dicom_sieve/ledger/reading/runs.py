@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import RunState, decision, header, location, object_, run
+from dicom_sieve.ledger.database.tables import RunState, header, location, object_, run
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
 from dicom_sieve.objects import ObjectInfo
 
@@ -56,15 +57,17 @@ def instances_to_publish(run_number: int, snapshot_id: int, location_id: int, ve
             header.c.series_instance_uid,
             header.c.sop_class_uid,
             object_.c.sop_instance_uid,
-            decision.c.findings,
+            decisions.findings,
             header.c.defect,
         )
         .select_from(
-            object_.join(location)
-            .join(header, header.c.id == object_.c.header_id)
-            .join(decision, sa.and_(decision.c.header_id == header.c.id, decision.c.run_number == run_number))
+            decisions.join(
+                object_.join(location).join(header, header.c.id == object_.c.header_id),
+                object_.c.header_id,
+                decisions.run_number == run_number,
+            )
         )
-        .where(is_in_snapshot(snapshot_id, location_id), decision.c.verdict == verdict)
+        .where(is_in_snapshot(snapshot_id, location_id), decisions.verdict == verdict)
         .order_by(object_.c.key)
     )
 
@@ -76,11 +79,11 @@ def objects_to_copy(
 
     They are read a page at a time: no connection is held open while they are copied.
     """
-    is_judged = sa.and_(decision.c.header_id == object_.c.header_id, decision.c.run_number == run_number)
+    read_objects = object_.join(header, header.c.id == object_.c.header_id)
     query = (
         sa.select(object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified, header.c.series_instance_uid)
-        .select_from(object_.join(decision, is_judged).join(header, header.c.id == object_.c.header_id))
-        .where(is_in_snapshot(snapshot_id, location_id), decision.c.verdict == verdict)
+        .select_from(decisions.join(read_objects, object_.c.header_id, decisions.run_number == run_number))
+        .where(is_in_snapshot(snapshot_id, location_id), decisions.verdict == verdict)
         .order_by(object_.c.key)
         .limit(PAGE_ROWS)
     )

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.database.tables import decision, header, location, object_, run, snapshot
+from dicom_sieve.ledger.database.decisions import decisions
+from dicom_sieve.ledger.database.tables import header, location, object_, run, snapshot
 from dicom_sieve.ledger.reading.computations import ComputedSeries, computed_series
 from dicom_sieve.ledger.reading.conflicts import Conflict, trace_instances, trace_series
 from dicom_sieve.ledger.reading.object_names import find_objects, is_text
@@ -196,15 +197,17 @@ def _runs(connection: sa.Connection, locations: Collection[int]) -> Mapping[int,
 def _decisions(
     connection: sa.Connection, runs: Iterable[int], headers: Iterable[int | None]
 ) -> dict[tuple[int, int | None], tuple[str, Sequence[str]]]:
-    """Give verdict and findings by run and header; the query names both, which are the table's primary key."""
-    decisions: dict[tuple[int, int | None], tuple[str, Sequence[str]]] = {}
+    """Give verdict and findings by run and header; the query names both, by which pages are found."""
+    found: dict[tuple[int, int | None], tuple[str, Sequence[str]]] = {}
     of_headers = list(_chunks([header_id for header_id in headers if header_id is not None]))
     for some_runs in _chunks(list(runs)):
         for header_ids in of_headers:
-            is_one = sa.and_(decision.c.run_number.in_(some_runs), decision.c.header_id.in_(header_ids))
-            for row in connection.execute(sa.select(decision).where(is_one)):
-                decisions[row.run_number, row.header_id] = (row.verdict, row.findings)
-    return decisions
+            decided = decisions.join(header, header.c.id, decisions.run_number.in_(some_runs))
+            columns = (decisions.run_number, header.c.id, decisions.verdict, decisions.findings)
+            query = sa.select(*columns).select_from(decided).where(header.c.id.in_(header_ids))
+            for run_number, header_id, verdict, findings in connection.execute(query):
+                found[run_number, header_id] = (verdict, findings)
+    return found
 
 
 def _chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
