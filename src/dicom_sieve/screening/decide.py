@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dicom_sieve.criteria import CompiledCriterion, Damaged, Decider, Decision, Verdict
+from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Verdict, leaves_of
 from dicom_sieve.errors import NothingReadableError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
@@ -66,7 +66,7 @@ class Judge:
         tags: The attributes that they ask for.
     """
 
-    criteria: tuple[CompiledCriterion, ...]
+    criteria: tuple[CompiledItem, ...]
     damaged: Damaged = Damaged.DISCARD
     tags: tuple[str, ...] = field(init=False)
     _decider: Decider = field(init=False)
@@ -75,7 +75,7 @@ class Judge:
     _judgements: dict[tuple[Any, ...], _Judgement] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tags = tuple(sorted({criterion.attribute.hex_tag for criterion in self.criteria}))
+        self.tags = tuple(sorted({key for leaf in leaves_of(self.criteria) for key in leaf.keys}))
         self._decider = Decider(self.criteria)
         self._series = {verdict: {} for verdict in Verdict}
 
@@ -181,7 +181,7 @@ Keep = Callable[[Sequence[Decided]], None]
 def decide(
     ledger: Ledger,
     snapshot: Snapshot,
-    criteria: tuple[CompiledCriterion, ...],
+    criteria: tuple[CompiledItem, ...],
     observer: Observer,
     keep: Keep = lambda _: None,
     *,

@@ -113,7 +113,7 @@ def preview(
             )
             previewed = run_preview(what, ledger)
     compiled = compile_criteria(asked)
-    advice = advise(compiled)
+    advice = advise(compiled, previewed.counts["findings"])
     if as_json:
         text.show_json({**dataclasses.asdict(previewed), "warnings": [str(warning) for warning in advice]})
         return
