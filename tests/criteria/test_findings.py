@@ -279,6 +279,14 @@ def test_any_question_is_answered_as_by_the_oracle(
 
 
 def test_the_findings_are_a_closed_set_and_describe_themselves() -> None:
-    assert [finding.value for finding in Finding] == ["MET", "NOT_MET", "ABSENT", "EMPTY", "MALFORMED", "UNREACHED"]
-    assert len({finding.describe() for finding in Finding}) == 6
+    assert [finding.value for finding in Finding] == [
+        "MET",
+        "NOT_MET",
+        "ABSENT",
+        "EMPTY",
+        "MALFORMED",
+        "UNREACHED",
+        "UNDECIDED",
+    ]
+    assert len({finding.describe() for finding in Finding}) == 7
     assert all(finding.describe().endswith(".") for finding in Finding)

@@ -64,7 +64,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a part with a line's end": (criterion(dicom_tag=["0008", "0060\n"]), "dicom_tag"),
     "no operation": ({"criteria": [without(IS_CT, "operation")]}, "operation"),
     "an unknown operation": (criterion(operation="NOT"), "operation"),
-    "an unknown operation with a list": (criterion(operation="NOT_IN", reference=["CT"]), "'NOT_IN' is not one of"),
+    "an unknown operation with a list": (criterion(operation="OTHER", reference=["CT"]), "'OTHER' is not one of"),
     "an operation in lower case": (criterion(operation="equals"), "operation"),
     "no reference": ({"criteria": [without(IS_CT, "reference")]}, "reference"),
     "an empty reference": (criterion(reference=""), "reference"),
@@ -72,6 +72,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "IN without a list": (criterion(operation="IN"), "reference"),
     "IN with an empty list": (criterion(operation="IN", reference=[]), "reference"),
     "a list without IN": (criterion(reference=["CT"]), "reference"),
+    "a reference with PRESENT": (criterion(operation="PRESENT"), "reference"),
+    "an unknown operation in a group": ({"criteria": [{"any": [{**IS_CT, "operation": "NOT"}]}]}, "operation"),
+    "a group four levels deep": (
+        {"criteria": [{"any": [{"all": [{"none": [{"any": [IS_CT]}]}]}]}]},
+        "any",
+    ),
 }
 
 
@@ -81,7 +87,7 @@ OUTPUT_HOLDS_CREDENTIALS = (
 )
 GREATER_THAN_A_CODE = (
     "criteria[2]: Modality (0008,0060) is a Code String (CS): operation GREATER is not defined for it; "
-    "accepted: EQUALS, IN"
+    "accepted: EQUALS, IN, NOT_EQUALS, NOT_IN, CONTAINS, NOT_CONTAINS, MATCHES, NOT_MATCHES, PRESENT, ABSENT"
 )
 
 

@@ -78,6 +78,8 @@ def _where(operations: Sequence[Operation], then: JsonValue, otherwise: JsonValu
     }
 
 
+REFUSED: dict[str, JsonValue] = {"not": {}}
+"""A member that may not be there; unlike ``false``, its refusal names the member."""
 _NEEDS_REFERENCE: JsonValue = {"required": ["reference"]}
 REFERENCE_SUITS_OPERATION = _where(
     LIST_OPERATIONS,
@@ -90,7 +92,7 @@ REFERENCE_SUITS_OPERATION = _where(
         TEXT_OPERATIONS,
         {"properties": {"reference": {"type": "string"}}, "required": ["reference"]},
         # Of an operation that is not known nothing is said about the reference: the operation is to blame.
-        _where(NO_REFERENCE_OPERATIONS, {"properties": {"reference": False}}, _NEEDS_REFERENCE),
+        _where(NO_REFERENCE_OPERATIONS, {"properties": {"reference": REFUSED}}, _NEEDS_REFERENCE),
     ),
 )
 

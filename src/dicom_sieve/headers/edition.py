@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from dicom_sieve.criteria import CompiledItem, asked_attributes
-from dicom_sieve.dicom.dictionary import header_tags
+from dicom_sieve.criteria.reading import read_attribute
+from dicom_sieve.dicom.dictionary import Attribute, header_tags
 from dicom_sieve.dicom.vr.registry import KEPT
 from dicom_sieve.errors import InvalidRequestError
 
@@ -64,6 +65,19 @@ def refuse_not_kept(criteria: Sequence[CompiledItem]) -> None:
     ]
     if problems:
         raise InvalidRequestError(tuple(problems))
+
+
+def read_kept_attribute(text: str, field: str) -> Attribute:
+    """Read the name of an attribute that headers keep; see `read_attribute`.
+
+    Raises:
+        InvalidRequestError: No criterion can name it, or headers do not keep it.
+    """
+    attribute = read_attribute(text, field)
+    if attribute.hex_tag not in current_edition().header_tags.split():
+        accepted = f"attributes at the top level with the VRs {current_edition().name}"
+        raise InvalidRequestError((f"{field}: {attribute} is not kept in headers yet; accepted: {accepted}",))
+    return attribute
 
 
 @cache

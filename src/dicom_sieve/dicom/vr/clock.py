@@ -3,6 +3,7 @@
 import datetime
 import re
 from dataclasses import dataclass
+from functools import total_ordering
 from typing import ClassVar, Final
 
 from dicom_sieve.dicom.vr.value_type import ORDERED, Bin, Operation, Scale, ValueType, trim
@@ -20,7 +21,8 @@ _WITH_MINUTES = 5
 MICROSECONDS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
+@dataclass(frozen=True, slots=True)
 class Moment:
     """A time of day, or a date with a time of day, as precise as it was written.
 
@@ -31,6 +33,12 @@ class Moment:
 
     parts: tuple[int, ...]
     offset: int | None = None
+
+    def __lt__(self, other: "Moment") -> bool:
+        return self._in_order() < other._in_order()
+
+    def _in_order(self) -> tuple[tuple[int, ...], bool, int]:
+        return self.parts, self.offset is not None, self.offset or 0
 
     def at_utc(self) -> "Moment":
         """Give it without its offset, where it says minutes: of what is wider an offset says nothing."""

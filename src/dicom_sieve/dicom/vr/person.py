@@ -25,5 +25,9 @@ class PersonName(Text):
         groups = [group.rstrip("^ ") for group in normalise_text(text).split("=")]
         return "=".join(groups).rstrip("=")
 
+    def is_empty(self, text: str) -> bool:
+        """Tell whether all components are empty."""
+        return not self.parse_exact(text)
+
 
 PN: Final = PersonName()
