@@ -166,7 +166,10 @@ def test_values_tell_what_there_is_to_ask_for(home: Home) -> None:
     [
         (
             "PatientName",
-            "PatientName (0010,0010) is not kept in headers yet; accepted: attributes at the top level with the VRs AS, CS, DA",
+            (
+                "PatientName (0010,0010) is not kept in headers yet; accepted: attributes at the top level "
+                "with the VRs AS, CS, DA"
+            ),
         ),
         ("0009,0010", "(0009,0010) is a private tag: it has no VR in the DICOM dictionary"),
         (
