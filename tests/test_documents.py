@@ -20,7 +20,9 @@ from dicom_sieve.computations.segmentation.volume import MOST_VOXELS
 from dicom_sieve.contract.parameters import ComputeParameters, SegmentParameters
 from dicom_sieve.contract.read import LOCATIONS
 from dicom_sieve.criteria import Criterion, Finding, Operation, compile_criteria
+from dicom_sieve.criteria.criterion import LIST_OPERATIONS
 from dicom_sieve.dicom.vr import VRS
+from dicom_sieve.dicom.vr.value_type import PRESENCE
 from dicom_sieve.flows import heartbeats, names
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger.database import engine, tables
@@ -115,7 +117,7 @@ class TestCriteria:
     def test_the_table_of_operations_is_the_code_s(self) -> None:
         rows = table(section(read("docs/criteria.md"), "Which attributes"))
         assert {row[0]: tuple(row[1].split(", ")) for row in rows} == {
-            f"{vr} ({vr.long_name})": tuple(str(operation) for operation in vr.relations) for vr in VRS.values()
+            f"{vr} ({vr.long_name})": tuple(map(str, vr.relations or PRESENCE)) for vr in VRS.values()
         }
 
     @pytest.mark.parametrize(("heading", "words"), [("Findings", Finding), ("Defects", Defect)])
@@ -131,10 +133,12 @@ class TestCriteria:
             (vr, operation.value) for vr in ("DA", "AS", "CS") for operation in VRS[vr].relations
         ]
         for _, operation, reads_as in rows:
-            read_back = re.fullmatch(r"\w+ \((....),(....)\) is .*?([-\w]+)(?: or ([-\w]+))?", reads_as)
+            read_back = re.fullmatch(
+                r"\w+ \((....),(....)\) (?:is|does|contains|matches) .*?([-\w]+)(?: (?:or|and) ([-\w]+))?", reads_as
+            )
             assert read_back is not None
             group, element, *references = (part for part in read_back.groups() if part)
-            is_list = operation == Operation.IN
+            is_list = operation in LIST_OPERATIONS
             criterion = Criterion(
                 dicom_tag=(group, element),
                 operation=Operation(operation),

@@ -239,7 +239,7 @@ class TestCheck:
                 json.dumps(
                     [
                         {"dicom_tag": "NoSuchKeyword", "operation": "EQUALS", "reference": "x"},
-                        {"dicom_tag": "PatientName", "operation": "EQUALS", "reference": "x"},
+                        {"dicom_tag": "PatientName", "operation": "CONTAINS", "reference": "x"},
                         {"dicom_tag": ["0008", "0060"], "operation": "LESS", "reference": "CT"},
                         {"dicom_tag": ["0008", "0020"], "operation": "NEAR"},
                     ]
@@ -250,12 +250,13 @@ class TestCheck:
                         'accepted: a keyword as "StudyDate", or a tag as ["0008", "0020"]'
                     ),
                     (
-                        "criteria[1].dicom_tag: PatientName (0010,0010) has the VR PN; "
-                        "accepted: AS (Age String), CS (Code String), DA (Date)"
+                        "criteria[1]: PatientName (0010,0010) is a Person Name (PN): operation CONTAINS is not defined "
+                        "for it; accepted: EQUALS, IN, NOT_EQUALS, NOT_IN, PRESENT, ABSENT"
                     ),
                     (
                         "criteria[2]: Modality (0008,0060) is a Code String (CS): "
-                        "operation LESS is not defined for it; accepted: EQUALS, IN"
+                        "operation LESS is not defined for it; accepted: EQUALS, IN, NOT_EQUALS, NOT_IN, CONTAINS, "
+                        "NOT_CONTAINS, MATCHES, NOT_MATCHES, PRESENT, ABSENT"
                     ),
                     "criteria[3].operation: 'NEAR' is not known; accepted: 'EQUALS', 'GREATER', 'LESS' or 'IN'",
                     "criteria[3].reference: missing; accepted: a value",

@@ -166,7 +166,10 @@ def test_values_tell_what_there_is_to_ask_for(home: Home) -> None:
     [
         (
             "PatientName",
-            "PatientName (0010,0010) has the VR PN; accepted: AS (Age String), CS (Code String), DA (Date)",
+            (
+                "PatientName (0010,0010) is not kept in headers yet; accepted: attributes at the top level "
+                "with the VRs AS, CS, DA"
+            ),
         ),
         ("0009,0010", "(0009,0010) is a private tag: it has no VR in the DICOM dictionary"),
         (
@@ -205,3 +208,17 @@ class TestHostileValues:
 
         assert {row["series_instance_uid"] for row in rows} == {"'=1+1", "'+1", "a|b", "'@A1"}
         assert not any(ord(character) < 32 for character in hostile.ask(*asked).replace("\n", ""))
+
+
+def test_check_reads_groups_and_every_vr_and_warns_of_negations(tmp_path: Path) -> None:
+    file = tmp_path / "criteria.json"
+    thick = {"dicom_tag": "SliceThickness", "operation": "AT_MOST", "reference": "3"}
+    negation = {"dicom_tag": "SeriesDescription", "operation": "NOT_CONTAINS", "reference": "scout"}
+    file.write_text(json.dumps([{"any": [thick, negation], "name": "thin"}]), encoding="utf-8")
+
+    ended = run_command("check", str(file), home=tmp_path)
+
+    assert ended.returncode == 0
+    assert "thin, that is at least one of these is so: (SliceThickness (0018,0050) is at most 3 mm; or" in ended.stdout
+    assert "the reference has no unit: it is read as mm; write it, as 3 mm." in ended.stdout
+    assert "a negation without if_absent: where SeriesDescription (0008,103E) is absent or empty" in ended.stdout

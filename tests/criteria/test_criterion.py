@@ -6,18 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 
-from dicom_sieve.criteria import CompiledCriterion, Criterion, Operation, compile_criteria, criteria_digest
+from dicom_sieve.criteria import CompiledCriterion, Criterion, Operation, compile_criteria, criteria_digest, leaves_of
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute, find_keyword, header_tags
 from dicom_sieve.errors import InvalidRequestError
 
 MODALITY, STUDY_DATE, AGE = "00080060", "00080020", "00101010"
-ACCEPTED = "accepted: AS (Age String), CS (Code String), DA (Date)"
-NO_ORDER = "operation {} is not defined for it; accepted: EQUALS, IN"
+OF_CODES = "EQUALS, IN, NOT_EQUALS, NOT_IN, CONTAINS, NOT_CONTAINS, MATCHES, NOT_MATCHES, PRESENT, ABSENT"
+NO_ORDER = f"operation {{}} is not defined for it; accepted: {OF_CODES}"
 NO_DATE = "is not a date; accepted: ISO 8601, as 2022-01-01"
 NO_AGE = "is not an age; accepted: one to four digits and D, W, M or Y, as 018M"
 NO_CODE = "is not a code; accepted: a text without backslashes and control characters, as CT"
-NO_VR = "is a private tag: it has no VR in the DICOM dictionary"
-BEHIND = "is not in the header: accepted are groups 0004 to 51FF"
+NO_VR = "is a private tag: it has no VR in the DICOM dictionary; accepted: with private_creator and vr"
+BEHIND = "is not in the header: accepted are groups 0002 to 51FF"
 
 
 def ask(tag: str, operation: str, reference: str | list[str]) -> Criterion:
@@ -25,7 +25,7 @@ def ask(tag: str, operation: str, reference: str | list[str]) -> Criterion:
 
 
 def compile_one(tag: str, operation: str, reference: str | list[str]) -> CompiledCriterion:
-    return compile_criteria([ask(tag, operation, reference)])[0]
+    return leaves_of(compile_criteria([ask(tag, operation, reference)]))[0]
 
 
 def problems_of(*criteria: Criterion) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ class TestTheOperationsOfAVr:
                 f"criteria[0]: Modality (0008,0060) is a Code String (CS): {NO_ORDER.format(operation)}",
             )
         else:
-            assert compile_criteria([criterion])[0].operation.value == operation
+            assert leaves_of(compile_criteria([criterion]))[0].operation.value == operation
 
 
 class TestAnInvalidCriterion:
@@ -63,13 +63,6 @@ class TestAnInvalidCriterion:
             (MODALITY, "EQUALS", "CT\\MR", f".reference: 'CT\\\\MR' {NO_CODE}"),
             (MODALITY, "EQUALS", " ", f".reference: ' ' {NO_CODE}"),
             (MODALITY, "EQUALS", "C\tT", f".reference: 'C\\tT' {NO_CODE}"),
-            ("00100010", "EQUALS", "DOE", f".dicom_tag: PatientName (0010,0010) has the VR PN; {ACCEPTED}"),
-            (
-                "00280106",
-                "EQUALS",
-                "1",
-                f".dicom_tag: SmallestImagePixelValue (0028,0106) has the VR US or SS; {ACCEPTED}",
-            ),
             ("00091001", "EQUALS", "1", f".dicom_tag: (0009,1001) {NO_VR}"),
             ("00087777", "EQUALS", "1", ".dicom_tag: (0008,7777) is not in the DICOM dictionary"),
             ("FFFFFFFF", "EQUALS", "1", f".dicom_tag: (FFFF,FFFF) {NO_VR}"),
@@ -91,7 +84,7 @@ class TestAnInvalidCriterion:
         assert problems[0] == "criteria[0].reference: '01/01/2022' is not a date; accepted: ISO 8601, as 2022-01-01"
         assert problems[1] == (
             "criteria[1]: Modality (0008,0060) is a Code String (CS): operation GREATER is not defined for it; "
-            "accepted: EQUALS, IN"
+            f"accepted: {OF_CODES}"
         )
 
     def test_an_invalid_criterion_does_not_hide_another(self) -> None:
@@ -101,7 +94,7 @@ class TestAnInvalidCriterion:
             good,
             ask(MODALITY, "GREATER", "\\"),
             ask(AGE, "IN", ["1", "018M", "2"]),
-            ask("00100010", "EQUALS", "x"),
+            ask("00087777", "EQUALS", "x"),
         )
 
         assert [problem.split(": ")[0] for problem in problems] == [
@@ -124,12 +117,9 @@ class TestTags:
     def test_tags_of_retired_repeating_groups_are_known_by_their_mask(self, tag: str) -> None:
         found = find_attribute(int(tag, 16))
 
-        if dictionary_VR(int(tag, 16)) == "CS":
-            assert isinstance(found, Attribute)
-            assert found.keyword == keyword_for_tag(int(tag, 16))
-            assert found.tag in header_tags()
-        else:
-            assert not isinstance(found, Attribute)
+        assert isinstance(found, Attribute)
+        assert found.keyword == keyword_for_tag(int(tag, 16))
+        assert (found.tag in header_tags()) == (dictionary_VR(int(tag, 16)) == "CS")
 
     def test_tags_may_be_written_in_either_case(self) -> None:
         assert compile_one("300a0002".lower().replace("300a0002", "300e0002"), "EQUALS", "APPROVED") == compile_one(
@@ -137,8 +127,8 @@ class TestTags:
         )
 
     @given(tag=st.integers(0, 0xFFFFFFFF) | st.sampled_from(sorted(header_tags())))
-    def test_tags_are_accepted_exactly_if_a_header_keeps_them(self, tag: int) -> None:
-        assert isinstance(find_attribute(tag), Attribute) == (tag in header_tags())
+    def test_tags_that_a_header_keeps_are_accepted(self, tag: int) -> None:
+        assert isinstance(find_attribute(tag), Attribute) >= (tag in header_tags())
 
     def test_tags_that_a_header_keeps_are_all_of_the_dictionarys_da_cs_and_as(self) -> None:
         for tag in header_tags():

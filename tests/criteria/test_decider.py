@@ -15,6 +15,7 @@ from dicom_sieve.criteria import (
     Verdict,
     compile_criteria,
     find,
+    leaves_of,
 )
 from dicom_sieve.criteria import decide as module
 
@@ -41,16 +42,18 @@ class TestADecision:
     def test_a_decision_is_passed_only_if_every_finding_is_met(
         self, attributes: dict[str, list[str]], verdict: str, findings: list[str]
     ) -> None:
-        expected = Decision(Verdict(verdict), tuple(Finding(finding) for finding in findings))
+        expected = tuple(Finding(finding) for finding in findings)
 
-        assert Decider(CRITERIA).decide(attributes) == expected
+        assert Decider(CRITERIA).decide(attributes) == Decision(Verdict(verdict), expected, expected)
 
     @given(several=st.lists(headers, max_size=8))
     def test_a_decision_does_not_depend_on_what_was_decided_before(self, several: list[dict[str, list[str]]]) -> None:
         decider = Decider(CRITERIA)
 
         for header in several * 2:
-            findings = tuple(find(criterion, header.get(criterion.attribute.hex_tag)) for criterion in CRITERIA)
+            findings = tuple(
+                find(criterion, header.get(criterion.attribute.hex_tag)) for criterion in leaves_of(CRITERIA)
+            )
             assert decider.decide(header).findings == findings
 
     def test_a_decision_on_what_cannot_be_judged_has_no_findings(self) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_sieve.criteria import Criterion, Finding, Operation, compile_criteria, find
+from dicom_sieve.criteria import Criterion, Finding, Operation, compile_criteria, find, leaves_of
 
 TAGS = {"DA": ("0008", "0020"), "AS": ("0010", "1010"), "CS": ("0008", "0060")}
 ACCEPTED = {
@@ -34,7 +34,7 @@ DAYS = {"D": Fraction(1), "W": Fraction(7), "M": YEAR / 12, "Y": YEAR}
 
 def find_by(vr: str, operation: str, reference: str | list[str], values: Sequence[str] | None) -> str:
     criterion = Criterion(dicom_tag=TAGS[vr], operation=Operation(operation), reference=reference)
-    (compiled,) = compile_criteria([criterion])
+    (compiled,) = leaves_of(compile_criteria([criterion]))
     return find(compiled, values).value
 
 
@@ -279,6 +279,14 @@ def test_any_question_is_answered_as_by_the_oracle(
 
 
 def test_the_findings_are_a_closed_set_and_describe_themselves() -> None:
-    assert [finding.value for finding in Finding] == ["MET", "NOT_MET", "ABSENT", "EMPTY", "MALFORMED", "UNREACHED"]
-    assert len({finding.describe() for finding in Finding}) == 6
+    assert [finding.value for finding in Finding] == [
+        "MET",
+        "NOT_MET",
+        "ABSENT",
+        "EMPTY",
+        "MALFORMED",
+        "UNREACHED",
+        "UNDECIDED",
+    ]
+    assert len({finding.describe() for finding in Finding}) == 7
     assert all(finding.describe().endswith(".") for finding in Finding)

@@ -7,7 +7,8 @@ import pytest
 from dicom_sieve.criteria.reading import read_criteria
 
 GOOD: dict[str, Any] = {"dicom_tag": ["0008", "0060"], "operation": "EQUALS", "reference": "CT"}
-ACCEPTED = "accepted: dicom_tag, operation, reference"
+MORE = "value, if_absent, tolerance, case, within, private_creator, vr, minus"
+ACCEPTED = f"accepted: dicom_tag, operation, reference, {MORE}"
 
 
 def problems(**changes: Any) -> tuple[str, ...]:
@@ -16,8 +17,12 @@ def problems(**changes: Any) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("reference", ["CT", ["CT", "MR"]])
 def test_an_unknown_operation_is_to_blame_not_the_reference(reference: object) -> None:
-    assert problems(operation="NOT_IN", reference=reference) == (
-        "criteria[0].operation: 'NOT_IN' is not known; accepted: 'EQUALS', 'GREATER', 'LESS' or 'IN'",
+    assert problems(operation="OTHER", reference=reference) == (
+        (
+            "criteria[0].operation: 'OTHER' is not known; accepted: 'EQUALS', 'GREATER', 'LESS', 'IN', 'NOT_EQUALS', "
+            "'NOT_IN', 'AT_LEAST', 'AT_MOST', 'BETWEEN', 'CONTAINS', 'NOT_CONTAINS', 'MATCHES', 'NOT_MATCHES', 'PRESENT' or "  # noqa: E501
+            "'ABSENT'"
+        ),
     )
 
 

@@ -1,10 +1,16 @@
 """What JSON Schema can say is refused by it, before a run exists."""
 
+import json
+import re
+
 import jsonschema
 import pydantic
 import pytest
+from pydantic import TypeAdapter
 
-from dicom_sieve.criteria import Criterion, compile_criteria
+from dicom_sieve.contract.items import TopItem
+from dicom_sieve.criteria import Criterion, compile_criteria, criteria_digest
+from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 
 JSON = dict[str, object]
@@ -21,7 +27,7 @@ VALID: list[JSON] = [
 ]
 REFUSED_BY_SCHEMA: list[JSON] = [
     {},
-    *({name: value for name, value in GOOD.items() if name != missing} for missing in GOOD),
+    *({name: value for name, value in GOOD.items() if name != missing} for missing in ("dicom_tag", "operation")),
     GOOD | {"note": "mine"},
     GOOD | {"operation": "equals"},
     GOOD | {"operation": "NOT"},
@@ -45,6 +51,10 @@ REFUSED_BY_SCHEMA: list[JSON] = [
     GOOD | {"operation": "IN", "reference": [""]},
 ]
 LISTS_ASTRAY: list[JSON] = [
+    GOOD | {"operation": "BETWEEN"},
+    GOOD | {"operation": "BETWEEN", "reference": ["CT"]},
+    GOOD | {"operation": "NOT_IN"},
+    GOOD | {"operation": "PRESENT"},
     GOOD | {"operation": "IN"},
     *(GOOD | {"operation": operation, "reference": ["CT"]} for operation in ("EQUALS", "GREATER", "LESS")),
 ]
@@ -75,13 +85,46 @@ class TestTheSchema:
 
     @pytest.mark.parametrize("reference", ["CT", ["CT", "MR"]])
     def test_blames_an_unknown_operation_and_not_what_stands_beside_it(self, reference: object) -> None:
-        errors = list(validator.iter_errors(GOOD | {"operation": "NOT_IN", "reference": reference}))
+        errors = list(validator.iter_errors(GOOD | {"operation": "OTHER", "reference": reference}))
 
         assert [list(error.path) for error in errors] == [["operation"]]
 
     def test_the_schema_shows_its_fields_in_order_with_titles_and_a_line_each(self) -> None:
         fields = Criterion.model_json_schema()["properties"]
 
-        assert [field["position"] for field in fields.values()] == [0, 1, 2]
-        assert [field.get("title", "") for field in fields.values()][::2] == ["DICOM tag", "Reference"]
+        assert [field["position"] for field in fields.values()] == list(range(11))
+        assert [field.get("title", "") for field in fields.values()][:3:2] == ["DICOM tag", "Reference"]
         assert all(field["description"].endswith(".") for field in fields.values())
+
+
+class TestTheSchemaOfARun:
+    @staticmethod
+    def errors(*items: object) -> list[str]:
+        schema = TypeAdapter(list[TopItem]).json_schema()
+        return [error.json_path for error in jsonschema.Draft202012Validator(schema).iter_errors(list(items))]
+
+    def test_takes_groups_three_levels_deep_and_refuses_a_fourth(self) -> None:
+        three: JSON = {"any": [{"all": [{"none": [GOOD]}], "name": "inner"}]}
+
+        assert self.errors(three, GOOD) == []
+        assert self.errors({"any": [three]})
+
+    def test_names_the_member_that_is_wrong_in_a_group(self) -> None:
+        assert self.errors({"any": [GOOD | {"operation": "OTHER"}]}) == ["$[0].any[0].operation"]
+        assert self.errors({"any": []}) == ["$[0].any"]
+        assert self.errors({"any": [GOOD], "operation": "EQUALS"}) == ["$[0].operation"]
+        assert self.errors(GOOD | {"name": "mine"}) == ["$[0].name"]
+        assert self.errors({"any": [GOOD], "none": [GOOD]}) == ["$[0]"]
+
+    def test_has_no_recursion(self) -> None:
+        definitions = TypeAdapter(list[TopItem]).json_schema()["$defs"]
+        uses = {name: set(re.findall(r"#/\$defs/(\w+)", json.dumps(schema))) for name, schema in definitions.items()}
+
+        assert uses["LowestItem"] & {"LowestItem", "MiddleItem", "TopItem"} == set()
+        assert uses["MiddleItem"] & {"LowestItem", "MiddleItem", "TopItem"} == {"LowestItem"}
+
+    def test_takes_a_keyword_for_a_tag(self) -> None:
+        assert self.errors(GOOD | {"dicom_tag": "Modality"}) == []
+        assert criteria_digest(read_criteria([GOOD | {"dicom_tag": "Modality"}])[0]) == criteria_digest(
+            [Criterion.model_validate(GOOD)]
+        )

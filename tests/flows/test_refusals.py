@@ -64,7 +64,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a part with a line's end": (criterion(dicom_tag=["0008", "0060\n"]), "dicom_tag"),
     "no operation": ({"criteria": [without(IS_CT, "operation")]}, "operation"),
     "an unknown operation": (criterion(operation="NOT"), "operation"),
-    "an unknown operation with a list": (criterion(operation="NOT_IN", reference=["CT"]), "'NOT_IN' is not one of"),
+    "an unknown operation with a list": (criterion(operation="OTHER", reference=["CT"]), "'OTHER' is not one of"),
     "an operation in lower case": (criterion(operation="equals"), "operation"),
     "no reference": ({"criteria": [without(IS_CT, "reference")]}, "reference"),
     "an empty reference": (criterion(reference=""), "reference"),
@@ -72,6 +72,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "IN without a list": (criterion(operation="IN"), "reference"),
     "IN with an empty list": (criterion(operation="IN", reference=[]), "reference"),
     "a list without IN": (criterion(reference=["CT"]), "reference"),
+    "a reference with PRESENT": (criterion(operation="PRESENT"), "reference"),
+    "an unknown operation in a group": ({"criteria": [{"any": [{**IS_CT, "operation": "NOT"}]}]}, "operation"),
+    "a group four levels deep": (
+        {"criteria": [{"any": [{"all": [{"none": [{"any": [IS_CT]}]}]}]}]},
+        "any",
+    ),
 }
 
 
@@ -81,7 +87,7 @@ OUTPUT_HOLDS_CREDENTIALS = (
 )
 GREATER_THAN_A_CODE = (
     "criteria[2]: Modality (0008,0060) is a Code String (CS): operation GREATER is not defined for it; "
-    "accepted: EQUALS, IN"
+    "accepted: EQUALS, IN, NOT_EQUALS, NOT_IN, CONTAINS, NOT_CONTAINS, MATCHES, NOT_MATCHES, PRESENT, ABSENT"
 )
 
 
@@ -140,7 +146,7 @@ def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[
             {
                 "input_s3_parameters": {**place, "credentials": NO_COLON},
                 "criteria": [
-                    {"dicom_tag": ["0010", "0010"], "operation": "EQUALS", "reference": "DOE"},
+                    {"dicom_tag": ["0008", "7777"], "operation": "EQUALS", "reference": "DOE"},
                     {"dicom_tag": ["0009", "0010"], "operation": "EQUALS", "reference": "X"},
                     {"dicom_tag": ["0008", "0060"], "operation": "GREATER", "reference": "CT"},
                     {"dicom_tag": ["0008", "0020"], "operation": "LESS", "reference": "01/01/2022"},
@@ -189,14 +195,16 @@ def failed(prefect: PrefectServer, proxy: S3Proxy) -> dict[str, tuple[str, list[
 
 class TestTheFlow:
     def test_the_flow_lists_all_that_makes_no_sense(self, failed: dict[str, tuple[str, list[str]]]) -> None:
-        vrs = "accepted: AS (Age String), CS (Code String), DA (Date)"
         assert failed["senseless"] == (
             "Failed",
             [
                 "input_s3_parameters.credentials: no colon between two parts; accepted: key_id:access_key",
                 OUTPUT_HOLDS_CREDENTIALS,
-                f"criteria[0].dicom_tag: PatientName (0010,0010) has the VR PN; {vrs}",
-                "criteria[1].dicom_tag: (0009,0010) is a private tag: it has no VR in the DICOM dictionary",
+                "criteria[0].dicom_tag: (0008,7777) is not in the DICOM dictionary",
+                (
+                    "criteria[1].dicom_tag: (0009,0010) is a private tag: it has no VR in the DICOM dictionary; "
+                    "accepted: with private_creator and vr"
+                ),
                 GREATER_THAN_A_CODE,
                 "criteria[3].reference: '01/01/2022' is not a date; accepted: ISO 8601, as 2022-01-01",
                 "criteria[4].reference[1]: '18' is not an age; accepted: one to four digits and D, W, M or Y, as 018M",

@@ -62,7 +62,9 @@ def test_a_row_leads_to_the_bytes_that_were_judged(ledger: Ledger) -> None:
 def test_what_is_not_held_is_refused(ledger: Ledger) -> None:
     screen_ct(SimulatedStore({"1": ct()}), ledger, "a")
 
-    with pytest.raises(InvalidRequestError, match=r"columns: PatientName \(0010,0010\) has the VR PN; accepted"):
+    with pytest.raises(
+        InvalidRequestError, match=r"columns: PatientName \(0010,0010\) is not kept in headers yet; accepted"
+    ):
         ledger.run("a").objects(columns=["PatientName"])
     with pytest.raises(ValueError, match="verdict 'MAYBE' is not known; accepted: PASSED, DISCARDED"):
         ledger.run("a").objects(verdict="MAYBE")

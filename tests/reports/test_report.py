@@ -171,7 +171,8 @@ class TestTheFigures:
 
         assert set(report.figures.defects) == set(Defect)
         assert {name for criterion in report.figures.criteria for name in criterion.findings} == set(Finding) - {
-            Finding.UNREACHED
+            Finding.UNREACHED,
+            Finding.UNDECIDED,
         }
         assert [(series.series_instance_uid, series.reasons) for series in report.partial] == [
             ("1.5", ((("MET", "MET", "MET"), None, 6), (("NOT_MET", "MET", "MET"), None, 2)))

@@ -12,7 +12,7 @@ from examples.vr_decimal_string import DS
 from dicom_sieve import open_ledger
 from dicom_sieve.criteria import Criterion, Operation
 from dicom_sieve.dicom import dictionary
-from dicom_sieve.dicom.vr.registry import VRS
+from dicom_sieve.dicom.vr.registry import KEPT, VRS
 from dicom_sieve.headers import edition, quick, values
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.screening import Screening, screen
@@ -33,6 +33,7 @@ def decimal_strings_known() -> Iterator[None]:
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(VRS, DS.code, DS)
+            patch.setitem(KEPT, DS.code, DS)
             _forget_what_is_read()
             yield
     finally:

@@ -1,4 +1,4 @@
-"""Criteria in a file: the contract's JSON, in which a keyword may stand for a tag."""
+"""Criteria in a file: the contract's JSON."""
 
 import json
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from dicom_sieve.criteria import Criterion
+from dicom_sieve.criteria import Item
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 
 
-def read_criteria_file(path: Path) -> tuple[Criterion, ...]:
+def read_criteria_file(path: Path) -> tuple[Item, ...]:
     """Read a file of criteria: a list of them, or an object whose member ``criteria`` (also of ``parameters``) is one.
 
     Raises:
@@ -23,7 +23,7 @@ def read_criteria_file(path: Path) -> tuple[Criterion, ...]:
         perhaps = f", perhaps {near[0]!r} is meant to be it" if near else ""
         accepted = "accepted: a list of criteria, or an object whose member 'criteria' is one"
         raise InvalidRequestError((f"{path}: an object without a member 'criteria'{perhaps}; {accepted}",))
-    criteria, problems = read_criteria(given, keywords_allowed=True)
+    criteria, problems = read_criteria(given)
     if problems:
         raise InvalidRequestError(problems)
     return criteria

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from dicom_sieve.computations.registry import kinds
+from dicom_sieve.contract.items import TopItem
 from dicom_sieve.contract.unquoted import OF_CREDENTIALS, JsonSchema, in_turn, of_locations
-from dicom_sieve.criteria import Criterion, Damaged
-from dicom_sieve.criteria.criterion import PLAIN_TEXT
+from dicom_sieve.criteria import Damaged
+from dicom_sieve.criteria.criterion import MOST_ITEMS, PLAIN_TEXT
 from dicom_sieve.stores.s3.credentials import GivesSession
 
 _REFERENCE_TO_BLOCK = {
@@ -180,9 +181,10 @@ class Parameters(BaseModel):
         Field(title="Input", description="Where the objects lie.", json_schema_extra={"position": 0}),
     ]
     criteria: Annotated[
-        list[Criterion],
+        list[TopItem],
         Field(
             min_length=1,
+            max_length=MOST_ITEMS,
             title="Criteria",
             description="An instance passes when it meets all of them.",
             json_schema_extra={"position": 1},

@@ -19,7 +19,7 @@ from dicom_sieve.contract.parameters import (
     S3Parameters,
     SourceParameters,
 )
-from dicom_sieve.criteria import Criterion, Damaged
+from dicom_sieve.criteria import Damaged, Item
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.stores import (
@@ -60,7 +60,7 @@ class Request:
     """
 
     store: S3Store
-    criteria: tuple[Criterion, ...]
+    criteria: tuple[Item, ...]
     output: S3Store | None
     publish: Publish = Publish.MANIFEST
     preview: bool = False

@@ -1,13 +1,12 @@
 """What is asked: criteria on DICOM attributes, and how a header is judged by them. Pure: no I/O, no clock."""
 
 from dicom_sieve.criteria.advice import Advice, advise
-from dicom_sieve.criteria.criterion import (
-    CompiledCriterion,
-    Criterion,
-    compile_criteria,
-    criteria_digest,
-)
-from dicom_sieve.criteria.decide import UNJUDGED, Decider, Decision, Finding, Verdict, find
+from dicom_sieve.criteria.compile import compile_criteria
+from dicom_sieve.criteria.criterion import Criterion, Group, GroupKind, Item, criteria_digest
+from dicom_sieve.criteria.decide import UNJUDGED, Decider, Decision, Verdict
+from dicom_sieve.criteria.finding import Finding
+from dicom_sieve.criteria.judge import find
+from dicom_sieve.criteria.rule import CompiledCriterion, CompiledGroup, CompiledItem, asked_attributes, leaves_of
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation
 from dicom_sieve.objects import Damaged
 
@@ -16,15 +15,22 @@ __all__ = [
     "Advice",
     "Comparable",
     "CompiledCriterion",
+    "CompiledGroup",
+    "CompiledItem",
     "Criterion",
     "Damaged",
     "Decider",
     "Decision",
     "Finding",
+    "Group",
+    "GroupKind",
+    "Item",
     "Operation",
     "Verdict",
     "advise",
+    "asked_attributes",
     "compile_criteria",
     "criteria_digest",
     "find",
+    "leaves_of",
 ]

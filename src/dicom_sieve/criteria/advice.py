@@ -5,21 +5,23 @@ Advice never changes a verdict. It says what the standard says; objects may not 
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from itertools import combinations
 from typing import Any
 
-from dicom_sieve.criteria.criterion import CompiledCriterion
+from dicom_sieve.criteria.criterion import GroupKind
+from dicom_sieve.criteria.judge import meets_all
+from dicom_sieve.criteria.rule import CompiledCriterion, CompiledItem
 from dicom_sieve.criteria.standard import DEFINED_TERMS, ENUMERATED_VALUES, IN_FUNCTIONAL_GROUPS
-from dicom_sieve.dicom.vr.value_type import Operation
+from dicom_sieve.dicom.units import UNIT_OF
+from dicom_sieve.dicom.vr.age import Age
+from dicom_sieve.dicom.vr.value_type import PRESENCE, Operation
 from dicom_sieve.enumerations import any_of
 
-MOST_OF_AGE = 9_999
-"""Of a number before a unit, as values are read."""
 MOST_SHOWN = 10
-_ONE_DAY = datetime.timedelta(days=1)
 _EQUAL = {Operation.EQUALS, Operation.IN}
 
 
@@ -41,28 +43,92 @@ class Advice:
         return f"Criteria {', '.join(first)} and {last}: {self.text}" if first else f"Criterion {last}: {self.text}"
 
 
-def advise(criteria: Sequence[CompiledCriterion]) -> tuple[Advice, ...]:
-    """Say what is worth a look about criteria, in their order; then where they contradict each other."""
+def advise(criteria: Sequence[CompiledItem], findings: Sequence[Mapping[str, int]] | None = None) -> tuple[Advice, ...]:
+    """Say what is worth a look about criteria, in their order; then where they contradict each other.
+
+    Args:
+        criteria: The criteria.
+        findings: Instances by finding, one mapping an item, where they were tried.
+    """
     numbered = list(enumerate(criteria, 1))
-    of_each = (Advice((number,), text) for number, criterion in numbered for text in _of_one(criterion))
+    of_each = [
+        Advice((number,), text)
+        for number, item in numbered
+        for text in (*_of_item(item), *_of_negations(item, None if not findings else findings[number - 1]))
+    ]
     by_tag = defaultdict[int, list[tuple[int, CompiledCriterion]]](list)
-    for number, criterion in numbered:
-        if criterion.attribute.is_single_valued and _can_be_met([criterion]):
-            by_tag[criterion.attribute.tag].append((number, criterion))
+    for number, item in numbered:
+        if isinstance(item, CompiledCriterion) and _is_alone(item) and _can_be_met([item]):
+            by_tag[item.attribute.tag].append((number, item))
     return (*of_each, *(advice for together in by_tag.values() for advice in _of_several(together)))
+
+
+def _is_alone(criterion: CompiledCriterion) -> bool:
+    """Tell whether it asks the one value of an attribute at the top level, and nothing of its absence."""
+    is_elsewhere = criterion.within or criterion.creator or criterion.minus
+    is_conditional = criterion.value is not None or criterion.if_absent is not None
+    return not (is_elsewhere or is_conditional) and criterion.attribute.is_single_valued
+
+
+def _of_item(item: CompiledItem) -> Iterator[str]:
+    for leaf in item.leaves:
+        yield from _of_one(leaf)
 
 
 def _of_one(criterion: CompiledCriterion) -> Iterator[str]:
     attribute = criterion.attribute
-    if attribute.tag in IN_FUNCTIONAL_GROUPS:
+    if attribute.tag in IN_FUNCTIONAL_GROUPS and not criterion.within and not criterion.frame_keys:
         yield (
             f"{attribute} lies in functional groups only (PS3.3 C.7.6.16), and criteria look at the top level: "
             "where objects keep to that it is absent, and no instance meets this."
         )
     if not _can_be_met([criterion]):
         yield f"no value can meet it: {criterion.describe()}."
-    if criterion.operation in _EQUAL:
+    if criterion.positive in _EQUAL and criterion.operation not in PRESENCE:
         yield from _of_terms(criterion)
+    if criterion.is_without_unit and (unit := UNIT_OF.get(attribute.keyword)):
+        yield f"the reference has no unit: it is read as {unit.name}; write it, as {criterion.texts[0]}."
+    if fractions := _fractions(criterion):
+        yield (
+            f"{criterion.name} is compared with {_either(fractions)} exactly, and devices write 2.5 as 2.4999 or "
+            '2.50001, too: with "tolerance": "0.01" these are equal.'
+        )
+
+
+_MEASURED = {"DS", "FL", "FD"}
+
+
+def _fractions(criterion: CompiledCriterion) -> list[str]:
+    """Give the references that no whole number is, where a measured number must equal one without tolerance."""
+    if criterion.positive not in _EQUAL or criterion.vr.code not in _MEASURED or criterion.bounds:
+        return []
+    both = zip(criterion.texts, criterion.references, strict=True)
+    return [text for text, value in both if isinstance(value, Decimal) and value != value.to_integral_value()]
+
+
+def _of_negations(item: CompiledItem, findings: Mapping[str, int] | None) -> Iterator[str]:
+    """Say where a negation leaves open what an absent value is."""
+    for leaf, is_negated in _negations(item, is_negated=False):
+        if not is_negated or leaf.if_absent is not None or leaf.positive is Operation.PRESENT:
+            continue
+        discarded = "such an instance is discarded"
+        if isinstance(item, CompiledCriterion) and findings is not None:
+            number = sum(findings.get(name, 0) for name in ("ABSENT", "EMPTY"))
+            discarded = f"{number:,} {'instance is' if number == 1 else 'instances are'} discarded for that"
+        keep = "MET" if leaf.is_negated else "NOT_MET"
+        yield (
+            f"a negation without if_absent: where {leaf.name} is absent or empty it is undecided, and {discarded}; "
+            f'"if_absent": "{keep}" keeps these.'
+        )
+
+
+def _negations(item: CompiledItem, *, is_negated: bool) -> Iterator[tuple[CompiledCriterion, bool]]:
+    """Give each criterion, and whether it is negated, by its operation or by a group around it, but not by both."""
+    if isinstance(item, CompiledCriterion):
+        yield item, item.is_negated or is_negated
+        return
+    for child in item.items:
+        yield from _negations(child, is_negated=is_negated != (item.kind is GroupKind.NONE))
 
 
 def _of_terms(criterion: CompiledCriterion) -> Iterator[str]:
@@ -77,7 +143,7 @@ def _of_terms(criterion: CompiledCriterion) -> Iterator[str]:
         near = _nearest(others, terms.values)
         yield f"{_either(others)}: no Defined Term of {attribute} (PS3.3 {terms.source}){near}."
         return
-    none_left = len(others) == len(criterion.texts)
+    none_left = len(others) == len(criterion.texts) and not criterion.is_negated
     end = "; no value that keeps to it meets this." if none_left else "."
     yield f"{named}: PS3.3 {terms.source} has {_either(terms.values)}{end}"
 
@@ -102,16 +168,28 @@ def _of_several(together: Sequence[tuple[int, CompiledCriterion]]) -> Iterator[A
 
 
 def _can_be_met(criteria: Iterable[CompiledCriterion]) -> bool:
-    """Tell whether there is a value that meets all these criteria on one attribute."""
-    criteria = list(criteria)
-    above: list[Any] = [criterion.references[0] for criterion in criteria if criterion.operation is Operation.GREATER]
-    below: list[Any] = [criterion.references[0] for criterion in criteria if criterion.operation is Operation.LESS]
-    equal = [set(criterion.references) for criterion in criteria if criterion.operation in _EQUAL]
-    low, high = max(above, default=None), min(below, default=None)
+    """Tell whether there is a value that meets all these criteria on one attribute, as far as that can be told."""
+    known = [criterion for criterion in criteria if criterion.operation in _COMPARED and not criterion.bounds]
+    if not known or known[0].minus or not all(isinstance(value, _EXACT) for each in known for value in each.references):
+        return True
+    equal = [set(criterion.references) for criterion in known if criterion.operation in _EQUAL]
     if equal:
         left: set[Any] = set.intersection(*equal)
-        return any((low is None or low < value) and (high is None or value < high) for value in left)
-    return criteria[0].attribute.vr.is_any_between(low, high)
+        return any(meets_all(known, value) for value in left)
+    ends = [value for criterion in known for value in criterion.references if criterion.operation in _ORDER]
+    if any(meets_all(known, value) for value in ends):
+        return True
+    above: list[Any] = [criterion.references[0] for criterion in known if criterion.operation in _FROM]
+    below: list[Any] = [criterion.references[-1] for criterion in known if criterion.operation in _TO]
+    return known[0].vr.is_any_between(max(above, default=None), min(below, default=None))
+
+
+_EXACT = (datetime.date, Age, Decimal, str)
+"""What is equal only to itself; times are compared to the precision that is given."""
+_FROM = {Operation.GREATER, Operation.AT_LEAST, Operation.BETWEEN}
+_TO = {Operation.LESS, Operation.AT_MOST, Operation.BETWEEN}
+_ORDER = _FROM | _TO
+_COMPARED = _ORDER | _EQUAL | {Operation.NOT_EQUALS, Operation.NOT_IN}
 
 
 def _either(texts: Sequence[str]) -> str:

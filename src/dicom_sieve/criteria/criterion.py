@@ -1,43 +1,115 @@
-"""A criterion: the model of the contract, and what it compiles to.
+"""What was asked, as JSON had it: criteria, and groups of them. `compile` does the rest.
 
-`Criterion` holds what was asked, as JSON had it; its JSON Schema refuses what a schema can refuse. `compile_criteria`
-does the rest: it looks the tags up, reads the references, and either gives criteria that cannot be wrong any more or
-raises one error with every problem in it.
+The JSON Schema of a criterion refuses what a schema can refuse; that of a list with groups is in `schema`.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
-from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribute
-from dicom_sieve.dicom.vr.value_type import Comparable, Operation, ValueType
-from dicom_sieve.enumerations import any_of
-from dicom_sieve.errors import InvalidRequestError, MalformedValueError
+from dicom_sieve.dicom.dictionary import find_keyword
+from dicom_sieve.dicom.vr.value_type import Operation
 
-HexDigits = Annotated[str, Field(pattern="^[0-9A-Fa-f]{4}$", max_length=4, examples=["0008"])]
+HEX_DIGITS = "^[0-9A-Fa-f]{4}$"
+KEYWORD = r"^[A-Z][A-Za-z0-9]{1,63}$"
+HexDigits = Annotated[str, Field(pattern=HEX_DIGITS, max_length=4, examples=["0008"])]
 PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*(?![\s\S])"
 """Refuses what cannot be stored or sent: control characters, halves of surrogate pairs. In the schema alone, where
 requests come from; ``$`` would let a line feed at the end through, in Python."""
-Reference = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"pattern": PLAIN_TEXT})]
+LONGEST_REFERENCE, MOST_REFERENCES = 64, 1000
+MOST_LEVELS, MOST_ITEMS, MOST_SEQUENCES = 3, 100, 3
+"""Of groups in each other; of criteria in a list; of sequences around an attribute."""
+Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE, json_schema_extra={"pattern": PLAIN_TEXT})]
 
-_LIST_GOES_WITH_IN: dict[str, JsonValue] = {
-    "if": {"properties": {"operation": {"const": Operation.IN.value}}, "required": ["operation"]},
-    "then": {"properties": {"reference": {"type": "array"}}},
-    # Of an operation that is not known nothing is said about the reference: the operation is to blame.
-    "else": {
-        "if": {
-            "properties": {
-                "operation": {"enum": [candidate.value for candidate in Operation if candidate is not Operation.IN]}
-            },
-            "required": ["operation"],
+NO_KEYWORD = 'is no keyword of the DICOM dictionary; accepted: a keyword as "StudyDate", or a tag as ["0008", "0020"]'
+
+
+def _read_tag(given: object) -> object:
+    """Give the tag of a keyword; what is no text passes as it is."""
+    if not isinstance(given, str) or re.fullmatch(KEYWORD, given.strip()) is None:
+        return given
+    tag = find_keyword(given.strip())
+    if tag is None:
+        raise PydanticCustomError("keyword", "{given} {problem}", {"given": repr(given), "problem": NO_KEYWORD})
+    return f"{tag >> 16:04X}", f"{tag & 0xFFFF:04X}"
+
+
+TAG_SCHEMA: dict[str, JsonValue] = {
+    "anyOf": [
+        {
+            "title": "Tag",
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "prefixItems": [
+                {"type": "string", "pattern": HEX_DIGITS, "maxLength": 4, "examples": ["0008"]},
+                {"type": "string", "pattern": HEX_DIGITS, "maxLength": 4, "examples": ["0008"]},
+            ],
         },
-        "then": {"properties": {"reference": {"type": "string"}}},
-    },
+        {"title": "Keyword", "type": "string", "pattern": KEYWORD, "maxLength": 64, "examples": ["Modality"]},
+    ]
 }
+DicomTag = Annotated[tuple[HexDigits, HexDigits], BeforeValidator(_read_tag), WithJsonSchema(TAG_SCHEMA)]
+
+LIST_OPERATIONS = (Operation.IN, Operation.NOT_IN, Operation.BETWEEN)
+EITHER_OPERATIONS = (Operation.CONTAINS, Operation.NOT_CONTAINS, Operation.MATCHES, Operation.NOT_MATCHES)
+NO_REFERENCE_OPERATIONS = (Operation.PRESENT, Operation.ABSENT)
+TEXT_OPERATIONS = tuple(
+    operation
+    for operation in Operation
+    if operation not in (*LIST_OPERATIONS, *EITHER_OPERATIONS, *NO_REFERENCE_OPERATIONS)
+)
+
+
+def _where(operations: Sequence[Operation], then: JsonValue, otherwise: JsonValue) -> dict[str, JsonValue]:
+    """Give a schema for some operations, and one for others."""
+    names: list[JsonValue] = [operation.value for operation in operations]
+    return {
+        "if": {"properties": {"operation": {"enum": names}}, "required": ["operation"]},
+        "then": then,
+        "else": otherwise,
+    }
+
+
+REFUSED: dict[str, JsonValue] = {"not": {}}
+"""A member that may not be there; unlike ``false``, its refusal names the member."""
+_NEEDS_REFERENCE: JsonValue = {"required": ["reference"]}
+REFERENCE_SUITS_OPERATION = _where(
+    LIST_OPERATIONS,
+    {
+        **_where((Operation.BETWEEN,), {"properties": {"reference": {"minItems": 2, "maxItems": 2}}}, True),
+        "properties": {"reference": {"type": "array"}},
+        "required": ["reference"],
+    },
+    _where(
+        TEXT_OPERATIONS,
+        {"properties": {"reference": {"type": "string"}}, "required": ["reference"]},
+        # Of an operation that is not known nothing is said about the reference: the operation is to blame.
+        _where(NO_REFERENCE_OPERATIONS, {"properties": {"reference": REFUSED}}, _NEEDS_REFERENCE),
+    ),
+)
+
+
+class IfAbsent(StrEnum):
+    """What is found where an attribute is absent or empty."""
+
+    MET = "MET"
+    NOT_MET = "NOT_MET"
+
+
+class GroupKind(StrEnum):
+    """How the items of a group count together."""
+
+    ANY = "any"
+    ALL = "all"
+    NONE = "none"
 
 
 class Criterion(BaseModel):
@@ -47,14 +119,14 @@ class Criterion(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        json_schema_extra=_LIST_GOES_WITH_IN,
+        json_schema_extra=REFERENCE_SUITS_OPERATION,
     )
 
     dicom_tag: Annotated[
-        tuple[HexDigits, HexDigits],
+        DicomTag,
         Field(
             title="DICOM tag",
-            description="Group and element of the attribute, four hex digits each: 0008 and 0060 for Modality.",
+            description="Group and element of the attribute, as 0008 and 0060, or its keyword, as Modality.",
             json_schema_extra={"position": 0},
             examples=[["0008", "0060"]],
         ),
@@ -63,20 +135,78 @@ class Criterion(BaseModel):
         Operation,
         Field(
             title="Operation",
-            description="EQUALS one reference, IN a list of them; GREATER (later, older), LESS (earlier, younger).",
+            description="EQUALS one reference, IN a list of them; GREATER (later, older), LESS (earlier, younger). "
+            "NOT_ is the reverse; PRESENT and ABSENT have no reference.",
             json_schema_extra={"position": 1},
         ),
     ]
     reference: Annotated[
         Annotated[Reference, Field(title="One")]
-        | Annotated[list[Reference], Field(title="List", min_length=1, max_length=1000)],
+        | Annotated[list[Reference], Field(title="List", min_length=1, max_length=MOST_REFERENCES)],
         Field(
             title="Reference",
-            description="What to compare with: a date as 2022-01-31, an age as 018M or 045Y, a code as CT. "
-            "A list for IN, one text else.",
+            description="What to compare with: a date as 2022-01-31, an age as 018M or 045Y, a code as CT, a number "
+            "as 2.5 or 3 mm, a text. A list for IN and BETWEEN, one text else.",
             json_schema_extra={"position": 2},
+            default_factory=str,
         ),
     ]
+    value: Annotated[
+        Literal["ANY", "ALL"] | Annotated[int, Field(title="Number", strict=True, ge=1, le=1000)],
+        Field(
+            title="Value",
+            description="Which of several values: ANY, ALL, or a number from 1.",
+            json_schema_extra={"position": 3},
+        ),
+    ] = "ANY"
+    if_absent: Annotated[
+        IfAbsent | None,
+        Field(
+            title="If absent",
+            description="What is found where the attribute is absent or empty. None: undecided, so not passed.",
+            json_schema_extra={"position": 4},
+        ),
+    ] = None
+    tolerance: Annotated[
+        Annotated[str, Field(min_length=1, max_length=32, json_schema_extra={"pattern": PLAIN_TEXT})] | None,
+        Field(
+            title="Tolerance",
+            description="Of numbers: how far from the reference is equal, as 0.01 or 5 %.",
+            json_schema_extra={"position": 5},
+        ),
+    ] = None
+    case: Annotated[
+        Literal["EXACT"] | None,
+        Field(title="Case", description="EXACT: capital and small letters differ.", json_schema_extra={"position": 6}),
+    ] = None
+    within: Annotated[
+        Annotated[list[DicomTag], Field(title="Sequences", min_length=1, max_length=MOST_SEQUENCES)] | None,
+        Field(
+            title="Within",
+            description="The sequences around the attribute, the outermost first.",
+            json_schema_extra={"position": 7},
+        ),
+    ] = None
+    private_creator: Annotated[
+        Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"pattern": PLAIN_TEXT})] | None,
+        Field(
+            title="Private creator",
+            description="Of a private attribute; its tag is group and low byte, as 0019 and 000C.",
+            json_schema_extra={"position": 8},
+        ),
+    ] = None
+    vr: Annotated[
+        Annotated[str, Field(pattern="^[A-Z]{2}$", max_length=2)] | None,
+        Field(title="VR", description="Of a private attribute, as DS.", json_schema_extra={"position": 9}),
+    ] = None
+    minus: Annotated[
+        DicomTag | None,
+        Field(
+            title="Minus",
+            description="Another date, time or number of the object: the difference is compared.",
+            json_schema_extra={"position": 10},
+        ),
+    ] = None
 
     @property
     def tag(self) -> int:
@@ -84,98 +214,58 @@ class Criterion(BaseModel):
         return int("".join(self.dicom_tag), 16)
 
     def as_given(self) -> dict[str, Any]:
-        """Give the criterion as the contract's JSON, for the ledger and the manifest."""
-        return self.model_dump(mode="json")
+        """Give the criterion as the contract's JSON, for the ledger and the manifest: what was given, no more."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledCriterion:
-    """A criterion that is known to make sense.
+class Group:
+    """Criteria, and groups of them, that count together.
 
     Attributes:
-        attribute: What is looked at.
-        operation: How it is compared; defined for the attribute's VR.
-        references: What it is compared with, read by its VR; exactly one unless the operation is IN.
-        texts: The references as they were given, trimmed; for words.
+        kind: How.
+        items: One or more.
+        name: What people call it; may be empty.
+        within: Tags of the sequences of which one item is looked at as a whole, the outermost first.
     """
 
-    attribute: Attribute
-    operation: Operation
-    references: tuple[Comparable, ...]
-    texts: tuple[str, ...]
+    kind: GroupKind
+    items: tuple["Item", ...]
+    name: str = ""
+    within: tuple[tuple[str, str], ...] = ()
 
-    def describe(self) -> str:
-        """Say what is asked, as ``StudyDate (0008,0020) is later than 2022-01-01``."""
-        return f"{self.attribute} {self.attribute.vr.relations[self.operation]} {any_of(self.texts)}"
-
-
-def compile_criteria(criteria: Sequence[Criterion]) -> tuple[CompiledCriterion, ...]:
-    """Compile criteria, or say everything that is wrong with them.
-
-    Args:
-        criteria: One or more, in the order in which findings will be given.
-
-    Returns:
-        One a criterion, in the same order.
-
-    Raises:
-        InvalidRequestError: One problem a line, each naming its field. An empty sequence is a problem: it would
-            silently keep everything.
-    """
-    if not criteria:
-        raise InvalidRequestError(("criteria: empty, which would keep everything; accepted: one criterion or more",))
-    compiled: list[CompiledCriterion] = []
-    problems: list[str] = []
-    for index, criterion in enumerate(criteria):
-        read = _compile(criterion, f"criteria[{index}]")
-        if isinstance(read, CompiledCriterion):
-            compiled.append(read)
-        else:
-            problems.extend(read)
-    if problems:
-        raise InvalidRequestError(tuple(problems))
-    return tuple(compiled)
+    def as_given(self) -> dict[str, Any]:
+        """Give the group as the contract's JSON."""
+        given: dict[str, Any] = {self.kind.value: [item.as_given() for item in self.items]}
+        if self.name:
+            given["name"] = self.name
+        if self.within:
+            given["within"] = [list(tag) for tag in self.within]
+        return given
 
 
-def criteria_digest(criteria: Sequence[Criterion]) -> str:
+Item = Criterion | Group
+"""What stands in a list of criteria."""
+
+
+def criteria_digest(criteria: Sequence[Item]) -> str:
     """Identify what is asked: SHA-256 over the criteria in canonical JSON, as hex.
 
-    Two sets of criteria that differ in the case of hex digits alone have the same digest.
+    Two lists of criteria that differ in the case of hex digits alone have the same digest.
     """
-    canonical = [
-        {**criterion.as_given(), "dicom_tag": [part.upper() for part in criterion.dicom_tag]} for criterion in criteria
-    ]
+    canonical = [_canonical(item.as_given()) for item in criteria]
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _compile(criterion: Criterion, field: str) -> CompiledCriterion | list[str]:
-    attribute = find_attribute(criterion.tag)
-    if isinstance(attribute, UnsupportedTag):
-        return [f"{field}.dicom_tag: {attribute.reason}"]
-    problems = []
-    accepted = attribute.vr.relations
-    if criterion.operation not in accepted:
-        problems.append(
-            f"{field}: {attribute} is a {attribute.vr.long_name} ({attribute.vr}): operation {criterion.operation} "
-            f"is not defined for it; accepted: {', '.join(accepted)}"
-        )
-    references, unreadable = _read_references(criterion, attribute.vr, f"{field}.reference")
-    problems.extend(unreadable)
-    return problems or CompiledCriterion(attribute, criterion.operation, tuple(references.values()), tuple(references))
-
-
-def _read_references(criterion: Criterion, vr: ValueType, field: str) -> tuple[dict[str, Comparable], list[str]]:
-    if isinstance(criterion.reference, list) != (criterion.operation is Operation.IN):
-        observed, accepted = ("a list", "one text") if isinstance(criterion.reference, list) else ("one text", "a list")
-        return {}, [f"{field}: {observed} with operation {criterion.operation}; accepted: {accepted}"]
-    texts = [criterion.reference] if isinstance(criterion.reference, str) else criterion.reference
-    references: dict[str, Comparable] = {}
-    problems = []
-    for index, text in enumerate(texts):
-        place = f"{field}[{index}]" if criterion.operation is Operation.IN else field
-        try:
-            references[vr.words(text)] = vr.parse_reference(text)
-        except MalformedValueError:
-            problems.append(f"{place}: {text!r} {vr.accepted}")
-    return references, problems
+def _canonical(given: Mapping[str, Any]) -> dict[str, Any]:
+    canonical = dict(given)
+    for name in ("dicom_tag", "minus"):
+        if given.get(name) is not None:
+            canonical[name] = [part.upper() for part in given[name]]
+    if given.get("within") is not None:
+        canonical["within"] = [[part.upper() for part in tag] for tag in given["within"]]
+    for kind in GroupKind:
+        if kind.value in given:
+            canonical[kind.value] = [_canonical(item) for item in given[kind.value]]
+    return canonical

@@ -1,40 +1,140 @@
 """From JSON as it came to criteria: every problem of structure and of sense, at once."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from dicom_sieve.criteria.criterion import Criterion, compile_criteria
+from dicom_sieve.criteria.compile import EMPTY_LIST, compile_item, find_sequences
+from dicom_sieve.criteria.criterion import (
+    MOST_ITEMS,
+    MOST_LEVELS,
+    MOST_SEQUENCES,
+    Criterion,
+    DicomTag,
+    Group,
+    GroupKind,
+    Item,
+)
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute, find_keyword
 from dicom_sieve.errors import InvalidRequestError
 
 
-def read_criteria(given: object, *, keywords_allowed: bool = False) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
+def read_criteria(given: object) -> tuple[tuple[Item, ...], tuple[str, ...]]:
     """Read criteria from parsed JSON.
 
     Args:
         given: What stands where a list of criteria should.
-        keywords_allowed: Whether a keyword may stand for a tag: ``"dicom_tag": "StudyDate"``.
 
     Returns:
-        The criteria that make sense, and one line a problem; usable only when there is no problem.
+        The criteria and groups that make sense, and one line a problem; usable only when there is no problem.
     """
     if not isinstance(given, Sequence) or isinstance(given, str | bytes):
         return (), (f"criteria: {_kind(given)}; accepted: a list of criteria",)
     if not given:
-        return (), _problems_of([], "criteria")
-    criteria: list[Criterion] = []
+        return (), (EMPTY_LIST,)
     problems: list[str] = []
-    for index, criterion in enumerate(given):
-        read = _read_one(criterion, f"criteria[{index}]", keywords_allowed)
-        if isinstance(read, Criterion):
-            criteria.append(read)
-        else:
-            problems.extend(read)
-    return tuple(criteria), tuple(problems)
+    items = _read_items(given, "criteria", problems, 1)
+    return tuple(items), tuple(problems)
+
+
+def load_criteria(given: Sequence[object]) -> tuple[Item, ...]:
+    """Read criteria that were valid when the ledger took them.
+
+    Raises:
+        InvalidRequestError: They are not any more.
+    """
+    items, problems = read_criteria(given)
+    if problems:
+        raise InvalidRequestError(problems)
+    return items
+
+
+def _read_items(given: Sequence[object], place: str, problems: list[str], level: int) -> list[Item]:
+    """Read the items of a list, of which each is also compiled: so every problem is told at its place."""
+    if len(given) > MOST_ITEMS:
+        problems.append(f"{place}: {len(given):,} criteria; accepted: {MOST_ITEMS} in a list")
+        return []
+    items = [_read_item(each, f"{place}[{index}]", problems, level) for index, each in enumerate(given)]
+    return [item for item in items if item is not None]
+
+
+def _read_item(given: object, place: str, problems: list[str], level: int) -> Item | None:
+    """Read one criterion or group; its problems are added, and it is None where there are any."""
+    if isinstance(given, Mapping) and (kinds := [kind for kind in GroupKind if kind.value in given]):
+        return _read_group(given, kinds, place, problems, level)
+    before = len(problems)
+    if isinstance(given, Group | Criterion):
+        item: Item = given
+    elif isinstance(given, Mapping) and (measure := _MEASURES & given.keys()):
+        problems.append(f"{place}: has a member {min(measure)!r}; measures are not known yet; {_ACCEPTED}")
+        return None
+    elif isinstance(given, Mapping) and given.get("minus") == "OWN":
+        problems.append(f"{place}.minus: 'OWN' belongs to measures, which are not known yet; accepted: a tag")
+        return None
+    else:
+        try:
+            item = Criterion.model_validate(given)
+        except ValidationError as error:
+            problems.extend(describe_validation(error, place, Criterion))
+            return None
+    compile_item(item, place, problems, level)
+    return item if len(problems) == before else None
+
+
+_MEASURES = {"measure", "scope", "where"}
+_ACCEPTED = f"accepted: {', '.join(Criterion.model_fields)}"
+_GROUP_MEMBERS = ("name", "within")
+LONGEST_NAME = 64
+
+
+def _read_group(
+    given: Mapping[str, Any], kinds: Sequence[GroupKind], place: str, problems: list[str], level: int
+) -> Group | None:
+    before = len(problems)
+    kind, children = kinds[0], given[kinds[0].value]
+    if len(kinds) > 1:
+        problems.append(f"{place}: has {' and '.join(kinds)}; accepted: one of any, all, none")
+    for member in given:
+        if member not in (*GroupKind, *_GROUP_MEMBERS):
+            known = f"accepted: {kind}, {', '.join(_GROUP_MEMBERS)}"
+            problems.append(f"{place}: {_unknown(str(member), [kind, *_GROUP_MEMBERS])}; {known}")
+    name, within = given.get("name") or "", given.get("within") or ()
+    if not isinstance(name, str) or len(name) > LONGEST_NAME or not name.isprintable():
+        problems.append(f"{place}.name: not accepted; accepted: a text of {LONGEST_NAME} characters at most")
+    sequences = _read_sequences(within, f"{place}.within", problems)
+    if level > MOST_LEVELS:
+        problems.append(f"{place}: a group in {MOST_LEVELS} others; accepted: {MOST_LEVELS} levels of groups")
+        return None
+    if not isinstance(children, Sequence) or isinstance(children, str | bytes) or not children:
+        observed = "empty" if children == [] else _kind(children)
+        problems.append(f"{place}.{kind}: {observed}; accepted: a list of one criterion or more")
+        return None
+    items = _read_items(children, f"{place}.{kind}", problems, level + 1)
+    return None if len(problems) > before else Group(kind, tuple(items), name, sequences)
+
+
+def _read_sequences(given: object, place: str, problems: list[str]) -> tuple[tuple[str, str], ...]:
+    try:
+        tags = _SEQUENCES.validate_python(given)
+    except ValidationError:
+        problems.append(f"{place}: not accepted; accepted: a list of {MOST_SEQUENCES} tags or keywords at most")
+        return ()
+    return tags if _are_sequences(tags, place, problems) else ()
+
+
+def _are_sequences(tags: Sequence[tuple[str, str]], place: str, problems: list[str]) -> bool:
+    before = len(problems)
+    find_sequences(tags, place, problems)
+    return len(problems) == before
+
+
+_SEQUENCES: TypeAdapter[tuple[tuple[str, str], ...]] = TypeAdapter(
+    Annotated[tuple[DicomTag, ...], Field(max_length=MOST_SEQUENCES)]
+)
 
 
 _TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?")
@@ -61,25 +161,6 @@ def read_attribute(text: str, field: str) -> Attribute:
     return attribute
 
 
-def _read_one(given: object, field: str, keywords_allowed: bool) -> Criterion | Sequence[str]:
-    """Read one criterion, or tell its problems."""
-    if isinstance(given, Criterion):
-        return _problems_of([given], field) or given
-    if keywords_allowed and isinstance(given, dict) and isinstance(given.get("dicom_tag"), str):
-        tag = find_keyword(given["dicom_tag"].strip())
-        if tag is None:
-            return [f"{field}.dicom_tag: {given['dicom_tag']!r} {_NO_KEYWORD}"]
-        given = {**given, "dicom_tag": [f"{tag >> 16:04X}", f"{tag & 0xFFFF:04X}"]}
-    try:
-        criterion = Criterion.model_validate(given)
-    except ValidationError as error:
-        return describe_validation(error, field, Criterion)
-    return _problems_of([criterion], field) or criterion
-
-
-_NO_KEYWORD = 'is no keyword of the DICOM dictionary; accepted: a keyword as "StudyDate", or a tag as ["0008", "0020"]'
-
-
 def describe_validation(error: ValidationError, field: str, model: type[BaseModel]) -> list[str]:
     """Say what pydantic found, one line a field, without repeating the input: it may hold a secret.
 
@@ -91,7 +172,9 @@ def describe_validation(error: ValidationError, field: str, model: type[BaseMode
     lines: dict[str, str] = {}
     for detail in error.errors(include_url=False):
         place = _place(detail, field, model)
-        if detail["type"] == "extra_forbidden":
+        if detail["type"] == "keyword":
+            lines[place] = f"{place}: {detail['msg']}"
+        elif detail["type"] == "extra_forbidden":
             name = str(detail["loc"][-1])
             lines[f"{place} {name}"] = f"{place}: {_describe_unknown(name, model)}"
         else:
@@ -109,12 +192,15 @@ def _place(error: ErrorDetails, field: str, model: type[BaseModel]) -> str:
 
 
 def _describe_unknown(name: str, model: type[BaseModel]) -> str:
-    """Name a member that is not known, where it looks like a name: anything else may be a secret."""
     known = list(model.model_fields)
+    return f"{_unknown(name, known)}; accepted: {', '.join(known)}"
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    """Name a member that is not known, where it looks like a name: anything else may be a secret."""
     near = get_close_matches(name.lower(), known, 1)
     named = f"a member {name!r} that is not known" if _NAME.fullmatch(name) else "a member that is not known"
-    perhaps = f", perhaps {near[0]}" if near else ""
-    return f"has {named}{perhaps}; accepted: {', '.join(known)}"
+    return f"has {named}{f', perhaps {near[0]}' if near else ''}"
 
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,30}")
@@ -130,14 +216,6 @@ def _sentence(error: ErrorDetails) -> str:
             return f"{named} not known; accepted: {error['ctx']['expected']}"
         case _:
             return error["msg"][:1].lower() + error["msg"][1:]
-
-
-def _problems_of(criteria: list[Criterion], field: str) -> tuple[str, ...]:
-    try:
-        compile_criteria(criteria)
-    except InvalidRequestError as error:
-        return tuple(problem.replace("criteria[0]", field, 1) for problem in error.problems)
-    return ()
 
 
 def _kind(given: object) -> str:

@@ -10,7 +10,7 @@ from functools import cache
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag, tag_for_keyword
 
-from dicom_sieve.dicom.vr.registry import VRS
+from dicom_sieve.dicom.vr.registry import KEPT, VRS
 from dicom_sieve.dicom.vr.value_type import ValueType
 
 FIRST_GROUP_BEHIND_HEADER = 0x5200
@@ -18,6 +18,10 @@ FIRST_GROUP_BEHIND_HEADER = 0x5200
 
 FIRST_GROUP_OF_DATA_SET = 0x0004
 """Groups 0000 (command) and 0002 (file meta information) are no part of a data set."""
+FILE_META_GROUP = 0x0002
+"""The first that a criterion can name."""
+SHARED_GROUPS, PER_FRAME_GROUPS = "52009229", "52009230"
+"""Tags of the functional groups of enhanced images (PS3.3 C.7.6.16)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Attribute:
     @property
     def is_single_valued(self) -> bool:
         """Whether the dictionary gives it one value (PS3.6, column VM); objects may hold more."""
-        return dictionary_VM(self.tag) == "1"
+        return not self.tag >> 16 & 1 and dictionary_VM(self.tag) == "1"
 
     def __str__(self) -> str:
         """As ``StudyDate (0008,0020)``."""
@@ -78,12 +82,20 @@ def find_attribute(tag: int) -> Attribute | UnsupportedTag:
     except KeyError:
         return UnsupportedTag(f"{format_tag(tag)} is not in the DICOM dictionary")
     name = f"{keyword_for_tag(tag)} {format_tag(tag)}".strip()
-    accepted = ", ".join(f"{known} ({known.long_name})" for known in sorted(VRS.values(), key=_by_name))
-    if vr not in VRS:
-        return UnsupportedTag(f"{name} has the VR {vr}; accepted: {accepted}")
-    if not FIRST_GROUP_OF_DATA_SET <= group < FIRST_GROUP_BEHIND_HEADER:
-        return UnsupportedTag(f"{name} is not in the header: accepted are groups 0004 to 51FF")
-    return Attribute(tag, keyword_for_tag(tag), VRS[vr])
+    if not FILE_META_GROUP <= group < FIRST_GROUP_BEHIND_HEADER and f"{tag:08X}" not in _FUNCTIONAL_GROUPS:
+        return UnsupportedTag(f"{name} is not in the header: accepted are groups 0002 to 51FF")
+    if (code := _one_vr(vr)) not in VRS:
+        return UnsupportedTag(f"{name} has no value; accepted: attributes with a VR")
+    return Attribute(tag, keyword_for_tag(tag), VRS[code])
+
+
+_FUNCTIONAL_GROUPS = (SHARED_GROUPS, PER_FRAME_GROUPS)
+
+
+def _one_vr(vr: str) -> str:
+    """Choose of several VRs: numbers read alike whichever it is, and what may be bulk data is not compared."""
+    several = vr.split(" or ")
+    return next((code for code in several if code.startswith("O")), several[0])
 
 
 def find_keyword(keyword: str) -> int | None:
@@ -93,12 +105,16 @@ def find_keyword(keyword: str) -> int | None:
 
 @cache
 def header_tags() -> frozenset[int]:
-    """Give every tag that a criterion can name, repeating groups written out."""
+    """Give every tag that headers are read for, repeating groups written out."""
     tags = set(DicomDictionary)
     for mask, (vr, *_) in RepeatersDictionary.items():
-        if vr in VRS:
+        if vr in KEPT:
             tags.update(_written_out(mask))
-    return frozenset(tag for tag in tags if isinstance(find_attribute(tag), Attribute))
+    return frozenset(filter(_is_kept, tags))
+
+
+def _is_kept(tag: int) -> bool:
+    return dictionary_VR(tag) in KEPT and FIRST_GROUP_OF_DATA_SET <= tag >> 16 < FIRST_GROUP_BEHIND_HEADER
 
 
 def _written_out(mask: str) -> set[int]:
@@ -108,5 +124,6 @@ def _written_out(mask: str) -> set[int]:
     return {tag for tag in tags if not (tag >> 16) % 2}
 
 
-def _by_name(vr: ValueType) -> str:
-    return vr.long_name
+def keeps_functional_groups() -> bool:
+    """Tell whether headers keep the functional groups of enhanced images."""
+    return int(SHARED_GROUPS, 16) in header_tags()

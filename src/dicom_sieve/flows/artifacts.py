@@ -6,7 +6,7 @@ from typing import Any
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from dicom_sieve.advice import advise_cause
-from dicom_sieve.criteria import Advice, CompiledCriterion, advise
+from dicom_sieve.criteria import Advice, CompiledItem, advise
 from dicom_sieve.objects import Location, split_s3
 from dicom_sieve.publishing.manifest import MANIFEST
 from dicom_sieve.reports import Report
@@ -17,7 +17,7 @@ from dicom_sieve.reports.words import describe_sum, headed, reasons_to_discard
 ATTRITION = "Attrition, criterion by criterion"
 
 
-def show_verdicts(sentence: str, counts: Mapping[str, Any], criteria: tuple[CompiledCriterion, ...]) -> None:
+def show_verdicts(sentence: str, counts: Mapping[str, Any], criteria: tuple[CompiledItem, ...]) -> None:
     """Show what came of it, and the reasons; of a preview, too."""
     markdown = describe_verdicts(sentence, counts, advise(criteria))
     create_markdown_artifact(markdown, key="verdicts", description="Verdicts")

@@ -6,11 +6,15 @@ less, than before reads for another edition.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from dicom_sieve.dicom.dictionary import header_tags
-from dicom_sieve.dicom.vr.registry import VRS
+from dicom_sieve.criteria import CompiledItem, asked_attributes
+from dicom_sieve.criteria.reading import read_attribute
+from dicom_sieve.dicom.dictionary import Attribute, header_tags
+from dicom_sieve.dicom.vr.registry import KEPT
+from dicom_sieve.errors import InvalidRequestError
 
 FIRST_DIGEST = "20232f7ff34995b982a93e834c6bfa697df952ed3852a79f817fd7e220801545"
 """Of the edition that all headers were read for when none was recorded; what of it is in no header's digest."""
@@ -42,7 +46,38 @@ class Edition:
 @cache
 def current_edition() -> Edition:
     """Give what this version of the software reads headers for."""
-    return Edition(", ".join(sorted(VRS)), " ".join(f"{tag:08X}" for tag in sorted(header_tags())))
+    return Edition(", ".join(sorted(KEPT)), " ".join(f"{tag:08X}" for tag in sorted(header_tags())))
+
+
+def refuse_not_kept(criteria: Sequence[CompiledItem]) -> None:
+    """Refuse criteria on what headers do not keep: nothing could be decided by them.
+
+    Raises:
+        InvalidRequestError: One line an attribute.
+    """
+    kept = frozenset(current_edition().header_tags.split())
+    problems = [
+        f"criteria[{place}]: {attribute} is not kept in headers yet, so nothing can be decided on it; accepted: "
+        f"attributes at the top level with the VRs {current_edition().name}"
+        for place, item in enumerate(criteria)
+        for attribute in asked_attributes([item])
+        if attribute.hex_tag not in kept
+    ]
+    if problems:
+        raise InvalidRequestError(tuple(problems))
+
+
+def read_kept_attribute(text: str, field: str) -> Attribute:
+    """Read the name of an attribute that headers keep; see `read_attribute`.
+
+    Raises:
+        InvalidRequestError: No criterion can name it, or headers do not keep it.
+    """
+    attribute = read_attribute(text, field)
+    if attribute.hex_tag not in current_edition().header_tags.split():
+        accepted = f"attributes at the top level with the VRs {current_edition().name}"
+        raise InvalidRequestError((f"{field}: {attribute} is not kept in headers yet; accepted: {accepted}",))
+    return attribute
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dicom_sieve.criteria import CompiledCriterion, Damaged
+from dicom_sieve.criteria import CompiledItem, Damaged, asked_attributes
 from dicom_sieve.dicom.dictionary import Attribute, format_tag
 from dicom_sieve.headers.header import Damage, Defect
 
@@ -45,7 +45,7 @@ class Extent:
             return attributes
         return {tag: values for tag, values in attributes.items() if tag != self.unreadable_from}
 
-    def behind(self, criteria: Iterable[CompiledCriterion], attributes: Mapping[str, Values]) -> tuple[Attribute, ...]:
+    def behind(self, criteria: Iterable[CompiledItem], attributes: Mapping[str, Values]) -> tuple[Attribute, ...]:
         """Give the attributes that criteria ask for and that may lie where reading did not come, in their order.
 
         Args:
@@ -56,10 +56,10 @@ class Extent:
         if start is None:
             return ()
         known = self.trusted(attributes)
-        asked = {criterion.attribute.hex_tag: criterion.attribute for criterion in criteria}
+        asked = {attribute.hex_tag: attribute for attribute in asked_attributes(criteria)}
         return tuple(attribute for tag, attribute in sorted(asked.items()) if tag >= start and tag not in known)
 
-    def describe(self, criteria: Sequence[CompiledCriterion], attributes: Mapping[str, Values]) -> str:
+    def describe(self, criteria: Sequence[CompiledItem], attributes: Mapping[str, Values]) -> str:
         """Say where a damaged object is damaged, and whether all that was asked lies before that; else the defect.
 
         Args:

@@ -59,7 +59,7 @@ def stages_of(report: Report) -> tuple[Box, list[Stage]]:
         lines += [f"{spoken(excluded.finding)}: {_left(excluded.instances, excluded.series)}" for excluded in step.fell]
         if step.fell_mixed:
             lines.append(f"for several of these: {counted(step.fell_mixed, 'series')}")
-        out = Box(f"Not: {criterion.describe()}", tuple(lines)) if instances else None
+        out = Box(f"Not: {criterion.label}", tuple(lines)) if instances else None
         name = "Passed" if number == len(figures.steps) else f"Left after criterion {number}"
         stages.append(Stage(out, Box(name, (_left(step.instances, step.series),))))
     return Box("Objects listed", (counted(figures.looked_at.instances, "object"),)), stages

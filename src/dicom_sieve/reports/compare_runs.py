@@ -13,9 +13,10 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from dicom_sieve.criteria import CompiledCriterion, Damaged, Decider, Finding, Verdict
+from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Finding, Verdict, asked_attributes, leaves_of
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
+from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.reading.comparison import ComparedRow, ComparedSide, compared_headers, count_read_again
@@ -71,7 +72,7 @@ class Compared:
 
     name: str
     snapshot: Snapshot
-    criteria: tuple[CompiledCriterion, ...]
+    criteria: tuple[CompiledItem, ...]
     run_number: int | None = None
     damaged: Damaged = Damaged.DISCARD
 
@@ -170,8 +171,8 @@ def compare(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Itera
         )
     for side in (a, b):
         if side.run_number is None:
-            asked = [criterion.attribute for criterion in side.criteria]
-            refuse_read_for_less(ledger.engine, side.snapshot, asked)
+            refuse_not_kept(side.criteria)
+            refuse_read_for_less(ledger.engine, side.snapshot, asked_attributes(side.criteria))
     summary.read_again = count_read_again(ledger.engine, a.snapshot, b.snapshot)
     return _changes(ledger, a, b, summary)
 
@@ -228,7 +229,7 @@ def _read_decision(findings: str | None, verdict: str | None, text: str | None) 
 
 
 def _tags(side: Compared) -> tuple[str, ...]:
-    return tuple(sorted({criterion.attribute.hex_tag for criterion in side.criteria}))
+    return tuple(sorted({key for leaf in leaves_of(side.criteria) for key in leaf.keys}))
 
 
 def _compare_series(

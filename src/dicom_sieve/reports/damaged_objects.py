@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dicom_sieve.criteria import CompiledCriterion, Finding
+from dicom_sieve.criteria import CompiledItem, Finding
 from dicom_sieve.headers import Defect, Extent
 
 
@@ -30,7 +30,7 @@ class DamagedTally:
         criteria: The run's.
     """
 
-    criteria: Sequence[CompiledCriterion]
+    criteria: Sequence[CompiledItem]
     _objects: int = 0
     _all_before: int = 0
     _passed: int = 0

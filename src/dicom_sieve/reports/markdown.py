@@ -138,7 +138,7 @@ def _markdown(report: Report) -> Iterator[str]:
         yield f"It alone discards {counted(of.alone, 'instance')}; only it discards {counted(of.only, 'instance')}."
         bars: tuple[Bar, ...] = of.distribution.bars + ((of.distribution.other,) if of.distribution.other else ())
         rows_of_values = ((bar.label, bar.instances, bar.met) for bar in bars)
-        yield from _table((str(criterion.attribute), "instances", "that meet it"), rows_of_values)
+        yield from _table((criterion.subject, "instances", "that meet it"), rows_of_values)
     yield from ("## Series",)
     of_selections = [
         (name.lower(), count, figures.passed_in.get(name, 0)) for name, count in figures.selections.items()

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dicom_sieve.advice import describe_nothing_listed
-from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, advise, compile_criteria
+from dicom_sieve.criteria import CompiledItem, Damaged, advise, compile_criteria
+from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.errors import NothingToReportError
 from dicom_sieve.ledger import RecordedRun, RunRow
 from dicom_sieve.ledger.database.tables import RunState
@@ -59,7 +60,7 @@ class Report:
     """
 
     run: RunRow
-    criteria: tuple[CompiledCriterion, ...]
+    criteria: tuple[CompiledItem, ...]
     figures: Figures
     partial: tuple[PartialSeries, ...]
     duplicates: Duplicates
@@ -91,7 +92,7 @@ class Report:
         return [
             *self._nothing_listed(),
             *unread,
-            *map(str, advise(self.criteria)),
+            *map(str, advise(self.criteria, [of.findings for of in self.figures.criteria])),
             *warnings_of(self.criteria, self.figures),
             *warnings_of_conflicts(self.conflicts.counts),
         ]
@@ -131,7 +132,7 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
             raise NothingToReportError(row.id, row.state)
     else:
         row = replace(row, state=RunState.COMPLETED, counts=counts)
-    criteria = compile_criteria([Criterion.model_validate(given) for given in row.criteria])
+    criteria = compile_criteria(load_criteria(row.criteria))
     tally = Tally(criteria)
     tally.add(decided_headers(recorded.engine, row.number, tally.tags))
     figures = tally.figures(counts["listed"], counts["bytes"], min_cell)

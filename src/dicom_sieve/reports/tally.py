@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dicom_sieve.criteria import CompiledCriterion, Finding, Operation
+from dicom_sieve.criteria import CompiledCriterion, CompiledItem, Finding, Operation, leaves_of
 from dicom_sieve.dicom.vr.date import DA
 from dicom_sieve.dicom.vr.value_type import Bin, ValueType, trim
 from dicom_sieve.headers import Defect, Extent
@@ -101,13 +101,13 @@ class Tally:
         criteria: The run's.
     """
 
-    def __init__(self, criteria: Sequence[CompiledCriterion]) -> None:
+    def __init__(self, criteria: Sequence[CompiledItem]) -> None:
         self.criteria = tuple(criteria)
-        asked = [criterion.attribute.hex_tag for criterion in criteria]
+        asked = [criterion.counted_key for criterion in criteria]
         self._age = asked.index(AGE) if AGE in asked else None
-        dated = any(criterion.attribute.vr == DA for criterion in criteria)
+        dated = any(leaf.vr == DA for leaf in leaves_of(criteria))
         more = [*([MODIFIED_DATES] if dated else []), *([BIRTH_DATE] if AGE in asked else [])]
-        self.tags = tuple(sorted({*asked, *more}))
+        self.tags = tuple(sorted({*filter(None, asked), *more}))
         self._is_dated = dated
         self._states = SeriesStates(len(self.criteria))
         self._series = SeriesTable()
@@ -237,7 +237,9 @@ class Tally:
             if kind.findings:
                 attributes = kind.extent.trusted(attributes)
                 for criterion, finding, values in zip(self.criteria, kind.findings, self._values, strict=True):
-                    values.add(criterion, attributes.get(criterion.attribute.hex_tag, ()), kind.instances, finding)
+                    if isinstance(criterion, CompiledCriterion) and criterion.counted_key is not None:
+                        texts = attributes.get(criterion.counted_key, ())
+                        values.add(criterion, texts, kind.instances, finding)
                 if self._is_dated:
                     named = {trim(value).upper() for value in attributes.get(MODIFIED_DATES, ())}
                     self._modified.update(dict.fromkeys(named & {"MODIFIED", "REMOVED"}, kind.instances))
@@ -273,16 +275,21 @@ class Tally:
             findings[found[place]] += amount.instances
             if found[place] is not Finding.MET and found.count(Finding.MET) == len(found) - 1:
                 only += amount.instances
-        asks_equal = criterion.operation in {Operation.EQUALS, Operation.IN}
-        unseen = (text for number, text in enumerate(criterion.texts) if number not in values.equal)
+        counted = criterion if isinstance(criterion, CompiledCriterion) and criterion.counted_key is not None else None
         return CriterionFigures(
             findings={kind.value: findings[kind] for kind in Finding if findings[kind]},
             alone=findings.total() - findings[Finding.MET],
             only=only,
-            distribution=values.distribution(criterion.attribute.vr, min_cell),
+            distribution=values.distribution(counted.vr, min_cell) if counted else Distribution((), None),
             placeholders=values.placeholders,
-            unseen=tuple(unseen) if asks_equal else (),
+            unseen=tuple(_unseen(counted, values)) if counted else (),
         )
+
+
+def _unseen(criterion: CompiledCriterion, values: _Values) -> Iterator[str]:
+    """Give the references that no value equals, where a value should."""
+    if criterion.operation in {Operation.EQUALS, Operation.IN}:
+        yield from (text for number, text in enumerate(criterion.texts) if number not in values.equal)
 
 
 def _see(criterion: CompiledCriterion, texts: Sequence[str]) -> _Seen:

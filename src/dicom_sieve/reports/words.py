@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dicom_sieve.advice import describe_causes
-from dicom_sieve.criteria import CompiledCriterion, Finding
+from dicom_sieve.criteria import CompiledCriterion, CompiledItem, Finding
 from dicom_sieve.enumerations import any_of
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger.reading.conflicts import Conflict
@@ -83,7 +83,7 @@ def describe_sum(reasons: Sequence[Reason], discarded: int) -> str | None:
 
 
 def reasons_to_discard(
-    criteria: Sequence[CompiledCriterion], findings: Sequence[Mapping[str, int]], defects: Mapping[str, int]
+    criteria: Sequence[CompiledItem], findings: Sequence[Mapping[str, int]], defects: Mapping[str, int]
 ) -> list[Reason]:
     """Give every reason of a run, criteria in their order, then defects.
 
@@ -93,7 +93,7 @@ def reasons_to_discard(
         defects: Objects by defect.
     """
     of_criteria = (
-        Reason(f"criterion {number}: {criterion.describe()}", name.value, by_name[name])
+        Reason(f"criterion {number}: {criterion.label}", name.value, by_name[name])
         for number, (criterion, by_name) in enumerate(zip(criteria, findings, strict=False), 1)
         for name in Finding
         if name is not Finding.MET and name in by_name
@@ -108,7 +108,7 @@ def describe_unread(unread: int, causes: Mapping[str, int]) -> list[str]:
     return [f"{said} Why: {why}." if why else said] if unread else []
 
 
-def warnings_of(criteria: Sequence[CompiledCriterion], figures: Figures) -> list[str]:
+def warnings_of(criteria: Sequence[CompiledItem], figures: Figures) -> list[str]:
     """Say what is worth a look before the result is trusted."""
     warnings = []
     if figures.damaged is not None and (passed := figures.damaged.passed):
@@ -140,11 +140,11 @@ def warnings_of_conflicts(counts: Mapping[Conflict, int]) -> list[str]:
     return warnings
 
 
-def _warnings_of(criterion: CompiledCriterion, figures: CriterionFigures) -> Iterator[str]:
-    attribute = criterion.attribute
-    if figures.placeholders:
+def _warnings_of(criterion: CompiledItem, figures: CriterionFigures) -> Iterator[str]:
+    attribute = criterion.subject
+    if figures.placeholders and isinstance(criterion, CompiledCriterion):
         yield (
-            f"{counted(figures.placeholders, 'instance')} {_have(figures.placeholders)} {attribute.vr.placeholder} "
+            f"{counted(figures.placeholders, 'instance')} {_have(figures.placeholders)} {criterion.vr.placeholder} "
             f"as {attribute}, which stands for an unknown value."
         )
     if figures.unseen:

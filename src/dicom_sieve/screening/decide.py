@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dicom_sieve.columns.combine import Coded
-from dicom_sieve.criteria import CompiledCriterion, Damaged, Decider, Decision, Verdict
+from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Verdict, leaves_of
 from dicom_sieve.errors import NothingReadableError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
@@ -67,7 +67,7 @@ class Judge:
         tags: The attributes that they ask for.
     """
 
-    criteria: tuple[CompiledCriterion, ...]
+    criteria: tuple[CompiledItem, ...]
     damaged: Damaged = Damaged.DISCARD
     tags: tuple[str, ...] = field(init=False)
     _decider: Decider = field(init=False)
@@ -77,7 +77,7 @@ class Judge:
     _outcomes: dict[Outcome, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tags = tuple(sorted({criterion.attribute.hex_tag for criterion in self.criteria}))
+        self.tags = tuple(sorted({key for leaf in leaves_of(self.criteria) for key in leaf.keys}))
         self._decider = Decider(self.criteria)
         self._series = {verdict: {} for verdict in Verdict}
 
@@ -190,7 +190,7 @@ Keep = Callable[[Decided], None]
 def decide(
     ledger: Ledger,
     snapshot: Snapshot,
-    criteria: tuple[CompiledCriterion, ...],
+    criteria: tuple[CompiledItem, ...],
     observer: Observer,
     keep: Keep = lambda _: None,
     *,

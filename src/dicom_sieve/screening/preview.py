@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_sieve.advice import describe_causes, describe_nothing_listed
-from dicom_sieve.criteria import Criterion, Damaged, compile_criteria
+from dicom_sieve.criteria import Damaged, Item, asked_attributes, compile_criteria
 from dicom_sieve.ending import ending_in_order
+from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.reading.snapshots import last_snapshot, refuse_read_for_less
@@ -30,7 +31,7 @@ class Preview(RunOptions):
     """
 
     store: Store
-    criteria: Sequence[Criterion]
+    criteria: Sequence[Item]
     damaged: Damaged = Damaged.DISCARD
 
 
@@ -77,6 +78,7 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> P
         LeaseLostError: The preview was away for too long.
     """
     criteria = compile_criteria(asked.criteria)
+    refuse_not_kept(criteria)
     with hold_location(asked.store, asked, ledger) as lease:
         refuse_forgotten(lease)
         known = refresh(asked.store, asked, ledger, lease, criteria)
@@ -87,7 +89,7 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> P
 
 def preview_known(
     place: Location,
-    criteria: Sequence[Criterion],
+    criteria: Sequence[Item],
     ledger: Ledger,
     *,
     observer: Observer | None = None,
@@ -101,8 +103,9 @@ def preview_known(
         NothingReadableError: Nothing of it could be read.
     """
     compiled = compile_criteria(criteria)
+    refuse_not_kept(compiled)
     snapshot = last_snapshot(ledger.engine, place)
-    refuse_read_for_less(ledger.engine, snapshot, [criterion.attribute for criterion in compiled])
+    refuse_read_for_less(ledger.engine, snapshot, asked_attributes(compiled))
     counts = decide(ledger, snapshot, compiled, observer or Silent(), damaged=damaged)
     return PreviewResult(counts, snapshot.listed_at, _warn(counts, place))
 

@@ -10,7 +10,7 @@ from itertools import islice
 
 from dicom_sieve.advice import count_cause, told_causes
 from dicom_sieve.clock import now
-from dicom_sieve.criteria import CompiledCriterion
+from dicom_sieve.criteria import CompiledItem, asked_attributes
 from dicom_sieve.errors import WorkersError
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger import Ledger
@@ -104,7 +104,7 @@ def refresh(
     means: RunOptions,
     ledger: Ledger,
     lease: Lease,
-    criteria: Sequence[CompiledCriterion],
+    criteria: Sequence[CompiledItem],
     *,
     on_listed: Callable[[int], None] = lambda _: None,
 ) -> Refreshed:
@@ -134,10 +134,9 @@ def refresh(
     return refreshed
 
 
-def _find_lacking(means: RunOptions, lease: Lease, criteria: Sequence[CompiledCriterion]) -> tuple[int, ...]:
+def _find_lacking(means: RunOptions, lease: Lease, criteria: Sequence[CompiledItem]) -> tuple[int, ...]:
     """Give the editions of headers that were not read for what criteria ask for; who watches is told of these."""
-    asked = [criterion.attribute for criterion in criteria]
-    less = find_read_for_less(lease.engine, lease.location_id, asked)
+    less = find_read_for_less(lease.engine, lease.location_id, asked_attributes(criteria))
     if less is None:
         return ()
     means.observer.note(f"{less.describe()}: those that are unchanged are read again")

@@ -8,7 +8,7 @@ from typing import Any
 
 from dicom_sieve.advice import describe_causes, describe_nothing_listed
 from dicom_sieve.apart import describe_overlap
-from dicom_sieve.criteria import CompiledCriterion, Criterion, Damaged, compile_criteria, criteria_digest
+from dicom_sieve.criteria import CompiledItem, Damaged, Item, compile_criteria, criteria_digest
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import (
     DicomSieveError,
@@ -19,6 +19,7 @@ from dicom_sieve.errors import (
     LedgerError,
 )
 from dicom_sieve.explain import explain
+from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
 from dicom_sieve.ledger.audit.seals import seal_rows
@@ -64,7 +65,7 @@ class Screening(RunOptions):
 
     execution_id: str
     store: Store
-    criteria: Sequence[Criterion]
+    criteria: Sequence[Item]
     output: Copies | None = None
     copies_of: Downloads | None = None
     copied: Selection = Selection.ANY
@@ -125,6 +126,7 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         LeaseLostError: The run was away for too long.
     """
     compiled = compile_criteria(screening.criteria)
+    refuse_not_kept(compiled)
     if screening.output is not None:
         refuse_overlap(screening.store.location, screening.output.location)
     sweep()
@@ -134,7 +136,7 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         push_or_say(ledger, screening.anchor, screening.observer.note)
 
 
-def _screen(screening: Screening, ledger: Ledger, compiled: tuple[CompiledCriterion, ...]) -> Outcome:
+def _screen(screening: Screening, ledger: Ledger, compiled: tuple[CompiledItem, ...]) -> Outcome:
     with hold_location(screening.store, screening, ledger) as lease:
         refuse_forgotten(lease)
         fail_abandoned(lease, screening.clock())
@@ -175,7 +177,7 @@ class _Run:
     screening: Screening
     ledger: Ledger
     lease: Lease
-    criteria: tuple[CompiledCriterion, ...]
+    criteria: tuple[CompiledItem, ...]
     number: int
     id: str
     is_finished: bool = False

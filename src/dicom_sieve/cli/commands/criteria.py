@@ -113,7 +113,7 @@ def preview(
             )
             previewed = run_preview(what, ledger)
     compiled = compile_criteria(asked)
-    advice = advise(compiled)
+    advice = advise(compiled, previewed.counts["findings"])
     if as_json:
         text.show_json({**dataclasses.asdict(previewed), "warnings": [str(warning) for warning in advice]})
         return
@@ -146,12 +146,12 @@ def values(
     """
     from dicom_sieve.cli.find_location import LIST_FIRST, find_known
     from dicom_sieve.cli.output.values import show_attributes, show_values
-    from dicom_sieve.criteria.reading import read_attribute
+    from dicom_sieve.headers.edition import read_kept_attribute
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.ledger.reading.snapshots import last_snapshot
     from dicom_sieve.ledger.reading.values import attributes_held, values_held
 
-    attribute = None if keyword is None else read_attribute(keyword, "KEYWORD")
+    attribute = None if keyword is None else read_kept_attribute(keyword, "KEYWORD")
     check_format(as_json=as_json, as_csv=as_csv)
     with open_ledger() as ledger:
         snapshot = last_snapshot(ledger.engine, find_known(ledger, uri, endpoint, LIST_FIRST))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dicom_sieve.cli.inert import inert
 
 if TYPE_CHECKING:
-    from dicom_sieve.criteria import Advice, CompiledCriterion
+    from dicom_sieve.criteria import Advice, CompiledItem
     from dicom_sieve.ledger import RunRow, SeriesRow
 
 
@@ -66,11 +66,12 @@ def place(row: "RunRow") -> str:
     return f"{row.bucket}/{row.prefix}".rstrip("/")
 
 
-def compiled(row_criteria: Sequence[Mapping[str, Any]]) -> "tuple[CompiledCriterion, ...]":
+def compiled(row_criteria: Sequence[Mapping[str, Any]]) -> "tuple[CompiledItem, ...]":
     """Compile the criteria that the ledger holds of a run."""
-    from dicom_sieve.criteria import Criterion, compile_criteria
+    from dicom_sieve.criteria import compile_criteria
+    from dicom_sieve.criteria.reading import load_criteria
 
-    return compile_criteria([Criterion.model_validate(given) for given in row_criteria])
+    return compile_criteria(load_criteria(row_criteria))
 
 
 def show_runs(rows: "Sequence[RunRow]") -> None:
@@ -132,7 +133,7 @@ def show_causes(causes: Mapping[str, int]) -> None:
         )
 
 
-def show_counts(counts: Mapping[str, Any], criteria: "Sequence[CompiledCriterion]") -> None:
+def show_counts(counts: Mapping[str, Any], criteria: "Sequence[CompiledItem]") -> None:
     """Print verdicts by reason, and series by selection."""
     from dicom_sieve.reports.words import describe_sum, reasons_to_discard
 

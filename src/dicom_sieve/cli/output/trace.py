@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dicom_sieve.cli.output import text
-from dicom_sieve.criteria import Finding
+from dicom_sieve.criteria import CompiledItem, Decider, Finding, asked_attributes, leaves_of
 from dicom_sieve.dicom.dictionary import format_tag
 from dicom_sieve.headers import Damage, Defect, Extent
 from dicom_sieve.ledger import ComputedSeries, TracedObject, TracedResult
@@ -44,9 +44,25 @@ def show_trace(traced: TracedObject) -> None:
             text.show_lines(f"  {reason}")
         text.show_lines(*(f"  conflict {conflict}: {conflict.describe()}" for conflict in judged.conflicts))
         for criterion, finding in zip(text.compiled(judged.criteria), judged.findings, strict=False):
-            values = (traced.attributes or {}).get(criterion.attribute.hex_tag)
-            text.show_lines(f"  {criterion.describe()}: {finding}, value {_values(values, finding)}")
+            text.show_lines(*_found(criterion, finding, traced))
         _show_computed(judged.computations)
+
+
+def _found(item: CompiledItem, finding: str, traced: TracedObject) -> list[str]:
+    """Say what was found by one criterion; by a group, and by each criterion in it, worked out from the header."""
+    attributes = traced.attributes or {}
+    leaves = leaves_of([item])
+    if leaves == (item,):
+        return [f"  {item.describe()}: {finding}, value {_values(attributes.get(leaves[0].key), finding)}"]
+    extent = _extent(traced)
+    found = Decider((item,)).decide(extent.trusted(attributes), extent.unreadable_from).leaves
+    return [
+        f"  {item.label}: {finding}",
+        *(
+            f"    {leaf.describe()}: {of_leaf}, value {_values(attributes.get(leaf.key), of_leaf)}"
+            for leaf, of_leaf in zip(leaves, found, strict=True)
+        ),
+    ]
 
 
 def as_json(traced: TracedObject) -> dict[str, Any]:
@@ -77,8 +93,7 @@ def named_values(traced: TracedObject) -> dict[str, list[str] | None]:
     """Give the values of the attributes that any criterion named, by keyword."""
     values: dict[str, list[str] | None] = {}
     for judged in traced.decisions:
-        for criterion in text.compiled(judged.criteria):
-            attribute = criterion.attribute
+        for attribute in asked_attributes(text.compiled(judged.criteria)):
             raw = (traced.attributes or {}).get(attribute.hex_tag)
             values[attribute.keyword or format_tag(attribute.tag)] = None if raw is None else list(raw)
     return values

@@ -30,8 +30,13 @@ class AgeString(ValueType):
     relations: ClassVar = {
         Operation.EQUALS: "is exactly",
         Operation.IN: "is exactly one of",
+        Operation.NOT_EQUALS: "is not exactly",
+        Operation.NOT_IN: "is exactly none of",
         Operation.GREATER: "is older than",
         Operation.LESS: "is younger than",
+        Operation.AT_LEAST: "is at least",
+        Operation.AT_MOST: "is at most",
+        Operation.BETWEEN: "is between",
     }
     accepted = "is not an age; accepted: one to four digits and D, W, M or Y, as 018M"
     placeholder = "000Y"

@@ -4,7 +4,7 @@ import re
 import string
 from typing import ClassVar, Final
 
-from dicom_sieve.dicom.vr.value_type import Bin, Comparable, Operation, Scale, ValueType, trim
+from dicom_sieve.dicom.vr.value_type import CONTAINING, Bin, Comparable, Scale, ValueType, trim
 from dicom_sieve.errors import MalformedValueError
 
 TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
@@ -18,7 +18,7 @@ class CodeString(ValueType):
 
     code = "CS"
     long_name = "Code String"
-    relations: ClassVar = {Operation.EQUALS: "is", Operation.IN: "is one of"}
+    relations: ClassVar = CONTAINING
     accepted = "is not a code; accepted: a text without backslashes and control characters, as CT"
     scales = (Scale(lambda code: code, str),)
     has_order = False

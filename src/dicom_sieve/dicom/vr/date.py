@@ -4,7 +4,7 @@ import datetime
 import re
 from typing import ClassVar, Final
 
-from dicom_sieve.dicom.vr.value_type import Bin, Operation, Scale, ValueType, trim
+from dicom_sieve.dicom.vr.value_type import ORDERED, Bin, Operation, Scale, ValueType, trim
 from dicom_sieve.errors import MalformedValueError
 
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})|([0-9]{4})\.([0-9]{2})\.([0-9]{2})")
@@ -17,11 +17,11 @@ class Date(ValueType):
 
     code = "DA"
     long_name = "Date"
-    relations: ClassVar = {
-        Operation.EQUALS: "is",
-        Operation.IN: "is one of",
+    relations: ClassVar = ORDERED | {
         Operation.GREATER: "is later than",
         Operation.LESS: "is earlier than",
+        Operation.AT_LEAST: "is on or after",
+        Operation.AT_MOST: "is on or before",
     }
     accepted = "is not a date; accepted: ISO 8601, as 2022-01-01"
     placeholder = "19000101"

@@ -29,6 +29,44 @@ class Operation(StrEnum):
     GREATER = "GREATER"
     LESS = "LESS"
     IN = "IN"
+    NOT_EQUALS = "NOT_EQUALS"
+    NOT_IN = "NOT_IN"
+    AT_LEAST = "AT_LEAST"
+    AT_MOST = "AT_MOST"
+    BETWEEN = "BETWEEN"
+    CONTAINS = "CONTAINS"
+    NOT_CONTAINS = "NOT_CONTAINS"
+    MATCHES = "MATCHES"
+    NOT_MATCHES = "NOT_MATCHES"
+    PRESENT = "PRESENT"
+    ABSENT = "ABSENT"
+
+
+PRESENCE: dict[Operation, str] = {Operation.PRESENT: "has a value", Operation.ABSENT: "is absent or empty"}
+"""The operations that every VR has, and that have no reference."""
+ORDERED: dict[Operation, str] = {
+    Operation.EQUALS: "is",
+    Operation.IN: "is one of",
+    Operation.NOT_EQUALS: "is not",
+    Operation.NOT_IN: "is none of",
+    Operation.GREATER: "is greater than",
+    Operation.LESS: "is less than",
+    Operation.AT_LEAST: "is at least",
+    Operation.AT_MOST: "is at most",
+    Operation.BETWEEN: "is between",
+}
+"""The operations of VRs with an order."""
+CONTAINING: dict[Operation, str] = {
+    Operation.EQUALS: "is",
+    Operation.IN: "is one of",
+    Operation.NOT_EQUALS: "is not",
+    Operation.NOT_IN: "is none of",
+    Operation.CONTAINS: "contains",
+    Operation.NOT_CONTAINS: "does not contain",
+    Operation.MATCHES: "matches",
+    Operation.NOT_MATCHES: "does not match",
+}
+"""The operations of texts and codes."""
 
 
 class Comparable(Protocol):
@@ -73,6 +111,10 @@ class ValueType(ABC):
     """For bars, the finest first."""
     has_order: ClassVar[bool] = True
     """Whether bars stand in the order of values; else the most frequent is first."""
+    is_number: ClassVar[bool] = False
+    """Whether it can have a unit and a tolerance."""
+    is_text: ClassVar[bool] = False
+    """Whether it is compared without case unless that is asked for."""
 
     @abstractmethod
     def parse(self, text: str) -> Comparable:
@@ -102,6 +144,14 @@ class ValueType(ABC):
         """Tell whether a value that was read keeps to the VR."""
         del value
         return True
+
+    def compare(self, value: Any, reference: Any) -> int:
+        """Compare a value with a reference: below 0, 0 where they are equal, above 0."""
+        return int(value > reference) - int(value < reference)
+
+    def is_empty(self, text: str) -> bool:
+        """Tell whether a value is nothing but padding."""
+        return not trim(text)
 
     def words(self, text: str) -> str:
         """Give a reference as it is spoken of."""

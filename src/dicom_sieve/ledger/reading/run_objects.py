@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
-from dicom_sieve.criteria.reading import read_attribute
 from dicom_sieve.dicom.dictionary import Attribute
 from dicom_sieve.errors import InvalidRequestError, LedgerError
+from dicom_sieve.headers.edition import read_kept_attribute
 from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import header, location, object_, series_decision
@@ -205,7 +205,7 @@ def select_objects(
     problems: list[str] = []
     for column in columns:
         try:
-            attributes[read_attribute(column, field)] = None
+            attributes[read_kept_attribute(column, field)] = None
         except InvalidRequestError as error:
             problems += error.problems
     if problems:

@@ -1,0 +1,269 @@
+"""Compiled criteria: a tree whose leaves are criteria that are known to make sense."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dicom_sieve.criteria.criterion import GroupKind
+from dicom_sieve.criteria.finding import Finding
+from dicom_sieve.dicom.dictionary import (
+    PER_FRAME_GROUPS,
+    SHARED_GROUPS,
+    Attribute,
+    format_tag,
+    keeps_functional_groups,
+)
+from dicom_sieve.dicom.functional_groups import PATHS
+from dicom_sieve.dicom.vr.clock import DT, Moment
+from dicom_sieve.dicom.vr.value_type import Comparable, Operation, ValueType
+
+TIMEZONE_OFFSET = "00080201"
+"""Timezone Offset From UTC."""
+POSITIVE = {
+    Operation.NOT_EQUALS: Operation.EQUALS,
+    Operation.NOT_IN: Operation.IN,
+    Operation.NOT_CONTAINS: Operation.CONTAINS,
+    Operation.NOT_MATCHES: Operation.MATCHES,
+    Operation.ABSENT: Operation.PRESENT,
+}
+"""What a negation negates."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCriterion:
+    """A criterion that is known to make sense.
+
+    Attributes:
+        attribute: What is looked at.
+        operation: How it is compared; defined for the attribute's VR.
+        references: What it is compared with, read by its VR; exactly one unless the operation takes several.
+        texts: The references as they are spoken of.
+        value: Which of several values: None is any, 0 is all, else a number from 1.
+        if_absent: What is found where the attribute is absent or empty; None: that.
+        bounds: With a tolerance, what is equal: from and to, both included, for each reference.
+        tolerance: As it is spoken of; may be empty.
+        is_exact: Whether capital and small letters differ.
+        within: The sequences around the attribute, outermost first.
+        creator: Of a private attribute; may be empty.
+        minus: Another attribute, of which the values are subtracted, or None.
+        is_identifying: Whether values are compared by keyed digest.
+        is_without_unit: Whether a reference has no unit where the attribute has one.
+    """
+
+    attribute: Attribute
+    operation: Operation
+    references: tuple[Comparable, ...]
+    texts: tuple[str, ...]
+    value: int | None = None
+    if_absent: Finding | None = None
+    bounds: tuple[tuple[Comparable, Comparable], ...] = ()
+    tolerance: str = ""
+    is_exact: bool = False
+    within: tuple[Attribute, ...] = ()
+    creator: str = ""
+    minus: Attribute | None = None
+    is_identifying: bool = False
+    is_without_unit: bool = False
+
+    @property
+    def vr(self) -> ValueType:
+        """By which values are read."""
+        return self.attribute.vr
+
+    @property
+    def is_negated(self) -> bool:
+        """Whether the operation is a negation."""
+        return self.operation in POSITIVE
+
+    @property
+    def positive(self) -> Operation:
+        """The operation without its negation."""
+        return POSITIVE.get(self.operation, self.operation)
+
+    @property
+    def key(self) -> str:
+        """Under which its values stand: its tag, or group, low byte and creator of a private attribute (PS3.5 7.8)."""
+        hex_tag = self.attribute.hex_tag
+        return f"{hex_tag[:4]}xx{hex_tag[6:]} {self.creator}" if self.creator else hex_tag
+
+    @property
+    def needed_keys(self) -> tuple[str, ...]:
+        """What must have been read for it to be decided."""
+        keys = [self.within[0].hex_tag if self.within else self.key]
+        if self.minus is not None and not self.within:
+            keys.append(self.minus.hex_tag)
+        if any(isinstance(reference, Moment) and reference.offset is not None for reference in self.references):
+            keys.append(TIMEZONE_OFFSET)
+        return tuple(keys)
+
+    @property
+    def frame_keys(self) -> tuple[str, ...]:
+        """Where it is looked for when it is not at the top level: in the functional groups, if headers keep them."""
+        may_stand_there = not (self.within or self.creator or self.minus) and self.attribute.tag in PATHS
+        return (SHARED_GROUPS, PER_FRAME_GROUPS) if may_stand_there and keeps_functional_groups() else ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Everything that it reads; its finding is a pure function of these."""
+        offset = (TIMEZONE_OFFSET,) if self.attribute.vr == DT else ()
+        return tuple(dict.fromkeys((*self.needed_keys, *offset, *self.frame_keys)))
+
+    @property
+    def leaves(self) -> tuple["CompiledCriterion", ...]:
+        """It alone."""
+        return (self,)
+
+    @property
+    def name(self) -> str:
+        """What is looked at, as ``StudyDate (0008,0020)``, with the sequences around it."""
+        tag = format_tag(self.attribute.tag)
+        name = f"({tag[1:5]},xx{tag[8:10]}) of {self.creator}" if self.creator else str(self.attribute)
+        for sequence in reversed(self.within):
+            name = f"{name} in {sequence}"
+        return f"{name} minus {self.minus}" if self.minus else name
+
+    def describe(self) -> str:
+        """Say what is asked, as ``StudyDate (0008,0020) is later than 2022-01-01``."""
+        subject = {None: self.name, 0: f"every value of {self.name}"}.get(
+            self.value, f"value {self.value} of {self.name}"
+        )
+        sentence = f"{subject} {self._predicate()}"
+        if self.is_exact:
+            sentence = f"{sentence} (capital and small letters differ)"
+        return f"{sentence}{_ABSENT_WORDS[self.if_absent]}"
+
+    @property
+    def subject(self) -> str:
+        """What is looked at, as the head of a table."""
+        return str(self.attribute)
+
+    @property
+    def counted_key(self) -> str | None:
+        """Under which the values stand that a report counts; None where these are not the ones compared."""
+        return None if self.within or self.minus else self.key
+
+    @property
+    def label(self) -> str:
+        """What stands for it in a table."""
+        return self.describe()
+
+    def _predicate(self) -> str:
+        words = _PRESENCE.get(self.operation) or self._relation()
+        if self.operation is Operation.BETWEEN:
+            return f"{words} {self.texts[0]} and {self.texts[1]}"
+        tolerance = f" ± {self.tolerance}" if self.tolerance else ""
+        return f"{words} {enumerate_or(self.texts)}{tolerance}" if self.texts else words
+
+    def _relation(self) -> str:
+        if len(self.texts) > 1 and self.operation in _OF_SEVERAL:
+            return _OF_SEVERAL[self.operation]
+        if self.minus is not None and self.operation in _DIFFERENCE:
+            return _DIFFERENCE[self.operation]
+        return self.vr.relations[self.operation]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledGroup:
+    """A group that is known to make sense.
+
+    Attributes:
+        kind: How its items count together.
+        items: One or more.
+        given_name: What people call it; may be empty.
+        within: The sequences of which one item is looked at as a whole, outermost first.
+    """
+
+    kind: GroupKind
+    items: tuple["CompiledItem", ...]
+    given_name: str = ""
+    within: tuple[Attribute, ...] = ()
+
+    @property
+    def leaves(self) -> tuple[CompiledCriterion, ...]:
+        """Its criteria, and those of the groups in it, in the order of the JSON."""
+        return tuple(leaf for item in self.items for leaf in item.leaves)
+
+    @property
+    def needed_keys(self) -> tuple[str, ...]:
+        """See `CompiledCriterion.needed_keys`."""
+        if self.within:
+            return (self.within[0].hex_tag,)
+        return tuple(dict.fromkeys(key for leaf in self.items for key in leaf.needed_keys))
+
+    @property
+    def subject(self) -> str:
+        """What is looked at, as the head of a table."""
+        return " and ".join(dict.fromkeys(str(leaf.attribute) for leaf in self.leaves))
+
+    @property
+    def counted_key(self) -> None:
+        """See `CompiledCriterion.counted_key`: a report counts no values of a group."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """Its name, else its sentence."""
+        return self.given_name or self.describe()
+
+    def describe(self) -> str:
+        """Say what is asked, as ``at least one of these is so: (…; or …)``."""
+        opening, joint = _GROUP_WORDS[self.kind]
+        where = "".join(f" in an item of {sequence}" for sequence in reversed(self.within))
+        sentence = f"{opening}{where}: ({joint.join(item.describe() for item in self.items)})"
+        return f"{self.given_name}, that is {sentence}" if self.given_name else sentence
+
+
+CompiledItem = CompiledCriterion | CompiledGroup
+"""What stands in a compiled list of criteria."""
+
+
+def leaves_of(items: Iterable[CompiledItem]) -> tuple[CompiledCriterion, ...]:
+    """Give the criteria of a list, groups opened, in the order of the JSON."""
+    return tuple(leaf for item in items for leaf in item.leaves)
+
+
+def asked_attributes(items: Iterable[CompiledItem]) -> tuple[Attribute, ...]:
+    """Give every attribute that headers must have been read for, once each, in their order.
+
+    Of what lies in a sequence that is the outermost one.
+    """
+    return tuple(dict.fromkeys(attribute for item in items for attribute in _asked(item)))
+
+
+def _asked(item: CompiledItem) -> Iterator[Attribute]:
+    if item.within:
+        yield item.within[0]
+    elif isinstance(item, CompiledGroup):
+        for child in item.items:
+            yield from _asked(child)
+    else:
+        yield item.attribute
+        if item.minus is not None:
+            yield item.minus
+
+
+_PRESENCE = {Operation.PRESENT: "has a value", Operation.ABSENT: "is absent or empty"}
+_OF_SEVERAL = {
+    Operation.CONTAINS: "contains one of",
+    Operation.NOT_CONTAINS: "contains none of",
+    Operation.MATCHES: "matches one of",
+    Operation.NOT_MATCHES: "matches none of",
+}
+_DIFFERENCE = {
+    Operation.GREATER: "is more than",
+    Operation.LESS: "is less than",
+    Operation.AT_LEAST: "is at least",
+    Operation.AT_MOST: "is at most",
+}
+_ABSENT_WORDS = {None: "", Finding.MET: ", or is absent", Finding.NOT_MET: ", and is not absent"}
+_GROUP_WORDS = {
+    GroupKind.ANY: ("at least one of these is so", "; or "),
+    GroupKind.ALL: ("all of these are so", "; and "),
+    GroupKind.NONE: ("none of these is so", "; nor "),
+}
+
+
+def enumerate_or(texts: tuple[str, ...]) -> str:
+    """Give ``CT, MR or PT``."""
+    if len(texts) == 1:
+        return texts[0]
+    return f"{', '.join(texts[:-1])} or {texts[-1]}"
