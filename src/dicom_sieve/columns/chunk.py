@@ -84,7 +84,7 @@ def decode(data: bytes, row_count: int) -> Column:
     """Unpack a chunk of a block of `row_count` rows.
 
     Raises:
-        DamagedChunkError: The bytes are not what `encode` gives for so many rows.
+        DamagedChunkError: The bytes are not what `encode` gives for that many rows.
     """
     try:
         if data[:1] == _ONE_ENTRY:

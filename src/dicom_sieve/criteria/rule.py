@@ -15,6 +15,7 @@ from dicom_sieve.dicom.dictionary import (
 from dicom_sieve.dicom.functional_groups import PATHS
 from dicom_sieve.dicom.vr.clock import DT, Moment
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation, ValueType
+from dicom_sieve.enumerations import any_of
 
 TIMEZONE_OFFSET = "00080201"
 """Timezone Offset From UTC."""
@@ -151,7 +152,7 @@ class CompiledCriterion:
         if self.operation is Operation.BETWEEN:
             return f"{words} {self.texts[0]} and {self.texts[1]}"
         tolerance = f" ± {self.tolerance}" if self.tolerance else ""
-        return f"{words} {enumerate_or(self.texts)}{tolerance}" if self.texts else words
+        return f"{words} {any_of(self.texts)}{tolerance}" if self.texts else words
 
     def _relation(self) -> str:
         if len(self.texts) > 1 and self.operation in _OF_SEVERAL:
@@ -260,10 +261,3 @@ _GROUP_WORDS = {
     GroupKind.ALL: ("all of these are so", "; and "),
     GroupKind.NONE: ("none of these is so", "; nor "),
 }
-
-
-def enumerate_or(texts: tuple[str, ...]) -> str:
-    """Give ``CT, MR or PT``."""
-    if len(texts) == 1:
-        return texts[0]
-    return f"{', '.join(texts[:-1])} or {texts[-1]}"
