@@ -1,6 +1,6 @@
 """Rules R068 to R113 as plain Python, with datasets."""
 
-from decimal import Decimal
+from fractions import Fraction
 
 from tests.rules.datasets import Case, low, nested, number, text, texts
 
@@ -237,7 +237,7 @@ CASES = {
         {"Modality": ["MR", "PT", "US", *ABSENT]},
     ),
     "R105": Case(
-        lambda ds: number(ds, "SliceThickness") == Decimal("0.75"),
+        lambda ds: number(ds, "SliceThickness") == Fraction("0.75"),
         {"SliceThickness": "0.75"},
         {"SliceThickness": ["0.750", ".75", "7.5E-1", "0.7500001", "0.8", "75", *ABSENT]},
     ),

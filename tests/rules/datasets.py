@@ -1,9 +1,11 @@
 """Datasets to select from, and how an oracle reads one: with pydicom, a few lines each."""
 
 import io
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 import pydicom
@@ -100,13 +102,13 @@ def texts(dataset: Dataset, keyword: str) -> list[str]:
     return [str(single) for single in value] if isinstance(value, pydicom.multival.MultiValue) else [str(value)]
 
 
-def number(dataset: Dataset, keyword: str) -> Decimal | None:
-    """Give a single number; None where there is none."""
+def number(dataset: Dataset, keyword: str) -> Fraction | float:
+    """Give a single number, exactly; where there is none, one that nothing is equal to, greater or less than."""
     found = texts(dataset, keyword)
     try:
-        return Decimal(found[0]) if len(found) == 1 else None
+        return Fraction(Decimal(found[0])) if len(found) == 1 else math.nan
     except InvalidOperation:
-        return None
+        return math.nan
 
 
 def nested(dataset: Dataset, *path: str) -> Iterator[Dataset]:

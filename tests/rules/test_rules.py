@@ -46,3 +46,16 @@ def test_datasets_of_each_rule_pass_and_fail(rule: str) -> None:
 def test_each_rule_that_can_be_said_has_a_case() -> None:
     assert set(SAID) == set(CASES)
     assert len(COLLECTION) == 120
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in COLLECTION if "criteria" in entry], ids=lambda entry: entry["rule"]
+)
+def test_criteria_of_each_rule_read_as_a_sentence(entry: dict[str, Any]) -> None:
+    compiled = compile_criteria(load_criteria(entry["criteria"]))
+
+    assert [item.describe() for item in compiled] == entry["reads"]
+
+
+def test_each_rule_that_cannot_be_said_has_a_reason() -> None:
+    assert all(entry.get("cannot_be_said") for entry in COLLECTION if "criteria" not in entry)

@@ -288,7 +288,10 @@ def _matches(criterion: CompiledCriterion, value: str) -> bool:
 
 
 def _compare(criterion: CompiledCriterion, value: Any, place: int = 0) -> int:
-    return criterion.vr.compare(value, criterion.references[place])
+    reference: Any = criterion.references[place]
+    if criterion.minus is not None:  # a difference is an age or a number, whatever it is of
+        return int(value > reference) - int(value < reference)
+    return criterion.vr.compare(value, reference)
 
 
 _MEETS: dict[Operation, Callable[[CompiledCriterion, Any], bool]] = {
