@@ -20,6 +20,7 @@ from dicom_sieve.ledger.database.engine import connect, upgrade
 from tests.cli.command import run_command
 from tests.ledger.first_version import make_first_version, store_of_old
 from tests.ledger.openers import upgrade_at_the_same_time
+from tests.ledger.version_0008 import make_version_0008, store_of_version_0008
 from tests.screening.screenings import screen_ct, sql, state_of, verdicts
 
 NEWEST = max(migration.stem[:4] for migration in Path(migrations.__path__[0]).glob("versions/0*.py"))
@@ -31,8 +32,6 @@ VIEWS = {
 }
 """Their columns in the first version: others may come behind them."""
 BACK_TO_0006 = (
-    "DROP TABLE edition",
-    "ALTER TABLE header DROP COLUMN edition",
     "DROP TABLE seal_entry",
     "DROP VIEW series_decision",
     "DROP VIEW instance_decision",
@@ -100,8 +99,7 @@ class TestAnUpgrade:
         assert (*row, damaged) == (None, None, None)
 
     def test_an_upgrade_leaves_the_seals_of_runs_of_the_version_before_whole(self, ledger_url: str) -> None:
-        with open_ledger(ledger_url) as ledger:
-            screen_ct(store_of_old(), ledger, "before")
+        make_version_0008(ledger_url)
         with engine_of(ledger_url) as engine, engine.begin() as connection:
             for statement in (*BACK_TO_0006, FIRST.INSTANCE_DECISION, FIRST.SERIES_DECISION):
                 connection.exec_driver_sql(statement)
@@ -109,7 +107,7 @@ class TestAnUpgrade:
         do_upgrade(ledger_url)
 
         with open_ledger(ledger_url) as ledger:
-            screen_ct(store_of_old(), ledger, "after")
+            screen_ct(store_of_version_0008(), ledger, "after")
             result = verify(ledger.engine)
             assert (result.is_intact, result.runs) == (True, 2), result.damages
 
