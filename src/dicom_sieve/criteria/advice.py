@@ -90,8 +90,8 @@ def _of_one(criterion: CompiledCriterion) -> Iterator[str]:
         yield f"the reference has no unit: it is read as {unit.name}; write it, as {criterion.texts[0]}."
     if fractions := _fractions(criterion):
         yield (
-            f"{criterion.name} is compared with {_either(fractions)} exactly, and devices write 2.5 as 2.4999 or "
-            '2.50001, too: with "tolerance": "0.01" these are equal.'
+            f"{criterion.name} is compared with {any_of(fractions, MOST_SHOWN)} exactly, and devices write 2.5 as "
+            '2.4999 or 2.50001, too: with "tolerance": "0.01" these are equal.'
         )
 
 
@@ -138,19 +138,19 @@ def _of_terms(criterion: CompiledCriterion) -> Iterator[str]:
     others = [] if terms is None else [text for text in criterion.texts if text not in terms.values]
     if terms is None or not others:
         return
-    named = f"{_either(others)} {'is no value' if len(others) == 1 else 'are no values'} of {attribute}"
+    named = f"{any_of(others, MOST_SHOWN)} {'is no value' if len(others) == 1 else 'are no values'} of {attribute}"
     if enumerated is None:
         near = _nearest(others, terms.values)
-        yield f"{_either(others)}: no Defined Term of {attribute} (PS3.3 {terms.source}){near}."
+        yield f"{any_of(others, MOST_SHOWN)}: no Defined Term of {attribute} (PS3.3 {terms.source}){near}."
         return
     none_left = len(others) == len(criterion.texts) and not criterion.is_negated
     end = "; no value that keeps to it meets this." if none_left else "."
-    yield f"{named}: PS3.3 {terms.source} has {_either(terms.values)}{end}"
+    yield f"{named}: PS3.3 {terms.source} has {any_of(terms.values, MOST_SHOWN)}{end}"
 
 
 def _nearest(texts: Sequence[str], terms: Sequence[str]) -> str:
     near = dict.fromkeys(match for text in texts for match in get_close_matches(text, terms, 1))
-    return f", perhaps {_either(list(near))}" if near else ""
+    return f", perhaps {any_of(list(near), MOST_SHOWN)}" if near else ""
 
 
 def _of_several(together: Sequence[tuple[int, CompiledCriterion]]) -> Iterator[Advice]:
@@ -190,7 +190,3 @@ _FROM = {Operation.GREATER, Operation.AT_LEAST, Operation.BETWEEN}
 _TO = {Operation.LESS, Operation.AT_MOST, Operation.BETWEEN}
 _ORDER = _FROM | _TO
 _COMPARED = _ORDER | _EQUAL | {Operation.NOT_EQUALS, Operation.NOT_IN}
-
-
-def _either(texts: Sequence[str]) -> str:
-    return any_of(texts, MOST_SHOWN)
