@@ -15,8 +15,8 @@ from dicom_sieve.criteria import Decider, compile_criteria
 from dicom_sieve.criteria.pattern import Pattern
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.dicom import dictionary
-from dicom_sieve.dicom.identifying import digest_identity
-from dicom_sieve.dicom.units import UNITS, read_quantity
+from dicom_sieve.dicom.identifying import IDENTIFYING, digest_identity
+from dicom_sieve.dicom.units import UNIT_OF, UNITS, read_quantity
 from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.headers.edition import refuse_not_kept
@@ -356,3 +356,8 @@ def test_all_of_the_dictionary_can_be_named() -> None:
     ]
 
     assert len(named) == 5
+
+
+def test_tables_name_attributes_of_the_dictionary() -> None:
+    assert None not in IDENTIFYING
+    assert all(dictionary.find_keyword(keyword) for keyword in UNIT_OF)
