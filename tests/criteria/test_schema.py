@@ -128,3 +128,15 @@ class TestTheSchemaOfARun:
         assert criteria_digest(read_criteria([GOOD | {"dicom_tag": "Modality"}])[0]) == criteria_digest(
             [Criterion.model_validate(GOOD)]
         )
+
+    def test_has_no_defaults_that_a_form_would_send(self) -> None:
+        definitions = TypeAdapter(list[TopItem]).json_schema()["$defs"].values()
+
+        assert not [
+            name for schema in definitions for name, member in schema["properties"].items() if "default" in member
+        ]
+
+    def test_means_the_same_with_what_would_be_so_without_it(self) -> None:
+        plain, given = (Criterion.model_validate(asked) for asked in (GOOD, GOOD | {"value": "ANY", "minus": None}))
+
+        assert given.as_given() == plain.as_given() == GOOD

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page
 
+from dicom_sieve.criteria import Operation
 from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.conftest import make_planted_bucket
@@ -66,7 +67,7 @@ class TestTheForm:
 
         options = _open(_field(form, "Operation"))
 
-        assert [option.strip() for option in options.all_inner_texts()] == ["EQUALS", "GREATER", "LESS", "IN"]
+        assert [option.strip() for option in options.all_inner_texts()] == list(Operation)
 
     def test_the_form_starts_a_run_that_completes(
         self, form: Page, prefect: PrefectServer, moto_server: S3Server

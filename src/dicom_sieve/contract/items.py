@@ -16,6 +16,7 @@ from dicom_sieve.criteria.criterion import (
     REFUSED,
     Criterion,
     GroupKind,
+    without_defaults,
 )
 from dicom_sieve.criteria.reading import LONGEST_NAME
 
@@ -25,6 +26,7 @@ _OF_CRITERIA = [name for name in Criterion.model_fields if name != "within"]
 
 def _criterion_or_group(schema: JsonSchema) -> None:
     """Ask for the members of a criterion, or for those of a group; a refusal names the member."""
+    without_defaults(schema)
     schema.pop("required", None)
     none_of: dict[str, JsonValue] = dict.fromkeys(_OF_CRITERIA, REFUSED)
     schema.update(

@@ -112,6 +112,17 @@ class GroupKind(StrEnum):
     NONE = "none"
 
 
+def without_defaults(schema: dict[str, Any]) -> None:
+    """Take the defaults out of a schema: a form would fill them in, and send what nobody gave."""
+    for member in schema["properties"].values():
+        member.pop("default", None)
+
+
+def _criterion_alone(schema: dict[str, Any]) -> None:
+    without_defaults(schema)
+    schema.update(REFERENCE_SUITS_OPERATION)
+
+
 class Criterion(BaseModel):
     """One test on one DICOM attribute; an instance passes a run when it meets every criterion of it."""
 
@@ -119,7 +130,7 @@ class Criterion(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        json_schema_extra=REFERENCE_SUITS_OPERATION,
+        json_schema_extra=_criterion_alone,
     )
 
     dicom_tag: Annotated[
@@ -177,7 +188,11 @@ class Criterion(BaseModel):
     ] = None
     case: Annotated[
         Literal["EXACT"] | None,
-        Field(title="Case", description="EXACT: capital and small letters differ.", json_schema_extra={"position": 6}),
+        Field(
+            title="Case",
+            description="EXACT: capital and small letters differ.",
+            json_schema_extra={"position": 6},
+        ),
     ] = None
     within: Annotated[
         Annotated[list[DicomTag], Field(title="Sequences", min_length=1, max_length=MOST_SEQUENCES)] | None,
@@ -197,7 +212,11 @@ class Criterion(BaseModel):
     ] = None
     vr: Annotated[
         Annotated[str, Field(pattern="^[A-Z]{2}$", max_length=2)] | None,
-        Field(title="VR", description="Of a private attribute, as DS.", json_schema_extra={"position": 9}),
+        Field(
+            title="VR",
+            description="Of a private attribute, as DS.",
+            json_schema_extra={"position": 9},
+        ),
     ] = None
     minus: Annotated[
         DicomTag | None,
@@ -214,8 +233,14 @@ class Criterion(BaseModel):
         return int("".join(self.dicom_tag), 16)
 
     def as_given(self) -> dict[str, Any]:
-        """Give the criterion as the contract's JSON, for the ledger and the manifest: what was given, no more."""
-        return self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        """Give the criterion as the contract's JSON, for the ledger and the manifest.
+
+        What was not given, or says what would be so without it, is not in it: so digests stay.
+        """
+        given = self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        if given.get("value") == "ANY":
+            del given["value"]
+        return given
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,11 +82,11 @@ _LINES = """
     mm SliceThickness SpacingBetweenSlices PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing: C.7.6.2, C.8.3.1
     mm ReconstructionDiameter DataCollectionDiameter TableHeight: C.8.2.1
     mm DistanceSourceToDetector DistanceSourceToPatient FocalSpots: C.8.2.1, C.8.7.5
-    mm SliceLocation ImagePositionPatient IntersliceSpacing: C.7.6.2
+    mm SliceLocation ImagePositionPatient: C.7.6.2
     mm BodyPartThickness TableFeedPerRotation SingleCollimationWidth TotalCollimationWidth: C.8.11.3, C.8.15.3.4
     ms EchoTime RepetitionTime InversionTime EffectiveEchoTime TriggerTime FrameTime: C.8.3.1, C.7.6.5, C.8.13.5.6
     ms ExposureTime ActualFrameDuration FrameAcquisitionDuration: C.8.2.1, C.8.9.1, C.7.6.16.2.2
-    s RevolutionTime RadiopharmaceuticalHalfLife: C.8.15.3.2, C.8.9.2
+    s RevolutionTime RadionuclideHalfLife: C.8.15.3.2, C.8.9.2
     T MagneticFieldStrength: C.8.3.1
     kV KVP: C.8.2.1
     mA XRayTubeCurrent: C.8.2.1
