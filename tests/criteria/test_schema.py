@@ -131,10 +131,9 @@ class TestTheSchemaOfARun:
 
     def test_has_no_defaults_that_a_form_would_send(self) -> None:
         definitions = TypeAdapter(list[TopItem]).json_schema()["$defs"].values()
+        members = (member for schema in definitions for member in schema.get("properties", {}).values())
 
-        assert not [
-            name for schema in definitions for name, member in schema["properties"].items() if "default" in member
-        ]
+        assert not [member for member in members if "default" in member]
 
     def test_means_the_same_with_what_would_be_so_without_it(self) -> None:
         plain, given = (Criterion.model_validate(asked) for asked in (GOOD, GOOD | {"value": "ANY", "minus": None}))
