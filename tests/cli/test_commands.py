@@ -258,8 +258,11 @@ class TestCheck:
                         "operation LESS is not defined for it; accepted: EQUALS, IN, NOT_EQUALS, NOT_IN, CONTAINS, "
                         "NOT_CONTAINS, MATCHES, NOT_MATCHES, PRESENT, ABSENT"
                     ),
-                    "criteria[3].operation: 'NEAR' is not known; accepted: 'EQUALS', 'GREATER', 'LESS' or 'IN'",
-                    "criteria[3].reference: missing; accepted: a value",
+                    (
+                        "criteria[3].operation: 'NEAR' is not known; accepted: 'EQUALS', 'GREATER', 'LESS', 'IN', "
+                        "'NOT_EQUALS', 'NOT_IN', 'AT_LEAST', 'AT_MOST', 'BETWEEN', 'CONTAINS', 'NOT_CONTAINS', "
+                        "'MATCHES', 'NOT_MATCHES', 'PRESENT' or 'ABSENT'"
+                    ),
                 ],
             ),
         ],

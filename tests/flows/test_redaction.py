@@ -240,7 +240,7 @@ class TestTheContractsSchema:
         for model in ("InputS3Parameters", "Criterion"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 16
+        assert len(fields) == 24
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dicom_sieve.criteria import Criterion, Operation
 from tests.flows import planted
 from tests.flows.s3_proxy import S3Proxy
 from tests.support.prefect_server import SEGMENT, PrefectServer
@@ -245,9 +246,11 @@ class TestTheFlow:
         ]
         known = "bucket, prefix, region, endpoint, credentials, anonymous, requester_pays, inventory"
         assert lines[1] == f"input_s3_parameters: has a member 'access_key' that is not known; accepted: {known}"
-        assert lines[5] == "criteria[1].operation: 'NOT' is not known; accepted: 'EQUALS', 'GREATER', 'LESS' or 'IN'"
+        operations = [repr(operation.value) for operation in Operation]
+        accepted = f"{', '.join(operations[:-1])} or {operations[-1]}"
+        assert lines[5] == f"criteria[1].operation: 'NOT' is not known; accepted: {accepted}"
         assert lines[8] == (
-            "criteria[4]: has a member 'comment' that is not known; accepted: dicom_tag, operation, reference"
+            f"criteria[4]: has a member 'comment' that is not known; accepted: {', '.join(Criterion.model_fields)}"
         )
         assert lines[-1] == "damaged: not accepted; accepted: DISCARD, JUDGE"
         assert all("; accepted: " in line or "should" in line for line in lines)

@@ -146,8 +146,8 @@ class Criterion(BaseModel):
         Operation,
         Field(
             title="Operation",
-            description="EQUALS one reference, IN a list of them; GREATER (later, older), LESS (earlier, younger). "
-            "NOT_ is the reverse; PRESENT and ABSENT have no reference.",
+            description="EQUALS one, IN a list; GREATER (later, older), LESS (earlier, younger); NOT_ reverses; "
+            "PRESENT, ABSENT: no reference.",
             json_schema_extra={"position": 1},
         ),
     ]
