@@ -156,8 +156,8 @@ class Criterion(BaseModel):
         | Annotated[list[Reference], Field(title="List", min_length=1, max_length=MOST_REFERENCES)],
         Field(
             title="Reference",
-            description="What to compare with: a date as 2022-01-31, an age as 018M or 045Y, a code as CT, a number "
-            "as 2.5 or 3 mm, a text. A list for IN and BETWEEN, one text else.",
+            description="A date as 2022-01-31, an age as 018M or 45Y, a code as CT, a number as 3 mm, a text. "
+            "A list for IN, NOT_IN, BETWEEN.",
             json_schema_extra={"position": 2},
             default_factory=str,
         ),
