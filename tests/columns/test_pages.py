@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_sieve.columns.combine import Coded
+from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.pages import PAGE_IDS, PALETTE_OUTCOMES, UNDECIDED, Page, Palettes
 
 NOTHING = -1
@@ -20,7 +20,7 @@ def look_up(pages: list[Page], palettes: Palettes[int], row_id: int) -> int:
     """Find an outcome as SQL does: the page by number, the outcome by palette and byte."""
     (page,) = [page for page in pages if page.number == row_id // PAGE_IDS]
     by_code = {code: outcome for outcome, code in palettes.palettes[page.palette].items()}
-    return by_code.get(page.code_of(row_id), NOTHING)
+    return by_code.get(page.codes[row_id % PAGE_IDS if len(page.codes) > 1 else 0], NOTHING)
 
 
 class TestPages:

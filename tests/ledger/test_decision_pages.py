@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger
-from dicom_sieve.columns.combine import Coded
+from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.pages import UNDECIDED
 from dicom_sieve.errors import LedgerAwayError
 from dicom_sieve.ledger.audit.seals import seal_rows

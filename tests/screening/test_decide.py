@@ -126,7 +126,8 @@ class TestJudge:
         decided = judge.judge((row, "", None, 1, 1, None, json.dumps([[[code]]])) for row, code in enumerate(codes))
 
         assert len(judge._cache) <= 10
-        assert {outcome.findings: count for outcome, count in decided.outcomes.count().items()} == {
+        outcomes = decided.outcomes
+        assert Counter(outcomes.things[code].findings for code in outcomes.codes.tolist()) == {
             '["MALFORMED"]': 4,
             '["MET"]': 1,
             '["NOT_MET"]': 95,

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.combine import Coded
+from dicom_sieve.columns.coded import Coded
 
 PAGE_IDS = 250
 """Ids of a page: fewer than a byte has values, so that any page has room for all its outcomes and for `UNDECIDED`.
@@ -38,10 +38,6 @@ class Page:
     number: int
     palette: int
     codes: bytes
-
-    def code_of(self, row_id: int) -> int:
-        """Give the code of one of its ids."""
-        return self.codes[row_id % PAGE_IDS if len(self.codes) > 1 else 0]
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dicom_sieve.columns.combine import Coded
+from dicom_sieve.columns.coded import Coded
 from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Verdict, leaves_of
 from dicom_sieve.errors import NothingReadableError
 from dicom_sieve.headers import Defect

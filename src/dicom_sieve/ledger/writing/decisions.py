@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.combine import Coded
+from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.pages import Page, Palettes, page_bounds
 from dicom_sieve.ledger.audit.sealed_pages import StoredPage, digest_headers, page_line
 from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
