@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import ClassVar, Final
 
+from dicom_sieve.dicom.vr.date import MONTHS_YEARS_DECADES
 from dicom_sieve.dicom.vr.value_type import ORDERED, Bin, Operation, Scale, ValueType, trim
 from dicom_sieve.errors import MalformedValueError
 
@@ -109,11 +110,7 @@ class DateTime(Clock):
     code = "DT"
     long_name = "Date Time"
     accepted = "is not a date with a time; accepted: ISO 8601, as 2022-01-31T10:15 or 2022-01-31T10:15:30+01:00"
-    scales = (
-        Scale(lambda month: month, lambda month: f"{int(month) // 12:04d}-{int(month) % 12 + 1:02d}"),
-        Scale(lambda month: int(month) // 12, lambda year: f"{year:04d}"),
-        Scale(lambda month: int(month) // 120, lambda decade: f"{decade:03d}0 to {decade:03d}9"),
-    )
+    scales = MONTHS_YEARS_DECADES
 
     def parse(self, text: str) -> Moment:
         """Read one value: ``YYYYMMDDHHMMSS.FFFFFF&ZZXX``, of which the end may be missing."""

@@ -4,7 +4,7 @@ import re
 import string
 from typing import ClassVar, Final
 
-from dicom_sieve.dicom.vr.value_type import CONTAINING, Bin, Comparable, Scale, ValueType, trim
+from dicom_sieve.dicom.vr.value_type import CONTAINING, Bin, Comparable, Scale, Unordered, trim
 from dicom_sieve.errors import MalformedValueError
 
 TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
@@ -13,7 +13,7 @@ _CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
 LONGEST_LABEL = 64
 
 
-class CodeString(ValueType):
+class CodeString(Unordered):
     """A code. A reference is written as a value is: ``CT``."""
 
     code = "CS"
@@ -21,7 +21,6 @@ class CodeString(ValueType):
     relations: ClassVar = CONTAINING
     accepted = "is not a code; accepted: a text without backslashes and control characters, as CT"
     scales = (Scale(lambda code: code, str),)
-    has_order = False
 
     def parse(self, text: str) -> str:
         """Read one value; see `normalise_code`: any text is compared."""
@@ -48,12 +47,7 @@ class CodeString(ValueType):
 
     def bin_of(self, value: str) -> Bin:
         """Count each code; of a long one the beginning says it."""
-        return value if len(value) <= LONGEST_LABEL else f"{value[: LONGEST_LABEL - 1]}…"
-
-    def is_any_between(self, low: str | None, high: str | None) -> bool:
-        """Tell that codes have no order, so that nothing is asked of them but to be equal."""
-        del low, high
-        return True
+        return label_of(value)
 
 
 CS: Final = CodeString()
@@ -70,6 +64,11 @@ def normalise_code(text: str) -> str:
         'CT'
     """
     return trim(text).translate(TO_UPPER)
+
+
+def label_of(text: str) -> str:
+    """Give a text as the label of a bar: of a long one the beginning."""
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
 
 
 def is_conforming_code(code: str) -> bool:

@@ -10,6 +10,12 @@ from dicom_sieve.errors import MalformedValueError
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})|([0-9]{4})\.([0-9]{2})\.([0-9]{2})")
 _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _ONE_DAY = datetime.timedelta(days=1)
+MONTHS_YEARS_DECADES = (
+    Scale(lambda month: month, lambda month: f"{int(month) // 12:04d}-{int(month) % 12 + 1:02d}"),
+    Scale(lambda month: int(month) // 12, lambda year: f"{year:04d}"),
+    Scale(lambda month: int(month) // 120, lambda decade: f"{decade:03d}0 to {decade:03d}9"),
+)
+"""Of months since year 0."""
 
 
 class Date(ValueType):
@@ -25,11 +31,7 @@ class Date(ValueType):
     }
     accepted = "is not a date; accepted: ISO 8601, as 2022-01-01"
     placeholder = "19000101"
-    scales = (
-        Scale(lambda month: month, lambda month: f"{int(month) // 12:04d}-{int(month) % 12 + 1:02d}"),
-        Scale(lambda month: int(month) // 12, lambda year: f"{year:04d}"),
-        Scale(lambda month: int(month) // 120, lambda decade: f"{decade:03d}0 to {decade:03d}9"),
-    )
+    scales = MONTHS_YEARS_DECADES
 
     def parse(self, text: str) -> datetime.date:
         """Read one value; see `parse_date`."""

@@ -2,17 +2,16 @@
 
 from typing import ClassVar, Final
 
-from dicom_sieve.dicom.vr.value_type import Bin, Scale, ValueType
+from dicom_sieve.dicom.vr.value_type import Bin, Scale, Unordered
 from dicom_sieve.errors import MalformedValueError
 
 
-class Presence(ValueType):
+class Presence(Unordered):
     """Values that are not compared."""
 
     relations: ClassVar = {}
     accepted = "is not a reference: values of this VR are not compared; accepted: PRESENT and ABSENT, as without one"
     scales: ClassVar[tuple[Scale, ...]] = ()
-    has_order = False
 
     def parse(self, text: str) -> str:
         """Refuse it: nothing is compared."""
@@ -27,11 +26,6 @@ class Presence(ValueType):
         """Count them together."""
         del value
         return self.code
-
-    def is_any_between(self, low: object, high: object) -> bool:
-        """Tell that they have no order."""
-        del low, high
-        return True
 
 
 def _presence(code: str, long_name: str) -> Presence:

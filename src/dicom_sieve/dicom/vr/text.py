@@ -4,20 +4,19 @@ import re
 import unicodedata
 from typing import ClassVar, Final
 
-from dicom_sieve.dicom.vr.code import LONGEST_LABEL
-from dicom_sieve.dicom.vr.value_type import CONTAINING, NUL_STORED, Bin, Scale, ValueType, trim
+from dicom_sieve.dicom.vr.code import label_of
+from dicom_sieve.dicom.vr.value_type import CONTAINING, NUL_STORED, Bin, Scale, Unordered, trim
 from dicom_sieve.errors import MalformedValueError
 
 _OUTER_SPACE = re.compile(r"^[\s\0]+|[\s\0]+$")
 
 
-class Text(ValueType):
+class Text(Unordered):
     """A text. A reference is written as a value is."""
 
     relations: ClassVar = CONTAINING
     accepted = "is not a text; accepted: one without backslashes and control characters, as T1 axial"
     scales = (Scale(lambda text: text, str),)
-    has_order = False
     is_text = True
 
     def parse(self, text: str) -> str:
@@ -56,13 +55,7 @@ class Text(ValueType):
 
     def bin_of(self, value: str) -> Bin:
         """Count each text; of a long one the beginning says it."""
-        shown = "".join(character if character.isprintable() else " " for character in value)
-        return shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…"
-
-    def is_any_between(self, low: str | None, high: str | None) -> bool:
-        """Tell that texts have no order here."""
-        del low, high
-        return True
+        return label_of("".join(character if character.isprintable() else " " for character in value))
 
 
 def normalise_text(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from pydicom._uid_dict import UID_dictionary
 
-from dicom_sieve.dicom.vr.value_type import Bin, Operation, Scale, ValueType, trim
+from dicom_sieve.dicom.vr.value_type import Bin, Operation, Scale, Unordered, trim
 from dicom_sieve.errors import MalformedValueError
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
@@ -14,7 +14,7 @@ _BY_NAME = {keyword: uid for uid, (_, _, _, _, keyword) in UID_dictionary.items(
 """The registry of PS3.6, annex A."""
 
 
-class UniqueIdentifier(ValueType):
+class UniqueIdentifier(Unordered):
     """A UID. A reference is one, or the name that the standard's registry gives it: ``CTImageStorage``."""
 
     code = "UI"
@@ -28,7 +28,6 @@ class UniqueIdentifier(ValueType):
     }
     accepted = "is not a UID; accepted: digits and dots, as 1.2.840.10008.5.1.4.1.1.2, or a name, as CTImageStorage"
     scales = (Scale(lambda uid: uid, str),)
-    has_order = False
 
     def parse(self, text: str) -> str:
         """Read one value.
@@ -48,11 +47,6 @@ class UniqueIdentifier(ValueType):
     def bin_of(self, value: str) -> Bin:
         """Count each UID."""
         return value
-
-    def is_any_between(self, low: str | None, high: str | None) -> bool:
-        """Tell that UIDs have no order here."""
-        del low, high
-        return True
 
 
 UI: Final = UniqueIdentifier()

@@ -179,6 +179,17 @@ class ValueType(ABC):
         return self.code
 
 
+class Unordered(ValueType):
+    """Values of which none is before another: nothing is asked of them but to be equal, or alike."""
+
+    has_order = False
+
+    def is_any_between(self, low: object, high: object) -> bool:
+        """Tell that there is no order, so that there are no two to be between."""
+        del low, high
+        return True
+
+
 def trim(text: str) -> str:
     r"""Take all white space off both ends of one value.
 
