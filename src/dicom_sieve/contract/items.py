@@ -4,7 +4,7 @@ It is unrolled, a class a level: Prefect takes a schema with recursion, and fail
 schema is made of these; what they mean is read by `dicom_sieve.criteria.reading`.
 """
 
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import ConfigDict, Field, JsonValue
 
@@ -20,6 +20,7 @@ from dicom_sieve.criteria.criterion import (
 )
 from dicom_sieve.criteria.reading import LONGEST_NAME
 
+Below = TypeVar("Below", bound=Criterion)
 _KINDS = [kind.value for kind in GroupKind]
 _OF_CRITERIA = [name for name in Criterion.model_fields if name != "within"]
 
@@ -71,34 +72,24 @@ def _of(kind: str, position: int) -> object:
     )
 
 
-class LowestItem(Criterion):
+class _Level(Criterion, Generic[Below]):
+    """A criterion, or a group of what stands a level below."""
+
+    model_config = ConfigDict(json_schema_extra=_criterion_or_group)
+
+    any: Annotated[list[Below], _of("any", 11)]
+    all: Annotated[list[Below], _of("all", 12)]
+    none: Annotated[list[Below], _of("none", 13)]
+    name: Name
+
+
+class LowestItem(_Level[Criterion]):
     """A criterion, or a group of criteria."""
 
-    model_config = ConfigDict(json_schema_extra=_criterion_or_group)
 
-    any: Annotated[list[Criterion], _of("any", 11)]
-    all: Annotated[list[Criterion], _of("all", 12)]
-    none: Annotated[list[Criterion], _of("none", 13)]
-    name: Name
-
-
-class MiddleItem(Criterion):
+class MiddleItem(_Level[LowestItem]):
     """A criterion, or a group of criteria and groups."""
 
-    model_config = ConfigDict(json_schema_extra=_criterion_or_group)
 
-    any: Annotated[list[LowestItem], _of("any", 11)]
-    all: Annotated[list[LowestItem], _of("all", 12)]
-    none: Annotated[list[LowestItem], _of("none", 13)]
-    name: Name
-
-
-class TopItem(Criterion):
+class TopItem(_Level[MiddleItem]):
     """What stands in the list of criteria of a run."""
-
-    model_config = ConfigDict(json_schema_extra=_criterion_or_group)
-
-    any: Annotated[list[MiddleItem], _of("any", 11)]
-    all: Annotated[list[MiddleItem], _of("all", 12)]
-    none: Annotated[list[MiddleItem], _of("none", 13)]
-    name: Name
