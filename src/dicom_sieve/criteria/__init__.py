@@ -6,7 +6,14 @@ from dicom_sieve.criteria.criterion import Criterion, Group, GroupKind, Item, cr
 from dicom_sieve.criteria.decide import UNJUDGED, Decider, Decision, Verdict
 from dicom_sieve.criteria.finding import Finding
 from dicom_sieve.criteria.judge import find
-from dicom_sieve.criteria.rule import CompiledCriterion, CompiledGroup, CompiledItem, asked_attributes, leaves_of
+from dicom_sieve.criteria.rule import (
+    CompiledCriterion,
+    CompiledGroup,
+    CompiledItem,
+    asked_attributes,
+    keys_of,
+    leaves_of,
+)
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation
 from dicom_sieve.objects import Damaged
 
@@ -32,5 +39,6 @@ __all__ = [
     "compile_criteria",
     "criteria_digest",
     "find",
+    "keys_of",
     "leaves_of",
 ]

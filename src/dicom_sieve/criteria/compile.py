@@ -67,8 +67,7 @@ def compile_item(item: Item, place: str, problems: list[str], level: int = 1) ->
     if isinstance(item, Criterion):
         return _Compiling(item, place, problems).compile()
     before = len(problems)
-    if level > MOST_LEVELS:
-        problems.append(f"{place}: a group in {MOST_LEVELS} others; accepted: {MOST_LEVELS} levels of groups")
+    if is_too_deep(level, place, problems):
         return None
     within = find_sequences(item.within, f"{place}.within", problems)
     items = [
@@ -80,6 +79,13 @@ def compile_item(item: Item, place: str, problems: list[str], level: int = 1) ->
     if len(problems) > before:
         return None
     return CompiledGroup(item.kind, tuple(child for child in items if child is not None), item.name, within)
+
+
+def is_too_deep(level: int, place: str, problems: list[str]) -> bool:
+    """Tell whether a group lies in more groups than may be; that is a problem."""
+    if level > MOST_LEVELS:
+        problems.append(f"{place}: a group in {MOST_LEVELS} others; accepted: {MOST_LEVELS} levels of groups")
+    return level > MOST_LEVELS
 
 
 def find_sequences(tags: Sequence[tuple[str, str]], place: str, problems: list[str]) -> tuple[Attribute, ...]:

@@ -26,7 +26,14 @@ requests come from; ``$`` would let a line feed at the end through, in Python.""
 LONGEST_REFERENCE, MOST_REFERENCES = 64, 1000
 MOST_LEVELS, MOST_ITEMS, MOST_SEQUENCES = 3, 100, 3
 """Of groups in each other; of criteria in a list; of sequences around an attribute."""
-Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE, json_schema_extra={"pattern": PLAIN_TEXT})]
+
+
+def _plain(longest: int) -> Any:
+    """Give the field of a text that is not empty."""
+    return Field(min_length=1, max_length=longest, json_schema_extra={"pattern": PLAIN_TEXT})
+
+
+Reference = Annotated[str, _plain(LONGEST_REFERENCE)]
 
 NO_KEYWORD = 'is no keyword of the DICOM dictionary; accepted: a keyword as "StudyDate", or a tag as ["0008", "0020"]'
 
@@ -179,7 +186,7 @@ class Criterion(BaseModel):
         ),
     ] = None
     tolerance: Annotated[
-        Annotated[str, Field(min_length=1, max_length=32, json_schema_extra={"pattern": PLAIN_TEXT})] | None,
+        Annotated[str, _plain(32)] | None,
         Field(
             title="Tolerance",
             description="Of numbers: how far from the reference is equal, as 0.01 or 5 %.",
@@ -203,7 +210,7 @@ class Criterion(BaseModel):
         ),
     ] = None
     private_creator: Annotated[
-        Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"pattern": PLAIN_TEXT})] | None,
+        Annotated[str, _plain(64)] | None,
         Field(
             title="Private creator",
             description="Of a private attribute; its tag is group and low byte, as 0019 and 000C.",

@@ -8,10 +8,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from dicom_sieve.criteria.compile import EMPTY_LIST, compile_item, find_sequences
+from dicom_sieve.criteria.compile import EMPTY_LIST, compile_criteria, compile_item, find_sequences, is_too_deep
 from dicom_sieve.criteria.criterion import (
     MOST_ITEMS,
-    MOST_LEVELS,
     MOST_SEQUENCES,
     Criterion,
     DicomTag,
@@ -19,6 +18,7 @@ from dicom_sieve.criteria.criterion import (
     GroupKind,
     Item,
 )
+from dicom_sieve.criteria.rule import CompiledItem
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute, find_keyword
 from dicom_sieve.errors import InvalidRequestError
 
@@ -51,6 +51,11 @@ def load_criteria(given: Sequence[object]) -> tuple[Item, ...]:
     if problems:
         raise InvalidRequestError(problems)
     return items
+
+
+def compile_recorded(given: Sequence[object]) -> tuple[CompiledItem, ...]:
+    """Compile criteria that were valid when the ledger took them; see `load_criteria`."""
+    return compile_criteria(load_criteria(given))
 
 
 def _read_items(given: Sequence[object], place: str, problems: list[str], level: int) -> list[Item]:
@@ -106,8 +111,7 @@ def _read_group(
     if not isinstance(name, str) or len(name) > LONGEST_NAME or not name.isprintable():
         problems.append(f"{place}.name: not accepted; accepted: a text of {LONGEST_NAME} characters at most")
     sequences = _read_sequences(within, f"{place}.within", problems)
-    if level > MOST_LEVELS:
-        problems.append(f"{place}: a group in {MOST_LEVELS} others; accepted: {MOST_LEVELS} levels of groups")
+    if is_too_deep(level, place, problems):
         return None
     if not isinstance(children, Sequence) or isinstance(children, str | bytes) or not children:
         observed = "empty" if children == [] else _kind(children)
@@ -123,13 +127,9 @@ def _read_sequences(given: object, place: str, problems: list[str]) -> tuple[tup
     except ValidationError:
         problems.append(f"{place}: not accepted; accepted: a list of {MOST_SEQUENCES} tags or keywords at most")
         return ()
-    return tags if _are_sequences(tags, place, problems) else ()
-
-
-def _are_sequences(tags: Sequence[tuple[str, str]], place: str, problems: list[str]) -> bool:
     before = len(problems)
     find_sequences(tags, place, problems)
-    return len(problems) == before
+    return tags if len(problems) == before else ()
 
 
 _SEQUENCES: TypeAdapter[tuple[tuple[str, str], ...]] = TypeAdapter(

@@ -222,6 +222,11 @@ def leaves_of(items: Iterable[CompiledItem]) -> tuple[CompiledCriterion, ...]:
     return tuple(leaf for item in items for leaf in item.leaves)
 
 
+def keys_of(items: Iterable[CompiledItem]) -> tuple[str, ...]:
+    """Give the key of everything that a list reads, once each, in order; see `CompiledCriterion.keys`."""
+    return tuple(sorted({key for leaf in leaves_of(items) for key in leaf.keys}))
+
+
 def asked_attributes(items: Iterable[CompiledItem]) -> tuple[Attribute, ...]:
     """Give every attribute that headers must have been read for, once each, in their order.
 

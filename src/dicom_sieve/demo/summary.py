@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from dicom_sieve.criteria import compile_criteria
-from dicom_sieve.criteria.reading import load_criteria
+from dicom_sieve.criteria.reading import compile_recorded
 from dicom_sieve.demo.bucket import SERIES
 from dicom_sieve.ledger import ComputedSeries, Ledger, RecordedRun
 from dicom_sieve.reports.words import reasons_to_discard
@@ -38,7 +37,7 @@ def summarize(ledger: Ledger, run: str, key: str) -> tuple[list[str], str | None
 
 def _verdicts(recorded: RecordedRun) -> Iterator[str]:
     counts = recorded.row.counts or {}
-    criteria = compile_criteria(load_criteria(recorded.row.criteria))
+    criteria = compile_recorded(recorded.row.criteria)
     yield f"  {counts['listed']:,} objects: {counts['passed']:,} passed, {counts['discarded']:,} discarded, because"
     reasons = reasons_to_discard(criteria, counts["findings"], counts["defects"])
     reasons.sort(key=lambda reason: -reason.objects)
@@ -64,7 +63,7 @@ def _trace(ledger: Ledger, run: str, key: str) -> Iterator[str]:
     judged = next(decision for decision in traced.decisions if decision.run_id == run)
     yield f"TRACE of {key!r}"
     yield f"  {traced.size:,} bytes, etag {traced.etag}: {judged.verdict} {traced.defect or ''}".rstrip()
-    criteria = compile_criteria(load_criteria(judged.criteria))
+    criteria = compile_recorded(judged.criteria)
     for criterion, finding in zip(criteria, judged.findings, strict=False):
         yield f"  {criterion.describe()}: {finding}"
 

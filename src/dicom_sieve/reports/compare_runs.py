@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Finding, Verdict, asked_attributes, leaves_of
+from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Finding, Verdict, asked_attributes, keys_of
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.edition import refuse_not_kept
@@ -179,7 +179,9 @@ def compare(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Itera
 
 def _changes(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Iterator[SeriesChange]:
     asked = [
-        ComparedSide(selected.snapshot, selected.run_number, _tags(selected) if selected.run_number is None else ())
+        ComparedSide(
+            selected.snapshot, selected.run_number, keys_of(selected.criteria) if selected.run_number is None else ()
+        )
         for selected in (a, b)
     ]
     reads = _reads(a), _reads(b)
@@ -210,7 +212,7 @@ def _reads(side: Compared) -> _Reads:
     """Give what reads a side's decision on a header, or makes it."""
     if side.run_number is not None:
         return _read_decision
-    decider, tags = Decider(side.criteria), _tags(side)
+    decider, tags = Decider(side.criteria), keys_of(side.criteria)
 
     @lru_cache(CACHE_SIZE)
     def decide(values: str | None, _: str | None, text: str | None) -> _Verdict:
@@ -226,10 +228,6 @@ def _reads(side: Compared) -> _Reads:
 def _read_decision(findings: str | None, verdict: str | None, text: str | None) -> _Verdict:
     found = tuple(map(Finding, json.loads(findings or "[]")))
     return _Verdict(verdict is not None, verdict == Verdict.PASSED, found, None if found else read_extent(text).defect)
-
-
-def _tags(side: Compared) -> tuple[str, ...]:
-    return tuple(sorted({key for leaf in leaves_of(side.criteria) for key in leaf.keys}))
 
 
 def _compare_series(

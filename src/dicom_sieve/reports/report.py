@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dicom_sieve.advice import describe_nothing_listed
-from dicom_sieve.criteria import CompiledItem, Damaged, advise, compile_criteria
-from dicom_sieve.criteria.reading import load_criteria
+from dicom_sieve.criteria import CompiledItem, Damaged, advise
+from dicom_sieve.criteria.reading import compile_recorded
 from dicom_sieve.errors import NothingToReportError
 from dicom_sieve.ledger import RecordedRun, RunRow
 from dicom_sieve.ledger.database.tables import RunState
@@ -132,7 +132,7 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
             raise NothingToReportError(row.id, row.state)
     else:
         row = replace(row, state=RunState.COMPLETED, counts=counts)
-    criteria = compile_criteria(load_criteria(row.criteria))
+    criteria = compile_recorded(row.criteria)
     tally = Tally(criteria)
     tally.add(decided_headers(recorded.engine, row.number, tally.tags))
     figures = tally.figures(counts["listed"], counts["bytes"], min_cell)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dicom_sieve.columns.coded import Coded
-from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Verdict, leaves_of
+from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Verdict, keys_of
 from dicom_sieve.errors import NothingReadableError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
@@ -77,7 +77,7 @@ class Judge:
     _outcomes: dict[Outcome, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tags = tuple(sorted({key for leaf in leaves_of(self.criteria) for key in leaf.keys}))
+        self.tags = keys_of(self.criteria)
         self._decider = Decider(self.criteria)
         self._series = {verdict: {} for verdict in Verdict}
 

@@ -68,10 +68,9 @@ def place(row: "RunRow") -> str:
 
 def compiled(row_criteria: Sequence[Mapping[str, Any]]) -> "tuple[CompiledItem, ...]":
     """Compile the criteria that the ledger holds of a run."""
-    from dicom_sieve.criteria import compile_criteria
-    from dicom_sieve.criteria.reading import load_criteria
+    from dicom_sieve.criteria.reading import compile_recorded
 
-    return compile_criteria(load_criteria(row_criteria))
+    return compile_recorded(row_criteria)
 
 
 def show_runs(rows: "Sequence[RunRow]") -> None:
