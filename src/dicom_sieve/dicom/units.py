@@ -79,30 +79,41 @@ UNITS: Mapping[str, Unit] = {
 """By name."""
 
 _LINES = """
-    mm SliceThickness SpacingBetweenSlices PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing: C.7.6.2, C.8.3.1
+    mm SliceThickness PixelSpacing SliceLocation ImagePositionPatient: C.7.6.2
+    mm SpacingBetweenSlices: C.8.3.1
+    mm ImagerPixelSpacing: C.8.7.2
+    mm NominalScannedPixelSpacing: C.8.6.2
     mm ReconstructionDiameter DataCollectionDiameter TableHeight: C.8.2.1
-    mm DistanceSourceToDetector DistanceSourceToPatient FocalSpots: C.8.2.1, C.8.7.5
-    mm SliceLocation ImagePositionPatient: C.7.6.2
-    mm BodyPartThickness TableFeedPerRotation SingleCollimationWidth TotalCollimationWidth: C.8.11.3, C.8.15.3.4
-    ms EchoTime RepetitionTime InversionTime EffectiveEchoTime TriggerTime FrameTime: C.8.3.1, C.7.6.5, C.8.13.5.6
-    ms ExposureTime ActualFrameDuration FrameAcquisitionDuration: C.8.2.1, C.8.9.1, C.7.6.16.2.2
-    s RevolutionTime RadionuclideHalfLife: C.8.15.3.2, C.8.9.2
+    mm DistanceSourceToDetector DistanceSourceToPatient: C.8.2.1
+    mm FocalSpots: C.8.2.1, C.8.7.2
+    mm BodyPartThickness: C.8.7.8
+    mm TableFeedPerRotation: C.8.2.1, C.8.15.3.4
+    mm SingleCollimationWidth TotalCollimationWidth: C.8.2.1, C.8.15.3.3
+    ms EchoTime RepetitionTime InversionTime TriggerTime: C.8.3.1
+    ms EffectiveEchoTime: C.8.13.5.4
+    ms FrameTime ActualFrameDuration: C.7.6.5
+    ms ExposureTime: C.8.2.1
+    ms FrameAcquisitionDuration: C.7.6.16.2.2
+    s RevolutionTime: C.8.2.1, C.8.15.3.3
+    s RadionuclideHalfLife: C.8.9.2
     T MagneticFieldStrength: C.8.3.1
     kV KVP: C.8.2.1
     mA XRayTubeCurrent: C.8.2.1
-    uA XRayTubeCurrentInuA: C.8.7.5
+    uA XRayTubeCurrentInuA: C.8.7.2
     mAs Exposure: C.8.2.1
     uAs ExposureInuAs: C.8.2.1
-    deg FlipAngle GantryDetectorTilt PositionerPrimaryAngle PositionerSecondaryAngle: C.8.3.1, C.8.2.1, C.8.7.5
-    MHz ImagingFrequency TransmitterFrequency: C.8.3.1, C.8.13.5.1
+    deg FlipAngle: C.8.3.1
+    deg GantryDetectorTilt: C.8.2.1
+    deg PositionerPrimaryAngle PositionerSecondaryAngle: C.8.7.5.1.2, C.8.11.7
+    MHz ImagingFrequency: C.8.3.1
+    MHz TransmitterFrequency: C.8.13.5.6
     kg PatientWeight: C.7.2.2
     m PatientSize: C.7.2.2
-    Bq RadionuclideTotalDose: C.8.9.2
-    mGy CTDIvol: C.8.15.3.8
+    mGy CTDIvol: C.8.2.1, C.8.15.3.8
     ml ContrastBolusVolume: C.7.6.4
     % PercentSampling PercentPhaseFieldOfView: C.8.3.1
     s/mm2 DiffusionBValue: C.8.13.5.9
-    mm/s TableSpeed: C.8.15.3.4
+    mm/s TableSpeed: C.8.2.1, C.8.15.3.4
 """
 UNIT_OF: Mapping[str, Unit] = {
     keyword: UNITS[unit]
@@ -110,7 +121,11 @@ UNIT_OF: Mapping[str, Unit] = {
     for unit, *keywords in [line.partition(":")[0].split()]
     for keyword in keywords
 }
-"""By keyword. Lines of the table: a unit, keywords, and the sections of PS3.3 that say so."""
+"""By keyword. Lines of the table: a unit, keywords, and the sections of PS3.3 that say so.
+
+RadionuclideTotalDose is not among them: it is in Bq in PET images (C.8.9.2), and in MBq in NM (C.8.4.10.1.7) and in
+Enhanced PET images (C.8.22.4).
+"""
 
 
 class WrongUnitError(ValueError):
@@ -167,11 +182,15 @@ def _convert(number: Decimal, given: Unit, unit: Unit) -> Decimal:
     if given == unit:
         return number
     sign, digits, exponent = number.as_tuple()
-    whole = int("".join(map(str, digits))) * given.factor
-    exponent = int(exponent) + given.exponent - unit.exponent
+    whole = int("".join(map(str, digits))) * given.factor * 10**_MORE_PLACES
+    exponent = int(exponent) + given.exponent - unit.exponent - _MORE_PLACES
     if whole % unit.factor:
         raise WrongUnitError(f"in {given.name} is no finite decimal in {unit.name}", f"a number in {unit.name}")
     return Decimal((sign, tuple(map(int, str(whole // unit.factor))), exponent)).normalize(_EXACT)
+
+
+_MORE_PLACES = 4
+"""How many more decimal places a number can have in another unit: 3600 has the factor 2 four times."""
 
 
 def written(number: Decimal, unit: Unit | None) -> str:
