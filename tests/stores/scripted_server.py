@@ -38,8 +38,8 @@ class Request:
     headers: dict[str, str]
 
     @property
-    def is_obstore(self) -> bool:
-        return self.headers["user-agent"].startswith("object_store/")
+    def is_range_client(self) -> bool:
+        return self.headers["user-agent"].startswith("dicom-sieve/")
 
     @property
     def signed_for(self) -> str:

@@ -55,7 +55,7 @@ class TestAnonymous:
 
         assert use_all(store, tmp_path) == OBJECTS
 
-        assert {request.is_obstore for request in server.requests} == {True, False}
+        assert {request.is_range_client for request in server.requests} == {True, False}
         assert not any(SIGNED & set(request.headers) for request in server.requests)
         assert "PLANTED" not in str(server.requests)
 
@@ -111,7 +111,7 @@ class TestRequesterPays:
             access = S3Access("bucket", "eu-west", server.endpoint, self.KEYS, ONCE, requester_pays=True)
 
             assert use_all(S3Store(access), tmp_path) == OBJECTS
-            assert {request.is_obstore for request in server.requests} == {True, False}
+            assert {request.is_range_client for request in server.requests} == {True, False}
             assert all("x-amz-request-payer" in request.headers["authorization"] for request in server.requests)
 
     def test_requester_pays_is_hinted_at_where_it_was_not_said(self) -> None:

@@ -52,7 +52,7 @@ def store_at(endpoint: str, *allowed: str) -> S3Store:
 
 class TestAnAuthorityOfOnesOwn:
     @pytest.mark.parametrize("name", ["DICOM_SIEVE_CA_BUNDLE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
-    @pytest.mark.parametrize("allowed", [(), ("127.0.0.1",)], ids=["through the relay", "listed"])
+    @pytest.mark.parametrize("allowed", [(), ("127.0.0.1",)], ids=["not listed", "listed"])
     def test_an_authority_of_ones_own_is_trusted_by_both_clients(
         self,
         server: ScriptedServer,
@@ -67,9 +67,9 @@ class TestAnAuthorityOfOnesOwn:
         (listed,) = store.list()
 
         assert read(store, listed, 0, 5) == b"bytes"
-        assert [request.is_obstore for request in server.requests] == [False, True]
+        assert [request.is_range_client for request in server.requests] == [False, True]
 
-    @pytest.mark.parametrize("allowed", [(), ("127.0.0.1",)], ids=["through the relay", "listed"])
+    @pytest.mark.parametrize("allowed", [(), ("127.0.0.1",)], ids=["not listed", "listed"])
     def test_an_authority_of_ones_own_is_trusted_by_neither_without_a_word(
         self, server: ScriptedServer, allowed: tuple[str, ...]
     ) -> None:
@@ -150,4 +150,4 @@ class TestAFileOfAuthorities:
         (listed,) = store.list()
 
         assert read(store, listed, 0, 5) == b"bytes"
-        assert [request.is_obstore for request in server.requests] == [False, True]
+        assert [request.is_range_client for request in server.requests] == [False, True]

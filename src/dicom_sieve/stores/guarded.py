@@ -1,7 +1,6 @@
-"""Connections to checked addresses alone: those of boto3, and by which proxy those of obstore (ADR 23)."""
+"""Connections of boto3 to checked addresses alone (ADR 23)."""
 
 import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.awsrequest import (
@@ -13,15 +12,10 @@ from botocore.awsrequest import (
 from botocore.utils import get_environ_proxies
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from dicom_sieve.stores.endpoints import EndpointRules, place_of
-from dicom_sieve.stores.relay import way_through_relay
+from dicom_sieve.stores.endpoints import EndpointRules
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from obstore.store import ClientConfig
-
-NOWHERE = "http://127.0.0.1:0"
-"""A proxy that cannot exist: nothing listens on port 0."""
 
 
 class _Checked:
@@ -72,45 +66,6 @@ def guard(client: "S3Client", rules: EndpointRules) -> None:
         by_scheme[scheme] = type(f"Checked{pool.__name__}", (_Direct, pool), {"ConnectionCls": checked})
 
 
-def find_way(endpoint: str, rules: EndpointRules, *, is_aws: bool) -> "ClientConfig | None":
-    """Give the options by which obstore, which resolves by itself and follows redirects, goes nowhere else.
-
-    - By http, the checked address is its proxy: all its requests go there, whatever their host.
-    - By https, to AWS or to an endpoint that the deployment names: every other host has a proxy that cannot exist.
-    - By https, to any other: through a relay of this process, which connects to checked addresses.
-
-    Returns:
-        None where the environment names a proxy for an endpoint that no setting lists: boto3 alone reads then.
-
-    Raises:
-        RefusedEndpointError: It is not to be asked.
-        OSError: It has no address.
-    """
-    host, port = place_of(endpoint)
-    is_trusted = is_aws or rules.trusts(host, port)
-    scheme = endpoint.partition(":")[0].lower()
-    is_http = scheme == "http"
-    if get_environ_proxies(endpoint).get(scheme):
-        return {"allow_http": is_http} if is_trusted else None
-    if is_http:
-        return {"allow_http": True, "proxy_url": _url(_answering(rules.resolve(host, port), port), port)}
-    if is_trusted:
-        if not is_aws:
-            rules.resolve(host, port)
-        return {"allow_http": False, "proxy_url": NOWHERE, "proxy_excludes": host}
-    return {"allow_http": False, "proxy_url": way_through_relay(host, port, rules)}
-
-
-def _answering(addresses: tuple[str, ...], port: int) -> str:
-    """Give the first address that takes a connection, or the first of all."""
-    for address in addresses if len(addresses) > 1 else ():
-        with suppress(OSError), socket.create_connection((address, port), timeout=_PROBE_SECONDS):
-            return address
-    return addresses[0]
-
-
-_PROBE_SECONDS = 2.0
-
-
-def _url(address: str, port: int) -> str:
-    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+def is_proxied(endpoint: str) -> bool:
+    """Tell whether the environment names a proxy for an endpoint."""
+    return bool(get_environ_proxies(endpoint).get(endpoint.partition(":")[0].lower()))

@@ -23,6 +23,7 @@ from dicom_sieve.stores import (
     check_endpoint,
 )
 from dicom_sieve.stores.interface import NotSentError, TransportError
+from dicom_sieve.stores.s3.ranges import RangeClient
 from tests.conftest import S3Server
 from tests.stores.buckets import read
 from tests.stores.scripted_server import Answer, ScriptedServer, error
@@ -47,7 +48,7 @@ class TestARegion:
             assert store.find(listed.key) is not None
             assert read(store, listed, 1, 3) == b"od"
             assert store._read_any(listed, 1, 3) == b"od"
-        assert asyncio.run(store._read_plain(listed, 1, 3)) == b"od"
+        assert asyncio.run(store._read_quickly(listed, 1, 3)) == b"od"
 
     @pytest.mark.parametrize("region", ["eu-west", "my_Region", "EU West", "12345"])
     def test_a_region_is_what_both_clients_sign_for(self, scripted: ScriptedServer, region: str) -> None:
@@ -59,7 +60,7 @@ class TestARegion:
         with pytest.raises(Exception, match="gone"):
             read(store, UNLISTED, 0, 5)
 
-        assert [request.is_obstore for request in scripted.requests] == [False, True, False]
+        assert [request.is_range_client for request in scripted.requests] == [False, True, False]
         scopes = [request.signed_for.split("/") for request in scripted.requests]
         assert [(scope[0], scope[2], scope[3]) for scope in scopes] == [("key-id", region, "s3")] * 3
 
@@ -85,8 +86,8 @@ class TestNoEndpoint:
         store = S3Store(S3Access("bucket", "eu-west-1", None, StaticCredentials("key-id", "access-key")))
 
         assert store._boto3.meta.endpoint_url == "https://s3.eu-west-1.amazonaws.com"
-        assert store._obstore is not None
-        assert store._obstore.config.get("endpoint") == "https://s3.eu-west-1.amazonaws.com"
+        assert isinstance(store._range_client, RangeClient)
+        assert store._range_client.endpoint == "https://s3.eu-west-1.amazonaws.com"
         assert store.location.endpoint == "https://s3.amazonaws.com"
 
 
@@ -103,7 +104,7 @@ class TestCredentialsOfTheEnvironment:
         with pytest.raises(Exception, match="gone"):
             read(scripted.store(), UNLISTED, 0, 5)
 
-        assert [request.is_obstore for request in scripted.requests] == [True, False]
+        assert [request.is_range_client for request in scripted.requests] == [True, False]
         for request in scripted.requests:
             assert request.signed_for.startswith("key-id/")
             assert "environment" not in str(request.headers)
@@ -119,7 +120,7 @@ class TestCredentialsOfTheEnvironment:
         with pytest.raises(Exception, match="gone"):
             read(S3Store(S3Access("bucket", "eu-west", scripted.endpoint, DefaultChain())), UNLISTED, 0, 5)
 
-        assert [request.is_obstore for request in scripted.requests] == [True, False]
+        assert [request.is_range_client for request in scripted.requests] == [True, False]
         for request in scripted.requests:
             assert request.signed_for.startswith("environment-id/")
             assert request.headers["x-amz-security-token"] == "environment-token"

@@ -27,7 +27,7 @@ def stat(store: S3Store, key: str) -> ObjectInfo:
 
 @pytest.fixture(params=["a/plain key", "odd//key"])
 def key(request: pytest.FixtureRequest) -> str:
-    """A key that obstore reads, and one that boto3 must."""
+    """A key that is a path, and one that is none."""
     return str(request.param)
 
 

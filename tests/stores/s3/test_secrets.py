@@ -121,9 +121,9 @@ class TestSecrets:
         credentials = StaticCredentials(KEY_ID, ACCESS_KEY)
         access = S3Access("bucket", "eu-west", "https://host", credentials)
         store = S3Store(access, "prefix")
-        _ = store._boto3, store._obstore
+        _ = store._boto3, store._range_client
 
-        for credential in (credentials, access, store, store.location, store._boto3, store._obstore):
+        for credential in (credentials, access, store, store.location, store._boto3, store._range_client):
             assert KEY_ID not in f"{credential} {credential!r} {[credential]}"
             assert ACCESS_KEY not in f"{credential} {credential!r} {[credential]}"
 
@@ -146,7 +146,7 @@ class TestPickling:
     def test_pickling_leaves_the_clients_behind(self) -> None:
         store = S3Store(S3Access("bucket", "eu-west", "https://host", StaticCredentials(KEY_ID, ACCESS_KEY)), "prefix")
         fresh = pickle.dumps(store)
-        _ = store._boto3, store._obstore
+        _ = store._boto3, store._range_client
 
         copied = pickle.loads(pickle.dumps(store))
 

@@ -1,4 +1,4 @@
-"""How the two S3 clients are made (ADR 5): boto3 reads every key, obstore reads many objects for little CPU."""
+"""How the S3 clients are made: boto3 for everything (ADR 5), another to read many objects for little CPU (ADR 38)."""
 
 import logging
 from datetime import timedelta
@@ -11,12 +11,16 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.stores.certificates import find_bundle, read_bundle
-from dicom_sieve.stores.guarded import find_way, guard
+from dicom_sieve.stores.endpoints import place_of
+from dicom_sieve.stores.guarded import guard, is_proxied
 from dicom_sieve.stores.s3.access import S3Access
 from dicom_sieve.stores.s3.pages import read_page_early
+from dicom_sieve.stores.s3.ranges import RangeClient
+from dicom_sieve.stores.s3.through_proxy import ProxiedClient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from obstore.store import ClientConfig
 
 CONNECTIONS = 64
 """Connections that boto3 keeps open at most, and threads that use them."""
@@ -27,7 +31,7 @@ _STAND_IN_REGION = "us-east-1"
 def make_boto3_client(access: S3Access) -> "S3Client":
     """Open a boto3 client, without its own retries: a request is repeated with its body, as a whole.
 
-    It lists, writes, reads the keys that obstore cannot, and gives a clear error when a read fails.
+    It lists and writes, and gives a clear error when a read fails.
     """
     silence_wire_logs()
     session = access.credentials.get_boto3_session()
@@ -63,29 +67,37 @@ def make_boto3_client(access: S3Access) -> "S3Client":
     return client
 
 
-def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3 | None:
-    """Open an obstore client, without its own retries, for reading the keys that it accepts.
-
-    Every option that obstore would else take from the environment is given.
+def make_range_client(access: S3Access, *, endpoint: str) -> RangeClient | ProxiedClient | None:
+    """Open a client for the many reads, without retries of its own.
 
     Args:
         access: The bucket.
         endpoint: URL, for AWS too.
 
     Returns:
-        None where boto3 alone is to read.
+        None where boto3 alone is to read: the environment names a proxy for an endpoint that no setting lists.
 
     Raises:
-        RefusedEndpointError: The endpoint is not to be asked.
         UnreadableBundleError: The file of trusted certificates cannot be read.
-        OSError: The endpoint has no address.
+        NoCredentialsError: There are none.
+        ValueError: No request can carry the region, or the bucket.
     """
-    way = find_way(endpoint, access.rules, is_aws=access.endpoint is None)
-    if way is None:
-        return None
+    if not is_proxied(endpoint):
+        return RangeClient(access, endpoint)
+    is_trusted = access.endpoint is None or access.rules.trusts(*place_of(endpoint))
+    return ProxiedClient(_make_obstore_client(access, endpoint)) if is_trusted else None
+
+
+def _make_obstore_client(access: S3Access, endpoint: str) -> ObstoreS3:
+    """Open an obstore client; every option that it would else take from the environment is given, but the proxy."""
     session = access.credentials.get_boto3_session()
+    options: ClientConfig = {
+        "allow_http": endpoint.lower().startswith("http:"),
+        "connect_timeout": timedelta(seconds=access.retries.connect_timeout_seconds),
+        "timeout": timedelta(seconds=access.retries.request_timeout_seconds),
+    }
     if bundle := find_bundle(access.rules.ca_bundle, session):
-        way["root_certificate"] = read_bundle(bundle)
+        options["root_certificate"] = read_bundle(bundle)
     return ObstoreS3(
         access.bucket,
         region=access.region,
@@ -95,11 +107,7 @@ def make_obstore_client(access: S3Access, *, endpoint: str) -> ObstoreS3 | None:
         skip_signature=access.is_anonymous,
         request_payer=access.requester_pays,
         virtual_hosted_style_request=False,
-        client_options={
-            **way,
-            "connect_timeout": timedelta(seconds=access.retries.connect_timeout_seconds),
-            "timeout": timedelta(seconds=access.retries.request_timeout_seconds),
-        },
+        client_options=options,
         retry_config={"max_retries": 0},
     )
 
@@ -121,8 +129,3 @@ def silence_wire_logs() -> None:
     """Keep the libraries that sign requests from logging them: their debug records hold key ids and signatures."""
     for name in ("boto3", "botocore", "s3transfer", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def is_plain(key: str) -> bool:
-    """Tell whether a key survives obstore's idea of a path (obstore#429)."""
-    return key.isprintable() and not {"", ".", ".."} & set(key.split("/"))

@@ -21,7 +21,6 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 from botocore.parsers import ResponseParserError
-from obstore.exceptions import GenericError, PreconditionError
 
 from dicom_sieve.advice import ADVICE
 from dicom_sieve.errors import DicomSieveError, StoreError
@@ -207,40 +206,6 @@ not answer (CredentialRetrievalError), the next attempt may be answered."""
 def may_be_repeated(error: Exception) -> bool:
     """Tell whether the same read may succeed when it is asked for again."""
     return isinstance(error, TransportError) and not isinstance(error, NotSentError)
-
-
-def plain_read_error(error: Exception) -> DicomSieveError | None:
-    """Say what obstore's error means for the read of one object; None where boto3 has to be asked.
-
-    Only status and kind are read from the error's text: the object has changed, the server is at fault, a connection
-    broke or took too long. Whatever might become a verdict is asked of boto3; so is a connection that does not open,
-    since the clients differ in what they trust.
-    """
-    if isinstance(error, PreconditionError):
-        return ObjectChangedError()
-    if not isinstance(error, GenericError):
-        return None
-    text = str(error)
-    if answered := _ANSWERED.match(text):
-        status = int(answered[1])
-        if status in SLOW_DOWN:
-            return SlowDownError(f"HTTP {status}")
-        return TransportError(f"HTTP {status}") if status >= 500 else None
-    if _UNANSWERED.match(text) and (kind := _KIND.search(text)) and kind[1] in _BROKEN:
-        return TransportError(_BROKEN[kind[1]])
-    return None
-
-
-_ASKED = r"Generic S3 error: (?:Error performing GET \S+ in \S+ - )?"
-_ANSWERED = re.compile(_ASKED + r"Server returned non-2xx status code: (\d{3}) ")
-_UNANSWERED = re.compile(_ASKED + r"HTTP error: ")
-_KIND = re.compile(r"\bHttpError \{\s+kind: (\w+),")
-_BROKEN = {
-    "Timeout": "ReadTimeoutError",
-    "Interrupted": "ConnectionClosedError",
-    "Request": "ConnectionClosedError",
-}
-"""What obstore calls a request that failed on its way, and what boto3 calls it."""
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""An S3 bucket: listed by boto3, read in ranges by obstore where it can and by boto3 where it cannot (ADR 5).
+"""An S3 bucket: listed by boto3, read in ranges by a client that does nothing else (ADR 38), or else by boto3 (ADR 5).
 
 The bytes of a read are bound to the etag that was listed (``If-Match``). An answer of either client counts when length,
-range, size and etag are all what was asked for. Where obstore's error is not clearly a fault, boto3 is asked again: it
-gives the error's code. A request is repeated as a whole, with its body, within limits of number and time. A request to
-slow down applies to all reads of the event loop (`Throttle`).
+range, size and etag are all what was asked for. Where the first one's answer is not clearly a fault, boto3 is asked
+again: it gives the error's code. A request is repeated as a whole, with its body, within limits of number and time. A
+request to slow down applies to all reads of the event loop (`Throttle`).
 """
 
 import asyncio
@@ -19,10 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-import obstore
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
-from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve import private
 from dicom_sieve.advice import ANOTHER_ETAG
@@ -38,7 +36,7 @@ from dicom_sieve.stores.interface import (
 from dicom_sieve.stores.key_space import LONGEST_KEY
 from dicom_sieve.stores.listing import Cursor, Page, list_objects
 from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
-from dicom_sieve.stores.s3.clients import CONNECTIONS, is_plain, make_boto3_client, make_obstore_client
+from dicom_sieve.stores.s3.clients import CONNECTIONS, make_boto3_client, make_range_client
 from dicom_sieve.stores.s3.codes import code_of
 from dicom_sieve.stores.s3.errors import (
     MalformedAnswerError,
@@ -48,11 +46,12 @@ from dicom_sieve.stores.s3.errors import (
     is_refusal,
     may_be_repeated,
     name_of,
-    plain_read_error,
     read_error,
 )
 from dicom_sieve.stores.s3.inventory import Inventory, address_of_manifest
 from dicom_sieve.stores.s3.pages import list_page
+from dicom_sieve.stores.s3.ranges import RangeClient
+from dicom_sieve.stores.s3.through_proxy import ProxiedClient
 from dicom_sieve.stores.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -189,8 +188,8 @@ class S3Store:
         return make_boto3_client(self.access)
 
     @cached_property
-    def _obstore(self) -> ObstoreS3 | None:
-        return make_obstore_client(self.access, endpoint=self._boto3.meta.endpoint_url)
+    def _range_client(self) -> RangeClient | ProxiedClient | None:
+        return make_range_client(self.access, endpoint=self._boto3.meta.endpoint_url)
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -224,14 +223,10 @@ class S3Store:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(ask, *args, **kwargs))
 
     async def _ask(self, throttle: Throttle, listed: ObjectInfo, start: int, end: int) -> bytes:
-        """Make one attempt at a read: obstore limits its whole time, boto3 only that of each part of an answer."""
+        """Make one attempt at a read: the first client limits its whole time, boto3 that of each part of an answer."""
         async with throttle:
-            if is_plain(listed.key):
-                try:
-                    return await self._read_plain(listed, start, end)
-                except Exception as error:  # obstore has no base class for all that it raises
-                    if fault := plain_read_error(error):
-                        raise fault from None
+            if (data := await self._read_quickly(listed, start, end)) is not None:
+                return data
             try:
                 async with asyncio.timeout(self.access.retries.read_deadline_seconds):
                     return await self._in_thread(self._read_any, listed, start, end)
@@ -257,22 +252,15 @@ class S3Store:
             pass
         raise fault or TransportError("no answer")
 
-    async def _read_plain(self, listed: ObjectInfo, start: int, end: int) -> bytes:
-        wanted = (start, end)
-        if (client := self._obstore) is None:
-            raise ValueError("boto3 is to read")
-        etag = plain_etag(listed.etag)
-        answer = await obstore.get_async(client, listed.key, options={"range": wanted, "if_match": f'"{etag}"'})
-        data = bytes(await answer.bytes_async())
-        meta = answer.meta
-        if (
-            len(data) != end - start
-            or answer.range != wanted
-            or meta["size"] != listed.size
-            or plain_etag(meta["e_tag"] or "") != etag
-        ):
-            raise ValueError("not the bytes that were asked for")
-        return data
+    async def _read_quickly(self, listed: ObjectInfo, start: int, end: int) -> bytes | None:
+        """Read for little CPU; None where boto3 is to read, or to tell what is wrong."""
+        try:
+            client = self._range_client
+            return None if client is None else await client.read(listed, start, end)
+        except (ObjectChangedError, TransportError):
+            raise
+        except Exception:  # whatever it is: what it means, boto3 tells
+            return None
 
     def _read_any(self, listed: ObjectInfo, start: int, end: int) -> bytes:
         wanted = plain_etag(listed.etag)
