@@ -27,13 +27,13 @@ from dicom_sieve.headers import Instance, NeedMore, Window, scan
 from dicom_sieve.headers.careful import read_header
 from dicom_sieve.headers.quick import forget
 from dicom_sieve.headers.scan import MOST_ELEMENTS
-from dicom_sieve.headers.values import wanted_tags
+from dicom_sieve.headers.vocabulary import current_vocabulary
 from dicom_sieve.screening import Limits
 
 FIRST = Limits().first_read_bytes
 INFLATED = Limits().inflated_limit_bytes
 TWO = (0x00080020, 0x00080060)
-SAME = tuple(sorted(wanted_tags()))
+SAME = tuple(sorted(current_vocabulary().wanted))
 
 OURS = "ours, the first 8 KiB and on"
 WHOLE = "ours, the whole object at once"
@@ -53,7 +53,9 @@ Scan = Callable[[Window], Instance | NeedMore]
 _SAME_TAGS = [Tag(tag) for tag in SAME]
 _SAME_SET = frozenset(_SAME_TAGS)
 _scan: Scan = partial(scan, inflated_limit=INFLATED)
-_read_carefully: Scan = partial(read_header, inflated_limit=INFLATED, elements_limit=MOST_ELEMENTS)
+_read_carefully: Scan = partial(
+    read_header, vocabulary=current_vocabulary(), inflated_limit=INFLATED, elements_limit=MOST_ELEMENTS
+)
 
 
 def measure(chosen: argparse.Namespace) -> Report:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dicom_sieve.headers import Instance, NeedMore, Window, scan, scan_bounded
 from dicom_sieve.headers import quick as fast
 from dicom_sieve.headers.careful import read_header
+from dicom_sieve.headers.vocabulary import Vocabulary, current_vocabulary, first_vocabulary
 from tests.headers.raw import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, deflated, meta
 
 LIMIT = 1 << 20
@@ -73,15 +74,20 @@ def check(given: bytes) -> None:
         return
     if case.forgets:
         fast.forget()
-    whole = _carefully(_window(case.data, len(case.data)))
+    for vocabulary in (first_vocabulary(), current_vocabulary()):
+        _check_for(vocabulary, case)
+
+
+def _check_for(vocabulary: Vocabulary, case: Case) -> None:
+    whole = _carefully(_window(case.data, len(case.data)), vocabulary)
     if isinstance(whole, NeedMore):
         raise ReadTwiceError("the careful reader asks for more than there is", whole, None)
-    for way in ("quickly", "quickly, again"):
+    for way in ("quickly", "quickly, again") if vocabulary is current_vocabulary() else ():
         quick = fast.read_quickly(_window(case.data, len(case.data)), inflated_limit=LIMIT)
         _compare(way, quick, whole)
-    _compare("carefully, in parts", _in_parts(case, carefully=True), whole)
-    _compare("in parts", _in_parts(case, carefully=False), whole)
-    scan_bounded(_window(case.data, case.held), inflated_limit=LIMIT)
+    _compare("carefully, in parts", _in_parts(case, vocabulary, carefully=True), whole)
+    _compare("in parts", _in_parts(case, vocabulary, carefully=False), whole)
+    scan_bounded(_window(case.data, case.held), inflated_limit=LIMIT, vocabulary=vocabulary)
 
 
 def _compare(way: str, answer: Instance | NeedMore | None, whole: Instance) -> None:
@@ -89,14 +95,18 @@ def _compare(way: str, answer: Instance | NeedMore | None, whole: Instance) -> N
         raise ReadTwiceError(way, answer, whole)
 
 
-def _in_parts(case: Case, *, carefully: bool) -> Instance | NeedMore:
+def _in_parts(case: Case, vocabulary: Vocabulary, *, carefully: bool) -> Instance | NeedMore:
     """Read as indexing does: from the first missing byte on, twice as much each time.
 
     A quarter of the object at first: more parts cost most of the time, and each input is cut elsewhere.
     """
     window, length = _window(case.data, case.held), 1 + len(case.data) // 4
     while True:
-        answer = _carefully(window) if carefully else scan(window, inflated_limit=LIMIT, elements_limit=LIMIT)
+        answer = (
+            _carefully(window, vocabulary)
+            if carefully
+            else scan(window, inflated_limit=LIMIT, elements_limit=LIMIT, vocabulary=vocabulary)
+        )
         if not isinstance(answer, NeedMore) or window.held == len(case.data):
             return answer
         if case.data[answer.offset : answer.offset + 1] == b"":
@@ -105,8 +115,8 @@ def _in_parts(case: Case, *, carefully: bool) -> Instance | NeedMore:
         length *= 2
 
 
-def _carefully(window: Window) -> Instance | NeedMore:
-    return read_header(window, inflated_limit=LIMIT, elements_limit=LIMIT)
+def _carefully(window: Window, vocabulary: Vocabulary) -> Instance | NeedMore:
+    return read_header(window, vocabulary, inflated_limit=LIMIT, elements_limit=LIMIT)
 
 
 def _window(data: bytes, held: int) -> Window:

@@ -24,7 +24,7 @@ def read_by_pydicom(
     data: bytes, tags: Collection[int] = (*WANTED, *UIDS), *, stop_before_pixels: bool = False
 ) -> Read | None:
     """Read attributes, before pydicom converts their values; None where it opens no such object."""
-    with _in_silence():
+    with in_silence():
         try:
             dataset = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=stop_before_pixels)
         except Exception:
@@ -50,7 +50,7 @@ def read_as_documented(data: bytes, *, is_deflated: bool = False) -> Read | None
         seen.add(int(tag))
         return ends
 
-    with _in_silence():
+    with in_silence():
         try:
             dataset = read_partial(io.BytesIO(data), is_end, force=True)
         except Exception:
@@ -84,7 +84,7 @@ def _texts(element: object) -> tuple[str, ...]:
 
 
 @contextmanager
-def _in_silence() -> Iterator[None]:
+def in_silence() -> Iterator[None]:
     """Read without what pydicom warns of, and logs."""
     logger = logging.getLogger("pydicom")
     level = logger.level

@@ -3,7 +3,10 @@
 import struct
 import zlib
 
-from dicom_sieve.headers import Instance, NeedMore, Window, quick, scan
+from dicom_sieve.headers import Header, Instance, NeedMore, Window, quick, scan
+from dicom_sieve.headers.careful import read_header
+from dicom_sieve.headers.edition import first_edition
+from dicom_sieve.headers.vocabulary import Vocabulary, current_vocabulary, first_vocabulary
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -17,6 +20,7 @@ SERIES = 0x0020000E
 MODALITY = 0x00080060
 STUDY_DATE = 0x00080020
 PIXEL_DATA = 0x7FE00010
+FIRST_EDITION = frozenset(first_edition().header_tags.split())
 
 
 def element(
@@ -65,19 +69,39 @@ def series(uid: bytes = b"1.2.3.4\0") -> bytes:
 
 
 def scan_part(data: bytes, held: int, size: int | None = None) -> Instance | NeedMore:
-    """Scan an object of which only the first bytes were read."""
+    """Scan an object of which only the first bytes were read, for the first edition, of which tests spell out all."""
     window = Window(len(data) if size is None else size)
     window.add(0, data[:held])
-    return scan(window, inflated_limit=LIMIT)
+    return scan(window, inflated_limit=LIMIT, vocabulary=first_vocabulary())
 
 
-def scan_whole(data: bytes) -> Instance:
+def scan_whole(data: bytes, vocabulary: Vocabulary | None = None) -> Instance:
     """Scan an object of which every byte was read: it has to be judged."""
-    answer = scan_part(data, len(data))
+    answer = scan(window_over(data), inflated_limit=LIMIT, vocabulary=vocabulary or first_vocabulary())
     assert isinstance(answer, Instance)
     return answer
+
+
+def of_first_edition(header: Header) -> dict[str, tuple[str, ...]]:
+    """Give what the first edition has of a header."""
+    return {key: header.attributes[key] for key in FIRST_EDITION & header.attributes.keys()}
 
 
 def read_quickly(window: Window) -> Instance | NeedMore | None:
     """Read on the fast path alone."""
     return quick.read_quickly(window, inflated_limit=LIMIT)
+
+
+def read_carefully(
+    window: Window, vocabulary: Vocabulary | None = None, *, elements_limit: int = LIMIT
+) -> Instance | NeedMore:
+    """Read by the careful reader alone."""
+    read_for = vocabulary or current_vocabulary()
+    return read_header(window, read_for, inflated_limit=LIMIT, elements_limit=elements_limit)
+
+
+def window_over(data: bytes, held: int | None = None) -> Window:
+    """Give an object, all of it or its first bytes."""
+    window = Window(len(data))
+    window.add(0, data if held is None else data[:held])
+    return window

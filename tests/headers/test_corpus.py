@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import find_program, not_present
 from tests.corpus import FILES
 from tests.headers.corpus_answers import BEHIND_HEADER, DEFECTS, UIDS, Values, is_wanted, read_with_pydicom
-from tests.headers.raw import scan_whole
+from tests.headers.raw import FIRST_EDITION, scan_whole
 
 READABLE = {name: path for name, path in FILES.items() if DEFECTS.get(path.name, "NO_SERIES") == "NO_SERIES"}
 
@@ -33,7 +33,11 @@ def patient_with_pydicom(path: Path) -> tuple[str, str] | None:
 def read_with_us(path: Path) -> Values:
     instance = scan_whole(path.read_bytes())
     header = instance.header
-    found: Values = {int(tag, 16): tuple(v.strip(" \0") for v in texts) for tag, texts in header.attributes.items()}
+    found: Values = {
+        int(key, 16): tuple(text.strip(" \0") for text in texts)
+        for key, texts in header.attributes.items()
+        if key in FIRST_EDITION
+    }
     uids = {
         "study": header.study_instance_uid,
         "series": header.series_instance_uid,

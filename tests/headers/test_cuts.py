@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydicom.filereader import data_element_generator
 
 from dicom_sieve.headers import Damage, Defect, Instance, NeedMore, Window, scan
+from dicom_sieve.headers.vocabulary import first_vocabulary
 from tests.corpus import read_file
 from tests.headers.raw import LIMIT, scan_part, scan_whole
 
@@ -107,7 +108,7 @@ class TestAHeaderOfWhichAPartWasRead:
             before = window.held
             window.add(answer.offset, data[answer.offset : answer.offset + length])
             assert window.held > before
-            answer = scan(window, inflated_limit=LIMIT)
+            answer = scan(window, inflated_limit=LIMIT, vocabulary=first_vocabulary())
 
         assert answer == scan_whole(data)
 
@@ -125,7 +126,7 @@ class TestAHeaderOfWhichAPartWasRead:
             part = [place for _, place in run]
             window.add(part[0], data[part[0] : part[-1] + 1])
 
-        answer = scan(window, inflated_limit=LIMIT)
+        answer = scan(window, inflated_limit=LIMIT, vocabulary=first_vocabulary())
 
         assert answer == scan_whole(data) if isinstance(answer, Instance) else answer.offset in missing
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dicom_sieve.headers import Defect, Instance, NeedMore, Window, scan
-from dicom_sieve.headers.careful import read_header
+from dicom_sieve.headers.vocabulary import current_vocabulary
 from tests.corpus import read_file
 from tests.headers.broken import LENGTHS, SEEDS, mutate
 from tests.headers.raw import (
@@ -19,6 +19,7 @@ from tests.headers.raw import (
     delimiter,
     element,
     meta,
+    read_carefully,
     scan_whole,
     series,
 )
@@ -52,7 +53,7 @@ def moment() -> float:
     window.add(0, CT_SMALL)
     began = time.process_time()
     for _ in range(500):
-        read_header(window, inflated_limit=MIB, elements_limit=MIB)
+        read_carefully(window)
     return time.process_time() - began
 
 
@@ -120,7 +121,7 @@ class TestDeflateBombs:
     def test_deflate_bombs_behind_the_header_cost_nothing(self) -> None:
         data = deflated(series() + element(0x7FE00010, "OW", bytes(64 * MIB)))
 
-        assert scan_whole(data).header.series_instance_uid == "1.2.3.4"
+        assert scan_whole(data, current_vocabulary()).header.series_instance_uid == "1.2.3.4"
 
 
 class TestLargeHeaders:
@@ -170,7 +171,7 @@ def test_broken_objects_are_judged_and_the_same_however_they_are_read(seed: int)
     for number in range(250):
         data = mutate(chance.choice(SEEDS), chance)
         began = time.process_time()
-        whole = scan_whole(data)
+        whole = scan_whole(data, current_vocabulary())
         assert time.process_time() - began < 1, number
         assert read_on(data, chance.choice([64, 500, 3000])) == whole, number
 
@@ -183,7 +184,7 @@ def test_100_000_broken_objects_cost_no_more_than_their_own_verdict(seed: int, m
     for _ in range(5000):
         data = mutate(chance.choice(SEEDS), chance)
         began = time.process_time()
-        answer = scan_whole(data)
+        answer = scan_whole(data, current_vocabulary())
         slowest = max(slowest, time.process_time() - began)
         assert answer.header.defect in {None, *Defect}
     assert slowest < moment

@@ -9,7 +9,6 @@ import pytest
 
 from dicom_sieve.headers import Instance, NeedMore, Window, encoding
 from dicom_sieve.headers import quick as fast
-from dicom_sieve.headers.careful import read_header
 from dicom_sieve.headers.encoding import CREDIT, LEARNING_COSTS, ROW_EARNS, Learning
 from dicom_sieve.headers.repeated_rows import (
     LONGEST_ROW,
@@ -24,7 +23,17 @@ from dicom_sieve.headers.repeated_rows import (
     rows,
 )
 from tests.headers.made import ATTRIBUTES, VALUES
-from tests.headers.raw import EXPLICIT, IMPLICIT, LIMIT, SERIES, element, meta, read_quickly, sequence, series
+from tests.headers.raw import (
+    EXPLICIT,
+    IMPLICIT,
+    SERIES,
+    element,
+    meta,
+    read_carefully,
+    read_quickly,
+    sequence,
+    series,
+)
 
 PRIVATE = [0x00090000 | number for number in range(0x1001, 0x1041)]
 SCANNERS = 3
@@ -65,7 +74,7 @@ class TestARow:
 
         assert repeated is not None
         assert repeated.size == len(written(row))
-        assert repeated.tags == (2, 4)
+        assert repeated.marks == (2, 4)
         assert repeated.values(b"??" + written(row), 2) == (b"1111", b"333333")
 
     @pytest.mark.parametrize("place", range(1, 20))
@@ -287,7 +296,7 @@ def test_headers_that_are_nearly_alike_are_read_as_the_careful_reader_reads_them
     quick = most = most_in_items = 0
     for scanner in islice(cycle(scanners), OBJECTS):
         data = scanner.make()
-        whole = read_header(window_of(data, len(data)), inflated_limit=LIMIT, elements_limit=LIMIT)
+        whole = read_carefully(window_of(data, len(data)))
         answer = read_quickly(window_of(data, len(data)))
         assert answer is None or answer == whole
         quick += isinstance(answer, Instance)
@@ -316,4 +325,4 @@ def test_a_value_that_looks_like_an_element_is_none() -> None:
         data += b"".join(element(0x00290010 + place, "LO", b"x" * (number % 3 * 2)) for place in range(8))
         read = read_quickly(window_of(data, len(data)))
         assert isinstance(read, Instance)
-        assert read == read_header(window_of(data, len(data)), inflated_limit=LIMIT, elements_limit=LIMIT)
+        assert read == read_carefully(window_of(data, len(data)))

@@ -20,7 +20,7 @@ FIRST_GROUP_OF_DATA_SET = 0x0004
 """Groups 0000 (command) and 0002 (file meta information) are no part of a data set."""
 FILE_META_GROUP = 0x0002
 """The first that a criterion can name."""
-SHARED_GROUPS, PER_FRAME_GROUPS = "52009229", "52009230"
+SHARED_GROUPS, PER_FRAME_GROUPS = FUNCTIONAL_GROUPS = "52009229", "52009230"
 """Tags of the functional groups of enhanced images (PS3.3 C.7.6.16)."""
 
 
@@ -82,14 +82,11 @@ def find_attribute(tag: int) -> Attribute | UnsupportedTag:
     except KeyError:
         return UnsupportedTag(f"{format_tag(tag)} is not in the DICOM dictionary")
     name = f"{keyword_for_tag(tag)} {format_tag(tag)}".strip()
-    if not FILE_META_GROUP <= group < FIRST_GROUP_BEHIND_HEADER and f"{tag:08X}" not in _FUNCTIONAL_GROUPS:
+    if not FILE_META_GROUP <= group < FIRST_GROUP_BEHIND_HEADER and f"{tag:08X}" not in FUNCTIONAL_GROUPS:
         return UnsupportedTag(f"{name} is not in the header: accepted are groups 0002 to 51FF")
     if (code := _one_vr(vr)) not in VRS:
         return UnsupportedTag(f"{name} has no value; accepted: attributes with a VR")
     return Attribute(tag, keyword_for_tag(tag), VRS[code])
-
-
-_FUNCTIONAL_GROUPS = (SHARED_GROUPS, PER_FRAME_GROUPS)
 
 
 def _one_vr(vr: str) -> str:
@@ -109,7 +106,7 @@ def header_tags() -> frozenset[int]:
     tags = set(DicomDictionary)
     for mask, (vr, *_) in RepeatersDictionary.items():
         if vr in KEPT:
-            tags.update(_written_out(mask))
+            tags.update(written_out(mask))
     return frozenset(filter(_is_kept, tags))
 
 
@@ -117,13 +114,8 @@ def _is_kept(tag: int) -> bool:
     return dictionary_VR(tag) in KEPT and FIRST_GROUP_OF_DATA_SET <= tag >> 16 < FIRST_GROUP_BEHIND_HEADER
 
 
-def _written_out(mask: str) -> set[int]:
+def written_out(mask: str) -> set[int]:
     """Write out a dictionary mask such as ``50xx0020`` (PS3.5 7.6: repeating groups are even)."""
     places = mask.count("x")
     tags = {int(mask.replace("x" * places, f"{number:0{places}X}"), 16) for number in range(16**places)}
     return {tag for tag in tags if not (tag >> 16) % 2}
-
-
-def keeps_functional_groups() -> bool:
-    """Tell whether headers keep the functional groups of enhanced images."""
-    return int(SHARED_GROUPS, 16) in header_tags()

@@ -1,42 +1,67 @@
-"""Attributes that identify a person, and the keyed digest by which their values are compared.
+"""The attributes that tell who somebody is: a ledger holds a keyed digest of each value, never the value (ADR 35).
 
-No value of them lies in the ledger, or in what criteria are decided on: each is a digest, with a secret of the ledger.
+Source:
+    DICOM PS3.15, table E.1-1: what the Basic Profile removes, empties or replaces, and none of its options retains or
+    cleans; and every Person Name (PS3.5 6.2, PN). Left out are UIDs, which name objects; dates and codes, which the
+    first contract of criteria reads; and what is never kept, as bulk.
 """
 
-import hashlib
-import hmac
-from typing import Final
+from functools import cache
 
-from dicom_sieve.dicom.dictionary import Attribute, find_keyword
-from dicom_sieve.dicom.vr.person import PN
-from dicom_sieve.dicom.vr.text import normalise_text
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.datadict import tag_for_keyword
 
-MARK: Final = "\ufdd1"
-"""Begins the digest of a value: no character of any text (Unicode noncharacter)."""
-_BYTES = 16
+from dicom_sieve.dicom.dictionary import Attribute
 
-_KEYWORDS = """
-    PatientID OtherPatientIDs AccessionNumber PatientAddress PatientTelephoneNumbers MilitaryRank MedicalRecordLocator
-    PatientReligiousPreference StudyID AdmissionID RequestedProcedureID PerformedProcedureStepID
-    ScheduledProcedureStepID FillerOrderNumberImagingServiceRequest PlacerOrderNumberImagingServiceRequest
-    ServiceEpisodeID IssuerOfPatientID InsurancePlanIdentification ResponsibleOrganization PatientInstitutionResidence
+_VALUES = """
+AccessionNumber AddressTrial AdmissionID Arbitrary BarcodeValue BranchOfService CameraOwnerName
+ClinicalTrialProtocolEthicsCommitteeApprovalNumber ClinicalTrialProtocolID ClinicalTrialProtocolName
+ClinicalTrialSeriesID ClinicalTrialSponsorName ClinicalTrialSubjectID ClinicalTrialSubjectReadingID
+ClinicalTrialTimePointID ConfidentialityConstraintOnPatientDataDescription ContainerComponentID ContainerIdentifier
+CountryOfResidence CurrentPatientLocation DeviceAlternateIdentifier DistributionAddress
+FillerOrderNumberImagingServiceRequest GPSAltitude GPSAltitudeRef GPSDOP GPSDestBearing GPSDestDistance
+GPSDestLatitude GPSDestLongitude GPSDifferential GPSImgDirection GPSLatitude GPSLongitude GPSMapDatum GPSSatellites
+GPSSpeed GPSTimeStamp GPSTrack HumanPerformerOrganization ImagePresentationComments InsurancePlanIdentification
+InterpretationID InterpretationIDIssuer IssuerOfAdmissionID IssuerOfClinicalTrialProtocolID
+IssuerOfClinicalTrialSeriesID IssuerOfClinicalTrialSiteID IssuerOfClinicalTrialSubjectID
+IssuerOfClinicalTrialSubjectReadingID IssuerOfClinicalTrialTimePointID IssuerOfPatientID IssuerOfServiceEpisodeID
+MedicalRecordLocator MilitaryRank ModifiedImageDescription OrderCallbackPhoneNumber OrderCallbackTelecomInformation
+OrderEntererLocation OtherPatientIDs PatientAddress PatientBirthTime PatientID PatientInstitutionResidence
+PatientReligiousPreference PatientTelecomInformation PatientTelephoneNumbers PatientTransportArrangements
+PerformedLocation PerformedProcedureStepID PersonAddress PersonTelecomInformation PersonTelephoneNumbers
+PlacerOrderNumberImagingServiceRequest RTAccessoryDeviceSlotID RTAccessoryHolderSlotID ReferringPhysicianAddress
+ReferringPhysicianTelephoneNumbers RegionOfResidence RequestedProcedureID RequestedProcedureLocation RequestingService
+ResponsibleOrganization ResultsID ResultsIDIssuer ScheduledPatientInstitutionResidence ScheduledProcedureStepID
+SelectorURValue ServiceEpisodeID SlideIdentifier SpecimenAccessionNumber SpecimenIdentifier StudyID StudyIDIssuer
+TelephoneNumberTrial TextComments TextString TopicAuthor TopicKeywords TopicSubject TopicTitle VerifyingOrganization
 """
-IDENTIFYING: Final = frozenset(map(find_keyword, _KEYWORDS.split()))
-"""Tags of texts that PS3.15, annex E, removes or replaces because they identify; PN identifies always."""
+_SEQUENCES = """
+ActualHumanPerformersSequence AuthorObserverSequence ConsultingPhysicianIdentificationSequence
+ContentCreatorIdentificationCodeSequence CustodialOrganizationSequence DigitalSignaturesSequence
+FlowIdentifierSequence IconImageSequence IntendedRecipientsOfResultsIdentificationSequence
+InterpretationApproverSequence IssuerOfAdmissionIDSequence IssuerOfServiceEpisodeIDSequence
+IssuerOfTheContainerIdentifierSequence IssuerOfTheSpecimenIdentifierSequence ModifiedAttributesSequence
+NonconformingModifiedAttributesSequence OperatorIdentificationSequence OriginalAttributesSequence
+OtherClinicalTrialProtocolIDsSequence OtherPatientIDsSequence ParticipantSequence PatientInsurancePlanCodeSequence
+PatientPrimaryLanguageCodeSequence PatientPrimaryLanguageModifierCodeSequence
+PerformingPhysicianIdentificationSequence PersonIdentificationCodeSequence PhysiciansOfRecordIdentificationSequence
+PhysiciansReadingStudyIdentificationSequence ROICreatorSequence ROIInterpreterSequence
+ReferencedDigitalSignatureSequence ReferencedPatientAliasSequence ReferencedPatientPhotoSequence
+ReferencedSOPInstanceMACSequence ReferringPhysicianIdentificationSequence ResultsDistributionListSequence
+ScheduledHumanPerformersSequence ScheduledPerformingPhysicianIdentificationSequence
+VerbalSourceIdentifierCodeSequenceTrial VerifyingObserverIdentificationCodeSequence VerifyingObserverSequence
+"""
+"""Of these only whether they are there is kept."""
 
 
 def is_identifying(attribute: Attribute) -> bool:
     """Tell whether values of an attribute are compared by keyed digest."""
-    return attribute.vr == PN or attribute.tag in IDENTIFYING
+    return attribute.tag in identifying_tags()
 
 
-def digest_identity(text: str, secret: bytes, *, is_name: bool) -> str:
-    """Give what stands for a value that identifies.
-
-    Args:
-        text: One value.
-        secret: The ledger's.
-        is_name: Whether it is a PN: its empty components and groups at the end do not matter.
-    """
-    plain = (PN.parse_exact(text) if is_name else normalise_text(text)).casefold()
-    return MARK + hmac.digest(secret, plain.encode("utf-8", "surrogatepass"), hashlib.sha256)[:_BYTES].hex()
+@cache
+def identifying_tags() -> frozenset[int]:
+    """Give the tags of all standard attributes that identify."""
+    named = (tag_for_keyword(keyword) for keyword in f"{_VALUES} {_SEQUENCES}".split())
+    names = (tag for tag, (vr, *_) in DicomDictionary.items() if vr == "PN")
+    return frozenset({*(tag for tag in named if tag is not None), *names})

@@ -1,7 +1,8 @@
 """What objects say: from bytes to a header. Pure: no I/O but on bytes in memory, no clock."""
 
+from dicom_sieve.headers.defects import Damage, Defect
 from dicom_sieve.headers.extent import Extent
-from dicom_sieve.headers.header import Damage, Defect, Header, Instance, defective
+from dicom_sieve.headers.header import Header, Instance, defective
 from dicom_sieve.headers.scan import MOST_ELEMENTS, scan, scan_bounded
 from dicom_sieve.headers.window import NeedMore, Window
 

@@ -7,6 +7,7 @@ pydicom takes a cut file for a shorter one, and what ends in the middle of somet
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -16,24 +17,28 @@ from pydicom.uid import (
 )
 from pydicom.values import converters
 
-from dicom_sieve.headers.data_set import RECOGNITION_CODE, Trail, pass_zeros, read_data_set
+from dicom_sieve.dicom.dictionary import header_tags
+from dicom_sieve.dicom.kept import PER_FRAME_FUNCTIONAL_GROUPS
+from dicom_sieve.headers.data_set import Trail, pass_zeros, read_data_set
+from dicom_sieve.headers.defects import Damage, Defect
 from dicom_sieve.headers.deflated import inflate, inflated_window
+from dicom_sieve.headers.element import Element
 from dicom_sieve.headers.elements import Budget, DamagedError, TooLargeError, is_vr, read_elements
-from dicom_sieve.headers.header import Damage, Defect, Instance, defective
+from dicom_sieve.headers.header import Instance, defective
+from dicom_sieve.headers.texts import Texts, texts_of
 from dicom_sieve.headers.values import (
     EXPECTED,
+    IDENTITIES,
     LARGEST_HEADER,
+    RECOGNITION_CODE,
     SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
     UIDS,
-    Texts,
     find_damaged,
     header_of,
-    last_wanted_tag,
-    texts_of,
     uid_of,
-    wanted_tags,
 )
+from dicom_sieve.headers.vocabulary import Vocabulary
 from dicom_sieve.headers.window import MissingBytesError, NeedMore, Window
 
 TRANSFER_SYNTAX_UID = 0x00020010
@@ -43,6 +48,14 @@ _WELL_FORMED_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _FIRST_GROUPS = {group.to_bytes(2, order) for group in (0x0000, 0x0002, 0x0004, 0x0008) for order in ("little", "big")}
 _JPIP_REFERENCED_DEFLATE = "1.2.840.10008.1.2.4.95"
 _DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, _JPIP_REFERENCED_DEFLATE, JPIPHTJ2KReferencedDeflate})
+_NOT_COUNTED = frozenset({RECOGNITION_CODE, PER_FRAME_FUNCTIONAL_GROUPS})
+"""Of what is bounded in `LARGEST_HEADER`: what was never, and what has a bound of its own."""
+
+
+@cache
+def _told_twice() -> frozenset[int]:
+    """Give the tags of elements that may not be there twice with different values."""
+    return header_tags() | IDENTITIES | {RECOGNITION_CODE}
 
 
 @dataclass(slots=True)
@@ -50,17 +63,21 @@ class _Collected:
     """What was read so far; filled in place, because it counts when reading ends early, too.
 
     Attributes:
+        vocabulary: Tells what is wanted.
         budget: For all that is gone through.
         is_part_10: Whether the object has file meta information where DICOM has it.
-        values: Of wanted elements, by tag.
-        repeated: Tags of wanted elements that came again with another value.
+        elements: Those that are wanted, by tag.
+        values: Their texts as they are written, of those by which an object is told and the first edition's.
+        repeated: Tags of these that came again with another value.
         trail: Of the data set's elements.
         damage: At which reading ended.
         is_whole: Whether the data set was read to its end.
     """
 
+    vocabulary: Vocabulary
     budget: Budget
     is_part_10: bool = False
+    elements: dict[int, Element] = field(default_factory=dict)
     values: dict[int, Texts] = field(default_factory=dict)
     repeated: set[int] = field(default_factory=set)
     trail: Trail = field(default_factory=Trail)
@@ -87,15 +104,20 @@ class _Collected:
     @property
     def _unreadable_from(self) -> int:
         """The lowest tag of which an element may still come."""
-        if not self.is_complete and self.trail.tag > last_wanted_tag():
+        if not self.is_complete and self.trail.tag > self.vocabulary.last_tag:
             return 0  # what is missing is looked for behind all that are wanted: elements do not ascend
         return self.trail.unreadable_from
 
-    def take(self, tag: int, texts: Texts) -> None:
-        """Keep a value."""
-        if tag in wanted_tags() and self.values.get(tag, texts) != texts:
+    def take(self, element: Element) -> None:
+        """Keep an element; of one that is there twice, with different values, no value is kept."""
+        tag, texts = element.tag, texts_of(element.value)
+        if tag not in _told_twice():
+            former = self.elements.get(tag, element)
+            self.elements[tag] = element if former.value == element.value else element._replace(value=None)
+            return
+        if tag != RECOGNITION_CODE and self.values.get(tag, texts) != texts:
             self.repeated.add(tag)
-        self.values[tag] = texts
+        self.values[tag], self.elements[tag] = texts, element
 
     def judge(self) -> Instance:
         """Make the instance, of all that was read."""
@@ -107,26 +129,31 @@ class _Collected:
             damage, unreadable = Damage.CONTRADICTORY, [*unreadable, *lost]
         if self.repeated:
             damage, unreadable = Damage.REPEATED, [*unreadable, *self.repeated]
-        kept = {tag: texts for tag, texts in self.values.items() if tag not in lost | self.repeated}
-        return self._instance(kept, damage, min(unreadable, default=None))
+        for tag in lost | self.repeated:
+            del self.values[tag], self.elements[tag]
+        return self._instance(damage, min(unreadable, default=None))
 
-    def _instance(self, values: dict[int, Texts], damage: Damage | None, unreadable_from: int | None) -> Instance:
+    def _instance(self, damage: Damage | None, unreadable_from: int | None) -> Instance:
         defect = None
         if damage is not None:
             defect = Defect.CORRUPT
         elif unreadable_from is not None and not self.is_placed:
             defect = Defect.TOO_LARGE
-        elif unreadable_from is not None and unreadable_from > last_wanted_tag():
+        elif unreadable_from is not None and unreadable_from > self.vocabulary.last_tag:
             unreadable_from = None  # nothing wanted has such a tag
-        header = header_of(values, defect=defect, damage=damage, unreadable_from=unreadable_from)
-        return Instance(header, uid_of(values, SOP_INSTANCE_UID))
+        shared, own = self.vocabulary.attributes(self.elements)
+        header = header_of(self.values, shared, defect=defect, damage=damage, unreadable_from=unreadable_from)
+        return Instance(header, uid_of(self.values, SOP_INSTANCE_UID), own)
 
 
-def read_header(window: Window, *, inflated_limit: int, elements_limit: int) -> Instance | NeedMore:
+def read_header(
+    window: Window, vocabulary: Vocabulary, *, inflated_limit: int, elements_limit: int
+) -> Instance | NeedMore:
     """Read the header of one object.
 
     Args:
         window: What has been read of the object, which has at least one byte.
+        vocabulary: What is read.
         inflated_limit: How many bytes a deflated data set may be inflated to.
         elements_limit: How many elements may be gone through, those in items included.
 
@@ -136,20 +163,21 @@ def read_header(window: Window, *, inflated_limit: int, elements_limit: int) -> 
     Source:
         DICOM PS3.10, section 7.1 (file meta information); PS3.5, chapter 7 (the data set) and section A.5 (deflated).
     """
-    collected = _Collected(Budget(elements_limit))
+    collected = _Collected(vocabulary, Budget(elements_limit))
     missing = _collect(window, collected, inflated_limit)
     return collected.judge() if missing is None else NeedMore(missing)
 
 
-def read_bounded(window: Window, *, inflated_limit: int, elements_limit: int) -> Instance:
+def read_bounded(window: Window, vocabulary: Vocabulary, *, inflated_limit: int, elements_limit: int) -> Instance:
     """Read the header of an object of which no more bytes will be read: the first missing one is a bound.
 
     Args:
         window: As for `read_header`.
+        vocabulary: Likewise.
         inflated_limit: Likewise.
         elements_limit: Likewise.
     """
-    collected = _Collected(Budget(elements_limit))
+    collected = _Collected(vocabulary, Budget(elements_limit))
     _collect(window, collected, inflated_limit)
     return collected.judge()
 
@@ -175,7 +203,7 @@ def _read(window: Window, collected: _Collected, inflated_limit: int) -> None:
         implicit, little_endian = _encoding(window, None)
         _read_data_set(window, collected, implicit=implicit, little_endian=little_endian)
         return
-    transfer_syntax = _read_transfer_syntax(window, collected.budget)
+    transfer_syntax = _read_meta(window, collected)
     if transfer_syntax in _DEFLATED:
         _read_deflated(window, collected, inflated_limit)
         return
@@ -211,11 +239,17 @@ def _find_beginning(window: Window, collected: _Collected) -> bool:
     return False
 
 
-def _read_transfer_syntax(window: Window, budget: Budget) -> str | None:
-    """Read the file meta information, of which its own group length is not believed, up to the data set."""
-    wanted = (TRANSFER_SYNTAX_UID,)
-    elements = dict(read_elements(window, wanted, budget, is_behind=lambda tag: tag >> 16 != 0x0002, implicit=False))
-    return "\\".join(texts_of(elements.get(TRANSFER_SYNTAX_UID, b""))) or None
+def _read_meta(window: Window, collected: _Collected) -> str | None:
+    """Read the file meta information, of which its own group length is not believed; give the transfer syntax."""
+    wanted = {TRANSFER_SYNTAX_UID, *collected.vocabulary.meta_tags}
+    transfer_syntax = None
+    for element in read_elements(
+        window, wanted, collected.budget, is_behind=lambda tag: tag >> 16 != 0x0002, implicit=False
+    ):
+        collected.elements[element.tag] = element
+        if element.tag == TRANSFER_SYNTAX_UID:
+            transfer_syntax = "\\".join(texts_of(element.value)) or None
+    return transfer_syntax
 
 
 def _read_deflated(window: Window, collected: _Collected, limit: int) -> None:
@@ -240,19 +274,20 @@ def _read_data_set(
 ) -> None:
     elements = read_data_set(
         window,
+        collected.vocabulary,
         collected.budget,
         collected.trail,
-        lambda: collected.is_placed,
-        lambda: not to_the_end and collected.is_complete,
+        is_placed=lambda: collected.is_placed,
+        is_complete=lambda: not to_the_end and collected.is_complete,
         implicit=implicit,
         little_endian=little_endian,
     )
     room = LARGEST_HEADER
-    for tag, value in elements:
-        room -= len(value or b"") if tag != RECOGNITION_CODE else 0
+    for element in elements:
+        room -= 0 if element.tag in _NOT_COUNTED else len(element.value or b"")
         if room < 0:
             raise TooLargeError
-        collected.take(tag, texts_of(value))
+        collected.take(element)
 
 
 def _encoding(window: Window, transfer_syntax: str | None) -> tuple[bool, bool]:

@@ -13,6 +13,9 @@ from itertools import pairwise
 
 from pydicom.datadict import dictionary_VR
 
+from dicom_sieve.dicom.kept import PER_FRAME_FUNCTIONAL_GROUPS
+from dicom_sieve.headers.defects import Damage
+from dicom_sieve.headers.element import Element
 from dicom_sieve.headers.elements import (
     END_OF_ITEM,
     END_OF_SEQUENCE,
@@ -28,12 +31,10 @@ from dicom_sieve.headers.elements import (
     pass_over,
     read_element_header,
 )
-from dicom_sieve.headers.header import Damage
-from dicom_sieve.headers.values import last_wanted_tag, wanted_tags
+from dicom_sieve.headers.values import RECOGNITION_CODE
+from dicom_sieve.headers.vocabulary import Vocabulary
 from dicom_sieve.headers.window import Window
 
-RECOGNITION_CODE = 0x00080010
-"""(0008,0010), retired: names ACR-NEMA, the standard before DICOM, in which there were no UIDs."""
 FIRST_TAG_OF_PIXELS = 0x7FE00000
 LARGEST_FILL = 64 * 1024
 """In bytes: behind more zeros nothing is looked for."""
@@ -87,14 +88,15 @@ class Trail:
 
 def read_data_set(
     window: Window,
+    vocabulary: Vocabulary,
     budget: Budget,
     trail: Trail,
+    *,
     is_placed: Callable[[], bool],
     is_complete: Callable[[], bool],
-    *,
     implicit: bool,
     little_endian: bool = True,
-) -> Iterator[tuple[int, bytes | None]]:
+) -> Iterator[Element]:
     """Give the wanted elements of a data set.
 
     It ends behind the last tag that can be asked for, where what is expected has come. Else elements of known length
@@ -103,6 +105,7 @@ def read_data_set(
 
     Args:
         window: The object, placed at the first element.
+        vocabulary: Tells which are wanted.
         budget: Spent on every element, those in items included.
         trail: Is kept as reading goes.
         is_placed: Tells whether what the header needs at least was given; until it is, reading does not end.
@@ -111,21 +114,21 @@ def read_data_set(
         little_endian: The order of bytes.
 
     Yields:
-        Tag and value. The value is None where it can be no text: a sequence, or one that is too long for its VR.
+        Elements, without a value that is not kept: one that is too long, or a sequence that is not wanted.
 
     Raises:
         DamagedError: The object ends in the middle of something, or something is there that can be no element.
         MissingBytesError: From the window.
-        TooLargeError: From the budget, or there is too much fill.
+        TooLargeError: From the budget; or there is too much fill, or too much in the groups of frames.
     """
     implicit = is_implicit(window, assumed=implicit)
-    wanted, last_wanted, size = wanted_tags() | {RECOGNITION_CODE}, last_wanted_tag(), window.size
+    last_wanted, size = vocabulary.last_tag, window.size
     while not (trail.is_behind_pixels and size - window.tell() < SHORTEST_ELEMENT_HEADER):
         budget.spend()
         header = read_element_header(window, implicit=implicit, little_endian=little_endian)
         if header is None:
             return
-        tag, _, length = header
+        tag, vr, length = header
         if tag >> 16 in _NO_GROUPS and (is_end := _is_end(window, header)) is not None:
             if is_end:
                 return
@@ -134,11 +137,24 @@ def read_data_set(
         is_last = tag > last_wanted and is_known(tag)
         if is_last and (is_complete() or (length == UNDEFINED_LENGTH and is_placed())):
             return
-        is_wanted = tag in wanted
+        is_wanted = vocabulary.wants(tag) or tag == RECOGNITION_CODE
         if is_wanted or length == UNDEFINED_LENGTH:
-            value = pass_over(window, budget, header, implicit=implicit, little_endian=little_endian)
+            longest = vocabulary.longest(tag)
+            is_bounded = is_wanted and tag == PER_FRAME_FUNCTIONAL_GROUPS
+            if is_bounded and longest < length < UNDEFINED_LENGTH:
+                raise TooLargeError
+            value = pass_over(
+                window,
+                budget,
+                header,
+                implicit=implicit,
+                little_endian=little_endian,
+                longest=longest,
+                with_items=vocabulary.has_items(tag),
+                at_most=longest if is_bounded else None,
+            )
             if is_wanted:
-                yield tag, value
+                yield Element(tag, vr, value, implicit, little_endian)
         else:
             window.seek(length, io.SEEK_CUR)
         trail.passed(tag, is_read=window.tell() <= size)

@@ -13,7 +13,8 @@ from functools import lru_cache
 from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
-from dicom_sieve.headers.header import Damage
+from dicom_sieve.headers.defects import Damage
+from dicom_sieve.headers.element import Element
 from dicom_sieve.headers.window import Window
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -96,7 +97,7 @@ def holds_items(tag: int, vr: bytes) -> bool:
 
 def read_elements(
     window: Window, wanted: Container[int], budget: Budget, *, is_behind: Callable[[int], bool], implicit: bool
-) -> Iterator[tuple[int, bytes | None]]:
+) -> Iterator[Element]:
     """Give the wanted elements of a group, up to the first element that is behind it, or to the object's end.
 
     Args:
@@ -107,7 +108,7 @@ def read_elements(
         implicit: Whether VRs should be implicit; the first element shows whether they are.
 
     Yields:
-        Tag and value. The value is None where it can be no text: a sequence, or one that is too long for its VR.
+        Elements, without a value that is too long for its VR, or of undefined length.
 
     Raises:
         DamagedError: The object ends in the middle of something.
@@ -121,22 +122,30 @@ def read_elements(
         header = read_element_header(window, implicit=implicit, little_endian=True)
         if header is None:
             return
-        tag, _, length = header
+        tag, vr, length = header
         if tag == length == 0 or is_behind(tag):
             window.seek(start)
             return
         if tag in wanted or length == UNDEFINED_LENGTH:
             value = pass_over(window, budget, header, implicit=implicit, little_endian=True)
             if tag in wanted:
-                yield tag, value
+                yield Element(tag, vr, value, implicit, little_endian=True)
         else:
             window.seek(length, io.SEEK_CUR)
 
 
 def pass_over(
-    window: Window, budget: Budget, header: ElementHeader, *, implicit: bool, little_endian: bool
+    window: Window,
+    budget: Budget,
+    header: ElementHeader,
+    *,
+    implicit: bool,
+    little_endian: bool,
+    longest: int = LONGEST_VALUE,
+    with_items: bool = False,
+    at_most: int | None = None,
 ) -> bytes | None:
-    """Move behind a value, and give it where it can be a text.
+    """Move behind a value, and give it, unless it is too long, or of undefined length.
 
     Args:
         window: The object, placed at the value.
@@ -144,17 +153,25 @@ def pass_over(
         header: What is written before the value.
         implicit: Whether VRs are implicit.
         little_endian: The order of bytes.
+        longest: How many bytes of a value are given.
+        with_items: Whether a value of undefined length is given, too, where it is a sequence.
+        at_most: How many bytes are gone through in one.
 
     Raises:
         DamagedError: The object ends within it.
         MissingBytesError: From the window.
-        TooLargeError: From the budget.
+        TooLargeError: From the budget, or there are more bytes.
     """
-    _, _, length = header
+    tag, vr, length = header
     if length == UNDEFINED_LENGTH:
-        skip_items(window, budget, header, implicit=implicit, little_endian=little_endian)
-        return None
-    if length > LONGEST_VALUE:
+        start = window.tell()
+        skip_items(window, budget, header, implicit=implicit, little_endian=little_endian, at_most=at_most)
+        size = window.tell() - start
+        if not with_items or size > longest or not holds_items(tag, vr):
+            return None
+        window.seek(start)
+        return window.read(size)
+    if length > longest:
         window.seek(length, io.SEEK_CUR)
         return None
     value = window.read(length)
@@ -163,7 +180,15 @@ def pass_over(
     return value
 
 
-def skip_items(window: Window, budget: Budget, header: ElementHeader, *, implicit: bool, little_endian: bool) -> None:
+def skip_items(
+    window: Window,
+    budget: Budget,
+    header: ElementHeader,
+    *,
+    implicit: bool,
+    little_endian: bool,
+    at_most: int | None = None,
+) -> None:
     """Move behind a value of undefined length: items, in them elements, in them values again, to any depth.
 
     A delimiter of an item where none is open, as some writers put behind an item of known length, is passed over.
@@ -174,11 +199,12 @@ def skip_items(window: Window, budget: Budget, header: ElementHeader, *, implici
         header: What is written before the value.
         implicit: Whether VRs are implicit.
         little_endian: The order of bytes.
+        at_most: How many bytes are gone through; None: no bound but the budget.
 
     Raises:
         DamagedError: The object ends within the value, or what is there can be no part of it.
         MissingBytesError: From the window.
-        TooLargeError: From the budget.
+        TooLargeError: From the budget, or there are more bytes.
 
     Source:
         DICOM PS3.5, section 7.5 (sequences), 6.2.2 (UN holds implicit VRs), A.4 (fragments are items, too).
@@ -187,7 +213,10 @@ def skip_items(window: Window, budget: Budget, header: ElementHeader, *, implici
     # value is a sequence.
     tag, vr, _ = header
     levels = [(implicit, holds_items(tag, vr))]
+    end = None if at_most is None else window.tell() + at_most
     while levels:
+        if end is not None and window.tell() > end:
+            raise TooLargeError
         (implicit, is_sequence), is_in_item = levels[-1], len(levels) % 2 == 0
         budget.spend()
         inner = read_element_header(window, implicit=implicit or not is_in_item, little_endian=little_endian)

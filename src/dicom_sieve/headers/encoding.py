@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from dicom_sieve.headers.of_pieces import Headers
+from dicom_sieve.headers.pieces import Pieces
 from dicom_sieve.headers.repeated_rows import RepeatedRows
 
 K = TypeVar("K")
@@ -90,13 +92,15 @@ class Encoding:
         deflated: Whether it is deflated, and so can be read only once it is inflated.
         starts: First elements of a data set, as they may be.
         steps: Over elements that are not wanted, in bytes.
-        wanted: Over elements that are wanted, with their tags.
+        wanted: Over elements that are wanted, with their marks.
         ends: Over elements behind all that are wanted.
         nested: Over elements within items.
         items: Over items, and what delimits them.
         repeated_rows: Over many elements at once.
         repeated_rows_in_items: Over many elements within items, or items, at once.
         learning: Tells from which headers to learn repeated rows.
+        headers: What was made of elements.
+        pieces: Elements that objects have in common, with their values.
         head: Unpacks group, element, VR, length of 16 bits, length of 32 bits.
         long: Unpacks a length of 32 bits.
     """
@@ -113,10 +117,13 @@ class Encoding:
     repeated_rows: RepeatedRows = field(default_factory=RepeatedRows)
     repeated_rows_in_items: RepeatedRows = field(default_factory=RepeatedRows)
     learning: Learning = field(default_factory=Learning)
+    headers: Headers = field(default_factory=Headers)
+    pieces: Pieces = field(init=False)
     head: Callable[[bytes, int], tuple[int, int, bytes, int, int]] = field(init=False)
     long: Callable[[bytes, int], tuple[int]] = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "pieces", Pieces(implicit=self.implicit, little_endian=self.order == "<"))
         object.__setattr__(self, "head", struct.Struct(f"{self.order}HH2sHL").unpack_from)
         object.__setattr__(self, "long", struct.Struct(f"{self.order}L").unpack_from)
 
@@ -124,7 +131,7 @@ class Encoding:
         """Know nothing any more."""
         for known in (self.starts, self.steps, self.wanted, self.ends, self.nested, self.items):
             known.clear()
-        for of_rows in (self.repeated_rows, self.repeated_rows_in_items, self.learning):
+        for of_rows in (self.repeated_rows, self.repeated_rows_in_items, self.pieces, self.headers, self.learning):
             of_rows.clear()
 
 

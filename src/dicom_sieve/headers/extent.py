@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from dicom_sieve.criteria import CompiledItem, Damaged, asked_attributes
 from dicom_sieve.dicom.dictionary import Attribute, format_tag
-from dicom_sieve.headers.header import Damage, Defect
+from dicom_sieve.headers.defects import Damage, Defect
 
 Values = TypeVar("Values", bound=Sequence[str])
 _FROM_THE_START = "00000000"

@@ -5,60 +5,10 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import orjson
 
-
-class Defect(StrEnum):
-    """Why an object could not be judged: a closed set."""
-
-    NOT_DICOM = "NOT_DICOM"
-    EMPTY_OBJECT = "EMPTY_OBJECT"
-    CORRUPT = "CORRUPT"
-    TOO_LARGE = "TOO_LARGE"
-    UNREADABLE = "UNREADABLE"
-    GONE = "GONE"
-    NO_SERIES = "NO_SERIES"
-
-    def describe(self) -> str:
-        """Say it in a sentence."""
-        return _DEFECT_SENTENCES[self]
-
-    @property
-    def is_lasting(self) -> bool:
-        """Whether the same bytes will always give this defect; else the next run reads the object again."""
-        return self not in {Defect.UNREADABLE, Defect.GONE}
-
-
-_DEFECT_SENTENCES = {
-    Defect.NOT_DICOM: "The object is no DICOM.",
-    Defect.EMPTY_OBJECT: "The object has no bytes.",
-    Defect.CORRUPT: "The object is DICOM, but its header is damaged or cut short.",
-    Defect.TOO_LARGE: "The object's header exceeds the limit.",
-    Defect.UNREADABLE: "The store refused to give the object: access denied, or archived.",
-    Defect.GONE: "The object was deleted between listing and reading.",
-    Defect.NO_SERIES: "The object is DICOM without a Series Instance UID, as a DICOMDIR.",
-}
-
-
-class Damage(StrEnum):
-    """Why a header is CORRUPT: a closed set."""
-
-    CUT = "CUT"
-    CONTRADICTORY = "CONTRADICTORY"
-    REPEATED = "REPEATED"
-
-    def describe(self) -> str:
-        """Say it in a clause."""
-        return _DAMAGE_CLAUSES[self]
-
-
-_DAMAGE_CLAUSES = {
-    Damage.CUT: "cut short",
-    Damage.CONTRADICTORY: "its bytes contradict themselves",
-    Damage.REPEATED: "there twice, with different values",
-}
+from dicom_sieve.headers.defects import Damage, Defect
 
 
 @dataclass(frozen=True)
@@ -83,7 +33,7 @@ class Header:
     study_instance_uid: str | None = None
     series_instance_uid: str | None = None
     sop_class_uid: str | None = None
-    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     defect: Defect | None = None
     patient: tuple[str, str] | None = field(default=None, repr=False)
     damage: Damage | None = None
@@ -164,10 +114,17 @@ _written_with_care = json.JSONEncoder(sort_keys=True, separators=(",", ":"), che
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One object's header, with what is its own."""
+    """One object's header, with what is its own.
+
+    Attributes:
+        header: What it may have in common with other objects.
+        sop_instance_uid: (0008,0018), None where absent or empty.
+        own: As `Header.attributes`: those that are kept with each object.
+    """
 
     header: Header
     sop_instance_uid: str | None = None
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
 def defective(defect: Defect) -> Instance:

@@ -16,7 +16,8 @@ from dicom_sieve.headers.window import MissingBytesError, Window
 
 _PREAMBLE = 132
 _TRANSFER_SYNTAX_UID = 0x0010
-"""Its number within group 0002."""
+_MEDIA_STORAGE_SOP_INSTANCE_UID = 0x0003
+"""Their numbers within group 0002."""
 _COMPRESSED = (*range(50, 95), *range(100, 130), *range(201, 204))
 _SYNTAXES: Mapping[bytes, Encoding] = {
     b"1.2.840.10008.1.2": IMPLICIT,
@@ -33,9 +34,12 @@ _steps: dict[bytes, int] = {}
 """Over elements but the one that names the transfer syntax, by their first eight bytes."""
 _syntaxes: dict[bytes, int] = {}
 """Over that one."""
+_uids: dict[bytes, int] = {}
+"""Over the UID of the object."""
+_BY_ELEMENT = {_TRANSFER_SYNTAX_UID: _syntaxes, _MEDIA_STORAGE_SOP_INSTANCE_UID: _uids}
 
 
-def read_meta(window: Window, data: bytes) -> tuple[Encoding, int]:
+def read_meta(window: Window, data: bytes) -> tuple[Encoding, int, bytes]:
     """Read the file meta information.
 
     Args:
@@ -43,7 +47,8 @@ def read_meta(window: Window, data: bytes) -> tuple[Encoding, int]:
         data: What it holds of it, from the start on.
 
     Returns:
-        How the data set is encoded, and where it begins.
+        How the data set is encoded, where it begins, and the file meta information without the UID of the object, by
+        which it would be another each time.
 
     Raises:
         MissingBytesError: A byte is needed that the window does not hold.
@@ -52,34 +57,44 @@ def read_meta(window: Window, data: bytes) -> tuple[Encoding, int]:
     Source:
         DICOM PS3.10, section 7.1.
     """
-    position, encoding = _PREAMBLE, None
-    if len(data) >= _PREAMBLE and data[128:132] != b"DICM":
-        raise UnsureError
+    encoding, written = None, b""
+    start = position = _behind_preamble(data)
     while True:
         head = data[position : position + 8]
         if step := _steps.get(head):
             position += step
         elif step := _syntaxes.get(head):
-            written = data[position + 8 : position + step]
-            encoding = _AS_WRITTEN.get(written) or _SYNTAXES.get(written.rstrip(b" \0"))
+            named = data[position + 8 : position + step]
+            encoding = _AS_WRITTEN.get(named) or _SYNTAXES.get(named.rstrip(b" \0"))
             position += step
+        elif step := _uids.get(head):
+            written += data[start:position]
+            position += step
+            start = position
         elif encoding is not None and head in encoding.starts:
-            return encoding, position
+            return encoding, position, written + data[start:position]
         elif step := _step_over(window, data, position):
-            if head not in _syntaxes:  # else it is known now
+            if head not in _syntaxes and head not in _uids:  # else it is known now
                 position += step
         elif encoding is None:
             raise UnsureError
         else:
             if not encoding.deflated:
                 check_start(encoding, data, position)
-            return encoding, position
+            return encoding, position, written + data[start:position]
+
+
+def _behind_preamble(data: bytes) -> int:
+    if len(data) >= _PREAMBLE and data[128:_PREAMBLE] != b"DICM":
+        raise UnsureError
+    return _PREAMBLE
 
 
 def forget() -> None:
     """Know nothing any more."""
     _steps.clear()
     _syntaxes.clear()
+    _uids.clear()
 
 
 def check_start(encoding: Encoding, data: bytes, position: int) -> None:
@@ -109,11 +124,12 @@ def _step_over(window: Window, data: bytes, position: int) -> int:
     if group != 0x0002:
         return 0
     if vr in LONG_VRS:
-        if long == UNDEFINED_LENGTH or element == _TRANSFER_SYNTAX_UID:
+        if long == UNDEFINED_LENGTH or element in _BY_ELEMENT:
             raise UnsureError
         return LONGEST_ELEMENT_HEADER + long
     if not is_vr(vr):
         raise UnsureError
     step = SHORTEST_ELEMENT_HEADER + short
-    remember(_syntaxes if element == _TRANSFER_SYNTAX_UID else _steps, data[position : position + 8], step)
+    known = _BY_ELEMENT.get(element, _steps)
+    remember(known, data[position : position + 8], step)
     return step

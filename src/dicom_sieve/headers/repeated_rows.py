@@ -9,11 +9,15 @@ Where rows of different kinds of headers begin alike, each has a repeated row of
 lengths of a few values are of one kind: they become shorter repeated rows over what is between those.
 """
 
+import re
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
+
+from dicom_sieve.headers.known_texts import OWN, UNREAD
+from dicom_sieve.headers.pieces import Piece, Pieces
 
 SHORTEST_ROW = 4
 """In element headers: a shorter one saves nothing."""
@@ -31,6 +35,7 @@ _HEAD = 8
 """Bytes by which an element is known."""
 _TAG = 4
 """Bytes of a tag."""
+_FIELDS = re.compile("([0-9]+)([sx])")
 
 
 class Head(NamedTuple):
@@ -40,14 +45,14 @@ class Head(NamedTuple):
         position: Where it begins, in bytes from the object's start.
         head: 8 bytes, or 12 with its length.
         level: 0 in the data set; within a value of undefined length, and within each item in one, one more.
-        tag: Where its value is wanted; else 0.
+        mark: What it is known by where it is wanted; else 0.
         closes: Whether it ends the level that it is on, or else the row.
     """
 
     position: int
     head: bytes
     level: int = 0
-    tag: int = 0
+    mark: int = 0
     closes: bool = False
 
 
@@ -59,14 +64,46 @@ class SeenElement(NamedTuple):
         layout: Where they are in it, as `struct` takes it: the headers, and what is between them.
         step: From its start to the next one's, in bytes.
         behind: From its last header's end to the next one's start, in bytes.
-        tag: Where its value is wanted; else 0.
+        mark: What it is known by where it is wanted; else 0.
     """
 
     heads: tuple[bytes, ...]
     layout: str
     step: int
     behind: int
-    tag: int = 0
+    mark: int = 0
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is kept with the object."""
+        return bool(self.mark & OWN)
+
+    @property
+    def of_piece(self) -> str:
+        """Where what is compared of it is, as `struct` takes it: its headers, and the value that a header holds."""
+        return f"{self.step}s" if self.mark and not self.mark & (UNREAD | OWN) else self.layout
+
+    @property
+    def shared(self) -> str:
+        """Where what a header has of it is, as `struct` takes it: none of it, its header, or all of it."""
+        if not self.mark or self.is_own:
+            return f"{self.step}x"
+        head = len(self.heads[0])
+        return f"{head}s{self.step - head}x" if self.mark & UNREAD else f"{self.step}s"
+
+    def value(self, *, own: bool) -> str:
+        """Give where its value is in it, as `struct` takes it; an unread one is empty.
+
+        Args:
+            own: Whether of what is kept with the object; else of the rest.
+        """
+        if not self.mark or self.is_own != own:
+            return f"{self.step}x"
+        head = len(self.heads[0])
+        return f"{self.step}x0s" if self.mark & UNREAD else f"{head}x{self.step - head}s"
+
+
+Unpack = Callable[[bytes, int], tuple[bytes, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,39 +116,63 @@ class RepeatedRow:
         size: From the first one's start to behind the last one, in bytes.
         last: Where the last header begins, from the first one's start.
         end: The first bytes of that header.
-        tags: Of those that are wanted.
+        marks: Of those that are wanted and that objects have in common.
         values: Takes the values of these out of data.
+        piece: Takes out what a piece of them is known by, see `Pieces`.
+        shared: Takes out the elements of the piece themselves, without those that are not in it.
+        own_marks: Of those that are kept with the object.
+        own_values: Takes the values of these out of data.
         elements: They themselves.
     """
 
-    unpack: Callable[[bytes, int], tuple[bytes, ...]]
+    unpack: Unpack
     heads: bytes
     size: int
     last: int
     end: bytes
-    tags: tuple[int, ...]
-    values: Callable[[bytes, int], tuple[bytes, ...]]
+    marks: tuple[int, ...]
+    values: Unpack
+    piece: Unpack
+    shared: Unpack
+    own_marks: tuple[int, ...]
+    own_values: Unpack
     elements: tuple[SeenElement, ...]
 
     @classmethod
     def over(cls, elements: Sequence[SeenElement]) -> "RepeatedRow":
         """Make the repeated row over elements."""
-        wanted = (
-            f"{len(element.heads[0])}x{element.step - len(element.heads[0])}s" if element.tag else f"{element.step}x"
-            for element in elements
-        )
         heads = tuple(chain.from_iterable(element.heads for element in elements))
         size = sum(element.step for element in elements)
         return cls(
-            struct.Struct("<" + "".join(element.layout for element in elements)).unpack_from,
+            _unpack(element.layout for element in elements),
             b"".join(heads),
             size,
             size - elements[-1].behind - len(heads[-1]),
             heads[-1][:_HEAD],
-            tuple(element.tag for element in elements if element.tag),
-            struct.Struct("<" + "".join(wanted)).unpack_from,
+            tuple(element.mark for element in elements if element.mark and not element.is_own),
+            _unpack(element.value(own=False) for element in elements),
+            _unpack(_joined(element.of_piece for element in elements)),
+            _unpack(_joined(element.shared for element in elements)),
+            tuple(element.mark for element in elements if element.is_own),
+            _unpack(element.value(own=True) for element in elements),
             tuple(elements),
         )
+
+
+def _unpack(layouts: Iterable[str]) -> Unpack:
+    return struct.Struct("<" + "".join(layouts)).unpack_from
+
+
+def _joined(layouts: Iterable[str]) -> Iterator[str]:
+    """Make one of fields that lie one behind the other."""
+    size = 0
+    for count, kind in _FIELDS.findall("".join(layouts)):
+        if kind == "s":
+            size += int(count)
+        elif int(count):
+            yield from (f"{size}s", f"{count}x")
+            size = 0
+    yield f"{size}s"
 
 
 class RepeatedRows(dict[bytes, list[RepeatedRow]]):
@@ -191,10 +252,49 @@ def find(ways: list[RepeatedRow], data: bytes, position: int) -> RepeatedRow | N
             and repeated.size <= room
             and b"".join(repeated.unpack(data, position)) == repeated.heads
         ):
-            if repeated is not ways[0]:
-                ways[:] = [repeated, *_without(repeated, ways)]  # at once: other threads may be here, too
+            _put_first(repeated, ways)
             return repeated
     return None
+
+
+def find_piece(
+    ways: list[RepeatedRow], data: bytes, position: int, pieces: Pieces
+) -> tuple[RepeatedRow, Piece | None] | None:
+    """Find the repeated row whose elements are there, and the piece that they are.
+
+    A piece that is known tells of all headers in it that they are those of the row.
+
+    Args:
+        ways: As for `find`.
+        data: Likewise.
+        position: Likewise.
+        pieces: Those that are known.
+
+    Returns:
+        The row, and the piece, which is None where nothing in the row is in common; None where no row is there.
+    """
+    room = len(data) - position
+    for repeated in ways:
+        last = position + repeated.last
+        if data[last : last + _HEAD] != repeated.end or repeated.size > room:
+            continue
+        written = b"".join(repeated.piece(data, position))
+        piece = pieces.get(written)
+        if piece is None or piece.layout.marks != repeated.marks:
+            if b"".join(repeated.unpack(data, position)) != repeated.heads:
+                continue
+            piece = None
+            if repeated.marks:
+                shared = b"".join(repeated.shared(data, position))
+                piece = pieces.make(written, shared, repeated.marks, repeated.values(data, position))
+        _put_first(repeated, ways)
+        return repeated, piece
+    return None
+
+
+def _put_first(repeated: RepeatedRow, ways: list[RepeatedRow]) -> None:
+    if repeated is not ways[0]:
+        ways[:] = [repeated, *_without(repeated, ways)]  # at once: other threads may be here, too
 
 
 def _without(repeated: RepeatedRow, ways: Sequence[RepeatedRow]) -> list[RepeatedRow]:
@@ -258,5 +358,5 @@ def _seen(heads: Sequence[Head], end: int) -> SeenElement:
         "".join(f"{len(head.head)}s{gap}x" for head, gap in zip(heads, gaps, strict=True)),
         end - heads[0].position,
         gaps[-1],
-        heads[0].tag,
+        heads[0].mark,
     )

@@ -1,15 +1,14 @@
-"""From raw values to a header: texts, UIDs, and what of them a ledger can hold."""
+"""From texts to a header: UIDs, the patient, and what of them a ledger can hold."""
 
 from collections.abc import Mapping
-from functools import cache
 
-from dicom_sieve.dicom.dictionary import header_tags
 from dicom_sieve.dicom.vr.value_type import PADDING
-from dicom_sieve.headers.header import Damage, Defect, Header
+from dicom_sieve.headers.defects import Damage, Defect
+from dicom_sieve.headers.header import Header
+from dicom_sieve.headers.texts import NOT_TEXT, Texts
 
-NOT_TEXT = "\ufffd"
-"""Stands for what no database can hold (a NUL inside a value) and for a value that is no text (a sequence)."""
-
+RECOGNITION_CODE = 0x00080010
+"""(0008,0010), retired: names ACR-NEMA, the standard before DICOM, in which there were no UIDs."""
 SPECIFIC_CHARACTER_SET = 0x00080005
 SOP_CLASS_UID = 0x00080016
 SOP_INSTANCE_UID = 0x00080018
@@ -30,34 +29,6 @@ LONGEST_UID = 256
 
 LARGEST_HEADER = 256 * 1024
 """In bytes of wanted values, all together: far more than any real header has, and bounded for those that are made."""
-
-Texts = tuple[str, ...]
-
-
-@cache
-def wanted_tags() -> frozenset[int]:
-    """Give the tags of all elements that a header is made of."""
-    return header_tags() | IDENTITIES
-
-
-@cache
-def last_wanted_tag() -> int:
-    """Give the highest of them: where elements ascend nothing wanted is behind it."""
-    return max(wanted_tags())
-
-
-@cache
-def _names() -> Mapping[int, str]:
-    """Give the names of attributes, by tag."""
-    return {tag: f"{tag:08X}" for tag in header_tags() - IDENTITIES}
-
-
-def texts_of(value: bytes | None) -> Texts:
-    """Split a raw value at its backslashes (PS3.5 6.4); CS, DA, AS and UI are in the default repertoire."""
-    if value is None:
-        return (NOT_TEXT,)
-    text = value.decode("latin-1").rstrip(PADDING)
-    return tuple(part.rstrip(PADDING).replace("\0", NOT_TEXT) for part in text.split("\\")) if text else ()
 
 
 def uid_of(values: Mapping[int, Texts], tag: int) -> str | None:
@@ -88,18 +59,19 @@ def find_damaged(values: Mapping[int, Texts]) -> set[int]:
 
 def header_of(
     values: Mapping[int, Texts],
+    attributes: Mapping[str, Texts],
     *,
     defect: Defect | None = None,
     damage: Damage | None = None,
     unreadable_from: int | None = None,
 ) -> Header:
-    """Make the header of what was read, by tag, and of what is known of the rest."""
-    series, names = uid_of(values, SERIES_INSTANCE_UID), _names()
+    """Make the header of identities, by tag, of attributes, and of what is known of the rest."""
+    series = uid_of(values, SERIES_INSTANCE_UID)
     return Header(
         study_instance_uid=uid_of(values, STUDY_INSTANCE_UID),
         series_instance_uid=series,
         sop_class_uid=uid_of(values, SOP_CLASS_UID),
-        attributes={names[tag]: texts for tag, texts in sorted(values.items()) if tag in names},
+        attributes=attributes,
         defect=defect or (None if series else Defect.NO_SERIES),
         patient=patient_of(values),
         damage=damage,
