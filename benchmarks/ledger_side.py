@@ -79,7 +79,8 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
         )
         bind_snapshot(connection, number, snapshot.id)
     watch.lap("begin")
-    counts = decide(ledger, snapshot, criteria, Silent(), recording(lease, number))
+    with recording(lease, number) as keep:
+        counts = decide(ledger, snapshot, criteria, Silent(), keep)
     watch.lap("decide, record and seal decisions")
     ledger.analyze("decision_page", "outcome")
     watch.lap("ANALYZE")
@@ -93,13 +94,11 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
 def decide_bare(ledger: Ledger, turn: int) -> Steps:
     """Read the same values of the same headers, and insert as many pages of decisions, through the driver alone."""
     is_postgresql = ledger.engine.dialect.name == "postgresql"
-    tags = ("00080020", "00080060")
-    values = ", ".join(
-        f"(attributes -> '{tag}')::text" if is_postgresql else f"attributes -> '$.\"{tag}\"'" for tag in tags
-    )
+    place = "%s" if is_postgresql else "?"
+    chunks = f"SELECT data FROM chunk WHERE tag = {place} ORDER BY block_id"
     read = (
-        f"SELECT header.id, instances, bytes, {values} FROM header_change JOIN header ON header.id = header_id "
-        "WHERE location_id = 1 AND header_id >= {0} AND header_id < {1}"
+        "SELECT header_id, SUM(instances), SUM(bytes) FROM header_change "
+        f"WHERE location_id = 1 AND header_id >= {place} AND header_id < {place} GROUP BY header_id"
     )
     watch = Watch()
     reader, writer = (ledger.engine.raw_connection() for _ in range(2))
@@ -107,7 +106,14 @@ def decide_bare(ledger: Ledger, turn: int) -> Steps:
         first, run_number = 1, _BARE_RUN + turn
         rows = reader.cursor()
         cursor = writer.cursor()
-        while page := rows.execute(read.format(first, first + _PAGE)).fetchall():
+        for tag in ("00080020", "00080060"):
+            rows.execute(chunks, (tag,))
+            rows.fetchall()
+        while True:
+            rows.execute(read, (first, first + _PAGE))
+            page = rows.fetchall()
+            if not page:
+                break
             numbers = range(first // PAGE_IDS, (first + len(page)) // PAGE_IDS)
             pages = [(run_number, "HEADER", number, 0, bytes(PAGE_IDS)) for number in numbers]
             if is_postgresql:
@@ -165,7 +171,7 @@ def index_what_changed(lease: Lease) -> float:
             for listed in unread[start : start + SHARD_OBJECTS]
         ]
         with lease.writing() as connection:
-            record_headers(connection, shard)
+            record_headers(connection, lease.location_id, shard)
     return len(unread) / (time.perf_counter() - began)
 
 

@@ -5,7 +5,6 @@ headers, because a value changed half-way. It is written as the database takes i
 """
 
 import datetime
-import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,9 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.columns.chunk import as_entry, column_of
 from dicom_sieve.headers import Header
 from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.chunks import SERIES, BlockKind, series_number, write_block
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database.tables import header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
@@ -35,6 +36,7 @@ SELECT location_id, header_id, added_in, COUNT(*), SUM(size) FROM object GROUP B
 ORDER BY location_id, header_id
 """
 """In the order in which runs write them; PostgreSQL's own would be that of a hash."""
+BLOCK_HEADERS = 16_384
 SECRET = b"of made ledgers"
 _MODALITIES = ("CR", "DX", "US", "CT", "MG", "CR", "MR", "DX", "CT", "MR")
 _PARTS = ("CHEST", "ABDOMEN", "HEAD", "KNEE", "BREAST", "HAND")
@@ -136,6 +138,7 @@ def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True)
         as_moment = bulk.stored(connection, object_.c.last_modified)
         modified = as_moment(CLOCK)
         columns = [column.name for column in object_.columns if column.name not in {"id", "removed_in"}]
+        _write_blocks(connection, make_headers(headers))
         everything = make_objects(make_headers(headers if with_place else 0))
         bulk.append(connection, object_, columns, _object_rows(everything, modified))
         bulk.append(connection, object_, columns, _listed_rows(headers, listed, modified))
@@ -176,15 +179,30 @@ def _tidy(ledger: Ledger) -> None:
 
 def _set_sequences(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
-        for name in ("location", "snapshot", "header"):
+        for name in ("location", "snapshot", "header", "block"):
             connection.exec_driver_sql(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))")
 
 
 def _header_row(made: MadeHeader) -> tuple[Any, ...]:
     known = made.header
-    attributes = json.dumps(dict(known.attributes))
     uids = (known.study_instance_uid, known.series_instance_uid, known.sop_class_uid)
-    return (made.id, known.digest(SECRET), *uids, attributes, None, digest_patient(known.patient, SECRET))
+    return (made.id, known.digest(SECRET), *uids, None, digest_patient(known.patient, SECRET))
+
+
+def _write_blocks(connection: sa.Connection, headers: Iterator[MadeHeader]) -> None:
+    """Write the values of headers, in blocks as a migration makes them."""
+    while some := list(islice(headers, BLOCK_HEADERS)):
+        contents = [made.header for made in some]
+        tags = sorted({tag for content in contents for tag in content.attributes})
+        write_block(
+            connection,
+            BlockKind.HEADER,
+            1,
+            [made.id for made in some],
+            columns={tag: column_of([as_entry(content.attributes.get(tag)) for content in contents]) for tag in tags},
+            numbers={SERIES: [series_number(content.series_instance_uid) for content in contents]},
+            digests=[content.digest(SECRET) for content in contents],
+        )
 
 
 def _object_rows(objects: Iterable[tuple[MadeHeader, int, ObjectInfo]], modified: Any) -> Iterator[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ import jsonschema
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from pydicom.datadict import keyword_for_tag
 from typer.main import get_command
 
 from dicom_sieve import open_ledger
@@ -21,6 +22,7 @@ from dicom_sieve.contract.parameters import ComputeParameters, SegmentParameters
 from dicom_sieve.contract.read import LOCATIONS
 from dicom_sieve.criteria import Criterion, Finding, Operation, compile_criteria
 from dicom_sieve.criteria.criterion import LIST_OPERATIONS
+from dicom_sieve.dicom.kept import sequence_tags
 from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.dicom.vr.value_type import PRESENCE
 from dicom_sieve.flows import heartbeats, names
@@ -301,3 +303,15 @@ class TestLinks:
         folders = set(re.findall(r"^  ([a-z]+)/", block, re.MULTILINE))
         source = ROOT / "src" / "dicom_sieve"
         assert folders == {path.parent.name for path in source.glob("*/__init__.py")}
+
+
+def test_criteria_name_every_sequence_that_is_kept_besides_code_sequences() -> None:
+    [listed] = re.findall(
+        r"```text\n(AcquisitionContextSequence.*?)```", (ROOT / "docs" / "criteria.md").read_text(), re.DOTALL
+    )
+    kept = {keyword_for_tag(tag) for tag in sequence_tags()}
+    codes = {keyword for keyword in kept if keyword.endswith("CodeSequence")} - {
+        "PatientGantryRelationshipCodeSequence"
+    }
+
+    assert set(listed.split()) == kept - codes

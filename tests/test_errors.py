@@ -15,6 +15,9 @@ WORDS = {
     errors.SettingsError(("DICOM_SIEVE_X: too small", "DICOM_SIEVE_Y: too large")): (
         "DICOM_SIEVE_X: too small\nDICOM_SIEVE_Y: too large"
     ),
+    errors.DamagedChunkError(250): (
+        "a chunk of 250 rows in the ledger is damaged: run 'dicom-sieve verify' to see what else is"
+    ),
     errors.StoreError("list", "s3://b/", "no such bucket"): "cannot list s3://b/: no such bucket",
     errors.StoreError("write", "s3://b/k", "access denied", "grant s3:PutObject"): (
         "cannot write s3://b/k: access denied; grant s3:PutObject"

@@ -196,6 +196,20 @@ class LedgerAwayError(LedgerError):
         )
 
 
+class DamagedChunkError(DicomSieveError, ValueError):
+    """Packed values of the ledger that cannot be unpacked: they are not what was written.
+
+    Args:
+        row_count: How many rows they should be of.
+    """
+
+    def __init__(self, row_count: int) -> None:
+        super().__init__(row_count)
+
+    def __str__(self) -> str:
+        return f"a chunk of {self.args[0]} rows in the ledger is damaged: run 'dicom-sieve verify' to see what else is"
+
+
 class LeaseLostError(DicomSieveError):
     """A run that may not write any more: it was away for so long that the ledger shows it as failed.
 

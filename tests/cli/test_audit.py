@@ -170,7 +170,7 @@ class TestVerifyAgainstAnAnchor:
     def anchored(self, home: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
         """The command, with an anchor that has the seals."""
         setting = {"DICOM_SIEVE_ANCHOR": f"file:{home / 'anchor'}"}
-        assert run_command("anchor", home=home, **setting).stdout == f"4 seals pushed to file:{home / 'anchor'}\n"
+        assert run_command("anchor", home=home, **setting).stdout == f"5 seals pushed to file:{home / 'anchor'}\n"
         return lambda *arguments: run_command(*arguments, home=home, **setting)
 
     def test_verify_against_an_anchor_is_intact_where_the_ledger_is_as_it_was_pushed(
@@ -179,7 +179,7 @@ class TestVerifyAgainstAnAnchor:
         done = anchored("verify")
 
         assert done.returncode == 0
-        assert "as the anchor says, by 4 seals" in done.stdout
+        assert "as the anchor says, by 5 seals" in done.stdout
         assert (home / "anchor").stat().st_mode & 0o777 == 0o600
 
     def test_verify_against_an_anchor_is_pushed_to_by_each_run_and_by_forgetting(
@@ -187,11 +187,11 @@ class TestVerifyAgainstAnAnchor:
     ) -> None:
         screen = ("screen", str(home / "images"), "--criteria", str(home / "criteria.json"))
         assert anchored(*screen).returncode == 0
-        assert len((home / "anchor").read_text().splitlines()) == 5
+        assert len((home / "anchor").read_text().splitlines()) == 6
 
         assert anchored("forget", str(home / "images"), "--reason", "x", "--yes").returncode == 0
 
-        assert len((home / "anchor").read_text().splitlines()) == 7
+        assert len((home / "anchor").read_text().splitlines()) == 8
         assert anchored("verify").returncode == 0
 
     def test_verify_against_an_anchor_finds_a_ledger_that_was_made_anew(

@@ -199,7 +199,7 @@ class TestCheck:
 
     def test_check_says_what_is_worth_a_look(self, tmp_path: Path) -> None:
         file = tmp_path / "criteria.json"
-        asked = [("PatientSex", "FEMALE"), ("Modality", "CT"), ("Modality", "MR"), ("FrameType", "ORIGINAL")]
+        asked = [("PatientSex", "FEMALE"), ("Modality", "CT"), ("Modality", "MR"), ("OperatingMode", "LEVEL_0")]
         given = [{"dicom_tag": tag, "operation": "EQUALS", "reference": reference} for tag, reference in asked]
         file.write_text(json.dumps(given))
 
@@ -217,7 +217,7 @@ class TestCheck:
             ["FEMALE is no value of PatientS"],
             ["no value of Modality (0008,006"],
             ["no value of Modality (0008,006"],
-            ["FrameType (0008,9007) lies in "],
+            ["OperatingMode (0018,9178) lies"],
         ]
 
     @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from dicom_sieve.ledger.reading.values import attributes_held
 from dicom_sieve.reports.compare_runs import Compared, Side, Summary, compare
 from dicom_sieve.screening import Screening, screen
 from tests.screening.screenings import ct, one_of, screen_ct
-from tests.support.decimal_strings import decimal_strings_known, thinner_than
+from tests.support.first_edition import reading_for_less, thinner_than
 from tests.support.simulated_store import PLACE, SimulatedStore
 
 OLD = SimulatedStore({"1": ct("1.5.1", "1.6.1", SliceThickness="1.5"), "2": ct("1.5.1", "1.6.2")})
@@ -22,11 +22,11 @@ OLD = SimulatedStore({"1": ct("1.5.1", "1.6.1", SliceThickness="1.5"), "2": ct("
 
 @pytest.fixture
 def ledger() -> Iterator[Ledger]:
-    """Two objects that were read before DS was known; while it lasts, DS is."""
+    """Two objects that a version read that read less."""
     with open_ledger("sqlite:///:memory:") as opened:
-        screen_ct(OLD, opened, "before")
-        with decimal_strings_known():
-            yield opened
+        with reading_for_less():
+            screen_ct(OLD, opened, "before")
+        yield opened
 
 
 def newest(ledger: Ledger) -> Snapshot:

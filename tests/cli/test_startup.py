@@ -17,6 +17,7 @@ HEAVY = (
     "botocore",
     "fastapi",
     "highdicom",
+    "httptools",
     "jinja2",
     "numpy",
     "obstore",

@@ -9,7 +9,7 @@ from dicom_sieve.computations.registry import GROUP
 from dicom_sieve.criteria import Finding
 from dicom_sieve.criteria.decide import Verdict
 from dicom_sieve.headers import Defect
-from dicom_sieve.headers.header import Damage
+from dicom_sieve.headers.defects import Damage
 from dicom_sieve.ledger.database.tables import InputState, InputUse, RunState
 from dicom_sieve.ledger.reading.ledger import SELECTIONS
 from dicom_sieve.objects import Selection

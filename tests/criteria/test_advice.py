@@ -103,9 +103,12 @@ class TestCriteriaThatContradictEachOther:
 
 class TestAttributesOfFunctionalGroups:
     def test_attributes_of_functional_groups_are_never_met_at_the_top_level(self) -> None:
-        where = "lies in functional groups only (PS3.3 C.7.6.16), and criteria look at the top level"
-        absent = "where objects keep to that it is absent, and no instance meets this."
-        assert advice(("FrameType", "EQUALS", "ORIGINAL")) == [f"Criterion 1: FrameType (0008,9007) {where}: {absent}"]
+        where = "lies in sequences within functional groups only (PS3.3 C.7.6.16), and nothing says in which"
+        absent = "where objects keep to that it is absent, and no instance meets this; 'within' names them."
+        assert advice(("OperatingMode", "EQUALS", "LEVEL_0")) == [
+            f"Criterion 1: OperatingMode (0018,9178) {where}: {absent}"
+        ]
+        assert advice(("FrameType", "EQUALS", "ORIGINAL")) == []
 
     def test_attributes_of_functional_groups_are_attributes_that_a_criterion_can_name(self) -> None:
         assert header_tags() >= IN_FUNCTIONAL_GROUPS

@@ -1,6 +1,3 @@
-import sys
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +14,6 @@ from dicom_sieve.criteria import (
     find,
     leaves_of,
 )
-from dicom_sieve.criteria import decide as module
 
 CRITERIA = compile_criteria(
     [
@@ -58,28 +54,3 @@ class TestADecision:
 
     def test_a_decision_on_what_cannot_be_judged_has_no_findings(self) -> None:
         assert Decision(Verdict.DISCARDED, ()) == UNJUDGED
-
-
-class TestTheMemoryOfADecider:
-    @staticmethod
-    def remembered(attributes: Sequence[dict[str, list[str]]]) -> int:
-        decider = Decider(CRITERIA[:1])
-        for tag in attributes:
-            decider.decide(tag)
-        return len(decider._cache[0])
-
-    def test_the_memory_of_a_decider_has_an_end_however_many_values_there_are(self) -> None:
-        distinct = [{"00080060": [f"V{number}"]} for number in range(module.CACHE_SIZE + 100)]
-
-        assert self.remembered(distinct) == module.CACHE_SIZE
-
-    def test_the_memory_of_a_decider_does_not_hold_long_values(self) -> None:
-        long = [{"00080060": ["A" * 300]}, {"00080060": [""] * 300}, {"00080060": ["ABCDEFGH"] * 40}]
-
-        assert self.remembered(long) == 0
-        assert self.remembered([{"00080060": ["ORIGINAL", "PRIMARY", "AXIAL"]}, {}]) == 2
-
-    def test_the_memory_of_a_decider_is_small_at_its_worst(self) -> None:
-        worst = ("\ufffd" * module.MAX_CACHED_LENGTH,)
-
-        assert module.CACHE_SIZE * (sys.getsizeof(worst) + sys.getsizeof(worst[0]) + 100) < 64 << 20

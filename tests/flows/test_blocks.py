@@ -66,7 +66,7 @@ class TestAnEndpointOfABlock:
 
         assert read(store, listed, 0, 5) == b"bytes"
         assert store.location.endpoint == server.endpoint
-        assert [request.is_obstore for request in server.requests] == [False, True]
+        assert [request.is_range_client for request in server.requests] == [False, True]
 
     def test_an_endpoint_of_a_block_may_be_in_the_request_too(self, server: ScriptedServer) -> None:
         assert asked(block({"endpoint_url": server.endpoint}), f"{server.endpoint}/").store.location.endpoint == (
@@ -125,7 +125,7 @@ class TestCertificates:
             (listed,) = store.list()
 
             assert read(store, listed, 0, 5) == b"bytes"
-            assert [request.is_obstore for request in server.requests] == [False, True]
+            assert [request.is_range_client for request in server.requests] == [False, True]
 
     def test_certificates_are_not_left_unchecked(self, server: ScriptedServer) -> None:
         told = problem(block({"verify": False}), server.endpoint)

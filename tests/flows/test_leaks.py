@@ -21,6 +21,7 @@ from tests.flows import planted
 from tests.flows.conftest import ledger_url
 from tests.flows.results import result_of
 from tests.flows.s3_proxy import Answer, Asked, S3Proxy, s3_proxy
+from tests.support.blocks import texts_of_chunks
 from tests.support.builders import make_instance
 from tests.support.prefect_server import SEGMENT, PrefectServer, wait_for
 
@@ -65,7 +66,7 @@ def bomb_bucket(prefect: PrefectServer, moto_server: S3Server) -> str:
     with open_ledger(ledger_url(prefect.home)) as ledger, ledger.engine.begin() as connection:
         connection.execute(
             sa.text(
-                f"CREATE TRIGGER bomb BEFORE INSERT ON header WHEN instr(NEW.attributes, '{BOMB}') "
+                f"CREATE TRIGGER bomb BEFORE INSERT ON chunk WHEN instr(NEW.data, CAST('{BOMB}' AS BLOB)) "
                 f"BEGIN SELECT RAISE(ABORT, '{planted.PATIENT['PatientName']} {planted.CREDENTIALS}'); END"
             )
         )
@@ -326,9 +327,11 @@ class TestWhatIsKept:
         with served_ledger.engine.connect() as connection:
             names = sa.inspect(connection).get_table_names()
             rows = [(name, repr(row)) for name in names for row in connection.exec_driver_sql(f"SELECT * FROM {name}")]
+        rows += [("values", value) for value in texts_of_chunks(served_ledger)]
 
         assert _found(rows, SECRETS) == []
-        assert _found(rows, ("PLANTEDDAY",)) == ["header: PLANTEDDAY"]  # values belong there
+        assert "values: PLANTEDDAY" in _found(rows, ("PLANTEDDAY",))  # values belong there
+        assert _found(rows, ("PLANTED^PATIENT",)) == []  # who somebody is does not
 
     def test_what_is_kept_in_the_manifest_holds_no_credentials(
         self, moto_server: S3Server, results_bucket: str, runs: dict[str, str], tmp_path: Path

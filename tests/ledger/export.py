@@ -14,8 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger
+from dicom_sieve.dicom.marks import IDENTITY
 from dicom_sieve.headers.header import digest_content
 from dicom_sieve.ledger.database.decisions import decisions
+from dicom_sieve.ledger.database.header_values import Values, values_of_headers
 from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
@@ -44,27 +46,36 @@ def export(ledger: Ledger, *run_ids: str) -> str:
         if run_ids:
             chosen = chosen.where(run.c.id.in_(run_ids))
         numbers = connection.scalars(chosen.order_by(run.c.number)).all()
-        contents, patients = _headers(connection)
+        values = values_of_headers(connection, connection.scalars(sa.select(header.c.id)).all())
+        contents, patients = _headers(connection, values)
         lines.extend(sorted(json.dumps({"kind": "patient", "headers": sorted(of)}) for of in patients))
         for kind, query in _queries(numbers):
-            facts = (_as_fact(kind, row._asdict()) for row in connection.execute(query))
+            facts = (_as_fact(kind, row._asdict(), values) for row in connection.execute(query))
             named = ({**fact, "digest": contents.get(fact.get("digest"))} for fact in facts)
             lines.extend(sorted(json.dumps(fact, sort_keys=True, default=_plain) for fact in named))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _headers(connection: sa.Connection) -> tuple[dict[str | None, str], list[list[str]]]:
+def _headers(connection: sa.Connection, values: Mapping[int, Values]) -> tuple[dict[str | None, str], list[list[str]]]:
     """Give what stands for each header, by its digest; and for each patient all that stands for their headers."""
     contents: dict[str | None, str] = {}
     patients = defaultdict[str, list[str]](list)
     of = header.c
-    columns = (of.study_instance_uid, of.series_instance_uid, of.sop_class_uid, of.attributes, of.defect)
-    query = sa.select(of.digest, of.patient, of.damage, of.unreadable_from, *columns)
-    for digest, patient, damage, tag, *content in connection.execute(query):
-        contents[digest] = digest_content(*content, patient=None, damage=damage, unreadable_from=tag)
+    columns = (of.study_instance_uid, of.series_instance_uid, of.sop_class_uid)
+    query = sa.select(of.id, of.digest, of.patient, of.damage, of.unreadable_from, of.defect, *columns)
+    for row_id, digest, patient, damage, tag, defect, study, series, sop_class in connection.execute(query):
+        attributes = {key: [_without_secret(text) for text in texts] for key, texts in values[row_id].items()}
+        contents[digest] = digest_content(
+            study, series, sop_class, attributes, defect, patient=None, damage=damage, unreadable_from=tag
+        )
         if patient is not None:
             patients[patient].append(contents[digest])
     return contents, list(patients.values())
+
+
+def _without_secret(text: str) -> str:
+    """Give a text of a header, of what identifies only that it is there: its digest is the ledger's own."""
+    return IDENTITY if text.startswith(IDENTITY) else text
 
 
 def _queries(numbers: Any) -> Iterator[tuple[str, sa.Select[Any]]]:
@@ -78,7 +89,7 @@ def _queries(numbers: Any) -> Iterator[tuple[str, sa.Select[Any]]]:
             header.c.study_instance_uid,
             header.c.series_instance_uid,
             header.c.sop_class_uid,
-            header.c.attributes,
+            header.c.id.label("attributes"),
             header.c.defect,
             header.c.damage,
             header.c.unreadable_from,
@@ -169,8 +180,11 @@ def _computations(of_runs: sa.ColumnElement[bool]) -> Iterator[tuple[str, sa.Sel
     )
 
 
-def _as_fact(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    fact = {"kind": kind, **values}
+def _as_fact(kind: str, row: Mapping[str, Any], values: Mapping[int, Values]) -> dict[str, Any]:
+    fact = {"kind": kind, **row}
+    if kind == "header":
+        held = values[fact["attributes"]]
+        fact["attributes"] = {key: list(map(_without_secret, texts)) for key, texts in held.items()}
     if kind == "run" and fact["counts"]:
         fact["counts"] = {name: value for name, value in fact["counts"].items() if name not in EFFORT}
     return fact

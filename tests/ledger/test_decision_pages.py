@@ -14,7 +14,7 @@ from dicom_sieve.columns.pages import UNDECIDED
 from dicom_sieve.errors import LedgerAwayError
 from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.database.tables import PageKind, RunState
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.writing import decisions as writing
@@ -51,10 +51,12 @@ def record(lease: Lease, ledger: Ledger, kinds: Sequence[int], parts: int = 1) -
     rows = sql(ledger, "SELECT id, digest FROM header ORDER BY id")
     recorder = Recorder(lease, number)
     things = tuple(outcome_of(kind) for kind in range(max(kinds) + 1))
+    digests = np.frombuffer(bytes.fromhex("".join(digest for _, digest in rows)), np.uint8).reshape(-1, 32)
     for part in np.array_split(np.arange(len(rows)), parts):
         ids = np.array([rows[place][0] for place in part], np.int64)
         codes = np.array([kinds[place] for place in part], np.uint32)
-        recorder.record(Decided(ids, [rows[place][1] for place in part], Coded(things, codes)))
+        recorder.record(Decided(ids, digests[part], Coded(things, codes)))
+    recorder.flush()
     seal_rows(lease, number)
     with lease.writing() as connection:
         finish_run(connection, number, state=RunState.COMPLETED, finished_at=NOW)
@@ -100,9 +102,13 @@ class TestRecording:
         attempts: list[int] = []
 
         def fail_once(
-            connection: sa.Connection, run_number: int, pages: Sequence[SealedPage], outcomes: Sequence[NewOutcome]
+            connection: sa.Connection,
+            run_number: int,
+            kind: PageKind,
+            pages: Sequence[SealedPage],
+            outcomes: Sequence[NewOutcome],
         ) -> None:
-            record_decisions(connection, run_number, pages, outcomes)
+            record_decisions(connection, run_number, kind, pages, outcomes)
             attempts.append(run_number)
             if len(attempts) == 1:
                 raise LedgerAwayError("the ledger")

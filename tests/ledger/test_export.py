@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from tests.ledger.export import export
+from tests.ledger.vandal import unguarded
 from tests.screening.screenings import ct, mr, screen_ct
+from tests.support.blocks import add_headers
 from tests.support.simulated_store import SimulatedStore
 
 
@@ -55,7 +57,7 @@ def test_an_export_holds_every_object_and_verdict(ledger: Ledger) -> None:
     [
         "UPDATE object SET etag = 'another' WHERE key = '3'",
         "UPDATE object SET removed_in = added_in WHERE key = '3'",
-        "UPDATE header SET attributes = '{}' WHERE defect IS NULL",
+        "UPDATE chunk SET tag = '00080061' WHERE tag = '00080060'",
         "UPDATE header SET patient = 'one' WHERE defect IS NULL",
         "UPDATE header SET damage = 'CUT' WHERE defect IS NOT NULL",
         "UPDATE header SET unreadable_from = '00280010' WHERE defect IS NULL",
@@ -68,12 +70,11 @@ def test_an_export_shows_an_edit(other: Ledger, edit: str) -> None:
     before = export(other)
     with other.engine.connect() as connection:
         connection.execute(sa.text("PRAGMA foreign_keys = OFF"))
-        connection.execute(
-            sa.text("INSERT INTO header (id, digest, attributes) SELECT id + 1000, digest || 'x', '{}' FROM header")
-        )
+        add_headers(connection, range(1001, 1005))
         connection.commit()
         with_headers = export(other)
-        connection.execute(sa.text(edit))
+        with unguarded(connection):
+            connection.execute(sa.text(edit))
         connection.commit()
 
     assert before != with_headers != export(other)

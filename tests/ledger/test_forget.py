@@ -15,6 +15,7 @@ from dicom_sieve.ledger.audit.forget import Holdings, count_holdings, find_locat
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.objects import Location
 from tests.screening.screenings import ct, decisions_of, mr, screen_ct, sql, verdicts
+from tests.support.blocks import all_values, chunks_by_block, texts_of_chunks
 from tests.support.simulated_store import PLACE, SimulatedStore
 
 ELSEWHERE = Location("https://simulated", "elsewhere", "a/")
@@ -85,6 +86,33 @@ class TestForgetting:
         assert verdicts(ledger, "again") == {"new": ("PASSED", None)}
         with pytest.raises(sa.exc.DBAPIError, match="a decision is never changed"), ledger.engine.begin() as connection:
             connection.execute(sa.text("DELETE FROM decision_page"))
+
+    def test_forgetting_removes_the_values_of_headers_that_no_other_location_uses(self, ledger: Ledger) -> None:
+        days = {f"{number}": f"2020010{number + 1}" for number in range(5)}
+        store = SimulatedStore({key: ct("1.9", f"1.9.{key}", StudyDate=day) for key, day in days.items()})
+        screen_ct(store, ledger, "dated")
+        elsewhere = SimulatedStore({"a/3": ct("1.9", "1.9.9", StudyDate=days["3"])}, location=ELSEWHERE)
+        screen_ct(elsewhere, ledger, "shared")
+        before = all_values(ledger)
+        assert {text for text in texts_of_chunks(ledger) if text.startswith("2020")} == {
+            f"{day}\0" for day in days.values()
+        }
+
+        forget_it(ledger)
+
+        assert {text for text in texts_of_chunks(ledger) if text.startswith("2020")} == {f"{days['3']}\0"}
+        after = all_values(ledger)
+        assert len(after) == 3
+        assert after == {header_id: before[header_id] for header_id in after}
+        blocks = {block_id for (block_id,) in sql(ledger, "SELECT id FROM block")}
+        assert set(chunks_by_block(ledger)) == blocks
+        assert verify(ledger.engine).is_intact
+
+    def test_forgetting_of_all_locations_leaves_no_block(self, ledger: Ledger) -> None:
+        forget_it(ledger)
+        forget(ledger.engine, ELSEWHERE, "closed", clock=lambda: NOW)
+
+        assert sql(ledger, "SELECT * FROM block") == sql(ledger, "SELECT * FROM chunk") == []
 
     def test_forgetting_is_refused_while_a_run_is_under_way(self, ledger: Ledger) -> None:
         store = SimulatedStore({"new": ct("1.9", "1.9.1")})

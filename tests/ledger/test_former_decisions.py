@@ -17,6 +17,7 @@ from tests.ledger.version_0009 import ROWS, make_version_0009, store_of_version_
 from tests.screening.screenings import decisions_of, screen_ct, sql, state_of
 from tests.security.audited import edit, other_values, rows_of
 from tests.security.audited import undone as undone_edit
+from tests.support.blocks import all_values
 from tests.support.former_ledgers import migrate
 
 UNDER_WAY = 8
@@ -112,6 +113,62 @@ class TestAnUpgrade:
             "run number 8 has a decision on a header whose id is no number: the ledger was edited; "
             "'dicom-sieve verify' of the version that wrote it names what was changed"
         )
+
+
+class TestFormerHeaders:
+    def test_have_the_values_that_they_had(self, ledger_url: str) -> None:
+        make_version_0009(ledger_url)
+
+        do_upgrade(ledger_url)
+
+        expected = {
+            row["id"]: {tag: tuple(values) for tag, values in json.loads(row["attributes"]).items()}
+            for row in ROWS["header"]
+        }
+        with open_ledger(ledger_url) as ledger:
+            assert all_values(ledger) == expected
+            assert len(sql(ledger, "SELECT id FROM block")) == 1
+            result = verify(ledger.engine)
+            assert (result.damages, result.headers) == ([], len(expected))
+            for run in ("first", "last"):
+                assert verify(ledger.engine, run).is_intact
+
+    @pytest.mark.parametrize(
+        "text", ["{}]", "[]", '{"00080060": "CT"}', '{"00080060": [1]}', '{"00080060": ["C\\\\u0000"]}', "null"]
+    )
+    def test_that_no_version_writes_are_refused(self, ledger_url: str, text: str) -> None:
+        if ledger_url.startswith("postgresql") and ("u0000" in text or text == "{}]"):
+            pytest.skip("PostgreSQL takes no such JSON")
+        make_version_0009(ledger_url)
+        engine = connect(ledger_url)
+        with engine.begin() as connection:
+            written = text.replace("\\\\", "\\")
+            place = ":text" if connection.dialect.name == "sqlite" else "CAST(:text AS jsonb)"
+            connection.execute(sa.text(f"UPDATE header SET attributes = {place} WHERE id = 3"), {"text": written})
+        engine.dispose()
+
+        with pytest.raises(LedgerError) as caught:
+            do_upgrade(ledger_url)
+
+        assert str(caught.value) == (
+            "header 3 is not as any version writes headers: the ledger was edited; "
+            "'dicom-sieve verify' of the version that wrote it names what was changed"
+        )
+
+    @pytest.mark.real_postgres
+    def test_leave_no_value_in_the_rows_of_postgresql(self, postgres_url: str) -> None:
+        make_version_0009(postgres_url)
+
+        do_upgrade(postgres_url)
+
+        with open_ledger(postgres_url) as ledger:
+            [(size,)] = sql(ledger, "SELECT pg_relation_size('header')")
+            [(storage,)] = sql(
+                ledger,
+                "SELECT attstorage::text FROM pg_attribute WHERE attrelid = 'chunk'::regclass AND attname = 'data'",
+            )
+            [(rows,)] = sql(ledger, "SELECT count(*) FROM header")
+            assert (storage, 0 < size <= 8192, rows) == ("e", True, len(ROWS["header"]))
 
 
 class TestManyDecisions:

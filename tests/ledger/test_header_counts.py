@@ -93,7 +93,7 @@ class TestSums:
         location, indexed = a_shard_of_three(ledger)
         for _ in range(2):
             with database.writing(ledger.engine) as connection:
-                record_headers(connection, indexed)
+                record_headers(connection, location, indexed)
 
             assert sorted(summed(ledger).values()) == sorted([(2, 2 * len(ct())), (1, len(mr()))])
             assert summed(ledger) == counted(ledger)
@@ -103,7 +103,7 @@ class TestSums:
         location, indexed = a_shard_of_three(ledger)
         with database.writing(ledger.engine) as connection:
             record_changes(connection, 1, location, removed=[indexed[0].id], added=[])
-            record_headers(connection, indexed)
+            record_headers(connection, location, indexed)
 
         assert sorted(summed(ledger).values()) == [(1, len(ct())), (1, len(mr()))]
         assert sql(ledger, "SELECT header_id FROM object WHERE removed_in IS NOT NULL") == [(None,)]
@@ -111,7 +111,7 @@ class TestSums:
     def test_sums_do_not_change_when_rows_are_closed_twice(self, ledger: Ledger) -> None:
         location, indexed = a_shard_of_three(ledger)
         with database.writing(ledger.engine) as connection:
-            record_headers(connection, indexed)
+            record_headers(connection, location, indexed)
         for _ in range(2):
             with database.writing(ledger.engine) as connection:
                 record_changes(connection, 1, location, removed=[indexed[0].id], added=[])
@@ -179,8 +179,8 @@ def fill_first_version(engine: sa.Engine) -> None:
             "INSERT INTO location VALUES (1, 'e', 'b', '')",
             "INSERT INTO snapshot VALUES (1, 1, 'COMPLETE', '2026-01-01', '2026-01-01', '{}')",
             "INSERT INTO snapshot VALUES (2, 1, 'COMPLETE', '2026-01-02', '2026-01-02', '{}')",
-            "INSERT INTO header VALUES (1, 'x', '1.1', '1.2', '1.3', '{}', NULL)",
-            "INSERT INTO header VALUES (2, 'y', '1.1', '1.4', '1.3', '{}', NULL)",
+            f"INSERT INTO header VALUES (1, '{'0' * 64}', '1.1', '1.2', '1.3', '{{}}', NULL)",
+            f"INSERT INTO header VALUES (2, '{'1' * 64}', '1.1', '1.4', '1.3', '{{}}', NULL)",
             (
                 "INSERT INTO run VALUES (1, 'r', 1, 1, '[]', '', 'COMPLETED', '{}', '2026-01-01', '2026-01-01', '1', "
                 "NULL, NULL, NULL)"

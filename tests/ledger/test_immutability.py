@@ -11,12 +11,14 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.objects import Location
+from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 
-EVERYTHING = tuple(
-    f"SELECT * FROM {table} ORDER BY 1, 2, 3"
-    for table in ("decision_page", "outcome", "run", "seal_block", "forgotten", "header")
+TABLES = ("decision_page", "outcome", "run", "seal_block", "forgotten", "header", "block")
+EVERYTHING = (
+    *(f"SELECT * FROM {table} ORDER BY 1, 2, 3" for table in TABLES),
+    "SELECT * FROM chunk ORDER BY tag",
 )
 BEGIN = """
 INSERT INTO forgotten (location_id, endpoint, bucket, prefix, reason, started_at)
@@ -54,6 +56,38 @@ class TestDecisions:
     )
     def test_decisions_are_never_updated_or_deleted(self, screened: Ledger, statement: str) -> None:
         assert is_refused(screened, statement, "a decision")
+
+
+class TestBlocks:
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE block SET first_id = 7",
+            "UPDATE block SET location_id = 1",
+            "DELETE FROM block",
+            "UPDATE chunk SET data = (SELECT max(data) FROM chunk AS c)",
+            "UPDATE chunk SET tag = '00080061' WHERE tag = '00080060'",
+            "DELETE FROM chunk",
+            "DELETE FROM chunk WHERE tag = '00080060'",
+        ],
+    )
+    def test_blocks_and_their_columns_are_never_updated_or_deleted(self, screened: Ledger, statement: str) -> None:
+        assert is_refused(screened, statement, "a block")
+
+    def test_blocks_of_a_location_go_only_while_it_is_being_forgotten(self, screened: Ledger) -> None:
+        screen_ct(SimulatedStore({"1": ct()}, location=Location("https://simulated", "elsewhere")), screened, "b")
+        with vandal(screened) as connection:
+            connection.execute(sa.text("UPDATE block SET location_id = 2, kind = 'OBJECT'"))
+        with screened.engine.begin() as connection:
+            connection.execute(sa.text(BEGIN))
+
+        assert is_refused(screened, "DELETE FROM chunk", "a block")
+        assert is_refused(screened, "DELETE FROM block", "a block")
+        with vandal(screened) as connection:
+            connection.execute(sa.text("UPDATE block SET location_id = NULL, kind = 'HEADER'"))
+        with screened.engine.begin() as connection:
+            connection.execute(sa.text("DELETE FROM chunk"))
+            assert connection.execute(sa.text("DELETE FROM block")).rowcount == 3
 
 
 class TestFinishedRuns:
@@ -149,6 +183,8 @@ class TestOnPostgresql:
             ("TRUNCATE seal_block", "a seal"),
             ("TRUNCATE forgotten", "what was forgotten"),
             ("TRUNCATE header CASCADE", "a header"),
+            ("TRUNCATE chunk", "a block"),
+            ("TRUNCATE block CASCADE", "a block"),
             ("TRUNCATE object CASCADE", "an object"),
             ("TRUNCATE location CASCADE", "a snapshot"),
         ],

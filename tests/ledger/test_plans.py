@@ -19,7 +19,7 @@ from dicom_sieve.screening import preview_known
 from tests.screening.screenings import ct, mr, one_of, screen_ct
 from tests.support.simulated_store import PLACE, SimulatedStore
 
-LARGE_TABLES = ("object", "header", "header_change", "decision_page")
+LARGE_TABLES = ("object", "header", "header_change", "decision_page", "chunk")
 
 
 def plans_of(ledger: Ledger, work: Callable[[], object]) -> set[tuple[str, str]]:

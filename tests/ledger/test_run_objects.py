@@ -63,8 +63,8 @@ def test_what_is_not_held_is_refused(ledger: Ledger) -> None:
     screen_ct(SimulatedStore({"1": ct()}), ledger, "a")
 
     with pytest.raises(
-        InvalidRequestError, match=r"columns: PatientName \(0010,0010\) is not kept in headers yet; accepted"
+        InvalidRequestError, match=r"columns: PixelData \(7FE0,0010\) is not in the header: accepted are groups"
     ):
-        ledger.run("a").objects(columns=["PatientName"])
+        ledger.run("a").objects(columns=["PixelData"])
     with pytest.raises(ValueError, match="verdict 'MAYBE' is not known; accepted: PASSED, DISCARDED"):
         ledger.run("a").objects(verdict="MAYBE")

@@ -150,6 +150,7 @@ class Auditor:
             newest=newest,
         )
         self.snapshots[place] = newest
+        parts["BLOCK"] = self.new_blocks(number, place)
         blocks = []
         for part, rows in parts.items():
             for _, block in itertools.groupby(rows, key=lambda row: number_of(part, row) // BLOCKS.get(part, 1000)):
@@ -158,6 +159,26 @@ class Auditor:
                 blocks.append([part, number_of(part, lines[0]), number_of(part, lines[-1]), len(lines), digest])
         previous = self.seals.get(fields["sealed_after"])
         return sha256(canonical({"format": "dicom-sieve seal 1", "previous": previous, "blocks": sorted(blocks)}))
+
+    def new_blocks(self, number: int, place: int) -> list[list[Any]]:
+        """Give the blocks of objects that a run's seal covers, each with the digest of what it holds."""
+        covered = "SELECT max(last_id) FROM seal_block WHERE part = 'BLOCK' AND run_number IN {runs}"
+        [[last]] = self.rows(covered.format(runs="(:number)"), number=number)
+        earlier = "(SELECT number FROM run WHERE location_id = :place AND number < :number)"
+        [[before]] = self.rows(covered.format(runs=earlier), number=number, place=place)
+        listed = self.rows(
+            "SELECT id, edition, first_id, last_id, row_count FROM block WHERE kind = 'OBJECT' "
+            "AND location_id = :place AND id > :before AND id <= :last ORDER BY id",
+            place=place,
+            before=before or 0,
+            last=last or 0,
+        )
+        for row in listed:
+            chunks = sql(self.ledger, "SELECT tag, data FROM chunk WHERE block_id = :id", id=row[0])
+            row.append(
+                sha256(canonical(sorted([tag, hashlib.sha256(bytes(data)).hexdigest()] for tag, data in chunks)))
+            )
+        return listed
 
     def digest_of(self, page: int, codes: bytes) -> str:
         """Digest the digests of the headers that a page decides on."""

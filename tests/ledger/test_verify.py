@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import IncompleteRunError
+from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.engine import connect, upgrade
+from dicom_sieve.ledger.database.header_values import values_of_headers
 from dicom_sieve.ledger.database.tables import UtcDateTime, decision_page, metadata
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
@@ -380,16 +382,17 @@ class TestWords:
         screen_ct(SimulatedStore({"1": mr("1.5.2", "1.6.2")}), ledger, "b")
         with vandal(ledger) as connection:
             connection.execute(sa.text("UPDATE header SET series_instance_uid = '1.9' WHERE id = 1"))
-            content = connection.execute(sa.text("SELECT * FROM header WHERE id = 1")).mappings().one()
+            row = connection.execute(sa.text("SELECT * FROM header WHERE id = 1")).mappings().one()
+            content = {**row, "attributes": values_of_headers(connection, [1])[1]}
             connection.execute(
                 sa.text("UPDATE header SET digest = :digest WHERE id = 1"), {"digest": header_digest(content)}
             )
 
-        assert named(ledger) == {("EDITED", "decision_page", 0), ("EDITED", "object", 1)}
+        assert named(ledger) == {("EDITED", "decision_page", 0), ("EDITED", "object", 1), ("EDITED", "chunk", 1)}
 
 
 def header_digest(row: Any) -> str:
-    attributes = row["attributes"] if isinstance(row["attributes"], dict) else json.loads(row["attributes"])
     content = [row[name] for name in ("study_instance_uid", "series_instance_uid", "sop_class_uid")]
-    text = json.dumps([*content, attributes, row["defect"]], sort_keys=True, separators=(",", ":"))
+    content += [row["attributes"], row["defect"], {"edition": current_edition().mark}]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -5,21 +5,25 @@ import json
 import re
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.columns.chunk import as_entry
+from dicom_sieve.columns.coded import Coded
 from dicom_sieve.criteria import Criterion, Finding, Operation, advise, compile_criteria
 from dicom_sieve.demo import bucket as demo_bucket
 from dicom_sieve.errors import IncompleteRunError, NothingToReportError
 from dicom_sieve.flows.artifacts import describe_verdicts
 from dicom_sieve.headers import Defect
+from dicom_sieve.ledger.reading.report import DecidedBlock, Kind, Owner
 from dicom_sieve.reports import make_report, render
 from dicom_sieve.reports import tally as figures_module
 from dicom_sieve.reports.distribution import Bar
@@ -232,10 +236,12 @@ class TestTheFigures:
     def test_the_figures_of_values_without_end_take_bounded_memory(self) -> None:
         [criterion] = TWO[:1]
         codes = [[f"{number} {'X' * 40}{place}" for place in range(500)] for number in range(300)]
-        tally, values = Tally([criterion]), (json.dumps([[code, code]]) for code in codes)
+        tally = Tally([criterion])
 
         tracemalloc.start()
-        tally.add(("1.1", "1.1.1", None, 10, 1, None, '["NOT_MET"]', text) for text in values)
+        for code in codes:
+            rows = [(("1.1", "1.1.1", None), 10, 1, ('["NOT_MET"]', None, *[as_entry(code)] * len(tally.tags)))]
+            tally.add(block_of(rows))
         [figures] = tally.figures(3_000, 300, 5).criteria
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -253,6 +259,14 @@ class TestTheFigures:
 
         assert make_report(made.run("made")).figures == before
         assert make_report(made.run("later")).figures.looked_at.instances == 74
+
+
+def block_of(rows: Sequence[tuple[Owner, int, int, Kind]]) -> DecidedBlock:
+    """Give headers that were decided: what they belong to, instances, bytes, and what was found."""
+    numbers = np.array([row[1:3] for row in rows], np.int64).reshape(-1, 2)
+    kinds = tuple(dict.fromkeys(kind for *_, kind in rows))
+    codes = np.array([kinds.index(kind) for *_, kind in rows], np.uint32)
+    return DecidedBlock([owner for owner, *_ in rows], numbers[:, 0], numbers[:, 1], Coded(kinds, codes))
 
 
 def readable() -> Iterator[tuple[str, pydicom.Dataset]]:
@@ -388,17 +402,17 @@ class TestAttrition:
     def test_attrition_adds_up_at_every_step(self, rows: list[tuple[Any, ...]]) -> None:
         tally = Tally(TWO)
         tally.add(
-            (
-                study,
-                None if defect else series,
-                patient,
-                count,
-                size,
-                defect,
-                json.dumps([] if defect else findings),
-                "[[null, null, null]]",
+            block_of(
+                [
+                    (
+                        (study, None if defect else series, patient),
+                        count,
+                        size,
+                        (json.dumps([] if defect else findings), defect, *[None] * len(tally.tags)),
+                    )
+                    for study, series, patient, count, size, defect, findings in rows
+                ]
             )
-            for study, series, patient, count, size, defect, findings in rows
         )
         listed = sum(row[3] for row in rows)
 

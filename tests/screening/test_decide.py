@@ -1,6 +1,5 @@
 """Deciding by header: what is counted and recorded is what a plain loop over the objects finds."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from itertools import count
@@ -11,14 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicom_sieve import Ledger
-from dicom_sieve.criteria import Criterion, compile_criteria
+from dicom_sieve.columns import judge
+from dicom_sieve.criteria import Criterion
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit import seals
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.reading import headers_to_decide as deciding
-from dicom_sieve.ledger.reading import pages
+from dicom_sieve.ledger.reading import held_headers
+from dicom_sieve.ledger.writing import decisions
 from dicom_sieve.objects import Location
-from dicom_sieve.screening import Screening, decide, screen
+from dicom_sieve.screening import Screening, screen, series_counts
 from tests.ledger.contents import as_list
 from tests.screening.screenings import ct, decisions_of, mr, screen_ct, sql
 from tests.support.builders import make_instance
@@ -75,11 +75,13 @@ class TestCounts:
     def test_counts_do_not_depend_on_the_size_of_a_page(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         store = SimulatedStore({f"{n:02}": ct(f"1.5.{n}") if n % 3 else mr(f"1.5.{n}") for n in range(1, 400)})
         whole = screen_ct(store, ledger, "whole").counts
-        monkeypatch.setattr(pages, "PAGE_IDS", 250)
+        monkeypatch.setattr(decisions, "READ_IDS", 250)
+        monkeypatch.setattr(held_headers, "CHUNKS_TOGETHER", 1)
+        monkeypatch.setattr(series_counts, "FEWEST_WAITING", 10)
         monkeypatch.setattr(seals, "BLOCK_IDS", 7)
         monkeypatch.setattr(seals, "BLOCK_PAGES", 1)
         monkeypatch.setattr(bulk, "ROWS_AT_A_TIME", 2)
-        monkeypatch.setattr(decide, "CACHE_SIZE", 1)
+        monkeypatch.setattr(judge, "MOST_CACHED", 1)
         paged = screen_ct(store, ledger, "paged").counts
 
         assert {**paged, **dict.fromkeys(("added", "indexed", "reads", "bytes_read"), 0)} == {
@@ -98,50 +100,6 @@ class TestCounts:
 
         [(number,)] = sql(ledger, "SELECT number FROM run WHERE id = 'here'")
         assert len(decisions_of(ledger, number)) == 2
-
-
-class TestValues:
-    def test_values_of_any_number_of_attributes_are_those_that_were_stored(self, ledger: Ledger) -> None:
-        screen_ct(SimulatedStore({"1": ct(PatientSex="", ImageType=["A", 'B"\\é'], PatientAge="018M")}), ledger, "a")
-        stored = {
-            tag: tuple(values)
-            for (text,) in sql(ledger, "SELECT attributes FROM header")
-            for tag, values in (json.loads(text) if isinstance(text, str) else text).items()
-        }
-        absent = [f"0011{number:04X}" for number in range(130)]
-        assert len(stored) >= 4
-
-        for tags in (sorted(stored), [*absent, *stored], ["00101010"], ["00101010", "00080008"], absent):
-            [[(_, _, _, instances, _, defect, text)]] = map(list, deciding.headers_to_decide(ledger.engine, 1, 1, tags))
-            assert (instances, defect) == (1, None)
-            assert deciding.read_values(text, tags) == {tag: stored[tag] for tag in tags if tag in stored}
-
-
-class TestJudge:
-    def test_remembers_no_long_values_and_no_more_than_it_may(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(decide, "CACHE_SIZE", 10)
-        judge = decide.Judge(compile_criteria([Criterion.model_validate(MODALITY)]))
-        codes = [*(f"C{number}" for number in range(95)), "CT", *("X" * 600 + str(number) for number in range(4))]
-
-        decided = judge.judge((row, "", None, 1, 1, None, json.dumps([[[code]]])) for row, code in enumerate(codes))
-
-        assert len(judge._cache) <= 10
-        outcomes = decided.outcomes
-        assert Counter(outcomes.things[code].findings for code in outcomes.codes.tolist()) == {
-            '["MALFORMED"]': 4,
-            '["MET"]': 1,
-            '["NOT_MET"]': 95,
-        }
-
-    def test_gives_headers_in_the_order_of_their_ids(self) -> None:
-        judge = decide.Judge(compile_criteria([Criterion.model_validate(MODALITY)]))
-        rows = [(7, "c", "CT"), (2, "a", "MR"), (5, "b", "CT")]
-
-        decided = judge.judge((row, digest, None, 1, 1, None, json.dumps([[[code]]])) for row, digest, code in rows)
-
-        verdicts = [decided.outcomes.things[code].verdict for code in decided.outcomes.codes.tolist()]
-        assert (decided.ids.tolist(), decided.digests) == ([2, 5, 7], ["a", "b", "c"])
-        assert verdicts == ["DISCARDED", "PASSED", "PASSED"]
 
 
 def instance(series: str, modality: str | None, date: str | None) -> bytes:

@@ -244,11 +244,11 @@ class CountingStore(SimulatedStore):
 
 
 def long_header(size: int) -> bytes:
-    """Make an object that is all header: many small private elements, and at its very end one that counts."""
+    """Make an object that is all header: many small elements of no dictionary, and at its very end one that counts."""
     start = make_instance(Modality="CT")
     filler = [
-        (0x0021).to_bytes(2, "little") + element.to_bytes(2, "little") + b"LO" + (32).to_bytes(2, "little") + b"A" * 32
-        for element in range(0x1000, 0xFFFF)
+        (0x0022).to_bytes(2, "little") + element.to_bytes(2, "little") + b"LO" + (32).to_bytes(2, "little") + b"A" * 32
+        for element in range(0x2000, 0xFFFF)
     ]
     last = bytes.fromhex("40005202") + b"CS" + (10).to_bytes(2, "little") + b"COMPLETED "
     return start + b"".join(filler)[: max(0, size - len(start)) // 40 * 40] + last

@@ -20,7 +20,7 @@ from dicom_sieve.screening import Outcome, Preview, Screening, Shard, Silent, pr
 from dicom_sieve.screening.index import ShardResult
 from dicom_sieve.stores import DirectoryStore, Store
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql, verdicts
-from tests.support.decimal_strings import SLICE_THICKNESS, decimal_strings_known, read_again_and_be_killed, thinner_than
+from tests.support.first_edition import SLICE_THICKNESS, read_again_and_be_killed, reading_for_less, thinner_than
 from tests.support.simulated_store import PLACE, SimulatedStore
 
 PASSED = ("PASSED", None)
@@ -46,8 +46,9 @@ def store() -> SimulatedStore:
 
 @pytest.fixture
 def old(ledger: Ledger, store: SimulatedStore) -> Ledger:
-    """A ledger that was made when DS was not read yet."""
-    screen_ct(store, ledger, "before")
+    """A ledger of a version that read less."""
+    with reading_for_less():
+        screen_ct(store, ledger, "before")
     store.forget_requests()
     return ledger
 
@@ -68,7 +69,7 @@ class TestARunWhoseCriteriaAskForMore:
     def test_a_run_whose_criteria_ask_for_more_lets_pass_on_an_old_ledger_what_it_does_on_a_new_one(
         self, old: Ledger, store: SimulatedStore
     ) -> None:
-        with decimal_strings_known(), open_ledger("sqlite:///:memory:") as new:
+        with open_ledger("sqlite:///:memory:") as new:
             on_old, on_new = screen_thin(store, old), screen_thin(store, new)
             said = verdicts(new, "after")
 
@@ -81,8 +82,7 @@ class TestARunWhoseCriteriaAskForMore:
     ) -> None:
         listener = Listener()
 
-        with decimal_strings_known():
-            outcome = screen_thin(store, old, observer=listener)
+        outcome = screen_thin(store, old, observer=listener)
 
         assert listener.notes == [f"{NOT_READ_FOR}: those that are unchanged are read again"]
         assert outcome.counts["read_again"] == 3
@@ -93,10 +93,9 @@ class TestARunWhoseCriteriaAskForMore:
     def test_a_run_whose_criteria_ask_for_more_reads_nothing_the_second_time(
         self, old: Ledger, store: SimulatedStore
     ) -> None:
-        with decimal_strings_known():
-            screen_thin(store, old)
-            store.forget_requests()
-            second = screen_thin(store, old, "second")
+        screen_thin(store, old)
+        store.forget_requests()
+        second = screen_thin(store, old, "second")
 
         assert store.reads == []
         assert "read_again" not in second.counts
@@ -107,8 +106,7 @@ class TestARunWhoseCriteriaAskForMore:
     ) -> None:
         said, digests = verdicts(old, "before"), sql(old, "SELECT id, digest FROM header")
 
-        with decimal_strings_known():
-            screen_thin(store, old)
+        screen_thin(store, old)
 
         assert verdicts(old, "before") == said
         assert set(digests) < set(sql(old, "SELECT id, digest FROM header"))
@@ -120,14 +118,14 @@ class TestARunWhoseCriteriaAskForMore:
     ) -> None:
         store.put("3", b"no DICOM")
         store.put("4", b"")
-        screen_ct(store, old, "with others")
+        with reading_for_less():
+            screen_ct(store, old, "with others")
         store.put("5", thin(5))
         store.put("1", thin(1, "5"))
-        with decimal_strings_known():
-            screen_ct(store, old, "mixed")  # asks for less: nothing that is known is read again
-            store.forget_requests()
+        screen_ct(store, old, "mixed")  # asks for less: nothing that is known is read again
+        store.forget_requests()
 
-            outcome = screen_thin(store, old)
+        outcome = screen_thin(store, old)
 
         assert keys_read(store) == ["0", "2"]
         assert outcome.counts["read_again"] == 2
@@ -143,8 +141,7 @@ class TestARunWhoseCriteriaAskForMore:
             store.delete("2")
 
         store.on_listed = change_and_delete
-        with decimal_strings_known():
-            outcome = screen_thin(store, old)
+        outcome = screen_thin(store, old)
 
         assert outcome.counts["read_again"] == 2
         assert verdicts(old, "after") == {
@@ -157,14 +154,13 @@ class TestARunWhoseCriteriaAskForMore:
         self, old: Ledger, store: SimulatedStore
     ) -> None:
         store.faults["1"] = -1
-        with decimal_strings_known():
-            with pytest.raises(IncompleteRunError):
-                screen_thin(store, old)
-            assert verdicts(old, "after")["1"] == (None, None)
-            store.faults.clear()
-            store.forget_requests()
+        with pytest.raises(IncompleteRunError):
+            screen_thin(store, old)
+        assert verdicts(old, "after")["1"] == (None, None)
+        store.faults.clear()
+        store.forget_requests()
 
-            assert screen_thin(store, old, "next").counts["passed"] == 3
+        assert screen_thin(store, old, "next").counts["passed"] == 3
         assert keys_read(store) == ["1"]
 
     def test_a_run_whose_criteria_ask_for_more_goes_on_where_a_killed_one_was(
@@ -174,7 +170,7 @@ class TestARunWhoseCriteriaAskForMore:
         root.mkdir()
         for number in range(6):
             (root / f"{number}.dcm").write_bytes(thin(number))
-        with open_ledger(ledger_url) as ledger:
+        with reading_for_less(), open_ledger(ledger_url) as ledger:
             screen_ct(DirectoryStore(root), ledger, "before")
         context = multiprocessing.get_context("forkserver")
         killed = context.Process(target=read_again_and_be_killed, args=(ledger_url, root, 3))
@@ -182,7 +178,7 @@ class TestARunWhoseCriteriaAskForMore:
         killed.join(60)
         assert killed.exitcode == -signal.SIGKILL
 
-        with decimal_strings_known(), open_ledger(ledger_url) as ledger:
+        with open_ledger(ledger_url) as ledger:
             counts = screen_thin(DirectoryStore(root), ledger, lease_seconds=1).counts
 
             assert (counts["passed"], counts["indexed"]) == (6, 3)
@@ -210,9 +206,8 @@ class TestTwoRunsAtTheSameTime:
             assert listener.told.wait(30)
 
         store.on_list = start_the_second
-        with decimal_strings_known():
-            screen_thin(store, old, "first")
-            second[0].join(30)
+        screen_thin(store, old, "first")
+        second[0].join(30)
 
         assert listener.notes == ["waiting for another run on the same location to end"]
         assert keys_read(store) == ["0", "1", "2"]
@@ -238,10 +233,9 @@ class TestAWorker:
 
 class TestAPreview:
     def test_a_preview_that_lists_says_what_the_run_says(self, old: Ledger, store: SimulatedStore) -> None:
-        with decimal_strings_known():
-            previewed = preview(Preview(store, thinner_than("2")), old)
-            store.forget_requests()
-            outcome = screen_thin(store, old)
+        previewed = preview(Preview(store, thinner_than("2")), old)
+        store.forget_requests()
+        outcome = screen_thin(store, old)
 
         assert previewed.counts["read_again"] == 3
         assert previewed.counts["passed"] == outcome.counts["passed"] == 3
@@ -250,12 +244,11 @@ class TestAPreview:
     def test_a_preview_that_does_not_list_cannot_tell_and_says_what_to_do(
         self, old: Ledger, store: SimulatedStore
     ) -> None:
-        with decimal_strings_known():
-            with pytest.raises(LedgerError) as caught:
-                preview_known(PLACE, thinner_than("2"), old)
-            assert preview_known(PLACE, one_of("CT"), old).counts["passed"] == 3
-            screen_thin(store, old)
-            assert preview_known(PLACE, thinner_than("2"), old).counts["passed"] == 3
+        with pytest.raises(LedgerError) as caught:
+            preview_known(PLACE, thinner_than("2"), old)
+        assert preview_known(PLACE, one_of("CT"), old).counts["passed"] == 3
+        screen_thin(store, old)
+        assert preview_known(PLACE, thinner_than("2"), old).counts["passed"] == 3
 
         assert str(caught.value) == (
             f"{PLACE}: {NOT_READ_FOR}, so the ledger cannot tell; a new run, or 'dicom-sieve preview' without "
@@ -265,29 +258,26 @@ class TestAPreview:
 
 class TestWhatElseIsAskedOfTheLedgerAlone:
     def test_values_of_an_attribute_are_not_told(self, old: Ledger, store: SimulatedStore) -> None:
-        with decimal_strings_known():
-            with pytest.raises(LedgerError, match=r"so the ledger cannot tell"):
-                values_held(old.engine, last_snapshot(old.engine, PLACE), "00180050")
-            screen_thin(store, old)
-            found = values_held(old.engine, last_snapshot(old.engine, PLACE), "00180050")
+        with pytest.raises(LedgerError, match=r"so the ledger cannot tell"):
+            values_held(old.engine, last_snapshot(old.engine, PLACE), "00180050")
+        screen_thin(store, old)
+        found = values_held(old.engine, last_snapshot(old.engine, PLACE), "00180050")
 
         assert [(counted.value, counted.instances) for counted in found.values] == [("1.5", 3)]
 
     def test_attributes_are_not_absent_where_they_were_not_read(self, old: Ledger, store: SimulatedStore) -> None:
         store.put("3", thin(3))
-        with decimal_strings_known():
-            screen_ct(store, old, "mixed")
-            held = attributes_held(old.engine, last_snapshot(old.engine, PLACE))
+        screen_ct(store, old, "mixed")
+        held = attributes_held(old.engine, last_snapshot(old.engine, PLACE))
 
         [use] = [use for use in held.attributes if use.tag == "00180050"]
         assert (use.present, use.empty, use.unreached, held.instances, held.read_for_less) == (1, 0, 3, 4, 3)
 
     def test_columns_of_a_run_are_not_given(self, old: Ledger, store: SimulatedStore) -> None:
-        with decimal_strings_known():
-            screen_thin(store, old)
-            with pytest.raises(LedgerError) as caught:
-                list(old.run("before").objects(columns=["SliceThickness"]))
-            now = [row.values["SliceThickness"] for row in old.run("after").objects(columns=["SliceThickness"])]
+        screen_thin(store, old)
+        with pytest.raises(LedgerError) as caught:
+            list(old.run("before").objects(columns=["SliceThickness"]))
+        now = [row.values["SliceThickness"] for row in old.run("after").objects(columns=["SliceThickness"])]
 
         assert now == ["1.5"] * 3
         assert str(caught.value) == (
@@ -298,16 +288,15 @@ class TestWhatElseIsAskedOfTheLedgerAlone:
     def test_criteria_are_not_tried_on_a_run_that_did_not_read_for_them(
         self, old: Ledger, store: SimulatedStore
     ) -> None:
-        with decimal_strings_known():
-            criteria = compile_criteria(thinner_than("2"))
-            before = last_snapshot(old.engine, PLACE)
-            run = Compared("before", before, compile_criteria(one_of("CT")), 1)
-            with pytest.raises(LedgerError, match=r"so the ledger cannot tell"):
-                list(compare(old, run, Compared("thin.json", before, criteria), Summary()))
-            screen_thin(store, old)
-            summary = Summary()
-            after = Compared("after", last_snapshot(old.engine, PLACE), criteria, 2)
-            list(compare(old, run, after, summary))
+        criteria = compile_criteria(thinner_than("2"))
+        before = last_snapshot(old.engine, PLACE)
+        run = Compared("before", before, compile_criteria(one_of("CT")), 1)
+        with pytest.raises(LedgerError, match=r"so the ledger cannot tell"):
+            list(compare(old, run, Compared("thin.json", before, criteria), Summary()))
+        screen_thin(store, old)
+        summary = Summary()
+        after = Compared("after", last_snapshot(old.engine, PLACE), criteria, 2)
+        list(compare(old, run, after, summary))
 
         assert summary.read_again == 3
 
@@ -316,8 +305,7 @@ class TestWhatElseIsAskedOfTheLedgerAlone:
     ) -> None:
         store.put("copy of 0", thin(0))
         store.put("copy of 1", mr("1.5.1", "1.6.1"))
-        with decimal_strings_known():
-            screen_ct(store, old, "mixed")
+        screen_ct(store, old, "mixed")
 
         assert {row.sop_instance_uid for row in old.run("mixed").objects()} == {"1.6.0", "1.6.1", "1.6.2"}
         traced = old.trace("1.6.0")

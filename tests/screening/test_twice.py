@@ -121,7 +121,7 @@ def test_results_of_one_shard_may_be_recorded_at_the_same_instant(ledger: Ledger
             barrier.wait()
             try:
                 with lease.writing() as connection:
-                    record_headers(connection, result.indexed)
+                    record_headers(connection, lease.location_id, result.indexed)
             except BaseException as error:
                 failures.append(error)
 

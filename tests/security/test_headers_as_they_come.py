@@ -12,6 +12,7 @@ import pytest
 
 from dicom_sieve.criteria import Criterion, Decider, Operation, Verdict, compile_criteria
 from dicom_sieve.headers import Damage, Defect, Instance, NeedMore, Window, scan
+from dicom_sieve.headers.vocabulary import current_vocabulary
 from tests.headers.broken import SEEDS, mutate
 from tests.headers.by_pydicom import read_as_documented, read_by_pydicom, read_by_us, without_empty_uids
 from tests.headers.grammar import UIDS, WANTED, Grammar
@@ -174,7 +175,7 @@ def test_the_rest_of_a_deflated_stream_is_asked_for_up_to_the_bound() -> None:
     bounded = scan(window, inflated_limit=1000)
     assert isinstance(bounded, Instance)
     assert bounded.header.defect is None
-    assert bounded.header.attributes == scan_whole(data).header.attributes
+    assert bounded.header.attributes == scan_whole(data, current_vocabulary()).header.attributes
 
 
 def test_acr_nema_is_dicom_without_a_series() -> None:

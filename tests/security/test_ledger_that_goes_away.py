@@ -212,7 +212,7 @@ class TestALedgerThatStaysAway:
         self, proxied: tuple[Proxy, Ledger], root: Path, tmp_path: Path, undisturbed: str
     ) -> None:
         proxy, ledger = proxied
-        on_statements(ledger, CountsTo(90, proxy.go_away))
+        on_statements(ledger, CountsTo(70, proxy.go_away))
 
         with pytest.raises(LedgerAwayError) as caught:
             screen(root, ledger, tmp_path / "published", lease_seconds=1.5)

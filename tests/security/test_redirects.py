@@ -1,7 +1,6 @@
 """Attack: an endpoint answers with a redirect, and the request's credentials and session token go to another host."""
 
 import asyncio
-import base64
 import dataclasses
 import datetime
 import socket
@@ -14,7 +13,6 @@ import pytest
 from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.stores import DefaultChain, EndpointRules, Retries, S3Access, S3Store
-from dicom_sieve.stores.relay import way_through_relay
 from tests.security.certificates import make_server_context
 from tests.security.resolver import Resolver
 from tests.stores.buckets import read
@@ -111,7 +109,7 @@ class TestARedirect:
         with pytest.raises(Exception, match="could not be read"):
             read(store_at(asked.endpoint, "127.0.0.1"), LISTED, 0, 5)
 
-        assert asked.requests[0].is_obstore
+        assert asked.requests[0].is_range_client
         assert other.requests == []
 
     def test_a_redirect_from_https_to_http_is_not_followed(
@@ -137,8 +135,8 @@ class TestARedirect:
             read(store_at(asked.endpoint), LISTED, 0, 5)
 
 
-class TestObstore:
-    """It resolves names by itself, and is held to the addresses that were checked."""
+class TestTheAddress:
+    """Of whom reads are asked."""
 
     ANSWER = Answer(
         206,
@@ -151,7 +149,7 @@ class TestObstore:
         },
     )
 
-    def test_obstore_goes_to_the_address_that_was_checked_under_the_name_that_was_given(
+    def test_the_address_of_a_read_is_the_one_that_was_checked_under_the_name_that_was_given(
         self, servers: tuple[ScriptedServer, ScriptedServer], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked, _ = servers
@@ -163,50 +161,28 @@ class TestObstore:
         assert read(store_at(endpoint), LISTED, 0, 5) == b"bytes"
 
         assert resolver.asked == [NAME]
-        assert [request.is_obstore for request in asked.requests] == [True]
+        assert [request.is_range_client for request in asked.requests] == [True]
         assert asked.requests[0].headers["host"] == endpoint.partition("://")[2]
 
-    def test_obstore_is_not_made_for_an_address_that_is_forbidden(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_address_of_a_read_is_none_that_is_forbidden(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket, "getaddrinfo", Resolver({NAME: [["127.0.0.1", "169.254.169.254"]]}))
 
         for scheme in ("http", "https"):
             with pytest.raises(Exception, match="the endpoint leads to an address of"):
                 read(store_at(f"{scheme}://{NAME}:9"), LISTED, 0, 5)
 
-    def test_obstore_is_not_used_where_the_environment_names_a_proxy_for_an_endpoint_that_is_not_listed(
-        self, servers: tuple[ScriptedServer, ScriptedServer], monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(("listed", "agent"), [((), "Boto3/"), ((NAME,), "object_store/")])
+    def test_the_address_is_the_proxys_affair_where_the_environment_names_one(
+        self, monkeypatch: pytest.MonkeyPatch, listed: tuple[str, ...], agent: str
     ) -> None:
-        proxy, _ = servers
-        monkeypatch.setenv("HTTP_PROXY", proxy.endpoint)
-        monkeypatch.setenv("http_proxy", proxy.endpoint)
-        proxy.will_answer(self.ANSWER)
-        if proxy.endpoint.startswith("https"):
-            pytest.skip("proxies by http alone")
         monkeypatch.setattr(socket, "getaddrinfo", Resolver({NAME: [["127.0.0.1"]]}))
+        with serve() as proxy:
+            for name in ("HTTP_PROXY", "http_proxy"):
+                monkeypatch.setenv(name, proxy.endpoint)
+            proxy.will_answer(self.ANSWER)
 
-        assert read(store_at(f"http://{NAME}:9"), LISTED, 0, 5) == b"bytes"
+            assert read(store_at(f"http://{NAME}:9", *listed), LISTED, 0, 5) == b"bytes"
 
-        assert [request.is_obstore for request in proxy.requests] == [False]
-
-
-class TestTheRelay:
-    def test_the_relay_opens_no_way_without_the_password_of_an_endpoint_nor_to_another(
-        self, servers: tuple[ScriptedServer, ScriptedServer]
-    ) -> None:
-        asked, other = (int(server.endpoint.rpartition(":")[2]) for server in servers)
-        way = way_through_relay("127.0.0.1", asked, EndpointRules())
-        user, _, rest = way.removeprefix("http://").partition("@")
-        port = int(rest.rpartition(":")[2])
-
-        assert self.ask(port, f"127.0.0.1:{asked}", user) == 200
-        assert self.ask(port, f"127.0.0.1:{asked}", "obstore:guessed") == 403
-        assert self.ask(port, f"127.0.0.1:{asked}", None) == 403
-        assert self.ask(port, f"127.0.0.1:{other}", user) == 403
-        assert self.ask(port, f"127.0.0.1:{asked}0", user) == 403
-        assert servers[1].requests == []
-
-    def ask(self, port: int, target: str, user: str | None) -> int:
-        known = "" if user is None else f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{known}\r\n".encode())
-            return int(connection.recv(100).split(b" ")[1])
+        (request,) = proxy.requests
+        assert request.headers["user-agent"].startswith(agent)
+        assert request.headers["host"] == f"{NAME}:9"

@@ -95,7 +95,7 @@ class TestARewrittenLedger:
         held = compare_with_anchor(anchored, place)
 
         assert (held.differences, held.unanchored) == ([], 0)
-        assert held.entries == verify(anchored.engine).entries == 5  # the ledger, the location, three runs
+        assert held.entries == verify(anchored.engine).entries == 6  # the ledger, the location, the edition, three runs
 
     def test_a_rewritten_ledger_looks_intact_by_itself_and_is_found_by_the_anchor(
         self, anchored: Ledger, place: AppendOnlyFile
@@ -105,7 +105,7 @@ class TestARewrittenLedger:
         assert verify(anchored.engine).is_intact
         assert differences(anchored, place) == [
             f"entry {number} of the ledger has another seal than the one that was pushed: it was sealed again"
-            for number in (3, 4, 5)
+            for number in (4, 5, 6)
         ]
 
     def test_a_rewritten_ledger_of_which_the_end_was_cut_off_is_found_by_the_anchor(
@@ -115,7 +115,7 @@ class TestARewrittenLedger:
 
         assert verify(anchored.engine).is_intact
         assert differences(anchored, place) == [
-            "the ledger ends at entry 4, the anchor knows 5: its end was cut off, or this is an older copy"
+            "the ledger ends at entry 5, the anchor knows 6: its end was cut off, or this is an older copy"
         ]
 
     def test_a_rewritten_ledger_cannot_go_on_at_the_anchor(self, anchored: Ledger, place: AppendOnlyFile) -> None:
@@ -131,7 +131,7 @@ class TestARewrittenLedger:
         with pytest.raises(AlreadyPublishedError):
             push_seals(anchored, place)
         assert differences(anchored, place) == [
-            "entry 5 of the ledger has another seal than the one that was pushed: it was sealed again"
+            "entry 6 of the ledger has another seal than the one that was pushed: it was sealed again"
         ]
 
     def test_a_rewritten_ledger_from_which_all_seals_were_removed_is_found_without_an_anchor(
@@ -154,12 +154,14 @@ class TestARewrittenLedger:
         with vandal(anchored) as connection:
             connection.exec_driver_sql("DELETE FROM seal_block")
             connection.exec_driver_sql("UPDATE run SET seal = NULL, sealed_after = NULL")
-            first, second = connection.execute(sa.select(seal_entry).order_by(seal_entry.c.id).limit(2)).all()
+            first, *others = connection.execute(sa.select(seal_entry).order_by(seal_entry.c.id).limit(3)).all()
             connection.exec_driver_sql("DELETE FROM seal_entry")
             content = sealed_rows.canonical({**json.loads(first.content), "runs": 99})
             seal = digest_entry(None, 1, "LEDGER", None, content)
-            again = digest_entry(seal, 2, second.kind, second.subject, second.content)
-            rows = [{**first._mapping, "content": content, "seal": seal}, {**second._mapping, "seal": again}]
+            rows = [{**first._mapping, "content": content, "seal": seal}]
+            for entry in others:  # the location, the edition
+                seal = digest_entry(seal, entry.id, entry.kind, entry.subject, entry.content)
+                rows.append({**entry._mapping, "seal": seal})
             connection.execute(sa.insert(seal_entry), rows)
 
         result = verify(anchored.engine)
@@ -221,13 +223,13 @@ class TestTheFile:
         screen_ct(SimulatedStore({"1": ct()}), anchored, "d", anchor=place)
 
         assert place.path.read_bytes().startswith(before)
-        assert place.path.read_bytes().count(b"\n") == 6
+        assert place.path.read_bytes().count(b"\n") == 7
 
     def test_the_file_holds_no_name_of_a_place_and_no_value(self, anchored: Ledger, place: AppendOnlyFile) -> None:
         content = json.loads(place.path.read_text().splitlines()[-1].partition(" ")[2])
 
         assert set(content) == {"format", "ledger", "entry", "kind", "subject", "seal", "pushed_at"}
-        assert (content["kind"], content["subject"], content["entry"]) == ("RUN", 3, 5)
+        assert (content["kind"], content["subject"], content["entry"]) == ("RUN", 3, 6)
 
     def test_the_file_has_runs_of_every_end_computations_and_forgotten_locations(
         self, ledger: Ledger, place: AppendOnlyFile, tmp_path: Path
@@ -247,7 +249,7 @@ class TestTheFile:
         assert push_seals(ledger, place) == 0
         kinds = [json.loads(line.partition(" ")[2])["kind"] for line in place.path.read_text().splitlines()]
         assert kinds == [
-            *("LEDGER", "LOCATION", "RUN", "RUN"),
+            *("LEDGER", "LOCATION", "EDITION", "RUN", "RUN"),
             *("COMPUTATION", "LOCATION", "RUN"),
             *("FORGETTING", "FORGOTTEN"),
         ]
@@ -266,17 +268,17 @@ class TestTheFile:
             f"the last seals are not at the anchor: cannot write file:{place.path}: No such file or directory; "
             "'dicom-sieve anchor', or the end of the next run, pushes it again"
         )
-        assert compare_with_anchor(ledger, place).entries == 4
+        assert compare_with_anchor(ledger, place).entries == 5
 
     def test_the_file_of_which_a_line_was_removed_or_edited_is_told(
         self, anchored: Ledger, place: AppendOnlyFile
     ) -> None:
         whole = place.path.read_bytes().splitlines(keepends=True)
         place.path.write_bytes(b"".join(whole[:2] + whole[3:]))
-        assert differences(anchored, AppendOnlyFile(place.path)) == ["the anchor has lost 1 of the first 5 entries"]
+        assert differences(anchored, AppendOnlyFile(place.path)) == ["the anchor has lost 1 of the first 6 entries"]
 
-        place.path.write_bytes(b"".join([*whole[:-1], whole[-1].replace(b'"entry": 5', b'"entry": 6')]))
-        assert differences(anchored, AppendOnlyFile(place.path)) == ["entry 5 of the anchor is not as it was pushed"]
+        place.path.write_bytes(b"".join([*whole[:-1], whole[-1].replace(b'"entry": 6', b'"entry": 7')]))
+        assert differences(anchored, AppendOnlyFile(place.path)) == ["entry 6 of the anchor is not as it was pushed"]
 
     def test_the_file_goes_on_behind_what_a_full_disk_left(self, anchored: Ledger, place: AppendOnlyFile) -> None:
         with place.path.open("ab") as file:
@@ -366,7 +368,7 @@ class TestALedgerThatIsAwayAtTheEnd:
         last = place.path.read_bytes().splitlines(keepends=True)[-1].partition(b" ")[0]
         place.path.write_bytes(last + b" " + b"[" * 60_000 + b"\n")
 
-        assert "entry 5 of the anchor is not as it was pushed" in differences(anchored, AppendOnlyFile(place.path))
+        assert "entry 6 of the anchor is not as it was pushed" in differences(anchored, AppendOnlyFile(place.path))
 
 
 class TestABucketWithoutEnd:
@@ -425,7 +427,7 @@ class TestTheBucket:
         self, ledger_of_three: Ledger, s3_server: S3Server, bucket: str, change: Callable[[Ledger], None]
     ) -> None:
         place = self.place(s3_server, bucket)
-        assert push_seals(ledger_of_three, place) == 5
+        assert push_seals(ledger_of_three, place) == 6
         assert push_seals(ledger_of_three, place) == 0
         assert differences(ledger_of_three, place) == []
 
@@ -440,7 +442,7 @@ class TestTheBucket:
         place = self.place(s3_server, name, days=1)
         push_seals(ledger_of_three, place)
         client = s3_server.client()
-        [last] = [key for key in keys(client, name) if key.endswith("5.json")]
+        [last] = [key for key in keys(client, name) if key.endswith("6.json")]
         body = client.get_object(Bucket=name, Key=last)["Body"].read()
         [version] = client.list_object_versions(Bucket=name, Prefix=last)["Versions"]
 
@@ -449,10 +451,10 @@ class TestTheBucket:
         client.delete_object(Bucket=name, Key=last)
         assert differences(ledger_of_three, place) == []  # a mark of deletion hides nothing
         seal_anew(ledger_of_three)
-        new = {entry.id: entry.seal for entry in entries_of(ledger_of_three)}[5]
+        new = {entry.id: entry.seal for entry in entries_of(ledger_of_three)}[6]
         client.put_object(Bucket=name, Key=last, Body=json.dumps({**json.loads(body), "seal": new}).encode())
 
-        assert "entry 5 was pushed with several seals: two copies of this ledger went on apart" in differences(
+        assert "entry 6 was pushed with several seals: two copies of this ledger went on apart" in differences(
             ledger_of_three, place
         )
 

@@ -21,6 +21,7 @@ from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.reading.read_only import open_read_only
 from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, mr, screen_ct, sql
+from tests.support.blocks import copy_block, digest_again, edit_column
 from tests.support.simulated_store import SimulatedStore
 
 BEGUN = """
@@ -77,29 +78,31 @@ class TestTheTrick:
         assert {"record 1 of a forgotten location was added", "run number 1 is missing"} <= set(said)
 
     def test_the_trick_of_json_that_holds_a_member_twice_is_found(self, screened: Ledger) -> None:
-        """Python takes the last, SQL the first: the next run would pass an MR as CT. PostgreSQL's jsonb holds one."""
-        column = "attributes" if screened.engine.dialect.name == "sqlite" else "attributes::text"
-        twice = "replace(" + column + """, '"00080060": ', '"00080060": ["CT"], "00080060": ')"""
-        text = twice if screened.engine.dialect.name == "sqlite" else f"({twice.replace('CT', 'US')})::jsonb"
+        """Python takes the last, SQL the first."""
+        is_postgresql = screened.engine.dialect.name == "postgresql"
+        text = """'[{"operation": "EQUALS", ' || substr(CAST(criteria AS TEXT), 3)"""
         with vandal(screened) as connection:
-            changed = connection.execute(sa.text(f"UPDATE header SET attributes = {text}"))
-            assert changed.rowcount == 2
-            if screened.engine.dialect.name == "postgresql":
-                connection.execute(
-                    sa.text(
-                        """UPDATE run SET criteria = ('[{"operation": "EQUALS", ' || substr(criteria::text, 3))::json"""
-                    )
-                )
+            connection.execute(sa.text(f"UPDATE run SET criteria = {f'({text})::json' if is_postgresql else text}"))
+
+        assert described(screened) == ["run a: its criteria was edited", "run b: its criteria was edited"]
+
+    def test_the_trick_of_a_block_that_gives_headers_other_values_is_found(self, screened: Ledger) -> None:
+        """Whichever block is read first, the next run would pass an MR as CT."""
+        with vandal(screened) as connection:
+            copy_block(connection, 1, 7)
+            edit_column(connection, 7, "00080060", 1, "CT\0")
+            digest_again(connection, 7)
 
         said = described(screened)
 
-        if screened.engine.dialect.name == "sqlite":
-            assert [text for text in said if text.startswith("header")] == [
-                "header 1 (series 1.2.3.4) was edited",
-                "header 2 (series 1.2.3.5) was edited",
-            ]
-        else:
-            assert said == ["run a: its criteria was edited", "run b: its criteria was edited"]
+        assert "block 7 of the values of headers was added" in said
+
+    def test_the_trick_of_a_value_behind_the_end_of_another_is_found(self, screened: Ledger) -> None:
+        with vandal(screened) as connection:
+            edit_column(connection, 1, "00080060", 1, "MR\0CT")
+            digest_again(connection, 1)
+
+        assert described(screened) == ["column 00080060 of block 1 was edited"]
 
     def test_the_trick_of_criteria_written_in_another_way_is_found(self, screened: Ledger) -> None:
         text = "' ' || criteria" if screened.engine.dialect.name == "sqlite" else "(' ' || criteria::text)::json"

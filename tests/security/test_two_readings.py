@@ -3,7 +3,7 @@
 import pytest
 
 from dicom_sieve.headers import Defect, Instance, Window, quick, scan
-from dicom_sieve.headers.careful import read_header
+from dicom_sieve.headers.vocabulary import current_vocabulary
 from tests.fuzz.seeds import kept, seeds
 from tests.fuzz.target import check
 from tests.headers.by_pydicom import read_by_pydicom
@@ -21,6 +21,8 @@ from tests.headers.raw import (
     delimiter,
     element,
     meta,
+    read_carefully,
+    read_quickly,
     scan_whole,
     sequence,
     series,
@@ -49,8 +51,8 @@ def of_two_readings(vr: bytes, container: str = "SQ") -> bytes:
 def in_every_way(data: bytes) -> list[Instance]:
     """Read an object by the careful reader, by the fast path when it is sure, and by both."""
     answers = [
-        read_header(_window(data), inflated_limit=LIMIT, elements_limit=LIMIT),
-        quick.read_quickly(_window(data), inflated_limit=LIMIT),
+        read_carefully(_window(data)),
+        read_quickly(_window(data)),
         scan(_window(data), inflated_limit=LIMIT),
     ]
     return [answer for answer in answers if isinstance(answer, Instance)]
@@ -94,12 +96,12 @@ def test_what_was_read_before_leads_no_reader_past_the_pixels(is_deflated: bool)
     )
     complete = meta() + sop_class + uids + image
     quick.forget()
-    at_first = scan_whole(complete)
+    at_first = scan_whole(complete, current_vocabulary())
 
     # In these it is looked at what is behind the pixels, too.
     incomplete = meta() + uids + image + element(0x7FE00020, "OB", bytes(3000))
     for _ in range(4):
-        scan_whole(deflated(sop_class + uids + image) if is_deflated else incomplete)
+        scan_whole(deflated(sop_class + uids + image) if is_deflated else incomplete, current_vocabulary())
 
     assert "00080008" not in at_first.header.attributes
     assert in_every_way(complete) == [at_first] * 3
@@ -139,8 +141,8 @@ def test_spaces_in_an_implicit_object_end_it_for_both() -> None:
     data += element(SERIES, None, b"1.2\0") + b" " * 8
     larger = _window(data, 1 << 30)
 
-    assert quick.read_quickly(larger, inflated_limit=LIMIT) is None
-    assert scan(larger, inflated_limit=LIMIT) == scan_whole(data)
+    assert read_quickly(larger) is None
+    assert scan(larger, inflated_limit=LIMIT) == scan_whole(data, current_vocabulary())
     assert scan_whole(data).header.attributes == {"00080020": ("20230314",), "00080060": ("CT",)}
 
 

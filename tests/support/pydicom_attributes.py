@@ -8,9 +8,9 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.valuerep import PersonName
 
+from dicom_sieve.dicom.marks import NOT_KEPT
 from dicom_sieve.dicom.vr.value_type import PADDING
 
-NOT_KEPT = "\ufdd0"
 LONGEST_KEPT = 256
 BULK = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 

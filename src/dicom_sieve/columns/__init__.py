@@ -1,1 +1,1 @@
-"""Outcomes of many rows at once, and how they are packed. Pure; no storage."""
+"""Values and decisions of many rows at once: how they are packed, judged and combined. Pure; no storage."""

@@ -1,5 +1,6 @@
 """One of few things for each of many rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
+U = TypeVar("U")
 Codes = NDArray[np.unsignedinteger]
 
 
@@ -21,3 +23,14 @@ class Coded(Generic[T]):
 
     things: tuple[T, ...]
     codes: Codes
+
+    def map(self, judge: Callable[[T], U]) -> "Coded[U]":
+        """Apply a function to each thing once; equal results become one."""
+        places: dict[U, int] = {}
+        table = np.array([places.setdefault(judge(thing), len(places)) for thing in self.things], np.uint32)
+        return Coded(tuple(places), table[self.codes])
+
+    def count(self, weights: NDArray[np.integer] | None = None) -> dict[T, int]:
+        """Count the rows of each thing, or add up their weights."""
+        counts = np.bincount(self.codes, weights, len(self.things))  # exact: sums of doubles stay below 2 ** 53
+        return {thing: int(count) for thing, count in zip(self.things, counts.tolist(), strict=True)}

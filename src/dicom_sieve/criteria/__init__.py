@@ -11,7 +11,7 @@ from dicom_sieve.criteria.rule import (
     CompiledGroup,
     CompiledItem,
     asked_attributes,
-    keys_of,
+    attributes_read_for,
     leaves_of,
 )
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation
@@ -36,9 +36,9 @@ __all__ = [
     "Verdict",
     "advise",
     "asked_attributes",
+    "attributes_read_for",
     "compile_criteria",
     "criteria_digest",
     "find",
-    "keys_of",
     "leaves_of",
 ]

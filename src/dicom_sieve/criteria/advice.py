@@ -79,8 +79,8 @@ def _of_one(criterion: CompiledCriterion) -> Iterator[str]:
     attribute = criterion.attribute
     if attribute.tag in IN_FUNCTIONAL_GROUPS and not criterion.within and not criterion.frame_keys:
         yield (
-            f"{attribute} lies in functional groups only (PS3.3 C.7.6.16), and criteria look at the top level: "
-            "where objects keep to that it is absent, and no instance meets this."
+            f"{attribute} lies in sequences within functional groups only (PS3.3 C.7.6.16), and nothing says in which: "
+            "where objects keep to that it is absent, and no instance meets this; 'within' names them."
         )
     if not _can_be_met([criterion]):
         yield f"no value can meet it: {criterion.describe()}."

@@ -2,22 +2,20 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from dicom_sieve.criteria.difference import subtract
 from dicom_sieve.criteria.finding import NEGATED, Finding, first_of
 from dicom_sieve.criteria.pattern import Pattern
 from dicom_sieve.criteria.rule import TIMEZONE_OFFSET, CompiledCriterion
-from dicom_sieve.criteria.unknown import UNKNOWN, read_unknown
+from dicom_sieve.criteria.unknown import read_unknown
 from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS
 from dicom_sieve.dicom.functional_groups import PATHS
-from dicom_sieve.dicom.identifying import MARK
+from dicom_sieve.dicom.marks import BYTES, IDENTITY, NOT_KEPT
 from dicom_sieve.dicom.vr.clock import Moment, parse_offset
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation, trim
 from dicom_sieve.errors import MalformedValueError
 
-NOT_KEPT: Final = "\ufdd0"
-"""Stands for values that are in the object and not in the header (Unicode noncharacter)."""
 Members = Mapping[str, Sequence[Any]]
 """The attributes of a header, or of an item of a sequence: texts, or the items of a sequence in it."""
 _EXTREMES = 3
@@ -199,10 +197,10 @@ def _read(criterion: CompiledCriterion, text: str, offset: int | None) -> tuple[
     """Read one value: what to compare (None: nothing can be), and whether it conforms to its VR."""
     vr = criterion.vr
     try:
-        if text.startswith(UNKNOWN):
+        if text.startswith(BYTES):
             text = read_unknown(text, vr.code)
         if criterion.is_identifying:
-            return text, text.startswith(MARK)
+            return text, text.startswith(IDENTITY)
         value = vr.parse_exact(text) if criterion.is_exact and hasattr(vr, "parse_exact") else vr.parse(text)
     except MalformedValueError:
         return None, False

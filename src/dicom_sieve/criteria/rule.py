@@ -1,6 +1,6 @@
 """Compiled criteria: a tree whose leaves are criteria that are known to make sense."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dicom_sieve.criteria.criterion import GroupKind
@@ -9,8 +9,8 @@ from dicom_sieve.dicom.dictionary import (
     PER_FRAME_GROUPS,
     SHARED_GROUPS,
     Attribute,
+    find_attribute,
     format_tag,
-    keeps_functional_groups,
 )
 from dicom_sieve.dicom.functional_groups import PATHS
 from dicom_sieve.dicom.vr.clock import DT, Moment
@@ -98,9 +98,9 @@ class CompiledCriterion:
 
     @property
     def frame_keys(self) -> tuple[str, ...]:
-        """Where it is looked for when it is not at the top level: in the functional groups, if headers keep them."""
+        """Where it is looked for when it is not at the top level: in the functional groups."""
         may_stand_there = not (self.within or self.creator or self.minus) and self.attribute.tag in PATHS
-        return (SHARED_GROUPS, PER_FRAME_GROUPS) if may_stand_there and keeps_functional_groups() else ()
+        return (SHARED_GROUPS, PER_FRAME_GROUPS) if may_stand_there else ()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -222,17 +222,19 @@ def leaves_of(items: Iterable[CompiledItem]) -> tuple[CompiledCriterion, ...]:
     return tuple(leaf for item in items for leaf in item.leaves)
 
 
-def keys_of(items: Iterable[CompiledItem]) -> tuple[str, ...]:
-    """Give the key of everything that a list reads, once each, in order; see `CompiledCriterion.keys`."""
-    return tuple(sorted({key for leaf in leaves_of(items) for key in leaf.keys}))
-
-
 def asked_attributes(items: Iterable[CompiledItem]) -> tuple[Attribute, ...]:
     """Give every attribute that headers must have been read for, once each, in their order.
 
     Of what lies in a sequence that is the outermost one.
     """
     return tuple(dict.fromkeys(attribute for item in items for attribute in _asked(item)))
+
+
+def attributes_read_for(items: Sequence[CompiledItem]) -> tuple[Attribute, ...]:
+    """Give every attribute that headers must have been read for: those asked for, and where frames have them."""
+    frames = {key for leaf in leaves_of(items) for key in leaf.frame_keys}
+    groups = (find_attribute(int(key, 16)) for key in sorted(frames))
+    return (*asked_attributes(items), *(group for group in groups if isinstance(group, Attribute)))
 
 
 def _asked(item: CompiledItem) -> Iterator[Attribute]:

@@ -74,18 +74,8 @@ DEFINED_TERMS = _by_tag(
 """By tag; retired ones among them."""
 
 _KEYWORDS_IN_FUNCTIONAL_GROUPS = """
-    FrameType OutlineShapeType InversionRecovery FlowCompensation Spoiling MagnetizationTransfer T2Preparation
-    BloodSignalNulling SpectrallySelectedExcitation SpatialPresaturation Tagging PartialFourierDirection
-    ReceiveCoilType QuadratureReceiveCoil MultiCoilElementUsed TransmitCoilType DiffusionDirectionality
-    ParallelAcquisition ParallelAcquisitionTechnique PartialFourier DiffusionAnisotropyType OperatingModeType
-    OperatingMode SpecificAbsorptionRateDefinition GradientOutputType FlowCompensationDirection
-    RespiratoryCyclePosition CardiacCyclePosition ASLContext ASLCrusherFlag ASLBolusCutoffFlag AcquisitionType
-    ReconstructionAlgorithm ConvolutionKernelGroup ConstantVolumeFlag FluoroscopyFlag
-    ContrastBolusAgentAdministered ContrastBolusAgentDetected ContrastBolusAgentPhase DecompositionMethod
-    ExposureControlSensingRegionShape SettlingPhaseFrame ReconstructionType IterativeReconstructionMethod
-    DataType AliasedDataType FrameLaterality StartingRespiratoryPhase EndingRespiratoryPhase
-    OphthalmicImageOrientation SpatialLocationsPreserved GeometricalProperties ImageProcessingApplied
-    LUTFunction
+    OutlineShapeType MultiCoilElementUsed OperatingModeType OperatingMode SpecificAbsorptionRateDefinition
+    SpatialLocationsPreserved
 """
 IN_FUNCTIONAL_GROUPS = frozenset(map(find_keyword, _KEYWORDS_IN_FUNCTIONAL_GROUPS.split()))
-"""Tags that no module has at the top level, and the functional groups of enhanced images have (PS3.3 C.7.6.16)."""
+"""Tags that no module has at the top level: only sequences within the functional groups have them (PS3.3 C.7.6.16)."""

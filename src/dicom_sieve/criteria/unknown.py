@@ -1,12 +1,10 @@
 """Values of private attributes whose VR the object did not say: bytes, read by the VR of the criterion."""
 
 import struct
-from typing import Final
 
+from dicom_sieve.dicom.marks import BYTES
 from dicom_sieve.errors import MalformedValueError
 
-UNKNOWN: Final = "\ufdd2"
-"""Begins the bytes of a value, in hex (Unicode noncharacter)."""
 _FORMATS = {"US": "<H", "SS": "<h", "UL": "<I", "SL": "<i", "UV": "<Q", "SV": "<q", "FL": "<f", "FD": "<d"}
 
 
@@ -21,7 +19,7 @@ def read_unknown(text: str, vr: str) -> str:
         MalformedValueError: The bytes are none of this VR.
     """
     try:
-        raw = bytes.fromhex(text.removeprefix(UNKNOWN))
+        raw = bytes.fromhex(text.removeprefix(BYTES))
         if vr not in _FORMATS:
             return raw.decode("utf-8")
         [number] = struct.unpack(_FORMATS[vr], raw)

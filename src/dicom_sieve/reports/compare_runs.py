@@ -4,27 +4,27 @@ Either side is a run, or criteria that are tried on what a run judged. What chan
 told apart from what the criteria changed: an instance that both sides hold changed by criteria alone.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
-from itertools import groupby
 from typing import NamedTuple
 
-from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Finding, Verdict, asked_attributes, keys_of
+import numpy as np
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.combine import combine, join
+from dicom_sieve.criteria import CompiledItem, Damaged, Finding, attributes_read_for
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.edition import refuse_not_kept
-from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.reading.comparison import ComparedRow, ComparedSide, compared_headers, count_read_again
-from dicom_sieve.ledger.reading.headers_to_decide import read_extent, read_values
+from dicom_sieve.ledger.reading.comparison import ComparedBlock, compared_blocks, count_read_again, uids_of
+from dicom_sieve.ledger.reading.held_headers import Numbers
+from dicom_sieve.ledger.reading.secret import secret_for
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
-
-CACHE_SIZE = 65_536
-"""Number of combinations of values that are cached."""
+from dicom_sieve.reports.compared_sides import CriteriaSay, RunSays, Said, Says
 
 
 class Change(StrEnum):
@@ -89,7 +89,7 @@ class SeriesSide:
     instances: int = 0
     passed: int = 0
 
-    def add(self, instances: int, said: "_Verdict") -> int:
+    def add(self, instances: int, said: "Said") -> int:
         """Add the instances of a header, and give how many of them this side judges."""
         judged = instances if said.is_judged else 0
         self.instances += judged
@@ -152,7 +152,9 @@ class Summary:
 
 
 def compare(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Iterator[SeriesChange]:
-    """Give every series of which not the same passes on both sides, in the order of their UIDs. Flat memory.
+    """Give every series of which not the same passes on both sides, in the order of their UIDs.
+
+    Some 50 bytes a header are in memory, and the UIDs of series that change.
 
     Args:
         ledger: Where both are.
@@ -172,71 +174,133 @@ def compare(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Itera
     for side in (a, b):
         if side.run_number is None:
             refuse_not_kept(side.criteria)
-            refuse_read_for_less(ledger.engine, side.snapshot, asked_attributes(side.criteria))
+            refuse_read_for_less(ledger.engine, side.snapshot, attributes_read_for(side.criteria))
     summary.read_again = count_read_again(ledger.engine, a.snapshot, b.snapshot)
     return _changes(ledger, a, b, summary)
 
 
 def _changes(ledger: Ledger, a: Compared, b: Compared, summary: Summary) -> Iterator[SeriesChange]:
-    asked = [
-        ComparedSide(
-            selected.snapshot, selected.run_number, keys_of(selected.criteria) if selected.run_number is None else ()
-        )
-        for selected in (a, b)
-    ]
-    reads = _reads(a), _reads(b)
-    for series_uid, rows in groupby(compared_headers(ledger.engine, *asked), key=lambda row: row[0]):
-        if changed := _compare_series(series_uid, rows, reads, summary):
+    table = _say_all(ledger, a, b)
+    is_changed = table.in_series_that_change()
+    for side, has_passed in zip(Side, table.passed, strict=True):
+        summary.passed[side] += int(has_passed[~is_changed].sum())
+    for series_uid, rows in _series(ledger, table.take(is_changed)):
+        if changed := _compare_series(series_uid, rows, summary):
             summary.series[changed.change, changed.a.selection, changed.b.selection] += 1
             summary.reasons.update(changed.reasons)
             yield changed
 
 
-class _Verdict(NamedTuple):
-    """What one side says of a header: nothing where it does not hold it.
+_Pair = tuple[Said, Said]
 
-    The defect is why there are no findings.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """What both sides say of all headers that have a series: some 50 bytes each.
+
+    Attributes:
+        ids: Of the headers.
+        series: Number of the series of each.
+        held: Instances of each that either side holds.
+        said: By both.
     """
 
-    is_judged: bool
-    passed: bool
-    findings: tuple[Finding, ...]
-    defect: Defect | None
+    ids: Numbers
+    series: Numbers
+    held: tuple[Numbers, Numbers]
+    said: Coded[_Pair]
+
+    @property
+    def judged(self) -> tuple[Numbers, Numbers]:
+        """The instances of each that either side judges."""
+        first, second = (np.array([pair[side].is_judged for pair in self.said.things], np.int64) for side in (0, 1))
+        return self.held[0] * first[self.said.codes], self.held[1] * second[self.said.codes]
+
+    @property
+    def passed(self) -> tuple[Numbers, Numbers]:
+        """The instances of each that pass on either side."""
+        first, second = (np.array([pair[side].passed for pair in self.said.things], np.int64) for side in (0, 1))
+        return self.judged[0] * first[self.said.codes], self.judged[1] * second[self.said.codes]
+
+    def in_series_that_change(self) -> NDArray[np.bool_]:
+        """Tell of each header whether its series has one of which not the same counts on both sides."""
+        (in_a, in_b), (passed_a, passed_b) = self.judged, self.passed
+        changes: NDArray[np.bool_] = (in_a != in_b) | (passed_a != passed_b)
+        changed = np.sort(self.series[changes])
+        if not len(changed):
+            return changes
+        places = np.minimum(np.searchsorted(changed, self.series), len(changed) - 1)
+        is_changed: NDArray[np.bool_] = changed[places] == self.series
+        return is_changed
+
+    def take(self, rows: NDArray[np.bool_]) -> "_Table":
+        """Give some of its headers, in the order of their series."""
+        places = np.flatnonzero(rows)
+        places = places[np.argsort(self.series[places], kind="stable")]
+        held = self.held[0][places], self.held[1][places]
+        return _Table(self.ids[places], self.series[places], held, Coded(self.said.things, self.said.codes[places]))
 
 
-_Reads = Callable[[str | None, str | None, str | None], _Verdict]
-"""From what the ledger has of a side, its recorded verdict, and how far the header was read."""
+def _say_all(ledger: Ledger, a: Compared, b: Compared) -> _Table:
+    """Have both sides say what they say of every header that either holds."""
+    says = _says(ledger, a), _says(ledger, b)
+    keys = sorted({key for side in says for key in side.keys})
+    snapshots, runs = (a.snapshot, b.snapshot), (a.run_number, b.run_number)
+    parts = [_said_of(block, says) for block in compared_blocks(ledger.engine, snapshots, runs, keys)]
+    if not parts:
+        nothing = np.zeros(0, np.int64)
+        return _Table(nothing, nothing, (nothing, nothing), Coded((), np.zeros(0, np.uint8)))
+    held_a, held_b = (np.concatenate([part.held[side] for part in parts]) for side in (0, 1))
+    ids, series = np.concatenate([part.ids for part in parts]), np.concatenate([part.series for part in parts])
+    return _Table(ids, series, (held_a, held_b), join([part.said for part in parts]))
 
 
-def _reads(side: Compared) -> _Reads:
-    """Give what reads a side's decision on a header, or makes it."""
+def _said_of(block: ComparedBlock, says: tuple[Says, Says]) -> _Table:
+    has_series = np.flatnonzero(block.series)
+    said = combine([says[side].say(block.values, block.decided[side]) for side in (0, 1)], len(block.ids))
+    pairs = said.map(lambda pair: (pair[0], pair[1]))
+    held = block.instances[0][has_series], block.instances[1][has_series]
+    return _Table(block.ids[has_series], block.series[has_series], held, Coded(pairs.things, pairs.codes[has_series]))
+
+
+_Row = tuple[str | None, int, int, _Pair]
+"""Study Instance UID; instances that either side holds; what both say."""
+
+
+def _says(ledger: Ledger, side: Compared) -> Says:
     if side.run_number is not None:
-        return _read_decision
-    decider, tags = Decider(side.criteria), keys_of(side.criteria)
-
-    @lru_cache(CACHE_SIZE)
-    def decide(values: str | None, _: str | None, text: str | None) -> _Verdict:
-        extent = read_extent(text)
-        decision = judge_header(decider, extent, read_values(values or "[]", tags), side.damaged)
-        defect = None if decision.findings else extent.defect
-        return _Verdict(True, decision.verdict is Verdict.PASSED, decision.findings, defect)
-
-    return decide
+        return RunSays()
+    return CriteriaSay(side.criteria, side.damaged, secret_for(ledger.engine, side.criteria))
 
 
-@lru_cache(CACHE_SIZE)
-def _read_decision(findings: str | None, verdict: str | None, text: str | None) -> _Verdict:
-    found = tuple(map(Finding, json.loads(findings or "[]")))
-    return _Verdict(verdict is not None, verdict == Verdict.PASSED, found, None if found else read_extent(text).defect)
+def _series(ledger: Ledger, table: _Table) -> Iterator[tuple[str, list[_Row]]]:
+    """Give the headers of each series, in the order of their UIDs."""
+    starts = np.flatnonzero(np.diff(table.series, prepend=0))
+    ends = np.append(starts, len(table.ids))[1:]
+    uids, studies = _uids(ledger, table, starts)
+    held_a, held_b = (held.tolist() for held in table.held)
+    said = [table.said.things[code] for code in table.said.codes.tolist()]
+    for series_uid, start, end in sorted(zip(uids, starts.tolist(), ends.tolist(), strict=True)):
+        rows = slice(start, end)
+        yield series_uid, list(zip(studies[rows], held_a[rows], held_b[rows], said[rows], strict=True))
 
 
-def _compare_series(
-    series_uid: str, rows: Iterable[ComparedRow], reads: tuple[_Reads, _Reads], summary: Summary
-) -> SeriesChange | None:
+def _uids(ledger: Ledger, table: _Table, starts: NDArray[np.intp]) -> tuple[list[str], list[str | None]]:
+    """Give the UID of each series, and the study of each header; they are read in the order of ids."""
+    uids, studies = [""] * len(starts), list[str | None]([None] * len(table.ids))
+    order, known = np.argsort(table.ids), dict[str | None, str | None]()
+    of_series = (np.searchsorted(starts, order, "right") - 1).tolist()
+    read = uids_of(ledger.engine, table.ids[order])
+    for row, series, (series_uid, study_uid) in zip(order.tolist(), of_series, read, strict=True):
+        uids[series] = series_uid
+        studies[row] = known.setdefault(study_uid, study_uid)
+    return uids, studies
+
+
+def _compare_series(series_uid: str, rows: Iterable[_Row], summary: Summary) -> SeriesChange | None:
     """Compare the headers of one series; None where the same passes on both sides."""
     a, b, reasons, studies = SeriesSide(), SeriesSide(), Counter[Reason](), set[str]()
-    for _, study_uid, extent, held_a, held_b, text_a, verdict_a, text_b, verdict_b in rows:
-        said_a, said_b = reads[0](text_a, verdict_a, extent), reads[1](text_b, verdict_b, extent)
+    for study_uid, held_a, held_b, (said_a, said_b) in rows:
         in_a, in_b = a.add(held_a, said_a), b.add(held_b, said_b)
         _explain(summary, reasons, (said_a, in_a), (said_b, in_b))
         studies |= {study_uid} if study_uid else set()
@@ -248,7 +312,7 @@ def _compare_series(
     return SeriesChange(series_uid, min(studies, default=None), change, a, b, reasons)
 
 
-def _explain(summary: Summary, reasons: Counter[Reason], a: tuple[_Verdict, int], b: tuple[_Verdict, int]) -> None:
+def _explain(summary: Summary, reasons: Counter[Reason], a: tuple[Said, int], b: tuple[Said, int]) -> None:
     """Count what became of the instances of one header, and why."""
     (said_a, in_a), (said_b, in_b) = a, b
     kept = min(in_a, in_b)

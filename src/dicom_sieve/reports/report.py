@@ -134,7 +134,8 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
         row = replace(row, state=RunState.COMPLETED, counts=counts)
     criteria = compile_recorded(row.criteria)
     tally = Tally(criteria)
-    tally.add(decided_headers(recorded.engine, row.number, tally.tags))
+    for block in decided_headers(recorded.engine, row.number, tally.tags):
+        tally.add(block)
     figures = tally.figures(counts["listed"], counts["bytes"], min_cell)
     found = findings_of_series(recorded.engine, row.number, figures.partial)
     partial = tuple(PartialSeries(uid, tuple(reasons)) for uid, reasons in found.items())

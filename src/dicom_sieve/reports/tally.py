@@ -3,16 +3,18 @@
 import json
 from bisect import insort
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dicom_sieve.columns.chunk import Entry, values_of
+from dicom_sieve.columns.judge import Values
 from dicom_sieve.criteria import CompiledCriterion, CompiledItem, Finding, Operation, leaves_of
 from dicom_sieve.dicom.vr.date import DA
 from dicom_sieve.dicom.vr.value_type import Bin, ValueType, trim
 from dicom_sieve.headers import Defect, Extent
-from dicom_sieve.ledger.reading.headers_to_decide import read_extent, read_values
-from dicom_sieve.ledger.reading.report import DecidedRow
+from dicom_sieve.ledger.database.extents import read_extent
+from dicom_sieve.ledger.reading.report import DecidedBlock, Kind
 from dicom_sieve.reports.damaged_objects import DamagedTally
 from dicom_sieve.reports.distribution import OTHER, Bar, Distribution, distribution_of
 from dicom_sieve.reports.figures import Amount, CriterionFigures, Excluded, Figures, Step
@@ -54,7 +56,7 @@ class _SameValues:
 
     findings: tuple[Finding, ...]
     extent: Extent
-    values: str
+    entries: tuple[Entry, ...]
     state: int
     instances: int = 0
     bytes: int = 0
@@ -116,7 +118,7 @@ class Tally:
         self._patients: dict[int, bool] = {}
         self._without_patient = 0
         self._partial: list[str] = []
-        self._cache: dict[tuple[str, str | None, str], _SameValues] = {}
+        self._cache: dict[Kind, _SameValues] = {}
         self._characters = 0
         self._results: dict[tuple[Defect | None, tuple[Finding, ...]], list[int]] = {}
         self._damaged = DamagedTally(self.criteria)
@@ -124,15 +126,15 @@ class Tally:
         self._modified: Counter[str] = Counter()
         self._born_without_age = 0
 
-    def add(self, rows: Iterable[DecidedRow]) -> None:
+    def add(self, block: DecidedBlock) -> None:
         """Take headers in."""
-        known, table, studies, patients = self._cache, self._series, self._studies, self._patients
-        for study, series, patient, instances, size, extent, findings, values in rows:
-            kind = known.get((findings, extent, values)) or self._meet(findings, extent, values)
-            kind.instances += instances
-            kind.bytes += size
+        kinds = self._count(block)
+        table, studies, patients = self._series, self._studies, self._patients
+        rows = zip(block.owners, block.instances.tolist(), block.kinds.codes.tolist(), strict=True)
+        for (study, series, patient), instances, code in rows:
             if series is None:
                 continue  # a defect
+            kind = kinds[code]
             owner = hash((study, patient))
             row = table.row_of(series, owner)
             if kind.state == PASSED:
@@ -150,6 +152,17 @@ class Tally:
             else:
                 key = hash(patient)
                 patients[key] = patients.get(key, False) or kind.state == PASSED
+
+    def _count(self, block: DecidedBlock) -> list[_SameValues]:
+        """Count the instances of each kind of headers, and give the kinds."""
+        kinds = []
+        instances, sizes = block.kinds.count(block.instances), block.kinds.count(block.bytes)
+        for key in block.kinds.things:
+            kind = self._cache.get(key) or self._meet(key)
+            kind.instances += instances[key]
+            kind.bytes += sizes[key]
+            kinds.append(kind)
+        return kinds
 
     @property
     def suspects(self) -> Collection[str]:
@@ -208,14 +221,15 @@ class Tally:
         """Count the series of which any instance could be judged."""
         return sum(series for number, series in by_state.items() if self._states.states[number].depth >= 0)
 
-    def _meet(self, findings: str, extent: str | None, values: str) -> _SameValues:
+    def _meet(self, key: Kind) -> _SameValues:
         """Take note of a kind of headers that was not met before, or not lately."""
-        self._characters += len(values)
+        findings, extent, *entries = key
+        self._characters += sum(len(entry or "") for entry in entries)
         if len(self._cache) >= CACHE_SIZE or self._characters > MOST_CHARACTERS:
             self._fold()
-        found = tuple(Finding(name) for name in json.loads(findings))
-        state = self._states.of(found)
-        kind = self._cache[findings, extent, values] = _SameValues(found, read_extent(extent), values, state)
+        found = tuple(Finding(name) for name in json.loads(findings or "[]"))
+        kind = _SameValues(found, read_extent(extent), tuple(entries), self._states.of(found))
+        self._cache[key] = kind
         return kind
 
     def _change(self, series: str, before: int, more: int) -> int:
@@ -232,7 +246,8 @@ class Tally:
             result = self._results.setdefault((kind.extent.defect, kind.findings), [0, 0])
             result[0] += kind.instances
             result[1] += kind.bytes
-            attributes = read_values(kind.values, self.tags)
+            read = zip(self.tags, map(values_of, kind.entries), strict=True)
+            attributes: Mapping[str, Values] = {key: values for key, values in read if values is not None}
             self._damaged.add(kind.extent, attributes, kind.findings, kind.instances)
             if kind.findings:
                 attributes = kind.extent.trusted(attributes)

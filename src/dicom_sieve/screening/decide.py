@@ -1,33 +1,31 @@
-"""Judge the headers of a snapshot: once per distinct combination of values, a page of headers at a time."""
+"""Judge the headers of a snapshot in columns, a block at a time: each criterion once for each distinct value."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from dicom_sieve.columns.coded import Coded
-from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Verdict, keys_of
+from dicom_sieve.columns.judge import BlockJudge
+from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Finding, Verdict
+from dicom_sieve.criteria.decide import decision_of
 from dicom_sieve.errors import NothingReadableError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.database.decisions import BY_OBJECT
+from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.leases.lease import Lease
-from dicom_sieve.ledger.reading.headers_to_decide import (
-    HeaderRow,
-    count_refused,
-    headers_to_decide,
-    read_extent,
-    read_values,
-)
+from dicom_sieve.ledger.reading.header_counts import count_refused
+from dicom_sieve.ledger.reading.held_rows import HeldRows, held_rows
+from dicom_sieve.ledger.reading.secret import secret_for
 from dicom_sieve.ledger.reading.snapshots import Snapshot
 from dicom_sieve.ledger.writing.decisions import Decided, Outcome, Recorder
 from dicom_sieve.screening.observer import Observer
-
-CACHE_SIZE = 65_536
-MAX_CACHED_LENGTH = 512
-"""Combinations of values, and characters of each. When there are more, the cache is emptied."""
+from dicom_sieve.screening.series_counts import SeriesCounts
 
 
 @dataclass(slots=True, eq=False)
@@ -40,8 +38,7 @@ class _Judgement:
         damage_is_known: Whether it is known where they are damaged.
         is_all_before: Whether all that is asked lies before that.
         verdict: The decision's, as text.
-        code: Place of its outcome among all outcomes.
-        series: Instances of all headers of this verdict, by series; shared with its other judgements.
+        outcome: What of it is recorded.
         instances: Of all headers that were judged so.
         bytes: Their size.
     """
@@ -51,52 +48,55 @@ class _Judgement:
     damage_is_known: bool
     is_all_before: bool
     verdict: str
-    code: int
-    series: dict[str | None, int]
+    outcome: Outcome
     instances: int = 0
     bytes: int = 0
 
 
 @dataclass(slots=True)
 class Judge:
-    """Judges pages of headers, and counts their instances.
+    """Judges headers, or objects, and counts instances.
 
     Attributes:
         criteria: In the order of the findings.
         damaged: What becomes of damaged objects.
-        tags: The attributes that they ask for.
+        secret: Of the ledger, where a criterion compares what identifies.
+        keys: The columns that they ask for.
     """
 
     criteria: tuple[CompiledItem, ...]
     damaged: Damaged = Damaged.DISCARD
-    tags: tuple[str, ...] = field(init=False)
+    secret: bytes | None = field(default=None, repr=False)
+    keys: tuple[str, ...] = field(init=False)
+    _block_judge: BlockJudge[_Judgement] = field(init=False, repr=False)
     _decider: Decider = field(init=False)
-    _series: dict[Verdict, dict[str | None, int]] = field(init=False, repr=False)
-    _cache: dict[tuple[str | None, str], _Judgement] = field(init=False, default_factory=dict, repr=False)
+    _series: SeriesCounts = field(init=False, default_factory=SeriesCounts, repr=False)
     _judgements: dict[tuple[Any, ...], _Judgement] = field(init=False, default_factory=dict)
-    _outcomes: dict[Outcome, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tags = keys_of(self.criteria)
-        self._decider = Decider(self.criteria)
-        self._series = {verdict: {} for verdict in Verdict}
+        self._decider = Decider(self.criteria, self.secret)
+        self._block_judge = BlockJudge(self._decider.asked, self._judge_whole, self._judge_partly_read)
+        self.keys = self._block_judge.keys
 
-    def judge(self, headers: Iterable[HeaderRow]) -> Decided:
-        """Judge headers, in whatever order."""
-        known = self._cache
-        ids, digests, codes = list[int](), list[str](), list[int]()
-        for header_id, digest, series, instances, size, extent, values in headers:
-            judgement = known.get((extent, values)) or self._judge(extent, values)
+    def is_judged(self, extent: str | None) -> bool:
+        """Tell of how far a header was read whether its values are looked at."""
+        return read_extent(extent).is_judged(self.damaged)
+
+    def judge(self, held: HeldRows) -> Decided:
+        """Judge some rows."""
+        block = held.block
+        if not held.are_judged:
+            by_object = Coded((_BY_OBJECT,), np.zeros(len(block.ids), np.uint8))
+            return Decided(block.ids, block.digests, by_object, held.kind, held.complete_below)
+        outcomes = self._block_judge.judge(block.values)
+        sizes = outcomes.count(block.bytes)
+        for judgement, instances in outcomes.count(block.instances).items():
             judgement.instances += instances
-            judgement.bytes += size
-            of_series = judgement.series
-            of_series[series] = of_series.get(series, 0) + instances
-            ids.append(header_id)
-            digests.append(digest)
-            codes.append(judgement.code)
-        order = np.argsort(ids)
-        outcomes = Coded(tuple(self._outcomes), np.array(codes, np.uint32)[order])
-        return Decided(np.array(ids, np.int64)[order], [digests[place] for place in order.tolist()], outcomes)
+            judgement.bytes += sizes[judgement]
+        has_passed = outcomes.map(lambda judgement: judgement.decision.verdict is Verdict.PASSED)
+        self._series.add(block.series, np.array(has_passed.things)[has_passed.codes], block.instances)
+        recorded = outcomes.map(lambda judgement: judgement.outcome)
+        return Decided(block.ids, block.digests, recorded, held.kind, held.complete_below)
 
     def counts(self) -> dict[str, Any]:
         """Count what was judged so far.
@@ -123,7 +123,7 @@ class Judge:
             **counts,
             "defects": dict(sorted(defects.items())),
             "findings": in_order,
-            **self._count_series(),
+            **self._series.counts(),
             **self._count_damaged(),
         }
 
@@ -147,44 +147,28 @@ class Judge:
             }
         }
 
-    def _count_series(self) -> dict[str, dict[str, int]]:
-        """Count series by selection, as the view ``series_decision`` has it, and what passed in them; what is not 0."""
-        passed, discarded = self._series[Verdict.PASSED], self._series[Verdict.DISCARDED]
-        for of_verdict in (passed, discarded):
-            of_verdict.pop(None, None)
-        partial = passed.keys() & discarded.keys()
-        none, whole = len(discarded) - len(partial), len(passed) - len(partial)
-        in_partial = sum(passed[series] for series in partial)
-        return {
-            "series": _positive({"NONE": none, "PARTIAL": len(partial), "WHOLE": whole}),
-            "passed_in": _positive({"PARTIAL": in_partial, "WHOLE": sum(passed.values()) - in_partial}),
-        }
+    def _judge_whole(self, findings: tuple[Finding, ...]) -> _Judgement:
+        return self._judgement((None, False, False), decision_of(findings))
 
-    def _judge(self, text: str | None, values: str) -> _Judgement:
-        extent, attributes = read_extent(text), read_values(values, self.tags)
-        decision = judge_header(self._decider, extent, attributes, self.damaged)
+    def _judge_partly_read(self, text: str, values: Mapping[str, tuple[str, ...]]) -> _Judgement:
+        extent = read_extent(text)
+        decision = judge_header(self._decider, extent, values, self.damaged)
         is_known = extent.damage is not None
-        kind = extent.defect, is_known, is_known and not extent.behind(self.criteria, attributes)
+        kind = extent.defect, is_known, is_known and not extent.behind(self.criteria, values)
+        return self._judgement(kind, decision)
+
+    def _judgement(self, kind: tuple[Defect | None, bool, bool], decision: Decision) -> _Judgement:
         judgement = self._judgements.get((*kind, decision.findings))
         if judgement is None:
-            verdict = decision.verdict
-            outcome = Outcome(verdict.value, json.dumps(decision.findings))
-            code = self._outcomes.setdefault(outcome, len(self._outcomes))
-            judgement = _Judgement(decision, *kind, verdict.value, code, self._series[verdict])
+            outcome = Outcome(decision.verdict.value, json.dumps(decision.findings))
+            judgement = _Judgement(decision, *kind, decision.verdict.value, outcome)
             self._judgements[*kind, decision.findings] = judgement
-        if len(self._cache) >= CACHE_SIZE:
-            self._cache.clear()
-        if len(values) <= MAX_CACHED_LENGTH:
-            self._cache[text, values] = judgement
         return judgement
 
 
-def _positive(counts: Mapping[str, int]) -> dict[str, int]:
-    return {name: count for name, count in counts.items() if count}
-
-
+_BY_OBJECT = Outcome(BY_OBJECT, "[]")
 Keep = Callable[[Decided], None]
-"""Is given what was decided on a page of headers."""
+"""Is given what was decided on some headers, in ascending order of their ids."""
 
 
 def decide(
@@ -208,18 +192,20 @@ def decide(
     refused = count_refused(ledger.engine, snapshot.id, snapshot.location_id)
     if refused:
         raise NothingReadableError(str(snapshot.place), refused)
-    judge = Judge(criteria, damaged)
+    judge = Judge(criteria, damaged, secret_for(ledger.engine, criteria))
     observer.begin("decide", None)
-    for page in headers_to_decide(ledger.engine, snapshot.id, snapshot.location_id, judge.tags):
-        decided = judge.judge(page)
-        keep(decided)
-        observer.advance(len(decided.ids))
+    for held in held_rows(ledger.engine, (snapshot.id, snapshot.location_id), judge.keys, judge.is_judged):
+        keep(judge.judge(held))
+        observer.advance(len(held.block.ids))
     counts = judge.counts()
     listed = snapshot.counts
     unread = listed.listed - counts["passed"] - counts["discarded"]
     return {"listed": listed.listed, **counts, "bytes": listed.bytes if unread else counts["bytes"], "unread": unread}
 
 
-def recording(lease: Lease, run_number: int) -> Keep:
-    """Give what records the decisions of a run, a transaction a page."""
-    return Recorder(lease, run_number).record
+@contextmanager
+def recording(lease: Lease, run_number: int) -> Iterator[Keep]:
+    """Give what records the decisions of a run, a transaction for the headers of some pages; the last at the end."""
+    recorder = Recorder(lease, run_number)
+    yield recorder.record
+    recorder.flush()

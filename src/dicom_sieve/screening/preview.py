@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_sieve.advice import describe_causes, describe_nothing_listed
-from dicom_sieve.criteria import Damaged, Item, asked_attributes, compile_criteria
+from dicom_sieve.criteria import Damaged, Item, attributes_read_for, compile_criteria
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.ledger import Ledger
@@ -105,7 +105,7 @@ def preview_known(
     compiled = compile_criteria(criteria)
     refuse_not_kept(compiled)
     snapshot = last_snapshot(ledger.engine, place)
-    refuse_read_for_less(ledger.engine, snapshot, asked_attributes(compiled))
+    refuse_read_for_less(ledger.engine, snapshot, attributes_read_for(compiled))
     counts = decide(ledger, snapshot, compiled, observer or Silent(), damaged=damaged)
     return PreviewResult(counts, snapshot.listed_at, _warn(counts, place))
 

@@ -10,7 +10,7 @@ from itertools import islice
 
 from dicom_sieve.advice import count_cause, told_causes
 from dicom_sieve.clock import now
-from dicom_sieve.criteria import CompiledItem, asked_attributes
+from dicom_sieve.criteria import CompiledItem, attributes_read_for
 from dicom_sieve.errors import WorkersError
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger import Ledger
@@ -130,13 +130,13 @@ def refresh(
     with frozen_gc():
         _index(store, means, lease, refreshed)
     if snapshot.counts.added or snapshot.counts.removed or refreshed.indexed:
-        ledger.analyze("object", "header", "header_change")
+        ledger.analyze("object", "header", "header_change", "block", "chunk")
     return refreshed
 
 
 def _find_lacking(means: RunOptions, lease: Lease, criteria: Sequence[CompiledItem]) -> tuple[int, ...]:
     """Give the editions of headers that were not read for what criteria ask for; who watches is told of these."""
-    less = find_read_for_less(lease.engine, lease.location_id, asked_attributes(criteria))
+    less = find_read_for_less(lease.engine, lease.location_id, attributes_read_for(criteria))
     if less is None:
         return ()
     means.observer.note(f"{less.describe()}: those that are unchanged are read again")
@@ -157,7 +157,7 @@ def _index(store: Store, means: RunOptions, lease: Lease, refreshed: Refreshed) 
                 f"a worker read the headers of shard {result.number} for other attributes than this run",
                 "install the same versions of dicom-sieve and pydicom everywhere",
             )
-        refreshed.indexed += lease.write(partial(record_headers, indexed=result.indexed))
+        refreshed.indexed += lease.write(partial(record_headers, location_id=lease.location_id, indexed=result.indexed))
         refreshed.reads += result.reads
         refreshed.bytes_read += result.bytes_read
         for _, cause in result.unread:

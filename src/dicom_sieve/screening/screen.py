@@ -185,8 +185,8 @@ class _Run:
     def execute(self) -> Outcome:
         of_run = self.screening
         known = refresh(of_run.store, of_run, self.ledger, self.lease, self.criteria, on_listed=self._bind)
-        keep = recording(self.lease, self.number)
-        results = decide(self.ledger, known.snapshot, self.criteria, of_run.observer, keep, damaged=of_run.damaged)
+        with recording(self.lease, self.number) as keep:
+            results = decide(self.ledger, known.snapshot, self.criteria, of_run.observer, keep, damaged=of_run.damaged)
         self.ledger.analyze("decision_page", "outcome")
         counts = {**results, **known.effort(), **known.why_unread(results["unread"])}
         seal_rows(self.lease, self.number)

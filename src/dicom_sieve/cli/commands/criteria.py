@@ -26,15 +26,37 @@ from dicom_sieve.objects import Damaged
 criteria_app = typer.Typer()
 
 
-@criteria_app.command(epilog="Example: dicom-sieve check criteria.json")
+@criteria_app.command(
+    epilog="Examples: dicom-sieve check criteria.json"
+    " | dicom-sieve check --from dcm2bids config.json --rule anat_T1w > criteria.json"
+)
 def check(
-    file: Annotated[Path, typer.Argument(help="Criteria as JSON; a keyword may stand for a tag.")],
+    file: Annotated[
+        Path, typer.Argument(help="Criteria as JSON; a keyword may stand for a tag. With --from the tool's file.")
+    ],
     as_json: AsJson = False,
+    tool: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TOOL", help="Import: dcm2bids, bidscoin, mercure, monai, ctp or pixl."),
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="NAME", help="With --from, one rule of the file.")
+    ] = None,
 ) -> None:
-    """Validate criteria, read them back as sentences, and say what is worth a look."""
+    """Validate criteria, read them back as sentences, and say what is worth a look.
+
+    With --from, print the rules of another tool as criteria, and what they leave out on stderr.
+    """
     from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
     from dicom_sieve.criteria import advise, compile_criteria
 
+    if tool is not None:
+        from dicom_sieve.cli.import_rules import show_imported
+
+        show_imported(tool, file, rule, as_json=as_json)
+        return
+    if rule is not None:
+        raise typer.BadParameter("say whose file it is, with --from", param_hint="--rule")
     criteria = read_criteria_file(file)
     compiled = compile_criteria(criteria)
     advice = advise(compiled)
@@ -125,12 +147,17 @@ def preview(
 @criteria_app.command(
     epilog="Examples: dicom-sieve values s3://challenge-tech | dicom-sieve values s3://challenge-tech Modality"
     " | dicom-sieve values ./images 0010,1010 --csv"
+    " | dicom-sieve values ./images AnatomicRegionSequence.CodeMeaning"
 )
 def values(
     *,
     uri: Uri,
     keyword: Annotated[
-        str | None, typer.Argument(metavar="[KEYWORD]", help="An attribute: its keyword, or its tag as 0008,0060.")
+        str | None,
+        typer.Argument(
+            metavar="[KEYWORD]",
+            help="An attribute: its keyword, or its tag as 0008,0060; behind the sequences that it lies in, with dots.",
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Values to show, at most.")] = 50,
     min_cell: Annotated[
@@ -146,21 +173,22 @@ def values(
     """
     from dicom_sieve.cli.find_location import LIST_FIRST, find_known
     from dicom_sieve.cli.output.values import show_attributes, show_values
-    from dicom_sieve.headers.edition import read_kept_attribute
+    from dicom_sieve.headers.edition import read_kept_path
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.ledger.reading.snapshots import last_snapshot
     from dicom_sieve.ledger.reading.values import attributes_held, values_held
 
-    attribute = None if keyword is None else read_kept_attribute(keyword, "KEYWORD")
+    path = () if keyword is None else read_kept_path(keyword, "KEYWORD")
     check_format(as_json=as_json, as_csv=as_csv)
     with open_ledger() as ledger:
         snapshot = last_snapshot(ledger.engine, find_known(ledger, uri, endpoint, LIST_FIRST))
-        if attribute is None:
+        if not path:
             held = attributes_held(ledger.engine, snapshot)
             show_attributes(snapshot, held, as_json=as_json, as_csv=as_csv)
         else:
-            found = values_held(ledger.engine, snapshot, attribute.hex_tag)
-            show_values(snapshot, attribute, found, limit=limit, min_cell=min_cell, as_json=as_json, as_csv=as_csv)
+            outermost, *within = (attribute.hex_tag for attribute in path)
+            found = values_held(ledger.engine, snapshot, outermost, tuple(within))
+            show_values(snapshot, path, found, limit=limit, min_cell=min_cell, as_json=as_json, as_csv=as_csv)
 
 
 RunOrCriteria = Annotated[

@@ -39,10 +39,15 @@ def trace(
     from dicom_sieve.cli.output.trace import as_json as trace_as_json
     from dicom_sieve.cli.output.trace import show_result, show_trace
     from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.ledger.reading.secret import secret_for
 
     with open_ledger() as ledger:
         objects, results = ledger.trace(name), ledger.trace_results(name)
         objects = objects or ([] if results else _trace_pulled(ledger, name))
+        criteria = [
+            item for traced in objects for judged in traced.decisions for item in text.compiled(judged.criteria)
+        ]
+        secret = secret_for(ledger.engine, criteria)
     if not objects and not results:
         exit_with(f"nothing is known of {inert(name)}", FAILED)
     if as_json:
@@ -52,7 +57,10 @@ def trace(
     if len(called := {(traced.endpoint, traced.bucket, traced.object_key) for traced in objects}) > 1:
         text.show_lines(f"{len(called):,} objects; an address tells one of them: s3://bucket/key, or a path", "")
     for number, show in enumerate(
-        [*(partial(show_trace, traced) for traced in objects), *(partial(show_result, result) for result in results)]
+        [
+            *(partial(show_trace, traced, secret) for traced in objects),
+            *(partial(show_result, result) for result in results),
+        ]
     ):
         text.show_lines(*[""] * bool(number))
         show()

@@ -8,13 +8,19 @@ from typing import Any
 from dicom_sieve.cli.output import text
 from dicom_sieve.criteria import CompiledItem, Decider, Finding, asked_attributes, leaves_of
 from dicom_sieve.dicom.dictionary import format_tag
+from dicom_sieve.dicom.marks import as_plain, show_text
 from dicom_sieve.headers import Damage, Defect, Extent
 from dicom_sieve.ledger import ComputedSeries, TracedObject, TracedResult
 from dicom_sieve.ledger.reading.trace import TracedDecision
 
 
-def show_trace(traced: TracedObject) -> None:
-    """Print everything known of one object, in words."""
+def show_trace(traced: TracedObject, secret: bytes | None = None) -> None:
+    """Print everything known of one object, in words.
+
+    Args:
+        traced: What is known.
+        secret: Of the ledger, where a criterion compares what identifies.
+    """
     gone = f"; gone by {text.moment(traced.gone_at)}" if traced.gone_at else ""
     text.show_lines(
         f"object     {traced.bucket}/{traced.object_key} at {traced.endpoint}",
@@ -44,18 +50,18 @@ def show_trace(traced: TracedObject) -> None:
             text.show_lines(f"  {reason}")
         text.show_lines(*(f"  conflict {conflict}: {conflict.describe()}" for conflict in judged.conflicts))
         for criterion, finding in zip(text.compiled(judged.criteria), judged.findings, strict=False):
-            text.show_lines(*_found(criterion, finding, traced))
+            text.show_lines(*_found(criterion, finding, traced, secret))
         _show_computed(judged.computations)
 
 
-def _found(item: CompiledItem, finding: str, traced: TracedObject) -> list[str]:
+def _found(item: CompiledItem, finding: str, traced: TracedObject, secret: bytes | None) -> list[str]:
     """Say what was found by one criterion; by a group, and by each criterion in it, worked out from the header."""
     attributes = traced.attributes or {}
     leaves = leaves_of([item])
     if leaves == (item,):
         return [f"  {item.describe()}: {finding}, value {_values(attributes.get(leaves[0].key), finding)}"]
     extent = _extent(traced)
-    found = Decider((item,)).decide(extent.trusted(attributes), extent.unreadable_from).leaves
+    found = Decider((item,), secret).decide(extent.trusted(attributes), extent.unreadable_from).leaves
     return [
         f"  {item.label}: {finding}",
         *(
@@ -68,6 +74,8 @@ def _found(item: CompiledItem, finding: str, traced: TracedObject) -> list[str]:
 def as_json(traced: TracedObject) -> dict[str, Any]:
     """Give everything known of one object, with values that were asked for, and reasons where damage is known."""
     content = dataclasses.asdict(traced)
+    if traced.attributes is not None:
+        content["attributes"] = {key: list(map(as_plain, texts)) for key, texts in traced.attributes.items()}
     for shown, judged in zip(content["decisions"], traced.decisions, strict=True):
         shown["reason"] = _reason(traced, judged)
     return {**content, "named_values": named_values(traced)}
@@ -95,7 +103,7 @@ def named_values(traced: TracedObject) -> dict[str, list[str] | None]:
     for judged in traced.decisions:
         for attribute in asked_attributes(text.compiled(judged.criteria)):
             raw = (traced.attributes or {}).get(attribute.hex_tag)
-            values[attribute.keyword or format_tag(attribute.tag)] = None if raw is None else list(raw)
+            values[attribute.keyword or format_tag(attribute.tag)] = None if raw is None else list(map(as_plain, raw))
     return values
 
 
@@ -104,7 +112,7 @@ def _values(values: Sequence[str] | None, finding: str) -> str:
         return "not reached"
     if values is None:
         return "absent"
-    return " \\ ".join(repr(value) for value in values) or "empty"
+    return " \\ ".join(map(show_text, values)) or "empty"
 
 
 def _show_computed(rows: Iterable[ComputedSeries]) -> None:

@@ -1,27 +1,30 @@
 """What ``values`` prints: the attributes of a location, and the values of one of them."""
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from dicom_sieve.cli.output import text
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute
+from dicom_sieve.dicom.marks import describe_mark
+from dicom_sieve.dicom.spread import Spread, spread_of
 from dicom_sieve.ledger.reading.snapshots import Snapshot
-from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeValues
+from dicom_sieve.ledger.reading.values import BETWEEN_KEYS, AttributesHeld, AttributeValues, ValueCount
 
 ATTRIBUTE = ("keyword", "tag", "vr", "present", "empty", "absent", "values", "unreached")
 VALUE = ("value", "instances", "series")
+_TAG = re.compile("[0-9A-F]{8}")
+_BETWEEN = re.compile("[.](?=[0-9A-F]{4}(?:xx[0-9A-F]{2} |[0-9A-F]{4}(?:[.]|$)))")
 
 
 def show_attributes(snapshot: Snapshot, held: AttributesHeld, *, as_json: bool, as_csv: bool) -> None:
     """Print the attributes of a location."""
     rows = []
     for use in held.attributes:
-        attribute = find_attribute(int(use.tag, 16))
-        keyword, vr = (attribute.keyword, attribute.vr.code) if isinstance(attribute, Attribute) else ("", "")
         absent = held.instances - use.present - use.empty - use.unreached
         counts = (use.present, use.empty, absent, use.distinct, use.unreached)
-        rows.append((keyword, f"{use.tag[:4]},{use.tag[4:]}", vr, *counts))
+        rows.append((*_name(use.tag), *counts))
     if as_json:
         attributes = [dict(zip(ATTRIBUTE, row, strict=True)) for row in rows]
         less = {"read_for_less": held.read_for_less} if held.read_for_less else {}
@@ -40,7 +43,7 @@ def show_attributes(snapshot: Snapshot, held: AttributesHeld, *, as_json: bool, 
 
 def show_values(
     snapshot: Snapshot,
-    attribute: Attribute,
+    path: Sequence[Attribute],
     held: AttributeValues,
     *,
     limit: int,
@@ -48,19 +51,35 @@ def show_values(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Print the values of one attribute; those behind the limit, or too rare, as one row."""
-    shown = [value for value in held.values[:limit] if value.instances >= min_cell]
+    """Print the values of one attribute; those behind the limit, or too rare, as one row.
+
+    Args:
+        snapshot: Where they are.
+        path: The attribute, behind the sequences that it lies in.
+        held: Its values.
+        limit: Values that are shown, at most.
+        min_cell: Fewer instances than this are not told apart.
+        as_json: As JSON.
+        as_csv: As CSV.
+    """
+    attribute = path[-1]
+    shown = [_readable(value) for value in held.values[:limit] if value.instances >= min_cell]
     others = held.values[len(shown) :]
     in_others = sum(value.instances for value in others)
     absent = held.instances - held.present - held.empty - held.unreached
+    every = {value.value: value.instances for value in held.values}
+    spread = spread_of(attribute, every) if min_cell == 1 else None  # else the ends would tell rare values
     if as_json:
         counts = {"present": held.present, "empty": held.empty, "absent": absent, "unreached": held.unreached}
-        named = {"keyword": attribute.keyword, "tag": attribute.hex_tag, "vr": attribute.vr.code}
+        named = {
+            "keyword": BETWEEN_KEYS.join(step.keyword for step in path),
+            "tag": BETWEEN_KEYS.join(step.hex_tag for step in path),
+            "vr": attribute.vr.code,
+        }
         values = [dataclasses.asdict(value) for value in shown]
         other = {"values": len(others), "instances": in_others}
-        text.show_json(
-            {**_where(snapshot), **named, "instances": held.instances, **counts, "values": values, "other": other}
-        )
+        content = {**_where(snapshot), **named, "instances": held.instances, **counts, "values": values, "other": other}
+        text.show_json({**content, "spread": dataclasses.asdict(spread)} if spread else content)
         return
     rows: list[Sequence[Any]] = [(value.value, value.instances, value.series) for value in shown]
     if others:
@@ -69,12 +88,44 @@ def show_values(
         text.show_csv(VALUE, rows)
         return
     _show_table(VALUE, rows)
+    name = " in ".join(map(str, reversed(path)))
     unreached = f", {held.unreached:,} perhaps one where reading did not come" if held.unreached else ""
     text.show_lines(
         "",
-        f"{attribute}, a {attribute.vr.long_name} ({attribute.vr}): {held.present:,} of {held.instances:,} instances "
+        f"{name}, a {attribute.vr.long_name} ({attribute.vr}): {held.present:,} of {held.instances:,} instances "
         f"have a value, {held.empty:,} an empty one, {absent:,} none{unreached}, {_of(snapshot)}",
     )
+
+    if spread:
+        text.show_lines(_describe(spread))
+
+
+def _readable(value: ValueCount) -> ValueCount:
+    """Put words in the place of what stands for a value that is not kept as a text."""
+    return dataclasses.replace(value, value=describe_mark(value.value) or value.value)
+
+
+def _describe(spread: Spread) -> str:
+    unit = f" {spread.unit}" if spread.unit else ""
+    words = f"from {spread.minimum} to {spread.maximum}{unit}"
+    if spread.median is None:
+        return words
+    return f"{words}; quartiles {spread.lower_quartile}, {spread.median} and {spread.upper_quartile}{unit}"
+
+
+def _name(key: str) -> tuple[str, str, str]:
+    """Give keyword, tag and VR of a key or path; a key that is no tag stands for itself."""
+    names = [_name_of_key(step) for step in _BETWEEN.split(key)]
+    keywords = [keyword or tag for keyword, tag, _ in names] if len(names) > 1 else [names[0][0]]
+    return BETWEEN_KEYS.join(keywords), BETWEEN_KEYS.join(tag for _, tag, _ in names), names[-1][2]
+
+
+def _name_of_key(key: str) -> tuple[str, str, str]:
+    if _TAG.fullmatch(key) is None:
+        return "", key, ""
+    attribute = find_attribute(int(key, 16))
+    keyword, vr = (attribute.keyword, attribute.vr.code) if isinstance(attribute, Attribute) else ("", "")
+    return keyword, f"{key[:4]},{key[4:]}", vr
 
 
 def _show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -42,6 +42,8 @@ MADE = (
 )
 """Kinds of definitions in a database; such a damage has a name in place of a row."""
 _ROWS = {
+    "block": "block {row} of the values of headers",
+    "chunk": "column {part} of block {row}",
     "computation_input": "what is recorded of the inputs of computation {row}",
     "computation_output": "what is recorded of the outputs of computation {row}",
     "forgotten": "record {row} of a forgotten location",
@@ -62,9 +64,9 @@ class Damage:
         table: Table of the row; ``decision`` for one decision of a page; or one of `MADE`, for a definition.
         row: Id of the row: a run's number, the id of a header, object, snapshot or location; of a decision its header's
             id, of a page of decisions its number, of an outcome 256 times its palette plus its code, of a block of a
-            seal the lowest id that it covers.
+            seal the lowest id that it covers, of a chunk the id of its block.
         run_id: Id of the run that the row belongs to; None where it belongs to no single run.
-        part: Field of a run, part of a seal, or name of a definition.
+        part: Field of a run, part of a seal, name of a chunk or of a definition; ``block`` of a header without values.
         uid: Present Series Instance UID of a decision or header, SOP Instance UID of an object; None where unknown.
     """
 
@@ -93,10 +95,10 @@ class Damage:
                 subject = "its entry in the chain of seals"
             case "seal_block":
                 subject = f"its seal's {self.part} block at {self.row}"
-            case "object":
-                subject = f"object {self.row}{self._of('instance')}"
-            case "header":
-                subject = f"header {self.row}{self._of('series')}"
+            case "header" if self.part:
+                subject = f"the {self.part} of header {self.row}"
+            case "object" | "header":
+                subject = f"{self.table} {self.row}{self._of('instance' if self.table == 'object' else 'series')}"
             case _:
                 words = "the {table} {part}" if self.table in MADE else _ROWS.get(self.table, "{table} {row}")
                 subject = words.format(table=self.table, part=self.part, row=self.row)

@@ -10,7 +10,7 @@ from dicom_sieve.columns.pages import PAGE_IDS, shorten
 from dicom_sieve.ledger.audit import sealed_pages, sealed_rows
 from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_block
 from dicom_sieve.ledger.audit.damage import Damage, Kind
-from dicom_sieve.ledger.audit.recount import digest_header
+from dicom_sieve.ledger.audit.recount_headers import digest_header
 from dicom_sieve.ledger.audit.seals import Block, Part, block_ids, read_marks
 from dicom_sieve.ledger.database.tables import header, header_change, object_
 
@@ -69,6 +69,10 @@ class Names:
                     yield self.row(Kind.EDITED, "object", row_id)
             case Part.OBJECT:
                 yield self._by_header(kind, self._object(row_id), mark) or self.row(kind, "object", row_id)
+            case Part.BLOCK:
+                yield Damage(kind, "block", row_id)
+            case Part.OBJECT_PAGE:
+                yield Damage(kind, "decision_page", row_id, sealed_run.id)
             case Part.OUTCOME:
                 yield Damage(kind, "outcome", row_id, sealed_run.id)
             case Part.PAGE:
@@ -155,7 +159,7 @@ class Names:
 
 def _mark(page: sealed_pages.StoredPage, decided: sealed_pages.Decided) -> int:
     """Give the mark of a page's line."""
-    digest = sealed_pages.digest_headers([digest for _, digest in decided])
+    digest = sealed_pages.digest_found([digest for _, digest in decided])
     return zlib.crc32(sealed_pages.page_line(page, digest))
 
 
@@ -163,7 +167,7 @@ def _find_edited(
     page: sealed_pages.StoredPage, decided: sealed_pages.Decided, codes: Collection[int], mark: int | None
 ) -> int | None:
     """Find the header of a page whose decision, and no other, was another one; None where there is none."""
-    digest = sealed_pages.digest_headers([digest for _, digest in decided])
+    digest = sealed_pages.digest_found([digest for _, digest in decided])
     content = bytearray(page.bytes)
     for row_id, now in page.codes_by_header():
         place = row_id - page.id * PAGE_IDS

@@ -136,12 +136,12 @@ def _check_editions(connection: sa.Connection, entered: Entered) -> Iterator[Dam
     digests = {number: entry.read().get("edition") for number, entry in entered.of(EntryKind.EDITION).items()}
     digests[1] = FIRST_DIGEST
     columns = edition.c
-    query = sa.select(columns.number, columns.name, columns.header_tags, columns.digest).order_by(columns.number)
-    for number, name, header_tags, digest in connection.execute(query):
+    query = sa.select(edition).order_by(columns.number)
+    for number, name, header_tags, digest, object_tags, limit_bytes in connection.execute(query):
         expected = digests.pop(number, None)
         if expected is None:
             yield Damage(Kind.ADDED, "edition", number)
-        elif digest != expected or digest_edition(str(name), str(header_tags)) != expected:
+        elif digest != expected or digest_edition(str(name), str(header_tags), object_tags, limit_bytes) != expected:
             yield Damage(Kind.EDITED, "edition", number)
     for number in digests:
         yield Damage(Kind.MISSING, "edition", number)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
@@ -16,9 +17,12 @@ from dicom_sieve.ledger.audit.row_digests import enter_forgotten
 from dicom_sieve.ledger.audit.sealed_pages import count_decisions
 from dicom_sieve.ledger.audit.seals import last_seal
 from dicom_sieve.ledger.database.entries import EntryKind
+from dicom_sieve.ledger.database.forgotten_rows import remove_headers
 from dicom_sieve.ledger.database.locations import new_key
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import (
+    block,
+    chunk,
     computation,
     computation_input,
     computation_output,
@@ -123,6 +127,7 @@ def forget(
         for number in _its(lease, run.c.number, run.c.location_id):
             _forget_run(lease, number, advance)
         _forget_counts(lease)
+        _forget_own_values(lease)
         _forget_objects(lease, advance)
         for number in _its(lease, snapshot.c.id, snapshot.c.location_id):
             with lease.writing() as connection:
@@ -224,6 +229,14 @@ def _forget_counts(lease: Lease) -> None:
             connection.execute(sa.delete(header_change).where(is_its, header_change.c.header_id <= last))
 
 
+def _forget_own_values(lease: Lease) -> None:
+    """Remove the values that objects have for themselves, which lie in blocks of the location alone."""
+    for number in _its(lease, block.c.id, block.c.location_id):
+        with lease.writing() as connection:
+            connection.execute(sa.delete(chunk).where(chunk.c.block_id == number))
+            connection.execute(sa.delete(block).where(block.c.id == number))
+
+
 def _forget_objects(lease: Lease, advance: Advance) -> None:
     is_its = (object_.c.location_id + 0) == lease.location_id  # in the order of ids
     for last in _batch_ends(lease, sa.select(object_.c.id).where(is_its).order_by(object_.c.id)):
@@ -236,16 +249,20 @@ def _forget_objects(lease: Lease, advance: Advance) -> None:
 
 
 def _forget_headers(connection: sa.Connection, ids: list[int]) -> None:
-    """Remove headers that no object has any more.
+    """Remove headers that no object has any more, with their values.
 
     On PostgreSQL another process may be recording one of them for its objects: the lock makes one wait for the other.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("LOCK TABLE header IN SHARE ROW EXCLUSIVE MODE")
-    unused = ~sa.exists().where(object_.c.header_id == header.c.id)
+    is_unused = ~sa.exists().where(object_.c.header_id == header.c.id)
+    unused: list[int] = []
     for start in range(0, len(ids), _IDS_A_QUERY):
-        batch = ids[start : start + _IDS_A_QUERY]
-        connection.execute(sa.delete(header).where(header.c.id.in_(batch), unused))
+        is_in_batch = header.c.id.in_(ids[start : start + _IDS_A_QUERY])
+        unused += connection.scalars(sa.select(header.c.id).where(is_in_batch, is_unused))
+    remove_headers(connection, np.array(sorted(unused), np.int64))
+    for start in range(0, len(unused), _IDS_A_QUERY):
+        connection.execute(sa.delete(header).where(header.c.id.in_(unused[start : start + _IDS_A_QUERY])))
 
 
 _IDS_A_QUERY = 500

@@ -1,33 +1,26 @@
 """Comparing blocks of the present rows with the recorded blocks, in constant memory."""
 
-import json
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from dicom_sieve.columns.pages import PAGE_IDS, shorten
-from dicom_sieve.headers.header import digest_content
 from dicom_sieve.ledger.audit import sealed_pages, sealed_rows
 from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_blocks, trusted_runs
 from dicom_sieve.ledger.audit.damage import Damage, Kind
 from dicom_sieve.ledger.audit.sealed_rows import Line
-from dicom_sieve.ledger.audit.seals import OF_DECISIONS, Block, Part, make_block, make_blocks
+from dicom_sieve.ledger.audit.seals import OF_DECISIONS, Block, Part, make_block, make_blocks, page_lines
 from dicom_sieve.ledger.database.blocks import BLOCK_IDS
-from dicom_sieve.ledger.database.decisions import decisions
-from dicom_sieve.ledger.database.entries import Entry, EntryKind
-from dicom_sieve.ledger.database.tables import header, header_change, object_, seal_entry
+from dicom_sieve.ledger.database.tables import header_change, object_
 
-T = TypeVar("T")
-_OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL)
+_OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL, Part.BLOCK)
 _NO_END = 2**63
 Advance = Callable[[int], None]
-_STEP_ROWS = 10_000
 
 
 def recount_fields(connection: sa.Connection, runs: Iterable[SealedRun]) -> None:
@@ -52,7 +45,8 @@ def recount_decisions(
             add(damage)
     else:
         sealed_run.compare(recorded, make_blocks(Part.OUTCOME, sealed_pages.outcome_lines(connection, number)))
-        sealed_run.compare(recorded, make_blocks(Part.PAGE, sealed_pages.page_lines(connection, number)))
+        for part in (Part.PAGE, Part.OBJECT_PAGE):
+            sealed_run.compare(recorded, make_blocks(part, page_lines(connection, number, part)))
     sealed_run.miss(recorded)
     count = sealed_pages.count_decisions(connection, number)
     advance(count)
@@ -106,7 +100,7 @@ class Cover:
         for sealed_run in self.runs:
             self.recorded[sealed_run.number] = recorded_blocks(connection, sealed_run.number, *_OF_PLACES)
         trusted = trusted_runs(connection, self.runs)
-        for part in (Part.SNAPSHOT, Part.OBJECT):
+        for part in (Part.SNAPSHOT, Part.OBJECT, Part.BLOCK):
             ends: list[tuple[int, SealedRun]] = []
             following: int | None = None
             for sealed_run in reversed(self.runs):
@@ -144,6 +138,7 @@ def recount_places(
     for location_id, cover in covers.items():
         cover.load(connection)
         _recount_snapshots(connection, location_id, cover)
+        _recount_blocks(connection, location_id, cover)
     query = sealed_rows.objects(connection.dialect)
     if only is not None:
         query = query.where(sealed_rows.is_at(only))
@@ -174,6 +169,16 @@ def _recount_snapshots(connection: sa.Connection, location_id: int, cover: Cover
         sealed_run.compare(cover.recorded[sealed_run.number], make_blocks(Part.SNAPSHOT, found))
 
 
+def _recount_blocks(connection: sa.Connection, location_id: int, cover: Cover) -> None:
+    """Compare blocks of objects. One behind all sealed ones is of a preview, or of a run that is under way."""
+    by_run: dict[SealedRun, list[Line]] = defaultdict(list)
+    for row_id, line in sealed_rows.block_lines(connection, location_id):
+        if (sealed_run := cover.run_of(Part.BLOCK, row_id)) is not None:
+            by_run[sealed_run].append((row_id, line))
+    for sealed_run, found in by_run.items():
+        sealed_run.compare(cover.recorded[sealed_run.number], make_blocks(Part.BLOCK, found))
+
+
 def _by_run(
     rows: Iterable[Sequence[Any]], covers: Mapping[int, Cover], tell: Tell
 ) -> dict[tuple[SealedRun, Part], list[Line]]:
@@ -196,98 +201,6 @@ def _by_run(
             elif removed_in not in cover.unsealed:
                 tell(Kind.EDITED, "object", row_id)
     return groups
-
-
-def recount_headers(
-    connection: sa.Connection, run_number: int | None, tell: Callable[[int], None], advance: Advance
-) -> int:
-    """Compare the headers of a run, or all, with their digests, and give their number."""
-    query = _headers(connection.dialect)
-    if run_number is not None:
-        of_run = decisions.headers(decisions.run_number == run_number).subquery("decided")
-        query = query.join(of_run, of_run.c.header_id == header.c.id).order_by(None)
-    rows, marks = 0, _marks(connection)
-    is_written = connection.dialect.name != "postgresql"
-    for row_id, digest, *content in _reporting(sealed_rows.stream(connection, query), advance):
-        rows += 1
-        if _digest(content, marks, is_written=is_written) != digest:
-            tell(row_id)
-    return rows
-
-
-def digest_header(connection: sa.Connection, header_id: int) -> tuple[str, str] | None:
-    """Give the recorded digest of a header, and that of its present content; None where there is no such header."""
-    for _, digest, *content in connection.execute(_headers(connection.dialect).where(header.c.id == header_id)):
-        is_written = connection.dialect.name != "postgresql"
-        return str(digest), _digest(content, _marks(connection), is_written=is_written)
-    return None
-
-
-def _marks(connection: sa.Connection) -> dict[object, str | None]:
-    """Give the mark of each edition in the digests of its headers, by number, as entered."""
-    marks: dict[object, str | None] = {1: None}
-    query = sa.select(seal_entry.c.id, seal_entry.c.kind, seal_entry.c.subject, seal_entry.c.content, seal_entry.c.seal)
-    for row in connection.execute(query.where(seal_entry.c.kind == EntryKind.EDITION)):
-        entry = Entry(*row)
-        marks[entry.subject] = str(entry.read().get("edition"))
-    return marks
-
-
-def _headers(dialect: sa.Dialect) -> sa.Select[Any]:
-    columns = header.c
-    return sa.select(
-        columns.id,
-        columns.digest,
-        columns.study_instance_uid,
-        columns.series_instance_uid,
-        columns.sop_class_uid,
-        sealed_rows.stored_text(dialect, columns.attributes),
-        columns.defect,
-        columns.patient,
-        columns.damage,
-        columns.unreadable_from,
-        columns.edition,
-    ).order_by(columns.id)
-
-
-def _digest(content: Sequence[Any], marks: Mapping[object, str | None], *, is_written: bool) -> str:
-    study, series, sop_class, attributes, defect, patient, damage, unreadable_from, edition = content
-    later = {"patient": patient, "damage": damage, "unreadable_from": unreadable_from}
-    if edition not in marks:
-        return ""  # there is no such edition
-    later["edition"] = marks[edition]
-    try:
-        return digest_content(study, series, sop_class, _read(attributes, is_written), defect, **later)
-    except (ValueError, TypeError, AttributeError):  # malformed: equals no header
-        return ""
-
-
-def _read(text: str, is_written: bool) -> Any:
-    """Read attributes, if they are as the ledger writes them: Python and SQL read repeated members differently.
-
-    Args:
-        text: As the row has it.
-        is_written: Whether the database keeps the text as written; PostgreSQL formats ``jsonb`` itself.
-
-    Raises:
-        ValueError: It is no JSON, or not as the ledger writes it.
-    """
-    try:
-        value = orjson.loads(text)
-    except ValueError:  # it is stricter than Python's own
-        value = json.loads(text)
-    if is_written and _spaced(value) != text and json.dumps(value) != text:
-        raise ValueError("not as the ledger writes it")
-    return value
-
-
-def _spaced(value: Any) -> str:
-    """Write attributes as `json.dumps` does, in a fifth of the time; differently where a value holds such marks."""
-    try:
-        text = orjson.dumps(value).decode()
-    except TypeError:
-        return ""
-    return text.replace('":[', '": [').replace("],", "], ").replace('","', '", "')
 
 
 def recount_instances(
@@ -321,15 +234,3 @@ def recount_instances(
 
 
 _ONE = sa.literal(1, sa.BigInteger)
-
-
-def _reporting(rows: Iterable[T], advance: Advance) -> Iterator[T]:
-    """Pass rows on, and report their number every `_STEP_ROWS` rows."""
-    count = 0
-    for row in rows:
-        yield row
-        count += 1
-        if count == _STEP_ROWS:
-            advance(count)
-            count = 0
-    advance(count)

@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
 from dicom_sieve.ledger.audit.damage import OUTCOME_IDS
@@ -16,6 +18,7 @@ from dicom_sieve.ledger.audit.sealed_rows import Line, as_stored, stream, write_
 from dicom_sieve.ledger.database.blocks import BLOCK_PAGES
 from dicom_sieve.ledger.database.tables import PageKind, decision_page, header, outcome
 
+DIGEST_BYTES = 32
 _UNKNOWN = (None, None)
 _END_OF_NUMBERS = 2**40
 _RAW = sa.types.NullType()
@@ -53,8 +56,14 @@ class StoredPage(NamedTuple):
             yield from ((first + place, code) for place, code in enumerate(self.bytes) if code != UNDECIDED)
 
 
-def digest_headers(digests: Sequence[str]) -> str:
-    """Digest the digests of the headers that a page decides on, in the order of their ids."""
+def digest_headers(digests: NDArray[np.uint8]) -> str:
+    """Digest the digests of the headers that a page decides on, in the order of their ids: as hex, a line each."""
+    as_hex = np.frombuffer(digests.tobytes().hex().encode(), np.uint8).reshape(-1, 2 * DIGEST_BYTES)
+    return hashlib.sha256(np.insert(as_hex, as_hex.shape[1], ord("\n"), axis=1).tobytes()).hexdigest()
+
+
+def digest_found(digests: Sequence[str]) -> str:
+    """Digest likewise what the ledger holds, which may be anything."""
     return hashlib.sha256("".join([f"{digest}\n" for digest in digests]).encode()).hexdigest()
 
 
@@ -75,7 +84,13 @@ def page_line(page: StoredPage, digest: str) -> bytes:
 def page_lines(connection: sa.Connection, run_number: int) -> Iterator[Line]:
     """Give the pages of a run."""
     for page, decided in pages_with_headers(connection, run_number):
-        yield page.id, page_line(page, digest_headers([digest for _, digest in decided]))
+        yield page.id, page_line(page, digest_found([digest for _, digest in decided]))
+
+
+def object_page_lines(connection: sa.Connection, run_number: int) -> Iterator[Line]:
+    """Give the pages of a run on objects: no digest ties them to these, whose rows are sealed by their ids."""
+    for page in read_pages(connection, run_number, of_objects=True):
+        yield page.id, page_line(page, "")
 
 
 def outcome_lines(connection: sa.Connection, run_number: int) -> Iterator[Line]:
@@ -104,11 +119,16 @@ def decision_lines(connection: sa.Connection, run_number: int, header_id: int | 
                 yield row_id, f"[{row_id},{write_value(header.c.digest, digest or None)},{tail}".encode()
 
 
-def read_pages(connection: sa.Connection, run_number: int, number: int | None = None) -> Iterator[StoredPage]:
-    """Give the pages of a run, or those of one number."""
+def read_pages(
+    connection: sa.Connection, run_number: int, number: int | None = None, *, of_objects: bool | None = None
+) -> Iterator[StoredPage]:
+    """Give the pages of a run, or those of one number; those on objects, or all others, or all."""
     columns = decision_page.c
     query = sa.select(columns.kind, columns.number, columns.palette, sa.type_coerce(columns.codes, _RAW))
     of_number = sa.true() if number is None else columns.number == number
+    if of_objects is not None:
+        is_of_objects = columns.kind == PageKind.OBJECT
+        query = query.where(is_of_objects if of_objects else ~is_of_objects)
     query = query.where(columns.run_number == run_number, of_number).order_by(columns.number, columns.kind)
     return (StoredPage(*row) for row in stream(connection, query))
 
@@ -126,7 +146,7 @@ def pages_with_headers(
     connection: sa.Connection, run_number: int, number: int | None = None
 ) -> Iterator[tuple[StoredPage, Decided]]:
     """Give the pages of a run, or those of one number, each with the headers that it decides on."""
-    pages = read_pages(connection, run_number, number)
+    pages = read_pages(connection, run_number, number, of_objects=False)
     for _, group in groupby(pages, key=lambda page: page.id // BLOCK_PAGES):
         block = list(group)
         digests = _digests(connection, [page.id for page in block])

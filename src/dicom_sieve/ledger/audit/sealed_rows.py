@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.tables import UtcDateTime, header, location, object_, run, snapshot
+from dicom_sieve.ledger.database.chunks import BlockKind, digest_chunks
+from dicom_sieve.ledger.database.tables import UtcDateTime, block, chunk, header, location, object_, run, snapshot
 
 Line = tuple[int, bytes]
 """The id of a row, and its line."""
@@ -118,6 +119,31 @@ def snapshot_lines(connection: sa.Connection, location_id: int, after: int | Non
     )
     for row_id, state, started_at, listed_at, counts in stream(connection, query):
         yield row_id, f"[{row_id},{_text(state)},{_text(started_at)},{_text(listed_at)},{_json(counts)}]".encode()
+
+
+def block_lines(connection: sa.Connection, location_id: int, after: int | None = None) -> Iterator[Line]:
+    """Give the blocks of a location's objects, or those behind one, each with the digest of what it holds.
+
+    ``[id, edition, first_id, last_id, row_count, digest]``; the digest is made of the chunks, and another one that is
+    recorded stands behind it.
+    """
+    columns = block.c
+    names = ("id", "edition", "first_id", "last_id", "row_count", "digest")
+    query = sa.select(*(columns[name] for name in names)).where(
+        columns.kind == BlockKind.OBJECT,
+        columns.location_id == location_id,
+        sa.true() if after is None else columns.id > after,
+    )
+    for row_id, *fields, recorded in connection.execute(query.order_by(columns.id)).all():
+        held = sa.select(chunk.c.tag, sa.type_coerce(chunk.c.data, sa.types.NullType())).where(
+            chunk.c.block_id == row_id
+        )
+        chunks = {
+            str(tag): data if isinstance(data, bytes) else repr(data).encode() for tag, data in connection.execute(held)
+        }
+        digest = digest_chunks(chunks)
+        texts = ",".join(_text(field) for field in (*fields, digest, *([] if recorded == digest else [recorded])))
+        yield row_id, f"[{row_id},{texts}]".encode()
 
 
 def objects(dialect: sa.Dialect) -> sa.Select[Any]:

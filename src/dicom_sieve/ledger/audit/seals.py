@@ -33,17 +33,21 @@ class Part(StrEnum):
     OBJECT = "OBJECT"
     REMOVAL = "REMOVAL"
     PAGE = "PAGE"
+    OBJECT_PAGE = "OBJECT_PAGE"
     OUTCOME = "OUTCOME"
+    BLOCK = "BLOCK"
+    """Of objects, with the values that they have for themselves."""
     DECISION = "DECISION"
     """Of runs from before there were pages: the decision on each header."""
 
 
-OF_DECISIONS = (Part.DECISION, Part.OUTCOME, Part.PAGE)
+OF_DECISIONS = (Part.DECISION, Part.OUTCOME, Part.PAGE, Part.OBJECT_PAGE)
+_OF_PAGES = (Part.PAGE, Part.OBJECT_PAGE)
 
 
 def block_ids(part: str) -> int:
     """Give the number of ids that a block of a part covers at most."""
-    return BLOCK_PAGES if part == Part.PAGE else BLOCK_IDS
+    return BLOCK_PAGES if part in _OF_PAGES else BLOCK_IDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ def seal_rows(lease: Lease, run_number: int) -> None:
 
 
 def _seal_rows(lease: Lease, run_number: int) -> None:
-    of_run = sa.and_(seal_block.c.run_number == run_number, seal_block.c.part.not_in([Part.DECISION, Part.PAGE]))
+    of_run = sa.and_(seal_block.c.run_number == run_number, seal_block.c.part.not_in([Part.DECISION, *_OF_PAGES]))
     lease.write(lambda connection: connection.execute(sa.delete(seal_block).where(of_run)))
     with lease.engine.connect() as reader:
         blocks = _new_blocks(reader, run_number, lease.location_id)
@@ -221,14 +225,23 @@ def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) ->
     if any(row.counts is None or row.counts["added"] for row in changes):
         after = _sealed_up_to(connection, location_id, Part.OBJECT)
         parts.append(make_blocks(Part.OBJECT, _objects(connection, location_id, after)))
+    after = _sealed_up_to(connection, location_id, Part.BLOCK)
+    parts.append(make_blocks(Part.BLOCK, sealed_rows.block_lines(connection, location_id, after)))
     if any(row.counts is None or row.counts["removed"] for row in changes):
         parts.append(make_blocks(Part.REMOVAL, _removals(connection, location_id, before)))
     recorded = {block.part for block in read_blocks(connection, run_number)}
     if Part.DECISION not in recorded:  # else it began before there were pages
         parts.append(make_blocks(Part.OUTCOME, sealed_pages.outcome_lines(connection, run_number)))
-        if Part.PAGE not in recorded:
-            parts.append(make_blocks(Part.PAGE, sealed_pages.page_lines(connection, run_number)))
+        missing = (part for part in _OF_PAGES if part not in recorded)
+        parts.extend(make_blocks(part, page_lines(connection, run_number, part)) for part in missing)
     return chain.from_iterable(parts)
+
+
+def page_lines(connection: sa.Connection, run_number: int, part: Part) -> Iterator[Line]:
+    """Give the pages of a run on headers, or on objects."""
+    if part is Part.PAGE:
+        return sealed_pages.page_lines(connection, run_number)
+    return sealed_pages.object_page_lines(connection, run_number)
 
 
 def _objects(connection: sa.Connection, location_id: int, after: int) -> Iterator[Line]:

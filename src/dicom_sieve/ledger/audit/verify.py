@@ -17,10 +17,10 @@ from dicom_sieve.ledger.audit.recount import (
     Cover,
     recount_decisions,
     recount_fields,
-    recount_headers,
     recount_instances,
     recount_places,
 )
+from dicom_sieve.ledger.audit.recount_headers import recount_headers
 from dicom_sieve.ledger.audit.schema import compare_schema
 from dicom_sieve.ledger.audit.seals import Part, last_seal
 from dicom_sieve.ledger.database.entries import EntryKind
@@ -110,7 +110,7 @@ class _Verifier:
         damaged_headers: set[int] = set()
         result, advance = self.result, self.advance
         result.runs = len(wanted)
-        result.headers = recount_headers(self.connection, number, damaged_headers.add, advance)
+        result.headers = recount_headers(self.connection, number, damaged_headers.add, result.add, advance)
         recount_fields(self.connection, sealed)
         result.decisions = sum(
             recount_decisions(self.connection, sealed_run, result.add, advance) for sealed_run in wanted

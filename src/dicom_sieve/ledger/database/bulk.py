@@ -6,12 +6,11 @@ connection, and from there in statements that both databases understand. Rows ar
 which is another process, finds the next ones meanwhile.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,10 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from dicom_sieve.ledger.database.engine import as_ledger_error
 
 Row = Sequence[Any]
-Item = TypeVar("Item")
 T = TypeVar("T")
-PARTS_AHEAD = 2
-"""Parts that are made ahead: the database is busy also while its last result is fetched."""
 ROWS_AT_A_TIME = 500
 """Few enough that Python's garbage collector does not start; with 10,000 it takes a fifth of the time."""
 
@@ -54,17 +50,6 @@ def prefetch_next(parts: Iterator[T]) -> Iterator[T]:
         following = pool.submit(next, parts, None)
         while (part := following.result()) is not None:
             following = pool.submit(next, parts, None)
-            yield part
-
-
-def prefetch(make: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
-    """Have the next parts made in threads while one is processed, and give them in order."""
-    waiting = iter(items)
-    with ThreadPoolExecutor(PARTS_AHEAD, thread_name_prefix="ahead") as pool:
-        making = deque(pool.submit(make, item) for item in islice(waiting, PARTS_AHEAD))
-        while making:
-            part = making.popleft().result()
-            making.extend(pool.submit(make, item) for item in islice(waiting, 1))
             yield part
 
 

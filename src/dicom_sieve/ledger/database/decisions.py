@@ -1,4 +1,8 @@
-"""How SQL finds what a run decided on a header: the page by the header's id, the outcome by the byte in it (ADR 36)."""
+"""How SQL finds what a run decided: the page by the id of a header or object, the outcome by the byte in it (ADR 36).
+
+A run decides on headers. Where its criteria ask for what varies within a series, it decides on the objects of a header,
+and says of the header only that (ADR 39).
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +19,17 @@ _PLACES = _FIRST.union_all(sa.select(_FIRST.c.place + 1).where(_FIRST.c.place < 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """The decisions of runs, to be joined with headers or objects.
+    """The decisions of runs on headers, or on objects, to be joined with these.
 
     Attributes:
         page: The table of pages, or an alias.
         outcome: The table of outcomes, or an alias.
+        kind: What has the ids that the joins take.
     """
 
     page: sa.FromClause = decision_page
     outcome: sa.FromClause = outcome
+    kind: PageKind = PageKind.HEADER
 
     @property
     def run_number(self) -> sa.ColumnElement[int]:
@@ -68,13 +74,13 @@ class Decisions:
         return (
             sa.select(self.run_number, header_id.label("header_id"))
             .select_from(self.page.outerjoin(_PLACES, sa.true()))
-            .where(self.page.c.kind == PageKind.HEADER, is_of_run, self._code(place) != bytes([UNDECIDED]))
+            .where(self.page.c.kind == self.kind, is_of_run, self._code(place) != bytes([UNDECIDED]))
             .offset(0)
         )
 
     def _is_page(self, header_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         page = self.page.c
-        return sa.and_(page.kind == PageKind.HEADER, page.number == header_id // PAGE_IDS)
+        return sa.and_(page.kind == self.kind, page.number == header_id // PAGE_IDS)
 
     def _is_outcome(self, place: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         page, found = self.page.c, self.outcome.c
@@ -88,4 +94,24 @@ class Decisions:
         return sa.func.substr(codes, byte, 1, type_=sa.LargeBinary)
 
 
+BY_OBJECT = "BY_OBJECT"
+"""The verdict on a header whose objects are decided on one by one."""
+
 decisions = Decisions()
+_own = Decisions(decision_page.alias("own_page"), outcome.alias("own_outcome"), PageKind.OBJECT)
+
+of_objects = (sa.func.coalesce(_own.verdict, decisions.verdict), sa.func.coalesce(_own.findings, decisions.findings))
+"""Verdict and findings of objects that are joined by `join_objects`; NULL where the run did not decide."""
+
+
+def join_objects(
+    rows: sa.FromClause, object_id: sa.ColumnElement[Any], header_id: sa.ColumnElement[Any], run_number: Any
+) -> sa.Join:
+    """Join objects with what a run decided on them: on each, or else on its header."""
+    of_headers = decisions.outerjoin(rows, header_id, decisions.run_number == run_number)
+    return _own.outerjoin(of_headers, object_id, _own.run_number == run_number)
+
+
+def decisions_on(kind: PageKind) -> Decisions:
+    """Give the decisions on headers, or on objects, alone."""
+    return decisions if kind is PageKind.HEADER else _own

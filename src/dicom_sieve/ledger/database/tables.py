@@ -76,6 +76,7 @@ class PageKind(StrEnum):
     """What the ids of a page of decisions are."""
 
     HEADER = "HEADER"
+    OBJECT = "OBJECT"
 
 
 metadata = sa.MetaData(
@@ -115,6 +116,8 @@ edition = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("header_tags", sa.Text, nullable=False),
     sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("object_tags", sa.Text),
+    sa.Column("limit_bytes", sa.BigInteger),
 )
 
 header = sa.Table(
@@ -125,7 +128,6 @@ header = sa.Table(
     sa.Column("study_instance_uid", sa.Text),
     sa.Column("series_instance_uid", sa.Text),
     sa.Column("sop_class_uid", sa.Text),
-    sa.Column("attributes", QueryableJson, nullable=False),
     sa.Column("defect", sa.Text),
     sa.Column("patient", sa.Text),
     sa.Column("damage", sa.Text),
@@ -134,14 +136,32 @@ header = sa.Table(
     sa.Index("header_series_instance_uid", "series_instance_uid"),
     sa.Index("header_study_instance_uid", "study_instance_uid"),
 )
-_is_defective = header.c.defect.is_not(None)
-sa.Index("header_defect", header.c.defect, sqlite_where=_is_defective, postgresql_where=_is_defective)
-_is_partly_read = header.c.unreadable_from.is_not(None)
-sa.Index(
-    "header_unreadable_from",
-    header.c.unreadable_from,
-    sqlite_where=_is_partly_read,
-    postgresql_where=_is_partly_read,
+for _name, _column in (("header_defect", header.c.defect), ("header_unreadable_from", header.c.unreadable_from)):
+    sa.Index(_name, _column, sqlite_where=_column.is_not(None), postgresql_where=_column.is_not(None))
+
+# The values of headers and of objects, in columns: a chunk for each attribute of a block, which one transaction wrote.
+block = sa.Table(
+    "block",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id")),
+    sa.Column("edition", BigKey, sa.ForeignKey("edition.number"), nullable=False),
+    sa.Column("first_id", BigKey, nullable=False),
+    sa.Column("last_id", BigKey, nullable=False),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Index("block_first_id", "kind", "first_id"),
+)
+
+chunk = sa.Table(
+    "chunk",
+    metadata,
+    sa.Column("tag", sa.Text, primary_key=True),
+    sa.Column("block_id", BigKey, sa.ForeignKey("block.id"), primary_key=True, autoincrement=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Index("chunk_block_id", "block_id"),
+    sqlite_with_rowid=False,
 )
 
 patient_key = sa.Table(
@@ -169,15 +189,11 @@ object_ = sa.Table(
     sa.Index("object_sop_instance_uid", "sop_instance_uid"),
 )
 _is_open = object_.c.removed_in.is_(None)
+_closed = object_.c.removed_in.is_not(None)
+sa.Index("object_closed", object_.c.location_id, object_.c.removed_in, sqlite_where=_closed, postgresql_where=_closed)
 _is_unread = sa.and_(_is_open, object_.c.header_id.is_(None))
-sa.Index(
-    "object_open",
-    object_.c.location_id,
-    object_.c.key,
-    unique=True,
-    sqlite_where=_is_open,
-    postgresql_where=_is_open,
-)
+_of_open: dict[str, Any] = {"sqlite_where": _is_open, "postgresql_where": _is_open}
+sa.Index("object_open", object_.c.location_id, object_.c.key, unique=True, **_of_open)
 sa.Index("object_unread", object_.c.location_id, object_.c.id, sqlite_where=_is_unread, postgresql_where=_is_unread)
 
 run = sa.Table(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from dicom_sieve.dicom.dictionary import Attribute
+from dicom_sieve.dicom.dictionary import FUNCTIONAL_GROUPS, Attribute
+from dicom_sieve.headers.edition import lacks
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import edition, header
 from dicom_sieve.ledger.reading.header_counts import headers_of
@@ -41,9 +42,15 @@ class ReadForLess:
         names = " or ".join(self.names)
         return f"{objects} ({headers}) {was} read for {names} alone, not for {self.describe_attributes()}"
 
+    @property
+    def named(self) -> tuple[Attribute, ...]:
+        """What people asked for of it: the groups of frames are named where nothing else is missing."""
+        asked = (attribute for attribute in self.attributes if attribute.hex_tag not in FUNCTIONAL_GROUPS)
+        return tuple(asked) or self.attributes
+
     def describe_attributes(self) -> str:
         """Name what was not read."""
-        return " and ".join(map(str, self.attributes))
+        return " and ".join(map(str, self.named))
 
 
 def find_read_for_less(
@@ -86,8 +93,8 @@ def is_read_for_less(editions: Sequence[int]) -> sa.ColumnElement[bool]:
 
 
 def _missing(header_tags: str, wanted: Sequence[Attribute]) -> list[Attribute]:
-    header_tags_read = set(header_tags.split())
-    return [attribute for attribute in wanted if attribute.hex_tag not in header_tags_read]
+    tags = frozenset(header_tags.split())
+    return [attribute for attribute in wanted if lacks(tags, attribute)]
 
 
 def count_not_read_for(engine: sa.Engine, location_id: int, snapshot_id: int, tags: Sequence[str]) -> Counter[str]:

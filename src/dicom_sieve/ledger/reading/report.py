@@ -5,23 +5,48 @@ Object rows are read for duplicates alone: the number of a header's instances in
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
+import numpy as np
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.database.decisions import decisions
+from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.combine import combine
+from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.decisions import decisions, join_objects, of_objects
+from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import header, header_change, object_
+from dicom_sieve.ledger.database.tables import header, object_, run
 from dicom_sieve.ledger.reading.conflicts import select_repeated
-from dicom_sieve.ledger.reading.header_counts import headers_of
-from dicom_sieve.ledger.reading.headers_to_decide import select_extent, select_values
-from dicom_sieve.ledger.reading.pages import pages_of_headers
+from dicom_sieve.ledger.reading.decided import decided_on
+from dicom_sieve.ledger.reading.held_headers import Numbers
+from dicom_sieve.ledger.reading.held_rows import HeldRows, held_rows
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot, place_of_run
+from dicom_sieve.objects import Damaged
 
-DecidedRow = tuple[str | None, str | None, str | None, int, int, str | None, str, str]
-"""Study and Series Instance UID; the patient's digest; instances and bytes in the run's snapshot; how far it was read,
-see `read_extent`; findings as JSON; a text that stands for the values asked for, see
-`read_values`."""
+Owner = tuple[str | None, str | None, str | None]
+"""Study and Series Instance UID, and the patient's digest."""
+Kind = tuple[str | None, ...]
+"""Findings as JSON; how far the header was read, see `read_extent`; and the entry of each attribute asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecidedBlock:
+    """Distinct headers, or objects, that a run decided on.
+
+    Attributes:
+        owners: What each belongs to.
+        instances: Of each, in the run's snapshot.
+        bytes: Of these instances.
+        kinds: What was found on each, and on what.
+    """
+
+    owners: Sequence[Owner]
+    instances: Numbers
+    bytes: Numbers
+    kinds: Coded[Kind]
 
 
 class Reason(NamedTuple):
@@ -50,45 +75,62 @@ class Duplicates(NamedTuple):
     series: int
 
 
-def decided_headers(engine: sa.Engine, run_number: int, tags: Sequence[str]) -> Iterator[DecidedRow]:
-    """Give every distinct header that a run decided on, in the order of pages, without an order within them.
+def decided_headers(engine: sa.Engine, run_number: int, keys: Sequence[str]) -> Iterator[DecidedBlock]:
+    """Give every distinct header that a run decided on, or its objects where it decided on these, a block at a time.
 
     Args:
         engine: The ledger's.
         run_number: Of a run that has a snapshot.
-        tags: Attributes whose values are asked for, as eight upper-case hex digits; one or more.
+        keys: The columns of attributes whose values are asked for.
     """
+    query = sa.select(run.c.damaged).where(run.c.number == run_number)
+    damaged = Damaged(read(engine, lambda connection: connection.scalar(query)) or Damaged.DISCARD)
 
-    def select(held: sa.FromClause) -> sa.Select[Any]:
-        return sa.select(
-            header.c.study_instance_uid,
-            header.c.series_instance_uid,
-            header.c.patient,
-            held.c.instances,
-            held.c.bytes,
-            select_extent(),
-            sa.cast(decisions.findings, sa.Text),
-            select_values(engine.dialect, tags),
-        ).where(decisions.run_number == run_number, decisions.is_on(header.c.id))
+    def is_judged(extent: str | None) -> bool:
+        return read_extent(extent).is_judged(damaged)
 
-    for page in pages_of_headers(engine, *place_of_run(engine, run_number), select):
-        yield from page
+    for held in held_rows(engine, place_of_run(engine, run_number), keys, is_judged):
+        if held.are_judged:
+            yield read(engine, partial(_decided, run_number=run_number, held=held, keys=keys))
+
+
+def _decided(connection: sa.Connection, run_number: int, held: HeldRows, keys: Sequence[str]) -> DecidedBlock:
+    block = held.block
+    decided = decided_on(connection, run_number, block.ids, held.kind)
+    has_some = decided.map(lambda outcome: outcome is not None)
+    rows = np.flatnonzero(np.array(has_some.things)[has_some.codes])
+    values = block.values.take(rows)
+    findings = Coded(decided.things, decided.codes[rows]).map(lambda outcome: outcome and outcome.findings)
+    extents = Coded(values.extents.entries, values.extents.codes)
+    kinds = combine([findings, extents, *map(values.coded, keys)], len(rows))
+    return DecidedBlock(_owners(connection, block.headers[rows]), block.instances[rows], block.bytes[rows], kinds)
+
+
+def _owners(connection: sa.Connection, ids: Numbers) -> Sequence[Owner]:
+    """Give what headers belong to, each in the place of its id."""
+    if not len(ids):
+        return []
+    columns = header.c
+    query = sa.select(columns.id, columns.study_instance_uid, columns.series_instance_uid, columns.patient).where(
+        columns.id.between(int(ids.min()), int(ids.max()))
+    )
+    with connection.execute(query) as rows:
+        known = {header_id: (study, series, patient) for header_id, study, series, patient in bulk.plain_rows(rows)}
+    return [known[header_id] for header_id in ids.tolist()]
 
 
 def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]) -> dict[str, list[Reason]]:
     """Give what was found on the instances of some series, the most frequent first."""
-    of_series = sa.select(header.c.id).where(header.c.series_instance_uid.in_(series))
-    held = (
-        headers_of(*place_of_run(engine, run_number)).where(header_change.c.header_id.in_(of_series)).subquery("held")
-    )
-    instances = sa.cast(sa.func.sum(held.c.instances), sa.BigInteger)
-    findings = sa.cast(decisions.findings, sa.Text)
+    held = header.join(object_, object_.c.header_id == header.c.id)
+    verdict, found = of_objects
+    instances, findings = sa.func.count(), sa.cast(found, sa.Text)
     query = (
         sa.select(header.c.series_instance_uid, findings, header.c.defect, instances)
-        .select_from(
-            decisions.join(
-                header.join(held, held.c.header_id == header.c.id), header.c.id, decisions.run_number == run_number
-            )
+        .select_from(join_objects(held, object_.c.id, header.c.id, run_number))
+        .where(
+            header.c.series_instance_uid.in_(series),
+            is_in_snapshot(*place_of_run(engine, run_number)),
+            verdict.is_not(None),
         )
         .group_by(header.c.series_instance_uid, findings, header.c.defect)
         .order_by(header.c.series_instance_uid, instances.desc(), findings, header.c.defect)

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,15 @@ import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.dicom.dictionary import Attribute
+from dicom_sieve.dicom.marks import as_plain
 from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.headers.edition import read_kept_attribute
-from dicom_sieve.ledger.database.decisions import decisions
+from dicom_sieve.ledger.database.decisions import join_objects, of_objects
+from dicom_sieve.ledger.database.header_values import Values, values_of_headers, values_of_objects
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import header, location, object_, series_decision
 from dicom_sieve.ledger.reading.conflicts import select_repeated
 from dicom_sieve.ledger.reading.editions import find_read_for_less
-from dicom_sieve.ledger.reading.headers_to_decide import read_values, select_values
 from dicom_sieve.ledger.reading.rows import RunRow, batches_of
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot, place_of_run
 from dicom_sieve.objects import ObjectInfo
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERDICTS = tuple(Verdict)
-CACHED_TEXTS = 10_000
-"""Texts of values that are read once: most headers share theirs."""
 BACKSLASH = "\\"
 """Stands between several values of one attribute (PS3.5 6.2)."""
 
@@ -151,10 +150,10 @@ class RunObjects:
         if snapshot_id is None:
             return
         self._refuse_read_for_less(snapshot_id, location_id)
-        tags = tuple(attribute.hex_tag for attribute in self.attributes)
-        texts_of = lru_cache(CACHED_TEXTS)(partial(_texts, tags=tags))
-        for rows in batches_of(self.engine, self._query(snapshot_id, location_id, tags)):
-            yield [_cells(tuple(row), texts_of) for row in rows]
+        keys = tuple(attribute.hex_tag for attribute in self.attributes)
+        for rows in batches_of(self.engine, self._query(snapshot_id, location_id)):
+            values = read(self.engine, partial(_values, location_id=location_id, rows=rows, keys=keys)) if keys else {}
+            yield [_cells(tuple(row), values.get(row.id, {}), keys) for row in rows]
 
     def _refuse_read_for_less(self, snapshot_id: int, location_id: int) -> None:
         less = find_read_for_less(self.engine, location_id, self.attributes, snapshot_id)
@@ -164,22 +163,28 @@ class RunObjects:
                 "a new run with criteria that name what is missing reads them again"
             )
 
-    def _query(self, snapshot_id: int, location_id: int, tags: Sequence[str]) -> sa.Select[Any]:
-        known = [(header.c.id.is_not(None), select_values(self.engine.dialect, tags))] if tags else []
-        values = sa.case(*known) if known else sa.null()
+    def _query(self, snapshot_id: int, location_id: int) -> sa.Select[Any]:
         columns = (location.c.bucket, object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified)
         uids = (header.c.study_instance_uid, header.c.series_instance_uid, header.c.sop_class_uid)
-        judged = (decisions.verdict, decisions.findings)
+        judged = of_objects
         extent = (header.c.defect, header.c.damage, header.c.unreadable_from)
         objects = object_.join(location).outerjoin(header, header.c.id == object_.c.header_id)
-        is_of_run = decisions.run_number == self.row.number
         query = (
-            sa.select(*columns, header.c.patient, *uids, object_.c.sop_instance_uid, *judged, *extent, values)
-            .select_from(decisions.outerjoin(objects, object_.c.header_id, is_of_run))
+            sa.select(
+                *columns,
+                header.c.patient,
+                *uids,
+                object_.c.sop_instance_uid,
+                *judged,
+                *extent,
+                object_.c.id,
+                object_.c.header_id,
+            )
+            .select_from(join_objects(objects, object_.c.id, object_.c.header_id, self.row.number))
             .where(is_in_snapshot(snapshot_id, location_id))
         )
         if self.verdict is not None:
-            query = query.where(decisions.verdict == self.verdict)
+            query = query.where(of_objects[0] == self.verdict)
         return query.order_by(object_.c.key)
 
 
@@ -232,8 +237,8 @@ def duplicate_keys(engine: sa.Engine, row: RunRow) -> frozenset[str]:
     read_objects = repeated.join(header, header.c.id == object_.c.header_id)
     query = (
         sa.select(*uids, object_.c.key)
-        .select_from(decisions.join(read_objects, object_.c.header_id, decisions.run_number == row.number))
-        .where(is_in_snapshot(snapshot_id, location_id), decisions.verdict == Verdict.PASSED)
+        .select_from(join_objects(read_objects, object_.c.id, object_.c.header_id, row.number))
+        .where(is_in_snapshot(snapshot_id, location_id), of_objects[0] == Verdict.PASSED)
         .order_by(*uids, object_.c.key)
     )
 
@@ -250,14 +255,18 @@ def name_of(attribute: Attribute) -> str:
     return attribute.keyword or attribute.hex_tag
 
 
-def _cells(row: tuple[Any, ...], texts_of: Any) -> tuple[Any, ...]:
-    *cells, values = row
+def _values(
+    connection: sa.Connection, location_id: int, rows: Sequence[sa.Row[Any]], keys: Sequence[str]
+) -> Mapping[int, Values]:
+    """Give the values of some objects by their ids: their headers' and their own."""
+    of_headers = values_of_headers(connection, {row.header_id for row in rows} - {None}, keys)
+    own = values_of_objects(connection, location_id, [row.id for row in rows], keys)
+    return {row.id: {**of_headers.get(row.header_id, {}), **own.get(row.id, {})} for row in rows}
+
+
+def _cells(row: tuple[Any, ...], values: Values, keys: Sequence[str]) -> tuple[Any, ...]:
+    """Give the cells of an object, whose row ends with the ids of itself and its header."""
+    *cells, _, _ = row
     findings = COLUMNS.index("findings")
     cells[findings] = tuple(cells[findings] or ())
-    return (*cells, *texts_of(values))
-
-
-def _texts(text: str | None, tags: Sequence[str]) -> tuple[str | None, ...]:
-    """Write the values of each tag as one text."""
-    values = read_values(text, tags) if text and tags else {}
-    return tuple(BACKSLASH.join(values[tag]) if tag in values else None for tag in tags)
+    return (*cells, *(BACKSLASH.join(map(as_plain, values[key])) if key in values else None for key in keys))

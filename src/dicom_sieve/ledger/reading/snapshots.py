@@ -122,7 +122,7 @@ def refuse_read_for_less(engine: sa.Engine, snapshot: Snapshot, attributes: Iter
     """
     less = find_read_for_less(engine, snapshot.location_id, attributes, snapshot.id)
     if less is not None:
-        pronoun = "it" if len(less.attributes) == 1 else "them"
+        pronoun = "it" if len(less.named) == 1 else "them"
         raise LedgerError(
             f"{snapshot.place}: {less.describe()}, so the ledger cannot tell; a new run, or 'dicom-sieve preview' "
             f"without --no-listing, with criteria that name {pronoun} reads them again"

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.database.decisions import decisions
-from dicom_sieve.ledger.database.tables import header, location, object_, run, snapshot
+from dicom_sieve.ledger.database.decisions import decisions_on
+from dicom_sieve.ledger.database.header_values import Values, values_of_headers, values_of_objects
+from dicom_sieve.ledger.database.tables import PageKind, header, location, object_, run, snapshot
 from dicom_sieve.ledger.reading.computations import ComputedSeries, computed_series
 from dicom_sieve.ledger.reading.conflicts import Conflict, trace_instances, trace_series
 from dicom_sieve.ledger.reading.object_names import find_objects, is_text
 
-_ROW_COLUMNS = ("location_id", "header_id", "added_in", "removed_in")
+_ROW_COLUMNS = ("id", "location_id", "header_id", "added_in", "removed_in")
 _IDS_A_QUERY = 500
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class TracedObject:
         series_instance_uid: None where unknown.
         sop_class_uid: None where unknown.
         sop_instance_uid: None where unknown.
-        attributes: Tag (eight hex digits) to raw values; None where it was not read yet.
+        attributes: Key (of most, a tag of eight hex digits) to raw values; None where it was not read yet.
         defect: Why it cannot be judged, or None.
         damage: ``CUT``, ``CONTRADICTORY`` or ``REPEATED``: why it is CORRUPT, where that is known; or None.
         unreadable_from: A tag, eight hex digits: an attribute with it or a higher one that is not among the attributes
@@ -116,17 +117,27 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
     rows = connection.execute(_objects().where(condition).order_by(object_.c.key, object_.c.id)).all()
     runs = _runs(connection, {row.location_id for row in rows})
     numbers = [over.number for runs_there in runs.values() for over in runs_there]
-    judged = _decisions(connection, numbers, {row.header_id for row in rows})
+    of_headers = _decisions(connection, PageKind.HEADER, numbers, {row.header_id for row in rows})
+    of_objects = _decisions(connection, PageKind.OBJECT, numbers, {row.id for row in rows})
     conflicts = _conflicts(connection, numbers, rows)
     computed = computed_series(connection, {row.series_instance_uid for row in rows} - {None})
+    values = values_of_headers(connection, {row.header_id for row in rows} - {None})
+    own: dict[int, Values] = {}
+    for location_id in {row.location_id for row in rows}:
+        own |= values_of_objects(connection, location_id, [row.id for row in rows if row.location_id == location_id])
     objects = []
     for row in rows:
         fields = row._asdict()
-        location_id, header_id, added, removed = (fields.pop(name) for name in _ROW_COLUMNS)
-        traced = TracedObject(**fields)
+        object_id, location_id, header_id, added, removed = (fields.pop(name) for name in _ROW_COLUMNS)
+        attributes = None
+        if header_id is not None:
+            held = {**values[header_id], **own.get(object_id, {})}
+            attributes = {key: list(texts) for key, texts in sorted(held.items())}
+        traced = TracedObject(**fields, attributes=attributes)
         for over in runs[location_id]:
             if added <= over.snapshot_id and (removed is None or over.snapshot_id < removed):
-                verdict, findings = judged.get((over.number, header_id), (None, None))
+                decided = of_objects.get((over.number, object_id)) or of_headers.get((over.number, header_id))
+                verdict, findings = decided or (None, None)
                 results = tuple(computed.get((over.id, row.series_instance_uid), ()))
                 judged_as = (verdict, tuple(findings or ()), over.damaged)
                 against = conflicts[over.number, row.series_instance_uid] | conflicts[over.number, row.sop_instance_uid]
@@ -171,7 +182,6 @@ def _objects() -> sa.Select[Any]:
         header.c.series_instance_uid,
         header.c.sop_class_uid,
         object_.c.sop_instance_uid,
-        header.c.attributes,
         header.c.defect,
         header.c.damage,
         header.c.unreadable_from,
@@ -195,18 +205,19 @@ def _runs(connection: sa.Connection, locations: Collection[int]) -> Mapping[int,
 
 
 def _decisions(
-    connection: sa.Connection, runs: Iterable[int], headers: Iterable[int | None]
+    connection: sa.Connection, kind: PageKind, runs: Iterable[int], ids: Iterable[int | None]
 ) -> dict[tuple[int, int | None], tuple[str, Sequence[str]]]:
-    """Give verdict and findings by run and header; the query names both, by which pages are found."""
+    """Give verdict and findings by run and header, or object; the query names both, by which pages are found."""
     found: dict[tuple[int, int | None], tuple[str, Sequence[str]]] = {}
-    of_headers = list(_chunks([header_id for header_id in headers if header_id is not None]))
+    judged, decisions = (header if kind is PageKind.HEADER else object_), decisions_on(kind)
+    known = list(_chunks([row for row in ids if row is not None]))
     for some_runs in _chunks(list(runs)):
-        for header_ids in of_headers:
-            decided = decisions.join(header, header.c.id, decisions.run_number.in_(some_runs))
-            columns = (decisions.run_number, header.c.id, decisions.verdict, decisions.findings)
-            query = sa.select(*columns).select_from(decided).where(header.c.id.in_(header_ids))
-            for run_number, header_id, verdict, findings in connection.execute(query):
-                found[run_number, header_id] = (verdict, findings)
+        for some_ids in known:
+            decided = decisions.join(judged, judged.c.id, decisions.run_number.in_(some_runs))
+            columns = (decisions.run_number, judged.c.id, decisions.verdict, decisions.findings)
+            query = sa.select(*columns).select_from(decided).where(judged.c.id.in_(some_ids))
+            for run_number, row, verdict, findings in connection.execute(query):
+                found[run_number, row] = (verdict, findings)
     return found
 
 

@@ -4,19 +4,21 @@ Object rows are not touched: the number of a header's instances in a snapshot is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.combine import join
 from dicom_sieve.columns.pages import Page, Palettes, page_bounds
 from dicom_sieve.ledger.audit.sealed_pages import StoredPage, digest_headers, page_line
 from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
 from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.blocks import READ_IDS
 from dicom_sieve.ledger.database.tables import PageKind, decision_page, outcome
 from dicom_sieve.ledger.leases.lease import Lease
 
@@ -28,7 +30,7 @@ class Outcome(NamedTuple):
     """What is decided on a header.
 
     Attributes:
-        verdict: ``PASSED`` or ``DISCARDED``.
+        verdict: ``PASSED`` or ``DISCARDED``; of a header ``BY_OBJECT``, where its objects are decided on.
         findings: As JSON.
     """
 
@@ -38,21 +40,31 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decided:
-    """What was decided on some headers.
+    """What was decided on some headers, or objects.
 
     Attributes:
-        ids: Of the headers, in ascending order.
-        digests: Of the headers, in the same order.
+        ids: Of these, in ascending order.
+        digests: Of headers, in the same order: 32 bytes each, a row of an array; of objects none.
         outcomes: What was decided on each, in the same order.
+        kind: What they are.
+        complete_below: Everything of the kind with a lower id was given, here or before; None: nothing is known.
     """
 
     ids: NDArray[np.int64]
-    digests: Sequence[str]
+    digests: NDArray[np.uint8]
     outcomes: Coded[Outcome]
+    kind: PageKind = PageKind.HEADER
+    complete_below: int | None = None
+
+    def take(self, rows: Any) -> "Decided":
+        """Give some of its rows."""
+        outcomes = Coded(self.outcomes.things, self.outcomes.codes[rows])
+        digests = self.digests[rows] if len(self.digests) else self.digests
+        return replace(self, ids=self.ids[rows], digests=digests, outcomes=outcomes)
 
 
 class SealedPage(NamedTuple):
-    """A page, and the digest of the headers that it decides on."""
+    """A page, and the digest of the headers that it decides on; empty where it decides on objects."""
 
     page: Page
     headers_digest: str
@@ -60,11 +72,12 @@ class SealedPage(NamedTuple):
 
 NewOutcome = tuple[int, int, Outcome]
 """Palette, code and outcome."""
+PART_OF = {PageKind.HEADER: Part.PAGE, PageKind.OBJECT: Part.OBJECT_PAGE}
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Records the decisions of a run, a transaction for the headers of each page that is read.
+    """Records the decisions of a run, a transaction for some pages.
 
     Attributes:
         lease: Lease of the run's location.
@@ -74,23 +87,63 @@ class Recorder:
     lease: Lease
     run_number: int
     _palettes: Palettes[Outcome] = field(default_factory=Palettes)
+    _waiting: list[Decided] = field(default_factory=list)
 
     def record(self, decided: Decided) -> None:
-        """Record decisions on headers; those of a block of pages are given at once."""
-        if not len(decided.ids):
+        """Record decisions; those that a page may have more of wait, at last for `flush`."""
+        if self._waiting and self._waiting[0].kind is not decided.kind:
+            self.flush()
+        if len(decided.ids):
+            self._waiting.append(decided)
+        if decided.complete_below is not None and sum(len(part.ids) for part in self._waiting) >= READ_IDS:
+            self._write(decided.complete_below)
+
+    def flush(self) -> None:
+        """Record what waits."""
+        self._write(None)
+
+    def _write(self, complete_below: int | None) -> None:
+        """Record what waits and lies in pages that are sealed together, of which nothing more comes."""
+        if not self._waiting:
             return
+        decided = _joined(self._waiting)
+        rows = len(decided.ids) if complete_below is None else _rows_below(decided.ids, complete_below)
+        self._waiting = [decided.take(slice(rows, None))] if rows < len(decided.ids) else []
+        if rows:
+            self._record(decided.take(slice(None, rows)))
+
+    def _record(self, decided: Decided) -> None:
         starts, ends = page_bounds(decided.ids)
+        of_headers = decided.kind is PageKind.HEADER
         digests = [
-            digest_headers(decided.digests[start:end])
+            digest_headers(decided.digests[start:end]) if of_headers else ""
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
         ]
         pages = list(map(SealedPage, self._palettes.pages(decided.ids, decided.outcomes), digests))
         new = list(self._palettes.take_new())
-        self.lease.write(partial(record_decisions, run_number=self.run_number, pages=pages, outcomes=new))
+        self.lease.write(
+            partial(record_decisions, run_number=self.run_number, kind=decided.kind, pages=pages, outcomes=new)
+        )
+
+
+def _rows_below(ids: NDArray[np.int64], complete_below: int) -> int:
+    """Give how many ids lie in pages that are sealed together and below a bound."""
+    return int(np.searchsorted(ids, complete_below - complete_below % READ_IDS))
+
+
+def _joined(parts: Sequence[Decided]) -> Decided:
+    """Join decisions, in the order of their ids: those of blocks that overlap come in between."""
+    ids, digests = np.concatenate([part.ids for part in parts]), np.concatenate([part.digests for part in parts])
+    joined = replace(parts[0], ids=ids, digests=digests, outcomes=join([part.outcomes for part in parts]))
+    return joined if (np.diff(ids) > 0).all() else joined.take(np.argsort(ids, kind="stable"))
 
 
 def record_decisions(
-    connection: sa.Connection, run_number: int, pages: Sequence[SealedPage], outcomes: Sequence[NewOutcome]
+    connection: sa.Connection,
+    run_number: int,
+    kind: PageKind,
+    pages: Sequence[SealedPage],
+    outcomes: Sequence[NewOutcome],
 ) -> None:
     """Record pages of decisions, and the outcomes that are new with them, and seal the pages.
 
@@ -98,11 +151,10 @@ def record_decisions(
     """
     new = ((run_number, palette, bytes([code]), *decided) for palette, code, decided in outcomes)
     bulk.append(connection, outcome, _OUTCOME_COLUMNS, new)
-    kind = PageKind.HEADER.value
-    rows = ((run_number, kind, page.number, page.palette, page.codes) for page, _ in pages)
+    rows = ((run_number, kind.value, page.number, page.palette, page.codes) for page, _ in pages)
     bulk.append(connection, decision_page, _PAGE_COLUMNS, rows)
     lines = [
-        (page.number, page_line(StoredPage(kind, page.number, page.palette, page.codes), digest))
+        (page.number, page_line(StoredPage(kind.value, page.number, page.palette, page.codes), digest))
         for page, digest in pages
     ]
-    insert_blocks(connection, run_number, list(make_blocks(Part.PAGE, lines)))
+    insert_blocks(connection, run_number, list(make_blocks(PART_OF[kind], lines)))

@@ -1,5 +1,7 @@
 """Recording editions: what headers are read for."""
 
+from dataclasses import asdict
+
 import sqlalchemy as sa
 
 from dicom_sieve.headers.edition import Edition
@@ -13,7 +15,7 @@ def record_edition(connection: sa.Connection, read_for: Edition) -> int:
     query = sa.select(edition.c.number).where(edition.c.digest == read_for.digest)
     number = connection.scalar(query)
     if number is None:
-        values = {"name": read_for.name, "header_tags": read_for.header_tags, "digest": read_for.digest}
+        values = {**asdict(read_for), "digest": read_for.digest}
         insert = bulk.insert_of(connection, edition).on_conflict_do_nothing()
         added = connection.scalar(insert.values(values).returning(edition.c.number))
         number = connection.execute(query).scalar_one()

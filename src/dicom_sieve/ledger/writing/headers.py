@@ -1,20 +1,24 @@
 """What indexing reads and writes: objects without a header, and headers."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import sqlalchemy as sa
 
+from dicom_sieve.columns.chunk import Column, as_entry, column_of
 from dicom_sieve.headers import Header, Instance
-from dicom_sieve.headers.edition import Edition, current_edition
+from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.headers.header import digest_patient
+from dicom_sieve.headers.identities import digest_identities
 from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.chunks import EXTENT, SERIES, BlockKind, series_number, write_block
+from dicom_sieve.ledger.database.extents import write_extent
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import BigKey, QueryableJson, UtcDateTime, header, object_, patient_key
+from dicom_sieve.ledger.database.tables import BigKey, UtcDateTime, header, object_, patient_key
 from dicom_sieve.ledger.writing import header_counts
 from dicom_sieve.ledger.writing.editions import record_edition
+from dicom_sieve.ledger.writing.own_values import write_own_values
 from dicom_sieve.objects import ObjectInfo
 
 PAGE_ROWS = 10_000
@@ -25,7 +29,6 @@ _headers = bulk.staging(
     sa.Column("study_instance_uid", sa.Text),
     sa.Column("series_instance_uid", sa.Text),
     sa.Column("sop_class_uid", sa.Text),
-    sa.Column("attributes", QueryableJson),
     sa.Column("defect", sa.Text),
     sa.Column("patient", sa.Text),
     sa.Column("damage", sa.Text),
@@ -99,13 +102,14 @@ def unread_objects(engine: sa.Engine, location_id: int) -> Iterator[UnreadObject
         last = page[-1].id
 
 
-def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) -> int:
-    """Store the headers of a shard; idempotent.
+def record_headers(connection: sa.Connection, location_id: int, indexed: Sequence[IndexedObject]) -> int:
+    """Store the headers of some shards, and what each object has for itself; idempotent.
 
     Equal headers are stored once. A row that has a header already keeps it.
 
     Args:
         connection: Within a transaction, under the location's lease.
+        location_id: The location's.
         indexed: Each row once.
 
     Returns:
@@ -114,11 +118,16 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
     if not indexed:
         return 0
     secret = connection.execute(sa.select(patient_key.c.secret)).scalar_one()
-    read_headers = [indexed_object.instance.header for indexed_object in indexed]
-    distinct = {id(content): content for content in read_headers}  # the objects of a series share one
+    read_headers = {id(indexed_object.instance.header): indexed_object.instance.header for indexed_object in indexed}
+    # The objects of a series share one.
+    distinct = {
+        key: replace(content, attributes=digest_identities(content.attributes, secret))
+        for key, content in read_headers.items()
+    }
     edition = current_edition()
-    digests = {number: content.digest(secret, edition.mark) for number, content in distinct.items()}
-    _store_headers(connection, {digests[number]: content for number, content in distinct.items()}, edition, secret)
+    digests = {key: content.digest(secret, edition.mark) for key, content in distinct.items()}
+    number = record_edition(connection, edition)
+    _store_headers(connection, {digests[key]: content for key, content in distinct.items()}, number, secret)
     as_moment = bulk.stored(connection, object_.c.last_modified)
     bulk.stage(
         connection,
@@ -149,32 +158,65 @@ def record_headers(connection: sa.Connection, indexed: Sequence[IndexedObject]) 
         .group_by(object_.c.location_id, header.c.id, object_.c.added_in),
     )
     values = {name: _read.c[name] for name in ("sop_instance_uid", "etag", "size", "last_modified")}
-    return connection.execute(sa.update(object_).where(is_new).values(header_id=header.c.id, **values)).rowcount
+    update = sa.update(object_).where(is_new).values(header_id=header.c.id, **values)
+    columns = (object_.c.id, object_.c.header_id, object_.c.size, object_.c.added_in)
+    rows = [tuple(row) for row in connection.execute(update.returning(*columns))]
+    own = {read_object.id: digest_identities(read_object.instance.own, secret) for read_object in indexed}
+    write_own_values(connection, location_id, number, rows, own)
+    return len(rows)
 
 
-def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], edition: Edition, secret: bytes) -> None:
-    """Store those that are new, in the same order by all writers, which prevents deadlocks."""
-    number = record_edition(connection, edition)
+def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], edition: int, secret: bytes) -> None:
+    """Store those that are new, as one block."""
     rows = (
         (
             digest,
             content.study_instance_uid,
             content.series_instance_uid,
             content.sop_class_uid,
-            json.dumps(dict(content.attributes)),
             content.defect and content.defect.value,
             digest_patient(content.patient, secret),
             content.damage and content.damage.value,
             content.unreadable_from,
-            number,
+            edition,
         )
         for digest, content in headers.items()
     )
     bulk.stage(connection, _headers, rows)
     is_known = sa.exists().where(header.c.digest == _headers.c.digest)
+    # The same order for all writers prevents deadlocks.
     new = sa.select(_headers).where(~is_known).order_by(_headers.c.digest)
-    insert = bulk.insert_of(connection, header).from_select(_headers.c.keys(), new)
-    connection.execute(insert.on_conflict_do_nothing())
+    insert = bulk.insert_of(connection, header).from_select(_headers.c.keys(), new).on_conflict_do_nothing()
+    added = sorted((row.id, row.digest) for row in connection.execute(insert.returning(header.c.id, header.c.digest)))
+    if not added:
+        return
+    ids = [header_id for header_id, _ in added]
+    contents = [headers[digest] for _, digest in added]
+    write_block(
+        connection,
+        BlockKind.HEADER,
+        edition,
+        ids,
+        columns={EXTENT: column_of(map(_extent, contents)), **_columns(contents)},
+        numbers={SERIES: [series_number(content.series_instance_uid) for content in contents]},
+        digests=[digest for _, digest in added],
+    )
+
+
+def _columns(contents: Sequence[Header]) -> dict[str, Column]:
+    """Give the column of each attribute that some headers have."""
+    tags = sorted({tag for content in contents for tag in content.attributes})
+    return {tag: column_of([as_entry(content.attributes.get(tag)) for content in contents]) for tag in tags}
+
+
+def _extent(content: Header) -> str | None:
+    """Say how far a header was read, as `read_extent` reads it; None: whole."""
+    return write_extent(
+        content.defect and content.defect.value,
+        content.damage and content.damage.value,
+        content.unreadable_from,
+        has_series=content.series_instance_uid is not None,
+    )
 
 
 def _is_unread(location_id: int) -> sa.ColumnElement[bool]:

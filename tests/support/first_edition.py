@@ -1,54 +1,51 @@
-"""DS (Decimal String) as one more VR: what a later version of the software reads, and lets criteria test."""
+"""What versions of the software did that read headers for AS, CS and DA alone."""
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from examples.vr_decimal_string import DS
 
 from dicom_sieve import open_ledger
 from dicom_sieve.criteria import Criterion, Operation
-from dicom_sieve.dicom import dictionary
-from dicom_sieve.dicom.vr.registry import KEPT, VRS
-from dicom_sieve.headers import edition, quick, values
+from dicom_sieve.headers import quick
+from dicom_sieve.headers.edition import first_edition
+from dicom_sieve.headers.vocabulary import first_vocabulary
+from dicom_sieve.ledger.writing import headers
 from dicom_sieve.objects import ObjectInfo
-from dicom_sieve.screening import Screening, screen
+from dicom_sieve.screening import Screening, index, refresh, screen
 from dicom_sieve.stores import DirectoryStore
 
 SLICE_THICKNESS = "SliceThickness (0018,0050)"
-_CACHED = (dictionary.header_tags, edition.current_edition, values.wanted_tags, values.last_wanted_tag, values._names)
 
 
 def thinner_than(millimetres: str) -> list[Criterion]:
-    """Criteria that ask for thin slices; of use where DS is known."""
+    """Criteria that ask for thin slices: what the first edition does not have."""
     return [Criterion(dicom_tag=("0018", "0050"), operation=Operation.LESS, reference=millimetres)]
 
 
 @contextmanager
-def decimal_strings_known() -> Iterator[None]:
-    """Read DS, and let criteria ask for it, for a while. All of it follows from the registry alone."""
+def reading_for_less() -> Iterator[None]:
+    """Read headers for the first edition for a while."""
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(VRS, DS.code, DS)
-            patch.setitem(KEPT, DS.code, DS)
-            _forget_what_is_read()
+            scanning = sys.modules["dicom_sieve.headers.scan"]
+            patch.setattr(scanning, "current_vocabulary", first_vocabulary)
+            patch.setattr(scanning, "read_quickly", lambda *_, **__: None)  # it reads the current edition alone
+            for module in (headers, index, refresh):
+                patch.setattr(module, "current_edition", first_edition)
+            quick.forget()
             yield
     finally:
-        _forget_what_is_read()
-
-
-def _forget_what_is_read() -> None:
-    for function in _CACHED:
-        function.cache_clear()
-    quick.forget()
+        quick.forget()
 
 
 def read_again_and_be_killed(url: str, root: Path, reads: int) -> None:
     """Screen a directory for thin slices, one object a shard, and be killed before a number of reads."""
-    with decimal_strings_known(), open_ledger(url) as ledger:
+    with open_ledger(url) as ledger:
         _DoomedDirectory.left = iter(range(reads))
         store = _DoomedDirectory(root)
         screen(Screening("killed", store, thinner_than("2"), shard_objects=1, lease_seconds=1), ledger)

@@ -1,0 +1,166 @@
+"""A chunk: one attribute of the rows of one block, as the ledger stores it.
+
+Rows repeat their values, so a chunk holds each distinct entry once, and a code for each row. A chunk of which all rows
+have the same entry holds that entry alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.coded import Codes
+from dicom_sieve.errors import DamagedChunkError
+
+Entry = str | None
+"""The values of an attribute as one text, see `as_entry`; None: the row has no such attribute."""
+
+END_OF_VALUE = "\0"
+"""A NUL never stands in a value: databases cannot hold it (`dicom_sieve.headers.values`)."""
+LARGEST_CHUNK = 64 * 1024 * 1024
+"""In bytes, before compression. 16,384 rows of 256 bytes each are 4 MiB."""
+SMALLEST_COMPRESSED = 64
+"""In bytes: compression makes shorter chunks longer."""
+
+_ONE_ENTRY, _PLAIN, _COMPRESSED = b"\x01", b"\x02", b"\x03"
+_ABSENT = 0xFFFFFFFF
+_NUMBER = np.dtype("<u4")
+_CODEC = pa.Codec("zstd", compression_level=3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """The entries of the rows of one block.
+
+    Attributes:
+        entries: Each distinct entry once.
+        codes: For each row the place of its entry in `entries`.
+    """
+
+    entries: tuple[Entry, ...]
+    codes: Codes
+
+    def rows(self) -> list[Entry]:
+        """Give the entry of each row."""
+        return [self.entries[code] for code in self.codes.tolist()]
+
+    def take(self, rows: NDArray[np.intp]) -> "Column":
+        """Give the column of some rows; an entry that none of them has is left out."""
+        codes = self.codes[rows]
+        occurs = np.zeros(len(self.entries), np.bool_)
+        occurs[codes] = True
+        if occurs.all():
+            return Column(self.entries, codes)
+        found = np.flatnonzero(occurs)
+        places = np.zeros(len(self.entries), codes.dtype)
+        places[found] = np.arange(len(found), dtype=codes.dtype)
+        return Column(tuple(self.entries[place] for place in found.tolist()), places[codes])
+
+
+def as_entry(values: Sequence[str] | None) -> Entry:
+    """Give the values of an attribute as one text: each is followed by a NUL. No value is the empty text."""
+    return None if values is None else "".join([value + END_OF_VALUE for value in values])
+
+
+def values_of(entry: Entry) -> tuple[str, ...] | None:
+    """Give the values that an entry stands for; None where the attribute is absent."""
+    return None if entry is None else tuple(entry.split(END_OF_VALUE)[:-1])
+
+
+def column_of(rows: Iterable[Entry]) -> Column:
+    """Make a column of the entries of rows, in the order of first appearance."""
+    places: dict[Entry, int] = {}
+    codes = [places.setdefault(entry, len(places)) for entry in rows]
+    return Column(tuple(places), np.array(codes, _width(len(places))))
+
+
+def same_for_all(entry: Entry, row_count: int) -> Column:
+    """Make a column of which all rows have the same entry."""
+    return Column((entry,), np.zeros(row_count, np.uint8))
+
+
+def encode(column: Column) -> bytes:
+    """Pack a column of which at least one row has the attribute."""
+    entries = [b"" if entry is None else entry.encode("utf-8", "surrogatepass") for entry in column.entries]
+    if len(entries) == 1:
+        return _ONE_ENTRY + entries[0]
+    lengths = [_ABSENT if entry is None else len(data) for entry, data in zip(column.entries, entries, strict=True)]
+    codes = column.codes.astype(_width(len(entries)), copy=False)
+    body = b"".join([np.array([len(entries), *lengths], _NUMBER).tobytes(), *entries, codes.tobytes()])
+    return _pack(body)
+
+
+def decode(data: bytes, row_count: int) -> Column:
+    """Unpack a chunk of a block of `row_count` rows.
+
+    Raises:
+        DamagedChunkError: The bytes are not what `encode` gives for that many rows.
+    """
+    try:
+        if data[:1] == _ONE_ENTRY:
+            return same_for_all(data[1:].decode("utf-8", "surrogatepass"), row_count)
+        return _decode_body(_unpack(data), row_count)
+    except (ValueError, IndexError, OSError) as error:  # pyarrow's errors of damaged data are OSErrors
+        raise DamagedChunkError(row_count) from error
+
+
+def encode_numbers(numbers: NDArray[np.integer]) -> bytes:
+    """Pack integers of 64 bits; those that ascend take the least space."""
+    return _pack(np.diff(numbers.astype("<i8"), prepend=np.int64(0)).astype("<i8").tobytes())
+
+
+def decode_numbers(data: bytes, row_count: int) -> NDArray[np.int64]:
+    """Unpack what `encode_numbers` gave for `row_count` numbers.
+
+    Raises:
+        DamagedChunkError: The bytes are not that.
+    """
+    try:
+        steps = np.frombuffer(_unpack(data), "<i8")
+    except (ValueError, OSError) as error:
+        raise DamagedChunkError(row_count) from error
+    if len(steps) != row_count:
+        raise DamagedChunkError(row_count)
+    return np.cumsum(steps, dtype=np.int64)
+
+
+def _width(entries: int) -> type[np.unsignedinteger]:
+    """Give the type of codes for a number of entries."""
+    return np.uint8 if entries <= 2**8 else np.uint16 if entries <= 2**16 else np.uint32
+
+
+def _pack(body: bytes) -> bytes:
+    if len(body) < SMALLEST_COMPRESSED:
+        return _PLAIN + body
+    packed: bytes = _CODEC.compress(body, asbytes=True)
+    return _COMPRESSED + len(body).to_bytes(4, "little") + packed
+
+
+def _unpack(data: bytes) -> bytes:
+    kind, body = data[:1], data[1:]
+    if kind == _PLAIN:
+        return body
+    size = int.from_bytes(body[:4], "little")
+    if kind != _COMPRESSED or not 0 < size <= LARGEST_CHUNK:
+        raise ValueError
+    unpacked: bytes = _CODEC.decompress(body[4:], decompressed_size=size, asbytes=True)
+    return unpacked
+
+
+def _decode_body(body: bytes, row_count: int) -> Column:
+    entry_count = int(np.frombuffer(body, _NUMBER, 1)[0])
+    lengths = np.frombuffer(body, _NUMBER, entry_count, _NUMBER.itemsize)
+    is_absent = lengths == _ABSENT
+    ends = np.cumsum(np.where(is_absent, 0, lengths), dtype=np.int64) + (entry_count + 1) * _NUMBER.itemsize
+    texts_end = int(ends[-1])
+    codes = np.frombuffer(body, _width(entry_count), row_count, texts_end)
+    if texts_end + codes.nbytes != len(body) or (row_count and int(codes.max()) >= entry_count):
+        raise ValueError
+    start = (entry_count + 1) * _NUMBER.itemsize
+    entries: list[Entry] = []
+    for end, absent in zip(ends.tolist(), is_absent.tolist(), strict=True):
+        entries.append(None if absent else body[start:end].decode("utf-8", "surrogatepass"))
+        start = end
+    return Column(tuple(entries), codes)

@@ -1,0 +1,60 @@
+"""Columns of what lies within sequences: made of the column of the outermost one, whose values are JSON (ADR 35)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from dicom_sieve.columns.chunk import Column, Entry, as_entry, values_of
+from dicom_sieve.dicom.marks import NOT_KEPT
+
+Path = tuple[str, ...]
+"""Keys of the sequences within the outermost one, and of the attribute."""
+_Items = Sequence[Mapping[str, Sequence[Any]]]
+
+
+def nested_columns(column: Column) -> dict[Path, Column]:
+    """Give a column for each attribute that lies in the items of any row, in the order of their paths.
+
+    Args:
+        column: Of a sequence whose items are kept.
+    """
+    found = [_values_within(entry) for entry in column.entries]
+    paths = sorted({path for values in found for path in values})
+    return {path: _mapped(column, [as_entry(values.get(path)) for values in found]) for path in paths}
+
+
+def nested_column(column: Column, path: Path) -> Column:
+    """Give the column of one attribute; see `nested_columns`. Where items are not kept, neither are its values."""
+    entries = [entry if _is_not_kept(entry) else as_entry(_values_within(entry).get(path)) for entry in column.entries]
+    return _mapped(column, entries)
+
+
+def _mapped(column: Column, entries: Sequence[Entry]) -> Column:
+    """Put other entries in the place of those of a column; equal ones become one."""
+    places: dict[Entry, int] = {}
+    table = np.array([places.setdefault(entry, len(places)) for entry in entries], np.uint32)
+    return Column(tuple(places), table[column.codes])
+
+
+def _is_not_kept(entry: Entry) -> bool:
+    return values_of(entry) == (NOT_KEPT,)
+
+
+def _values_within(entry: Entry) -> dict[Path, list[str]]:
+    """Give the values within a sequence, by path; those of several items behind one another."""
+    texts = values_of(entry)
+    if not texts or _is_not_kept(entry):
+        return {}
+    found: dict[Path, list[str]] = {}
+    for path, values in _walk(orjson.loads(texts[0]), ()):
+        found.setdefault(path, []).extend(values)
+    return found
+
+
+def _walk(items: _Items, path: Path) -> Iterator[tuple[Path, list[str]]]:
+    for item in items:
+        for key, values in item.items():
+            yield (*path, key), [value for value in values if isinstance(value, str)]
+            yield from _walk([value for value in values if not isinstance(value, str)], (*path, key))

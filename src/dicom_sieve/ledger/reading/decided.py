@@ -1,0 +1,85 @@
+"""What a run decided on many headers at once."""
+
+from typing import NamedTuple
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
+from dicom_sieve.ledger.database.tables import PageKind, decision_page, outcome
+
+_CODES = 256
+"""Codes of a palette."""
+
+
+class Decided(NamedTuple):
+    """What was decided on a header, or an object.
+
+    Attributes:
+        verdict: ``PASSED`` or ``DISCARDED``.
+        findings: As JSON.
+    """
+
+    verdict: str
+    findings: str
+
+
+def decided_on(
+    connection: sa.Connection, run_number: int, ids: NDArray[np.int64], kind: PageKind = PageKind.HEADER
+) -> Coded[Decided | None]:
+    """Give what a run decided on some headers or objects, each in the place of its id; None: nothing.
+
+    Args:
+        connection: To the ledger.
+        run_number: Of the run.
+        ids: One or more, close to each other: all pages between the lowest and the highest are read.
+        kind: What has these ids.
+    """
+    of_page = ids // PAGE_IDS
+    numbers, codes = _pages(connection, run_number, kind, (int(of_page.min()), int(of_page.max())))
+    undecided = np.full(len(ids), UNDECIDED, np.int64)
+    if not len(numbers):
+        return _outcomes(connection, run_number, undecided)
+    pages = np.minimum(np.searchsorted(numbers, of_page), len(numbers) - 1)
+    found = np.where(numbers[pages] == of_page, codes[pages, ids % PAGE_IDS], undecided)
+    return _outcomes(connection, run_number, found)
+
+
+def _pages(
+    connection: sa.Connection, run_number: int, kind: PageKind, bounds: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the numbers of pages, ascending, and a row for each: the code of each id, with that of its palette."""
+    page = decision_page.c
+    query = (
+        sa.select(page.number, page.palette, page.codes)
+        .where(page.run_number == run_number, page.kind == kind, page.number.between(*bounds))
+        .order_by(page.number)
+    )
+    rows = connection.execute(query).all()
+    written = b"".join(bytes(row.codes).ljust(PAGE_IDS, bytes(row.codes)[:1]) for row in rows)
+    palettes = np.array([row.palette for row in rows], np.int64).reshape(-1, 1)
+    codes = np.frombuffer(written, np.uint8).reshape(-1, PAGE_IDS)
+    return np.array([row.number for row in rows], np.int64), palettes * _CODES + codes
+
+
+def _outcomes(connection: sa.Connection, run_number: int, found: NDArray[np.int64]) -> Coded[Decided | None]:
+    """Give the outcomes that codes with their palettes stand for."""
+    of_run, code = outcome.c, outcome.c.code
+    query = sa.select(of_run.palette, code, of_run.verdict, sa.cast(of_run.findings, sa.Text)).where(
+        of_run.run_number == run_number
+    )
+    known = {
+        palette * _CODES + bytes(written)[0]: Decided(verdict, findings)
+        for palette, written, verdict, findings in connection.execute(query)
+    }
+    occurring, codes = np.unique(found, return_inverse=True)
+    things = [known.get(number) for number in occurring.tolist()]
+    return Coded(tuple(things), codes.astype(np.uint32)).map(lambda thing: thing)
+
+
+def decides_on_objects(connection: sa.Connection, run_number: int) -> bool:
+    """Tell whether a run decided on some objects one by one."""
+    is_such = decision_page.c.run_number == run_number, decision_page.c.kind == PageKind.OBJECT
+    return connection.execute(sa.select(decision_page.c.number).where(*is_such).limit(1)).first() is not None

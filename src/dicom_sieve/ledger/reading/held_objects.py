@@ -1,0 +1,113 @@
+"""The objects of a snapshot in columns, a block at a time: for criteria on what varies within a series (ADR 39)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.chunk import Column
+from dicom_sieve.ledger.database.chunks import (
+    ADDED_IN,
+    HEADER,
+    ID,
+    SIZE,
+    Block,
+    BlockKind,
+    blocks_of,
+    read_columns,
+    read_numbers,
+)
+from dicom_sieve.ledger.database.outages import read
+from dicom_sieve.ledger.database.tables import object_
+from dicom_sieve.ledger.reading.held_headers import NO_MORE
+
+Numbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+BLOCKS_TOGETHER = 50
+"""Blocks that are read, and in memory, at a time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldObjects:
+    """The objects of one block that a snapshot holds.
+
+    Attributes:
+        ids: Of the objects, ascending.
+        headers: Id of the header of each.
+        bytes: Of each.
+        columns: Of its own values, by key.
+        complete_below: Every object with a lower id was given, in this block or before.
+    """
+
+    ids: Numbers
+    headers: Numbers
+    bytes: Numbers
+    columns: dict[str, Column]
+    complete_below: int
+
+    def take(self, rows: NDArray[np.intp]) -> "HeldObjects":
+        """Give some of them."""
+        columns = {key: column.take(rows) for key, column in self.columns.items()}
+        return HeldObjects(self.ids[rows], self.headers[rows], self.bytes[rows], columns, self.complete_below)
+
+
+def held_objects(engine: sa.Engine, snapshot_id: int, location_id: int, keys: Sequence[str]) -> Iterator[HeldObjects]:
+    """Give a snapshot's objects that were read for an edition with values of their own, each once.
+
+    Args:
+        engine: The ledger's.
+        snapshot_id: Which snapshot.
+        location_id: Its location.
+        keys: The columns that are asked for.
+
+    Raises:
+        DamagedChunkError: What the ledger holds was not written by this package.
+    """
+    for objects, is_held, _ in objects_of_both(engine, (snapshot_id, snapshot_id), location_id, keys):
+        yield objects.take(np.flatnonzero(is_held))
+
+
+def objects_of_both(
+    engine: sa.Engine, snapshot_ids: tuple[int, int], location_id: int, keys: Sequence[str]
+) -> Iterator[tuple[HeldObjects, Flags, Flags]]:
+    """Give the objects that either of two snapshots holds, and which does; see `held_objects`."""
+    closed = [read(engine, partial(_closed, snapshot_id=number, location_id=location_id)) for number in snapshot_ids]
+    blocks = read(engine, partial(blocks_of, kind=BlockKind.OBJECT, location_id=location_id))
+    following = [*(block.first_id for block in blocks[1:]), NO_MORE]
+    for start in range(0, len(blocks), BLOCKS_TOGETHER):
+        some = slice(start, start + BLOCKS_TOGETHER)
+        chunks = read(engine, partial(_read, blocks=blocks[some], keys=keys))
+        for (ids, headers, sizes, added_in, columns), below in zip(chunks, following[some], strict=True):
+            first, second = (
+                (added_in <= number) & ~_is_among(ids, gone) for number, gone in zip(snapshot_ids, closed, strict=True)
+            )
+            rows = np.flatnonzero(first | second)
+            yield HeldObjects(ids, headers, sizes, columns, below).take(rows), first[rows], second[rows]
+
+
+def _is_among(ids: Numbers, in_order: Numbers) -> Flags:
+    """Tell which ids are among others, which ascend."""
+    if not len(in_order):
+        return np.zeros(len(ids), np.bool_)
+    is_among: Flags = in_order[np.minimum(np.searchsorted(in_order, ids), len(in_order) - 1)] == ids
+    return is_among
+
+
+def _closed(connection: sa.Connection, snapshot_id: int, location_id: int) -> Numbers:
+    """Give the ids of the objects that were gone, or another object, when a snapshot was taken; ascending."""
+    query = sa.select(object_.c.id).where(object_.c.location_id == location_id, object_.c.removed_in <= snapshot_id)
+    ids = np.fromiter(connection.scalars(query), np.int64)
+    ids.sort()
+    return ids
+
+
+_Read = tuple[Numbers, Numbers, Numbers, Numbers, dict[str, Column]]
+
+
+def _read(connection: sa.Connection, blocks: Sequence[Block], keys: Sequence[str]) -> list[_Read]:
+    numbers = (read_numbers(connection, blocks, name) for name in (ID, HEADER, SIZE, ADDED_IN))
+    columns = (by_key for _, by_key in read_columns(connection, blocks, keys))
+    return list(zip(*numbers, columns, strict=True))

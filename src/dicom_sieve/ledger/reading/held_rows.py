@@ -1,0 +1,175 @@
+"""What a snapshot holds, as criteria judge it: headers; or, where criteria ask for what varies, their objects."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.chunk import Column, same_for_all
+from dicom_sieve.columns.judge import Block
+from dicom_sieve.errors import LedgerError
+from dicom_sieve.headers.edition import is_own
+from dicom_sieve.ledger.database.tables import PageKind
+from dicom_sieve.ledger.reading.held_headers import HeldBlock, held_blocks
+from dicom_sieve.ledger.reading.held_objects import HeldObjects, held_objects
+
+Numbers = NDArray[np.int64]
+_NO_DIGESTS = np.zeros((0, 0), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldRows:
+    """Rows that are judged together.
+
+    Attributes:
+        kind: What they are.
+        block: The rows.
+        complete_below: Every row of the kind with a lower id was given, in this block or before.
+        are_judged: Whether they are judged; else they are headers whose objects are, and follow.
+    """
+
+    kind: PageKind
+    block: HeldBlock
+    complete_below: int | None = None
+    are_judged: bool = True
+
+
+HeldBy = tuple[int, int]
+"""Ids of a snapshot and of its location."""
+IsJudged = Callable[[str | None], bool]
+
+
+def divide(keys: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Give the keys of what is kept with each object, sorted, and all others."""
+    return sorted(filter(is_own, keys)), [key for key in keys if not is_own(key)]
+
+
+def held_rows(
+    engine: sa.Engine, held: HeldBy, keys: Sequence[str], is_judged: IsJudged, *, is_complete: bool = True
+) -> Iterator[HeldRows]:
+    """Give what a snapshot holds, each row once: headers first, then objects, where criteria ask for what is theirs.
+
+    Args:
+        engine: The ledger's.
+        held: Ids of a snapshot and of its location.
+        keys: Everything that is asked for.
+        is_judged: Tells of how far a header was read (see `ledger.database.extents`) whether its values are looked at.
+        is_complete: Whether all of them were read for what is their objects'.
+
+    Raises:
+        DamagedChunkError: What the ledger holds was not written by this package.
+        LedgerError: It does not hold the objects that it counts.
+    """
+    of_objects, common = divide(keys)
+    if not of_objects:
+        for block in held_blocks(engine, *held, keys):
+            yield HeldRows(PageKind.HEADER, block, block.complete_below)
+        return
+    headers = HeaderTable(common)
+    for block in held_blocks(engine, *held, common):
+        judged = np.array([is_judged(entry) for entry in block.values.extents.entries])[block.values.extents.codes]
+        if len(rows := np.flatnonzero(~judged)):
+            unjudged = block.take(rows)
+            unjudged = replace(unjudged, values=absent_in(unjudged.values, of_objects))
+            yield HeldRows(PageKind.HEADER, unjudged, block.complete_below)
+        if len(rows := np.flatnonzero(judged)):
+            part = block.take(rows)
+            headers.add(part)
+            yield HeldRows(PageKind.HEADER, part, block.complete_below, are_judged=False)
+    headers.finish()
+    for objects in held_objects(engine, *held, of_objects):
+        if (joined := headers.join(objects)) is not None:
+            yield HeldRows(PageKind.OBJECT, joined, objects.complete_below)
+    if is_complete:
+        headers.check()
+
+
+def absent_in(values: Block, keys: Sequence[str]) -> Block:
+    """Add columns in which nothing is known."""
+    nothing = same_for_all(None, len(values))
+    return Block({**values.columns, **dict.fromkeys(keys, nothing)}, values.extents)
+
+
+class HeaderTable:
+    """The headers whose objects are judged, with what is asked of them: some 40 bytes each, and 4 a column."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = keys
+        self._parts: list[HeldBlock] = []
+        self._ids = np.zeros(0, np.int64)
+
+    def add(self, part: HeldBlock) -> None:
+        """Add headers, each once."""
+        self._parts.append(part)
+
+    def finish(self) -> None:
+        """Put the headers in the order of their ids."""
+        empty = np.zeros(0, np.int64)
+        ids = np.concatenate([empty, *(part.ids for part in self._parts)])
+        order = np.argsort(ids, kind="stable")
+        self._ids = ids[order]
+        self._instances = np.concatenate([empty, *(part.instances for part in self._parts)])[order]
+        self._series = np.concatenate([empty, *(part.series for part in self._parts)])[order]
+        self._columns = {
+            key: _joined([part.values.columns[key] for part in self._parts]).take(order) for key in self._keys
+        }
+        self._extents = _joined([part.values.extents for part in self._parts]).take(order)
+        self._found = np.zeros(len(self._ids), np.int64)
+        self._parts.clear()
+
+    def join(self, objects: HeldObjects, counts: Numbers | None = None) -> HeldBlock | None:
+        """Give those of some objects whose header is among these, with its values; None where there are none.
+
+        Args:
+            objects: In the order of their ids.
+            counts: How often each counts; None: once.
+        """
+        if not len(self._ids):
+            return None
+        places = np.searchsorted(self._ids, objects.headers)
+        rows = np.flatnonzero(self._ids[np.minimum(places, len(self._ids) - 1)] == objects.headers)
+        if not len(rows):
+            return None
+        places = places[rows]
+        counted = np.ones(len(rows), np.int64) if counts is None else counts[rows]
+        self._found += np.bincount(places, counted, len(self._ids)).astype(np.int64)
+        own = {key: column.take(rows) for key, column in objects.columns.items()}
+        common = {key: column.take(places) for key, column in self._columns.items()}
+        values = Block({**common, **own}, self._extents.take(places))
+        ids, size = objects.ids[rows], objects.bytes[rows]
+        return HeldBlock(
+            ids,
+            _NO_DIGESTS,
+            counted,
+            size,
+            self._series[places],
+            values,
+            objects.complete_below,
+            objects.headers[rows],
+        )
+
+    def without_objects(self) -> Numbers:
+        """Give the ids of the headers of which not all objects were found."""
+        lacking: Numbers = self._ids[self._found != self._instances]
+        return lacking
+
+    def check(self) -> None:
+        """Compare the objects that were found with those that are counted."""
+        differ = np.flatnonzero(self._found != self._instances)
+        if len(differ):
+            raise LedgerError(
+                f"the ledger counts {self._instances.sum():,} objects of {len(self._ids):,} headers, and holds values "
+                f"of {self._found.sum():,}; 'dicom-sieve verify' tells what was changed"
+            )
+
+
+def _joined(columns: Sequence[Column]) -> Column:
+    """Join the columns of several blocks, one behind the other."""
+    places: dict[str | None, int] = {}
+    codes = [np.zeros(0, np.uint32)]
+    for column in columns:
+        table = np.array([places.setdefault(entry, len(places)) for entry in column.entries], np.uint32)
+        codes.append(table[column.codes])
+    return Column(tuple(places), np.concatenate(codes))

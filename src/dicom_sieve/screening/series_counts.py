@@ -1,0 +1,68 @@
+"""How many series passed as a whole, in part, or not at all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+_Rows = tuple[Numbers, Numbers, Numbers]
+"""Numbers of series, ascending where they were added up; instances that passed, and that were discarded."""
+FEWEST_WAITING = 1 << 20
+"""Headers that wait before they are added up."""
+_NONE = np.zeros(0, np.int64)
+
+
+@dataclass(slots=True)
+class SeriesCounts:
+    """Instances of each series that passed, and that were discarded, by the number of the series.
+
+    Some 50 bytes a series, and as much for each header that waits.
+    """
+
+    _rows: _Rows = (_NONE, _NONE, _NONE)
+    _waiting: list[_Rows] = field(default_factory=list)
+    _waiting_rows: int = 0
+
+    def add(self, series: Numbers, has_passed: NDArray[np.bool_], instances: Numbers) -> None:
+        """Add the instances of some headers; number 0 is no series."""
+        is_known = series != 0
+        numbers, passed, counts = series[is_known], has_passed[is_known], instances[is_known]
+        self._waiting.append((numbers, np.where(passed, counts, 0), np.where(passed, 0, counts)))
+        self._waiting_rows += len(numbers)
+        if self._waiting_rows > max(FEWEST_WAITING, len(self._rows[0])):
+            self._fold()
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Count series by selection, as the view ``series_decision`` has it, and what passed in them; what is not 0."""
+        self._fold()
+        _, passed, discarded = self._rows
+        whole, partial = (passed > 0) & (discarded == 0), (passed > 0) & (discarded > 0)
+        series = {"NONE": (passed == 0) & (discarded > 0), "PARTIAL": partial, "WHOLE": whole}
+        return {
+            "series": _positive({name: int(np.count_nonzero(those)) for name, those in series.items()}),
+            "passed_in": _positive({"PARTIAL": int(passed[partial].sum()), "WHOLE": int(passed[whole].sum())}),
+        }
+
+    def _fold(self) -> None:
+        """Add up what waits."""
+        if self._waiting:
+            self._rows = _added_up([self._rows, *self._waiting])
+            self._waiting.clear()
+            self._waiting_rows = 0
+
+
+def _added_up(parts: Sequence[_Rows]) -> _Rows:
+    """Give each series once."""
+    numbers, passed, discarded = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.argsort(numbers)
+    numbers = numbers[order]
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
+    if not len(starts):
+        return _NONE, _NONE, _NONE
+    return numbers[starts], np.add.reduceat(passed[order], starts), np.add.reduceat(discarded[order], starts)
+
+
+def _positive(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
