@@ -74,14 +74,14 @@ class Signer:
         if not frozen.access_key or not frozen.secret_key:
             raise NoCredentialsError
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-        scope = f"{date[:8]}/{self._region}/s3/aws4_request"
+        parts = (date[:8], self._region, "s3", "aws4_request")
         key = f"AWS4{frozen.secret_key}".encode()
-        for part in scope.split("/"):
+        for part in parts:
             key = hmac.digest(key, part.encode(), "sha256")
         extra = [(PAYS, "requester")] if self._requester_pays else []
         if frozen.token:
             extra.append((TOKEN, require_text(frozen.token)))
-        self._moment = _Moment(second, date, scope, key, require_text(frozen.access_key), tuple(extra))
+        self._moment = _Moment(second, date, "/".join(parts), key, require_text(frozen.access_key), tuple(extra))
 
     def sign(self, path: str, host: str, etag: str, byte_range: str) -> str:
         """Write the headers of a GET.
