@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dicom_sieve import Ledger
+from dicom_sieve.columns.pages import PAGE_IDS
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.criteria.reading import compile_recorded, read_criteria
 from dicom_sieve.ledger.audit.forget import forget
@@ -16,6 +17,7 @@ from dicom_sieve.ledger.reading.inputs import input_series
 from dicom_sieve.ledger.reading.runs import objects_to_copy
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.reading.values import attributes_held, values_held
+from dicom_sieve.ledger.writing import decisions
 from dicom_sieve.reports import make_report
 from dicom_sieve.reports.compare_runs import Compared, SeriesChange, Side, Summary, compare
 from dicom_sieve.screening import Outcome, Screening, preview_known, screen
@@ -150,6 +152,21 @@ class TestARun:
 
         passed = {key for key, (verdict, _) in findings(ledger, "run").items() if verdict == "PASSED"}
         assert passed == {key for key, number in numbers.items() if number > 3}
+
+    def test_a_run_records_a_page_once_where_objects_of_some_of_its_headers_are_judged(
+        self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(decisions, "READ_IDS", PAGE_IDS)
+        whole = {f"{number:03}/1": ct(f"1.5.{number}", InstanceNumber=4) for number in range(1, 600)}
+        cut = {key: data if place % 2 else data[:-3] for place, (key, data) in enumerate(whole.items())}
+
+        counts = screen_by(SimulatedStore(cut), ledger, "run", HIGH).counts
+
+        said = findings(ledger, "run")
+        assert {key for key, (verdict, _) in said.items() if verdict == "PASSED"} == set(list(whole)[1::2])
+        assert (counts["passed"], counts["discarded"], counts["defects"]) == (299, 300, {"CORRUPT": 300})
+        result = verify(ledger.engine)
+        assert result.is_intact, result.damages
 
 
 class TestWhatIsToldOfARun:

@@ -78,16 +78,12 @@ class Judge:
         self._block_judge = BlockJudge(self._decider.asked, self._judge_whole, self._judge_partly_read)
         self.keys = self._block_judge.keys
 
-    def is_judged(self, extent: str | None) -> bool:
-        """Tell of how far a header was read whether its values are looked at."""
-        return read_extent(extent).is_judged(self.damaged)
-
     def judge(self, held: HeldRows) -> Decided:
         """Judge some rows."""
         block = held.block
         if not held.are_judged:
             by_object = Coded((_BY_OBJECT,), np.zeros(len(block.ids), np.uint8))
-            return Decided(block.ids, block.digests, by_object, held.kind, held.complete_below)
+            return Decided(block.ids, block.digests, by_object, held.kind, block.complete_below)
         outcomes = self._block_judge.judge(block.values)
         sizes = outcomes.count(block.bytes)
         for judgement, instances in outcomes.count(block.instances).items():
@@ -96,7 +92,7 @@ class Judge:
         has_passed = outcomes.map(lambda judgement: judgement.decision.verdict is Verdict.PASSED)
         self._series.add(block.series, np.array(has_passed.things)[has_passed.codes], block.instances)
         recorded = outcomes.map(lambda judgement: judgement.outcome)
-        return Decided(block.ids, block.digests, recorded, held.kind, held.complete_below)
+        return Decided(block.ids, block.digests, recorded, held.kind, block.complete_below)
 
     def counts(self) -> dict[str, Any]:
         """Count what was judged so far.
@@ -194,7 +190,7 @@ def decide(
         raise NothingReadableError(str(snapshot.place), refused)
     judge = Judge(criteria, damaged, secret_for(ledger.engine, criteria))
     observer.begin("decide", None)
-    for held in held_rows(ledger.engine, (snapshot.id, snapshot.location_id), judge.keys, judge.is_judged):
+    for held in held_rows(ledger.engine, (snapshot.id, snapshot.location_id), judge.keys, damaged):
         keep(judge.judge(held))
         observer.advance(len(held.block.ids))
     counts = judge.counts()

@@ -1,6 +1,6 @@
 """What a snapshot holds, as criteria judge it: headers; or, where criteria ask for what varies, their objects."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,9 +11,11 @@ from dicom_sieve.columns.chunk import Column, same_for_all
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers.edition import is_own
+from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.tables import PageKind
 from dicom_sieve.ledger.reading.held_headers import HeldBlock, held_blocks
 from dicom_sieve.ledger.reading.held_objects import HeldObjects, held_objects
+from dicom_sieve.objects import Damaged
 
 Numbers = NDArray[np.int64]
 _NO_DIGESTS = np.zeros((0, 0), np.uint8)
@@ -26,19 +28,16 @@ class HeldRows:
     Attributes:
         kind: What they are.
         block: The rows.
-        complete_below: Every row of the kind with a lower id was given, in this block or before.
         are_judged: Whether they are judged; else they are headers whose objects are, and follow.
     """
 
     kind: PageKind
     block: HeldBlock
-    complete_below: int | None = None
     are_judged: bool = True
 
 
 HeldBy = tuple[int, int]
 """Ids of a snapshot and of its location."""
-IsJudged = Callable[[str | None], bool]
 
 
 def divide(keys: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -47,7 +46,7 @@ def divide(keys: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def held_rows(
-    engine: sa.Engine, held: HeldBy, keys: Sequence[str], is_judged: IsJudged, *, is_complete: bool = True
+    engine: sa.Engine, held: HeldBy, keys: Sequence[str], damaged: Damaged, *, is_complete: bool = True
 ) -> Iterator[HeldRows]:
     """Give what a snapshot holds, each row once: headers first, then objects, where criteria ask for what is theirs.
 
@@ -55,7 +54,7 @@ def held_rows(
         engine: The ledger's.
         held: Ids of a snapshot and of its location.
         keys: Everything that is asked for.
-        is_judged: Tells of how far a header was read (see `ledger.database.extents`) whether its values are looked at.
+        damaged: Whether the values of damaged headers are looked at.
         is_complete: Whether all of them were read for what is their objects'.
 
     Raises:
@@ -65,23 +64,26 @@ def held_rows(
     of_objects, common = divide(keys)
     if not of_objects:
         for block in held_blocks(engine, *held, keys):
-            yield HeldRows(PageKind.HEADER, block, block.complete_below)
+            yield HeldRows(PageKind.HEADER, block)
         return
     headers = HeaderTable(common)
     for block in held_blocks(engine, *held, common):
-        judged = np.array([is_judged(entry) for entry in block.values.extents.entries])[block.values.extents.codes]
-        if len(rows := np.flatnonzero(~judged)):
-            unjudged = block.take(rows)
-            unjudged = replace(unjudged, values=absent_in(unjudged.values, of_objects))
-            yield HeldRows(PageKind.HEADER, unjudged, block.complete_below)
-        if len(rows := np.flatnonzero(judged)):
-            part = block.take(rows)
+        is_judged = np.array([read_extent(entry).is_judged(damaged) for entry in block.values.extents.entries])
+        judged, others = (np.flatnonzero(which[block.values.extents.codes]) for which in (is_judged, ~is_judged))
+        if len(others):
+            part = block.take(others)
+            # Where some of the block are judged, these follow: nothing is complete yet.
+            below = None if len(judged) else block.complete_below
+            values = absent_in(part.values, of_objects)
+            yield HeldRows(PageKind.HEADER, replace(part, values=values, complete_below=below))
+        if len(judged):
+            part = block.take(judged)
             headers.add(part)
-            yield HeldRows(PageKind.HEADER, part, block.complete_below, are_judged=False)
+            yield HeldRows(PageKind.HEADER, part, are_judged=False)
     headers.finish()
     for objects in held_objects(engine, *held, of_objects):
         if (joined := headers.join(objects)) is not None:
-            yield HeldRows(PageKind.OBJECT, joined, objects.complete_below)
+            yield HeldRows(PageKind.OBJECT, joined)
     if is_complete:
         headers.check()
 

@@ -16,7 +16,6 @@ from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.decisions import decisions, join_objects, of_objects
-from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import header, object_, run
 from dicom_sieve.ledger.reading.conflicts import select_repeated
@@ -85,11 +84,7 @@ def decided_headers(engine: sa.Engine, run_number: int, keys: Sequence[str]) -> 
     """
     query = sa.select(run.c.damaged).where(run.c.number == run_number)
     damaged = Damaged(read(engine, lambda connection: connection.scalar(query)) or Damaged.DISCARD)
-
-    def is_judged(extent: str | None) -> bool:
-        return read_extent(extent).is_judged(damaged)
-
-    for held in held_rows(engine, place_of_run(engine, run_number), keys, is_judged):
+    for held in held_rows(engine, place_of_run(engine, run_number), keys, damaged):
         if held.are_judged:
             yield read(engine, partial(_decided, run_number=run_number, held=held, keys=keys))
 

@@ -21,6 +21,7 @@ from dicom_sieve.ledger.reading.editions import count_not_read_for
 from dicom_sieve.ledger.reading.held_headers import HeldBlock, held_blocks
 from dicom_sieve.ledger.reading.held_rows import divide, held_rows
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
+from dicom_sieve.objects import Damaged
 
 BETWEEN_KEYS = "."
 """In a path, as in PS3.18 8.3.4.1.1."""
@@ -105,7 +106,7 @@ def attributes_held(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
     place = snapshot.id, snapshot.location_id
     for block in held_blocks(engine, snapshot.id, snapshot.location_id, common):
         _add_uses(uses, block, judgeable.weigh(block))
-    for held in held_rows(engine, place, own, _has_no_defect, is_complete=False):
+    for held in held_rows(engine, place, own, Damaged.DISCARD, is_complete=False):
         if held.kind is PageKind.OBJECT:
             _add_uses(uses, held.block, held.block.instances)
     used = {key: use for key, use in sorted(uses.items()) if use.present or use.empty}
@@ -131,10 +132,6 @@ def _add_uses(uses: Mapping[str, UseCounter], block: HeldBlock, weights: Weights
                 uses[BETWEEN_KEYS.join((key, *path))].add(nested, weights)
 
 
-def _has_no_defect(extent: str | None) -> bool:
-    return read_extent(extent).defect is None
-
-
 def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str, path: Path = ()) -> AttributeValues:
     """Count the values of one attribute of a snapshot's objects.
 
@@ -151,7 +148,7 @@ def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str, path: Path = ()
     if isinstance(attribute, Attribute):
         refuse_read_for_less(engine, snapshot, [attribute])
     counter, judgeable = ValueCounter(), _Judgeable()
-    for held in held_rows(engine, (snapshot.id, snapshot.location_id), [tag], _has_no_defect):
+    for held in held_rows(engine, (snapshot.id, snapshot.location_id), [tag], Damaged.DISCARD):
         if held.are_judged:
             column = held.block.values.columns[tag]
             column = nested_column(column, path) if path else column
