@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.dicom.dictionary import header_tags
+from dicom_sieve.ledger.database import chunks
 from dicom_sieve.ledger.database.header_values import values_of_headers
-from dicom_sieve.ledger.reading import held_headers
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.reading.values import (
     AttributesHeld,
@@ -162,7 +162,7 @@ def test_values_are_of_what_a_location_holds_now_alone(ledger: Ledger) -> None:
 
 
 def test_where_blocks_end_makes_no_difference_to_values(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held_headers, "CHUNKS_TOGETHER", 21)
+    monkeypatch.setattr(chunks, "CHUNKS_TOGETHER", 21)
     here = SimulatedStore()
     there = SimulatedStore({"1": make_instance(PatientSex="M")}, location=Location("https://simulated", "there"))
     for number in range(100):  # headers of two locations take turns

@@ -14,8 +14,7 @@ from dicom_sieve.columns import judge
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit import seals
-from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.reading import held_headers
+from dicom_sieve.ledger.database import bulk, chunks
 from dicom_sieve.ledger.writing import decisions
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, screen, series_counts
@@ -76,7 +75,7 @@ class TestCounts:
         store = SimulatedStore({f"{n:02}": ct(f"1.5.{n}") if n % 3 else mr(f"1.5.{n}") for n in range(1, 400)})
         whole = screen_ct(store, ledger, "whole").counts
         monkeypatch.setattr(decisions, "READ_IDS", 250)
-        monkeypatch.setattr(held_headers, "CHUNKS_TOGETHER", 1)
+        monkeypatch.setattr(chunks, "CHUNKS_TOGETHER", 1)
         monkeypatch.setattr(series_counts, "FEWEST_WAITING", 10)
         monkeypatch.setattr(seals, "BLOCK_IDS", 7)
         monkeypatch.setattr(seals, "BLOCK_PAGES", 1)

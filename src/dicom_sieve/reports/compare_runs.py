@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine, join
+from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.criteria import CompiledItem, Damaged, Finding, attributes_read_for
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.reading.comparison import ComparedBlock, compared_blocks, count_read_again, uids_of
-from dicom_sieve.ledger.reading.held_headers import Numbers
 from dicom_sieve.ledger.reading.secret import secret_for
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 from dicom_sieve.reports.compared_sides import CriteriaSay, RunSays, Said, Says
@@ -222,18 +222,14 @@ class _Table:
         first, second = (np.array([pair[side].passed for pair in self.said.things], np.int64) for side in (0, 1))
         return self.judged[0] * first[self.said.codes], self.judged[1] * second[self.said.codes]
 
-    def in_series_that_change(self) -> NDArray[np.bool_]:
+    def in_series_that_change(self) -> Flags:
         """Tell of each header whether its series has one of which not the same counts on both sides."""
         (in_a, in_b), (passed_a, passed_b) = self.judged, self.passed
-        changes: NDArray[np.bool_] = (in_a != in_b) | (passed_a != passed_b)
-        changed = np.sort(self.series[changes])
-        if not len(changed):
-            return changes
-        places = np.minimum(np.searchsorted(changed, self.series), len(changed) - 1)
-        is_changed: NDArray[np.bool_] = changed[places] == self.series
+        changes: Flags = (in_a != in_b) | (passed_a != passed_b)
+        is_changed, _ = look_up(self.series, np.sort(self.series[changes]))
         return is_changed
 
-    def take(self, rows: NDArray[np.bool_]) -> "_Table":
+    def take(self, rows: Flags) -> "_Table":
         """Give some of its headers, in the order of their series."""
         places = np.flatnonzero(rows)
         places = places[np.argsort(self.series[places], kind="stable")]

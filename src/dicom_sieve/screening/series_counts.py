@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.int64]
+from dicom_sieve.columns.lookup import Flags, Numbers
+
 _Rows = tuple[Numbers, Numbers, Numbers]
 """Numbers of series, ascending where they were added up; instances that passed, and that were discarded."""
 FEWEST_WAITING = 1 << 20
@@ -25,7 +25,7 @@ class SeriesCounts:
     _waiting: list[_Rows] = field(default_factory=list)
     _waiting_rows: int = 0
 
-    def add(self, series: Numbers, has_passed: NDArray[np.bool_], instances: Numbers) -> None:
+    def add(self, series: Numbers, has_passed: Flags, instances: Numbers) -> None:
         """Add the instances of some headers; number 0 is no series."""
         is_known = series != 0
         numbers, passed, counts = series[is_known], has_passed[is_known], instances[is_known]

@@ -1,4 +1,4 @@
-"""Blocks of rows and their chunks: how they are written, digested and read (ADR 36)."""
+"""Blocks of rows and their chunks: how they are written, digested and read (ADR 39)."""
 
 import hashlib
 import json
@@ -25,6 +25,12 @@ that found them."""
 OWN_NAMES = frozenset({ID, SERIES, EXTENT, DIGEST, HEADER, SIZE, ADDED_IN})
 """What is no attribute."""
 DIGEST_BYTES = 32
+CHUNKS_TOGETHER = 200
+"""Chunks that are read, and in memory, at a time."""
+_CHUNKS_BESIDES = 4
+"""Of each block, besides the columns that are asked for."""
+_NO_END = 2**63 - 1
+"""Higher than any id."""
 
 
 class BlockKind(StrEnum):
@@ -152,6 +158,20 @@ def blocks_with(
     return [listed for listed, has_some in zip(blocks, (first < last).tolist(), strict=True) if has_some]
 
 
+def in_groups(blocks: Sequence[Block], column_count: int) -> Iterator[list[tuple[Block, int]]]:
+    """Give blocks, in each group as many as are read together; with each comes the first id of those that follow.
+
+    Args:
+        blocks: In the order of their first ids.
+        column_count: How many columns are asked for.
+    """
+    following = [*(listed.first_id for listed in blocks[1:]), _NO_END]
+    pairs = list(zip(blocks, following, strict=True)) if blocks else []
+    together = max(CHUNKS_TOGETHER // (column_count + _CHUNKS_BESIDES), 1)
+    for start in range(0, len(pairs), together):
+        yield pairs[start : start + together]
+
+
 def names_of_values(connection: sa.Connection, blocks: Sequence[Block]) -> list[str]:
     """Give the names of the columns of values that some blocks have, sorted."""
     names = set[str]()
@@ -200,7 +220,6 @@ def read_digests(connection: sa.Connection, blocks: Sequence[Block]) -> Iterator
 
 
 _BLOCKS_A_QUERY = 200
-_NO_END = 2**63 - 1
 
 
 def _read(

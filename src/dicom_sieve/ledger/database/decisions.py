@@ -1,7 +1,7 @@
 """How SQL finds what a run decided: the page by the id of a header or object, the outcome by the byte in it (ADR 36).
 
 A run decides on headers. Where its criteria ask for what varies within a series, it decides on the objects of a header,
-and says of the header only that (ADR 39).
+and says of the header only that (ADR 40).
 """
 
 from dataclasses import dataclass

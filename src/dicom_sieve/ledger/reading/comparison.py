@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.judge import Block
+from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import PageKind, RunState, SnapshotState, header, location, run, snapshot
 from dicom_sieve.ledger.reading.decided import Decided, decided_on, decides_on_objects
-from dicom_sieve.ledger.reading.held_headers import Held, HeldBlock, Numbers, headers_held, rows_of_headers
+from dicom_sieve.ledger.reading.held_headers import Held, HeldBlock, headers_held, rows_of_headers
 from dicom_sieve.ledger.reading.held_objects import objects_of_both
 from dicom_sieve.ledger.reading.held_rows import HeaderTable, absent_in, divide
 from dicom_sieve.ledger.reading.rows import RunRow
@@ -133,7 +134,7 @@ def _objects(
         joined = table.join(objects, in_first.astype(np.int64) + in_second)
         if joined is not None:
             decided = read(engine, partial(_decided_by, runs=runs, headers=joined.headers, objects=joined.ids))
-            kept = np.isin(objects.ids, joined.ids)
+            kept, _ = look_up(objects.ids, joined.ids)
             of_sides = in_first[kept].astype(np.int64), in_second[kept].astype(np.int64)
             yield ComparedBlock(joined.headers, joined.series, of_sides, joined.values, decided)
     rest = table.without_objects()

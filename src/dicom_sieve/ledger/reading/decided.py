@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.lookup import look_up
 from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
 from dicom_sieve.ledger.database.tables import PageKind, decision_page, outcome
 
@@ -42,8 +43,8 @@ def decided_on(
     undecided = np.full(len(ids), UNDECIDED, np.int64)
     if not len(numbers):
         return _outcomes(connection, run_number, undecided)
-    pages = np.minimum(np.searchsorted(numbers, of_page), len(numbers) - 1)
-    found = np.where(numbers[pages] == of_page, codes[pages, ids % PAGE_IDS], undecided)
+    is_page, pages = look_up(of_page, numbers)
+    found = np.where(is_page, codes[pages, ids % PAGE_IDS], undecided)
     return _outcomes(connection, run_number, found)
 
 

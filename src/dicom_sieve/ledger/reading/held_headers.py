@@ -9,12 +9,14 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.judge import Block
+from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.ledger.database.chunks import (
     EXTENT,
     ID,
     SERIES,
     BlockKind,
     blocks_with,
+    in_groups,
     read_columns,
     read_digests,
     read_numbers,
@@ -24,15 +26,8 @@ from dicom_sieve.ledger.database.header_values import without_values
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import header_change
 
-Numbers = NDArray[np.int64]
-NO_MORE = 2**63 - 1
-"""Higher than any id."""
 IDS_TOGETHER = 4_096
 """Headers whose changes are read as one text."""
-CHUNKS_TOGETHER = 200
-"""Chunks that are read, and in memory, at a time."""
-OWN_CHUNKS = 4
-"""Of each block, besides those that are asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,12 +145,8 @@ def rows_of_headers(engine: sa.Engine, ids: Numbers, keys: Sequence[str]) -> Ite
         LedgerError: A header is in no block.
     """
     blocks = read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=ids))
-    following = [*(listed.first_id for listed in blocks[1:]), NO_MORE]
-    together = max(CHUNKS_TOGETHER // (len(keys) + OWN_CHUNKS), 1)
     is_left_out = np.ones(len(ids), np.bool_)
-    for start in range(0, len(blocks), together):
-        some = slice(start, start + together)
-        group = list(zip(blocks[some], following[some], strict=True))
+    for group in in_groups(blocks, len(keys)):
         for rows in read(engine, partial(_rows_of, blocks=group, ids=ids, keys=keys)):
             is_left_out[rows.places] = False
             yield rows
@@ -200,8 +191,7 @@ def _rows_of(
     numbers = (read_numbers(connection, listed, name) for name in (ID, SERIES))
     parts = zip(columns, *numbers, read_digests(connection, listed), bounds, strict=True)
     for (_, by_name), of_block, series, digests, below in parts:
-        places = np.minimum(np.searchsorted(ids, of_block), len(ids) - 1)
-        is_asked = ids[places] == of_block
+        is_asked, places = look_up(of_block, ids)
         values = Block({key: by_name[key] for key in keys}, by_name[EXTENT])
         if is_asked.all():
             found.append(Rows(places, of_block, digests, series, values, below))

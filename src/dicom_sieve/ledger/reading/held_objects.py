@@ -1,4 +1,4 @@
-"""The objects of a snapshot in columns, a block at a time: for criteria on what varies within a series (ADR 39)."""
+"""The objects of a snapshot in columns, a block at a time: for criteria on what varies within a series (ADR 40)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column
+from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.ledger.database.chunks import (
     ADDED_IN,
     HEADER,
@@ -17,17 +18,12 @@ from dicom_sieve.ledger.database.chunks import (
     Block,
     BlockKind,
     blocks_of,
+    in_groups,
     read_columns,
     read_numbers,
 )
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import object_
-from dicom_sieve.ledger.reading.held_headers import NO_MORE
-
-Numbers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-BLOCKS_TOGETHER = 50
-"""Blocks that are read, and in memory, at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,24 +72,14 @@ def objects_of_both(
     """Give the objects that either of two snapshots holds, and which does; see `held_objects`."""
     closed = [read(engine, partial(_closed, snapshot_id=number, location_id=location_id)) for number in snapshot_ids]
     blocks = read(engine, partial(blocks_of, kind=BlockKind.OBJECT, location_id=location_id))
-    following = [*(block.first_id for block in blocks[1:]), NO_MORE]
-    for start in range(0, len(blocks), BLOCKS_TOGETHER):
-        some = slice(start, start + BLOCKS_TOGETHER)
-        chunks = read(engine, partial(_read, blocks=blocks[some], keys=keys))
-        for (ids, headers, sizes, added_in, columns), below in zip(chunks, following[some], strict=True):
+    for group in in_groups(blocks, len(keys)):
+        chunks = read(engine, partial(_read, blocks=[listed for listed, _ in group], keys=keys))
+        for (ids, headers, sizes, added_in, columns), (_, below) in zip(chunks, group, strict=True):
             first, second = (
-                (added_in <= number) & ~_is_among(ids, gone) for number, gone in zip(snapshot_ids, closed, strict=True)
+                (added_in <= number) & ~look_up(ids, gone)[0] for number, gone in zip(snapshot_ids, closed, strict=True)
             )
             rows = np.flatnonzero(first | second)
             yield HeldObjects(ids, headers, sizes, columns, below).take(rows), first[rows], second[rows]
-
-
-def _is_among(ids: Numbers, in_order: Numbers) -> Flags:
-    """Tell which ids are among others, which ascend."""
-    if not len(in_order):
-        return np.zeros(len(ids), np.bool_)
-    is_among: Flags = in_order[np.minimum(np.searchsorted(in_order, ids), len(in_order) - 1)] == ids
-    return is_among
 
 
 def _closed(connection: sa.Connection, snapshot_id: int, location_id: int) -> Numbers:

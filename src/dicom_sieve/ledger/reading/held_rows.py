@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, same_for_all
 from dicom_sieve.columns.judge import Block
+from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers.edition import is_own
 from dicom_sieve.ledger.database.extents import read_extent
@@ -17,7 +17,6 @@ from dicom_sieve.ledger.reading.held_headers import HeldBlock, held_blocks
 from dicom_sieve.ledger.reading.held_objects import HeldObjects, held_objects
 from dicom_sieve.objects import Damaged
 
-Numbers = NDArray[np.int64]
 _NO_DIGESTS = np.zeros((0, 0), np.uint8)
 
 
@@ -128,10 +127,8 @@ class HeaderTable:
             objects: In the order of their ids.
             counts: How often each counts; None: once.
         """
-        if not len(self._ids):
-            return None
-        places = np.searchsorted(self._ids, objects.headers)
-        rows = np.flatnonzero(self._ids[np.minimum(places, len(self._ids) - 1)] == objects.headers)
+        is_among, places = look_up(objects.headers, self._ids)
+        rows = np.flatnonzero(is_among)
         if not len(rows):
             return None
         places = places[rows]

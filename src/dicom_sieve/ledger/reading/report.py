@@ -14,13 +14,13 @@ import sqlalchemy as sa
 
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.decisions import decisions, join_objects, of_objects
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import header, object_, run
 from dicom_sieve.ledger.reading.conflicts import select_repeated
 from dicom_sieve.ledger.reading.decided import decided_on
-from dicom_sieve.ledger.reading.held_headers import Numbers
 from dicom_sieve.ledger.reading.held_rows import HeldRows, held_rows
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot, place_of_run
 from dicom_sieve.objects import Damaged

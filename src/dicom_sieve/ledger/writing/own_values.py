@@ -1,4 +1,4 @@
-"""Recording what each object has for itself: the attributes that vary within a series (ADR 39)."""
+"""Recording what each object has for itself: the attributes that vary within a series (ADR 40)."""
 
 from collections.abc import Iterable, Mapping
 

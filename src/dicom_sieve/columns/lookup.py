@@ -1,0 +1,21 @@
+"""Looking numbers up among others that ascend."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+def look_up(numbers: Numbers, ascending: Numbers) -> tuple[Flags, NDArray[np.intp]]:
+    """Tell of each number whether it is among others, and its place there; the place of one that is not says nothing.
+
+    Args:
+        numbers: In any order.
+        ascending: The others; none or more. Of equal ones the place is that of the first.
+    """
+    if not len(ascending):
+        return np.zeros(len(numbers), np.bool_), np.zeros(len(numbers), np.intp)
+    places = np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)
+    is_among: Flags = ascending[places] == numbers
+    return is_among, places
