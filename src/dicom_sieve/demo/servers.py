@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from dicom_sieve.demo.bucket import objects
 from dicom_sieve.errors import DicomSieveError
 
 SECONDS_TO_START = 120
+SECONDS_TO_ANSWER = 30
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 Say = Callable[[str], None]
 
@@ -87,7 +89,8 @@ class Servers:
         say(f"POST {self.prefect}/api/deployments/{deployment}/create_flow_run")
         shown = json.dumps({"parameters": parameters}).replace(f"{KEY_ID}:{ACCESS_KEY}", "key_id:access_key")
         say(shown)
-        run = str(self._api.call(f"deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"])
+        asked = {"parameters": parameters, "idempotency_key": str(uuid.uuid4())}
+        run = str(self._api.call(f"deployments/{deployment}/create_flow_run", asked)["id"])
         say(self._api.wait_for_end(run))
         if self._is_segmenting:
             say("the event of its end starts segment-series: lungs and body of each whole CT series")
@@ -150,19 +153,24 @@ class Api:
             time.sleep(0.3)
 
     def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Ask, with the password that ``up`` made; Prefect's database may be busy for a moment (503)."""
+        """Ask, with the password that ``up`` made, and again where Prefect is too busy to answer (503, or nothing).
+
+        What is asked must be such that to ask it twice does no harm.
+        """
         data = None if body is None else json.dumps(body).encode()
         password = base64.b64encode(self._password.read_bytes().strip()).decode()
         headers = {"Content-Type": "application/json", "Authorization": f"Basic {password}"}
         request = urllib.request.Request(f"{self._url}/{path}", data=data, headers=headers)  # noqa: S310 - our own server
         for _ in range(20):
             try:
-                with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
+                with urllib.request.urlopen(request, timeout=SECONDS_TO_ANSWER) as answer:  # noqa: S310 - our own server
                     return json.load(answer)
             except urllib.error.HTTPError as error:
                 if error.code != 503:
                     raise
                 time.sleep(0.5)
+            except TimeoutError:
+                continue
         raise DemoError(f"Prefect stays busy; see {self._log}")
 
 

@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from prefect.server.api.server import create_app
+from prefect.server.database.dependencies import MODELS_DEPENDENCIES
 from prefect.server.utilities.database import get_dialect
 from prefect.settings import get_current_settings
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from dicom_sieve.flows.server import queue
+from dicom_sieve.flows.server import known_schemas, queue
 from dicom_sieve.flows.server.bodies import SoundBodies
-from dicom_sieve.flows.server.busy_database import RetriesWhileBusy
+from dicom_sieve.flows.server.busy_database import RetriesWhileBusy, TakingTurns
 from dicom_sieve.flows.server.callers import OwnNamesOnly
 
 
@@ -27,9 +28,13 @@ def make_app(names: Collection[str]) -> ASGIApp:
         names: Host names of the server, beside ``localhost`` and addresses.
     """
     settings = get_current_settings().server
+    url: str = settings.database.connection_url.get_secret_value()  # type: ignore[union-attr]
+    is_sqlite = get_dialect(url).name == "sqlite"
+    if is_sqlite:
+        MODELS_DEPENDENCIES["database_config"] = TakingTurns(connection_url=url)
+    known_schemas.check_each_once()
     app = create_app(final=True)
     origins = [origin.strip() for origin in settings.api.cors_allowed_origins.split(",")]
-    is_sqlite = get_dialect(settings.database.connection_url.get_secret_value()).name == "sqlite"  # type: ignore[union-attr]
     # Innermost: behind the password, and where Prefect's errors have not become answers yet.
     inside = app.api_app.user_middleware  # type: ignore[attr-defined]
     inside.extend([Middleware(SoundBodies), Middleware(RetriesWhileBusy, is_sqlite=is_sqlite, mend=queue.mend)])

@@ -2,32 +2,86 @@
 
 Prefect begins a transaction on SQLite by reading and writes later. When another transaction has written meanwhile,
 SQLite refuses the write at once, whatever its timeout, and Prefect answers 503. Nothing of the request was stored then.
+
+Where it waits instead, all may stand still for the minute of its timeout: the connection that waits holds a mutex, and
+when the event loop's thread happens to collect a statement of that connection as garbage, it waits for the mutex; the
+transaction that is waited for can then not go on. Transactions therefore wait for each other before SQLite is asked,
+and what is written outside of one, as Prefect writes events, waits for seconds only, and is repeated.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, nullcontext, suppress
+from contextvars import ContextVar
 
 from prefect.server.api.server import is_client_retryable_exception
+from prefect.server.database.configurations import AioSqliteConfiguration
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from sqlalchemy.pool import ConnectionPoolEntry
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicom_sieve.flows.server.bodies import MAKES_A_RUN, replay
 
 SECONDS_BUSY = 60.0
-"""Seconds for which a request is repeated."""
+"""Seconds for which a request is repeated, and a transaction waits for its turn."""
+MILLISECONDS_IN_SQLITE = 5000
+"""Milliseconds for which SQLite itself waits: Prefect's 60,000 are what all stood still for."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
 """Seconds between two attempts."""
 NOT_SENDABLE = "the run was made, but cannot be sent, and was set aside; accepted: parameters that JSON can hold"
 LISTS_RUNS = ("/get_scheduled_flow_runs", "/flow_runs/filter", "/flow_runs/paginate")
 """Ends of the paths by which workers ask for waiting runs, and by which the UI lists runs."""
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+_has_its_turn: ContextVar[bool] = ContextVar("_has_its_turn", default=False)
+
+
+class TakingTurns(AioSqliteConfiguration):
+    """Prefect's SQLite, with one transaction at a time, in the order in which they ask.
+
+    A transaction within another does not wait for it; and after a minute each goes on, and leaves it to SQLite.
+    """
+
+    def __init__(self, connection_url: str) -> None:
+        super().__init__(connection_url)
+        self._turn = asyncio.Lock()
+
+    def setup_sqlite(self, conn: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        """Set up a new connection as Prefect does, and let it wait for less."""
+        super().setup_sqlite(conn, record)
+        cursor = conn.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {MILLISECONDS_IN_SQLITE}")
+        cursor.close()
+
+    @asynccontextmanager
+    async def begin_transaction(
+        self, session: AsyncSession, with_for_update: bool = False
+    ) -> AsyncGenerator[AsyncSessionTransaction, None]:
+        """Wait for one's turn, and enter a transaction."""
+        turn = nullcontext() if _has_its_turn.get() else self._in_turn()
+        async with turn, super().begin_transaction(session, with_for_update) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncGenerator[None, None]:
+        has_it = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS_BUSY):
+                has_it = await self._turn.acquire()
+        token = _has_its_turn.set(True)
+        try:
+            yield
+        finally:
+            _has_its_turn.reset(token)
+            if has_it:
+                self._turn.release()
 
 
 class RetriesWhileBusy:
-    """Repeats requests that found the database busy; runs are made one at a time.
+    """Repeats requests that found the database busy.
 
     Args:
         app: What is behind.
@@ -39,7 +93,6 @@ class RetriesWhileBusy:
         self._app = app
         self._is_sqlite = is_sqlite
         self._mend = mend
-        self._one_at_a_time = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on, again and again if need be."""
@@ -47,9 +100,7 @@ class RetriesWhileBusy:
             await self._app(scope, receive, send)
             return
         body = (await receive()).get("body", b"") if scope["method"] in _WRITES else b""
-        makes_a_run = self._is_sqlite and MAKES_A_RUN in scope["path"]
-        async with self._one_at_a_time if makes_a_run else nullcontext():
-            await self._until_answered(scope, body, receive, send)
+        await self._until_answered(scope, body, receive, send)
 
     async def _until_answered(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         end, pause, is_mended = time.monotonic() + SECONDS_BUSY, SHORTEST_PAUSE, False
