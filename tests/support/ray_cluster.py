@@ -22,8 +22,14 @@ from dicom_sieve.workers.local import in_pool
 from dicom_sieve.workers.ray import ray_pool
 
 SMALL = {"object_store_memory": 80 * 1024 * 1024, "include_dashboard": False}
-AWAY = {"RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
-"""How long nodes wait for a control plane: to start it again may take a busy machine the 60 s that is Ray's default."""
+AWAY = {
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
+    "RAY_raylet_liveness_self_check_interval_ms": "600000",
+    "RAY_health_check_timeout_ms": "60000",
+}
+"""How long nodes wait for a control plane, and it for them: to start it again may take a busy machine longer than Ray's
+60 s; a node that asks a new one, which remembers nothing, whether it is known, ends itself, and this process with it;
+and a node that answers late is taken for dead. One that is killed refuses at once."""
 ATTEMPTS = 3
 """To start a node: Ray gives up one that takes half a minute, as it may on a machine that is busy otherwise."""
 
@@ -63,7 +69,8 @@ class Nodes:
         """Kill the control plane, and start it again: it remembers nothing."""
         head: Any = self.cluster.head_node
         head.kill_gcs_server()
-        head.start_gcs_server()
+        with mock.patch.dict(os.environ, AWAY):
+            head.start_gcs_server()
 
     def kill_head(self) -> None:
         """Kill what all others depend on: the control plane, and the head's part of it."""
