@@ -15,12 +15,10 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from typing import Any
 
 from prefect.server.api.server import is_client_retryable_exception
 from prefect.server.database.configurations import AioSqliteConfiguration
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
-from sqlalchemy.pool import ConnectionPoolEntry
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -49,7 +47,7 @@ class TakingTurns(AioSqliteConfiguration):
         super().__init__(connection_url)
         self._turn = asyncio.Lock()
 
-    def setup_sqlite(self, conn: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    def setup_sqlite(self, conn: Any, record: Any) -> None:
         """Set up a new connection as Prefect does, and let it wait for less."""
         super().setup_sqlite(conn, record)
         cursor = conn.cursor()
@@ -57,9 +55,7 @@ class TakingTurns(AioSqliteConfiguration):
         cursor.close()
 
     @asynccontextmanager
-    async def begin_transaction(
-        self, session: AsyncSession, with_for_update: bool = False
-    ) -> AsyncGenerator[AsyncSessionTransaction, None]:
+    async def begin_transaction(self, session: Any, with_for_update: bool = False) -> AsyncGenerator[Any, None]:
         """Wait for one's turn, and enter a transaction."""
         turn = nullcontext() if _has_its_turn.get() else self._in_turn()
         async with turn, super().begin_transaction(session, with_for_update) as transaction:
