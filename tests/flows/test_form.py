@@ -11,7 +11,7 @@ from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.conftest import make_planted_bucket
 from tests.support.browser import chromium
-from tests.support.prefect_server import PrefectServer, wait_for
+from tests.support.prefect_server import SECONDS_TO_ANSWER, PrefectServer, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +55,7 @@ def form(browser_page: Page, prefect: PrefectServer) -> Page:
 
 class TestTheForm:
     def test_the_form_shows_its_fields_in_order_with_title_and_description(self, form: Page) -> None:
-        text = wait_for(lambda: _with_descriptions(form), "the descriptions", 20)
+        text = wait_for(lambda: _with_descriptions(form), "the descriptions", SECONDS_TO_ANSWER)
 
         places = [(_at(text, title), text.index(described)) for title, described in FIELDS]
         *fields, tick_box = places
@@ -94,7 +94,7 @@ class TestTheForm:
         (run,) = wait_for(
             lambda: {flow_run["id"] for flow_run in prefect.all_of("/flow_runs/filter")} - before,
             "the run to be there",
-            30,
+            SECONDS_TO_ANSWER,
         )
         assert prefect.flow_run(run)["parameters"]["criteria"] == [
             {"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT", "PT"]},

@@ -1,9 +1,11 @@
 """Bytes made to crash, hang or bloat a reader, and thousands that are merely broken."""
 
+import gc
 import random
 import struct
 import time
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,15 @@ BOMBS = {
     "nested sequences": repeated(element(0x00081115, "SQ", length=UNDEFINED) + delimiter(0xE000, UNDEFINED)),
     "implicit elements": repeated(struct.pack("<HHL", 0x0008, 0x0050, 0)),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_the_garbage_of_other_tests() -> Iterator[None]:
+    """Let no object be charged with collecting what thousands of tests before left in this process."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")
