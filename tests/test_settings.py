@@ -28,6 +28,24 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
     assert str(tmp_path) not in repr(settings)
 
 
+def test_what_is_kept_in_clear_is_named_by_keywords(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().in_clear == frozenset()
+
+    monkeypatch.setenv("DICOM_SIEVE_KEEP_IN_CLEAR", "AccessionNumber, StudyID")
+
+    assert load_settings().in_clear == {0x00080050, 0x00200010}
+
+
+@pytest.mark.parametrize("value", ["PatientName", "Modality", "secret", "StudyID;PatientID", "OtherPatientIDsSequence"])
+def test_names_and_what_is_no_digest_cannot_be_kept_in_clear(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DICOM_SIEVE_KEEP_IN_CLEAR", value)
+
+    with pytest.raises(SettingsError, match=r"^DICOM_SIEVE_KEEP_IN_CLEAR: .*never of names$") as caught:
+        load_settings()
+
+    assert value not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", ["many-secret", "", "0", "-1", "1.5", "100000000000"])
 def test_a_bad_one_is_named_and_not_quoted(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("DICOM_SIEVE_SHARD_OBJECTS", value)

@@ -116,6 +116,13 @@ class Settings(BaseSettings):
             "else the usual ones.",
         ),
     ] = ""
+    keep_in_clear: Annotated[
+        str,
+        Field(
+            description="Keywords, with commas between, of attributes that identify and are kept as they are, not as "
+            "digests; never names. For objects that are read from then on.",
+        ),
+    ] = ""
     anchor: Annotated[
         str,
         Field(
@@ -153,6 +160,18 @@ class Settings(BaseSettings):
             )
         return endpoints
 
+    @field_validator("keep_in_clear")
+    @classmethod
+    def _can_be_in_clear(cls, keywords: str) -> str:
+        try:
+            _read_in_clear(keywords)
+        except ValueError:
+            raise ValueError(
+                "accepted: keywords of attributes that are kept as digests, with commas between, as "
+                "AccessionNumber,StudyID; never of names"
+            ) from None
+        return keywords
+
     @field_validator("ca_bundle")
     @classmethod
     def _is_file(cls, path: str) -> str:
@@ -166,6 +185,20 @@ class Settings(BaseSettings):
         if task_runner == "ray" and find_spec("ray") is None:
             raise ValueError("ray is not installed; pip install 'dicom-sieve[ray]'")
         return task_runner
+
+    @property
+    def in_clear(self) -> frozenset[int]:
+        """The tags of `keep_in_clear`."""
+        return _read_in_clear(self.keep_in_clear)
+
+
+def _read_in_clear(keywords: str) -> frozenset[int]:
+    named = [keyword.strip() for keyword in keywords.split(",") if keyword.strip()]
+    if not named:
+        return frozenset()
+    from dicom_sieve.dicom.identifying import read_in_clear  # noqa: PLC0415 - slow to import, and rarely needed
+
+    return read_in_clear(named)
 
 
 def load_settings() -> Settings:

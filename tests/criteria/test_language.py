@@ -127,6 +127,9 @@ class TestFindings:
         digest = digest_identity("4711", b"secret")
 
         assert found(item, {"00100020": [digest]}, b"secret") == "MET"
+        assert found(item, {"00100020": [" 4711 "]}, b"secret") == "MET"
+        assert found(item, {"00100020": ["4712"]}, b"secret") == "NOT_MET"
+        assert found(item, {"00100020": [digest_identity("4712", b"secret")]}, b"secret") == "NOT_MET"
         assert found(item, {"00100020": [digest]}, b"another") == "NOT_MET"
         with pytest.raises(InvalidRequestError, match="is compared by keyed digest"):
             Decider(compiled(item))

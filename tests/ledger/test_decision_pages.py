@@ -14,11 +14,12 @@ from dicom_sieve.columns.pages import UNDECIDED
 from dicom_sieve.errors import LedgerAwayError
 from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.tables import PageKind, RunState
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.writing import decisions as writing
-from dicom_sieve.ledger.writing.decisions import Decided, NewOutcome, Outcome, Recorder, SealedPage, record_decisions
+from dicom_sieve.ledger.writing.decisions import Decided, NewOutcome, Recorder, SealedPage, record_decisions
 from dicom_sieve.ledger.writing.runs import begin_run, bind_snapshot, finish_run
 from tests.screening.screenings import ct, decisions_of, mr, screen_ct, sql
 from tests.support.simulated_store import PLACE, SimulatedStore

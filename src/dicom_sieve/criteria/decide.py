@@ -9,7 +9,7 @@ from dicom_sieve.criteria.criterion import GroupKind
 from dicom_sieve.criteria.finding import Finding, combine, first_of
 from dicom_sieve.criteria.judge import items_of, judge, judge_item
 from dicom_sieve.criteria.rule import CompiledCriterion, CompiledGroup, CompiledItem
-from dicom_sieve.dicom.identity import digest_identity
+from dicom_sieve.dicom.identity import digest_identity, normalise_identity
 from dicom_sieve.errors import InvalidRequestError
 
 
@@ -119,7 +119,7 @@ class Decider:
 
 
 def _digest(item: CompiledItem, secret: bytes | None, place: str) -> CompiledItem:
-    """Put digests in the place of references that identify."""
+    """Put digests in the place of references that identify, and what is compared where values lie in clear."""
     if isinstance(item, CompiledGroup):
         children = (_digest(child, secret, f"{place}.{item.kind}[{index}]") for index, child in enumerate(item.items))
         return replace(item, items=tuple(children))
@@ -130,8 +130,9 @@ def _digest(item: CompiledItem, secret: bytes | None, place: str) -> CompiledIte
             f"{place}: {item.attribute} identifies, and is compared by keyed digest; the ledger has no secret here"
         )
         raise InvalidRequestError((f"{problem}; accepted: criteria on what does not identify",))
-    digests = tuple(digest_identity(str(reference), secret, vr=item.attribute.vr.code) for reference in item.references)
-    return replace(item, references=digests)
+    texts, vr = tuple(map(str, item.references)), item.attribute.vr.code
+    digests = (digest_identity(text, secret, vr=vr) for text in texts)
+    return replace(item, references=(*digests, *(normalise_identity(text, vr=vr) for text in texts)))
 
 
 def _asked_by(item: CompiledItem) -> Asked:

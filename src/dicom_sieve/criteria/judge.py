@@ -11,7 +11,8 @@ from dicom_sieve.criteria.rule import TIMEZONE_OFFSET, CompiledCriterion
 from dicom_sieve.criteria.unknown import read_unknown
 from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS
 from dicom_sieve.dicom.functional_groups import PATHS
-from dicom_sieve.dicom.marks import BYTES, IDENTITY, NOT_KEPT
+from dicom_sieve.dicom.identity import normalise_identity
+from dicom_sieve.dicom.marks import BYTES, IDENTITY, MARKS, NOT_KEPT
 from dicom_sieve.dicom.vr.clock import Moment, parse_offset
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation, trim
 from dicom_sieve.errors import MalformedValueError
@@ -200,7 +201,8 @@ def _read(criterion: CompiledCriterion, text: str, offset: int | None) -> tuple[
         if text.startswith(BYTES):
             text = read_unknown(text, vr.code)
         if criterion.is_identifying:
-            return text, text.startswith(IDENTITY)
+            is_text = text[:1] not in MARKS
+            return normalise_identity(text, vr=vr.code) if is_text else text, is_text or text.startswith(IDENTITY)
         value = vr.parse_exact(text) if criterion.is_exact and hasattr(vr, "parse_exact") else vr.parse(text)
     except MalformedValueError:
         return None, False

@@ -6,6 +6,7 @@ Source:
     first contract of criteria reads; and what is never kept, as bulk.
 """
 
+from collections.abc import Iterable
 from functools import cache
 
 from pydicom._dicom_dict import DicomDictionary
@@ -65,3 +66,25 @@ def identifying_tags() -> frozenset[int]:
     named = (tag_for_keyword(keyword) for keyword in f"{_VALUES} {_SEQUENCES}".split())
     names = (tag for tag, (vr, *_) in DicomDictionary.items() if vr == "PN")
     return frozenset({*(tag for tag in named if tag is not None), *names})
+
+
+def read_in_clear(keywords: Iterable[str]) -> frozenset[int]:
+    """Give the tags of attributes that identify and lie in the ledger in clear, because a deployment names them.
+
+    Args:
+        keywords: Of attributes that identify, as ``AccessionNumber``.
+
+    Raises:
+        ValueError: Another keyword; names (VR PN) and sequences never lie in clear.
+    """
+    return frozenset(map(_read_in_clear, keywords))
+
+
+def _read_in_clear(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    if tag is None or tag not in identifying_tags():
+        raise ValueError(f"{keyword} is no attribute that is kept as a digest")
+    vr = DicomDictionary[tag][0]
+    if vr in {"PN", "SQ"}:
+        raise ValueError(f"{keyword} is never kept in clear (VR {vr})")
+    return tag

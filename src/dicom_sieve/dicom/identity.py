@@ -20,8 +20,13 @@ def digest_identity(value: str, secret: bytes, *, vr: str = "LO") -> str:
         secret: Of the ledger: without it nobody can tell whose digest this is by trying values.
         vr: Of the attribute; PN is a name.
     """
-    normal = _normalised_name(value) if vr == "PN" else _normalised(value)
+    normal = normalise_identity(value, vr=vr)
     return IDENTITY + hmac.digest(secret, normal.encode("utf-8", "replace"), "sha256")[:_DIGEST_BYTES].hex()
+
+
+def normalise_identity(value: str, *, vr: str = "LO") -> str:
+    """Give the form that all values have in common that mean the same; see `digest_identity`."""
+    return _normalised_name(value) if vr == "PN" else _normalised(value)
 
 
 def _normalised(value: str) -> str:

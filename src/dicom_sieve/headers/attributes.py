@@ -136,7 +136,7 @@ def _item_of(elements: Mapping[int, Element], around: Scope) -> Item:
 def _creators(elements: Mapping[int, Element]) -> dict[int, str]:
     """Give the creators of private blocks, by group and high byte of their elements."""
     return {
-        (tag & 0xFFFF0000 | (tag & 0xFF) << 8) >> 8: creator
+        block_of(tag): creator
         for tag, element in elements.items()
         if names_creator(tag) and (creator := creator_of(element.value))
     }
@@ -145,6 +145,11 @@ def _creators(elements: Mapping[int, Element]) -> dict[int, str]:
 def names_creator(tag: int) -> bool:
     """Tell whether an element names whose a private block is (PS3.5 7.8.1)."""
     return is_private(tag) and tag & 0xFFFF in _CREATORS
+
+
+def block_of(tag: int) -> int:
+    """Give the block that a creator's element reserves, by group and high byte of its elements."""
+    return tag >> 16 << 8 | tag & 0xFF
 
 
 @lru_cache(maxsize=1024)

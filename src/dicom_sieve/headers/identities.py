@@ -18,17 +18,20 @@ from dicom_sieve.headers.texts import Texts, vr_of
 _CACHE_SIZE = 4096
 
 
-def digest_identities(attributes: Mapping[str, Texts], secret: bytes) -> Mapping[str, Texts]:
+def digest_identities(
+    attributes: Mapping[str, Texts], secret: bytes, in_clear: frozenset[int] = frozenset()
+) -> Mapping[str, Texts]:
     """Give the attributes of a header with a digest in the place of each value that identifies.
 
     Args:
         attributes: As `dicom_sieve.headers.Header` has them.
         secret: Of the ledger.
+        in_clear: Tags of what stays as it is, although it identifies; see `read_in_clear`.
     """
-    identifying, may_identify = _identifying_keys(), _keys_that_may_identify()
+    identifying, may_identify = _identifying_keys(in_clear), _keys_that_may_identify(in_clear)
     digested = {
         key: tuple(
-            _digest(text, key, secret) if key in identifying else _digest_items(text, secret)
+            _digest(text, key, secret) if key in identifying else _digest_items(text, secret, in_clear)
             for text in attributes[key]
         )
         for key in attributes
@@ -45,40 +48,42 @@ def _digest(text: str, key: str, secret: bytes) -> str:
 
 
 @lru_cache(_CACHE_SIZE)
-def _digest_items(text: str, secret: bytes) -> str:
+def _digest_items(text: str, secret: bytes, in_clear: frozenset[int]) -> str:
     """Give the items of a sequence, as JSON; what stands there has no such attribute in nearly all of them."""
-    if text[:1] in MARKS or not _may_identify().search(text):
+    if text[:1] in MARKS or not _may_identify(in_clear).search(text):
         return text
-    items = [_digest_item(item, secret) for item in orjson.loads(text)]
+    items = [_digest_item(item, secret, _identifying_keys(in_clear)) for item in orjson.loads(text)]
     return orjson.dumps(items, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _digest_item(item: Mapping[str, Sequence[object]], secret: bytes) -> dict[str, list[object]]:
-    return {key: [_digest_part(part, key, secret) for part in parts] for key, parts in item.items()}
+def _digest_item(
+    item: Mapping[str, Sequence[object]], secret: bytes, identifying: frozenset[str]
+) -> dict[str, list[object]]:
+    return {key: [_digest_part(part, key, secret, identifying) for part in parts] for key, parts in item.items()}
 
 
-def _digest_part(part: object, key: str, secret: bytes) -> object:
+def _digest_part(part: object, key: str, secret: bytes, identifying: frozenset[str]) -> object:
     if isinstance(part, Mapping):
-        return _digest_item(part, secret)
-    if key not in _identifying_keys():
+        return _digest_item(part, secret, identifying)
+    if key not in identifying:
         return part
     # Frames that are summed up have the values of one frame in one text.
     return "\\".join(_digest(value, key, secret) for value in str(part).split("\\"))
 
 
 @cache
-def _identifying_keys() -> frozenset[str]:
-    return frozenset(f"{tag:08X}" for tag in identifying_tags())
+def _identifying_keys(in_clear: frozenset[int]) -> frozenset[str]:
+    return frozenset(f"{tag:08X}" for tag in identifying_tags() - in_clear)
 
 
 @cache
-def _keys_that_may_identify() -> frozenset[str]:
-    return frozenset({*_identifying_keys(), PER_FRAME_GROUPS, *(f"{tag:08X}" for tag in sequence_tags())})
+def _keys_that_may_identify(in_clear: frozenset[int]) -> frozenset[str]:
+    return frozenset({*_identifying_keys(in_clear), PER_FRAME_GROUPS, *(f"{tag:08X}" for tag in sequence_tags())})
 
 
 @cache
-def _may_identify() -> re.Pattern[str]:
-    return re.compile(f'"(?:{"|".join(sorted(_identifying_keys()))})"')
+def _may_identify(in_clear: frozenset[int]) -> re.Pattern[str]:
+    return re.compile(f'"(?:{"|".join(sorted(_identifying_keys(in_clear)))})"')
 
 
 @cache

@@ -14,6 +14,7 @@ from dicom_sieve.headers.attributes import (
     PIXEL_REPRESENTATION,
     SPECIFIC_CHARACTER_SET,
     Scope,
+    block_of,
     creator_of,
     is_private,
     key_of,
@@ -106,7 +107,7 @@ class Layout:
             EXPECTED.intersection(tags),
             tuple((place, tag) for place, tag in placed if tag in IDENTITIES or tag == SPECIFIC_CHARACTER_SET),
             tuple((place, tag) for place, tag in placed if tag in _SCOPE_TAGS),
-            tuple((place, (tag & 0xFFFF0000 | (tag & 0xFF) << 8) >> 8) for place, tag in placed if names_creator(tag)),
+            tuple((place, block_of(tag)) for place, tag in placed if names_creator(tag)),
             frozenset(place for place, tag in placed if is_decisive(tag)),
             tuple(sorted({tag >> 8 for tag in tags if is_private(tag) and not names_creator(tag)})),
         )

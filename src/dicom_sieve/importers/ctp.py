@@ -21,7 +21,7 @@ from dicom_sieve.importers.ctp_anonymizer import import_anonymizer
 from dicom_sieve.importers.ctp_elements import Element, find_element
 from dicom_sieve.importers.documents import check_length, refuse
 from dicom_sieve.importers.expressions import Mode, Reduced, reduce_expression
-from dicom_sieve.importers.globs import Glob, Wild, glob_of
+from dicom_sieve.importers.globs import beginning, ending
 from dicom_sieve.importers.interface import CannotSayError, Imported
 from dicom_sieve.importers.logic import Leaf, Test, all_of, any_of, negate
 from dicom_sieve.importers.rules import Rule, number_names, shorten
@@ -196,14 +196,6 @@ def _unknown(element: Element, argument: str) -> Test:
     raise CannotSayError("CTP does not know such a test")
 
 
-def _begins(argument: str) -> Glob:
-    return glob_of((argument, Wild.RUN))
-
-
-def _ends(argument: str) -> Glob:
-    return glob_of((Wild.RUN, argument))
-
-
 def _text_is(element: Element, reduced: Reduced) -> Test:
     return joined(element.attribute, reduced, **element.more)
 
@@ -256,10 +248,10 @@ _METHODS = {
     "equalsIgnoreCase": lambda element, text: _text_is(element, exactly(text, is_exact=False)),
     "contains": lambda element, text: _text_is(element, has_in_it([text])),
     "containsIgnoreCase": lambda element, text: _text_is(element, has_in_it([text], is_exact=False)),
-    "startsWith": lambda element, text: _text_is(element, Reduced((_begins(text),), is_exact=True)),
-    "startsWithIgnoreCase": lambda element, text: _text_is(element, Reduced((_begins(text),), is_exact=False)),
-    "endsWith": lambda element, text: _text_is(element, Reduced((_ends(text),), is_exact=True)),
-    "endsWithIgnoreCase": lambda element, text: _text_is(element, Reduced((_ends(text),), is_exact=False)),
+    "startsWith": lambda element, text: _text_is(element, Reduced((beginning(text),), is_exact=True)),
+    "startsWithIgnoreCase": lambda element, text: _text_is(element, Reduced((beginning(text),), is_exact=False)),
+    "endsWith": lambda element, text: _text_is(element, Reduced((ending(text),), is_exact=True)),
+    "endsWithIgnoreCase": lambda element, text: _text_is(element, Reduced((ending(text),), is_exact=False)),
     "matches": lambda element, text: _text_is(element, reduce_expression(text, Mode.FULL)),
     "isLessThan": _is_less,
     "isGreaterThan": _is_greater,

@@ -114,6 +114,16 @@ def containing(text: str) -> Glob:
     return glob_of((Wild.RUN, text, Wild.RUN))
 
 
+def beginning(text: str) -> Glob:
+    """Give the pattern of the texts that begin with another."""
+    return glob_of((text, Wild.RUN))
+
+
+def ending(text: str) -> Glob:
+    """Give the pattern of the texts that end with another."""
+    return glob_of((Wild.RUN, text))
+
+
 def each_with_each(sequences: Iterable[tuple[Glob, ...]]) -> tuple[Glob, ...]:
     """Give every way to write one of the first alternatives, then one of the second, and so on.
 

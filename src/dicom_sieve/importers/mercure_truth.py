@@ -12,7 +12,7 @@ from dicom_sieve.dicom.dictionary import Attribute
 from dicom_sieve.dicom.units import UNIT_OF
 from dicom_sieve.dicom.vr.value_type import Operation
 from dicom_sieve.importers.expressions import Reduced
-from dicom_sieve.importers.globs import Glob, Wild, glob_of
+from dicom_sieve.importers.globs import Glob, beginning, ending
 from dicom_sieve.importers.interface import CannotSayError
 from dicom_sieve.importers.logic import Leaf, Test, all_of, any_of, negate
 from dicom_sieve.importers.rules import shorten
@@ -110,8 +110,8 @@ def is_true(node: ast.expr) -> Truth:
 
 
 _BEGINS_OR_ENDS: dict[str, Callable[[str], Glob]] = {
-    "startswith": lambda text: glob_of((text, Wild.RUN)),
-    "endswith": lambda text: glob_of((Wild.RUN, text)),
+    "startswith": beginning,
+    "endswith": ending,
 }
 
 

@@ -13,7 +13,7 @@ from dicom_sieve.dicom.vr.number import parse_number
 from dicom_sieve.dicom.vr.value_type import Operation
 from dicom_sieve.errors import MalformedValueError
 from dicom_sieve.importers.expressions import Reduced
-from dicom_sieve.importers.globs import Glob, Wild
+from dicom_sieve.importers.globs import Glob, Wild, containing
 from dicom_sieve.importers.interface import CannotSayError
 from dicom_sieve.importers.logic import Leaf, Test, all_of, any_of, negate
 
@@ -207,7 +207,7 @@ def exactly(*texts: str, is_exact: bool = True) -> Reduced:
 
 def has_in_it(texts: Iterable[str], *, is_exact: bool = True) -> Reduced:
     """Give the patterns that are met by having one of some texts in them."""
-    return Reduced(tuple(Glob((Wild.RUN, text, Wild.RUN)) if text else Glob((Wild.RUN,)) for text in texts), is_exact)
+    return Reduced(tuple(map(containing, texts)), is_exact)
 
 
 def joined(attribute: Attribute, reduced: Reduced, **more: Any) -> Test:

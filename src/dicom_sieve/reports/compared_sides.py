@@ -14,8 +14,8 @@ from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Findi
 from dicom_sieve.criteria.decide import decision_of
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
+from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.extents import read_extent
-from dicom_sieve.ledger.reading.decided import Decided
 
 
 class Said(NamedTuple):
@@ -37,7 +37,7 @@ class Says(Protocol):
     def keys(self) -> Sequence[str]:
         """The columns that it asks for."""
 
-    def say(self, values: Block, decided: Coded[Decided | None] | None) -> Coded[Said]:
+    def say(self, values: Block, decided: Coded[Outcome | None] | None) -> Coded[Said]:
         """Say it of each."""
 
 
@@ -47,15 +47,15 @@ class RunSays:
 
     keys: Sequence[str] = ()
 
-    def say(self, values: Block, decided: Coded[Decided | None] | None) -> Coded[Said]:
+    def say(self, values: Block, decided: Coded[Outcome | None] | None) -> Coded[Said]:
         """See `Says`."""
         extents = Coded(values.extents.entries, values.extents.codes)
-        nothing: Coded[Decided | None] = Coded((None,), np.zeros(len(values), np.uint8))
+        nothing: Coded[Outcome | None] = Coded((None,), np.zeros(len(values), np.uint8))
         sides: list[Coded[Any]] = [decided or nothing, extents]
         return combine(sides, len(values)).map(lambda of_header: _read_decision(*of_header))
 
 
-def _read_decision(decided: Decided | None, extent: str | None) -> Said:
+def _read_decision(decided: Outcome | None, extent: str | None) -> Said:
     if decided is None:
         return Said(is_judged=False, passed=False, findings=(), defect=None)
     found = tuple(map(Finding, json.loads(decided.findings)))
@@ -70,7 +70,7 @@ class CriteriaSay:
         self._judge = BlockJudge(self._decider.asked, self._whole, self._partly_read)
         self.keys: Sequence[str] = self._judge.keys
 
-    def say(self, values: Block, _: Coded[Decided | None] | None) -> Coded[Said]:
+    def say(self, values: Block, _: Coded[Outcome | None] | None) -> Coded[Said]:
         """See `Says`."""
         return self._judge.judge(values)
 

@@ -16,14 +16,14 @@ from dicom_sieve.errors import NothingReadableError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.database.decisions import BY_OBJECT
+from dicom_sieve.ledger.database.decisions import BY_OBJECT, Outcome
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.header_counts import count_refused
 from dicom_sieve.ledger.reading.held_rows import HeldRows, held_rows
 from dicom_sieve.ledger.reading.secret import secret_for
 from dicom_sieve.ledger.reading.snapshots import Snapshot
-from dicom_sieve.ledger.writing.decisions import Decided, Outcome, Recorder
+from dicom_sieve.ledger.writing.decisions import Decided, Recorder
 from dicom_sieve.screening.observer import Observer
 from dicom_sieve.screening.series_counts import SeriesCounts
 

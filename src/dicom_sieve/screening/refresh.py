@@ -42,6 +42,7 @@ class RunOptions:
         clock: Tells the time.
         lease_seconds: How long one may be away before others may write to the location.
         inventory: Of the location, read in place of listing it.
+        in_clear: Tags of what the ledger keeps as it is, although it identifies.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -51,6 +52,7 @@ class RunOptions:
     clock: Callable[[], datetime.datetime] = now
     lease_seconds: float = LEASE_SECONDS
     inventory: ListsAsOf | None = None
+    in_clear: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -157,7 +159,8 @@ def _index(store: Store, means: RunOptions, lease: Lease, refreshed: Refreshed) 
                 f"a worker read the headers of shard {result.number} for other attributes than this run",
                 "install the same versions of dicom-sieve and pydicom everywhere",
             )
-        refreshed.indexed += lease.write(partial(record_headers, location_id=lease.location_id, indexed=result.indexed))
+        record = partial(record_headers, location_id=lease.location_id, in_clear=means.in_clear)
+        refreshed.indexed += lease.write(partial(record, indexed=result.indexed))
         refreshed.reads += result.reads
         refreshed.bytes_read += result.bytes_read
         for _, cause in result.unread:

@@ -128,6 +128,7 @@ def preview(
                 asked,
                 inventory=open_inventory(inventory, store),
                 limits=Limits.from_settings(settings),
+                in_clear=settings.in_clear,
                 shard_objects=settings.shard_objects,
                 run_shards=executor_for(settings),
                 observer=observer,

@@ -86,6 +86,7 @@ def screen(
                 copies_of=store if copy or copy_whole else None,
                 copied=Copied.WHOLE if copy_whole else Copied.ANY,
                 limits=Limits.from_settings(settings),
+                in_clear=settings.in_clear,
                 shard_objects=settings.shard_objects,
                 run_shards=executor_for(settings),
                 observer=observer,

@@ -5,7 +5,7 @@ and says of the header only that (ADR 40).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -94,14 +94,27 @@ class Decisions:
         return sa.func.substr(codes, byte, 1, type_=sa.LargeBinary)
 
 
+class Outcome(NamedTuple):
+    """What is decided on a header, or an object.
+
+    Attributes:
+        verdict: ``PASSED`` or ``DISCARDED``; of a header `BY_OBJECT`, where its objects are decided on.
+        findings: As JSON.
+    """
+
+    verdict: str
+    findings: str
+
+
 BY_OBJECT = "BY_OBJECT"
 """The verdict on a header whose objects are decided on one by one."""
 
 decisions = Decisions()
 _own = Decisions(decision_page.alias("own_page"), outcome.alias("own_outcome"), PageKind.OBJECT)
 
-of_objects = (sa.func.coalesce(_own.verdict, decisions.verdict), sa.func.coalesce(_own.findings, decisions.findings))
-"""Verdict and findings of objects that are joined by `join_objects`; NULL where the run did not decide."""
+verdict_of_object = sa.func.coalesce(_own.verdict, decisions.verdict)
+findings_of_object = sa.func.coalesce(_own.findings, decisions.findings)
+"""Of objects that are joined by `join_objects`; NULL where the run did not decide."""
 
 
 def join_objects(

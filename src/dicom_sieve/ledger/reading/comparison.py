@@ -14,9 +14,10 @@ from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import PageKind, RunState, SnapshotState, header, location, run, snapshot
-from dicom_sieve.ledger.reading.decided import Decided, decided_on, decides_on_objects
+from dicom_sieve.ledger.reading.decided import decided_on, decides_on_objects
 from dicom_sieve.ledger.reading.held_headers import Held, HeldBlock, headers_held, rows_of_headers
 from dicom_sieve.ledger.reading.held_objects import objects_of_both
 from dicom_sieve.ledger.reading.held_rows import HeaderTable, absent_in, divide
@@ -44,7 +45,7 @@ class ComparedBlock:
     series: Numbers
     instances: tuple[Numbers, Numbers]
     values: Block
-    decided: tuple[Coded[Decided | None] | None, Coded[Decided | None] | None]
+    decided: tuple[Coded[Outcome | None] | None, Coded[Outcome | None] | None]
 
 
 def snapshot_of_run(engine: sa.Engine, row: RunRow) -> Snapshot:
@@ -162,10 +163,10 @@ def _instances_of(held: Held, ids: Numbers) -> Numbers:
 
 def _decided_by(
     connection: sa.Connection, runs: tuple[int | None, int | None], headers: Numbers, objects: Numbers | None = None
-) -> tuple[Coded[Decided | None] | None, Coded[Decided | None] | None]:
+) -> tuple[Coded[Outcome | None] | None, Coded[Outcome | None] | None]:
     """Give what the run of either side decided on headers, or on objects, each of the header in its place."""
 
-    def decided_by(number: int) -> Coded[Decided | None]:
+    def decided_by(number: int) -> Coded[Outcome | None]:
         of_headers = decided_on(connection, number, headers)
         if objects is None:
             return of_headers

@@ -1,7 +1,5 @@
 """What a run decided on many headers at once."""
 
-from typing import NamedTuple
-
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
@@ -9,27 +7,16 @@ from numpy.typing import NDArray
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.lookup import look_up
 from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
+from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.tables import PageKind, decision_page, outcome
 
 _CODES = 256
 """Codes of a palette."""
 
 
-class Decided(NamedTuple):
-    """What was decided on a header, or an object.
-
-    Attributes:
-        verdict: ``PASSED`` or ``DISCARDED``.
-        findings: As JSON.
-    """
-
-    verdict: str
-    findings: str
-
-
 def decided_on(
     connection: sa.Connection, run_number: int, ids: NDArray[np.int64], kind: PageKind = PageKind.HEADER
-) -> Coded[Decided | None]:
+) -> Coded[Outcome | None]:
     """Give what a run decided on some headers or objects, each in the place of its id; None: nothing.
 
     Args:
@@ -65,14 +52,14 @@ def _pages(
     return np.array([row.number for row in rows], np.int64), palettes * _CODES + codes
 
 
-def _outcomes(connection: sa.Connection, run_number: int, found: NDArray[np.int64]) -> Coded[Decided | None]:
+def _outcomes(connection: sa.Connection, run_number: int, found: NDArray[np.int64]) -> Coded[Outcome | None]:
     """Give the outcomes that codes with their palettes stand for."""
     of_run, code = outcome.c, outcome.c.code
     query = sa.select(of_run.palette, code, of_run.verdict, sa.cast(of_run.findings, sa.Text)).where(
         of_run.run_number == run_number
     )
     known = {
-        palette * _CODES + bytes(written)[0]: Decided(verdict, findings)
+        palette * _CODES + bytes(written)[0]: Outcome(verdict, findings)
         for palette, written, verdict, findings in connection.execute(query)
     }
     occurring, codes = np.unique(found, return_inverse=True)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
-from dicom_sieve.ledger.database.decisions import join_objects, of_objects
+from dicom_sieve.ledger.database.decisions import join_objects, verdict_of_object
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import (
     header,
@@ -109,7 +109,7 @@ def _passed(run_number: int, snapshot_id: int, location_id: int) -> sa.Select[An
                 header.join(object_, object_.c.header_id == header.c.id), object_.c.id, header.c.id, run_number
             )
         )
-        .where(is_in_snapshot(snapshot_id, location_id), of_objects[0] == Verdict.PASSED)
+        .where(is_in_snapshot(snapshot_id, location_id), verdict_of_object == Verdict.PASSED)
         .order_by(object_.c.key)
     )
 

@@ -16,7 +16,7 @@ from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.decisions import decisions, join_objects, of_objects
+from dicom_sieve.ledger.database.decisions import decisions, findings_of_object, join_objects, verdict_of_object
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import header, object_, run
 from dicom_sieve.ledger.reading.conflicts import select_repeated
@@ -117,15 +117,14 @@ def _owners(connection: sa.Connection, ids: Numbers) -> Sequence[Owner]:
 def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]) -> dict[str, list[Reason]]:
     """Give what was found on the instances of some series, the most frequent first."""
     held = header.join(object_, object_.c.header_id == header.c.id)
-    verdict, found = of_objects
-    instances, findings = sa.func.count(), sa.cast(found, sa.Text)
+    instances, findings = sa.func.count(), sa.cast(findings_of_object, sa.Text)
     query = (
         sa.select(header.c.series_instance_uid, findings, header.c.defect, instances)
         .select_from(join_objects(held, object_.c.id, header.c.id, run_number))
         .where(
             header.c.series_instance_uid.in_(series),
             is_in_snapshot(*place_of_run(engine, run_number)),
-            verdict.is_not(None),
+            verdict_of_object.is_not(None),
         )
         .group_by(header.c.series_instance_uid, findings, header.c.defect)
         .order_by(header.c.series_instance_uid, instances.desc(), findings, header.c.defect)

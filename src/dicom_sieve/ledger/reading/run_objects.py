@@ -14,7 +14,7 @@ from dicom_sieve.dicom.dictionary import Attribute
 from dicom_sieve.dicom.marks import as_plain
 from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.headers.edition import read_kept_attribute
-from dicom_sieve.ledger.database.decisions import join_objects, of_objects
+from dicom_sieve.ledger.database.decisions import findings_of_object, join_objects, verdict_of_object
 from dicom_sieve.ledger.database.header_values import Values, values_of_headers, values_of_objects
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import header, location, object_, series_decision
@@ -166,7 +166,6 @@ class RunObjects:
     def _query(self, snapshot_id: int, location_id: int) -> sa.Select[Any]:
         columns = (location.c.bucket, object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified)
         uids = (header.c.study_instance_uid, header.c.series_instance_uid, header.c.sop_class_uid)
-        judged = of_objects
         extent = (header.c.defect, header.c.damage, header.c.unreadable_from)
         objects = object_.join(location).outerjoin(header, header.c.id == object_.c.header_id)
         query = (
@@ -175,7 +174,8 @@ class RunObjects:
                 header.c.patient,
                 *uids,
                 object_.c.sop_instance_uid,
-                *judged,
+                verdict_of_object,
+                findings_of_object,
                 *extent,
                 object_.c.id,
                 object_.c.header_id,
@@ -184,7 +184,7 @@ class RunObjects:
             .where(is_in_snapshot(snapshot_id, location_id))
         )
         if self.verdict is not None:
-            query = query.where(of_objects[0] == self.verdict)
+            query = query.where(verdict_of_object == self.verdict)
         return query.order_by(object_.c.key)
 
 
@@ -238,7 +238,7 @@ def duplicate_keys(engine: sa.Engine, row: RunRow) -> frozenset[str]:
     query = (
         sa.select(*uids, object_.c.key)
         .select_from(join_objects(read_objects, object_.c.id, object_.c.header_id, row.number))
-        .where(is_in_snapshot(snapshot_id, location_id), of_objects[0] == Verdict.PASSED)
+        .where(is_in_snapshot(snapshot_id, location_id), verdict_of_object == Verdict.PASSED)
         .order_by(*uids, object_.c.key)
     )
 

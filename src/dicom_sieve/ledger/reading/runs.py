@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_sieve.ledger.database.decisions import join_objects, of_objects
+from dicom_sieve.ledger.database.decisions import findings_of_object, join_objects, verdict_of_object
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import RunState, header, location, object_, run
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
@@ -57,7 +57,7 @@ def instances_to_publish(run_number: int, snapshot_id: int, location_id: int, ve
             header.c.series_instance_uid,
             header.c.sop_class_uid,
             object_.c.sop_instance_uid,
-            of_objects[1],
+            findings_of_object,
             header.c.defect,
         )
         .select_from(
@@ -68,7 +68,7 @@ def instances_to_publish(run_number: int, snapshot_id: int, location_id: int, ve
                 run_number,
             )
         )
-        .where(is_in_snapshot(snapshot_id, location_id), of_objects[0] == verdict)
+        .where(is_in_snapshot(snapshot_id, location_id), verdict_of_object == verdict)
         .order_by(object_.c.key)
     )
 
@@ -84,7 +84,7 @@ def objects_to_copy(
     query = (
         sa.select(object_.c.key, object_.c.etag, object_.c.size, object_.c.last_modified, header.c.series_instance_uid)
         .select_from(join_objects(read_objects, object_.c.id, object_.c.header_id, run_number))
-        .where(is_in_snapshot(snapshot_id, location_id), of_objects[0] == verdict)
+        .where(is_in_snapshot(snapshot_id, location_id), verdict_of_object == verdict)
         .order_by(object_.c.key)
         .limit(PAGE_ROWS)
     )

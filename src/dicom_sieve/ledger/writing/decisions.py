@@ -19,23 +19,12 @@ from dicom_sieve.ledger.audit.sealed_pages import StoredPage, digest_headers, pa
 from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.blocks import READ_IDS
+from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.tables import PageKind, decision_page, outcome
 from dicom_sieve.ledger.leases.lease import Lease
 
 _PAGE_COLUMNS = ("run_number", "kind", "number", "palette", "codes")
 _OUTCOME_COLUMNS = ("run_number", "palette", "code", "verdict", "findings")
-
-
-class Outcome(NamedTuple):
-    """What is decided on a header.
-
-    Attributes:
-        verdict: ``PASSED`` or ``DISCARDED``; of a header ``BY_OBJECT``, where its objects are decided on.
-        findings: As JSON.
-    """
-
-    verdict: str
-    findings: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,7 +102,12 @@ def unread_objects(engine: sa.Engine, location_id: int) -> Iterator[UnreadObject
         last = page[-1].id
 
 
-def record_headers(connection: sa.Connection, location_id: int, indexed: Sequence[IndexedObject]) -> int:
+def record_headers(
+    connection: sa.Connection,
+    location_id: int,
+    indexed: Sequence[IndexedObject],
+    in_clear: frozenset[int] = frozenset(),
+) -> int:
     """Store the headers of some shards, and what each object has for itself; idempotent.
 
     Equal headers are stored once. A row that has a header already keeps it.
@@ -111,6 +116,7 @@ def record_headers(connection: sa.Connection, location_id: int, indexed: Sequenc
         connection: Within a transaction, under the location's lease.
         location_id: The location's.
         indexed: Each row once.
+        in_clear: Tags of what is kept as it is, although it identifies.
 
     Returns:
         How many rows had no header before.
@@ -121,7 +127,7 @@ def record_headers(connection: sa.Connection, location_id: int, indexed: Sequenc
     read_headers = {id(indexed_object.instance.header): indexed_object.instance.header for indexed_object in indexed}
     # The objects of a series share one.
     distinct = {
-        key: replace(content, attributes=digest_identities(content.attributes, secret))
+        key: replace(content, attributes=digest_identities(content.attributes, secret, in_clear))
         for key, content in read_headers.items()
     }
     edition = current_edition()
@@ -161,7 +167,7 @@ def record_headers(connection: sa.Connection, location_id: int, indexed: Sequenc
     update = sa.update(object_).where(is_new).values(header_id=header.c.id, **values)
     columns = (object_.c.id, object_.c.header_id, object_.c.size, object_.c.added_in)
     rows = [tuple(row) for row in connection.execute(update.returning(*columns))]
-    own = {read_object.id: digest_identities(read_object.instance.own, secret) for read_object in indexed}
+    own = {found.id: digest_identities(found.instance.own, secret, in_clear) for found in indexed}
     write_own_values(connection, location_id, number, rows, own)
     return len(rows)
 

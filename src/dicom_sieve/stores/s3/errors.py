@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from botocore.exceptions import (
@@ -52,6 +53,13 @@ class MalformedAnswerError(Exception):
 
 SLOW_DOWN = frozenset({429, 503})
 """Statuses by which a server asks for fewer requests (RFC 6585 4, RFC 9110 15.6.4; S3's SlowDown is a 503)."""
+
+
+def fault_of(status: int) -> SlowDownError | TransportError | None:
+    """Give what a status says that is the server's fault for now; None: it says something else."""
+    if status in SLOW_DOWN:
+        return SlowDownError(f"HTTP {status}")
+    return TransportError(f"HTTP {status}") if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
 
 
 REFUSALS = frozenset({"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "InvalidRequest"})

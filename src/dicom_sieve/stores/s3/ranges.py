@@ -18,11 +18,11 @@ from botocore.httpsession import get_cert_path
 from dicom_sieve.objects import ObjectInfo, plain_etag
 from dicom_sieve.stores.certificates import find_bundle
 from dicom_sieve.stores.endpoints import place_of
-from dicom_sieve.stores.interface import ObjectChangedError, SlowDownError, TransportError
+from dicom_sieve.stores.interface import ObjectChangedError, TransportError
 from dicom_sieve.stores.s3.access import S3Access
 from dicom_sieve.stores.s3.answers import Answer, UnclearAnswerError
 from dicom_sieve.stores.s3.connections import BrokenConnectionError, Connections, SlowAnswerError, Target
-from dicom_sieve.stores.s3.errors import SLOW_DOWN
+from dicom_sieve.stores.s3.errors import fault_of
 from dicom_sieve.stores.s3.signing import PAYS, Signer, require_text
 from dicom_sieve.version import __version__
 
@@ -116,11 +116,7 @@ def _error_of(status: int) -> Exception:
     """Say what a status means; whatever might become a verdict, boto3 is asked."""
     if status == HTTPStatus.PRECONDITION_FAILED:
         return ObjectChangedError()
-    if status in SLOW_DOWN:
-        return SlowDownError(f"HTTP {status}")
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return TransportError(f"HTTP {status}")
-    return UnclearAnswerError(f"HTTP {status}")
+    return fault_of(status) or UnclearAnswerError(f"HTTP {status}")
 
 
 def _trusting(access: S3Access, session: boto3.Session) -> ssl.SSLContext:

@@ -9,8 +9,8 @@ from obstore.store import S3Store as ObstoreS3
 
 from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.objects import ObjectInfo, plain_etag
-from dicom_sieve.stores.interface import ObjectChangedError, SlowDownError, TransportError
-from dicom_sieve.stores.s3.errors import SLOW_DOWN
+from dicom_sieve.stores.interface import ObjectChangedError, TransportError
+from dicom_sieve.stores.s3.errors import fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,7 @@ def _told_by(error: Exception) -> DicomSieveError | None:
         return None
     text = str(error)
     if answered := _ANSWERED.match(text):
-        status = int(answered[1])
-        if status in SLOW_DOWN:
-            return SlowDownError(f"HTTP {status}")
-        return TransportError(f"HTTP {status}") if status >= 500 else None
+        return fault_of(int(answered[1]))
     if _UNANSWERED.match(text) and (kind := _KIND.search(text)) and kind[1] in _BROKEN:
         return TransportError(_BROKEN[kind[1]])
     return None
