@@ -241,7 +241,7 @@ class TestProblems:
             ),
             (
                 asked("StudyDate", "EQUALS", "001D", minus="OWN"),
-                ".minus: 'OWN' belongs to measures, which are not known yet; accepted: a tag",
+                ".minus: OWN; accepted: in 'where' of a measure, and not within sequences",
             ),
             (
                 asked("PatientSecks", "EQUALS", "F"),

@@ -1,4 +1,4 @@
-"""The JSON Schema of a list of criteria: criteria, and groups of them, three levels deep.
+"""The JSON Schema of a list of criteria: criteria, measures, and groups of them, three levels deep.
 
 It is unrolled, a class a level: Prefect takes a schema with recursion, and fails when it validates by it. Only the
 schema is made of these; what they mean is read by `dicom_sieve.criteria.reading`.
@@ -16,32 +16,50 @@ from dicom_sieve.criteria.criterion import (
     REFUSED,
     Criterion,
     GroupKind,
+    MeasuredMembers,
     without_defaults,
 )
+from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.reading import LONGEST_NAME
 
 Below = TypeVar("Below", bound=Criterion)
 _KINDS = [kind.value for kind in GroupKind]
 _OF_CRITERIA = [name for name in Criterion.model_fields if name != "within"]
+_OF_MEASURES = [name for name in MeasuredMembers.model_fields if name not in Criterion.model_fields]
+_NOT_OF_MEASURES = [name for name in Criterion.model_fields if name not in MeasuredMembers.model_fields]
+_IS_GROUP: JsonValue = {"anyOf": [{"required": [kind]} for kind in _KINDS]}
+_IS_MEASURE: JsonValue = {"required": ["measure"]}
 
 
-def _criterion_or_group(schema: JsonSchema) -> None:
-    """Ask for the members of a criterion, or for those of a group; a refusal names the member."""
+def _all_refused(*names: str) -> JsonValue:
+    refused: dict[str, JsonValue] = dict.fromkeys(names, REFUSED)
+    return refused
+
+
+def _item(schema: JsonSchema, *, of_group: bool) -> None:
+    """Ask for the members of a criterion, of a measure, or of a group; a refusal names the member."""
     without_defaults(schema)
     schema.pop("required", None)
-    none_of: dict[str, JsonValue] = dict.fromkeys(_OF_CRITERIA, REFUSED)
-    schema.update(
-        {
-            "title": "Criterion or group",
-            "if": {"anyOf": [{"required": [kind]} for kind in _KINDS]},
-            "then": {"oneOf": [{"required": [kind]} for kind in _KINDS], "properties": none_of},
-            "else": {
-                "required": ["dicom_tag", "operation"],
-                "properties": {"name": REFUSED},
-                "allOf": [REFERENCE_SUITS_OPERATION],
-            },
+    where = ["where"] if of_group else []
+    of_groups = ["name"] if of_group else []
+    criterion: JsonValue = {
+        "required": ["dicom_tag", "operation"],
+        "properties": _all_refused(*of_groups, "scope", *where),
+        "allOf": [REFERENCE_SUITS_OPERATION],
+    }
+    measure: JsonValue = {
+        "required": ["measure", "operation"],
+        "properties": _all_refused(*of_groups, *_NOT_OF_MEASURES),
+        "allOf": [REFERENCE_SUITS_OPERATION],
+    }
+    either: dict[str, JsonValue] = {"if": _IS_MEASURE, "then": measure, "else": criterion}
+    if of_group:
+        group: JsonValue = {
+            "oneOf": [{"required": [kind]} for kind in _KINDS],
+            "properties": _all_refused(*_OF_CRITERIA, *_OF_MEASURES, *where),
         }
-    )
+        either = {"if": _IS_GROUP, "then": group, "else": either}
+    schema.update({"title": "Criterion or group" if of_group else "Criterion", **either})
 
 
 Name = Annotated[
@@ -58,6 +76,7 @@ _WORDS = {
     "any": "A group: one of these is enough.",
     "all": "A group: all of these must be met.",
     "none": "A group: none of these may be met.",
+    "where": "Of a measure: only what meets all of these is counted.",
 }
 
 
@@ -72,23 +91,43 @@ def _of(kind: str, position: int) -> object:
     )
 
 
-class _Level(Criterion, Generic[Below]):
-    """A criterion, or a group of what stands a level below."""
+class LeafItem(Criterion):
+    """A criterion, or a measure of all that is there."""
 
-    model_config = ConfigDict(json_schema_extra=_criterion_or_group)
+    model_config = ConfigDict(json_schema_extra=lambda schema: _item(schema, of_group=False))
+
+    measure: Annotated[
+        Measure | None,
+        Field(
+            title="Measure",
+            description="Of the series, study or patient as a whole; without a tag, but for DISTINCT.",
+            json_schema_extra={"position": 15},
+        ),
+    ] = None
+    scope: Annotated[
+        Scope | None,
+        Field(title="Scope", description="Of what it is measured.", json_schema_extra={"position": 16}),
+    ] = None
+
+
+class _Level(LeafItem, Generic[Below]):
+    """A criterion, a measure, or a group of what stands a level below."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: _item(schema, of_group=True))
 
     any: Annotated[list[Below], _of("any", 11)]
     all: Annotated[list[Below], _of("all", 12)]
     none: Annotated[list[Below], _of("none", 13)]
     name: Name
+    where: Annotated[list[Below], _of("where", 17)]
 
 
-class LowestItem(_Level[Criterion]):
-    """A criterion, or a group of criteria."""
+class LowestItem(_Level[LeafItem]):
+    """A criterion, a measure, or a group of criteria."""
 
 
 class MiddleItem(_Level[LowestItem]):
-    """A criterion, or a group of criteria and groups."""
+    """A criterion, a measure, or a group of criteria and groups."""
 
 
 class TopItem(_Level[MiddleItem]):

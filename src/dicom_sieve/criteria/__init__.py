@@ -2,18 +2,21 @@
 
 from dicom_sieve.criteria.advice import Advice, advise
 from dicom_sieve.criteria.compile import compile_criteria
-from dicom_sieve.criteria.criterion import Criterion, Group, GroupKind, Item, criteria_digest
+from dicom_sieve.criteria.criterion import Criterion, Group, GroupKind, Item, Measured, criteria_digest
 from dicom_sieve.criteria.decide import UNJUDGED, Decider, Decision, Verdict
 from dicom_sieve.criteria.finding import Finding
-from dicom_sieve.criteria.judge import find
-from dicom_sieve.criteria.rule import (
-    CompiledCriterion,
+from dicom_sieve.criteria.items import (
     CompiledGroup,
     CompiledItem,
+    CompiledMeasure,
+    Leaf,
     asked_attributes,
     attributes_read_for,
     leaves_of,
+    measures_in,
 )
+from dicom_sieve.criteria.judge import find
+from dicom_sieve.criteria.rule import CompiledCriterion
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation
 from dicom_sieve.objects import Damaged
 
@@ -24,6 +27,7 @@ __all__ = [
     "CompiledCriterion",
     "CompiledGroup",
     "CompiledItem",
+    "CompiledMeasure",
     "Criterion",
     "Damaged",
     "Decider",
@@ -32,6 +36,8 @@ __all__ = [
     "Group",
     "GroupKind",
     "Item",
+    "Leaf",
+    "Measured",
     "Operation",
     "Verdict",
     "advise",
@@ -41,4 +47,5 @@ __all__ = [
     "criteria_digest",
     "find",
     "leaves_of",
+    "measures_in",
 ]

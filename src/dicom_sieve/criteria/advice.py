@@ -13,10 +13,11 @@ from itertools import combinations
 from typing import Any
 
 from dicom_sieve.criteria.criterion import GroupKind
+from dicom_sieve.criteria.items import CompiledItem, CompiledMeasure, Leaf
 from dicom_sieve.criteria.judge import meets_all
-from dicom_sieve.criteria.rule import CompiledCriterion, CompiledItem
+from dicom_sieve.criteria.measured import unit_of
+from dicom_sieve.criteria.rule import CompiledCriterion
 from dicom_sieve.criteria.standard import DEFINED_TERMS, ENUMERATED_VALUES, IN_FUNCTIONAL_GROUPS
-from dicom_sieve.dicom.units import UNIT_OF
 from dicom_sieve.dicom.vr.age import Age
 from dicom_sieve.dicom.vr.value_type import PRESENCE, Operation
 from dicom_sieve.enumerations import any_of
@@ -72,7 +73,10 @@ def _is_alone(criterion: CompiledCriterion) -> bool:
 
 def _of_item(item: CompiledItem) -> Iterator[str]:
     for leaf in item.leaves:
-        yield from _of_one(leaf)
+        yield from _of_one(leaf.compared if isinstance(leaf, CompiledMeasure) else leaf)
+        if isinstance(leaf, CompiledMeasure):
+            for counted in leaf.where:
+                yield from _of_item(counted)
 
 
 def _of_one(criterion: CompiledCriterion) -> Iterator[str]:
@@ -86,7 +90,7 @@ def _of_one(criterion: CompiledCriterion) -> Iterator[str]:
         yield f"no value can meet it: {criterion.describe()}."
     if criterion.positive in _EQUAL and criterion.operation not in PRESENCE:
         yield from _of_terms(criterion)
-    if criterion.is_without_unit and (unit := UNIT_OF.get(attribute.keyword)):
+    if criterion.is_without_unit and (unit := unit_of(attribute)):
         yield f"the reference has no unit: it is read as {unit.name}; write it, as {criterion.texts[0]}."
     if fractions := _fractions(criterion):
         yield (
@@ -112,7 +116,7 @@ def _of_negations(item: CompiledItem, findings: Mapping[str, int] | None) -> Ite
         if not is_negated or leaf.if_absent is not None or leaf.positive is Operation.PRESENT:
             continue
         discarded = "such an instance is discarded"
-        if isinstance(item, CompiledCriterion) and findings is not None:
+        if isinstance(item, Leaf) and findings is not None:
             number = sum(findings.get(name, 0) for name in ("ABSENT", "EMPTY"))
             discarded = f"{number:,} {'instance is' if number == 1 else 'instances are'} discarded for that"
         keep = "MET" if leaf.is_negated else "NOT_MET"
@@ -122,9 +126,9 @@ def _of_negations(item: CompiledItem, findings: Mapping[str, int] | None) -> Ite
         )
 
 
-def _negations(item: CompiledItem, *, is_negated: bool) -> Iterator[tuple[CompiledCriterion, bool]]:
-    """Give each criterion, and whether it is negated, by its operation or by a group around it, but not by both."""
-    if isinstance(item, CompiledCriterion):
+def _negations(item: CompiledItem, *, is_negated: bool) -> Iterator[tuple[Leaf, bool]]:
+    """Give each leaf, and whether it is negated, by its operation or by a group around it, but not by both."""
+    if isinstance(item, Leaf):
         yield item, item.is_negated or is_negated
         return
     for child in item.items:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.dicom.dictionary import find_keyword
 from dicom_sieve.dicom.vr.value_type import Operation
 
@@ -63,6 +64,8 @@ TAG_SCHEMA: dict[str, JsonValue] = {
         {"title": "Keyword", "type": "string", "pattern": KEYWORD, "maxLength": 64, "examples": ["Modality"]},
     ]
 }
+OWN_VALUE = "OWN"
+"""In the place of a tag that is subtracted: the same one, of the instance that is judged."""
 DicomTag = Annotated[tuple[HexDigits, HexDigits], BeforeValidator(_read_tag), WithJsonSchema(TAG_SCHEMA)]
 
 LIST_OPERATIONS = (Operation.IN, Operation.NOT_IN, Operation.BETWEEN)
@@ -226,10 +229,11 @@ class Criterion(BaseModel):
         ),
     ] = None
     minus: Annotated[
-        DicomTag | None,
+        Annotated[Literal["OWN"] | DicomTag, WithJsonSchema(TAG_SCHEMA)] | None,
         Field(
             title="Minus",
-            description="Another date, time or number of the object: the difference is compared.",
+            description="Another date, time or number of the object: the difference is compared. OWN, in where: that "
+            "of the instance that is judged.",
             json_schema_extra={"position": 10},
         ),
     ] = None
@@ -276,7 +280,42 @@ class Group:
         return given
 
 
-Item = Criterion | Group
+class MeasuredMembers(BaseModel):
+    """What a measure says besides what is counted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    measure: Measure
+    scope: Scope | None = None
+    operation: Operation
+    reference: (
+        Annotated[str, _plain(LONGEST_REFERENCE)]
+        | Annotated[list[Reference], Field(min_length=1, max_length=MOST_REFERENCES)]
+    ) = Field(default_factory=str)
+    dicom_tag: DicomTag | None = None
+    tolerance: Annotated[str, _plain(32)] | None = None
+    if_absent: IfAbsent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One test on something of a whole series, study or patient.
+
+    Attributes:
+        members: What is measured, and what it is compared with.
+        where: What members must meet to be counted.
+    """
+
+    members: MeasuredMembers
+    where: tuple["Item", ...] = ()
+
+    def as_given(self) -> dict[str, Any]:
+        """Give the measure as the contract's JSON; see `Criterion.as_given`."""
+        given = self.members.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        return {**given, "where": [item.as_given() for item in self.where]} if self.where else given
+
+
+Item = Criterion | Measured | Group
 """What stands in a list of criteria."""
 
 
@@ -285,19 +324,22 @@ def criteria_digest(criteria: Sequence[Item]) -> str:
 
     Two lists of criteria that differ in the case of hex digits alone have the same digest.
     """
-    canonical = [_canonical(item.as_given()) for item in criteria]
-    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_json(criteria).encode()).hexdigest()
 
 
 def _canonical(given: Mapping[str, Any]) -> dict[str, Any]:
     canonical = dict(given)
     for name in ("dicom_tag", "minus"):
-        if given.get(name) is not None:
+        if isinstance(given.get(name), list):
             canonical[name] = [part.upper() for part in given[name]]
     if given.get("within") is not None:
         canonical["within"] = [[part.upper() for part in tag] for tag in given["within"]]
-    for kind in GroupKind:
-        if kind.value in given:
-            canonical[kind.value] = [_canonical(item) for item in given[kind.value]]
+    for name in (*GroupKind, "where"):
+        if name in given:
+            canonical[name] = [_canonical(item) for item in given[name]]
     return canonical
+
+
+def canonical_json(items: Sequence[Item]) -> str:
+    """Write criteria so that those that say the same are written alike, but for what their words mean."""
+    return json.dumps([_canonical(item.as_given()) for item in items], sort_keys=True, separators=(",", ":"))

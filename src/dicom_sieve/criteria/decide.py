@@ -7,8 +7,10 @@ from typing import Protocol
 
 from dicom_sieve.criteria.criterion import GroupKind
 from dicom_sieve.criteria.finding import Finding, combine, first_of
+from dicom_sieve.criteria.items import CompiledGroup, CompiledItem, CompiledMeasure
 from dicom_sieve.criteria.judge import items_of, judge, judge_item
-from dicom_sieve.criteria.rule import CompiledCriterion, CompiledGroup, CompiledItem
+from dicom_sieve.criteria.judge_measured import find_age, find_measured, is_age_unreached
+from dicom_sieve.criteria.rule import CompiledCriterion
 from dicom_sieve.dicom.identity import digest_identity, normalise_identity
 from dicom_sieve.errors import InvalidRequestError
 
@@ -123,8 +125,8 @@ def _digest(item: CompiledItem, secret: bytes | None, place: str) -> CompiledIte
     if isinstance(item, CompiledGroup):
         children = (_digest(child, secret, f"{place}.{item.kind}[{index}]") for index, child in enumerate(item.items))
         return replace(item, items=tuple(children))
-    if not item.is_identifying:
-        return item
+    if isinstance(item, CompiledMeasure) or not item.is_identifying:
+        return item  # what a measure counts is judged by itself
     if secret is None:
         problem = (
             f"{place}: {item.attribute} identifies, and is compared by keyed digest; the ledger has no secret here"
@@ -138,6 +140,8 @@ def _digest(item: CompiledItem, secret: bytes | None, place: str) -> CompiledIte
 def _asked_by(item: CompiledItem) -> Asked:
     if isinstance(item, CompiledCriterion):
         return _OfCriterion(item, item.keys)
+    if isinstance(item, CompiledMeasure):
+        return _OfMeasure(item, item.keys)
     if item.within:
         return _OfItems(item, (item.within[0].hex_tag,))
     return Questions(item.kind, tuple(map(_asked_by, item.items)))
@@ -161,6 +165,24 @@ class _OfCriterion:
         if any(start <= _tag_of(key) and key not in attributes for key in needed):
             return True
         return needed[0] not in attributes and any(start <= key and key not in attributes for key in optional)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfMeasure:
+    """Judges one measure, by what was measured: that stands among the attributes."""
+
+    item: CompiledMeasure
+    keys: tuple[str, ...]
+
+    def find(self, attributes: Attributes, unreadable_from: str | None) -> Found:
+        """See `Question.find`."""
+        if self.item.scope is not None:
+            finding = find_measured(self.item.compared, attributes.get(self.item.key))
+        elif unreadable_from is not None and is_age_unreached(attributes, unreadable_from):
+            finding = Finding.UNREACHED
+        else:
+            finding = find_age(self.item, attributes)
+        return finding, (finding,)
 
 
 def _tag_of(key: str) -> str:
@@ -206,4 +228,6 @@ def _find_child(child: CompiledItem, item: Mapping[str, Sequence[str]]) -> Found
     if isinstance(child, CompiledCriterion):
         finding = judge_item(child, item)
         return finding, (finding,)
+    if isinstance(child, CompiledMeasure):
+        raise TypeError("a measure lies in no sequence")  # criteria with such do not compile
     return _find_in_items(child, item) if child.within else _find_in_item(child, item)

@@ -9,7 +9,7 @@ from dicom_sieve.criteria.finding import NEGATED, Finding, first_of
 from dicom_sieve.criteria.pattern import Pattern
 from dicom_sieve.criteria.rule import TIMEZONE_OFFSET, CompiledCriterion
 from dicom_sieve.criteria.unknown import read_unknown
-from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS
+from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, Attribute
 from dicom_sieve.dicom.functional_groups import PATHS
 from dicom_sieve.dicom.identity import normalise_identity
 from dicom_sieve.dicom.marks import BYTES, IDENTITY, MARKS, NOT_KEPT
@@ -36,7 +36,7 @@ def judge(criterion: CompiledCriterion, attributes: Members) -> Finding:
             criterion, first_of(_found_in(criterion, item, offset) for item in items_of(criterion.within, attributes))
         )
     if criterion.key not in attributes and criterion.frame_keys:
-        frames = list(_frames_of(criterion, attributes))
+        frames = list(frames_of(criterion.attribute, attributes))
         if frames:
             return _finish(criterion, first_of(_found(criterion, frame) for frame in frames))
     return _finish(criterion, _found_in(criterion, attributes, offset))
@@ -102,7 +102,7 @@ def _found_in(criterion: CompiledCriterion, members: Members | None, offset: int
     values = members.get(criterion.key)
     if criterion.minus is None:
         return _found(criterion, values, offset)
-    others = members.get(criterion.minus.hex_tag)
+    others = members.get(criterion.subtracted_key)
     for side in (values, others):
         if lack := _lack(side):
             return lack
@@ -220,22 +220,22 @@ def _offset_of(attributes: Members) -> int | None:
         return None
 
 
-def _frames_of(criterion: CompiledCriterion, attributes: Members) -> Iterator[Sequence[str]]:
+def frames_of(attribute: Attribute, attributes: Members) -> Iterator[Sequence[str]]:
     """Give the values of each frame: from the shared functional groups, else from those of each frame."""
     for key in (SHARED_GROUPS, PER_FRAME_GROUPS):
-        frames = [frame for item in _items(attributes.get(key)) for frame in _frames_in(criterion, item, key)]
+        frames = [frame for item in _items(attributes.get(key)) for frame in _frames_in(attribute, item, key)]
         if frames:
             yield from frames
             return
 
 
-def _frames_in(criterion: CompiledCriterion, item: Members | None, key: str) -> Iterator[Sequence[str]]:
+def _frames_in(attribute: Attribute, item: Members | None, key: str) -> Iterator[Sequence[str]]:
     if item is None:
         yield (NOT_KEPT,)
         return
-    for path in PATHS[criterion.attribute.tag]:
+    for path in PATHS[attribute.tag]:
         for group in _groups(item, path):
-            values = None if group is None else group.get(criterion.key)
+            values = None if group is None else group.get(attribute.hex_tag)
             if group is None:
                 yield (NOT_KEPT,)
             elif values is not None and key == PER_FRAME_GROUPS:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from dicom_sieve.criteria.compile import EMPTY_LIST, compile_criteria, compile_item, find_sequences, is_too_deep
+from dicom_sieve.criteria.compile import EMPTY_LIST, compile_criteria, compile_item, is_too_deep
+from dicom_sieve.criteria.compile_one import find_sequences
 from dicom_sieve.criteria.criterion import (
     MOST_ITEMS,
     MOST_SEQUENCES,
@@ -17,8 +18,10 @@ from dicom_sieve.criteria.criterion import (
     Group,
     GroupKind,
     Item,
+    Measured,
+    MeasuredMembers,
 )
-from dicom_sieve.criteria.rule import CompiledItem
+from dicom_sieve.criteria.items import CompiledItem
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute, find_keyword
 from dicom_sieve.errors import InvalidRequestError
 
@@ -37,7 +40,7 @@ def read_criteria(given: object) -> tuple[tuple[Item, ...], tuple[str, ...]]:
     if not given:
         return (), (EMPTY_LIST,)
     problems: list[str] = []
-    items = _read_items(given, "criteria", problems, 1)
+    items = _read_items(given, "criteria", problems)
     return tuple(items), tuple(problems)
 
 
@@ -58,46 +61,73 @@ def compile_recorded(given: Sequence[object]) -> tuple[CompiledItem, ...]:
     return compile_criteria(load_criteria(given))
 
 
-def _read_items(given: Sequence[object], place: str, problems: list[str], level: int) -> list[Item]:
+def _read_items(
+    given: Sequence[object], place: str, problems: list[str], level: int = 1, *, in_where: bool = False
+) -> list[Item]:
     """Read the items of a list, of which each is also compiled: so every problem is told at its place."""
     if len(given) > MOST_ITEMS:
         problems.append(f"{place}: {len(given):,} criteria; accepted: {MOST_ITEMS} in a list")
         return []
-    items = [_read_item(each, f"{place}[{index}]", problems, level) for index, each in enumerate(given)]
-    return [item for item in items if item is not None]
+    each_read = (
+        _read_item(each, f"{place}[{index}]", problems, level, in_where=in_where) for index, each in enumerate(given)
+    )
+    return [item for item in each_read if item is not None]
 
 
-def _read_item(given: object, place: str, problems: list[str], level: int) -> Item | None:
-    """Read one criterion or group; its problems are added, and it is None where there are any."""
+def _read_item(given: object, place: str, problems: list[str], level: int, *, in_where: bool) -> Item | None:
+    """Read one criterion, measure or group; its problems are added, and it is None where there are any."""
     if isinstance(given, Mapping) and (kinds := [kind for kind in GroupKind if kind.value in given]):
-        return _read_group(given, kinds, place, problems, level)
+        return _read_group(given, kinds, place, problems, level, in_where=in_where)
     before = len(problems)
-    if isinstance(given, Group | Criterion):
-        item: Item = given
-    elif isinstance(given, Mapping) and (measure := _MEASURES & given.keys()):
-        problems.append(f"{place}: has a member {min(measure)!r}; measures are not known yet; {_ACCEPTED}")
-        return None
-    elif isinstance(given, Mapping) and given.get("minus") == "OWN":
-        problems.append(f"{place}.minus: 'OWN' belongs to measures, which are not known yet; accepted: a tag")
-        return None
+    item: Item
+    if isinstance(given, Group | Measured | Criterion):
+        item = given
+    elif isinstance(given, Mapping) and not _MEASURES.isdisjoint(given):
+        measured = _read_measured(given, place, problems, level)
+        if measured is None:
+            return None
+        item = measured
     else:
         try:
             item = Criterion.model_validate(given)
         except ValidationError as error:
             problems.extend(describe_validation(error, place, Criterion))
             return None
-    compile_item(item, place, problems, level)
+    compile_item(item, place, problems, level, in_where=in_where)
     return item if len(problems) == before else None
 
 
+def _read_measured(given: Mapping[str, Any], place: str, problems: list[str], level: int) -> Measured | None:
+    """Read a measure; what it counts is compiled with it."""
+    before = len(problems)
+    try:
+        members = MeasuredMembers.model_validate({name: value for name, value in given.items() if name != "where"})
+    except ValidationError as error:
+        problems.extend(describe_validation(error, place, MeasuredMembers))
+        return None
+    where = given.get("where") or ()
+    if not isinstance(where, Sequence) or isinstance(where, str | bytes):
+        problems.append(f"{place}.where: {_kind(where)}; accepted: a list of criteria")
+        return None
+    if where and is_too_deep(level, place, problems):
+        return None
+    items = _read_items(where, f"{place}.where", problems, level + 1, in_where=True)
+    return None if len(problems) > before else Measured(members, tuple(items))
+
+
 _MEASURES = {"measure", "scope", "where"}
-_ACCEPTED = f"accepted: {', '.join(Criterion.model_fields)}"
 _GROUP_MEMBERS = ("name", "within")
 LONGEST_NAME = 64
 
 
 def _read_group(
-    given: Mapping[str, Any], kinds: Sequence[GroupKind], place: str, problems: list[str], level: int
+    given: Mapping[str, Any],
+    kinds: Sequence[GroupKind],
+    place: str,
+    problems: list[str],
+    level: int,
+    *,
+    in_where: bool,
 ) -> Group | None:
     before = len(problems)
     kind, children = kinds[0], given[kinds[0].value]
@@ -117,7 +147,7 @@ def _read_group(
         observed = "empty" if children == [] else _kind(children)
         problems.append(f"{place}.{kind}: {observed}; accepted: a list of one criterion or more")
         return None
-    items = _read_items(children, f"{place}.{kind}", problems, level + 1)
+    items = _read_items(children, f"{place}.{kind}", problems, level + 1, in_where=in_where)
     return None if len(problems) > before else Group(kind, tuple(items), name, sequences)
 
 

@@ -1,15 +1,12 @@
-"""Compiled criteria: a tree whose leaves are criteria that are known to make sense."""
+"""A compiled criterion: one that is known to make sense."""
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dicom_sieve.criteria.criterion import GroupKind
 from dicom_sieve.criteria.finding import Finding
 from dicom_sieve.dicom.dictionary import (
     PER_FRAME_GROUPS,
     SHARED_GROUPS,
     Attribute,
-    find_attribute,
     format_tag,
 )
 from dicom_sieve.dicom.functional_groups import PATHS
@@ -19,6 +16,8 @@ from dicom_sieve.enumerations import any_of
 
 TIMEZONE_OFFSET = "00080201"
 """Timezone Offset From UTC."""
+OWN = "own "
+"""What keys begin with under which the values of the instance that is judged stand, beside those of a member."""
 POSITIVE = {
     Operation.NOT_EQUALS: Operation.EQUALS,
     Operation.NOT_IN: Operation.IN,
@@ -46,6 +45,7 @@ class CompiledCriterion:
         within: The sequences around the attribute, outermost first.
         creator: Of a private attribute; may be empty.
         minus: Another attribute, of which the values are subtracted, or None.
+        minus_own: Whether these are the values of the instance that is judged, not of the one that is looked at.
         is_identifying: Whether values are compared by keyed digest.
         is_without_unit: Whether a reference has no unit where the attribute has one.
     """
@@ -62,6 +62,7 @@ class CompiledCriterion:
     within: tuple[Attribute, ...] = ()
     creator: str = ""
     minus: Attribute | None = None
+    minus_own: bool = False
     is_identifying: bool = False
     is_without_unit: bool = False
 
@@ -90,7 +91,7 @@ class CompiledCriterion:
     def needed_keys(self) -> tuple[str, ...]:
         """What must have been read for it to be decided."""
         keys = [self.within[0].hex_tag if self.within else self.key]
-        if self.minus is not None and not self.within:
+        if self.minus is not None and not self.within and not self.minus_own:
             keys.append(self.minus.hex_tag)
         if any(isinstance(reference, Moment) and reference.offset is not None for reference in self.references):
             keys.append(TIMEZONE_OFFSET)
@@ -106,7 +107,19 @@ class CompiledCriterion:
     def keys(self) -> tuple[str, ...]:
         """Everything that it reads; its finding is a pure function of these."""
         offset = (TIMEZONE_OFFSET,) if self.attribute.vr == DT else ()
-        return tuple(dict.fromkeys((*self.needed_keys, *offset, *self.frame_keys)))
+        own = (self.subtracted_key,) if self.minus_own else ()
+        return tuple(dict.fromkeys((*self.needed_keys, *offset, *self.frame_keys, *own)))
+
+    @property
+    def subtracted_key(self) -> str:
+        """Under which the values stand that are subtracted; empty where there are none."""
+        key = "" if self.minus is None else self.minus.hex_tag
+        return f"{OWN}{key}" if self.minus_own else key
+
+    @property
+    def has_own(self) -> bool:
+        """Whether it compares with the instance that is judged."""
+        return self.minus_own
 
     @property
     def leaves(self) -> tuple["CompiledCriterion", ...]:
@@ -120,6 +133,8 @@ class CompiledCriterion:
         name = f"({tag[1:5]},xx{tag[8:10]}) of {self.creator}" if self.creator else str(self.attribute)
         for sequence in reversed(self.within):
             name = f"{name} in {sequence}"
+        if self.minus_own:
+            return f"{name} minus that of the instance itself"
         return f"{name} minus {self.minus}" if self.minus else name
 
     def describe(self) -> str:
@@ -162,93 +177,6 @@ class CompiledCriterion:
         return self.vr.relations[self.operation]
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledGroup:
-    """A group that is known to make sense.
-
-    Attributes:
-        kind: How its items count together.
-        items: One or more.
-        given_name: What people call it; may be empty.
-        within: The sequences of which one item is looked at as a whole, outermost first.
-    """
-
-    kind: GroupKind
-    items: tuple["CompiledItem", ...]
-    given_name: str = ""
-    within: tuple[Attribute, ...] = ()
-
-    @property
-    def leaves(self) -> tuple[CompiledCriterion, ...]:
-        """Its criteria, and those of the groups in it, in the order of the JSON."""
-        return tuple(leaf for item in self.items for leaf in item.leaves)
-
-    @property
-    def needed_keys(self) -> tuple[str, ...]:
-        """See `CompiledCriterion.needed_keys`."""
-        if self.within:
-            return (self.within[0].hex_tag,)
-        return tuple(dict.fromkeys(key for leaf in self.items for key in leaf.needed_keys))
-
-    @property
-    def subject(self) -> str:
-        """What is looked at, as the head of a table."""
-        return " and ".join(dict.fromkeys(str(leaf.attribute) for leaf in self.leaves))
-
-    @property
-    def counted_key(self) -> None:
-        """See `CompiledCriterion.counted_key`: a report counts no values of a group."""
-        return None
-
-    @property
-    def label(self) -> str:
-        """Its name, else its sentence."""
-        return self.given_name or self.describe()
-
-    def describe(self) -> str:
-        """Say what is asked, as ``at least one of these is so: (…; or …)``."""
-        opening, joint = _GROUP_WORDS[self.kind]
-        where = "".join(f" in an item of {sequence}" for sequence in reversed(self.within))
-        sentence = f"{opening}{where}: ({joint.join(item.describe() for item in self.items)})"
-        return f"{self.given_name}, that is {sentence}" if self.given_name else sentence
-
-
-CompiledItem = CompiledCriterion | CompiledGroup
-"""What stands in a compiled list of criteria."""
-
-
-def leaves_of(items: Iterable[CompiledItem]) -> tuple[CompiledCriterion, ...]:
-    """Give the criteria of a list, groups opened, in the order of the JSON."""
-    return tuple(leaf for item in items for leaf in item.leaves)
-
-
-def asked_attributes(items: Iterable[CompiledItem]) -> tuple[Attribute, ...]:
-    """Give every attribute that headers must have been read for, once each, in their order.
-
-    Of what lies in a sequence that is the outermost one.
-    """
-    return tuple(dict.fromkeys(attribute for item in items for attribute in _asked(item)))
-
-
-def attributes_read_for(items: Sequence[CompiledItem]) -> tuple[Attribute, ...]:
-    """Give every attribute that headers must have been read for: those asked for, and where frames have them."""
-    frames = {key for leaf in leaves_of(items) for key in leaf.frame_keys}
-    groups = (find_attribute(int(key, 16)) for key in sorted(frames))
-    return (*asked_attributes(items), *(group for group in groups if isinstance(group, Attribute)))
-
-
-def _asked(item: CompiledItem) -> Iterator[Attribute]:
-    if item.within:
-        yield item.within[0]
-    elif isinstance(item, CompiledGroup):
-        for child in item.items:
-            yield from _asked(child)
-    else:
-        yield item.attribute
-        if item.minus is not None:
-            yield item.minus
-
-
 _PRESENCE = {Operation.PRESENT: "has a value", Operation.ABSENT: "is absent or empty"}
 _OF_SEVERAL = {
     Operation.CONTAINS: "contains one of",
@@ -263,8 +191,3 @@ _DIFFERENCE = {
     Operation.AT_MOST: "is at most",
 }
 _ABSENT_WORDS = {None: "", Finding.MET: ", or is absent", Finding.NOT_MET: ", and is not absent"}
-_GROUP_WORDS = {
-    GroupKind.ANY: ("at least one of these is so", "; or "),
-    GroupKind.ALL: ("all of these are so", "; and "),
-    GroupKind.NONE: ("none of these is so", "; nor "),
-}

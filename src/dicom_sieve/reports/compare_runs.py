@@ -22,6 +22,7 @@ from dicom_sieve.headers import Defect
 from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.reading.comparison import ComparedBlock, compared_blocks, count_read_again, uids_of
+from dicom_sieve.ledger.reading.measured import measure
 from dicom_sieve.ledger.reading.secret import secret_for
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 from dicom_sieve.reports.compared_sides import CriteriaSay, RunSays, Said, Says
@@ -253,7 +254,7 @@ def _say_all(ledger: Ledger, a: Compared, b: Compared) -> _Table:
 
 def _said_of(block: ComparedBlock, says: tuple[Says, Says]) -> _Table:
     has_series = np.flatnonzero(block.series)
-    said = combine([says[side].say(block.values, block.decided[side]) for side in (0, 1)], len(block.ids))
+    said = combine([says[side].say(block.values, block.series, block.decided[side]) for side in (0, 1)], len(block.ids))
     pairs = said.map(lambda pair: (pair[0], pair[1]))
     held = block.instances[0][has_series], block.instances[1][has_series]
     return _Table(block.ids[has_series], block.series[has_series], held, Coded(pairs.things, pairs.codes[has_series]))
@@ -266,7 +267,9 @@ _Row = tuple[str | None, int, int, _Pair]
 def _says(ledger: Ledger, side: Compared) -> Says:
     if side.run_number is not None:
         return RunSays()
-    return CriteriaSay(side.criteria, side.damaged, secret_for(ledger.engine, side.criteria))
+    secret, of_snapshot = secret_for(ledger.engine, side.criteria), (side.snapshot.id, side.snapshot.location_id)
+    measured = measure(ledger.engine, of_snapshot, side.criteria, side.damaged, secret=secret)
+    return CriteriaSay(side.criteria, side.damaged, secret, measured)
 
 
 def _series(ledger: Ledger, table: _Table) -> Iterator[tuple[str, list[_Row]]]:

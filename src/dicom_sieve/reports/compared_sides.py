@@ -10,12 +10,14 @@ import numpy as np
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.judge import Block, BlockJudge
+from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Finding, Verdict
 from dicom_sieve.criteria.decide import decision_of
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.extents import read_extent
+from dicom_sieve.ledger.reading.measured import NOTHING, Measured
 
 
 class Said(NamedTuple):
@@ -37,8 +39,8 @@ class Says(Protocol):
     def keys(self) -> Sequence[str]:
         """The columns that it asks for."""
 
-    def say(self, values: Block, decided: Coded[Outcome | None] | None) -> Coded[Said]:
-        """Say it of each."""
+    def say(self, values: Block, series: Numbers, decided: Coded[Outcome | None] | None) -> Coded[Said]:
+        """Say it of each, by its values, the number of its series, and what a run decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,9 @@ class RunSays:
 
     keys: Sequence[str] = ()
 
-    def say(self, values: Block, decided: Coded[Outcome | None] | None) -> Coded[Said]:
+    def say(self, values: Block, series: Numbers, decided: Coded[Outcome | None] | None) -> Coded[Said]:
         """See `Says`."""
+        del series
         extents = Coded(values.extents.entries, values.extents.codes)
         nothing: Coded[Outcome | None] = Coded((None,), np.zeros(len(values), np.uint8))
         sides: list[Coded[Any]] = [decided or nothing, extents]
@@ -65,14 +68,21 @@ def _read_decision(decided: Outcome | None, extent: str | None) -> Said:
 class CriteriaSay:
     """Says what criteria would decide."""
 
-    def __init__(self, criteria: tuple[CompiledItem, ...], damaged: Damaged, secret: bytes | None = None) -> None:
-        self._decider, self._damaged = Decider(criteria, secret), damaged
+    def __init__(
+        self,
+        criteria: tuple[CompiledItem, ...],
+        damaged: Damaged,
+        secret: bytes | None = None,
+        measured: Measured = NOTHING,
+    ) -> None:
+        self._decider, self._damaged, self._measured = Decider(criteria, secret), damaged, measured
         self._judge = BlockJudge(self._decider.asked, self._whole, self._partly_read)
-        self.keys: Sequence[str] = self._judge.keys
+        self.keys: Sequence[str] = measured.columns(self._judge.keys)
 
-    def say(self, values: Block, _: Coded[Outcome | None] | None) -> Coded[Said]:
+    def say(self, values: Block, series: Numbers, decided: Coded[Outcome | None] | None) -> Coded[Said]:
         """See `Says`."""
-        return self._judge.judge(values)
+        del decided
+        return self._judge.judge(self._measured.beside(values, series))
 
     @staticmethod
     def _whole(findings: tuple[Finding, ...]) -> Said:

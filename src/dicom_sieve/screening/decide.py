@@ -1,7 +1,7 @@
 """Judge the headers of a snapshot in columns, a block at a time: each criterion once for each distinct value."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.header_counts import count_refused
 from dicom_sieve.ledger.reading.held_rows import HeldRows, held_rows
+from dicom_sieve.ledger.reading.measured import NOTHING, Measured, measure
 from dicom_sieve.ledger.reading.secret import secret_for
 from dicom_sieve.ledger.reading.snapshots import Snapshot
 from dicom_sieve.ledger.writing.decisions import Decided, Recorder
@@ -61,13 +62,15 @@ class Judge:
         criteria: In the order of the findings.
         damaged: What becomes of damaged objects.
         secret: Of the ledger, where a criterion compares what identifies.
+        measured: What the criteria measure of series, studies and patients.
         keys: The columns that they ask for.
     """
 
     criteria: tuple[CompiledItem, ...]
     damaged: Damaged = Damaged.DISCARD
     secret: bytes | None = field(default=None, repr=False)
-    keys: tuple[str, ...] = field(init=False)
+    measured: Measured = NOTHING
+    keys: Sequence[str] = field(init=False)
     _block_judge: BlockJudge[_Judgement] = field(init=False, repr=False)
     _decider: Decider = field(init=False)
     _series: SeriesCounts = field(init=False, default_factory=SeriesCounts, repr=False)
@@ -76,7 +79,7 @@ class Judge:
     def __post_init__(self) -> None:
         self._decider = Decider(self.criteria, self.secret)
         self._block_judge = BlockJudge(self._decider.asked, self._judge_whole, self._judge_partly_read)
-        self.keys = self._block_judge.keys
+        self.keys = self.measured.columns(self._block_judge.keys)
 
     def judge(self, held: HeldRows) -> Decided:
         """Judge some rows."""
@@ -84,7 +87,7 @@ class Judge:
         if not held.are_judged:
             by_object = Coded((_BY_OBJECT,), np.zeros(len(block.ids), np.uint8))
             return Decided(block.ids, block.digests, by_object, held.kind, block.complete_below)
-        outcomes = self._block_judge.judge(block.values)
+        outcomes = self._block_judge.judge(self.measured.beside(block.values, block.series))
         sizes = outcomes.count(block.bytes)
         for judgement, instances in outcomes.count(block.instances).items():
             judgement.instances += instances
@@ -188,9 +191,11 @@ def decide(
     refused = count_refused(ledger.engine, snapshot.id, snapshot.location_id)
     if refused:
         raise NothingReadableError(str(snapshot.place), refused)
-    judge = Judge(criteria, damaged, secret_for(ledger.engine, criteria))
     observer.begin("decide", None)
-    for held in held_rows(ledger.engine, (snapshot.id, snapshot.location_id), judge.keys, damaged):
+    of_snapshot, secret = (snapshot.id, snapshot.location_id), secret_for(ledger.engine, criteria)
+    measured = measure(ledger.engine, of_snapshot, criteria, damaged, secret=secret)
+    judge = Judge(criteria, damaged, secret, measured)
+    for held in held_rows(ledger.engine, of_snapshot, judge.keys, damaged):
         keep(judge.judge(held))
         observer.advance(len(held.block.ids))
     counts = judge.counts()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, decode, decode_numbers, encode, encode_numbers, same_for_all
+from dicom_sieve.columns.numbers import number_of
 from dicom_sieve.errors import DamagedChunkError
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.locations import new_key
@@ -108,7 +109,7 @@ def series_number(uid: str | None) -> int:
 
     It is the same in every block, and nothing must be looked up to write it.
     """
-    return int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8], "little", signed=True) if uid else 0
+    return number_of(uid) if uid else 0
 
 
 def digest_chunks(chunks: Mapping[str, bytes]) -> str:

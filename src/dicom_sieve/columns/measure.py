@@ -1,0 +1,282 @@
+"""Counting over the rows of a snapshot, block by block: instances, frames, series, studies, different values."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.chunk import Column, Entry, values_of
+from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.grouped import Members, Sums, count_of
+from dicom_sieve.columns.judge import BlockJudge, Values
+from dicom_sieve.columns.lookup import Flags, Numbers
+from dicom_sieve.columns.measured import GroupsOf, MeasuredValues, Rows, column_of_counts
+from dicom_sieve.columns.numbers import number_of
+from dicom_sieve.criteria import Decider, Finding
+from dicom_sieve.criteria.items import CompiledMeasure
+from dicom_sieve.criteria.judge import frames_of
+from dicom_sieve.criteria.measured import MEASURED
+from dicom_sieve.criteria.measures import Measure, Scope
+from dicom_sieve.criteria.rule import OWN
+from dicom_sieve.dicom.dictionary import Attribute, find_keyword
+from dicom_sieve.dicom.marks import MARKS, NOT_KEPT
+from dicom_sieve.dicom.vr.value_type import trim
+from dicom_sieve.errors import MalformedValueError
+from dicom_sieve.headers.extent import Extent
+
+ReadsExtent = Callable[[str | None], Extent]
+States = NDArray[np.uint8]
+NO, MAYBE, YES = 0, 1, 2
+"""Whether a member meets what is asked of those that are counted; MAYBE: its header ends before that."""
+FRAMES = f"{find_keyword('NumberOfFrames'):08X}"
+INSTANCE_NUMBER = f"{find_keyword('InstanceNumber'):08X}"
+
+
+class Where:
+    """Tells which rows are counted."""
+
+    def __init__(self, item: CompiledMeasure, secret: bytes | None, read_extent: ReadsExtent) -> None:
+        self._decider = Decider(item.where, secret)
+        self._read_extent = read_extent
+        self._judge: BlockJudge[int] = BlockJudge(self._decider.asked, _state_of_whole, self._state_of_part)
+        self.keys = self._judge.keys if item.where else ()
+        self._is_all = not item.where
+
+    def states(self, rows: Rows) -> States:
+        """Give `YES`, `NO` or `MAYBE` for each row."""
+        if self._is_all:
+            return np.full(len(rows.series), YES, np.uint8)
+        found = self._judge.judge(rows.block)
+        return np.array(found.things, np.uint8)[found.codes]
+
+    def _state_of_part(self, text: str, values: Mapping[str, Values]) -> int:
+        extent = self._read_extent(text)
+        findings = self._decider.decide(extent.trusted(values), extent.unreadable_from).findings
+        if Finding.NOT_MET in findings:
+            return NO
+        return YES if all(finding is Finding.MET for finding in findings) else MAYBE
+
+
+def _state_of_whole(findings: tuple[Finding, ...]) -> int:
+    return YES if all(finding is Finding.MET for finding in findings) else NO
+
+
+class Collector(ABC):
+    """Takes the rows of a snapshot in, and gives the value of one measure for each group.
+
+    Args:
+        item: The measure.
+        secret: Of the ledger, where anything is compared by keyed digest.
+        read_extent: Reads how far a row was read.
+    """
+
+    def __init__(self, item: CompiledMeasure, secret: bytes | None, read_extent: ReadsExtent) -> None:
+        self._item, self._secret = item, secret
+        self._groups_of = GroupsOf(item.scope or Scope.SERIES, secret)
+        self._where = Where(item, secret, read_extent)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that it reads, those of measures in its `where` among them."""
+        frames = self._item.frame_keys
+        made_of = (attribute.hex_tag for attribute in self._item.attributes)
+        asked = (key.removeprefix(OWN) for key in self._where.keys)
+        return tuple(sorted({*made_of, *frames, *asked, *self._groups_of.keys}))
+
+    def add(self, rows: Rows) -> None:
+        """Take rows in; one that is in no group is left out."""
+        groups = self._groups_of(rows.block, rows.series)
+        counted = np.flatnonzero(rows.is_judged & (groups != 0))
+        if len(counted):
+            taken = rows.take(counted)
+            self._add(groups[counted], taken, self._where.states(taken))
+
+    def finish(self) -> MeasuredValues:
+        """Give the values of all groups."""
+        groups, column = self._finish()
+        return MeasuredValues(self._item, groups, column, self._groups_of)
+
+    @abstractmethod
+    def _add(self, groups: Numbers, rows: Rows, states: States) -> None: ...
+
+    @abstractmethod
+    def _finish(self) -> tuple[Numbers, Column]: ...
+
+
+class Amounts(Collector):
+    """Counts instances, or their frames."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._sums = Sums(3)
+
+    def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
+        weights, is_unknown = rows.weights, np.zeros(len(groups), np.int64)
+        if self._item.measure is Measure.FRAMES:
+            frames, is_read = frames_in(rows.block.columns[FRAMES])
+            weights = weights * frames
+            is_unknown = (~is_read & (states != NO)).astype(np.int64)
+        self._sums.add(groups, weights * (states == YES), weights * (states != NO), is_unknown)
+
+    def _finish(self) -> tuple[Numbers, Column]:
+        groups, (low, high, unknown) = self._sums.finish()
+        return groups, column_of_counts(low, high, unknown > 0, np.zeros(len(groups), np.bool_))
+
+
+def frames_in(column: Column) -> tuple[Numbers, Flags]:
+    """Give the number of frames of each row, 1 where it says nothing, and whether that can be read."""
+    read = [_frames(entry) for entry in column.entries]
+    frames = np.array([1 if number is None else number for number in read], np.int64)
+    is_read = np.array([number is not None for number in read], np.bool_)
+    return frames[column.codes], is_read[column.codes]
+
+
+_MOST_FRAMES = 2**31
+"""More than any object has (PS3.5 6.2, IS)."""
+
+
+def _frames(entry: Entry) -> int | None:
+    texts = [text for text in values_of(entry) or () if trim(text)]
+    if not texts:
+        return 1
+    number = whole_number(texts[0])
+    return number if len(texts) == 1 and number is not None and 0 < number < _MOST_FRAMES else None
+
+
+def whole_number(text: str) -> int | None:
+    """Read a whole number of 64 bits; None: it is none."""
+    try:
+        number = int(trim(text)) if text[:1] not in MARKS else None
+    except ValueError:
+        return None
+    return number if number is not None and abs(number) < 2**62 else None
+
+
+class CountedMembers(Collector):
+    """Counts series, or studies, of which an instance meets what is asked."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._members = Members()
+        self._members_of = GroupsOf(Scope.SERIES if self._item.measure is Measure.SERIES else Scope.STUDY, self._secret)
+
+    def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
+        members = self._members_of(rows.block, rows.series)
+        self._members.add(groups, members, np.where(members == 0, NO, states))
+
+    def _finish(self) -> tuple[Numbers, Column]:
+        of_members, _, ranks = self._members.finish()
+        groups = np.unique(of_members)
+        low, high = (count_of(of_members, groups, ranks >= least) for least in (YES, MAYBE))
+        nothing = np.zeros(len(groups), np.bool_)
+        return groups, column_of_counts(low, high, nothing, nothing)
+
+
+class DistinctValues(Collector):
+    """Counts the different values of an attribute; of enhanced images those of the frames, where they have it."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._members, self._unknown = Members(), Sums(1)
+
+    def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
+        attribute = self._item.counted
+        if attribute is None:
+            return
+        keys = (attribute.hex_tag, *self._item.frame_keys)
+        combined = combine([rows.block.coded(key) for key in keys], len(rows.series))
+        read = [_numbers_of_values(attribute, keys, entries) for entries in combined.things]
+        is_unknown = np.array([numbers is None for numbers in read])[combined.codes] & (states != NO)
+        self._unknown.add(groups, is_unknown.astype(np.int64))
+        most = max((len(numbers) for numbers in read if numbers), default=0)
+        for place in range(most):  # of several values, which only frames have, one after the other
+            has_one = np.array([numbers is not None and len(numbers) > place for numbers in read])[combined.codes]
+            numbers = np.array([of[place] if of is not None and len(of) > place else 0 for of in read], np.int64)
+            taken = np.flatnonzero(has_one & (states != NO))
+            self._members.add(groups[taken], numbers[combined.codes][taken], states[taken])
+
+    def _finish(self) -> tuple[Numbers, Column]:
+        groups, (unknown,) = self._unknown.finish()
+        of_members, _, ranks = self._members.finish()
+        low, high = (count_of(of_members, groups, ranks >= least) for least in (YES, MAYBE))
+        return groups, column_of_counts(low, high, unknown > 0, high == 0)
+
+
+def _numbers_of_values(attribute: Attribute, keys: Sequence[str], entries: Sequence[Entry]) -> list[int] | None:
+    """Give the numbers of the different values of a row; None where they are not all known.
+
+    All values of one element, as those of a position, are one value together.
+    """
+    read = zip(keys, map(values_of, entries), strict=True)
+    attributes = {key: values for key, values in read if values is not None}
+    own = attributes.get(keys[0])
+    several = [own] if own is not None or len(keys) == 1 else list(frames_of(attribute, attributes))
+    found = dict.fromkeys(_as_compared(attribute, values) for values in several if values is not None)
+    if any(NOT_KEPT in (values or ()) for values in several):
+        return None
+    return [number_of(text) for text in found if text]
+
+
+def _as_compared(attribute: Attribute, values: Sequence[str]) -> str:
+    """Give what values that are equal have in common; empty where there is none."""
+    parts = [_part(attribute, text) for text in values]
+    return "\\".join(parts) if any(parts) else ""
+
+
+def _part(attribute: Attribute, text: str) -> str:
+    try:
+        value = attribute.vr.parse(text) if text[:1] not in MARKS else text
+    except MalformedValueError:
+        return trim(text)
+    return f"{value.normalize():f}" if isinstance(value, Decimal) and value else str(value)
+
+
+class MissingNumbers(Collector):
+    """Counts the instance numbers that are absent between the first and the last of a series."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._members, self._counts = Members(), Sums(3)
+
+    def add(self, rows: Rows) -> None:
+        """Take rows in; where one of a series could not be judged, its number may be the one that is missing."""
+        super().add(rows)
+        broken = np.flatnonzero(~rows.is_judged & (rows.series != 0))
+        nothing = np.zeros(len(broken), np.int64)
+        self._counts.add(rows.series[broken], nothing, nothing, nothing + 1)
+
+    def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
+        column = rows.block.columns[INSTANCE_NUMBER]
+        read = [_instance_number(entry) for entry in column.entries]
+        is_given = np.array([number is not None for number in read])[column.codes] & (states == YES)
+        is_absent = np.array([not any(map(trim, values_of(entry) or ())) for entry in column.entries])[column.codes]
+        numbers = np.array([number or 0 for number in read], np.int64)[column.codes]
+        self._members.add(groups[is_given], numbers[is_given], states[is_given])
+        lacks = (states == YES) & ~is_given & is_absent
+        is_unknown = (states == MAYBE) | ((states == YES) & ~is_given & ~is_absent)
+        self._counts.add(groups, is_given.astype(np.int64), lacks.astype(np.int64), is_unknown.astype(np.int64))
+
+    def _finish(self) -> tuple[Numbers, Column]:
+        groups, (given, lacking, unknown) = self._counts.finish()
+        of_members, numbers, _ = self._members.finish()
+        first, last = (np.zeros(len(groups), np.int64) for _ in range(2))
+        places = np.searchsorted(groups, of_members)
+        last[places] = numbers  # in the order of numbers: the highest of a group comes last
+        first[places[::-1]] = numbers[::-1]
+        missing = np.where(given > 0, last - first + 1 - count_of(of_members, groups), 0)
+        return groups, column_of_counts(
+            missing, missing, (unknown > 0) | ((given > 0) & (lacking > 0)), (given == 0) & (unknown == 0)
+        )
+
+
+def _instance_number(entry: Entry) -> int | None:
+    texts = [text for text in values_of(entry) or () if trim(text)]
+    return whole_number(texts[0]) if len(texts) == 1 else None
+
+
+def virtual(keys: Sequence[str]) -> tuple[str, ...]:
+    """Give those of some keys under which measured values stand."""
+    return tuple(key for key in keys if key.startswith(MEASURED))

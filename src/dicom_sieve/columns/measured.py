@@ -1,0 +1,166 @@
+"""What was measured of groups of instances, and how it stands beside the values of each instance: as a column."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.chunk import Column, Entry, as_entry, same_for_all, values_of
+from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.judge import Block
+from dicom_sieve.columns.lookup import Flags, Numbers, look_up
+from dicom_sieve.columns.numbers import mix, number_of, numbers_of
+from dicom_sieve.criteria.items import CompiledMeasure
+from dicom_sieve.criteria.measures import SCOPE_KEYWORDS, Scope
+from dicom_sieve.dicom.dictionary import find_keyword
+from dicom_sieve.dicom.identity import digest_identity
+from dicom_sieve.dicom.marks import IDENTITY, NOT_KEPT
+from dicom_sieve.dicom.vr.value_type import trim
+
+UNKNOWN_ENTRY = as_entry([NOT_KEPT])
+"""That of what cannot be told."""
+PLACES = 6
+"""Digits behind the point of lengths, in mm, and angles, in degrees."""
+_MILLION = 10**PLACES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows that are measured: instances, or headers that several of them have.
+
+    Attributes:
+        block: Their values.
+        series: Number of the series of each; 0: it has none.
+        weights: Instances of each.
+        is_judged: Whether they are judged by their values.
+    """
+
+    block: Block
+    series: Numbers
+    weights: Numbers
+    is_judged: Flags
+
+    def take(self, rows: NDArray[np.intp]) -> "Rows":
+        """Give some of them."""
+        return Rows(self.block.take(rows), self.series[rows], self.weights[rows], self.is_judged[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsOf:
+    """Tells which group each instance is of.
+
+    Attributes:
+        scope: What the groups are.
+        secret: Of the ledger; patients are known by digests with it.
+    """
+
+    scope: Scope
+    secret: bytes | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that tell it."""
+        return tuple(f"{find_keyword(name):08X}" for name in SCOPE_KEYWORDS[self.scope])
+
+    def __call__(self, block: Block, series: Numbers) -> Numbers:
+        """Give the number of the group of each row; 0: it is of none."""
+        if self.scope is Scope.SERIES:
+            return series
+        combined = combine([block.coded(key) for key in self.keys], len(block))
+        return numbers_of([self._name(entries) for entries in combined.things])[combined.codes]
+
+    def _name(self, entries: Sequence[Entry]) -> str | None:
+        texts = [self._text(entry) for entry in entries]
+        return "\0".join(texts) if texts[0] else None
+
+    def _text(self, entry: Entry) -> str:
+        values = values_of(entry) or ("",)
+        text = trim(values[0])
+        if not text or self.scope is Scope.STUDY or text.startswith(IDENTITY) or self.secret is None:
+            return text
+        return digest_identity(text, self.secret)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredValues:
+    """The value of one measure for each group.
+
+    Attributes:
+        item: The measure.
+        groups: Of instances, ascending numbers.
+        column: A value each; see `dicom_sieve.criteria.judge_measured.find_measured`.
+        groups_of: Tells the group of an instance.
+    """
+
+    item: CompiledMeasure
+    groups: Numbers
+    column: Column
+    groups_of: GroupsOf
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that rows must have for it."""
+        return (*self.groups_of.keys, *own_keys(self.item))
+
+    def column_for(self, block: Block, series: Numbers) -> Column:
+        """Give the value for each row."""
+        numbers = own_numbers(self.item, block, self.groups_of(block, series))
+        is_known, places = look_up(numbers, self.groups)
+        is_known &= numbers != 0
+        if not len(self.groups) or not is_known.any():
+            return same_for_all(None, len(block))
+        nothing = len(self.column.entries)
+        codes = np.where(is_known, self.column.codes.astype(np.uint32)[places], np.uint32(nothing))
+        return Column((*self.column.entries, None), codes).take(np.arange(len(codes)))
+
+
+def own_keys(item: CompiledMeasure) -> tuple[str, ...]:
+    """Give the keys of what members are compared with: values of the instance that is judged."""
+    leaves = [leaf for each in item.where for leaf in each.leaves if leaf.has_own]
+    return tuple(sorted({leaf.attribute.hex_tag for leaf in leaves}))
+
+
+def own_numbers(item: CompiledMeasure, block: Block, groups: Numbers) -> Numbers:
+    """Give the numbers under which values stand: those of groups, each with what members are compared with."""
+    if not item.compares:
+        return groups
+    own = combine([block.coded(key) for key in own_keys(item)], len(block))
+    texts = ["\1".join("" if entry is None else f"={entry}" for entry in entries) for entries in own.things]
+    of_own = np.array([number_of(text) for text in texts], np.int64)[own.codes]
+    return np.where(groups == 0, 0, mix(groups, of_own))
+
+
+def column_of_counts(low: Numbers, high: Numbers, is_unknown: Flags, is_absent: Flags) -> Column:
+    """Make the values of groups of what was counted: between two numbers, both included."""
+    kinds = np.stack([low, high, is_unknown, is_absent], axis=1).astype(np.int64)
+    distinct, codes = np.unique(kinds, axis=0, return_inverse=True)
+    return Column(tuple(_entry_of_count(*kind) for kind in distinct.tolist()), codes.reshape(-1).astype(np.uint32))
+
+
+def _entry_of_count(low: int, high: int, is_unknown: int, is_absent: int) -> Entry:
+    if is_unknown:
+        return UNKNOWN_ENTRY
+    if is_absent:
+        return None
+    return as_entry([str(low)] if low == high else [str(low), str(high)])
+
+
+def column_of_lengths(values: NDArray[np.float64], is_unknown: Flags, is_absent: Flags) -> Column:
+    """Make the values of groups of what was measured, to `PLACES` digits behind the point."""
+    whole = np.where(is_unknown | is_absent, 0, np.round(values * _MILLION)).astype(np.int64)
+    kinds = np.stack([whole, is_unknown, is_absent], axis=1).astype(np.int64)
+    distinct, codes = np.unique(kinds, axis=0, return_inverse=True)
+    return Column(tuple(_entry_of_length(*kind) for kind in distinct.tolist()), codes.reshape(-1).astype(np.uint32))
+
+
+def _entry_of_length(whole: int, is_unknown: int, is_absent: int) -> Entry:
+    if is_unknown:
+        return UNKNOWN_ENTRY
+    return None if is_absent else as_entry([written_length(whole)])
+
+
+def written_length(whole: int) -> str:
+    """Write a length or an angle that is given in millionths, without zeros at its end."""
+    sign, (before, behind) = "-" if whole < 0 else "", divmod(abs(whole), _MILLION)
+    return f"{sign}{before}.{behind:0{PLACES}d}".rstrip("0").rstrip(".")

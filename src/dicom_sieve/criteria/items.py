@@ -1,0 +1,269 @@
+"""Compiled criteria: a tree whose leaves are criteria and measures that are known to make sense."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from dicom_sieve.criteria.criterion import GroupKind
+from dicom_sieve.criteria.finding import Finding
+from dicom_sieve.criteria.measured import MEASURED
+from dicom_sieve.criteria.measures import GEOMETRY, KINDS, PLANE_TOLERANCE, SCOPE_KEYWORDS, Measure, Scope
+from dicom_sieve.criteria.rule import CompiledCriterion
+from dicom_sieve.dicom.dictionary import (
+    PER_FRAME_GROUPS,
+    SHARED_GROUPS,
+    Attribute,
+    find_attribute,
+    find_keyword,
+)
+from dicom_sieve.dicom.functional_groups import PATHS
+from dicom_sieve.dicom.vr.value_type import Operation, ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMeasure:
+    """A measure that is known to make sense.
+
+    Attributes:
+        measure: What is measured.
+        scope: Of what; None: of the instance itself.
+        compared: How the value is compared, as if it were that of an attribute.
+        where: What members must meet to be counted.
+        counted: Of which attribute values are counted, or None.
+        plane_tolerance: In degrees, how far the normal of a plane may be from an axis.
+        given: What of it says which value it is, in canonical JSON.
+    """
+
+    measure: Measure
+    scope: Scope | None
+    compared: CompiledCriterion
+    where: tuple["CompiledItem", ...] = ()
+    counted: Attribute | None = None
+    plane_tolerance: str = PLANE_TOLERANCE
+    given: str = field(default="", compare=False)
+
+    @property
+    def key(self) -> str:
+        """Under which its values stand: the same for all criteria that measure the same."""
+        named = json.dumps([self.measure, self.scope, self.plane_tolerance, self.given], separators=(",", ":"))
+        return f"{MEASURED}{hashlib.sha256(named.encode()).hexdigest()[:16]}"
+
+    @property
+    def leaves(self) -> tuple["CompiledMeasure", ...]:
+        """It alone."""
+        return (self,)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Everything that its finding is a pure function of."""
+        if self.scope is None:
+            return tuple(attribute.hex_tag for attribute in self.attributes)
+        return (self.key,)
+
+    @property
+    def needed_keys(self) -> tuple[str, ...]:
+        """See `CompiledCriterion.needed_keys`: what ends too early leaves a measure undecided by itself."""
+        return ()
+
+    @property
+    def frame_keys(self) -> tuple[str, ...]:
+        """See `CompiledCriterion.frame_keys`."""
+        is_in_frames = self.measure in GEOMETRY or (self.counted is not None and self.counted.tag in PATHS)
+        return (SHARED_GROUPS, PER_FRAME_GROUPS) if is_in_frames else ()
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The attributes of each instance that it is made of, those of `where` left out."""
+        of_scope = () if self.scope is None else SCOPE_KEYWORDS[self.scope]
+        found = (find_attribute(find_keyword(name) or 0) for name in (*of_scope, *KINDS[self.measure].keywords))
+        counted = () if self.counted is None else (self.counted,)
+        return (*(attribute for attribute in found if isinstance(attribute, Attribute)), *counted)
+
+    @property
+    def compares(self) -> bool:
+        """Whether members are compared with the instance that is judged."""
+        return any(leaf.has_own for item in self.where for leaf in item.leaves)
+
+    @property
+    def has_own(self) -> bool:
+        """See `CompiledCriterion.has_own`: what is in `where` compares with the member that this one is measured of."""
+        return False
+
+    @property
+    def is_identifying(self) -> bool:
+        """Whether what identifies is compared, by keyed digest: what patients are told apart by, or what is counted."""
+        return self.scope is Scope.PATIENT or any(leaf.is_identifying for item in self.where for leaf in item.leaves)
+
+    @property
+    def within(self) -> tuple[Attribute, ...]:
+        """The sequences around it: none."""
+        return ()
+
+    @property
+    def attribute(self) -> Attribute:
+        """What stands for it where an attribute is named."""
+        return self.compared.attribute
+
+    @property
+    def vr(self) -> ValueType:
+        """By which its values are read."""
+        return self.compared.vr
+
+    @property
+    def operation(self) -> Operation:
+        """How it is compared."""
+        return self.compared.operation
+
+    @property
+    def positive(self) -> Operation:
+        """See `CompiledCriterion.positive`."""
+        return self.compared.positive
+
+    @property
+    def is_negated(self) -> bool:
+        """Whether the operation is a negation."""
+        return self.compared.is_negated
+
+    @property
+    def if_absent(self) -> Finding | None:
+        """What is found where there is nothing to measure; None: that."""
+        return self.compared.if_absent
+
+    @property
+    def name(self) -> str:
+        """What is looked at."""
+        return self.compared.name
+
+    @property
+    def subject(self) -> str:
+        """What is looked at, as the head of a table."""
+        return self.compared.name
+
+    @property
+    def counted_key(self) -> None:
+        """See `CompiledCriterion.counted_key`: a report counts no values of a measure."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """What stands for it in a table."""
+        return self.describe()
+
+    def describe(self) -> str:
+        """Say what is asked, as ``number of instances of its series is at least 2``."""
+        return self.compared.describe()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledGroup:
+    """A group that is known to make sense.
+
+    Attributes:
+        kind: How its items count together.
+        items: One or more.
+        given_name: What people call it; may be empty.
+        within: The sequences of which one item is looked at as a whole, outermost first.
+    """
+
+    kind: GroupKind
+    items: tuple["CompiledItem", ...]
+    given_name: str = ""
+    within: tuple[Attribute, ...] = ()
+
+    @property
+    def leaves(self) -> tuple["Leaf", ...]:
+        """Its criteria and measures, and those of the groups in it, in the order of the JSON."""
+        return tuple(leaf for item in self.items for leaf in item.leaves)
+
+    @property
+    def needed_keys(self) -> tuple[str, ...]:
+        """See `CompiledCriterion.needed_keys`."""
+        if self.within:
+            return (self.within[0].hex_tag,)
+        return tuple(dict.fromkeys(key for leaf in self.items for key in leaf.needed_keys))
+
+    @property
+    def subject(self) -> str:
+        """What is looked at, as the head of a table."""
+        return " and ".join(dict.fromkeys(str(leaf.attribute) for leaf in self.leaves))
+
+    @property
+    def counted_key(self) -> None:
+        """See `CompiledCriterion.counted_key`: a report counts no values of a group."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """Its name, else its sentence."""
+        return self.given_name or self.describe()
+
+    def describe(self) -> str:
+        """Say what is asked, as ``at least one of these is so: (…; or …)``."""
+        opening, joint = _GROUP_WORDS[self.kind]
+        where = "".join(f" in an item of {sequence}" for sequence in reversed(self.within))
+        sentence = f"{opening}{where}: ({joint.join(item.describe() for item in self.items)})"
+        return f"{self.given_name}, that is {sentence}" if self.given_name else sentence
+
+
+Leaf = CompiledCriterion | CompiledMeasure
+"""What gives a finding by itself."""
+CompiledItem = Leaf | CompiledGroup
+"""What stands in a compiled list of criteria."""
+
+
+def leaves_of(items: Iterable[CompiledItem]) -> tuple[Leaf, ...]:
+    """Give the criteria and measures of a list, groups opened, in the order of the JSON."""
+    return tuple(leaf for item in items for leaf in item.leaves)
+
+
+def asked_attributes(items: Iterable[CompiledItem]) -> tuple[Attribute, ...]:
+    """Give every attribute that headers must have been read for, once each, in their order.
+
+    Of what lies in a sequence that is the outermost one.
+    """
+    return tuple(dict.fromkeys(attribute for item in items for attribute in _asked(item)))
+
+
+def attributes_read_for(items: Sequence[CompiledItem]) -> tuple[Attribute, ...]:
+    """Give every attribute that headers must have been read for: those asked for, and where frames have them."""
+    frames = {key for leaf in _all_leaves(items) for key in leaf.frame_keys}
+    groups = (find_attribute(int(key, 16)) for key in sorted(frames))
+    return (*asked_attributes(items), *(group for group in groups if isinstance(group, Attribute)))
+
+
+def measures_in(items: Iterable[CompiledItem]) -> tuple[CompiledMeasure, ...]:
+    """Give the measures of a list that belong to more than the instance itself, groups opened; not those in `where`."""
+    leaves = leaves_of(items)
+    return tuple(leaf for leaf in leaves if isinstance(leaf, CompiledMeasure) and leaf.scope is not None)
+
+
+def _all_leaves(items: Iterable[CompiledItem]) -> Iterator[Leaf]:
+    """Give the leaves of a list, and those of what its measures count."""
+    for leaf in leaves_of(items):
+        yield leaf
+        if isinstance(leaf, CompiledMeasure):
+            yield from _all_leaves(leaf.where)
+
+
+def _asked(item: CompiledItem) -> Iterator[Attribute]:
+    if item.within:
+        yield item.within[0]
+    elif isinstance(item, CompiledGroup):
+        for child in item.items:
+            yield from _asked(child)
+    elif isinstance(item, CompiledMeasure):
+        yield from item.attributes
+        for child in item.where:
+            yield from _asked(child)
+    else:
+        yield item.attribute
+        if item.minus is not None:
+            yield item.minus
+
+
+_GROUP_WORDS = {
+    GroupKind.ANY: ("at least one of these is so", "; or "),
+    GroupKind.ALL: ("all of these are so", "; and "),
+    GroupKind.NONE: ("none of these is so", "; nor "),
+}
