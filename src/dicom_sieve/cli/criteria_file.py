@@ -6,19 +6,22 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from dicom_sieve.criteria import Item
+from dicom_sieve.criteria import Asked
+from dicom_sieve.criteria.choose import CHOOSE, UNIT
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 
 
-def read_criteria_file(path: Path) -> tuple[Item, ...]:
+def read_criteria_file(path: Path) -> tuple[Asked, ...]:
     """Read a file of criteria: a list of them, or an object whose member ``criteria`` (also of ``parameters``) is one.
+
+    Beside the list, ``unit`` and ``choose`` may stand, as in a request.
 
     Raises:
         InvalidRequestError: Every problem, one line each.
     """
-    given = _find_list(read_json_file(path))
-    if isinstance(given, dict):
+    given = _find_asked(read_json_file(path))
+    if isinstance(given, dict) and "criteria" not in given:
         near = get_close_matches("criteria", given, 1)
         perhaps = f", perhaps {near[0]!r} is meant to be it" if near else ""
         accepted = "accepted: a list of criteria, or an object whose member 'criteria' is one"
@@ -45,11 +48,12 @@ def read_json_file(path: Path) -> Any:
         raise InvalidRequestError((f"{path}:{error.lineno}:{error.colno}: is not JSON: {error.msg}",)) from None
 
 
-def _find_list(given: Any) -> Any:
-    """Take the criteria out of a whole request, too, as the REST API gets it."""
-    for member in ("parameters", "criteria"):
-        if isinstance(given, dict) and member in given:
-            given = given[member]
+def _find_asked(given: Any) -> Any:
+    """Take what is asked out of a whole request, too, as the REST API gets it."""
+    if isinstance(given, dict) and "parameters" in given:
+        given = given["parameters"]
+    if isinstance(given, dict) and "criteria" in given:
+        given = {name: given[name] for name in ("criteria", UNIT, CHOOSE) if name in given}
     return given
 
 

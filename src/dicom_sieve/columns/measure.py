@@ -15,7 +15,7 @@ from dicom_sieve.columns.judge import BlockJudge, Values
 from dicom_sieve.columns.lookup import Flags, Numbers
 from dicom_sieve.columns.measured import GroupsOf, MeasuredValues, Rows, column_of_counts
 from dicom_sieve.columns.numbers import number_of
-from dicom_sieve.criteria import Decider, Finding
+from dicom_sieve.criteria import CompiledItem, Decider, Finding
 from dicom_sieve.criteria.items import CompiledMeasure
 from dicom_sieve.criteria.judge import frames_of
 from dicom_sieve.criteria.measured import MEASURED
@@ -36,14 +36,14 @@ INSTANCE_NUMBER = f"{find_keyword('InstanceNumber'):08X}"
 
 
 class Where:
-    """Tells which rows are counted."""
+    """Tells which rows meet all of some criteria; without any, all of them do."""
 
-    def __init__(self, item: CompiledMeasure, secret: bytes | None, read_extent: ReadsExtent) -> None:
-        self._decider = Decider(item.where, secret)
+    def __init__(self, items: Sequence[CompiledItem], secret: bytes | None, read_extent: ReadsExtent) -> None:
+        self._decider = Decider(tuple(items), secret)
         self._read_extent = read_extent
         self._judge: BlockJudge[int] = BlockJudge(self._decider.asked, _state_of_whole, self._state_of_part)
-        self.keys = self._judge.keys if item.where else ()
-        self._is_all = not item.where
+        self.keys = self._judge.keys if items else ()
+        self._is_all = not items
 
     def states(self, rows: Rows) -> States:
         """Give `YES`, `NO` or `MAYBE` for each row."""
@@ -76,7 +76,7 @@ class Collector(ABC):
     def __init__(self, item: CompiledMeasure, secret: bytes | None, read_extent: ReadsExtent) -> None:
         self._item, self._secret = item, secret
         self._groups_of = GroupsOf(item.scope or Scope.SERIES, secret)
-        self._where = Where(item, secret, read_extent)
+        self._where = Where(item.where, secret, read_extent)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class Collector(ABC):
     def finish(self) -> MeasuredValues:
         """Give the values of all groups."""
         groups, column = self._finish()
-        return MeasuredValues(self._item, groups, column, self._groups_of)
+        return MeasuredValues(groups, column, self._groups_of, self._item)
 
     @abstractmethod
     def _add(self, groups: Numbers, rows: Rows, states: States) -> None: ...

@@ -84,19 +84,19 @@ class GroupsOf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredValues:
-    """The value of one measure for each group.
+    """The value of one measure, or the step that discards, for each group.
 
     Attributes:
-        item: The measure.
         groups: Of instances, ascending numbers.
         column: A value each; see `dicom_sieve.criteria.judge_measured.find_measured`.
         groups_of: Tells the group of an instance.
+        item: The measure; None of a step.
     """
 
-    item: CompiledMeasure
     groups: Numbers
     column: Column
     groups_of: GroupsOf
+    item: CompiledMeasure | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -115,15 +115,17 @@ class MeasuredValues:
         return Column((*self.column.entries, None), codes).take(np.arange(len(codes)))
 
 
-def own_keys(item: CompiledMeasure) -> tuple[str, ...]:
+def own_keys(item: CompiledMeasure | None) -> tuple[str, ...]:
     """Give the keys of what members are compared with: values of the instance that is judged."""
+    if item is None:
+        return ()
     leaves = [leaf for each in item.where for leaf in each.leaves if leaf.has_own]
     return tuple(sorted({leaf.attribute.hex_tag for leaf in leaves}))
 
 
-def own_numbers(item: CompiledMeasure, block: Block, groups: Numbers) -> Numbers:
+def own_numbers(item: CompiledMeasure | None, block: Block, groups: Numbers) -> Numbers:
     """Give the numbers under which values stand: those of groups, each with what members are compared with."""
-    if not item.compares:
+    if item is None or not item.compares:
         return groups
     own = combine([block.coded(key) for key in own_keys(item)], len(block))
     texts = ["\1".join("" if entry is None else f"={entry}" for entry in entries) for entries in own.things]

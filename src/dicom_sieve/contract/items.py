@@ -4,11 +4,13 @@ It is unrolled, a class a level: Prefect takes a schema with recursion, and fail
 schema is made of these; what they mean is read by `dicom_sieve.criteria.reading`.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import ConfigDict, Field, JsonValue
 
 from dicom_sieve.contract.unquoted import JsonSchema
+from dicom_sieve.criteria.choose import Order
 from dicom_sieve.criteria.criterion import (
     MOST_ITEMS,
     PLAIN_TEXT,
@@ -20,7 +22,7 @@ from dicom_sieve.criteria.criterion import (
     without_defaults,
 )
 from dicom_sieve.criteria.measures import Measure, Scope
-from dicom_sieve.criteria.reading import LONGEST_NAME
+from dicom_sieve.criteria.read_items import LONGEST_NAME
 
 Below = TypeVar("Below", bound=Criterion)
 _KINDS = [kind.value for kind in GroupKind]
@@ -60,6 +62,13 @@ def _item(schema: JsonSchema, *, of_group: bool) -> None:
         }
         either = {"if": _IS_GROUP, "then": group, "else": either}
     schema.update({"title": "Criterion or group" if of_group else "Criterion", **either})
+
+
+def one_of_all(schema: JsonSchema, names: Sequence[str] = tuple(Order)) -> None:
+    """Ask for one member alone."""
+    without_defaults(schema)
+    schema.pop("required", None)
+    schema["oneOf"] = [{"required": [name]} for name in names]
 
 
 Name = Annotated[

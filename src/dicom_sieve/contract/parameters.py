@@ -10,10 +10,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from dicom_sieve.computations.registry import kinds
-from dicom_sieve.contract.items import TopItem
+from dicom_sieve.contract.items import TopItem, one_of_all
 from dicom_sieve.contract.unquoted import OF_CREDENTIALS, JsonSchema, in_turn, of_locations
 from dicom_sieve.criteria import Damaged
-from dicom_sieve.criteria.criterion import MOST_ITEMS, PLAIN_TEXT
+from dicom_sieve.criteria.choose import Unit
+from dicom_sieve.criteria.criterion import MOST_ITEMS, PLAIN_TEXT, TAGS
+from dicom_sieve.criteria.measures import Measure, Scope
+from dicom_sieve.criteria.read_choose import MOST_PREFERENCES
 from dicom_sieve.stores.s3.credentials import GivesSession
 
 _REFERENCE_TO_BLOCK = {
@@ -31,6 +34,13 @@ The id has no pattern: a secret may stand in its place, and a refusal quotes wha
 
 
 PLAIN: dict[str, JsonValue] = {"pattern": PLAIN_TEXT}
+ORDERED_SCHEMA: dict[str, JsonValue] = {
+    "anyOf": [
+        *TAGS,
+        {"title": "Measure", "type": "string", "enum": [measure.value for measure in Measure]},
+    ]
+}
+"""An attribute, or a measure."""
 LONGEST_BUCKET, LONGEST_PREFIX, LONGEST_REGION, LONGEST_URL = 255, 1024, 128, 2048
 """Numbers of characters; S3 counts a key in bytes of UTF-8, which the flow checks."""
 
@@ -167,6 +177,69 @@ class OutputS3Parameters(S3Parameters):
     ] = Publish.MANIFEST
 
 
+class PreferenceParameters(BaseModel):
+    """What is better: one of the three."""
+
+    model_config = ConfigDict(
+        title="Preference", extra="forbid", hide_input_in_errors=True, json_schema_extra=one_of_all
+    )
+
+    meets: Annotated[
+        list[TopItem],
+        Field(
+            min_length=1,
+            max_length=MOST_ITEMS,
+            title="Meets",
+            description="Rather what has an instance that meets all of these.",
+            default_factory=list,
+            json_schema_extra={"position": 0},
+        ),
+    ]
+    highest: Annotated[
+        Annotated[str, WithJsonSchema(ORDERED_SCHEMA)],
+        Field(
+            title="Highest",
+            description="The highest value of an attribute, or of a measure.",
+            default_factory=str,
+            json_schema_extra={"position": 1},
+        ),
+    ]
+    lowest: Annotated[
+        Annotated[str, WithJsonSchema(ORDERED_SCHEMA)],
+        Field(
+            title="Lowest",
+            description="The lowest value.",
+            default_factory=str,
+            json_schema_extra={"position": 2},
+        ),
+    ]
+
+
+class ChooseParameters(BaseModel):
+    """What is kept of what passes: one of several."""
+
+    model_config = ConfigDict(title="Choose", extra="forbid", hide_input_in_errors=True)
+
+    one: Annotated[
+        Scope,
+        Field(title="One", description="SERIES or STUDY.", json_schema_extra={"position": 0}),
+    ]
+    per: Annotated[
+        Scope,
+        Field(title="Per", description="STUDY or PATIENT.", json_schema_extra={"position": 1}),
+    ]
+    prefer: Annotated[
+        list[PreferenceParameters],
+        Field(
+            max_length=MOST_PREFERENCES,
+            title="Prefer",
+            description="The most important first; at last the smallest UID decides.",
+            default_factory=list,
+            json_schema_extra={"position": 2},
+        ),
+    ]
+
+
 class Parameters(BaseModel):
     """What a run is started with."""
 
@@ -190,6 +263,22 @@ class Parameters(BaseModel):
             json_schema_extra={"position": 1},
         ),
     ]
+    unit: Annotated[
+        Unit,
+        Field(
+            title="Unit",
+            description="SERIES: an instance that does not pass discards its series.",
+            json_schema_extra={"position": 5},
+        ),
+    ] = Unit.INSTANCE
+    choose: Annotated[
+        ChooseParameters | None,
+        Field(
+            title="Choose",
+            description="Of what passes, one series or study is kept. None: all of them.",
+            json_schema_extra={"position": 6},
+        ),
+    ] = None
     output_s3_parameters: Annotated[
         OutputS3Parameters | None,
         Field(

@@ -19,8 +19,9 @@ from dicom_sieve.contract.parameters import (
     S3Parameters,
     SourceParameters,
 )
-from dicom_sieve.criteria import Damaged, Item
-from dicom_sieve.criteria.reading import describe_validation, read_criteria
+from dicom_sieve.criteria import Asked, Damaged
+from dicom_sieve.criteria.problems import describe_validation
+from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.stores import (
     Anonymous,
@@ -51,7 +52,7 @@ class Request:
 
     Attributes:
         store: Where the objects lie.
-        criteria: What is asked.
+        criteria: What is asked, and behind it what becomes of what meets it.
         output: Where to publish, or None.
         publish: What to publish there.
         preview: Whether only to tell what a run would say.
@@ -60,7 +61,7 @@ class Request:
     """
 
     store: S3Store
-    criteria: tuple[Item, ...]
+    criteria: tuple[Asked, ...]
     output: S3Store | None
     publish: Publish = Publish.MANIFEST
     preview: bool = False
@@ -105,7 +106,7 @@ def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRul
     if parameters.get("output_s3_parameters") is not None:
         location, publish = _without_publish(parameters["output_s3_parameters"], problems)
         output = read_location(location, "output_s3_parameters", retries, problems, rules, model=OutputS3Parameters)
-    criteria, wrong = read_criteria(parameters.get("criteria"))
+    criteria, wrong = read_criteria({name: parameters.get(name) for name in ("criteria", "unit", "choose")})
     problems.extend(wrong)
     preview = parameters.get("preview", False)
     if not isinstance(preview, bool):

@@ -1,7 +1,8 @@
 """What is asked: criteria on DICOM attributes, and how a header is judged by them. Pure: no I/O, no clock."""
 
 from dicom_sieve.criteria.advice import Advice, advise
-from dicom_sieve.criteria.compile import compile_criteria
+from dicom_sieve.criteria.choose import Asked
+from dicom_sieve.criteria.compile_criteria import compile_criteria
 from dicom_sieve.criteria.criterion import Criterion, Group, GroupKind, Item, Measured, criteria_digest
 from dicom_sieve.criteria.decide import UNJUDGED, Decider, Decision, Verdict
 from dicom_sieve.criteria.finding import Finding
@@ -12,6 +13,7 @@ from dicom_sieve.criteria.items import (
     Leaf,
     asked_attributes,
     attributes_read_for,
+    compares_identities,
     leaves_of,
     measures_in,
 )
@@ -23,6 +25,7 @@ from dicom_sieve.objects import Damaged
 __all__ = [
     "UNJUDGED",
     "Advice",
+    "Asked",
     "Comparable",
     "CompiledCriterion",
     "CompiledGroup",
@@ -43,6 +46,7 @@ __all__ = [
     "advise",
     "asked_attributes",
     "attributes_read_for",
+    "compares_identities",
     "compile_criteria",
     "criteria_digest",
     "find",

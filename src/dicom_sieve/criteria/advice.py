@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Any
 
 from dicom_sieve.criteria.criterion import GroupKind
-from dicom_sieve.criteria.items import CompiledItem, CompiledMeasure, Leaf
+from dicom_sieve.criteria.items import CompiledItem, CompiledMeasure, CompiledStep, Leaf
 from dicom_sieve.criteria.judge import meets_all
 from dicom_sieve.criteria.measured import unit_of
 from dicom_sieve.criteria.rule import CompiledCriterion
@@ -130,6 +130,8 @@ def _negations(item: CompiledItem, *, is_negated: bool) -> Iterator[tuple[Leaf, 
     """Give each leaf, and whether it is negated, by its operation or by a group around it, but not by both."""
     if isinstance(item, Leaf):
         yield item, item.is_negated or is_negated
+        return
+    if isinstance(item, CompiledStep):
         return
     for child in item.items:
         yield from _negations(child, is_negated=is_negated != (item.kind is GroupKind.NONE))

@@ -12,31 +12,7 @@ from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribu
 from dicom_sieve.dicom.units import UNITS, WrongUnitError, read_quantity
 from dicom_sieve.dicom.vr import VRS, Operation
 from dicom_sieve.dicom.vr.value_type import PRESENCE
-from dicom_sieve.errors import InvalidRequestError, MalformedValueError
-
-EMPTY_LIST = "criteria: empty, which would keep everything; accepted: one criterion or more"
-
-
-def compile_criteria(criteria: Sequence[Item]) -> tuple[CompiledItem, ...]:
-    """Compile criteria, or say everything that is wrong with them.
-
-    Args:
-        criteria: One or more, in the order in which findings will be given.
-
-    Returns:
-        One an item, in the same order.
-
-    Raises:
-        InvalidRequestError: One problem a line, each naming its field. An empty sequence is a problem: it would
-            silently keep everything.
-    """
-    if not criteria:
-        raise InvalidRequestError((EMPTY_LIST,))
-    problems: list[str] = []
-    compiled = [compile_item(item, f"criteria[{index}]", problems) for index, item in enumerate(criteria)]
-    if problems:
-        raise InvalidRequestError(tuple(problems))
-    return tuple(item for item in compiled if item is not None)
+from dicom_sieve.errors import MalformedValueError
 
 
 def compile_item(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -49,21 +49,20 @@ def _read_tag(given: object) -> object:
     return f"{tag >> 16:04X}", f"{tag & 0xFFFF:04X}"
 
 
-TAG_SCHEMA: dict[str, JsonValue] = {
-    "anyOf": [
-        {
-            "title": "Tag",
-            "type": "array",
-            "minItems": 2,
-            "maxItems": 2,
-            "prefixItems": [
-                {"type": "string", "pattern": HEX_DIGITS, "maxLength": 4, "examples": ["0008"]},
-                {"type": "string", "pattern": HEX_DIGITS, "maxLength": 4, "examples": ["0008"]},
-            ],
-        },
-        {"title": "Keyword", "type": "string", "pattern": KEYWORD, "maxLength": 64, "examples": ["Modality"]},
-    ]
-}
+TAGS: list[JsonValue] = [
+    {
+        "title": "Tag",
+        "type": "array",
+        "minItems": 2,
+        "maxItems": 2,
+        "prefixItems": [
+            {"type": "string", "pattern": HEX_DIGITS, "maxLength": 4, "examples": ["0008"]},
+            {"type": "string", "pattern": HEX_DIGITS, "maxLength": 4, "examples": ["0008"]},
+        ],
+    },
+    {"title": "Keyword", "type": "string", "pattern": KEYWORD, "maxLength": 64, "examples": ["Modality"]},
+]
+TAG_SCHEMA: dict[str, JsonValue] = {"anyOf": TAGS}
 OWN_VALUE = "OWN"
 """In the place of a tag that is subtracted: the same one, of the instance that is judged."""
 DicomTag = Annotated[tuple[HexDigits, HexDigits], BeforeValidator(_read_tag), WithJsonSchema(TAG_SCHEMA)]
@@ -319,7 +318,14 @@ Item = Criterion | Measured | Group
 """What stands in a list of criteria."""
 
 
-def criteria_digest(criteria: Sequence[Item]) -> str:
+class GivesJson(Protocol):
+    """What is asked, and can be written as it was given."""
+
+    def as_given(self) -> dict[str, Any]:
+        """Give it as the contract's JSON."""
+
+
+def criteria_digest(criteria: Sequence["GivesJson"]) -> str:
     """Identify what is asked: SHA-256 over the criteria in canonical JSON, as hex.
 
     Two lists of criteria that differ in the case of hex digits alone have the same digest.
@@ -329,17 +335,19 @@ def criteria_digest(criteria: Sequence[Item]) -> str:
 
 def _canonical(given: Mapping[str, Any]) -> dict[str, Any]:
     canonical = dict(given)
-    for name in ("dicom_tag", "minus"):
+    for name in ("dicom_tag", "minus", "highest", "lowest"):
         if isinstance(given.get(name), list):
             canonical[name] = [part.upper() for part in given[name]]
     if given.get("within") is not None:
         canonical["within"] = [[part.upper() for part in tag] for tag in given["within"]]
-    for name in (*GroupKind, "where"):
+    if "choose" in given:
+        canonical["choose"] = {**given["choose"], "prefer": [_canonical(each) for each in given["choose"]["prefer"]]}
+    for name in (*GroupKind, "where", "meets"):
         if name in given:
             canonical[name] = [_canonical(item) for item in given[name]]
     return canonical
 
 
-def canonical_json(items: Sequence[Item]) -> str:
+def canonical_json(items: Sequence["GivesJson"]) -> str:
     """Write criteria so that those that say the same are written alike, but for what their words mean."""
     return json.dumps([_canonical(item.as_given()) for item in items], sort_keys=True, separators=(",", ":"))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from dicom_sieve.criteria.criterion import GroupKind
 from dicom_sieve.criteria.finding import Finding, combine, first_of
-from dicom_sieve.criteria.items import CompiledGroup, CompiledItem, CompiledMeasure
+from dicom_sieve.criteria.items import CompiledGroup, CompiledItem, CompiledMeasure, CompiledStep
 from dicom_sieve.criteria.judge import items_of, judge, judge_item
 from dicom_sieve.criteria.judge_measured import find_age, find_measured, is_age_unreached
 from dicom_sieve.criteria.rule import CompiledCriterion
@@ -93,6 +93,7 @@ class Decider:
         criteria: In the order of the findings.
         secret: Of the ledger; what identifies is compared by a digest with it.
         asked: What answers each criterion.
+        step_count: How many of these are steps; they come last.
 
     Raises:
         InvalidRequestError: A criterion is on what identifies, and there is no secret.
@@ -101,8 +102,10 @@ class Decider:
     criteria: tuple[CompiledItem, ...]
     secret: bytes | None = field(default=None, repr=False)
     asked: tuple[Asked, ...] = field(init=False, repr=False)
+    step_count: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "step_count", sum(isinstance(item, CompiledStep) for item in self.criteria))
         items = (_digest(item, self.secret, f"criteria[{place}]") for place, item in enumerate(self.criteria))
         object.__setattr__(self, "asked", tuple(map(_asked_by, items)))
 
@@ -117,7 +120,14 @@ class Decider:
         """
         found = [asked.find(attributes, unreadable_from) for asked in self.asked]
         findings = tuple(finding for finding, _ in found)
-        return decision_of(findings, tuple(leaf for _, leaves in found for leaf in leaves))
+        return self.decision(findings, tuple(leaf for _, leaves in found for leaf in leaves))
+
+    def decision(self, findings: tuple[Finding, ...], leaves: tuple[Finding, ...] = ()) -> Decision:
+        """Decide from the findings of all items; the steps behind them discard only what meets all criteria."""
+        steps = self.step_count
+        if steps and any(finding is not Finding.MET for finding in findings[: len(findings) - steps]):
+            findings = (*findings[: len(findings) - steps], *(Finding.MET,) * steps)
+        return decision_of(findings, leaves)
 
 
 def _digest(item: CompiledItem, secret: bytes | None, place: str) -> CompiledItem:
@@ -125,8 +135,8 @@ def _digest(item: CompiledItem, secret: bytes | None, place: str) -> CompiledIte
     if isinstance(item, CompiledGroup):
         children = (_digest(child, secret, f"{place}.{item.kind}[{index}]") for index, child in enumerate(item.items))
         return replace(item, items=tuple(children))
-    if isinstance(item, CompiledMeasure) or not item.is_identifying:
-        return item  # what a measure counts is judged by itself
+    if isinstance(item, CompiledMeasure | CompiledStep) or not item.is_identifying:
+        return item  # what a measure counts, or a step compares, is judged by itself
     if secret is None:
         problem = (
             f"{place}: {item.attribute} identifies, and is compared by keyed digest; the ledger has no secret here"
@@ -142,6 +152,8 @@ def _asked_by(item: CompiledItem) -> Asked:
         return _OfCriterion(item, item.keys)
     if isinstance(item, CompiledMeasure):
         return _OfMeasure(item, item.keys)
+    if isinstance(item, CompiledStep):
+        return _OfStep(item, item.keys)
     if item.within:
         return _OfItems(item, (item.within[0].hex_tag,))
     return Questions(item.kind, tuple(map(_asked_by, item.items)))
@@ -183,6 +195,26 @@ class _OfMeasure:
         else:
             finding = find_age(self.item, attributes)
         return finding, (finding,)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfStep:
+    """Judges one step, by the number of the one that discards the instance: that stands among the attributes."""
+
+    item: CompiledStep
+    keys: tuple[str, ...]
+
+    def find(self, attributes: Attributes, unreadable_from: str | None) -> Found:
+        """See `Question.find`."""
+        del unreadable_from
+        number = attributes.get(self.item.key, ("",))[0]
+        if number == UNKNOWN_GROUP and self.item.number == 1:
+            return Finding.UNDECIDED, ()
+        return (self.item.finding if number == str(self.item.number) else Finding.MET), ()
+
+
+UNKNOWN_GROUP = "?"
+"""In the place of the number of a step: it is not known of which patient, or study, an instance is."""
 
 
 def _tag_of(key: str) -> str:
@@ -228,6 +260,6 @@ def _find_child(child: CompiledItem, item: Mapping[str, Sequence[str]]) -> Found
     if isinstance(child, CompiledCriterion):
         finding = judge_item(child, item)
         return finding, (finding,)
-    if isinstance(child, CompiledMeasure):
+    if isinstance(child, CompiledMeasure | CompiledStep):
         raise TypeError("a measure lies in no sequence")  # criteria with such do not compile
     return _find_in_items(child, item) if child.within else _find_in_item(child, item)

@@ -7,7 +7,7 @@ from dicom_sieve.criteria.criterion import GroupKind
 
 
 class Finding(StrEnum):
-    """What one criterion found on one instance."""
+    """What one criterion found on one instance; the last two come of the steps behind all criteria."""
 
     MET = "MET"
     NOT_MET = "NOT_MET"
@@ -16,6 +16,8 @@ class Finding(StrEnum):
     MALFORMED = "MALFORMED"
     UNREACHED = "UNREACHED"
     UNDECIDED = "UNDECIDED"
+    SERIES = "SERIES"
+    NOT_CHOSEN = "NOT_CHOSEN"
 
     def describe(self) -> str:
         """Say it in a sentence."""
@@ -30,6 +32,8 @@ _FINDING_SENTENCES = {
     Finding.MALFORMED: "No value conforms to the attribute's VR, and none meets the criterion.",
     Finding.UNREACHED: "Reading ended before the attribute, at damage or at a bound: the instance may have it.",
     Finding.UNDECIDED: "It depends on a criterion of the group that is undecided, or on a value that is not kept.",
+    Finding.SERIES: "Another instance of its series does not pass.",
+    Finding.NOT_CHOSEN: "Another series, or study, is preferred.",
 }
 NEGATED = {Finding.MET: Finding.NOT_MET, Finding.NOT_MET: Finding.MET}
 """All others are undecided, and stay what they are."""

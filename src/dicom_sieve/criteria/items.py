@@ -206,10 +206,105 @@ class CompiledGroup:
         return f"{self.given_name}, that is {sentence}" if self.given_name else sentence
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledStep:
+    """What becomes of instances that meet all criteria: a step behind these, with a finding of its own.
+
+    Attributes:
+        finding: What discards an instance.
+        number: Of the step among those of its kind, from 1.
+        sentence: What it asks.
+        one: What is kept, or discarded, as a whole.
+        per: Of what one is kept; None: of each other there may be any number.
+        meets: What is better where it is met.
+        attribute: Of which a value is better where it is higher, or lower.
+        measured: Likewise.
+        is_highest: Whether higher is better.
+    """
+
+    finding: Finding
+    number: int
+    sentence: str
+    one: Scope
+    per: Scope | None = None
+    meets: tuple["CompiledItem", ...] = ()
+    attribute: Attribute | None = None
+    measured: CompiledMeasure | None = None
+    is_highest: bool = True
+
+    @property
+    def key(self) -> str:
+        """Under which the number of the step stands that discards an instance."""
+        return f"{MEASURED}{self.finding}"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Everything that its finding is a pure function of."""
+        return (self.key,)
+
+    @property
+    def leaves(self) -> tuple["Leaf", ...]:
+        """No criterion."""
+        return ()
+
+    @property
+    def needed_keys(self) -> tuple[str, ...]:
+        """See `CompiledCriterion.needed_keys`."""
+        return ()
+
+    @property
+    def within(self) -> tuple[Attribute, ...]:
+        """The sequences around it: none."""
+        return ()
+
+    @property
+    def subject(self) -> str:
+        """What is looked at, as the head of a table."""
+        return self.sentence
+
+    @property
+    def counted_key(self) -> None:
+        """See `CompiledCriterion.counted_key`: a report counts no values of a step."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """What stands for it in a table."""
+        return self.sentence
+
+    def describe(self) -> str:
+        """Say what is asked."""
+        return self.sentence
+
+    @property
+    def asked(self) -> Iterator["CompiledItem"]:
+        """What it asks of instances by itself."""
+        yield from self.meets
+        if self.measured is not None:
+            yield self.measured
+
+    @property
+    def attributes(self) -> Iterator[Attribute]:
+        """The attributes that it looks at, those of what it asks left out."""
+        if self.attribute is not None:
+            yield self.attribute
+        scopes = [scope for scope in (self.one, self.per) if scope is not None and self.per is not None]
+        for name in (*(name for scope in scopes for name in SCOPE_KEYWORDS[scope]), *_UIDS.get(self.one, ())):
+            found = find_attribute(find_keyword(name) or 0)
+            if self.per is not None and isinstance(found, Attribute):
+                yield found
+
+    @property
+    def is_identifying(self) -> bool:
+        """See `CompiledMeasure.is_identifying`."""
+        return self.per is Scope.PATIENT or any(leaf.is_identifying for item in self.asked for leaf in item.leaves)
+
+
+_UIDS = {Scope.SERIES: ("SeriesInstanceUID",), Scope.STUDY: ("StudyInstanceUID",)}
 Leaf = CompiledCriterion | CompiledMeasure
 """What gives a finding by itself."""
-CompiledItem = Leaf | CompiledGroup
-"""What stands in a compiled list of criteria."""
+CompiledItem = Leaf | CompiledGroup | CompiledStep
+"""What stands in a compiled list of criteria; behind these, the steps of a run."""
 
 
 def leaves_of(items: Iterable[CompiledItem]) -> tuple[Leaf, ...]:
@@ -238,12 +333,23 @@ def measures_in(items: Iterable[CompiledItem]) -> tuple[CompiledMeasure, ...]:
     return tuple(leaf for leaf in leaves if isinstance(leaf, CompiledMeasure) and leaf.scope is not None)
 
 
+def compares_identities(items: Iterable[CompiledItem]) -> bool:
+    """Tell whether anything that identifies is compared, or tells patients apart."""
+    return any(
+        item.is_identifying if isinstance(item, CompiledStep) else any(leaf.is_identifying for leaf in item.leaves)
+        for item in items
+    )
+
+
 def _all_leaves(items: Iterable[CompiledItem]) -> Iterator[Leaf]:
     """Give the leaves of a list, and those of what its measures count."""
-    for leaf in leaves_of(items):
-        yield leaf
-        if isinstance(leaf, CompiledMeasure):
-            yield from _all_leaves(leaf.where)
+    for item in items:
+        for leaf in item.leaves:
+            yield leaf
+            if isinstance(leaf, CompiledMeasure):
+                yield from _all_leaves(leaf.where)
+        if isinstance(item, CompiledStep):
+            yield from _all_leaves(item.asked)
 
 
 def _asked(item: CompiledItem) -> Iterator[Attribute]:
@@ -255,6 +361,10 @@ def _asked(item: CompiledItem) -> Iterator[Attribute]:
     elif isinstance(item, CompiledMeasure):
         yield from item.attributes
         for child in item.where:
+            yield from _asked(child)
+    elif isinstance(item, CompiledStep):
+        yield from item.attributes
+        for child in item.asked:
             yield from _asked(child)
     else:
         yield item.attribute

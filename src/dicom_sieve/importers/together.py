@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dicom_sieve.criteria.criterion import MOST_ITEMS, GroupKind
-from dicom_sieve.criteria.reading import LONGEST_NAME, read_criteria
+from dicom_sieve.criteria.read_items import LONGEST_NAME
+from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.importers.interface import Imported
 

@@ -12,7 +12,6 @@ from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.judge import Block, BlockJudge
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Finding, Verdict
-from dicom_sieve.criteria.decide import decision_of
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger.database.decisions import Outcome
@@ -84,9 +83,8 @@ class CriteriaSay:
         del decided
         return self._judge.judge(self._measured.beside(values, series))
 
-    @staticmethod
-    def _whole(findings: tuple[Finding, ...]) -> Said:
-        return _said(decision_of(findings), None)
+    def _whole(self, findings: tuple[Finding, ...]) -> Said:
+        return _said(self._decider.decision(findings), None)
 
     def _partly_read(self, text: str, values: Mapping[str, tuple[str, ...]]) -> Said:
         extent = read_extent(text)

@@ -11,7 +11,6 @@ import numpy as np
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.judge import BlockJudge
 from dicom_sieve.criteria import CompiledItem, Damaged, Decider, Decision, Finding, Verdict
-from dicom_sieve.criteria.decide import decision_of
 from dicom_sieve.errors import NothingReadableError
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.judge import judge_header
@@ -147,7 +146,7 @@ class Judge:
         }
 
     def _judge_whole(self, findings: tuple[Finding, ...]) -> _Judgement:
-        return self._judgement((None, False, False), decision_of(findings))
+        return self._judgement((None, False, False), self._decider.decision(findings))
 
     def _judge_partly_read(self, text: str, values: Mapping[str, tuple[str, ...]]) -> _Judgement:
         extent = read_extent(text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_sieve.advice import describe_causes, describe_nothing_listed
-from dicom_sieve.criteria import Damaged, Item, attributes_read_for, compile_criteria
+from dicom_sieve.criteria import Asked, Damaged, attributes_read_for, compile_criteria
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.ledger import Ledger
@@ -31,7 +31,7 @@ class Preview(RunOptions):
     """
 
     store: Store
-    criteria: Sequence[Item]
+    criteria: Sequence[Asked]
     damaged: Damaged = Damaged.DISCARD
 
 
@@ -89,7 +89,7 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> P
 
 def preview_known(
     place: Location,
-    criteria: Sequence[Item],
+    criteria: Sequence[Asked],
     ledger: Ledger,
     *,
     observer: Observer | None = None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from dicom_sieve.advice import describe_causes, describe_nothing_listed
 from dicom_sieve.apart import describe_overlap
-from dicom_sieve.criteria import CompiledItem, Damaged, Item, compile_criteria, criteria_digest
+from dicom_sieve.criteria import Asked, CompiledItem, Damaged, compile_criteria, criteria_digest
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import (
     DicomSieveError,
@@ -65,7 +65,7 @@ class Screening(RunOptions):
 
     execution_id: str
     store: Store
-    criteria: Sequence[Item]
+    criteria: Sequence[Asked]
     output: Copies | None = None
     copies_of: Downloads | None = None
     copied: Selection = Selection.ANY

@@ -1,17 +1,21 @@
 """What is measured of the series, studies and patients of a snapshot, and how it stands beside the values of rows."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby
 
 import numpy as np
 import sqlalchemy as sa
 
+from dicom_sieve.columns.choose import Chooser, Passing, Stepping, WholeSeries
 from dicom_sieve.columns.compare_own import ComparedMembers
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Flags, Numbers
 from dicom_sieve.columns.measure import Amounts, Collector, CountedMembers, DistinctValues, MissingNumbers
 from dicom_sieve.columns.measured import MeasuredValues, Rows
 from dicom_sieve.criteria import CompiledItem, CompiledMeasure, measures_in
+from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measured import MEASURED
 from dicom_sieve.criteria.measures import Measure
 from dicom_sieve.ledger.database.extents import read_extent
@@ -38,6 +42,10 @@ class Measured:
     """
 
     values: Mapping[str, MeasuredValues] = field(default_factory=dict)
+
+    def and_more(self, values: Mapping[str, MeasuredValues]) -> "Measured":
+        """Add what was measured later."""
+        return Measured({**self.values, **values})
 
     def columns(self, asked: Iterable[str]) -> list[str]:
         """Give the columns that rows must have, where these keys are asked for."""
@@ -86,22 +94,44 @@ def measure(
         DamagedChunkError: What the ledger holds was not written by this package.
     """
     measured = NOTHING
+    take = partial(_rows_of, engine, held, damaged)
     for level in _levels(criteria):
         collectors = {
             item.key: (ComparedMembers if item.compares else _COLLECTORS[item.measure])(item, secret, read_extent)
             for item in level
         }
         keys = measured.columns({key for collector in collectors.values() for key in collector.keys})
-        for rows in held_rows(engine, held, keys, damaged):
-            if not rows.are_judged:
-                continue  # their objects follow
-            block = measured.beside_held(rows.block)
-            of_rows = Rows(block.values, block.series, block.instances, judged_rows(block.values, damaged))
+        for rows in take(keys, measured):
             for collector in collectors.values():
-                collector.add(of_rows)
-            advance(len(block.ids))
-        measured = Measured({**measured.values, **{key: each.finish() for key, each in collectors.items()}})
+                collector.add(rows)
+            advance(len(rows.series))
+        measured = measured.and_more({key: each.finish() for key, each in collectors.items()})
+    so_far: list[CompiledItem] = [item for item in criteria if not isinstance(item, CompiledStep)]
+    for steps in _kinds_of_steps(criteria):
+        stepping: Stepping = WholeSeries() if steps[0].per is None else Chooser(steps, secret, read_extent)
+        passing = Passing(so_far, secret, read_extent)
+        for rows in take(measured.columns({*stepping.keys, *passing.keys}), measured):
+            stepping.add(rows, passing.flags(rows))
+            advance(len(rows.series))
+        measured = measured.and_more({steps[0].key: stepping.finish()})
+        so_far += steps
     return measured
+
+
+def _rows_of(
+    engine: sa.Engine, held: HeldBy, damaged: Damaged, keys: Sequence[str], measured: Measured
+) -> Iterator[Rows]:
+    """Give the rows that are judged, with what was measured of them so far."""
+    for rows in held_rows(engine, held, keys, damaged):
+        if rows.are_judged:  # else their objects follow
+            block = measured.beside_held(rows.block)
+            yield Rows(block.values, block.series, block.instances, judged_rows(block.values, damaged))
+
+
+def _kinds_of_steps(criteria: Sequence[CompiledItem]) -> list[list[CompiledStep]]:
+    """Give the steps behind criteria; those of one kind together, in their order."""
+    steps = [item for item in criteria if isinstance(item, CompiledStep)]
+    return [list(of_kind) for _, of_kind in groupby(steps, lambda step: step.key)]
 
 
 def judged_rows(values: Block, damaged: Damaged) -> Flags:
@@ -114,7 +144,8 @@ def judged_rows(values: Block, damaged: Damaged) -> Flags:
 def _levels(criteria: Sequence[CompiledItem]) -> list[list[CompiledMeasure]]:
     """Give the measures of criteria, each once, in the order in which they can be worked out: the innermost first."""
     depths: dict[str, tuple[int, CompiledMeasure]] = {}
-    for item in measures_in(criteria):
+    asked = (each for item in criteria for each in (item.asked if isinstance(item, CompiledStep) else (item,)))
+    for item in measures_in(asked):
         _find_depths(item, depths)
     deepest = max((depth for depth, _ in depths.values()), default=0)
     return [[item for at, item in depths.values() if at == depth] for depth in range(1, deepest + 1)]

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from dicom_sieve.criteria import CompiledItem, leaves_of
+from dicom_sieve.criteria import CompiledItem, compares_identities
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import patient_key
 
 
 def secret_for(engine: sa.Engine, criteria: Iterable[CompiledItem]) -> bytes | None:
     """Give the ledger's secret where criteria compare what identifies; else None: nobody needs it."""
-    if not any(leaf.is_identifying for leaf in leaves_of(criteria)):
+    if not compares_identities(criteria):
         return None
     query = sa.select(patient_key.c.secret)
     return bytes(read(engine, lambda connection: connection.execute(query).scalar_one()))

@@ -1,0 +1,70 @@
+"""What is wrong with JSON that came, in words: one line a field, without repeating what may be a secret."""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+
+def describe_validation(error: ValidationError, field: str, model: type[BaseModel]) -> list[str]:
+    """Say what pydantic found, one line a field, without repeating the input: it may hold a secret.
+
+    Args:
+        error: What pydantic raised.
+        field: Where the model stands: ``criteria[0]``.
+        model: Which model; its fields tell where an error belongs, whatever the alternatives of a union are called.
+    """
+    lines: dict[str, str] = {}
+    for detail in error.errors(include_url=False):
+        place = _place(detail, field, model)
+        if detail["type"] == "keyword":
+            lines[place] = f"{place}: {detail['msg']}"
+        elif detail["type"] == "extra_forbidden":
+            name = str(detail["loc"][-1])
+            lines[f"{place} {name}"] = f"{place}: {_describe_unknown(name, model)}"
+        else:
+            lines.setdefault(place, f"{place}: {_sentence(detail)}")
+    return list(lines.values())
+
+
+def _place(error: ErrorDetails, field: str, model: type[BaseModel]) -> str:
+    name, *rest = error["loc"] or ("",)
+    if error["type"] == "extra_forbidden":
+        return field
+    if name not in model.model_fields:
+        return field
+    return f"{field}.{name}" + "".join(f"[{part}]" for part in rest if isinstance(part, int))
+
+
+def _describe_unknown(name: str, model: type[BaseModel]) -> str:
+    known = list(model.model_fields)
+    return f"{unknown_member(name, known)}; accepted: {', '.join(known)}"
+
+
+def unknown_member(name: str, known: Sequence[str]) -> str:
+    """Name a member that is not known, where it looks like a name: anything else may be a secret."""
+    near = get_close_matches(name.lower(), known, 1)
+    named = f"a member {name!r} that is not known" if _NAME.fullmatch(name) else "a member that is not known"
+    return f"has {named}{f', perhaps {near[0]}' if near else ''}"
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,30}")
+
+
+def _sentence(error: ErrorDetails) -> str:
+    match error["type"]:
+        case "missing":
+            return "missing; accepted: a value"
+        case "enum":
+            given = error["input"]
+            named = f"{given!r} is" if isinstance(given, str) and _NAME.fullmatch(given) else "is"
+            return f"{named} not known; accepted: {error['ctx']['expected']}"
+        case _:
+            return error["msg"][:1].lower() + error["msg"][1:]
+
+
+def kind_of(given: object) -> str:
+    """Say what stands where something else should."""
+    return "nothing" if given is None else f"a value of type {type(given).__name__}"
