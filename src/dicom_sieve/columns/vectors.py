@@ -60,7 +60,7 @@ def parse_vectors(entries: Sequence[Entry], size: int) -> tuple[Floats, _Digits,
     for place in np.flatnonzero(~is_read & (counts > 0)).tolist():
         vectors[place], digits[place], states[place] = _parse_entry(texts[place], size)
     is_finite = np.isfinite(vectors).all(axis=1)
-    vectors[~is_finite], states[~is_finite] = 0, ImageState.UNKNOWN
+    vectors[~is_finite], digits[~is_finite], states[~is_finite] = 0, 0, ImageState.UNKNOWN
     return vectors, digits, states
 
 
