@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from dicom_sieve.columns.planes import PERPENDICULAR, SHORTEST_DIRECTION
 from dicom_sieve.errors import RefusedError
 
 SAME_DISTANCE = 0.01
@@ -19,10 +20,6 @@ SAME_DISTANCE = 0.01
 MOST_ROUNDED = 0.25
 """Largest part of a spacing by which rounding may change it; with a larger one a missing slice could be taken for
 rounding."""
-PERPENDICULAR = 1e-3
-"""Largest cosine of the angle between rows and columns: scanners round cosines."""
-SHORTEST_DIRECTION = 0.5
-"""Least length of a vector of direction cosines, which should be 1; shorter ones are no directions."""
 MOST_DRIFT = 0.5
 """Part of a pixel by which voxels may shift from the first slice to the last one."""
 
@@ -80,7 +77,7 @@ def unit_cosines(instance: Dataset) -> list[float]:
     """
     cosines = np.array(_numbers(instance, "ImageOrientationPatient")).reshape(2, 3)
     lengths = np.linalg.norm(cosines, axis=1)
-    if not lengths.min() > SHORTEST_DIRECTION:
+    if not lengths.min() >= SHORTEST_DIRECTION:
         raise RefusedError("its ImageOrientationPatient gives no directions")
     row, column = cosines / lengths[:, np.newaxis]
     if abs(float(row @ column)) > PERPENDICULAR:

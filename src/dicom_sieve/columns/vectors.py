@@ -1,0 +1,144 @@
+"""Reading positions and orientations: many entries of a column at once (`dicom_sieve.columns.chunk`)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.chunk import Entry, values_of
+from dicom_sieve.columns.facts import Flags, Floats
+from dicom_sieve.columns.geometry import ImageState
+from dicom_sieve.dicom.vr.number import LONGEST, parse_number
+from dicom_sieve.dicom.vr.value_type import PADDING, trim
+from dicom_sieve.errors import MalformedValueError
+
+MOST_DIGITS = 127
+"""More digits behind the point are counted as that many."""
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([Ee][+-]?[0-9]{1,3})?$"
+"""What `parse_number` accepts."""
+_IS_PLAIN = np.isin(np.arange(256), np.frombuffer(b"0123456789-.", np.uint8))
+"""By byte: whether it may stand in a number without an exponent. pyarrow reads only numbers of these."""
+_NUL, _POINT, _PLUS, _MINUS, _ZERO, _E = b"\0.+-0e"
+_TO_LOWER = 0x20
+_Digits = NDArray[np.int8]
+_Texts = Any
+"""An array of texts in pyarrow, which has no types."""
+
+
+def parse_vectors(entries: Sequence[Entry], size: int) -> tuple[Floats, _Digits, NDArray[np.uint8]]:
+    """Read vectors of Decimal Strings (VR DS), each as `dicom_sieve.dicom.vr.number.parse_number` does.
+
+    Args:
+        entries: Each distinct entry of a column, see `dicom_sieve.columns.chunk.as_entry`.
+        size: How many values a vector has.
+
+    Returns:
+        The vectors, (n, size), with zeros where there is none; the most digits that a value of each has behind the
+        point, where ``1.50e1`` has one; an `ImageState` each. An entry without a value is ABSENT. One is UNKNOWN where
+        it has another number of values, or one that is not kept, is no number or exceeds a double.
+    """
+    texts = [entry or "" for entry in entries]
+    data = np.frombuffer("".join(texts).encode("ascii", "replace"), np.uint8)  # "?" is of no number
+    ends = np.flatnonzero(data == _NUL)
+    firsts = np.searchsorted(ends, np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts))))
+    counts = np.diff(firsts, prepend=0)
+    values = _as_texts(data, ends)
+    vectors, digits = np.zeros((len(texts), size)), np.zeros(len(texts), np.int8)
+    states = np.full(len(texts), ImageState.ABSENT, np.uint8)
+    is_vector = counts == size
+    if not is_vector.all():
+        values = values.filter(pa.array(np.repeat(is_vector, counts)))
+    numbers, digits_of_numbers, is_number = _parse_texts(values)
+    vectors[is_vector] = numbers.reshape(-1, size)
+    digits[is_vector] = digits_of_numbers.reshape(-1, size).max(axis=1)
+    is_read = is_vector.copy()
+    is_read[is_vector] = is_number.reshape(-1, size).all(axis=1)
+    states[is_read] = ImageState.GIVEN
+    for place in np.flatnonzero(~is_read & (counts > 0)).tolist():
+        vectors[place], digits[place], states[place] = _parse_entry(texts[place], size)
+    is_finite = np.isfinite(vectors).all(axis=1)
+    vectors[~is_finite], digits[~is_finite], states[~is_finite] = 0, 0, ImageState.UNKNOWN
+    return vectors, digits, states
+
+
+def _parse_entry(entry: str, size: int) -> tuple[list[float], int, ImageState]:
+    """Read one vector, of whatever was written."""
+    values, nothing = [trim(value) for value in values_of(entry) or ()], [0.0] * size
+    if not any(values):
+        return nothing, 0, ImageState.ABSENT
+    try:
+        numbers = [parse_number(value) for value in values]
+    except MalformedValueError:
+        return nothing, 0, ImageState.UNKNOWN
+    if len(numbers) != size:
+        return nothing, 0, ImageState.UNKNOWN
+    digits = max(-int(number.as_tuple().exponent) for number in numbers)
+    return [float(number) for number in numbers], min(max(digits, 0), MOST_DIGITS), ImageState.GIVEN
+
+
+def _as_texts(data: NDArray[np.uint8], ends: NDArray[np.intp]) -> _Texts:
+    """Give the texts that end before these places as an array of pyarrow."""
+    offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int32)
+    return pa.Array.from_buffers(
+        pa.string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data[data != _NUL])]
+    )
+
+
+def _parse_texts(texts: _Texts) -> tuple[Floats, _Digits, Flags]:
+    """Read numbers, and tell which are; some that are numbers may be left out."""
+    offsets, data = _buffers(texts)
+    is_number = np.ones(len(texts), np.bool_)
+    if _IS_PLAIN[data].all() and np.diff(offsets).max(initial=0) <= LONGEST:
+        try:
+            return _as_floats(texts), _count_digits(offsets, data), is_number
+        except pa.ArrowInvalid:
+            pass
+    texts = pc.utf8_trim(texts, PADDING)
+    is_short = pc.less_equal(pc.binary_length(texts), LONGEST)
+    is_written = pc.and_(is_short, pc.match_substring_regex(texts, _NUMBER))
+    texts = pc.utf8_ltrim(pc.if_else(is_written, texts, "0"), "+")  # pyarrow does not always read a plus before it
+    return _as_floats(texts), _count_digits(*_buffers(texts)), np.asarray(is_written)
+
+
+def _as_floats(texts: _Texts) -> Floats:
+    """Give the doubles nearest to numbers; infinities where they exceed them."""
+    return np.asarray(pc.cast(texts, pa.float64()))
+
+
+def _buffers(texts: _Texts) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Give where each text begins, and the last one ends, and their bytes."""
+    _, offsets, data = texts.buffers()
+    places = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
+    first, last = int(places[0]), int(places[-1])
+    return places - first, np.frombuffer(data, np.uint8, last - first, first) if last > first else np.zeros(0, np.uint8)
+
+
+def _count_digits(offsets: NDArray[np.int32], data: NDArray[np.uint8]) -> _Digits:
+    """Count the digits behind the point of numbers, as they are without their exponents."""
+    ends = offsets[1:].astype(np.int64)
+    exponents = np.zeros(len(ends), np.int64)
+    powers = np.flatnonzero(data | _TO_LOWER == _E)
+    if len(powers):
+        numbers = np.searchsorted(offsets, powers, "right") - 1
+        exponents[numbers] = _exponents(data, powers, ends[numbers])
+        ends[numbers] = powers
+    points = np.flatnonzero(data == _POINT)
+    numbers = np.searchsorted(offsets, points, "right") - 1
+    digits = np.zeros(len(ends), np.int64)
+    digits[numbers] = ends[numbers] - points - 1
+    return np.asarray(np.clip(digits - exponents, 0, MOST_DIGITS), np.int8)
+
+
+def _exponents(data: NDArray[np.uint8], powers: NDArray[np.intp], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Read the exponents behind places of an E: a sign or none, and one to three digits."""
+    has_sign = np.isin(data[powers + 1], (_PLUS, _MINUS))
+    starts = powers + 1 + has_sign
+    found = np.zeros(len(powers), np.int64)
+    for place in range(3):
+        is_digit = starts + place < ends
+        digit = data[np.minimum(starts + place, ends - 1)].astype(np.int64) - _ZERO
+        found = np.where(is_digit, 10 * found + digit, found)
+    return np.where(data[powers + 1] == _MINUS, -found, found)
