@@ -177,6 +177,8 @@ class TestTheFigures:
         assert {name for criterion in report.figures.criteria for name in criterion.findings} == set(Finding) - {
             Finding.UNREACHED,
             Finding.UNDECIDED,
+            Finding.SERIES,
+            Finding.NOT_CHOSEN,
         }
         assert [(series.series_instance_uid, series.reasons) for series in report.partial] == [
             ("1.5", ((("MET", "MET", "MET"), None, 6), (("NOT_MET", "MET", "MET"), None, 2)))

@@ -94,10 +94,14 @@ class Collector(ABC):
             taken = rows.take(counted)
             self._add(groups[counted], taken, self._where.states(taken))
 
-    def finish(self) -> MeasuredValues:
-        """Give the values of all groups."""
+    def expect(self, series: Numbers, instances: Numbers) -> None:
+        """Say how many instances of series will come; nothing that is counted needs to know it."""
+        del series, instances
+
+    def finish(self) -> Mapping[str, MeasuredValues]:
+        """Give the values of all groups, by the key of the measure."""
         groups, column = self._finish()
-        return MeasuredValues(groups, column, self._groups_of, self._item)
+        return {self._item.key: MeasuredValues(groups, column, self._groups_of, self._item)}
 
     @abstractmethod
     def _add(self, groups: Numbers, rows: Rows, states: States) -> None: ...

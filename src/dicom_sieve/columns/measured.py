@@ -34,12 +34,14 @@ class Rows:
         series: Number of the series of each; 0: it has none.
         weights: Instances of each.
         is_judged: Whether they are judged by their values.
+        are_expected: Whether they are headers whose instances follow, row by row: they tell how many will come.
     """
 
     block: Block
     series: Numbers
     weights: Numbers
     is_judged: Flags
+    are_expected: bool = False
 
     def take(self, rows: NDArray[np.intp]) -> "Rows":
         """Give some of them."""

@@ -4,7 +4,6 @@ It is unrolled, a class a level: Prefect takes a schema with recursion, and fail
 schema is made of these; what they mean is read by `dicom_sieve.criteria.reading`.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import ConfigDict, Field, JsonValue
@@ -64,11 +63,11 @@ def _item(schema: JsonSchema, *, of_group: bool) -> None:
     schema.update({"title": "Criterion or group" if of_group else "Criterion", **either})
 
 
-def one_of_all(schema: JsonSchema, names: Sequence[str] = tuple(Order)) -> None:
+def of_preference(schema: JsonSchema) -> None:
     """Ask for one member alone."""
     without_defaults(schema)
     schema.pop("required", None)
-    schema["oneOf"] = [{"required": [name]} for name in names]
+    schema["oneOf"] = [{"required": [order.value]} for order in Order]
 
 
 Name = Annotated[

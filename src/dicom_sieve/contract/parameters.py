@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from dicom_sieve.computations.registry import kinds
-from dicom_sieve.contract.items import TopItem, one_of_all
+from dicom_sieve.contract.items import TopItem, of_preference
 from dicom_sieve.contract.unquoted import OF_CREDENTIALS, JsonSchema, in_turn, of_locations
 from dicom_sieve.criteria import Damaged
 from dicom_sieve.criteria.choose import Unit
@@ -181,7 +181,7 @@ class PreferenceParameters(BaseModel):
     """What is better: one of the three."""
 
     model_config = ConfigDict(
-        title="Preference", extra="forbid", hide_input_in_errors=True, json_schema_extra=one_of_all
+        title="Preference", extra="forbid", hide_input_in_errors=True, json_schema_extra=of_preference
     )
 
     meets: Annotated[

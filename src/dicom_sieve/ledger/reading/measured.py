@@ -13,11 +13,12 @@ from dicom_sieve.columns.compare_own import ComparedMembers
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Flags, Numbers
 from dicom_sieve.columns.measure import Amounts, Collector, CountedMembers, DistinctValues, MissingNumbers
+from dicom_sieve.columns.measure_geometry import GeometryValues
 from dicom_sieve.columns.measured import MeasuredValues, Rows
 from dicom_sieve.criteria import CompiledItem, CompiledMeasure, measures_in
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measured import MEASURED
-from dicom_sieve.criteria.measures import Measure
+from dicom_sieve.criteria.measures import GEOMETRY, Measure
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
 from dicom_sieve.ledger.reading.held_rows import HeldBy, held_rows
@@ -96,23 +97,25 @@ def measure(
     measured = NOTHING
     take = partial(_rows_of, engine, held, damaged)
     for level in _levels(criteria):
-        collectors = {
-            item.key: (ComparedMembers if item.compares else _COLLECTORS[item.measure])(item, secret, read_extent)
-            for item in level
-        }
-        keys = measured.columns({key for collector in collectors.values() for key in collector.keys})
+        collectors = list(_collectors(level, secret))
+        keys = measured.columns({key for collector in collectors for key in collector.keys})
         for rows in take(keys, measured):
-            for collector in collectors.values():
-                collector.add(rows)
+            for collector in collectors:
+                if rows.are_expected:
+                    collector.expect(rows.series, rows.weights)
+                else:
+                    collector.add(rows)
             advance(len(rows.series))
-        measured = measured.and_more({key: each.finish() for key, each in collectors.items()})
+        for collector in collectors:
+            measured = measured.and_more(collector.finish())
     so_far: list[CompiledItem] = [item for item in criteria if not isinstance(item, CompiledStep)]
     for steps in _kinds_of_steps(criteria):
         stepping: Stepping = WholeSeries() if steps[0].per is None else Chooser(steps, secret, read_extent)
         passing = Passing(so_far, secret, read_extent)
         for rows in take(measured.columns({*stepping.keys, *passing.keys}), measured):
-            stepping.add(rows, passing.flags(rows))
-            advance(len(rows.series))
+            if not rows.are_expected:
+                stepping.add(rows, passing.flags(rows))
+                advance(len(rows.series))
         measured = measured.and_more({steps[0].key: stepping.finish()})
         so_far += steps
     return measured
@@ -121,11 +124,27 @@ def measure(
 def _rows_of(
     engine: sa.Engine, held: HeldBy, damaged: Damaged, keys: Sequence[str], measured: Measured
 ) -> Iterator[Rows]:
-    """Give the rows that are judged, with what was measured of them so far."""
+    """Give the rows that are judged, with what was measured of them so far; and headers whose objects will follow."""
     for rows in held_rows(engine, held, keys, damaged):
-        if rows.are_judged:  # else their objects follow
+        if rows.are_judged:
             block = measured.beside_held(rows.block)
             yield Rows(block.values, block.series, block.instances, judged_rows(block.values, damaged))
+        else:
+            of_headers, nothing = rows.block, np.zeros(0, np.bool_)
+            yield Rows(of_headers.values, of_headers.series, of_headers.instances, nothing, are_expected=True)
+
+
+def _collectors(level: Sequence[CompiledMeasure], secret: bytes | None) -> Iterator[Collector]:
+    """Give what measures all of a level; geometry of the same images is worked out once."""
+    of_images: dict[str, list[CompiledMeasure]] = {}
+    for item in level:
+        if item.measure in GEOMETRY:
+            of_images.setdefault(item.given, []).append(item)
+        else:
+            kind = ComparedMembers if item.compares else _COLLECTORS[item.measure]
+            yield kind(item, secret, read_extent)
+    for items in of_images.values():
+        yield GeometryValues(items, secret, read_extent)
 
 
 def _kinds_of_steps(criteria: Sequence[CompiledItem]) -> list[list[CompiledStep]]:

@@ -1,0 +1,251 @@
+"""Measuring where the images of series lie, block by block: a series is worked out as soon as all of it has come."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.chunk import Column, Entry, as_entry, same_for_all, values_of
+from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.facts import Fact, FactState
+from dicom_sieve.columns.geometry import Geometry, Images, ImageState, geometry_of
+from dicom_sieve.columns.grouped import Sums, joined
+from dicom_sieve.columns.lookup import Flags, Numbers, look_up
+from dicom_sieve.columns.measure import FRAMES, NO, YES, Collector, ReadsExtent, States, frames_in
+from dicom_sieve.columns.measured import UNKNOWN_ENTRY, MeasuredValues, Rows, column_of_counts, column_of_lengths
+from dicom_sieve.columns.planes import Plane
+from dicom_sieve.columns.vectors import parse_vectors
+from dicom_sieve.criteria.items import CompiledMeasure
+from dicom_sieve.criteria.measures import VOLUME_KEYWORDS, Measure
+from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, find_keyword
+from dicom_sieve.dicom.vr.value_type import trim
+
+POSITION, ORIENTATION, IMAGE_TYPE = (
+    f"{find_keyword(name):08X}" for name in ("ImagePositionPatient", "ImageOrientationPatient", "ImageType")
+)
+VOLUME_KEYS = tuple(f"{find_keyword(name):08X}" for name in VOLUME_KEYWORDS)
+MOST_WAITING = 1 << 19
+"""Images that are kept before those of complete series are worked out."""
+_MOSAIC = "MOSAIC"
+_FACTS = {
+    Measure.SLICES: "slices",
+    Measure.VOLUMES: "volumes",
+    Measure.DUPLICATES: "duplicates",
+    Measure.SPACING: "spacing",
+    Measure.SPACING_VARIATION: "spacing_variation",
+    Measure.TILT: "tilt",
+}
+_LENGTHS = {Measure.SPACING, Measure.SPACING_VARIATION, Measure.TILT}
+
+
+def images_of(rows: Rows, states: States, *, with_volumes: bool) -> Images:
+    """Give where the images of rows lie.
+
+    Args:
+        rows: Each an instance.
+        states: Which of them count; one that perhaps does makes its series undecided.
+        with_volumes: Whether what tells volumes apart is asked for.
+    """
+    block = rows.block
+    position, orientation = block.columns[POSITION], block.columns[ORIENTATION]
+    places, digits, of_places = parse_vectors(position.entries, 3)
+    cosines, _, of_cosines = parse_vectors(orientation.entries, 6)
+    place_states, cosine_states = of_places[position.codes], of_cosines[orientation.codes]
+    either = np.maximum(place_states, cosine_states)
+    is_absent = (place_states == ImageState.ABSENT) & (cosine_states == ImageState.ABSENT)
+    is_partly = (place_states != cosine_states) & (either == ImageState.ABSENT)
+    found = np.where(is_partly | _is_many(rows) | (states != YES), ImageState.UNKNOWN, either)
+    volumes = _volumes(rows) if with_volumes else np.zeros(len(rows.series), np.int64)
+    known = np.where(is_absent & (found == ImageState.ABSENT), ImageState.ABSENT, found).astype(np.uint8)
+    return Images(
+        rows.series, places[position.codes], cosines[orientation.codes], digits[position.codes], known, volumes
+    )
+
+
+def _is_many(rows: Rows) -> Flags:
+    """Tell which instances hold several images, of which not each has a position of its own that is known."""
+    frames, is_read = frames_in(rows.block.columns[FRAMES])
+    image_types = rows.block.columns[IMAGE_TYPE]
+    is_mosaic = np.array([_is_mosaic(entry) for entry in image_types.entries], np.bool_)[image_types.codes]
+    is_many: Flags = (frames != 1) | ~is_read | is_mosaic | _has(rows, SHARED_GROUPS) | _has(rows, PER_FRAME_GROUPS)
+    extents = rows.block.extents
+    is_partly: Flags = np.array([entry is not None for entry in extents.entries], np.bool_)[extents.codes]
+    return np.asarray(is_many | is_partly)
+
+
+def _is_mosaic(entry: Entry) -> bool:
+    return any(trim(value).upper() == _MOSAIC for value in values_of(entry) or ())
+
+
+def _has(rows: Rows, key: str) -> Flags:
+    column = rows.block.columns[key]
+    has: Flags = np.array([entry is not None for entry in column.entries], np.bool_)[column.codes]
+    return has
+
+
+def _volumes(rows: Rows) -> Numbers:
+    """Give a number for what tells volumes of one series apart; it is the same within this process."""
+    combined = combine([rows.block.coded(key) for key in VOLUME_KEYS], len(rows.series))
+    return np.array([hash(entries) for entries in combined.things], np.int64)[combined.codes]
+
+
+@dataclass(slots=True)
+class StackCollector:
+    """Collects images, and measures series that have come whole, so that memory follows those that have not."""
+
+    _expected: Sums = field(default_factory=lambda: Sums(1))
+    _seen: Sums = field(default_factory=lambda: Sums(1))
+    _waiting: list[Images] = field(default_factory=list)
+    _count: int = 0
+    _least: int = MOST_WAITING
+    _done: list[Geometry] = field(default_factory=list)
+
+    def expect(self, series: Numbers, instances: Numbers) -> None:
+        """Say how many instances will come of series; any number of times, before the first of them."""
+        self._expected.add(series, instances)
+
+    def add(self, images: Images, of_seen: Numbers) -> None:
+        """Take images in.
+
+        Args:
+            images: Those that count.
+            of_seen: The series of all instances that came, those that do not count among them.
+        """
+        self._seen.add(of_seen, np.ones(len(of_seen), np.int64))
+        self._waiting.append(images)
+        self._count += len(images.series)
+        if self._count >= self._least:
+            self._measure(only_complete=True)
+            self._least = self._count + MOST_WAITING
+
+    def finish(self) -> list[Geometry]:
+        """Give what was measured; each series stands in one of the parts."""
+        self._measure(only_complete=False)
+        return self._done
+
+    def _measure(self, *, only_complete: bool) -> None:
+        if not self._waiting:
+            return
+        images = _joined(self._waiting)
+        takes = self._is_complete(images.series) if only_complete else np.ones(len(images.series), np.bool_)
+        if takes.any():
+            self._done.append(geometry_of(_taken(images, np.flatnonzero(takes))))
+        rest = _taken(images, np.flatnonzero(~takes))
+        self._waiting, self._count = [rest], len(rest.series)
+
+    def _is_complete(self, series: Numbers) -> Flags:
+        expected, (instances,) = self._expected.finish()
+        seen, (came,) = self._seen.finish()
+        is_expected, places = look_up(seen, expected)
+        complete = seen[is_expected & (came >= instances[places] if len(expected) else is_expected)]
+        is_among, _ = look_up(series, complete)
+        return is_among
+
+
+def _joined(parts: list[Images]) -> Images:
+    def of(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Images(of("series"), of("positions"), of("orientations"), of("digits"), of("states"), of("volumes"))
+
+
+def _taken(images: Images, rows: NDArray[np.intp]) -> Images:
+    return Images(
+        images.series[rows],
+        images.positions[rows],
+        images.orientations[rows],
+        images.digits[rows],
+        images.states[rows],
+        images.volumes[rows],
+    )
+
+
+class GeometryValues(Collector):
+    """Measures where the images of each series lie: several measures at once that count the same images.
+
+    Args:
+        items: The measures.
+        secret: Of the ledger, where anything is compared by keyed digest.
+        read_extent: Reads how far a row was read.
+    """
+
+    def __init__(self, items: Sequence[CompiledMeasure], secret: bytes | None, read_extent: ReadsExtent) -> None:
+        super().__init__(items[0], secret, read_extent)
+        self._items = items
+        self._with_volumes = any(item.measure is Measure.DUPLICATES for item in items)
+        self._stacks, self._broken, self._all = StackCollector(), Sums(1), Sums(1)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """See `Collector.keys`."""
+        made_of = {attribute.hex_tag for item in self._items for attribute in item.attributes}
+        return tuple(sorted({*super().keys, *made_of}))
+
+    def expect(self, series: Numbers, instances: Numbers) -> None:
+        """See `StackCollector.expect`."""
+        self._stacks.expect(series, instances)
+
+    def add(self, rows: Rows) -> None:
+        """Take rows in; a series of which one could not be judged is undecided."""
+        super().add(rows)
+        broken = np.flatnonzero(~rows.is_judged & (rows.series != 0))
+        self._broken.add(rows.series[broken], rows.weights[broken])
+
+    def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
+        counted = np.flatnonzero(states != NO)
+        images = images_of(rows.take(counted), states[counted], with_volumes=self._with_volumes)
+        self._all.add(groups, np.zeros(len(groups), np.int64))
+        self._stacks.add(images, groups)
+
+    def finish(self) -> Mapping[str, MeasuredValues]:
+        """See `Collector.finish`."""
+        parts = self._stacks.finish()
+        series, (_,) = self._all.finish()
+        broken, _ = self._broken.finish()
+        is_broken, _ = look_up(series, broken)
+        measured = joined([part.series for part in parts])
+        order = np.argsort(measured)
+        is_measured, places = look_up(series, measured[order])
+        rows = order[places] if len(order) else places
+        values: dict[str, MeasuredValues] = {}
+        for item in self._items:
+            if not parts:
+                column = same_for_all(None, len(series))
+            else:
+                states = np.where(is_measured, _states_of(item.measure, parts)[rows], FactState.ABSENT)
+                is_unknown = (states == FactState.UNDECIDED) | is_broken
+                column = _column_of(item, parts, rows, is_unknown, (states == FactState.ABSENT) & ~is_unknown)
+            values[item.key] = MeasuredValues(series, column, self._groups_of, item)
+        return values
+
+    def _finish(self) -> tuple[Numbers, Column]:
+        raise NotImplementedError  # `finish` gives the values of all measures
+
+
+def _states_of(measure: Measure, parts: Sequence[Geometry]) -> NDArray[np.uint8]:
+    name = _FACTS.get(measure)
+    return np.concatenate([part.plane.states if name is None else getattr(part, name).states for part in parts])
+
+
+def _column_of(
+    item: CompiledMeasure, parts: Sequence[Geometry], rows: NDArray[np.intp], is_unknown: Flags, is_absent: Flags
+) -> Column:
+    """Give the values of one measure."""
+    if item.measure is Measure.PLANE:
+        tolerance = float(item.plane_tolerance)
+        names = np.concatenate([part.plane.names(tolerance) for part in parts])[rows]
+        return _column_of_planes(names, is_unknown, is_absent)
+    facts: list[Fact] = [getattr(part, _FACTS[item.measure]) for part in parts]
+    values = np.nan_to_num(np.concatenate([fact.values for fact in facts]))[rows]
+    if item.measure in _LENGTHS:
+        return column_of_lengths(values, is_unknown, is_absent)
+    counts = values.astype(np.int64)
+    return column_of_counts(counts, counts, is_unknown, is_absent)
+
+
+def _column_of_planes(names: NDArray[np.uint8], is_unknown: Flags, is_absent: Flags) -> Column:
+    entries = (*(as_entry([plane.name]) for plane in Plane), UNKNOWN_ENTRY, None)
+    codes = np.where(is_unknown, len(Plane), np.where(is_absent, len(Plane) + 1, names)).astype(np.uint8)
+    return Column(entries, codes).take(np.arange(len(codes)))
