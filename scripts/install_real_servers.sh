@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Install the programs that the tests against real servers start: Ceph's object
-# gateway with its monitor and its storage daemon, a browser, and DCMTK.
+# gateway with its monitor and its storage daemon, a browser, DCMTK, dicom3tools
+# and dcm2niix.
 #
 # Debian packages, from whatever mirror apt is configured with. Does nothing
 # when all of them are present. Starts no server: see ceph_rgw.py beside it.
@@ -9,7 +10,7 @@
 #   scripts/install_real_servers.sh && python -m scripts.ceph_rgw run
 set -euo pipefail
 
-packages=(radosgw ceph-mon ceph-osd ceph-common chromium dcmtk dicom3tools)
+packages=(radosgw ceph-mon ceph-osd ceph-common chromium dcm2niix dcmtk dicom3tools)
 attempts=3
 
 is_installed() {

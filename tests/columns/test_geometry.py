@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from tests.columns.made_series import (
     made_series,
     series,
     turned,
+    written,
 )
 from tests.columns.naive_geometry import FACTS, Known, NaiveImage, naive_geometry
 
@@ -114,6 +115,27 @@ class TestMeanings:
         images = as_images({7: series("0 0 0", "0 -0.6 0.8", "0 -1.5 2.0", "0 -2.1 2.8", orientation=slanted)})
         found = known(geometry_of(replace(images, digits=np.zeros(4, np.int8))))[7]
         assert (found["spacing"], found["spacing_variation"]) == (1, 0.5)
+
+    @given(st.integers(2000, 5000), st.integers(0, 2), st.integers(-9999, 9999))
+    def test_rounding_gives_an_even_stack_a_variation_of_one_unit_at_most(
+        self, step: int, digits: int, corner: int
+    ) -> None:
+        heights = (Decimal(corner + step * number) / 1000 for number in range(9))
+        rounded = (height.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP) for height in heights)
+        found = measure(stack(*map(str, rounded)))
+        assert found["slices"] == 9
+        assert float(found["spacing_variation"]) <= 10**-digits
+
+    @pytest.mark.parametrize("digits", [1, 2, 3])
+    def test_rounding_gives_a_slanted_stack_a_variation_of_less_than_two_units(self, digits: int) -> None:
+        rng = random.Random(digits)
+        units = []
+        for _ in range(300):
+            orientation = turned(rng, 15)
+            way = np.cross(orientation[:3], orientation[3:]) * rng.uniform(1, 5)
+            images = [NaiveImage(written((way * number).tolist(), digits), orientation) for number in range(30)]
+            units.append(float(measure(images)["spacing_variation"]) * 10**digits)
+        assert 1 < max(units) < 1.8
 
     def test_the_angle_of_a_tilted_stack(self) -> None:
         assert measure(series("0 0 0", "0 1 1", "0 2 2"))["tilt"] == 45

@@ -20,7 +20,7 @@ def test_every_row_is_in_one_block_with_all_its_group(most: int, is_sorted: bool
         patch.setattr(groups, "BLOCK_ROWS", most)
         blocks = list(blocks_of_groups(of_rows))
 
-    rows = [np.arange(len(listed))[block.rows] for block in blocks]
+    rows = [block.take(np.arange(len(listed))) for block in blocks]
     assert sorted(row for part in rows for row in part.tolist()) == list(range(len(listed)))
     assert [number for block in blocks for number in block.groups.tolist()] == sorted(set(listed))
     for block, part in zip(blocks, rows, strict=True):

@@ -113,14 +113,14 @@ def geometry_of(images: Images) -> Geometry:
 
 
 def _measure(images: Images, block: GroupBlock) -> Geometry:
-    states, positions = images.states[block.rows], images.positions[block.rows]
-    normals, is_plane = normals_of(images.orientations[block.rows])
+    states, positions = block.take(images.states), block.take(images.positions)
+    normals, is_plane = normals_of(block.take(images.orientations))
     is_placed = np.all(np.abs(positions) <= LARGEST_COORDINATE, axis=1)
     is_usable = is_placed & is_plane & (states == ImageState.GIVEN)
     means, is_parallel = mean_normals(normals, block)
     is_absent = block.holds_for_all(states == ImageState.ABSENT)
     is_decided = block.holds_for_all(is_usable) & is_parallel
-    stacks = measure_stacks(np.where(is_placed[:, np.newaxis], positions, 0), images.volumes[block.rows], means, block)
+    stacks = measure_stacks(np.where(is_placed[:, np.newaxis], positions, 0), block.take(images.volumes), means, block)
     axes, angles = nearest_axes(means)
     plane = fact_of(angles, states_of(is_absent, is_decided))
     is_single = is_absent | (is_decided & (stacks.slices == 1))
@@ -131,7 +131,7 @@ def _measure(images: Images, block: GroupBlock) -> Geometry:
     def of_several(values: Floats) -> Fact:
         return fact_of(values, states_of(is_single, is_decided))
 
-    digits = np.maximum.reduceat(images.digits[block.rows], block.starts)
+    digits = np.maximum.reduceat(block.take(images.digits), block.starts)
     return Geometry(
         series=block.groups,
         slices=of_all(stacks.slices),

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+S = TypeVar("S", bound=np.generic)
 Rows = slice | NDArray[np.intp]
 BLOCK_ROWS = 1 << 16
 """Most rows of a block, unless one group has more. Its groups are numbered by 16 bits, which are sorted fastest."""
@@ -31,6 +33,10 @@ class GroupBlock:
     def sizes(self) -> NDArray[np.intp]:
         """Give the number of rows of each group."""
         return np.diff(self.starts, append=len(self.members))
+
+    def take(self, array: NDArray[S]) -> NDArray[S]:
+        """Give the elements of its rows."""
+        return array[self.rows] if isinstance(self.rows, slice) else array.take(self.rows, axis=0)
 
     def sort(self, *keys: NDArray[np.generic]) -> NDArray[np.intp]:
         """Order the rows within each group.

@@ -20,7 +20,7 @@ def missing(series: NDArray[np.int64], numbers: NDArray[np.int64], is_given: Fla
         none has.
     """
     blocks = list(blocks_of_groups(series))
-    facts = join_facts([_missing_of(block, numbers[block.rows], is_given[block.rows]) for block in blocks])
+    facts = join_facts([_missing_of(block, block.take(numbers), block.take(is_given)) for block in blocks])
     return join_arrays([block.groups for block in blocks], np.int64), facts
 
 
