@@ -47,7 +47,7 @@ def _add_up(rows: Numbers) -> Numbers:
     """Make one row of all that begin with the same number."""
     if not len(rows):
         return rows
-    if (np.diff(rows[:, 0]) < 0).any():
+    if (rows[1:, 0] < rows[:-1, 0]).any():  # a difference may need more than 64 bits
         rows = rows[np.argsort(rows[:, 0], kind="stable")]
     starts = np.flatnonzero(np.append(True, np.diff(rows[:, 0]) != 0))
     added: Numbers = np.add.reduceat(rows, starts, axis=0)
