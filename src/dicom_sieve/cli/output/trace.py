@@ -2,11 +2,21 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dicom_sieve.cli.output import text
-from dicom_sieve.criteria import CompiledItem, Decider, Finding, asked_attributes, leaves_of
+from dicom_sieve.criteria import (
+    CompiledGroup,
+    CompiledItem,
+    CompiledMeasure,
+    Decider,
+    Finding,
+    Leaf,
+    asked_attributes,
+)
+from dicom_sieve.criteria.items import CompiledStep
+from dicom_sieve.criteria.judge_measured import describe_way
 from dicom_sieve.dicom.dictionary import format_tag
 from dicom_sieve.dicom.marks import as_plain, show_text
 from dicom_sieve.headers import Damage, Defect, Extent
@@ -57,18 +67,32 @@ def show_trace(traced: TracedObject, secret: bytes | None = None) -> None:
 def _found(item: CompiledItem, finding: str, traced: TracedObject, secret: bytes | None) -> list[str]:
     """Say what was found by one criterion; by a group, and by each criterion in it, worked out from the header."""
     attributes = traced.attributes or {}
-    leaves = leaves_of([item])
-    if leaves == (item,):
-        return [f"  {item.describe()}: {finding}, value {_values(attributes.get(leaves[0].key), finding)}"]
+    if isinstance(item, CompiledStep):
+        return [f"  {item.describe()}: {finding}"]
+    if not isinstance(item, CompiledGroup):
+        return [f"  {_found_by(item, finding, attributes)}"]
     extent = _extent(traced)
     found = Decider((item,), secret).decide(extent.trusted(attributes), extent.unreadable_from).leaves
-    return [
-        f"  {item.label}: {finding}",
-        *(
-            f"    {leaf.describe()}: {of_leaf}, value {_values(attributes.get(leaf.key), of_leaf)}"
-            for leaf, of_leaf in zip(leaves, found, strict=True)
-        ),
-    ]
+    of_leaves = (
+        f"    {leaf.describe()}" if _is_of_more(leaf) else f"    {_found_by(leaf, each, attributes)}"
+        for leaf, each in zip(item.leaves, found, strict=True)
+    )
+    return [f"  {item.label}: {finding}", *of_leaves]
+
+
+def _is_of_more(leaf: Leaf) -> bool:
+    """Tell whether a leaf asks of more than one object: in a group its finding is not recorded."""
+    return isinstance(leaf, CompiledMeasure) and leaf.scope is not None
+
+
+def _found_by(leaf: Leaf, finding: str, attributes: Mapping[str, Sequence[str]]) -> str:
+    """Say what was found by one criterion, and of which value; of a measure of more than this object without."""
+    if not isinstance(leaf, CompiledMeasure):
+        return f"{leaf.describe()}: {finding}, value {_values(attributes.get(leaf.key), finding)}"
+    if leaf.scope is None:
+        way = describe_way(attributes)
+        return f"{leaf.describe()}: {finding}" + (f", {way}" if way else "")
+    return f"{leaf.describe()}: {finding}"
 
 
 def as_json(traced: TracedObject) -> dict[str, Any]:
