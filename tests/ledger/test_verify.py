@@ -14,9 +14,10 @@ from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.database.column_types import UtcDateTime
 from dicom_sieve.ledger.database.engine import connect, upgrade
 from dicom_sieve.ledger.database.header_values import values_of_headers
-from dicom_sieve.ledger.database.tables import UtcDateTime, decision_page, metadata
+from dicom_sieve.ledger.database.tables import decision_page, metadata
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
 from tests.ledger.first_version import make_first_version
