@@ -1,17 +1,57 @@
-"""Criteria in a file: the contract's JSON."""
+"""Criteria in a file, the contract's JSON; or in the ledger, under a name."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from dicom_sieve.criteria import Item
+from dicom_sieve.criteria.named import NamedCriteria, read_named
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 
+NAMED = "@"
+"""What saved criteria begin with where a file may stand, too; a file of such a name is ``./@name``."""
 
-def read_criteria_file(path: Path) -> tuple[Item, ...]:
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Criteria of a command.
+
+    Attributes:
+        items: What is asked.
+        named: What they were saved as; None where they come from a file.
+    """
+
+    items: tuple[Item, ...]
+    named: NamedCriteria | None = None
+
+
+def read_asked(given: Path) -> Asked:
+    """Read a file of criteria, or look up saved ones: ``@NAME`` or ``@NAME@VERSION``.
+
+    Raises:
+        InvalidRequestError: Every problem, one line each.
+        UnknownCriteriaError: Nothing was saved under that name, or no such version.
+    """
+    if not str(given).startswith(NAMED):
+        return Asked(_read_file(given))
+    named = read_named(str(given).removeprefix(NAMED), str(given))
+    from dicom_sieve.ledger import open_ledger
+
+    with open_ledger() as ledger:
+        saved = ledger.criteria(named.name, named.version)
+    return Asked(saved.items(), saved.named)
+
+
+def read_criteria_file(given: Path) -> tuple[Item, ...]:
+    """Give the criteria of a file, or of a name; see `read_asked`."""
+    return read_asked(given).items
+
+
+def _read_file(path: Path) -> tuple[Item, ...]:
     """Read a file of criteria: a list of them, or an object whose member ``criteria`` (also of ``parameters``) is one.
 
     Raises:

@@ -12,6 +12,7 @@ from dicom_sieve.computations.registry import find_kind
 from dicom_sieve.contract.credentials import NotFound, SavedCredentials
 from dicom_sieve.contract.parameters import (
     RUN_ID,
+    ByName,
     InputS3Parameters,
     OutputS3Parameters,
     Publish,
@@ -20,8 +21,10 @@ from dicom_sieve.contract.parameters import (
     SourceParameters,
 )
 from dicom_sieve.criteria import Damaged, Item
+from dicom_sieve.criteria.named import NamedCriteria, check_name
 from dicom_sieve.criteria.reading import describe_validation, read_criteria
 from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.ledger import Ledger
 from dicom_sieve.stores import (
     Anonymous,
     DefaultChain,
@@ -57,6 +60,7 @@ class Request:
         preview: Whether only to tell what a run would say.
         inventory: To be read in place of listing, or None.
         damaged: What becomes of damaged objects.
+        named: What the criteria were saved as, or None. As long as they are not looked up, there are none.
     """
 
     store: S3Store
@@ -66,6 +70,7 @@ class Request:
     preview: bool = False
     inventory: Inventory | None = None
     damaged: Damaged = Damaged.DISCARD
+    named: NamedCriteria | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +110,46 @@ def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRul
     if parameters.get("output_s3_parameters") is not None:
         location, publish = _without_publish(parameters["output_s3_parameters"], problems)
         output = read_location(location, "output_s3_parameters", retries, problems, rules, model=OutputS3Parameters)
-    criteria, wrong = read_criteria(parameters.get("criteria"))
-    problems.extend(wrong)
+    criteria, named = _read_criteria(parameters.get("criteria"), problems)
     preview = parameters.get("preview", False)
     if not isinstance(preview, bool):
         problems.append(f"preview: a value of type {type(preview).__name__}; accepted: true or false")
     damaged = _read_damaged(parameters.get("damaged", Damaged.DISCARD), problems)
     if problems or store is None:
         raise InvalidRequestError(tuple(problems))
-    return Request(store, criteria, output, publish, preview, inventory, damaged)
+    return Request(store, criteria, output, publish, preview, inventory, damaged, named)
+
+
+def look_up_criteria(request: Request, ledger: Ledger) -> Request:
+    """Give a request with the criteria that it names, and their version.
+
+    Args:
+        request: As `read_request` gave it.
+        ledger: Which holds named criteria.
+
+    Raises:
+        UnknownCriteriaError: It holds none of that name, or no such version.
+    """
+    if request.named is None:
+        return request
+    saved = ledger.criteria(request.named.name, request.named.version)
+    return replace(request, criteria=saved.items(), named=saved.named)
+
+
+def _read_criteria(given: Any, problems: list[str]) -> tuple[tuple[Item, ...], NamedCriteria | None]:
+    """Read a list of criteria, or what it was saved as."""
+    if isinstance(given, Mapping | ByName):
+        try:
+            by_name = ByName.model_validate(given)
+            return (), NamedCriteria(check_name(by_name.name, "criteria.name"), by_name.version)
+        except ValidationError as error:
+            problems.extend(describe_validation(error, "criteria", ByName))
+        except InvalidRequestError as error:
+            problems.extend(error.problems)
+        return (), None
+    criteria, wrong = read_criteria(given)
+    problems.extend(wrong)
+    return criteria, None
 
 
 def _read_damaged(given: Any, problems: list[str]) -> Damaged:

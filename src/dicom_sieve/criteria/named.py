@@ -10,6 +10,7 @@ NAME = rf"^[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}(?![\s\S])"
 ACCEPTED_NAME = (
     f"accepted: 1 to {LONGEST_NAME} of A-Z, a-z, 0-9, '-', '_' and '.', of which the first is a letter or digit"
 )
+MOST_VERSIONS = 999_999_999
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _ACCEPTED_VERSION = "accepted: a number from 1"
 
