@@ -59,6 +59,7 @@ class TestCommands:
         for line in lines:
             words = shlex.split(line[line.index("dicom-sieve ") :])[1:]
             command = group.commands[words[0]]  # type: ignore[attr-defined]
+            command = command.commands[words[1]] if hasattr(command, "commands") else command
             options = {name for parameter in command.params for name in parameter.opts}
             assert {word for word in words if word.startswith("--")} <= options, line
 

@@ -55,6 +55,13 @@ WORDS = {
         "start it, then start another run: it reads only what is missing"
     ),
     errors.UnknownRunError("r1"): "no run 'r1' in this ledger; 'dicom-sieve runs' lists them",
+    errors.UnknownCriteriaError("thin", None, 0): (
+        "no criteria 'thin' in this ledger; 'dicom-sieve criteria list' lists them"
+    ),
+    errors.UnknownCriteriaError("thin", 3, 0, "thin-ct"): (
+        "no criteria 'thin' in this ledger, perhaps 'thin-ct'; 'dicom-sieve criteria list' lists them"
+    ),
+    errors.UnknownCriteriaError("thin", 3, 2): "criteria 'thin' have no version 3 in this ledger; accepted: 1 to 2",
     errors.NothingToReportError("r1", "FAILED"): (
         "run r1 is FAILED: there is no report of it; accepted: COMPLETED, INCOMPLETE"
     ),

@@ -252,6 +252,28 @@ class UnknownRunError(DicomSieveError, LookupError):
         return f"no run {self.args[0]!r} in this ledger; 'dicom-sieve runs' lists them"
 
 
+class UnknownCriteriaError(DicomSieveError, LookupError):
+    """Named criteria, or a version of them, that the ledger does not hold.
+
+    Args:
+        name: What was asked for.
+        version: Which version; None: the newest.
+        newest: The newest version that there is; 0 where there is none.
+        perhaps: A name like it that there is, if any.
+    """
+
+    def __init__(self, name: str, version: int | None, newest: int, *perhaps: str) -> None:
+        super().__init__(name, version, newest, *perhaps)
+
+    def __str__(self) -> str:
+        name, version, newest, *perhaps = self.args
+        if newest:
+            accepted = "1" if newest == 1 else f"1 to {newest}"
+            return f"criteria {name!r} have no version {version} in this ledger; accepted: {accepted}"
+        near = f", perhaps {perhaps[0]!r}" if perhaps else ""
+        return f"no criteria {name!r} in this ledger{near}; 'dicom-sieve criteria list' lists them"
+
+
 class NothingToReportError(DicomSieveError):
     """A run that had not decided on everything that it could read.
 

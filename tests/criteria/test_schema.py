@@ -6,9 +6,11 @@ import re
 import jsonschema
 import pydantic
 import pytest
+from jsonschema.exceptions import best_match
 from pydantic import TypeAdapter
 
 from dicom_sieve.contract.items import TopItem
+from dicom_sieve.contract.parameters import Parameters
 from dicom_sieve.criteria import Criterion, compile_criteria, criteria_digest
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
@@ -58,7 +60,9 @@ LISTS_ASTRAY: list[JSON] = [
     GOOD | {"operation": "IN"},
     *(GOOD | {"operation": operation, "reference": ["CT"]} for operation in ("EQUALS", "GREATER", "LESS")),
 ]
+NEWEST: JSON = {"name": "thin-axial-ct", "version": None}
 validator = jsonschema.Draft202012Validator(Criterion.model_json_schema())
+RUN = jsonschema.Draft202012Validator(Parameters.model_json_schema())
 
 
 class TestTheSchema:
@@ -139,3 +143,48 @@ class TestTheSchemaOfARun:
         plain, given = (Criterion.model_validate(asked) for asked in (GOOD, GOOD | {"value": "ANY", "minus": None}))
 
         assert given.as_given() == plain.as_given() == GOOD
+
+
+class TestCriteriaByName:
+    """A list, or the name of saved ones; each refusal names the member, and quotes no more than that."""
+
+    @staticmethod
+    def refusal(criteria: object) -> str:
+        request = {"input_s3_parameters": {"bucket": "b", "region": "r"}, "criteria": criteria}
+        error = best_match(RUN.iter_errors(request))
+        return "" if error is None else f"{error.json_path}: {error.message}"
+
+    @pytest.mark.parametrize("criteria", [[GOOD], {"name": "a"}, {"name": "a", "version": 3}, NEWEST])
+    def test_takes_both(self, criteria: object) -> None:
+        assert self.refusal(criteria) == ""
+
+    @pytest.mark.parametrize("criteria", [GOOD, {}, {"version": 3}, "a", 7, None])
+    def test_says_what_is_accepted_in_place_of_neither(self, criteria: object) -> None:
+        accepted = "criteria as a list, or as the name of saved ones and perhaps a version"
+
+        assert self.refusal(criteria) == f"$: '{accepted}' is a required property"
+
+    @pytest.mark.parametrize(
+        ("criteria", "place"),
+        [
+            ([], "$.criteria"),
+            ([GOOD | {"operation": "NOT"}], "$.criteria[0].operation"),
+            ([GOOD, {"any": [GOOD | {"reference": ["CT"]}]}], "$.criteria[1].any[0].reference"),
+            ([{"tag": "Modality"}], "$.criteria[0]"),
+            ({"name": "a b"}, "$.criteria.name"),
+            ({"name": "-"}, "$.criteria.name"),
+            ({"name": "a\n"}, "$.criteria.name"),
+            ({"name": "a" * 65}, "$.criteria.name"),
+            ({"name": 7}, "$.criteria.name"),
+            ({"name": "a", "version": 0}, "$.criteria.version"),
+            ({"name": "a", "version": "3"}, "$.criteria.version"),
+            ({"name": "a", "version": 1.5}, "$.criteria.version"),
+            ({"name": "a", "criteria": [GOOD]}, "$.criteria"),
+        ],
+    )
+    def test_names_the_member_that_is_wrong(self, criteria: object, place: str) -> None:
+        where, _, why = self.refusal(criteria).partition(": ")
+
+        assert where == place
+        if not where.endswith("version"):
+            assert "under any of the given schemas" not in why

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database import bulk, engine
-from dicom_sieve.ledger.database.tables import BigKey, outcome
+from dicom_sieve.ledger.database.column_types import BigKey
+from dicom_sieve.ledger.database.tables import outcome
 from tests.screening.screenings import sql
 
 COLUMNS = ("run_number", "palette", "code", "verdict", "findings")

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.ledger.audit.forget import forget
+from dicom_sieve.ledger.writing.named_criteria import save_criteria
 from dicom_sieve.objects import Location
 from tests.ledger.vandal import vandal
-from tests.screening.screenings import ct, mr, screen_ct, sql
+from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 
 TABLES = ("decision_page", "outcome", "run", "seal_block", "forgotten", "header", "block")
@@ -28,6 +29,7 @@ VALUES (1, '', '', '', 'why', '2026-01-01')
 
 @pytest.fixture
 def screened(ledger: Ledger) -> Ledger:
+    save_criteria(ledger.engine, "kept", one_of("CT"))
     screen_ct(SimulatedStore({"1": ct(), "2": mr()}), ledger, "a")
     return ledger
 
@@ -181,6 +183,7 @@ class TestOnPostgresql:
             ("TRUNCATE outcome", "a decision"),
             ("TRUNCATE run CASCADE", "a finished run"),
             ("TRUNCATE seal_block", "a seal"),
+            ("TRUNCATE named_criteria", "a version of criteria"),
             ("TRUNCATE forgotten", "what was forgotten"),
             ("TRUNCATE header CASCADE", "a header"),
             ("TRUNCATE chunk", "a block"),
@@ -220,6 +223,11 @@ class TestOnSqlite:
             (
                 "REPLACE INTO seal_block SELECT run_number, part, first_id, last_id, 7, digest, marks FROM seal_block",
                 "a seal",
+            ),
+            ("REPLACE INTO named_criteria SELECT * FROM named_criteria", "a version of criteria"),
+            (
+                "REPLACE INTO named_criteria SELECT 7, name, version, '[]', '', '', saved_at, '' FROM named_criteria",
+                "a version of criteria",
             ),
         ],
     )

@@ -17,11 +17,12 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger import migrations
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.engine import connect, upgrade
+from dicom_sieve.ledger.writing.named_criteria import save_criteria
 from tests.cli.command import run_command
 from tests.ledger.first_version import make_first_version, store_of_old
 from tests.ledger.openers import upgrade_at_the_same_time
 from tests.ledger.version_0008 import make_version_0008, store_of_version_0008
-from tests.screening.screenings import screen_ct, sql, state_of, verdicts
+from tests.screening.screenings import one_of, screen_ct, sql, state_of, verdicts
 
 NEWEST = max(migration.stem[:4] for migration in Path(migrations.__path__[0]).glob("versions/0*.py"))
 VIEWS = {
@@ -88,15 +89,15 @@ class TestAnUpgrade:
         assert version_of(old) == NEWEST
         assert answers(old) == before
 
-    def test_an_upgrade_knows_of_nothing_old_how_far_it_was_read_or_that_damaged_objects_were_judged(
+    def test_an_upgrade_knows_of_nothing_old_how_far_it_was_read_or_what_its_criteria_are_called(
         self, old: str
     ) -> None:
         do_upgrade(old)
 
         with engine_of(old) as engine, engine.connect() as connection:
             [row] = connection.execute(sa.text("SELECT DISTINCT damage, unreadable_from FROM instance_decision"))
-            [damaged] = connection.scalars(sa.text("SELECT DISTINCT damaged FROM run"))
-        assert (*row, damaged) == (None, None, None)
+            [of_run] = connection.execute(sa.text("SELECT DISTINCT damaged, criteria_name, criteria_version FROM run"))
+        assert (*row, *of_run) == (None,) * 5
 
     def test_an_upgrade_leaves_the_seals_of_runs_of_the_version_before_whole(self, ledger_url: str) -> None:
         make_version_0008(ledger_url)
@@ -107,9 +108,10 @@ class TestAnUpgrade:
         do_upgrade(ledger_url)
 
         with open_ledger(ledger_url) as ledger:
-            screen_ct(store_of_version_0008(), ledger, "after")
+            saved, _ = save_criteria(ledger.engine, "kept", one_of("CT"))
+            screen_ct(store_of_version_0008(), ledger, "after", named=saved.named)
             result = verify(ledger.engine)
-            assert (result.is_intact, result.runs) == (True, 2), result.damages
+            assert (result.is_intact, result.runs, result.criteria) == (True, 2, 1), result.damages
 
     def test_an_upgrade_is_needed_before_the_ledger_opens(self, old: str) -> None:
         with pytest.raises(LedgerError) as caught:

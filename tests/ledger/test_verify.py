@@ -14,9 +14,11 @@ from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.database.column_types import UtcDateTime
 from dicom_sieve.ledger.database.engine import connect, upgrade
 from dicom_sieve.ledger.database.header_values import values_of_headers
-from dicom_sieve.ledger.database.tables import UtcDateTime, decision_page, metadata
+from dicom_sieve.ledger.database.tables import decision_page, metadata
+from dicom_sieve.ledger.writing.named_criteria import save_criteria
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
 from tests.ledger.first_version import make_first_version
@@ -36,6 +38,8 @@ def sealed(ledger: Ledger) -> Ledger:
     )
     other = SimulatedStore({"a/1": mr("1.7.1", "1.8.1"), "a/2": ct("1.7.2", "1.8.2")}, location=ELSEWHERE)
     screen_ct(store, ledger, "first")
+    for number in range(3):
+        save_criteria(ledger.engine, "kept", one_of("CT", f"X{number}"), "why")
     screen_ct(other, ledger, "other")
     store.put("3", mr("1.5.3", "1.6.3"))
     store.put("new", mr("1.5.9", "1.6.9"))
@@ -187,6 +191,7 @@ SEALED = (
     "header",
     "header_change",
     "location",
+    "named_criteria",
     "object",
     "outcome",
     "run",
@@ -249,6 +254,8 @@ def copy_of(ledger: Ledger, table: sa.Table, row: dict[str, Any]) -> dict[str, A
     match table.name:
         case "object":
             new["key"] += "x"
+        case "named_criteria":
+            new["version"] = highest + 1
         case "run":
             new |= {"id": "forged", "seal": None, "sealed_after": None}
     return new

@@ -27,7 +27,7 @@ from dicom_sieve.errors import LeaseLostError, LedgerError, StoreError
 from dicom_sieve.explain import explain, explain_ledger
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database import engine as database
-from dicom_sieve.ledger.database.tables import UtcDateTime
+from dicom_sieve.ledger.database.column_types import UtcDateTime
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.objects import Location
 from dicom_sieve.stores import DirectoryStore

@@ -11,6 +11,7 @@ from dicom_sieve.cli.commands.computations import computations_app
 from dicom_sieve.cli.commands.criteria import criteria_app
 from dicom_sieve.cli.commands.demo import demo_app
 from dicom_sieve.cli.commands.lineage import lineage_app
+from dicom_sieve.cli.commands.named_criteria import named_app
 from dicom_sieve.cli.commands.objects import objects_app
 from dicom_sieve.cli.commands.pull import pull_app
 from dicom_sieve.cli.commands.report import report_app
@@ -73,3 +74,4 @@ for _group in (
 ):
     app.add_typer(_group)
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(named_app, name="criteria")

@@ -1,18 +1,58 @@
-"""Criteria in a file: the contract's JSON."""
+"""Criteria in a file, the contract's JSON; or in the ledger, under a name."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from dicom_sieve.criteria import Asked
 from dicom_sieve.criteria.choose import CHOOSE, UNIT
+from dicom_sieve.criteria.named import NamedCriteria, read_named
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 
+NAMED = "@"
+"""What saved criteria begin with where a file may stand, too; a file of such a name is ``./@name``."""
 
-def read_criteria_file(path: Path) -> tuple[Asked, ...]:
+
+@dataclass(frozen=True, slots=True)
+class AskedCriteria:
+    """Criteria of a command.
+
+    Attributes:
+        items: What is asked.
+        named: What they were saved as; None where they come from a file.
+    """
+
+    items: tuple[Asked, ...]
+    named: NamedCriteria | None = None
+
+
+def read_asked(given: Path) -> AskedCriteria:
+    """Read a file of criteria, or look up saved ones: ``@NAME`` or ``@NAME@VERSION``.
+
+    Raises:
+        InvalidRequestError: Every problem, one line each.
+        UnknownCriteriaError: Nothing was saved under that name, or no such version.
+    """
+    if not str(given).startswith(NAMED):
+        return AskedCriteria(_read_file(given))
+    named = read_named(str(given).removeprefix(NAMED), str(given))
+    from dicom_sieve.ledger import open_ledger
+
+    with open_ledger() as ledger:
+        saved = ledger.criteria(named.name, named.version)
+    return AskedCriteria(saved.items(), saved.named)
+
+
+def read_criteria_file(given: Path) -> tuple[Asked, ...]:
+    """Give the criteria of a file, or of a name; see `read_asked`."""
+    return read_asked(given).items
+
+
+def _read_file(path: Path) -> tuple[Asked, ...]:
     """Read a file of criteria: a list of them, or an object whose member ``criteria`` (also of ``parameters``) is one.
 
     Beside the list, ``unit`` and ``choose`` may stand, as in a request.

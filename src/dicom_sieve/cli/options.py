@@ -16,7 +16,14 @@ def check_format(*, as_json: bool, as_csv: bool) -> None:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet; no cell of it is a formula.")]
-CriteriaFile = Annotated[Path, typer.Option("--criteria", help="Criteria as JSON; a keyword may stand for a tag.")]
+CriteriaFile = Annotated[
+    Path,
+    typer.Option(
+        "--criteria",
+        metavar="FILE|@NAME[@VERSION]",
+        help="Criteria as JSON; a keyword may stand for a tag. Or saved ones, as @thin-axial-ct or @thin-axial-ct@3.",
+    ),
+]
 Endpoint = Annotated[
     str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it AWS itself.")
 ]

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from dicom_sieve.computations.registry import kinds
 from dicom_sieve.contract.items import TopItem, of_preference
-from dicom_sieve.contract.unquoted import OF_CREDENTIALS, JsonSchema, in_turn, of_locations
+from dicom_sieve.contract.unquoted import OF_CREDENTIALS, JsonSchema, by_name_or_list, in_turn, of_locations
 from dicom_sieve.criteria import Damaged
 from dicom_sieve.criteria.choose import Unit
-from dicom_sieve.criteria.criterion import MOST_ITEMS, PLAIN_TEXT, TAGS
+from dicom_sieve.criteria.criterion import MOST_ITEMS, PLAIN_TEXT, TAGS, without_defaults
 from dicom_sieve.criteria.measures import Measure, Scope
+from dicom_sieve.criteria.named import LONGEST_NAME, MOST_VERSIONS, NAME
 from dicom_sieve.criteria.read_choose import MOST_PREFERENCES
 from dicom_sieve.stores.s3.credentials import GivesSession
 
@@ -240,13 +241,54 @@ class ChooseParameters(BaseModel):
     ]
 
 
+class ByName(BaseModel):
+    """Criteria that were saved in the ledger; a version never changes."""
+
+    model_config = ConfigDict(
+        title="By name", extra="forbid", hide_input_in_errors=True, json_schema_extra=without_defaults
+    )
+
+    name: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_NAME,
+            title="Name",
+            description="What they were saved as, with 'dicom-sieve criteria save'.",
+            json_schema_extra={"position": 0, "pattern": NAME},
+        ),
+    ]
+    version: Annotated[
+        Annotated[int, Field(title="Number", strict=True, ge=1, le=MOST_VERSIONS)] | None,
+        Field(
+            title="Version",
+            description="From 1. None: the newest; the run records which.",
+            json_schema_extra={"position": 1},
+        ),
+    ] = None
+
+
+def _list_or_name(schema: dict[str, Any]) -> None:
+    """Ask for the members of a list, or for those of a name, without ``anyOf``.
+
+    What is refused under ``anyOf`` may be quoted as a whole. So ``anyOf`` holds only what a form chooses from; members
+    stand beside it, where each applies to its own type alone, and refusals name the one that is wrong.
+    """
+    as_list, by_name = schema.pop("anyOf")[0], ByName.model_json_schema()
+    members = {name: as_list[name] for name in ("items", "minItems", "maxItems")}
+    members |= {name: by_name[name] for name in ("properties", "required", "additionalProperties")}
+    choice = [{"title": "List", "type": "array"}, {"title": by_name["title"], "type": "object"}]
+    schema.update({"anyOf": choice, **members, "position": 1})
+
+
 class Parameters(BaseModel):
     """What a run is started with."""
 
     model_config = ConfigDict(
         extra="forbid",
         hide_input_in_errors=True,
-        json_schema_extra=of_locations("input_s3_parameters", optional="output_s3_parameters"),
+        json_schema_extra=of_locations(
+            "input_s3_parameters", optional="output_s3_parameters", more=[by_name_or_list("criteria")]
+        ),
     )
 
     input_s3_parameters: Annotated[
@@ -254,13 +296,11 @@ class Parameters(BaseModel):
         Field(title="Input", description="Where the objects lie.", json_schema_extra={"position": 0}),
     ]
     criteria: Annotated[
-        list[TopItem],
+        Annotated[list[TopItem], Field(title="List", min_length=1, max_length=MOST_ITEMS)] | ByName,
         Field(
-            min_length=1,
-            max_length=MOST_ITEMS,
             title="Criteria",
             description="An instance passes when it meets all of them.",
-            json_schema_extra={"position": 1},
+            json_schema_extra=_list_or_name,
         ),
     ]
     unit: Annotated[

@@ -12,6 +12,7 @@ from dicom_sieve.computations.registry import find_kind
 from dicom_sieve.contract.credentials import NotFound, SavedCredentials
 from dicom_sieve.contract.parameters import (
     RUN_ID,
+    ByName,
     InputS3Parameters,
     OutputS3Parameters,
     Publish,
@@ -20,9 +21,12 @@ from dicom_sieve.contract.parameters import (
     SourceParameters,
 )
 from dicom_sieve.criteria import Asked, Damaged
+from dicom_sieve.criteria.choose import CHOOSE, UNIT, Unit
+from dicom_sieve.criteria.named import NamedCriteria, check_name
 from dicom_sieve.criteria.problems import describe_validation
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.ledger import Ledger
 from dicom_sieve.stores import (
     Anonymous,
     DefaultChain,
@@ -58,6 +62,7 @@ class Request:
         preview: Whether only to tell what a run would say.
         inventory: To be read in place of listing, or None.
         damaged: What becomes of damaged objects.
+        named: What the criteria were saved as, or None. As long as they are not looked up, there are none.
     """
 
     store: S3Store
@@ -67,6 +72,7 @@ class Request:
     preview: bool = False
     inventory: Inventory | None = None
     damaged: Damaged = Damaged.DISCARD
+    named: NamedCriteria | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +112,49 @@ def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRul
     if parameters.get("output_s3_parameters") is not None:
         location, publish = _without_publish(parameters["output_s3_parameters"], problems)
         output = read_location(location, "output_s3_parameters", retries, problems, rules, model=OutputS3Parameters)
-    criteria, wrong = read_criteria({name: parameters.get(name) for name in ("criteria", "unit", "choose")})
-    problems.extend(wrong)
+    criteria, named = _read_criteria(parameters, problems)
     preview = parameters.get("preview", False)
     if not isinstance(preview, bool):
         problems.append(f"preview: a value of type {type(preview).__name__}; accepted: true or false")
     damaged = _read_damaged(parameters.get("damaged", Damaged.DISCARD), problems)
     if problems or store is None:
         raise InvalidRequestError(tuple(problems))
-    return Request(store, criteria, output, publish, preview, inventory, damaged)
+    return Request(store, criteria, output, publish, preview, inventory, damaged, named)
+
+
+def look_up_criteria(request: Request, ledger: Ledger) -> Request:
+    """Give a request with the criteria that it names, and their version.
+
+    Args:
+        request: As `read_request` gave it.
+        ledger: Which holds named criteria.
+
+    Raises:
+        UnknownCriteriaError: It holds none of that name, or no such version.
+    """
+    if request.named is None:
+        return request
+    saved = ledger.criteria(request.named.name, request.named.version)
+    return replace(request, criteria=saved.items(), named=saved.named)
+
+
+def _read_criteria(parameters: RawParameters, problems: list[str]) -> tuple[tuple[Asked, ...], NamedCriteria | None]:
+    """Read a list of criteria, with what becomes of what meets them, or what both were saved as."""
+    given = parameters.get("criteria")
+    if isinstance(given, Mapping | ByName):
+        if parameters.get(UNIT) not in (None, Unit.INSTANCE) or parameters.get(CHOOSE) is not None:
+            problems.append("criteria: by name, with unit or choose; accepted: these are saved with the criteria")
+        try:
+            by_name = ByName.model_validate(given)
+            return (), NamedCriteria(check_name(by_name.name, "criteria.name"), by_name.version)
+        except ValidationError as error:
+            problems.extend(describe_validation(error, "criteria", ByName))
+        except InvalidRequestError as error:
+            problems.extend(error.problems)
+        return (), None
+    criteria, wrong = read_criteria({name: parameters.get(name) for name in ("criteria", UNIT, CHOOSE)})
+    problems.extend(wrong)
+    return criteria, None
 
 
 def _read_damaged(given: Any, problems: list[str]) -> Damaged:

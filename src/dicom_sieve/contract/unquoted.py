@@ -6,6 +6,8 @@ that nobody gives, and whose name says what is accepted. Where there are several
 lies nearest to the root: the conditions lie above what would be quoted.
 """
 
+from collections.abc import Sequence
+
 from pydantic import JsonValue
 
 JsonSchema = dict[str, JsonValue]
@@ -29,12 +31,13 @@ def in_turn(*rules: Rule) -> JsonSchema:
     return schema
 
 
-def of_locations(*names: str, optional: str | None = None) -> JsonSchema:
+def of_locations(*names: str, optional: str | None = None, more: Sequence[Rule] = ()) -> JsonSchema:
     """Give a schema for what holds locations.
 
     Args:
         names: Of locations.
         optional: Of one that may be null, which is validated under ``anyOf``.
+        more: What is refused besides, where the locations are accepted.
     """
     rules = [_is(name, {"not": {"type": "object"}}, f"{name} {_OF_BOTH}") for name in names]
     if optional is not None:
@@ -44,7 +47,13 @@ def of_locations(*names: str, optional: str | None = None) -> JsonSchema:
             rules.append(_is(optional, lacks, f"{optional}.{member}"))
         refused, accepted = OF_CREDENTIALS
         rules.append(_is(optional, {"type": "object", **refused}, f"{optional}.{accepted}"))
-    return in_turn(*rules)
+    return in_turn(*rules, *more)
+
+
+def by_name_or_list(name: str) -> Rule:
+    """Give what is refused of a member that is a list, or names a saved one: else its refusal would name neither."""
+    accepted: JsonSchema = {"anyOf": [{"type": "array"}, {"type": "object", "required": ["name"]}]}
+    return _is(name, {"not": accepted}, f"{name} as a list, or as the name of saved ones and perhaps a version")
 
 
 def _is(name: str, refused: JsonSchema, accepted: str) -> Rule:

@@ -41,6 +41,16 @@ def compile_criteria(criteria: Sequence[Asked]) -> tuple[CompiledItem, ...]:
     return (*(item for item in compiled if item is not None), *compile_steps(criteria))
 
 
+def describe_asked(asked: Asked) -> str:
+    """Say what one criterion asks, or what becomes of what meets all of them.
+
+    Raises:
+        InvalidRequestError: It makes no sense.
+    """
+    compiled = compile_criteria([asked]) if not isinstance(asked, WholeSeries | Choose) else compile_steps([asked])
+    return "; then ".join(item.describe() for item in compiled)
+
+
 def compile_steps(asked: Sequence[Asked]) -> tuple[CompiledStep, ...]:
     """Compile what becomes of instances that meet all criteria, or say everything that is wrong with it.
 

@@ -11,7 +11,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed
 
 from dicom_sieve.contract.parameters import Publish, RawParameters
-from dicom_sieve.contract.read import Request, read_request
+from dicom_sieve.contract.read import Request, look_up_criteria, read_request
 from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.flows.again import stands_in_ledger, stands_in_prefect
@@ -71,6 +71,9 @@ def _do(given: RawParameters, execution: Execution) -> State[None]:
     execution.is_preview = given.get("preview") is True
     request = read_request(with_blocks(given), Retries.from_settings(settings), rules_of(settings))
     execution.output = request.output
+    if request.named is not None:
+        with open_ledger(settings.database_url.get_secret_value()) as ledger:
+            request = look_up_criteria(request, ledger)
     if request.preview:
         return _preview(request, settings, execution)
     return _screen(request, settings, execution)
@@ -124,6 +127,7 @@ def _screen(request: Request, settings: Settings, execution: Execution) -> State
             on_begin=follower.run,
             inventory=request.inventory,
             damaged=request.damaged,
+            named=request.named,
             anchor=open_anchor(settings),
         )
         try:

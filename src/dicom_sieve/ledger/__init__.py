@@ -2,6 +2,7 @@
 
 from dicom_sieve.ledger.reading.computations import ComputationRow, ComputedSeries, TracedInput, TracedResult
 from dicom_sieve.ledger.reading.ledger import Ledger, RecordedRun, open_ledger
+from dicom_sieve.ledger.reading.named_criteria import SavedCriteria
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow
 from dicom_sieve.ledger.reading.run_objects import ObjectRow, RunObjects
 from dicom_sieve.ledger.reading.trace import TracedDecision, TracedObject
@@ -16,6 +17,7 @@ __all__ = [
     "Rows",
     "RunObjects",
     "RunRow",
+    "SavedCriteria",
     "SeriesRow",
     "TracedDecision",
     "TracedInput",

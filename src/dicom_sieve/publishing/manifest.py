@@ -162,6 +162,7 @@ def describe_run(
         "snapshot_listed_at": row.listed_at and row.listed_at.isoformat(),
         "criteria": row.criteria,
         "criteria_digest": row.criteria_digest,
+        **({} if row.named is None else {"criteria_name": row.named.name, "criteria_version": row.named.version}),
         **({} if row.damaged is None else {"damaged": row.damaged}),
         **({} if copied is Selection.ANY else {"copied": copied.value}),
         "counts": counts,

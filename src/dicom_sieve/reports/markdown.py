@@ -77,6 +77,7 @@ def cite(report: Report) -> dict[str, Any]:
         "started_at": run.started_at.isoformat(),
         "software": {"name": "dicom-sieve", "version": run.software_version},
         "criteria_digest": run.criteria_digest,
+        **({} if run.named is None else {"criteria_name": run.named.name, "criteria_version": run.named.version}),
         **({} if run.damaged is None else {"damaged": run.damaged}),
         "manifest": {"uri": run.manifest_uri, "digest": run.manifest_digest} if run.manifest_uri else None,
     }
@@ -118,6 +119,8 @@ def _markdown(report: Report) -> Iterator[str]:
     if report.warnings:
         yield from ("", "## Worth a look", "", *(f"- {inert_markdown(warning)}" for warning in report.warnings))
     yield from ("", "## Criteria", "")
+    if run.named:
+        yield from (f"Saved as {inert_markdown(run.named.describe())}.", "")
     yield from (f"{number}. {inert_markdown(asked.describe())}" for number, asked in enumerate(report.criteria, 1))
     yield from ("", "## Counts")
     rows = [
@@ -167,6 +170,6 @@ def citation(report: Report) -> str:
     run = report.run
     manifest = f", manifest SHA-256 {run.manifest_digest}" if run.manifest_digest else ""
     damaged = ", damaged objects judged" if run.damaged else ""
-    return (
-        f"dicom-sieve {run.software_version}, run {run.id}, criteria SHA-256 {run.criteria_digest}{damaged}{manifest}."
-    )
+    named = f" {run.named}" if run.named else ""
+    digest = f"criteria{named} SHA-256 {run.criteria_digest}"
+    return f"dicom-sieve {run.software_version}, run {run.id}, {digest}{damaged}{manifest}."

@@ -9,6 +9,7 @@ from typing import Any
 from dicom_sieve.advice import describe_causes, describe_nothing_listed
 from dicom_sieve.apart import describe_overlap
 from dicom_sieve.criteria import Asked, CompiledItem, Damaged, compile_criteria, criteria_digest
+from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import (
     DicomSieveError,
@@ -60,6 +61,7 @@ class Screening(RunOptions):
         copied: Which of what passed.
         on_begin: Told the run's id once the run is on record.
         damaged: What becomes of damaged objects.
+        named: Name and version that the criteria were saved as, or None.
         anchor: Where the run's seal is kept, apart from the ledger, or None.
     """
 
@@ -72,6 +74,7 @@ class Screening(RunOptions):
     on_begin: Callable[[str], None] = _tell_nobody
     damaged: Damaged = Damaged.DISCARD
     anchor: AppendOnly | None = None
+    named: NamedCriteria | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +121,8 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
         What came of it; every object of the location has a verdict and a reason.
 
     Raises:
-        InvalidRequestError: The criteria make no sense, or output and input lie within each other; nothing was asked
-            of the store.
+        InvalidRequestError: The criteria make no sense, or are not what they were saved as, or output and input lie
+            within each other; nothing was asked of the store.
         StoreError: The location cannot be listed, or the output cannot be written.
         NothingReadableError: The credentials may list, but not read.
         IncompleteRunError: Some objects could not be read. What could is decided and recorded.
@@ -147,6 +150,7 @@ def _screen(screening: Screening, ledger: Ledger, compiled: tuple[CompiledItem, 
             criteria=[criterion.as_given() for criterion in screening.criteria],
             criteria_digest=criteria_digest(screening.criteria),
             damaged=screening.damaged,
+            named=screening.named,
             started_at=screening.clock(),
             software_version=__version__,
         )

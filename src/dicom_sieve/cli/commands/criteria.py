@@ -32,7 +32,10 @@ criteria_app = typer.Typer()
 )
 def check(
     file: Annotated[
-        Path, typer.Argument(help="Criteria as JSON; a keyword may stand for a tag. With --from the tool's file.")
+        Path,
+        typer.Argument(
+            help="Criteria as JSON; a keyword may stand for a tag. Or saved, as @NAME. With --from the tool's file."
+        ),
     ],
     as_json: AsJson = False,
     tool: Annotated[
@@ -193,7 +196,11 @@ def values(
 
 
 RunOrCriteria = Annotated[
-    str, typer.Argument(metavar="RUN-OR-CRITERIA", help="A run's id, or its beginning; or a file of criteria.")
+    str,
+    typer.Argument(
+        metavar="RUN-OR-CRITERIA",
+        help="A run's id, or its beginning; a file of criteria; or saved ones, as @NAME@VERSION.",
+    ),
 ]
 
 

@@ -54,7 +54,7 @@ def screen(
 
     Credentials come from AWS's default chain: environment, profile, role.
     """
-    from dicom_sieve.cli.criteria_file import read_criteria_file
+    from dicom_sieve.cli.criteria_file import read_asked
     from dicom_sieve.cli.open_store import open_input, open_inventory, open_output
     from dicom_sieve.cli.output.progress import ProgressBar
     from dicom_sieve.criteria import compile_criteria
@@ -69,7 +69,7 @@ def screen(
         raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
     if copy and copy_whole:
         raise typer.BadParameter("say which: --copy or --copy-whole", param_hint="--copy-whole")
-    asked = read_criteria_file(criteria)
+    asked = read_asked(criteria)
     settings = load_settings()
     store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
     with (
@@ -81,7 +81,8 @@ def screen(
             Screening(
                 execution_id=str(uuid.uuid4()),
                 store=store,
-                criteria=asked,
+                criteria=asked.items,
+                named=asked.named,
                 output=open_output(output, endpoint, region),
                 copies_of=store if copy or copy_whole else None,
                 copied=Copied.WHOLE if copy_whole else Copied.ANY,
@@ -102,7 +103,7 @@ def screen(
         manifest = outcome.manifest and dataclasses.asdict(outcome.manifest)
         text.show_json({"run_id": outcome.run_id, "counts": outcome.counts, "manifest": manifest, "ledger": address})
         return
-    text.show_counts(outcome.counts, compile_criteria(asked))
+    text.show_counts(outcome.counts, compile_criteria(asked.items))
     text.show_lines("", outcome.describe(), f"run        {outcome.run_id}", f"ledger     {address}")
     if outcome.manifest:
         text.show_lines(f"manifest   {outcome.manifest.uri}")

@@ -28,6 +28,7 @@ def show_verification(result: Verification, held: "AnchorComparison | None") -> 
             ("headers", result.headers),
             ("objects", result.objects),
             ("computations", result.computations),
+            *([("versions of criteria", result.criteria)] if result.criteria else []),
         )
     )
     if result.is_empty:

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from dicom_sieve.cli.criteria_file import read_criteria_file
+from dicom_sieve.cli.criteria_file import NAMED, read_asked
 from dicom_sieve.cli.find_location import LIST_FIRST, find_known
 from dicom_sieve.cli.output import text
 from dicom_sieve.criteria import Damaged, compile_criteria
@@ -33,7 +33,7 @@ def open_sides(
 ) -> Sides:
     """Find runs, and read files of criteria, which are tried on what the run beside them judged."""
     names = {Side.A: a, Side.B: b}
-    runs = {side: None if Path(name).is_file() else ledger.run(name).row for side, name in names.items()}
+    runs = {side: None if _is_criteria(name) else ledger.run(name).row for side, name in names.items()}
     judged = [snapshot_of_run(ledger.engine, row) for row in runs.values() if row is not None]
     if judged and location is not None:
         raise typer.BadParameter("is for two files of criteria; a run has its own", param_hint="--location")
@@ -46,12 +46,17 @@ def open_sides(
 
     def open_side(name: str, row: RunRow | None) -> Compared:
         if row is None:
-            criteria = compile_criteria(read_criteria_file(Path(name)))
-            return Compared(name, judged[0], criteria, damaged=damaged or Damaged.DISCARD)
+            asked = read_asked(Path(name))
+            criteria = compile_criteria(asked.items)
+            return Compared(str(asked.named or name), judged[0], criteria, damaged=damaged or Damaged.DISCARD)
         criteria, of_run = text.compiled(row.criteria), Damaged(row.damaged or Damaged.DISCARD)
         return Compared(row.id, snapshot_of_run(ledger.engine, row), criteria, row.number, of_run)
 
     return {side: open_side(name, runs[side]) for side, name in names.items()}
+
+
+def _is_criteria(name: str) -> bool:
+    return name.startswith(NAMED) or Path(name).is_file()
 
 
 def show_csv(changes: Iterable[SeriesChange]) -> None:

@@ -106,6 +106,8 @@ def show_run(row: "RunRow", unread: Iterable[str]) -> None:
         show_lines(f"result     {describe_outcome(row.counts)}")
     if row.manifest_uri:
         show_lines(f"manifest   {row.manifest_uri}", f"digest     {row.manifest_digest}")
+    if row.named:
+        show_lines(f"criteria   {row.named.describe()}")
     criteria = compiled(row.criteria)
     show_lines("", *(f"criterion {number}: {criterion.describe()}" for number, criterion in enumerate(criteria, 1)))
     if row.damaged:

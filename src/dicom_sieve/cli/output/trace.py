@@ -56,6 +56,8 @@ def show_trace(traced: TracedObject, secret: bytes | None = None) -> None:
         text.show_lines(
             "", f"run {judged.run_id} of {text.moment(judged.started_at)}: {judged.verdict or 'not judged'}"
         )
+        if judged.named:
+            text.show_lines(f"  criteria {judged.named.describe()}")
         if reason := _reason(traced, judged):
             text.show_lines(f"  {reason}")
         text.show_lines(*(f"  conflict {conflict}: {conflict.describe()}" for conflict in judged.conflicts))

@@ -49,6 +49,7 @@ _ROWS = {
     "forgotten": "record {row} of a forgotten location",
     "header_change": "the number of header {row}'s instances",
     "lease": "the lease of location {row}",
+    "named_criteria": "version {part} of saved criteria",
     "patient_key": "the key for patients' digests",
     "seal_entry": "entry {row} of the chain of seals",
 }
@@ -66,7 +67,8 @@ class Damage:
             id, of a page of decisions its number, of an outcome 256 times its palette plus its code, of a block of a
             seal the lowest id that it covers, of a chunk the id of its block.
         run_id: Id of the run that the row belongs to; None where it belongs to no single run.
-        part: Field of a run, part of a seal, name of a chunk or of a definition; ``block`` of a header without values.
+        part: Field of a run, part of a seal, name of a chunk or of a definition; ``block`` of a header without values;
+            name and version of saved criteria.
         uid: Present Series Instance UID of a decision or header, SOP Instance UID of an object; None where unknown.
     """
 
@@ -170,6 +172,7 @@ class Verification:
         ends: The last seal of each location.
         forgotten: Locations that were removed on purpose.
         computations: Number of sealed computations that were verified.
+        criteria: Number of versions of named criteria that were verified.
         computing: Number of computations that have not ended, and so have no seal yet.
         former_computations: Number of computations from before they were sealed; they cannot be verified.
         entries: Number of entries in the chain.
@@ -190,6 +193,7 @@ class Verification:
     ends: list[ChainEnd] = field(default_factory=list)
     forgotten: list[Forgotten] = field(default_factory=list)
     computations: int = 0
+    criteria: int = 0
     computing: int = 0
     former_computations: int = 0
     entries: int = 0

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.headers.edition import FIRST_DIGEST, digest_edition
 from dicom_sieve.ledger.audit.damage import Damage, Kind, Verification
-from dicom_sieve.ledger.audit.row_digests import COMPUTATION, FORGOTTEN, is_as_entered
+from dicom_sieve.ledger.audit.row_digests import COMPUTATION, CRITERIA, FORGOTTEN, is_as_entered
 from dicom_sieve.ledger.database.entries import Entry, EntryKind, read_entries
 from dicom_sieve.ledger.database.tables import (
     RunState,
@@ -20,6 +20,7 @@ from dicom_sieve.ledger.database.tables import (
     forgotten,
     lease,
     location,
+    named_criteria,
     patient_key,
     run,
 )
@@ -97,6 +98,7 @@ def check_entered(connection: sa.Connection, entered: Entered, result: Verificat
         _check_key(connection, entered),
         _check_locations(connection, entered),
         _check_editions(connection, entered),
+        _check_criteria(connection, entered, result),
         _check_runs(connection, entered),
         _check_computations(connection, entered, result),
         _check_forgotten(connection, entered),
@@ -145,6 +147,27 @@ def _check_editions(connection: sa.Connection, entered: Entered) -> Iterator[Dam
             yield Damage(Kind.EDITED, "edition", number)
     for number in digests:
         yield Damage(Kind.MISSING, "edition", number)
+
+
+def _check_criteria(connection: sa.Connection, entered: Entered, result: Verification) -> Iterator[Damage]:
+    """Compare versions of named criteria with their entries, by whose content a changed one is named."""
+    entries = dict(entered.of(EntryKind.CRITERIA))
+    columns = named_criteria.c
+    for row_id, name, version in connection.execute(sa.select(columns.id, columns.name, columns.version)).all():
+        entry = entries.pop(row_id, None)
+        if entry is None:
+            yield Damage(Kind.ADDED, "named_criteria", row_id, part=f"{name}@{version}")
+            continue
+        result.criteria += 1
+        if not is_as_entered(connection, CRITERIA, row_id, entry.read().get("row")):
+            yield Damage(Kind.EDITED, "named_criteria", row_id, part=_name_version(entry))
+    for row_id, entry in entries.items():
+        yield Damage(Kind.MISSING, "named_criteria", row_id, part=_name_version(entry))
+
+
+def _name_version(entry: Entry) -> str:
+    content = entry.read()
+    return f"{content.get('name')}@{content.get('version')}"
 
 
 def _check_runs(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:

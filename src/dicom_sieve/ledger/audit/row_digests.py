@@ -15,6 +15,7 @@ from dicom_sieve.ledger.database.tables import (
     computation_input,
     computation_output,
     forgotten,
+    named_criteria,
     run,
 )
 
@@ -83,6 +84,7 @@ COMPUTATION = {
     ),
 }
 """What the entry of a computation covers, by the names in its content."""
+CRITERIA = Covered(named_criteria, lambda subject: named_criteria.c.id == subject, (named_criteria.c.id,))
 FORGOTTEN = Covered(forgotten, lambda subject: forgotten.c.id == subject, (forgotten.c.id,))
 
 
@@ -107,6 +109,14 @@ def enter_forgotten(connection: sa.Connection, forgotten_id: int, kind: EntryKin
     location_id = connection.scalar(sa.select(forgotten.c.location_id).where(forgotten.c.id == forgotten_id))
     content = {"location": location_id, "row": FORGOTTEN.digest(connection, forgotten_id)}
     append_entry(connection, kind, forgotten_id, content)
+
+
+def enter_criteria(connection: sa.Connection, criteria_id: int) -> None:
+    """Enter a version of criteria, in the transaction that saves it."""
+    query = sa.select(named_criteria.c.name, named_criteria.c.version).where(named_criteria.c.id == criteria_id)
+    saved = connection.execute(query).one()
+    content = {"name": saved.name, "version": saved.version, "row": CRITERIA.digest(connection, criteria_id)}
+    append_entry(connection, EntryKind.CRITERIA, criteria_id, content)
 
 
 def is_as_entered(connection: sa.Connection, covered: Covered, subject: int, recorded: Any) -> bool:

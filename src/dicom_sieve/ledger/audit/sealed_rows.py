@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.chunks import BlockKind, digest_chunks
-from dicom_sieve.ledger.database.tables import UtcDateTime, block, chunk, header, location, object_, run, snapshot
+from dicom_sieve.ledger.database.column_types import UtcDateTime
+from dicom_sieve.ledger.database.tables import block, chunk, header, location, object_, run, snapshot
 
 Line = tuple[int, bytes]
 """The id of a row, and its line."""
@@ -39,9 +40,11 @@ RUN_FIELDS = (
     "failure",
     "sealed_after",
     "damaged",
+    "criteria_name",
+    "criteria_version",
 )
 """The fields of a run in the order of their ids, from 1. New fields are added at the end."""
-LATER_FIELDS = ("damaged",)
+LATER_FIELDS = ("damaged", "criteria_name", "criteria_version")
 """Fields that were added after the first seals: NULL has no line, as in the seals of old runs."""
 _JSON_FIELDS = ("criteria", "counts")
 _TIME_FIELDS = ("started_at", "finished_at")

@@ -25,8 +25,8 @@ from alembic.script import ScriptDirectory
 from dicom_sieve.errors import LedgerAwayError, LedgerError
 from dicom_sieve.explain import PASSING, explain_ledger, state_of
 from dicom_sieve.ledger.database import sqlite_file
+from dicom_sieve.ledger.database.column_types import UtcDateTime
 from dicom_sieve.ledger.database.outages import read, while_away
-from dicom_sieve.ledger.database.tables import UtcDateTime
 
 _MIGRATION_LOCK = 0x6469636F  # any number that only this program uses
 _OPENING = threading.Lock()

@@ -1,4 +1,6 @@
-"""The chain of all that is sealed: an entry for each run, computation, location and forgotten location (ADR 24).
+"""The chain of all that is sealed (ADR 24).
+
+There is an entry for each run, computation, location, edition, version of criteria and forgotten location.
 
 A run's seal covers its rows and the run before it on its location. An entry covers that seal and the entry before it,
 of whatever location: a missing entry leaves a gap. The last entry's seal covers the whole ledger; an anchor keeps it.
@@ -33,6 +35,8 @@ class EntryKind(StrEnum):
     """A computation has ended, or was changed after its end; the last such entry counts."""
     EDITION = "EDITION"
     """Headers were read for other attributes than before."""
+    CRITERIA = "CRITERIA"
+    """A version of named criteria was saved."""
     FORGETTING = "FORGETTING"
     """Removal of a location's rows has begun."""
     FORGOTTEN = "FORGOTTEN"

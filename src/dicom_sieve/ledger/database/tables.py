@@ -4,38 +4,12 @@ Instances are traced by object rows, which are never changed once they have a he
 gets a new row in a new snapshot, so that what an old run judged can be looked up permanently.
 """
 
-import datetime
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
-BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-Json = sa.JSON()
-QueryableJson = sa.JSON().with_variant(JSONB(), "postgresql")
-Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-"""Keys compare by their UTF-8 bytes, the order in which S3 lists."""
-
-
-class UtcDateTime(sa.types.TypeDecorator[datetime.datetime]):
-    """A moment with time zone; SQLite, which has no such type, holds it in UTC."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime.datetime | None, dialect: sa.Dialect) -> datetime.datetime | None:
-        """Convert a moment to UTC."""
-        del dialect
-        return None if value is None else value.astimezone(datetime.UTC)
-
-    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime.datetime | None:
-        """Give the moment in UTC."""
-        del dialect
-        if value is None:
-            return None
-        moment: datetime.datetime = value
-        return moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
+from dicom_sieve.ledger.database.column_types import BigKey, Json, Key, QueryableJson, UtcDateTime
 
 
 class SnapshotState(StrEnum):
@@ -216,7 +190,23 @@ run = sa.Table(
     sa.Column("seal", sa.Text),
     sa.Column("sealed_after", BigKey),
     sa.Column("damaged", sa.Text),
+    sa.Column("criteria_name", sa.Text),
+    sa.Column("criteria_version", sa.BigInteger),
     sa.Index("run_sealed_after", "sealed_after", unique=True),
+)
+
+named_criteria = sa.Table(
+    "named_criteria",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("name", Key, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("criteria", Json, nullable=False),
+    sa.Column("criteria_digest", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("saved_at", UtcDateTime, nullable=False),
+    sa.Column("software_version", sa.Text, nullable=False),
+    sa.UniqueConstraint("name", "version"),
 )
 
 # A run's decisions: for each page of headers a byte each, which says what was decided; see `database.decisions`.

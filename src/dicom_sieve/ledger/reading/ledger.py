@@ -10,6 +10,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
+from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.errors import UnknownRunError
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.sqlite_file import exposure
@@ -24,6 +25,7 @@ from dicom_sieve.ledger.reading.computations import (
     trace_results,
 )
 from dicom_sieve.ledger.reading.conflicts import series_of_run
+from dicom_sieve.ledger.reading.named_criteria import SavedCriteria, find_criteria
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.reading.run_objects import RunObjects, select_objects
 from dicom_sieve.ledger.reading.runs import ABANDONED, begins_with
@@ -171,6 +173,14 @@ class Ledger:
         """
         return trace(self.engine, text)
 
+    def criteria(self, name: str, version: int | None = None) -> SavedCriteria:
+        """Give a version of named criteria; without a version the newest.
+
+        Raises:
+            UnknownCriteriaError: There is none.
+        """
+        return find_criteria(self.engine, NamedCriteria(name, version))
+
     def analyze(self, *tables: str) -> None:
         """Make queries fast on what was just written; see `database.analyze`."""
         database.analyze(self.engine, tables)
@@ -226,6 +236,8 @@ def _runs(engine: sa.Engine) -> sa.Select[Any]:
         run.c.manifest_digest,
         sa.case((died, sa.literal(ABANDONED)), else_=run.c.failure).label("failure"),
         run.c.damaged,
+        run.c.criteria_name,
+        run.c.criteria_version,
     ).select_from(
         run.join(location, location.c.id == run.c.location_id).outerjoin(snapshot, snapshot.c.id == run.c.snapshot_id)
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
+from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.errors import LedgerAwayError
 from dicom_sieve.ledger.database.outages import while_away
 
@@ -102,6 +103,8 @@ class RunRow:
         manifest_digest: The manifest's digest, likewise.
         failure: Why it failed, in words; None where it did not.
         damaged: ``JUDGE`` where damaged objects were judged by what lies before the damage; None: they were discarded.
+        criteria_name: What the criteria were saved as; None where they were given as a list.
+        criteria_version: Which version of that name, likewise.
     """
 
     number: int
@@ -121,6 +124,13 @@ class RunRow:
     manifest_digest: str | None
     failure: str | None
     damaged: str | None = None
+    criteria_name: str | None = None
+    criteria_version: int | None = None
+
+    @property
+    def named(self) -> NamedCriteria | None:
+        """Name and version that the criteria were saved as; None where they were given as a list."""
+        return None if self.criteria_name is None else NamedCriteria(self.criteria_name, self.criteria_version)
 
 
 def batches_of(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa.Row[Any]]]:

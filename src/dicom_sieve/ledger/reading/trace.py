@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.ledger.database.decisions import decisions_on
 from dicom_sieve.ledger.database.header_values import Values, values_of_headers, values_of_objects
 from dicom_sieve.ledger.database.tables import PageKind, header, location, object_, run, snapshot
@@ -30,6 +31,8 @@ class TracedDecision:
         criteria: As given.
         verdict: ``PASSED`` or ``DISCARDED``; None where the run did not judge the object.
         findings: One per criterion, in their order; none where the object could not be judged.
+        criteria_name: What the criteria were saved as; None where they were given as a list.
+        criteria_version: Which version of that name, likewise.
         damaged: ``JUDGE`` where the run judged damaged objects; None: it discarded them.
         conflicts: What contradicted the identity of the object's series, or of its instance, in the run's snapshot.
         computations: What was computed on the object's series under this run, the newest first.
@@ -43,6 +46,13 @@ class TracedDecision:
     damaged: str | None
     conflicts: tuple[Conflict, ...] = ()
     computations: tuple[ComputedSeries, ...] = ()
+    criteria_name: str | None = None
+    criteria_version: int | None = None
+
+    @property
+    def named(self) -> NamedCriteria | None:
+        """What the criteria were saved as; None where they were given as a list."""
+        return None if self.criteria_name is None else NamedCriteria(self.criteria_name, self.criteria_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +152,9 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
                 judged_as = (verdict, tuple(findings or ()), over.damaged)
                 against = conflicts[over.number, row.series_instance_uid] | conflicts[over.number, row.sop_instance_uid]
                 in_order = tuple(conflict for conflict in Conflict if verdict and conflict in against)
+                saved_as = (over.criteria_name, over.criteria_version)
                 traced.decisions.append(
-                    TracedDecision(over.id, over.started_at, over.criteria, *judged_as, in_order, results)
+                    TracedDecision(over.id, over.started_at, over.criteria, *judged_as, in_order, results, *saved_as)
                 )
         objects.append(traced)
     return objects
@@ -195,9 +206,10 @@ def _objects() -> sa.Select[Any]:
 
 def _runs(connection: sa.Connection, locations: Collection[int]) -> Mapping[int, list[Any]]:
     """Give the runs over snapshots of some locations, in their order, by location."""
-    query = sa.select(
-        run.c.number, run.c.id, run.c.started_at, run.c.criteria, run.c.damaged, run.c.location_id, run.c.snapshot_id
-    ).where(run.c.location_id.in_(locations), run.c.snapshot_id.is_not(None))
+    names = ("number", "id", "started_at", "criteria", "damaged", "location_id", "snapshot_id")
+    query = sa.select(*(run.c[name] for name in (*names, "criteria_name", "criteria_version"))).where(
+        run.c.location_id.in_(locations), run.c.snapshot_id.is_not(None)
+    )
     runs: dict[int, list[Any]] = {location_id: [] for location_id in locations}
     for row in connection.execute(query.order_by(run.c.number)):
         runs[row.location_id].append(row)

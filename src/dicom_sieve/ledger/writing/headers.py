@@ -13,9 +13,10 @@ from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.headers.identities import digest_identities
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.chunks import EXTENT, SERIES, BlockKind, series_number, write_block
+from dicom_sieve.ledger.database.column_types import BigKey, UtcDateTime
 from dicom_sieve.ledger.database.extents import write_extent
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import BigKey, UtcDateTime, header, object_, patient_key
+from dicom_sieve.ledger.database.tables import header, object_, patient_key
 from dicom_sieve.ledger.writing import header_counts
 from dicom_sieve.ledger.writing.editions import record_edition
 from dicom_sieve.ledger.writing.own_values import write_own_values

@@ -9,12 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.criteria import Damaged
+from dicom_sieve.criteria.named import NamedCriteria
+from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger.audit.seals import seal, seal_rows
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database.locations import new_key
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import RunState, run
 from dicom_sieve.ledger.leases.lease import Lease
+from dicom_sieve.ledger.reading.named_criteria import find_version
 from dicom_sieve.ledger.reading.runs import ABANDONED, begins_with
 
 
@@ -41,6 +44,7 @@ def begin_run(
     started_at: datetime.datetime,
     software_version: str,
     damaged: Damaged = Damaged.DISCARD,
+    named: NamedCriteria | None = None,
 ) -> tuple[int, str]:
     """Record that a run has begun.
 
@@ -52,12 +56,20 @@ def begin_run(
         criteria: As given.
         criteria_digest: Digest of the criteria.
         damaged: How damaged objects are treated. ``DISCARD`` is not written, as in all old runs.
+        named: Name and version that the criteria were saved as; None where they were given as a list.
         started_at: The present time.
         software_version: Version of this software.
 
     Returns:
         Number and id of the run.
+
+    Raises:
+        UnknownCriteriaError: There is no such version.
+        InvalidRequestError: That version asks something else.
     """
+    saved = named and find_version(connection, named)
+    if saved and saved.criteria_digest != criteria_digest:
+        raise InvalidRequestError((f"criteria: are not those that were saved as {saved.named}",))
     is_attempt = (run.c.id == execution_id) | begins_with(run.c.id, f"{execution_id}.")
     attempts = connection.scalar(sa.select(sa.func.count()).select_from(run).where(is_attempt))
     run_id = f"{execution_id}.{attempts + 1}" if attempts else execution_id
@@ -67,6 +79,8 @@ def begin_run(
         "criteria": list(criteria),
         "criteria_digest": criteria_digest,
         "damaged": None if damaged is Damaged.DISCARD else damaged.value,
+        "criteria_name": saved and saved.name,
+        "criteria_version": saved and saved.version,
         "state": RunState.RUNNING,
         "started_at": started_at,
         "software_version": software_version,

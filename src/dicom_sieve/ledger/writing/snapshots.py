@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.database import bulk
+from dicom_sieve.ledger.database.column_types import BigKey
 from dicom_sieve.ledger.database.locations import new_key
 from dicom_sieve.ledger.database.tables import (
-    BigKey,
     SnapshotState,
     object_,
     snapshot,
