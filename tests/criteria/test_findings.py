@@ -287,6 +287,8 @@ def test_the_findings_are_a_closed_set_and_describe_themselves() -> None:
         "MALFORMED",
         "UNREACHED",
         "UNDECIDED",
+        "SERIES",
+        "NOT_CHOSEN",
     ]
-    assert len({finding.describe() for finding in Finding}) == 7
+    assert len({finding.describe() for finding in Finding}) == 9
     assert all(finding.describe().endswith(".") for finding in Finding)
