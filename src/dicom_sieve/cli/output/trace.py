@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dicom_sieve.cli.output import text
-from dicom_sieve.criteria import CompiledItem, Decider, Finding, asked_attributes, leaves_of
+from dicom_sieve.criteria import CompiledItem, CompiledMeasure, Decider, Finding, asked_attributes, leaves_of
+from dicom_sieve.criteria.items import Leaf
+from dicom_sieve.criteria.judge_measured import describe_way
 from dicom_sieve.dicom.dictionary import format_tag
 from dicom_sieve.dicom.marks import as_plain, show_text
 from dicom_sieve.headers import Damage, Defect, Extent
@@ -59,16 +61,32 @@ def _found(item: CompiledItem, finding: str, traced: TracedObject, secret: bytes
     attributes = traced.attributes or {}
     leaves = leaves_of([item])
     if leaves == (item,):
-        return [f"  {item.describe()}: {finding}, value {_values(attributes.get(leaves[0].key), finding)}"]
+        return [f"  {item.describe()}: {_with_value(leaves[0], finding, attributes)}"]
     extent = _extent(traced)
     found = Decider((item,), secret).decide(extent.trusted(attributes), extent.unreadable_from).leaves
     return [
         f"  {item.label}: {finding}",
         *(
-            f"    {leaf.describe()}: {of_leaf}, value {_values(attributes.get(leaf.key), of_leaf)}"
+            f"    {leaf.describe()}: {_NOT_RECORDED if _is_of_more(leaf) else _with_value(leaf, of_leaf, attributes)}"
             for leaf, of_leaf in zip(leaves, found, strict=True)
         ),
     ]
+
+
+_NOT_RECORDED = "not recorded by itself"
+
+
+def _is_of_more(leaf: Leaf) -> bool:
+    """Tell whether a finding is of a whole series, study or patient, which one header does not tell."""
+    return isinstance(leaf, CompiledMeasure) and leaf.scope is not None
+
+
+def _with_value(leaf: Leaf, finding: str, attributes: Mapping[str, Sequence[str]]) -> str:
+    """Say what was found, and on which value; of an age, what it was worked out from."""
+    if not isinstance(leaf, CompiledMeasure):
+        return f"{finding}, value {_values(attributes.get(leaf.key), finding)}"
+    way = "" if leaf.scope is not None else describe_way(attributes)
+    return f"{finding}, {way}" if way else finding
 
 
 def as_json(traced: TracedObject) -> dict[str, Any]:
