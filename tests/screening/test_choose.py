@@ -94,21 +94,21 @@ def chosen_by_hand(made: Made, one: str, per: str, passes: set[str]) -> dict[str
     fallen: dict[str, int] = {}
     for names in groups.values():
         left = sorted(names)
-        scores = [
-            lambda name: int(any("lung" in (of["SeriesDescription"] or "").lower() for of in candidates[name])),
-            lambda name: of_all[name],
-            lambda name: max(
-                (-value for of in candidates[name] if (value := number(of["SliceThickness"])) is not None),
-                default=Decimal(-(10**9)),
-            ),
-        ]
-        for place, score in enumerate(scores, 1):
-            best = max(map(score, left))
-            fallen.update({name: place for name in left if score(name) < best})
-            left = [name for name in left if score(name) == best]
+        scores = {name: scores_of(candidates[name], of_all[name]) for name in left}
+        for place in range(3):
+            best = max(scores[name][place] for name in left)
+            fallen.update({name: place + 1 for name in left if scores[name][place] < best})
+            left = [name for name in left if scores[name][place] == best]
         fallen.update(dict.fromkeys(left[1:], 4))
         fallen[left[0]] = 0
     return fallen
+
+
+def scores_of(members: Sequence[Mapping[str, Any]], instances: int) -> tuple[Decimal, Decimal, Decimal]:
+    """Give what each preference compares; higher is better."""
+    is_lung = any("lung" in (of["SeriesDescription"] or "").lower() for of in members)
+    thinnest = min((value for of in members if (value := number(of["SliceThickness"])) is not None), default=10**9)
+    return Decimal(is_lung), Decimal(instances), Decimal(-thinnest)
 
 
 def passing(made: Made) -> set[str]:
