@@ -74,5 +74,8 @@ def test_report_show_and_compare_know_measures(tmp_path: Path) -> None:
     assert shown["criteria"] == CRITERIA
     assert "B1 NOT_MET 2" in compared
     assert "Preview: 0 of 2 instances would pass" in previewed
-    assert "Left after criterion 1" in run(tmp_path, "report", only["id"])
+    report = run(tmp_path, "report", only["id"])
+    assert "Left after criterion 1" in report
+    assert report.count("Values are counted for criteria on one attribute at the top level alone.") == len(CRITERIA)
+    assert "that meet it" not in report
     assert "number of instances of its series" in run(tmp_path, "report", only["id"], "--format", "html")

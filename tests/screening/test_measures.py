@@ -5,6 +5,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.criteria.reading import compile_recorded, read_criteria
+from dicom_sieve.headers import Damage
 from dicom_sieve.ledger.database.decisions import BY_OBJECT
 from dicom_sieve.ledger.database.tables import PageKind
 from dicom_sieve.ledger.reading.comparison import snapshot_of_run
@@ -23,6 +25,7 @@ from dicom_sieve.reports.compare_runs import Compared, SeriesChange, Summary, co
 from dicom_sieve.screening import Limits, Preview, Screening, preview, preview_known, screen
 from tests.screening.made_series import HEADER_LIMIT, made, some_criteria, some_world
 from tests.screening.naive_measures import Made, findings_of
+from tests.screening.partly_read import made_header, reading
 from tests.screening.screenings import decisions_of, sql
 from tests.support.simulated_store import SimulatedStore
 
@@ -230,3 +233,37 @@ def run_side(ledger: Ledger, run_id: str) -> Compared:
 def compared(ledger: Ledger, a: Compared, b: Compared) -> tuple[list[SeriesChange], Summary]:
     summary = Summary()
     return list(compare(ledger, a, b, summary)), summary
+
+
+class TestHeadersThatWereReadInPart:
+    def test_whose_study_or_patient_may_be_another_is_undecided_and_counts_in_none(self, ledger: Ledger) -> None:
+        study, patient = (
+            {"measure": "INSTANCES", "scope": scope, "operation": "EQUALS"} for scope in ("STUDY", "PATIENT")
+        )
+        criteria = [
+            study | {"reference": "4", "if_absent": "MET"},
+            patient | {"reference": "3", "if_absent": "MET"},
+            {"measure": "FRAMES", "operation": "EQUALS", "reference": "2"},
+        ]
+        known = {"00100020": ("P",), "0020000D": ("1.5.1.0",)}
+        headers = {
+            "whole": made_header("1.5.1", known),
+            "whole too": made_header("1.5.1", known),
+            "without a patient": made_header("1.5.2", {"0020000D": ("1.5.2.0",)}, "00100020", Damage.CUT),
+            "without an issuer": made_header("1.5.3", known, "00100021", Damage.CUT),
+            "without a study": made_header("1.5.4", {"00100020": ("P",), "00100021": ()}, "00180000", Damage.CUT),
+            "with two patients": made_header("1.5.5", known, "00100020", Damage.REPEATED),
+        }
+        store = SimulatedStore(dict.fromkeys(headers, b"x"))
+        asked = screening("run", store, criteria, Damaged.JUDGE)
+
+        screen(replace(asked, run_shards=reading(headers)), ledger)
+
+        assert ours(ledger, "run") == {
+            "whole": ["MET", "MET", "MET"],
+            "whole too": ["MET", "MET", "MET"],
+            "without a patient": ["NOT_MET", "UNDECIDED", "UNDECIDED"],
+            "without an issuer": ["MET", "UNDECIDED", "UNDECIDED"],
+            "without a study": ["UNDECIDED", "MET", "UNDECIDED"],
+            "with two patients": ["MET", "UNDECIDED", "UNDECIDED"],
+        }

@@ -31,6 +31,8 @@ from dicom_sieve.criteria.measured import MEASURED
 from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.rule import OWN
 from dicom_sieve.dicom.dictionary import Attribute, find_keyword
+from dicom_sieve.dicom.identifying import is_identifying
+from dicom_sieve.dicom.identity import digest_identity
 from dicom_sieve.dicom.marks import MARKS, NOT_KEPT
 from dicom_sieve.dicom.vr.value_type import trim
 from dicom_sieve.errors import MalformedValueError
@@ -216,7 +218,7 @@ class DistinctValues(Collector):
             return
         keys = (attribute.hex_tag, *self._item.frame_keys)
         combined = combine([rows.block.coded(key) for key in keys], len(rows.series))
-        read = [_numbers_of_values(attribute, keys, entries) for entries in combined.things]
+        read = [_numbers_of_values(attribute, keys, entries, self._secret) for entries in combined.things]
         is_unknown = np.array([numbers is None for numbers in read])[combined.codes]
         is_unknown |= self._unreached(rows, keys[:1])
         lacks_it = np.array([entries[0] is None for entries in combined.things])[combined.codes]
@@ -238,7 +240,9 @@ class DistinctValues(Collector):
         return groups, column_of_counts(low, high, (unknown > 0) | may_be_absent, high == 0)
 
 
-def _numbers_of_values(attribute: Attribute, keys: Sequence[str], entries: Sequence[Entry]) -> list[int] | None:
+def _numbers_of_values(
+    attribute: Attribute, keys: Sequence[str], entries: Sequence[Entry], secret: bytes | None
+) -> list[int] | None:
     """Give the numbers of the different values of a row; None where they are not all known.
 
     All values of one element, as those of a position, are one value together.
@@ -247,19 +251,21 @@ def _numbers_of_values(attribute: Attribute, keys: Sequence[str], entries: Seque
     attributes = {key: values for key, values in read if values is not None}
     own = attributes.get(keys[0])
     several = [own] if own is not None or len(keys) == 1 else list(frames_of(attribute, attributes))
-    found = dict.fromkeys(_as_compared(attribute, values) for values in several if values is not None)
+    found = dict.fromkeys(_as_compared(attribute, values, secret) for values in several if values is not None)
     if any(NOT_KEPT in (values or ()) for values in several):
         return None
     return [number_of(text) for text in found if text]
 
 
-def _as_compared(attribute: Attribute, values: Sequence[str]) -> str:
+def _as_compared(attribute: Attribute, values: Sequence[str], secret: bytes | None) -> str:
     """Give what values that are equal have in common; empty where there is none."""
-    parts = [_part(attribute, text) for text in values]
+    parts = [_part(attribute, text, secret) for text in values]
     return "\\".join(parts) if any(parts) else ""
 
 
-def _part(attribute: Attribute, text: str) -> str:
+def _part(attribute: Attribute, text: str, secret: bytes | None) -> str:
+    if secret is not None and is_identifying(attribute) and trim(text) and text[:1] not in MARKS:
+        return digest_identity(text, secret, vr=attribute.vr.code)  # another of its values may lie as a digest
     try:
         value = attribute.vr.parse(text) if text[:1] not in MARKS else text
     except MalformedValueError:
