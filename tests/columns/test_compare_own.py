@@ -56,7 +56,7 @@ def found(item: CompiledMeasure, rows: Sequence[Row], size: int) -> list[tuple[s
     collector = ComparedMembers(item, None, read_extent)
     for start in range(0, len(rows), size):
         collector.add(block_of(rows[start : start + size]))
-    measured, block = collector.finish(), block_of(rows)
+    measured, block = collector.finish()[item.key], block_of(rows)
     return [values_of(entry) for entry in measured.column_for(block.block, block.series).rows()]
 
 
