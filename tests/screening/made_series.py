@@ -13,7 +13,7 @@ HEADER_LIMIT = 8_192
 """Bytes read of one object, so that some end too early."""
 _LONG = 9_000
 _BOUND = 0x00204000
-PATIENTS = (("P1", None), ("P1", "A"), ("P1", "B"), (" p1", ""), ("P2", "A"), ("", "A"), (None, None))
+PATIENTS = (("P1", None), ("P1", "A"), ("P1", "B"), (" p1", ""), ("P2", "A"), ("P1\\2", None), ("", "A"), (None, None))
 VALUES: Mapping[str, tuple[str | None, ...]] = {
     "Modality": ("CT", "CT", "MR", "ct", "", None, "X-RAY?"),
     "SeriesDescription": ("T1 axial", "t1 AXIAL", "scout", "", None),

@@ -258,13 +258,15 @@ def _default_scope(item: Item) -> str:
 
 def _group_of(scope: str, header: Header) -> tuple[str, Any] | None:
     if scope == "PATIENT":
-        name, issuer = (
-            unicodedata.normalize("NFC", header.text(keyword)).casefold()
-            for keyword in ("PatientID", "IssuerOfPatientID")
-        )
+        name, issuer = (_identity(header.texts(keyword)) for keyword in ("PatientID", "IssuerOfPatientID"))
         return (scope, (name, issuer)) if name else None
     uid = header.text("StudyInstanceUID" if scope == "STUDY" else "SeriesInstanceUID")
     return (scope, uid) if uid else None
+
+
+def _identity(texts: tuple[str, ...] | str | None) -> tuple[str, ...]:
+    folded = tuple(unicodedata.normalize("NFC", text).casefold() for text in texts or ())
+    return folded if any(folded) else ()
 
 
 def _own_keywords(items: Sequence[Item]) -> set[str]:

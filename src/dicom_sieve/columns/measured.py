@@ -83,8 +83,13 @@ class GroupsOf:
         return "\0".join(texts) if texts[0] else None
 
     def _text(self, entry: Entry) -> str:
-        values = values_of(entry) or ("",)
-        text = trim(values[0])
+        """Give all values of an attribute: objects may have several where they should have one."""
+        values = values_of(entry) or ()
+        parts = [] if NOT_KEPT in values else [self._part(text) for text in values]
+        return "\\".join(parts) if any(parts) else ""
+
+    def _part(self, text: str) -> str:
+        text = trim(text)
         if not text or self.scope is Scope.STUDY or text.startswith(IDENTITY) or self.secret is None:
             return text
         return digest_identity(text, self.secret)
