@@ -26,7 +26,7 @@ class Sums:
 
     def add(self, groups: Numbers, *numbers: Numbers) -> None:
         """Add rows: the group of each, and its numbers."""
-        rows = _add_up(np.stack([groups, *numbers], axis=1))
+        rows = _add_up_neighbours(np.stack([groups, *numbers], axis=1))
         self._parts.append(rows)
         self._waiting += len(rows)
         if self._waiting > MOST_WAITING + len(self._parts[0]):
@@ -49,7 +49,14 @@ def _add_up(rows: Numbers) -> Numbers:
         return rows
     if (rows[1:, 0] < rows[:-1, 0]).any():  # a difference may need more than 64 bits
         rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    starts = np.flatnonzero(np.append(True, np.diff(rows[:, 0]) != 0))
+    return _add_up_neighbours(rows)
+
+
+def _add_up_neighbours(rows: Numbers) -> Numbers:
+    """Make one row of those behind one another that begin with the same number, without sorting."""
+    if not len(rows):
+        return rows
+    starts = np.flatnonzero(np.append(True, rows[1:, 0] != rows[:-1, 0]))
     added: Numbers = np.add.reduceat(rows, starts, axis=0)
     added[:, 0] = rows[starts, 0]
     return added
@@ -64,7 +71,9 @@ class Members:
 
     def add(self, groups: Numbers, members: Numbers, ranks: NDArray[np.integer]) -> None:
         """Add members: the group of each, its number, and its rank."""
-        rows = _first_of_each(np.stack([groups, members, ranks.astype(np.int64)], axis=1))
+        rows = np.stack([groups, members, ranks.astype(np.int64)], axis=1)
+        is_new = np.append(True, (rows[1:] != rows[:-1]).any(axis=1))[: len(rows)]
+        rows = rows[is_new]  # the rest is put in order when there is more
         self._parts.append(rows)
         self._waiting += len(rows)
         if self._waiting > MOST_WAITING + len(self._parts[0]):

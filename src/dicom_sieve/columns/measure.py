@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, Entry, values_of
 from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.complete import CompleteSeries
+from dicom_sieve.columns.facts import Fact, FactState
 from dicom_sieve.columns.grouped import Members, Sums, count_of
+from dicom_sieve.columns.instance_numbers import missing
 from dicom_sieve.columns.judge import BlockJudge, Values
 from dicom_sieve.columns.lookup import Flags, Numbers
 from dicom_sieve.columns.measured import (
@@ -280,38 +283,41 @@ class MissingNumbers(Collector):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._members, self._counts = Members(), Sums(3)
+        self._series: CompleteSeries[tuple[Numbers, Fact]] = CompleteSeries(missing)
+        self._unknown = Sums(1)
+
+    def expect(self, series: Numbers, instances: Numbers) -> None:
+        """See `CompleteSeries.expect`."""
+        self._series.expect(series, instances)
 
     def add(self, rows: Rows) -> None:
         """Take rows in; where one of a series could not be judged, its number may be the one that is missing."""
         super().add(rows)
         broken = np.flatnonzero(~rows.is_judged & (rows.series != 0))
-        nothing = np.zeros(len(broken), np.int64)
-        self._counts.add(rows.series[broken], nothing, nothing, nothing + 1)
+        self._unknown.add(rows.series[broken], np.ones(len(broken), np.int64))
 
     def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
         column = rows.block.columns[INSTANCE_NUMBER]
         read = [_instance_number(entry) for entry in column.entries]
         is_unreached = self._unreached(rows, [INSTANCE_NUMBER])
-        is_given = np.array([number is not None for number in read])[column.codes] & (states == YES) & ~is_unreached
+        is_given = np.array([number is not None for number in read])[column.codes] & ~is_unreached
         is_absent = np.array([not any(map(trim, values_of(entry) or ())) for entry in column.entries])[column.codes]
         numbers = np.array([number or 0 for number in read], np.int64)[column.codes]
-        self._members.add(groups[is_given], numbers[is_given], states[is_given])
-        lacks = (states == YES) & ~is_given & is_absent & ~is_unreached
+        lacks = ~is_given & is_absent & ~is_unreached
         is_unknown = (states == MAYBE) | ((states == YES) & ~is_given & ~lacks)
-        self._counts.add(groups, is_given.astype(np.int64), lacks.astype(np.int64), is_unknown.astype(np.int64))
+        self._unknown.add(groups, is_unknown.astype(np.int64))
+        counts = states == YES
+        self._series.add((groups[counts], numbers[counts], is_given[counts]), groups)
 
     def _finish(self) -> tuple[Numbers, Column]:
-        groups, (given, lacking, unknown) = self._counts.finish()
-        of_members, numbers, _ = self._members.finish()
-        first, last = (np.zeros(len(groups), np.int64) for _ in range(2))
-        places = np.searchsorted(groups, of_members)
-        last[places] = numbers  # in the order of numbers: the highest of a group comes last
-        first[places[::-1]] = numbers[::-1]
-        missing = np.where(given > 0, last - first + 1 - count_of(of_members, groups), 0)
-        return groups, column_of_counts(
-            missing, missing, (unknown > 0) | ((given > 0) & (lacking > 0)), (given == 0) & (unknown == 0)
-        )
+        groups, (unknown,) = self._unknown.finish()
+        states, counts = np.full(len(groups), FactState.ABSENT, np.uint8), np.zeros(len(groups), np.int64)
+        for series, fact in self._series.finish():
+            places = np.searchsorted(groups, series)
+            states[places] = fact.states
+            counts[places] = np.nan_to_num(fact.values).astype(np.int64)
+        is_unknown = (unknown > 0) | (states == FactState.UNDECIDED)
+        return groups, column_of_counts(counts, counts, is_unknown, (states == FactState.ABSENT) & ~is_unknown)
 
 
 def _instance_number(entry: Entry) -> int | None:

@@ -1,7 +1,6 @@
 """Measuring where the images of series lie, block by block: a series is worked out as soon as all of it has come."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, Entry, as_entry, same_for_all, values_of
 from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.complete import CompleteSeries
 from dicom_sieve.columns.facts import Fact, FactState
 from dicom_sieve.columns.geometry import Geometry, Images, ImageState, geometry_of
 from dicom_sieve.columns.grouped import Sums, joined
@@ -33,8 +33,6 @@ POSITION, ORIENTATION, IMAGE_TYPE = (
     f"{find_keyword(name):08X}" for name in ("ImagePositionPatient", "ImageOrientationPatient", "ImageType")
 )
 VOLUME_KEYS = tuple(f"{find_keyword(name):08X}" for name in VOLUME_KEYWORDS)
-MOST_WAITING = 1 << 19
-"""Images that are kept before those of complete series are worked out."""
 _MOSAIC = "MOSAIC"
 _FACTS = {
     Measure.SLICES: "slices",
@@ -98,75 +96,8 @@ def _volumes(rows: Rows) -> Numbers:
     return np.array([hash(entries) for entries in combined.things], np.int64)[combined.codes]
 
 
-@dataclass(slots=True)
-class StackCollector:
-    """Collects images, and measures series that have come whole, so that memory follows those that have not."""
-
-    _expected: Sums = field(default_factory=lambda: Sums(1))
-    _seen: Sums = field(default_factory=lambda: Sums(1))
-    _waiting: list[Images] = field(default_factory=list)
-    _count: int = 0
-    _least: int = MOST_WAITING
-    _done: list[Geometry] = field(default_factory=list)
-
-    def expect(self, series: Numbers, instances: Numbers) -> None:
-        """Say how many instances will come of series; any number of times, before the first of them."""
-        self._expected.add(series, instances)
-
-    def add(self, images: Images, of_seen: Numbers) -> None:
-        """Take images in.
-
-        Args:
-            images: Those that count.
-            of_seen: The series of all instances that came, those that do not count among them.
-        """
-        self._seen.add(of_seen, np.ones(len(of_seen), np.int64))
-        self._waiting.append(images)
-        self._count += len(images.series)
-        if self._count >= self._least:
-            self._measure(only_complete=True)
-            self._least = self._count + MOST_WAITING
-
-    def finish(self) -> list[Geometry]:
-        """Give what was measured; each series stands in one of the parts."""
-        self._measure(only_complete=False)
-        return self._done
-
-    def _measure(self, *, only_complete: bool) -> None:
-        if not self._waiting:
-            return
-        images = _joined(self._waiting)
-        takes = self._is_complete(images.series) if only_complete else np.ones(len(images.series), np.bool_)
-        if takes.any():
-            self._done.append(geometry_of(_taken(images, np.flatnonzero(takes))))
-        rest = _taken(images, np.flatnonzero(~takes))
-        self._waiting, self._count = [rest], len(rest.series)
-
-    def _is_complete(self, series: Numbers) -> Flags:
-        expected, (instances,) = self._expected.finish()
-        seen, (came,) = self._seen.finish()
-        is_expected, places = look_up(seen, expected)
-        complete = seen[is_expected & (came >= instances[places] if len(expected) else is_expected)]
-        is_among, _ = look_up(series, complete)
-        return is_among
-
-
-def _joined(parts: list[Images]) -> Images:
-    def of(name: str) -> Any:
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    return Images(of("series"), of("positions"), of("orientations"), of("digits"), of("states"), of("volumes"))
-
-
-def _taken(images: Images, rows: NDArray[np.intp]) -> Images:
-    return Images(
-        images.series[rows],
-        images.positions[rows],
-        images.orientations[rows],
-        images.digits[rows],
-        images.states[rows],
-        images.volumes[rows],
-    )
+def _geometry_of(*arrays: Any) -> Geometry:
+    return geometry_of(Images(*arrays))
 
 
 class GeometryValues(Collector):
@@ -182,7 +113,7 @@ class GeometryValues(Collector):
         super().__init__(items[0], secret, read_extent)
         self._items = items
         self._with_volumes = any(item.measure is Measure.DUPLICATES for item in items)
-        self._stacks, self._broken, self._all = StackCollector(), Sums(1), Sums(1)
+        self._stacks, self._broken, self._all = CompleteSeries(_geometry_of), Sums(1), Sums(1)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -191,7 +122,7 @@ class GeometryValues(Collector):
         return tuple(sorted({*super().keys, *made_of}))
 
     def expect(self, series: Numbers, instances: Numbers) -> None:
-        """See `StackCollector.expect`."""
+        """See `CompleteSeries.expect`."""
         self._stacks.expect(series, instances)
 
     def add(self, rows: Rows) -> None:
@@ -204,7 +135,15 @@ class GeometryValues(Collector):
         counted = np.flatnonzero(states != NO)
         images = images_of(rows.take(counted), states[counted], with_volumes=self._with_volumes)
         self._all.add(groups, np.zeros(len(groups), np.int64))
-        self._stacks.add(images, groups)
+        arrays = (
+            images.series,
+            images.positions,
+            images.orientations,
+            images.digits,
+            images.states,
+            images.volumes,
+        )
+        self._stacks.add(arrays, groups)
 
     def finish(self) -> Mapping[str, MeasuredValues]:
         """See `Collector.finish`."""
