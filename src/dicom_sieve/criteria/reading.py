@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from dicom_sieve.criteria.choose import CHOOSE, UNIT, Asked, Choose, Unit, WholeSeries
 from dicom_sieve.criteria.compile_criteria import EMPTY_LIST, compile_criteria, compile_steps
-from dicom_sieve.criteria.items import CompiledItem
+from dicom_sieve.criteria.finding import Finding
+from dicom_sieve.criteria.items import CompiledItem, CompiledStep
 from dicom_sieve.criteria.problems import kind_of
 from dicom_sieve.criteria.read_choose import read_choose
 from dicom_sieve.criteria.read_items import read_items
@@ -92,6 +93,16 @@ def load_criteria(given: Sequence[object]) -> tuple[Asked, ...]:
     if problems:
         raise InvalidRequestError(problems)
     return items
+
+
+def given_of_each(given: Sequence[Mapping[str, object]], items: Sequence[CompiledItem]) -> list[Mapping[str, object]]:
+    """Give what of recorded criteria each compiled item comes from: several steps come from one ``choose``."""
+    criteria = iter([each for each in given if not _is_step(each)])
+    unit, choose = (next((each for each in given if list(each) == [name]), {}) for name in (UNIT, CHOOSE))
+    return [
+        next(criteria) if not isinstance(item, CompiledStep) else unit if item.finding is Finding.SERIES else choose
+        for item in items
+    ]
 
 
 def compile_recorded(given: Sequence[object]) -> tuple[CompiledItem, ...]:

@@ -20,6 +20,7 @@ from prefect.client.schemas.objects import FlowRun
 from dicom_sieve.computations.registry import kinds
 from dicom_sieve.contract.parameters import RUN_ID, RawParameters
 from dicom_sieve.criteria import Damaged, Operation
+from dicom_sieve.criteria.choose import Unit
 from dicom_sieve.errors import DicomSieveError, MachineError, SpentCredentialsError
 from dicom_sieve.explain import explain
 
@@ -190,6 +191,10 @@ def _is_plain(name: str, value: Any) -> bool:
             return isinstance(value, bool)
         case "damaged":
             return isinstance(value, str) and value in set(Damaged)
+        case "unit":
+            return isinstance(value, str) and value in set(Unit)
+        case "choose":
+            return value is None
         case "computation":
             return isinstance(value, str) and value in kinds()
         case _:

@@ -13,6 +13,7 @@ from prefect.states import Completed
 from dicom_sieve.contract.parameters import Publish, RawParameters
 from dicom_sieve.contract.read import Request, look_up_criteria, read_request
 from dicom_sieve.criteria import Damaged, compile_criteria
+from dicom_sieve.criteria.choose import Unit
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.flows.again import stands_in_ledger, stands_in_prefect
 from dicom_sieve.flows.artifacts import show_attrition, show_link, show_unread, show_verdicts
@@ -53,6 +54,9 @@ def clean_dicom(
     output_s3_parameters: Any = None,
     preview: Any = False,
     damaged: Any = Damaged.DISCARD.value,
+    *,
+    unit: Any = Unit.INSTANCE.value,
+    choose: Any = None,
 ) -> State[None]:
     """Do what a request asks, as a flow run. Its parameters are `dicom_sieve.contract.parameters.Parameters`."""
     given = {
@@ -61,6 +65,8 @@ def clean_dicom(
         "output_s3_parameters": output_s3_parameters,
         "preview": preview,
         "damaged": damaged,
+        "unit": unit,
+        "choose": choose,
     }
     stands = stands_in_prefect if preview is True else partial(stands_in_ledger, given)
     return run_guarded(given, Guarded(partial(_do, given), stands, _result))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dicom_sieve.criteria.reading import given_of_each
 from dicom_sieve.ledger.reading.report import Reason as SeriesReason
 from dicom_sieve.reports.attrition import mermaid_of
 from dicom_sieve.reports.distribution import Bar
@@ -28,7 +29,9 @@ def as_json(report: Report) -> str:
         "run": cite(report),
         "criteria": [
             {**dict(given), "describe": criterion.describe(), **asdict(of)}
-            for given, criterion, of in zip(run.criteria, report.criteria, figures.criteria, strict=True)
+            for given, criterion, of in zip(
+                given_of_each(run.criteria, report.criteria), report.criteria, figures.criteria, strict=True
+            )
         ],
         "counts": {name: asdict(amount) for name, amount in amounts(report).items()},
         "without_patient": figures.without_patient,

@@ -64,14 +64,15 @@ def check(
     compiled = compile_criteria(criteria)
     advice = advise(compiled)
     if as_json:
+        given_of = given_of_each([criterion.as_given() for criterion in criteria], compiled)
         text.show_json(
             [
                 {
-                    **criterion.as_given(),
+                    **given,
                     "describe": asked.describe(),
                     "warnings": [warning.text for warning in advice if number in warning.criteria],
                 }
-                for number, (criterion, asked) in enumerate(zip(criteria, compiled, strict=True), 1)
+                for number, (given, asked) in enumerate(zip(given_of, compiled, strict=True), 1)
             ]
         )
     else:
