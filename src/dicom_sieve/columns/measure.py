@@ -192,7 +192,7 @@ class DistinctValues(Collector):
             return
         keys = (attribute.hex_tag, *self._item.frame_keys)
         combined = combine([rows.block.coded(key) for key in keys], len(rows.series))
-        read = [_numbers_of_values(attribute, keys, entries) for entries in combined.things]
+        read = [_numbers_of_values(attribute, self._item.value, keys, entries) for entries in combined.things]
         is_unknown = np.array([numbers is None for numbers in read])[combined.codes] & (states != NO)
         self._unknown.add(groups, is_unknown.astype(np.int64))
         most = max((len(numbers) for numbers in read if numbers), default=0)
@@ -209,16 +209,19 @@ class DistinctValues(Collector):
         return groups, column_of_counts(low, high, unknown > 0, high == 0)
 
 
-def _numbers_of_values(attribute: Attribute, keys: Sequence[str], entries: Sequence[Entry]) -> list[int] | None:
+def _numbers_of_values(
+    attribute: Attribute, value: int | None, keys: Sequence[str], entries: Sequence[Entry]
+) -> list[int] | None:
     """Give the numbers of the different values of a row; None where they are not all known.
 
-    All values of one element, as those of a position, are one value together.
+    All values of one element, as those of a position, are one value together, unless one of them is asked for.
     """
     read = zip(keys, map(values_of, entries), strict=True)
     attributes = {key: values for key, values in read if values is not None}
     own = attributes.get(keys[0])
     several = [own] if own is not None or len(keys) == 1 else list(frames_of(attribute, attributes))
-    found = dict.fromkeys(_as_compared(attribute, values) for values in several if values is not None)
+    taken = [values if value is None else values[value - 1 : value] for values in several if values is not None]
+    found = dict.fromkeys(_as_compared(attribute, values) for values in taken)
     if any(NOT_KEPT in (values or ()) for values in several):
         return None
     return [number_of(text) for text in found if text]

@@ -48,9 +48,10 @@ def _item(schema: JsonSchema, *, of_group: bool) -> None:
         "properties": _all_refused(*of_groups, "scope", *where),
         "allOf": [REFERENCE_SUITS_OPERATION],
     }
+    refused = dict.fromkeys((*of_groups, *_NOT_OF_MEASURES), REFUSED)
     measure: JsonValue = {
         "required": ["measure", "operation"],
-        "properties": _all_refused(*of_groups, *_NOT_OF_MEASURES),
+        "properties": {"value": {"type": "integer"}, **refused},
         "allOf": [REFERENCE_SUITS_OPERATION],
     }
     either: dict[str, JsonValue] = {"if": _IS_MEASURE, "then": measure, "else": criterion}
