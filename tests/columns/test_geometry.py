@@ -137,6 +137,12 @@ class TestMeanings:
             units.append(float(measure(images)["spacing_variation"]) * 10**digits)
         assert 1 < max(units) < 1.8
 
+    @pytest.mark.parametrize("corner", ["0", "100.1", "-317.123457", "999.999999"])
+    def test_what_lies_between_two_roundings_is_rounded_alike_wherever_the_stack_is(self, corner: str) -> None:
+        heights = [str(Decimal(corner) + Decimal(height)) for height in ("0", "1.000001", "2.000003", "4")]
+        found = measure(stack(*heights[:3]))
+        assert (found["spacing"], found["spacing_variation"]) == (1.000002, 0)  # of 1.0000015 and 0.0000005
+
     def test_the_angle_of_a_tilted_stack(self) -> None:
         assert measure(series("0 0 0", "0 1 1", "0 2 2"))["tilt"] == 45
         tilted = measure(series("0 0 0", "0 0.000001 1"))
@@ -184,6 +190,7 @@ class TestMeanings:
             ((1, 0, 0, 0.0009, 1, 0), True),
             ((math.inf, 0, 0, 0, 1, 0), False),
             ((1, 0, 0, 0, math.nan, 0), False),
+            ((1e100, 0, 0, 0, 1e100, 0), False),
             ((1e200, 0, 0, 0, 1e200, 0), False),
         ],
     )

@@ -25,7 +25,9 @@ def ask(tag: str, operation: str, reference: str | list[str]) -> Criterion:
 
 
 def compile_one(tag: str, operation: str, reference: str | list[str]) -> CompiledCriterion:
-    return leaves_of(compile_criteria([ask(tag, operation, reference)]))[0]
+    (compiled,) = leaves_of(compile_criteria([ask(tag, operation, reference)]))
+    assert isinstance(compiled, CompiledCriterion)
+    return compiled
 
 
 def problems_of(*criteria: Criterion) -> tuple[str, ...]:

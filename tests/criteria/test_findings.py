@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_sieve.criteria import Criterion, Finding, Operation, compile_criteria, find, leaves_of
+from dicom_sieve.criteria import CompiledCriterion, Criterion, Finding, Operation, compile_criteria, find, leaves_of
 
 TAGS = {"DA": ("0008", "0020"), "AS": ("0010", "1010"), "CS": ("0008", "0060")}
 ACCEPTED = {
@@ -35,6 +35,7 @@ DAYS = {"D": Fraction(1), "W": Fraction(7), "M": YEAR / 12, "Y": YEAR}
 def find_by(vr: str, operation: str, reference: str | list[str], values: Sequence[str] | None) -> str:
     criterion = Criterion(dicom_tag=TAGS[vr], operation=Operation(operation), reference=reference)
     (compiled,) = leaves_of(compile_criteria([criterion]))
+    assert isinstance(compiled, CompiledCriterion)
     return find(compiled, values).value
 
 
@@ -287,6 +288,8 @@ def test_the_findings_are_a_closed_set_and_describe_themselves() -> None:
         "MALFORMED",
         "UNREACHED",
         "UNDECIDED",
+        "SERIES",
+        "NOT_CHOSEN",
     ]
-    assert len({finding.describe() for finding in Finding}) == 7
+    assert len({finding.describe() for finding in Finding}) == 9
     assert all(finding.describe().endswith(".") for finding in Finding)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_sieve.criteria import Criterion, Group, Item
+from dicom_sieve.criteria import Asked
 from dicom_sieve.criteria.named import NAME, NamedCriteria, check_name, read_named
 from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.criteria.revision import Revision, compare_versions
@@ -82,7 +82,7 @@ class TestRevisions:
             revision = compare_versions(before, after)
 
             was, now = ([pair[side] for pair in revision.changed] for side in (0, 1))
-            rest: list[Item] = list(before)
+            rest: list[Asked] = list(before)
             for item in (*revision.removed, *was):
                 rest.remove(item)
             assert sorted(map(key, [*rest, *revision.added, *now])) == sorted(map(key, after))
@@ -90,5 +90,5 @@ class TestRevisions:
             assert revision.is_empty == (list(map(key, before)) == list(map(key, after)))
 
 
-def key(item: Criterion | Group) -> str:
+def key(item: Asked) -> str:
     return repr(item.as_given())

@@ -8,6 +8,7 @@ from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.ledger.writing.named_criteria import save_criteria
 from tests.conftest import S3Server
 from tests.flows import planted
+from tests.flows.results import result_of
 from tests.flows.s3_proxy import S3Proxy
 from tests.support.prefect_server import PrefectServer
 
@@ -44,6 +45,9 @@ def test_a_run_by_name_uses_a_version_or_the_newest_and_records_which(
     assert kept.run(first).row.named == NamedCriteria(NAME, 1)
     assert kept.run(newest).row.named == NamedCriteria(NAME, 2)
     assert kept.run(first).row.criteria == planted.IS_CT
+    assert [result_of(prefect, run)["criteria"] for run in (first, newest, preview)] == [
+        {"name": NAME, "version": version} for version in (1, 2, 2)
+    ]
 
 
 @pytest.mark.timeout(300)

@@ -4,6 +4,7 @@ import pytest
 
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion
+from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.dicom.identifying import read_in_clear
 from dicom_sieve.dicom.marks import IDENTITY
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
@@ -51,3 +52,17 @@ def test_both_are_decided_alike(ledger: Ledger, operation: str, reference: str |
     assert sum(text.startswith(IDENTITY) for text in held) == 3
     patients = values_held(ledger.engine, snapshot, "00100020").values
     assert [value.value[:1] for value in patients] == [IDENTITY]
+
+
+def test_both_are_counted_once_by_a_measure(ledger: Ledger) -> None:
+    store = SimulatedStore(instances(0))
+    screen_ct(store, ledger, "digests")
+    for key, data in instances(5).items():
+        store.put(key, data)
+    measured = {"measure": "DISTINCT", "dicom_tag": "AccessionNumber", "scope": "STUDY", "operation": "EQUALS"}
+    asked, problems = read_criteria([measured | {"reference": "3"}])
+
+    screen(Screening("both", store, asked, in_clear=read_in_clear(["AccessionNumber"])), ledger)
+
+    assert not problems
+    assert {verdict for verdict, _ in verdicts(ledger, "both").values()} == {"PASSED"}

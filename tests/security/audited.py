@@ -15,10 +15,11 @@ from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.ledger.database.tables import lease, metadata, run
+from dicom_sieve.ledger.writing.named_criteria import save_criteria
 from dicom_sieve.objects import Location
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.vandal import unguarded
-from tests.screening.screenings import ct, mr, screen_ct
+from tests.screening.screenings import ct, mr, one_of, screen_ct
 from tests.support.simulated_store import SimulatedStore
 
 ELSEWHERE = Location("https://simulated", "elsewhere", "a/")
@@ -26,7 +27,9 @@ NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 
 
 def fill(ledger: Ledger, folder: Path) -> None:
-    """Screen two locations, compute on one, forget the other, and leave a lease behind."""
+    """Screen two locations, once by saved criteria; compute on one, forget the other, and leave a lease behind."""
+    saved, _ = save_criteria(ledger.engine, "only-ct", one_of("CT"), "why")
+    save_criteria(ledger.engine, "only-ct", one_of("CT", "MR"))
     store = SimulatedStore(
         {f"{number}": ct(f"1.5.{number}", f"1.6.{number}", PatientID=f"{number}") for number in range(4)}
     )
@@ -43,7 +46,7 @@ def fill(ledger: Ledger, folder: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         screen_ct(store, ledger, "failed")
     store.on_listed = lambda: None
-    screen_ct(store, ledger, "last")
+    screen_ct(store, ledger, "last", named=saved.named)
     other = SimulatedStore({"a/1": mr("1.7.1", "1.8.1"), "a/2": ct("1.7.2", "1.8.2")}, location=ELSEWHERE)
     screen_ct(other, ledger, "other")
     forget(ledger.engine, ELSEWHERE, "retention is over", clock=lambda: NOW)

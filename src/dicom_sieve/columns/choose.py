@@ -13,8 +13,8 @@ from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.grouped import Members, Sums
 from dicom_sieve.columns.judge import BlockJudge, Values
 from dicom_sieve.columns.lookup import Flags, Numbers
-from dicom_sieve.columns.measure import YES, ReadsExtent, Where
-from dicom_sieve.columns.measured import GroupsOf, MeasuredValues, Rows
+from dicom_sieve.columns.measure import YES, Where
+from dicom_sieve.columns.measured import GroupsOf, MeasuredValues, ReadsExtent, Rows
 from dicom_sieve.criteria import CompiledItem, Decider, Verdict
 from dicom_sieve.criteria.decide import UNKNOWN_GROUP
 from dicom_sieve.criteria.items import CompiledStep
@@ -75,8 +75,8 @@ class WholeSeries:
 
     keys: Sequence[str] = ()
 
-    def __init__(self) -> None:
-        self._failed = Sums(1)
+    def __init__(self, read_extent: ReadsExtent) -> None:
+        self._failed, self._read_extent = Sums(1), read_extent
 
     def add(self, rows: Rows, passed: Flags) -> None:
         """See `Stepping`."""
@@ -88,7 +88,7 @@ class WholeSeries:
         """See `Stepping`."""
         series, (failed,) = self._failed.finish()
         column = Column((None, as_entry(["1"])), (failed > 0).astype(np.uint8))
-        return MeasuredValues(series, column, GroupsOf(Scope.SERIES))
+        return MeasuredValues(series, column, GroupsOf(Scope.SERIES), self._read_extent)
 
 
 class Chooser:
@@ -102,6 +102,7 @@ class Chooser:
 
     def __init__(self, steps: Sequence[CompiledStep], secret: bytes | None, read_extent: ReadsExtent) -> None:
         first = steps[0]
+        self._read_extent = read_extent
         self._candidates_of = GroupsOf(first.one, secret)
         self._per = GroupsOf(first.per or first.one, secret)
         self._uid = UIDS[first.one]
@@ -145,7 +146,7 @@ class Chooser:
         entries: list[Entry] = [None if text is None else as_entry([text]) for text in texts]
         unknown = as_entry([UNKNOWN_GROUP])
         column = column_of(unknown if not group else entry for entry, group in zip(entries, per.tolist(), strict=True))
-        return MeasuredValues(candidates, column, self._candidates_of)
+        return MeasuredValues(candidates, column, self._candidates_of, self._read_extent)
 
     def _by_uid(self, candidates: Numbers) -> Numbers:
         """Rank candidates by UID, the smallest highest."""

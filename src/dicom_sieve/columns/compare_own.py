@@ -11,9 +11,19 @@ from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.grouped import Members, Sums, bounds_of, count_of
 from dicom_sieve.columns.judge import Values
 from dicom_sieve.columns.lookup import Numbers
-from dicom_sieve.columns.measure import MAYBE, NO, YES, Collector, ReadsExtent
-from dicom_sieve.columns.measured import GroupsOf, Rows, column_of_counts, own_keys, own_numbers
+from dicom_sieve.columns.measure import MAYBE, NO, YES, Collector, state_of_part
+from dicom_sieve.columns.measured import (
+    UNKNOWN_ENTRY,
+    GroupsOf,
+    ReadsExtent,
+    Rows,
+    column_of_counts,
+    own_keys,
+    own_numbers,
+    own_values,
+)
 from dicom_sieve.criteria import Decider, Finding
+from dicom_sieve.criteria.decide import Found
 from dicom_sieve.criteria.items import CompiledMeasure
 from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.rule import OWN
@@ -29,7 +39,7 @@ class ComparedMembers(Collector):
 
     def __init__(self, item: CompiledMeasure, secret: bytes | None, read_extent: ReadsExtent) -> None:
         super().__init__(item, secret, read_extent)
-        self._decider, self._read_extent = Decider(item.where, secret), read_extent
+        self._decider = Decider(item.where, secret)
         self._members_of = GroupsOf(Scope.STUDY if item.measure is Measure.STUDIES else Scope.SERIES, secret)
         self._own_keys = own_keys(item)
         self._asked = tuple(key for key in self._where.keys if not key.startswith(OWN))
@@ -41,7 +51,8 @@ class ComparedMembers(Collector):
     def add(self, rows: Rows) -> None:
         """Take rows in: each is a member, and judged by what is met beside it."""
         groups = self._groups_of(rows.block, rows.series)
-        places = np.flatnonzero(rows.is_judged & (groups != 0))
+        is_placed = ~self._unreached(rows, self._groups_of.keys)
+        places = np.flatnonzero(rows.is_judged & is_placed & (groups != 0))
         if not len(places):
             return
         taken, groups = rows.take(places), groups[places]
@@ -49,8 +60,9 @@ class ComparedMembers(Collector):
         codes = _number(taken, self._asked, self._things)
         of_each = np.stack([groups, members, codes, taken.weights], axis=1)
         self._rows.append(_together(of_each))
-        owners = own_numbers(self._item, taken.block, groups)
-        owned = np.stack([groups, owners, _number(taken, self._own_keys, self._owners)], axis=1)
+        owners = own_numbers(self._item, taken.block, groups, self._read_extent)
+        own = own_values(self._item, taken.block, self._read_extent)
+        owned = np.stack([groups, owners, _numbered(own, self._owners)], axis=1)
         self._of_owners.append(np.unique(owned, axis=0))
 
     def _add(self, groups: Numbers, rows: Rows, states: Any) -> None:
@@ -80,17 +92,18 @@ class ComparedMembers(Collector):
         return numbers, column_of_counts(low, high, no, no)
 
     def judge(self, own: Sequence[Entry], member: Sequence[Entry]) -> int:
-        """Tell whether a member meets what is asked beside an instance; of both first how far they were read."""
-        extent, own_extent = self._read_extent(member[0]), self._read_extent(own[0])
+        """Tell whether a member meets what is asked beside an instance; of the member first how far it was read."""
+        extent = self._read_extent(member[0])
         values = _values(self._asked, member[1:])
-        for key, entry in zip(self._own_keys, own[1:], strict=True):
-            if entry is None and own_extent.unreadable_from is not None and own_extent.unreadable_from <= key:
-                return MAYBE
-        attributes = {**extent.trusted(values), **_values([f"{OWN}{key}" for key in self._own_keys], own[1:])}
-        findings = self._decider.decide(attributes, extent.unreadable_from).findings
-        if all(finding is Finding.MET for finding in findings):
-            return YES
-        return NO if extent.unreadable_from is None or Finding.NOT_MET in findings else MAYBE
+        attributes = {**extent.trusted(values), **_values([f"{OWN}{key}" for key in self._own_keys], own)}
+        unknown = {key for key, entry in zip(self._own_keys, own, strict=True) if entry == UNKNOWN_ENTRY}
+        found: list[Found] = []
+        for item, asked in zip(self._item.where, self._decider.asked, strict=True):
+            if any(leaf.has_own and leaf.attribute.hex_tag in unknown for leaf in item.leaves):
+                found.append((Finding.UNDECIDED, (Finding.UNREACHED,)))
+            else:
+                found.append(asked.find(attributes, extent.unreadable_from))
+        return state_of_part(found)
 
 
 class _States:
@@ -118,7 +131,10 @@ class _States:
 def _number(rows: Rows, keys: Sequence[str], things: _Things) -> Numbers:
     """Give a number for what each row has: how far it was read, and its values."""
     extents = Coded(rows.block.extents.entries, rows.block.extents.codes)
-    combined = combine([extents, *map(rows.block.coded, keys)], len(rows.series))
+    return _numbered(combine([extents, *map(rows.block.coded, keys)], len(rows.series)), things)
+
+
+def _numbered(combined: Coded[tuple[Entry, ...]], things: _Things) -> Numbers:
     return np.array([things.setdefault(thing, len(things)) for thing in combined.things], np.int64)[combined.codes]
 
 

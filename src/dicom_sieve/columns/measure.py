@@ -1,8 +1,9 @@
 """Counting over the rows of a snapshot, block by block: instances, frames, series, studies, different values."""
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,29 @@ from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.grouped import Members, Sums, count_of
 from dicom_sieve.columns.judge import BlockJudge, Values
 from dicom_sieve.columns.lookup import Flags, Numbers
-from dicom_sieve.columns.measured import GroupsOf, MeasuredValues, Rows, column_of_counts
+from dicom_sieve.columns.measured import (
+    GroupsOf,
+    MeasuredValues,
+    ReadsExtent,
+    Rows,
+    are_unreached,
+    column_of_counts,
+)
 from dicom_sieve.columns.numbers import number_of
 from dicom_sieve.criteria import CompiledItem, Decider, Finding
+from dicom_sieve.criteria.decide import Found
 from dicom_sieve.criteria.items import CompiledMeasure
 from dicom_sieve.criteria.judge import frames_of
 from dicom_sieve.criteria.measured import MEASURED
 from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.rule import OWN
 from dicom_sieve.dicom.dictionary import Attribute, find_keyword
+from dicom_sieve.dicom.identifying import is_identifying
+from dicom_sieve.dicom.identity import digest_identity
 from dicom_sieve.dicom.marks import MARKS, NOT_KEPT
 from dicom_sieve.dicom.vr.value_type import trim
 from dicom_sieve.errors import MalformedValueError
-from dicom_sieve.headers.extent import Extent
 
-ReadsExtent = Callable[[str | None], Extent]
 States = NDArray[np.uint8]
 NO, MAYBE, YES = 0, 1, 2
 """Whether a member meets what is asked of those that are counted; MAYBE: its header ends before that."""
@@ -54,14 +63,25 @@ class Where:
 
     def _state_of_part(self, text: str, values: Mapping[str, Values]) -> int:
         extent = self._read_extent(text)
-        findings = self._decider.decide(extent.trusted(values), extent.unreadable_from).findings
-        if Finding.NOT_MET in findings:
-            return NO
-        return YES if all(finding is Finding.MET for finding in findings) else MAYBE
+        return state_of_part(
+            asked.find(extent.trusted(values), extent.unreadable_from) for asked in self._decider.asked
+        )
 
 
 def _state_of_whole(findings: tuple[Finding, ...]) -> int:
     return YES if all(finding is Finding.MET for finding in findings) else NO
+
+
+def state_of_part(found: Iterable[Found]) -> int:
+    """Tell whether a member that was read in part is counted, from what each item found, and its leaves."""
+    state = YES
+    for finding, leaves in found:
+        if finding is Finding.MET:
+            continue
+        if finding is Finding.NOT_MET or Finding.UNREACHED not in leaves:
+            return NO  # what is not read would not change that
+        state = MAYBE
+    return state
 
 
 class Collector(ABC):
@@ -74,7 +94,7 @@ class Collector(ABC):
     """
 
     def __init__(self, item: CompiledMeasure, secret: bytes | None, read_extent: ReadsExtent) -> None:
-        self._item, self._secret = item, secret
+        self._item, self._secret, self._read_extent = item, secret, read_extent
         self._groups_of = GroupsOf(item.scope or Scope.SERIES, secret)
         self._where = Where(item.where, secret, read_extent)
 
@@ -89,7 +109,8 @@ class Collector(ABC):
     def add(self, rows: Rows) -> None:
         """Take rows in; one that is in no group is left out."""
         groups = self._groups_of(rows.block, rows.series)
-        counted = np.flatnonzero(rows.is_judged & (groups != 0))
+        is_placed = ~self._unreached(rows, self._groups_of.keys)
+        counted = np.flatnonzero(rows.is_judged & is_placed & (groups != 0))
         if len(counted):
             taken = rows.take(counted)
             self._add(groups[counted], taken, self._where.states(taken))
@@ -101,7 +122,10 @@ class Collector(ABC):
     def finish(self) -> Mapping[str, MeasuredValues]:
         """Give the values of all groups, by the key of the measure."""
         groups, column = self._finish()
-        return {self._item.key: MeasuredValues(groups, column, self._groups_of, self._item)}
+        return {self._item.key: MeasuredValues(groups, column, self._groups_of, self._read_extent, self._item)}
+
+    def _unreached(self, rows: Rows, keys: Sequence[str]) -> Flags:
+        return are_unreached(rows.block, keys, self._read_extent)
 
     @abstractmethod
     def _add(self, groups: Numbers, rows: Rows, states: States) -> None: ...
@@ -121,6 +145,7 @@ class Amounts(Collector):
         weights, is_unknown = rows.weights, np.zeros(len(groups), np.int64)
         if self._item.measure is Measure.FRAMES:
             frames, is_read = frames_in(rows.block.columns[FRAMES])
+            is_read &= ~self._unreached(rows, [FRAMES])
             weights = weights * frames
             is_unknown = (~is_read & (states != NO)).astype(np.int64)
         self._sums.add(groups, weights * (states == YES), weights * (states != NO), is_unknown)
@@ -138,6 +163,9 @@ def frames_in(column: Column) -> tuple[Numbers, Flags]:
     return frames[column.codes], is_read[column.codes]
 
 
+_EXACT = Context(prec=200)
+"""More digits than a number has that is read."""
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _MOST_FRAMES = 2**31
 """More than any object has (PS3.5 6.2, IS)."""
 
@@ -152,10 +180,7 @@ def _frames(entry: Entry) -> int | None:
 
 def whole_number(text: str) -> int | None:
     """Read a whole number of 64 bits; None: it is none."""
-    try:
-        number = int(trim(text)) if text[:1] not in MARKS else None
-    except ValueError:
-        return None
+    number = int(text) if _WHOLE_NUMBER.fullmatch(text := trim(text)) else None
     return number if number is not None and abs(number) < 2**62 else None
 
 
@@ -164,19 +189,20 @@ class CountedMembers(Collector):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._members = Members()
+        self._members, self._unknown = Members(), Sums(1)
         self._members_of = GroupsOf(Scope.SERIES if self._item.measure is Measure.SERIES else Scope.STUDY, self._secret)
 
     def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
         members = self._members_of(rows.block, rows.series)
-        self._members.add(groups, members, np.where(members == 0, NO, states))
+        is_unknown = self._unreached(rows, self._members_of.keys) & (states != NO)
+        self._unknown.add(groups, is_unknown.astype(np.int64))
+        self._members.add(groups, members, np.where((members == 0) | is_unknown, NO, states))
 
     def _finish(self) -> tuple[Numbers, Column]:
+        groups, (unknown,) = self._unknown.finish()
         of_members, _, ranks = self._members.finish()
-        groups = np.unique(of_members)
         low, high = (count_of(of_members, groups, ranks >= least) for least in (YES, MAYBE))
-        nothing = np.zeros(len(groups), np.bool_)
-        return groups, column_of_counts(low, high, nothing, nothing)
+        return groups, column_of_counts(low, high, unknown > 0, np.zeros(len(groups), np.bool_))
 
 
 class DistinctValues(Collector):
@@ -192,8 +218,13 @@ class DistinctValues(Collector):
             return
         keys = (attribute.hex_tag, *self._item.frame_keys)
         combined = combine([rows.block.coded(key) for key in keys], len(rows.series))
-        read = [_numbers_of_values(attribute, self._item.value, keys, entries) for entries in combined.things]
-        is_unknown = np.array([numbers is None for numbers in read])[combined.codes] & (states != NO)
+        value = self._item.value
+        read = [_numbers_of_values(attribute, value, keys, entries, self._secret) for entries in combined.things]
+        is_unknown = np.array([numbers is None for numbers in read])[combined.codes]
+        is_unknown |= self._unreached(rows, keys[:1])
+        lacks_it = np.array([entries[0] is None for entries in combined.things])[combined.codes]
+        is_unknown |= lacks_it & self._unreached(rows, keys[1:])
+        is_unknown &= states != NO
         self._unknown.add(groups, is_unknown.astype(np.int64))
         most = max((len(numbers) for numbers in read if numbers), default=0)
         for place in range(most):  # of several values, which only frames have, one after the other
@@ -206,11 +237,12 @@ class DistinctValues(Collector):
         groups, (unknown,) = self._unknown.finish()
         of_members, _, ranks = self._members.finish()
         low, high = (count_of(of_members, groups, ranks >= least) for least in (YES, MAYBE))
-        return groups, column_of_counts(low, high, unknown > 0, high == 0)
+        may_be_absent = (low == 0) & (high > 0)
+        return groups, column_of_counts(low, high, (unknown > 0) | may_be_absent, high == 0)
 
 
 def _numbers_of_values(
-    attribute: Attribute, value: int | None, keys: Sequence[str], entries: Sequence[Entry]
+    attribute: Attribute, value: int | None, keys: Sequence[str], entries: Sequence[Entry], secret: bytes | None
 ) -> list[int] | None:
     """Give the numbers of the different values of a row; None where they are not all known.
 
@@ -221,24 +253,28 @@ def _numbers_of_values(
     own = attributes.get(keys[0])
     several = [own] if own is not None or len(keys) == 1 else list(frames_of(attribute, attributes))
     taken = [values if value is None else values[value - 1 : value] for values in several if values is not None]
-    found = dict.fromkeys(_as_compared(attribute, values) for values in taken)
+    found = dict.fromkeys(_as_compared(attribute, values, secret) for values in taken)
     if any(NOT_KEPT in (values or ()) for values in several):
         return None
     return [number_of(text) for text in found if text]
 
 
-def _as_compared(attribute: Attribute, values: Sequence[str]) -> str:
+def _as_compared(attribute: Attribute, values: Sequence[str], secret: bytes | None) -> str:
     """Give what values that are equal have in common; empty where there is none."""
-    parts = [_part(attribute, text) for text in values]
+    parts = [_part(attribute, text, secret) for text in values]
     return "\\".join(parts) if any(parts) else ""
 
 
-def _part(attribute: Attribute, text: str) -> str:
+def _part(attribute: Attribute, text: str, secret: bytes | None) -> str:
+    if secret is not None and is_identifying(attribute) and trim(text) and text[:1] not in MARKS:
+        return digest_identity(text, secret, vr=attribute.vr.code)  # another of its values may lie as a digest
     try:
         value = attribute.vr.parse(text) if text[:1] not in MARKS else text
     except MalformedValueError:
         return trim(text)
-    return f"{value.normalize():f}" if isinstance(value, Decimal) and value else str(value)
+    if not isinstance(value, Decimal):
+        return str(value)
+    return f"{value.normalize(_EXACT):f}" if value else "0"
 
 
 class MissingNumbers(Collector):
@@ -258,12 +294,13 @@ class MissingNumbers(Collector):
     def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
         column = rows.block.columns[INSTANCE_NUMBER]
         read = [_instance_number(entry) for entry in column.entries]
-        is_given = np.array([number is not None for number in read])[column.codes] & (states == YES)
+        is_unreached = self._unreached(rows, [INSTANCE_NUMBER])
+        is_given = np.array([number is not None for number in read])[column.codes] & (states == YES) & ~is_unreached
         is_absent = np.array([not any(map(trim, values_of(entry) or ())) for entry in column.entries])[column.codes]
         numbers = np.array([number or 0 for number in read], np.int64)[column.codes]
         self._members.add(groups[is_given], numbers[is_given], states[is_given])
-        lacks = (states == YES) & ~is_given & is_absent
-        is_unknown = (states == MAYBE) | ((states == YES) & ~is_given & ~is_absent)
+        lacks = (states == YES) & ~is_given & is_absent & ~is_unreached
+        is_unknown = (states == MAYBE) | ((states == YES) & ~is_given & ~lacks)
         self._counts.add(groups, is_given.astype(np.int64), lacks.astype(np.int64), is_unknown.astype(np.int64))
 
     def _finish(self) -> tuple[Numbers, Column]:

@@ -13,8 +13,15 @@ from dicom_sieve.columns.facts import Fact, FactState
 from dicom_sieve.columns.geometry import Geometry, Images, ImageState, geometry_of
 from dicom_sieve.columns.grouped import Sums, joined
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
-from dicom_sieve.columns.measure import FRAMES, NO, YES, Collector, ReadsExtent, States, frames_in
-from dicom_sieve.columns.measured import UNKNOWN_ENTRY, MeasuredValues, Rows, column_of_counts, column_of_lengths
+from dicom_sieve.columns.measure import FRAMES, NO, YES, Collector, States, frames_in
+from dicom_sieve.columns.measured import (
+    UNKNOWN_ENTRY,
+    MeasuredValues,
+    ReadsExtent,
+    Rows,
+    column_of_counts,
+    column_of_lengths,
+)
 from dicom_sieve.columns.planes import Plane
 from dicom_sieve.columns.vectors import parse_vectors
 from dicom_sieve.criteria.items import CompiledMeasure
@@ -214,7 +221,7 @@ class GeometryValues(Collector):
                 states = np.where(is_measured, _states_of(item.measure, parts)[rows], FactState.ABSENT)
                 is_unknown = (states == FactState.UNDECIDED) | is_broken
                 column = _column_of(item, parts, rows, is_unknown, (states == FactState.ABSENT) & ~is_unknown)
-            values[item.key] = MeasuredValues(series, column, self._groups_of, item)
+            values[item.key] = MeasuredValues(series, column, self._groups_of, self._read_extent, item)
         return values
 
     def _finish(self) -> tuple[Numbers, Column]:

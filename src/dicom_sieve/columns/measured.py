@@ -1,12 +1,14 @@
 """What was measured of groups of instances, and how it stands beside the values of each instance: as a column."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, Entry, as_entry, same_for_all, values_of
+from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
@@ -17,7 +19,11 @@ from dicom_sieve.dicom.dictionary import find_keyword
 from dicom_sieve.dicom.identity import digest_identity
 from dicom_sieve.dicom.marks import IDENTITY, NOT_KEPT
 from dicom_sieve.dicom.vr.value_type import trim
+from dicom_sieve.headers.defects import Damage
+from dicom_sieve.headers.extent import Extent
 
+ReadsExtent = Callable[[str | None], Extent]
+"""Reads how far a row was read."""
 UNKNOWN_ENTRY = as_entry([NOT_KEPT])
 """That of what cannot be told."""
 PLACES = 6
@@ -77,8 +83,13 @@ class GroupsOf:
         return "\0".join(texts) if texts[0] else None
 
     def _text(self, entry: Entry) -> str:
-        values = values_of(entry) or ("",)
-        text = trim(values[0])
+        """Give all values of an attribute: objects may have several where they should have one."""
+        values = values_of(entry) or ()
+        parts = [] if NOT_KEPT in values else [self._part(text) for text in values]
+        return "\\".join(parts) if any(parts) else ""
+
+    def _part(self, text: str) -> str:
+        text = trim(text)
         if not text or self.scope is Scope.STUDY or text.startswith(IDENTITY) or self.secret is None:
             return text
         return digest_identity(text, self.secret)
@@ -92,12 +103,14 @@ class MeasuredValues:
         groups: Of instances, ascending numbers.
         column: A value each; see `dicom_sieve.criteria.judge_measured.find_measured`.
         groups_of: Tells the group of an instance.
+        read_extent: Reads how far a row was read.
         item: The measure; None of a step.
     """
 
     groups: Numbers
     column: Column
     groups_of: GroupsOf
+    read_extent: ReadsExtent
     item: CompiledMeasure | None = None
 
     @property
@@ -107,14 +120,17 @@ class MeasuredValues:
 
     def column_for(self, block: Block, series: Numbers) -> Column:
         """Give the value for each row."""
-        numbers = own_numbers(self.item, block, self.groups_of(block, series))
+        numbers = own_numbers(self.item, block, self.groups_of(block, series), self.read_extent)
         is_known, places = look_up(numbers, self.groups)
         is_known &= numbers != 0
-        if not len(self.groups) or not is_known.any():
+        is_unreached = are_unreached(block, self.groups_of.keys, self.read_extent)
+        is_known &= ~is_unreached
+        if not len(self.groups) or not (is_known | is_unreached).any():
             return same_for_all(None, len(block))
         nothing = len(self.column.entries)
         codes = np.where(is_known, self.column.codes.astype(np.uint32)[places], np.uint32(nothing))
-        return Column((*self.column.entries, None), codes).take(np.arange(len(codes)))
+        codes[is_unreached] = nothing + 1
+        return Column((*self.column.entries, None, UNKNOWN_ENTRY), codes).take(np.arange(len(codes)))
 
 
 def own_keys(item: CompiledMeasure | None) -> tuple[str, ...]:
@@ -125,14 +141,40 @@ def own_keys(item: CompiledMeasure | None) -> tuple[str, ...]:
     return tuple(sorted({leaf.attribute.hex_tag for leaf in leaves}))
 
 
-def own_numbers(item: CompiledMeasure | None, block: Block, groups: Numbers) -> Numbers:
+def own_values(item: CompiledMeasure, block: Block, read_extent: ReadsExtent) -> Coded[tuple[Entry, ...]]:
+    """Give what members are compared with, of each row; `UNKNOWN_ENTRY` where reading did not come to it."""
+    sides = []
+    for key in own_keys(item):
+        unreached = Coded((False, True), are_unreached(block, [key], read_extent).astype(np.uint8))
+        both: list[Coded[Any]] = [block.coded(key), unreached]
+        sides.append(combine(both, len(block)).map(lambda pair: UNKNOWN_ENTRY if pair[1] else pair[0]))
+    return combine(sides, len(block))
+
+
+def own_numbers(item: CompiledMeasure | None, block: Block, groups: Numbers, read_extent: ReadsExtent) -> Numbers:
     """Give the numbers under which values stand: those of groups, each with what members are compared with."""
     if item is None or not item.compares:
         return groups
-    own = combine([block.coded(key) for key in own_keys(item)], len(block))
+    own = own_values(item, block, read_extent)
     texts = ["\1".join("" if entry is None else f"={entry}" for entry in entries) for entries in own.things]
     of_own = np.array([number_of(text) for text in texts], np.int64)[own.codes]
     return np.where(groups == 0, 0, mix(groups, of_own))
+
+
+def are_unreached(block: Block, keys: Sequence[str], read_extent: ReadsExtent) -> Flags:
+    """Tell in which rows any of some attributes may lie where reading did not come, or counts for nothing."""
+    flags: Flags = np.zeros(len(block), np.bool_)
+    if block.extents.entries == (None,):
+        return flags
+    extents = [read_extent(entry) for entry in block.extents.entries]
+    for key in keys:
+        column = block.columns[key]
+        is_absent = np.array([entry is None for entry in column.entries], np.bool_)[column.codes]
+        ends = [extent.unreadable_from is not None and extent.unreadable_from <= key for extent in extents]
+        is_repeated = [extent.damage is Damage.REPEATED and extent.unreadable_from == key for extent in extents]
+        flags |= np.array(ends, np.bool_)[block.extents.codes] & is_absent
+        flags |= np.array(is_repeated, np.bool_)[block.extents.codes]
+    return flags
 
 
 def column_of_counts(low: Numbers, high: Numbers, is_unknown: Flags, is_absent: Flags) -> Column:

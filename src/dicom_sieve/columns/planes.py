@@ -64,7 +64,6 @@ def normals_of(orientations: Floats) -> tuple[Floats, Flags]:
         cosines = np.abs(a * d + b * e + c * f) / (rows * columns)
         is_plane = (np.minimum(rows, columns) >= SHORTEST_DIRECTION) & (cosines <= PERPENDICULAR)
         crosses /= np.sqrt((crosses * crosses).sum(axis=0))
-    is_plane &= np.isfinite(crosses).all(axis=0)
     crosses[:, ~is_plane] = 0
     return crosses.T, is_plane
 

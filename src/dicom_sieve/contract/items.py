@@ -32,7 +32,7 @@ _IS_GROUP: JsonValue = {"anyOf": [{"required": [kind]} for kind in _KINDS]}
 _IS_MEASURE: JsonValue = {"required": ["measure"]}
 
 
-def _all_refused(*names: str) -> JsonValue:
+def _all_refused(*names: str) -> dict[str, JsonValue]:
     refused: dict[str, JsonValue] = dict.fromkeys(names, REFUSED)
     return refused
 
@@ -48,10 +48,13 @@ def _item(schema: JsonSchema, *, of_group: bool) -> None:
         "properties": _all_refused(*of_groups, "scope", *where),
         "allOf": [REFERENCE_SUITS_OPERATION],
     }
-    refused = dict.fromkeys((*of_groups, *_NOT_OF_MEASURES), REFUSED)
     measure: JsonValue = {
         "required": ["measure", "operation"],
-        "properties": {"value": {"type": "integer"}, **refused},
+        "properties": {
+            **_all_refused(*of_groups, *_NOT_OF_MEASURES),
+            "measure": {"type": "string"},
+            "value": {"type": "integer"},
+        },
         "allOf": [REFERENCE_SUITS_OPERATION],
     }
     either: dict[str, JsonValue] = {"if": _IS_MEASURE, "then": measure, "else": criterion}

@@ -268,7 +268,7 @@ class ByName(BaseModel):
 
 
 def _list_or_name(schema: dict[str, Any]) -> None:
-    """Ask for the members of a list, or for those of a name, without ``anyOf``.
+    """Ask for the members of a list, or for those of a name, beside ``anyOf`` and not under it (ADR 41).
 
     What is refused under ``anyOf`` may be quoted as a whole. So ``anyOf`` holds only what a form chooses from; members
     stand beside it, where each applies to its own type alone, and refusals name the one that is wrong.

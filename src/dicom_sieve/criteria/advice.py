@@ -16,6 +16,7 @@ from dicom_sieve.criteria.criterion import GroupKind
 from dicom_sieve.criteria.items import CompiledItem, CompiledMeasure, CompiledStep, Leaf
 from dicom_sieve.criteria.judge import meets_all
 from dicom_sieve.criteria.measured import unit_of
+from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.rule import CompiledCriterion
 from dicom_sieve.criteria.standard import DEFINED_TERMS, ENUMERATED_VALUES, IN_FUNCTIONAL_GROUPS
 from dicom_sieve.dicom.vr.age import Age
@@ -113,7 +114,7 @@ def _fractions(criterion: CompiledCriterion) -> list[str]:
 def _of_negations(item: CompiledItem, findings: Mapping[str, int] | None) -> Iterator[str]:
     """Say where a negation leaves open what an absent value is."""
     for leaf, is_negated in _negations(item, is_negated=False):
-        if not is_negated or leaf.if_absent is not None or leaf.positive is Operation.PRESENT:
+        if not is_negated or leaf.if_absent is not None or leaf.positive is Operation.PRESENT or _is_always_told(leaf):
             continue
         discarded = "such an instance is discarded"
         if isinstance(item, Leaf) and findings is not None:
@@ -124,6 +125,13 @@ def _of_negations(item: CompiledItem, findings: Mapping[str, int] | None) -> Ite
             f"a negation without if_absent: where {leaf.name} is absent or empty it is undecided, and {discarded}; "
             f'"if_absent": "{keep}" keeps these.'
         )
+
+
+def _is_always_told(leaf: Leaf) -> bool:
+    """Tell whether it is a number that every series has."""
+    if not isinstance(leaf, CompiledMeasure) or leaf.scope is not Scope.SERIES:
+        return False
+    return leaf.measure in {Measure.INSTANCES, Measure.FRAMES}
 
 
 def _negations(item: CompiledItem, *, is_negated: bool) -> Iterator[tuple[Leaf, bool]]:

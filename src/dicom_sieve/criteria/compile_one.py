@@ -13,7 +13,7 @@ from dicom_sieve.criteria.criterion import (
     Criterion,
 )
 from dicom_sieve.criteria.finding import Finding
-from dicom_sieve.criteria.measured import unit_of
+from dicom_sieve.criteria.measured import Measurand, unit_of
 from dicom_sieve.criteria.pattern import MOST_STARS, Pattern
 from dicom_sieve.criteria.rule import CompiledCriterion
 from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribute, format_tag
@@ -163,9 +163,9 @@ class Compiling:
             accepted = dict(DA.relations)
         accepted.update(PRESENCE)
         if operation not in accepted:
+            kind = "" if isinstance(attribute, Measurand) else f" is a {vr.long_name} ({vr})"
             self._say(
-                f"{attribute} is a {vr.long_name} ({vr}): operation {operation} is not defined for it; "
-                f"accepted: {', '.join(accepted)}"
+                f"{attribute}{kind}: operation {operation} is not defined for it; accepted: {', '.join(accepted)}"
             )
 
     def _check_members(self, attribute: Attribute) -> None:

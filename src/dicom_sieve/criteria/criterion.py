@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from dicom_sieve.criteria.measures import Measure, Scope
+from dicom_sieve.criteria.measures import KINDS, Measure, Scope
 from dicom_sieve.dicom.dictionary import find_keyword
 from dicom_sieve.dicom.vr.value_type import Operation
 
@@ -312,6 +312,8 @@ class Measured:
     def as_given(self) -> dict[str, Any]:
         """Give the measure as the contract's JSON; see `Criterion.as_given`."""
         given = self.members.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        if self.members.scope in KINDS[self.members.measure].scopes[:1]:
+            del given["scope"]
         return {**given, "where": [item.as_given() for item in self.where]} if self.where else given
 
 

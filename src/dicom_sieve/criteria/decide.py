@@ -12,6 +12,7 @@ from dicom_sieve.criteria.judge import items_of, judge, judge_item
 from dicom_sieve.criteria.judge_measured import find_age, find_measured, is_age_unreached
 from dicom_sieve.criteria.rule import CompiledCriterion
 from dicom_sieve.dicom.identity import digest_identity, normalise_identity
+from dicom_sieve.dicom.marks import NOT_KEPT
 from dicom_sieve.errors import InvalidRequestError
 
 
@@ -208,7 +209,7 @@ class _OfStep:
         """See `Question.find`."""
         del unreadable_from
         number = attributes.get(self.item.key, ("",))[0]
-        if number == UNKNOWN_GROUP and self.item.number == 1:
+        if number in (UNKNOWN_GROUP, NOT_KEPT) and self.item.number == 1:
             return Finding.UNDECIDED, ()
         return (self.item.finding if number == str(self.item.number) else Finding.MET), ()
 

@@ -18,6 +18,7 @@ from dicom_sieve.dicom.dictionary import (
     find_keyword,
 )
 from dicom_sieve.dicom.functional_groups import PATHS
+from dicom_sieve.dicom.identifying import is_identifying
 from dicom_sieve.dicom.vr.value_type import Operation, ValueType
 
 
@@ -95,7 +96,9 @@ class CompiledMeasure:
     @property
     def is_identifying(self) -> bool:
         """Whether what identifies is compared, by keyed digest: what patients are told apart by, or what is counted."""
-        return self.scope is Scope.PATIENT or any(leaf.is_identifying for item in self.where for leaf in item.leaves)
+        if self.scope is Scope.PATIENT or (self.counted is not None and is_identifying(self.counted)):
+            return True
+        return any(leaf.is_identifying for item in self.where for leaf in item.leaves)
 
     @property
     def within(self) -> tuple[Attribute, ...]:

@@ -32,6 +32,8 @@ def find_measured(compared: CompiledCriterion, texts: Sequence[str] | None) -> F
         texts: One value; two between which a whole number lies, both included; `UNKNOWN`; None: there is nothing that
             could be measured.
     """
+    if texts is not None and tuple(texts) == UNKNOWN:
+        return Finding.UNDECIDED
     if texts is None or len(texts) == 1:
         return find(compared, texts)
     low, high = map(int, texts)
@@ -90,7 +92,13 @@ def describe_way(attributes: Mapping[str, Sequence[str]]) -> str:
 
 def is_age_unreached(attributes: Mapping[str, Sequence[str]], unreadable_from: str) -> bool:
     """Tell whether what tells the age may lie where reading did not come."""
-    return unreadable_from <= _AGE and _AGE not in attributes
+    if _has_value(attributes.get(_AGE)):
+        return False
+    looked_at = (_AGE, _BIRTH, *_DAYS)
+    day = next((key for key in _DAYS if _has_value(attributes.get(key))), None)
+    if day is not None:
+        looked_at = (_AGE, _BIRTH, *_DAYS[: _DAYS.index(day)])
+    return any(unreadable_from <= key and key not in attributes for key in looked_at)
 
 
 def _has_value(texts: Sequence[str] | None) -> bool:

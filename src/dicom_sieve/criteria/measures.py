@@ -108,5 +108,5 @@ SCOPE_KEYWORDS: Mapping[Scope, tuple[str, ...]] = {
 """The attributes that tell which study, or patient, an instance is of; its series is always known."""
 GEOMETRY = frozenset(measure for measure, kind in KINDS.items() if "ImagePositionPatient" in kind.keywords)
 """What is made of where the images of a series lie."""
-MAY_COMPARE = frozenset({Measure.INSTANCES, Measure.SERIES, Measure.STUDIES})
+MAY_COMPARE = (Measure.INSTANCES, Measure.SERIES, Measure.STUDIES)
 """What can be counted where a criterion compares each with the instance that is judged."""

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from dicom_sieve.criteria.criterion import MeasuredMembers
+
 
 def describe_validation(error: ValidationError, field: str, model: type[BaseModel]) -> list[str]:
     """Say what pydantic found, one line a field, without repeating the input: it may hold a secret.
@@ -39,7 +41,7 @@ def _place(error: ErrorDetails, field: str, model: type[BaseModel]) -> str:
 
 
 def _describe_unknown(name: str, model: type[BaseModel]) -> str:
-    known = list(model.model_fields)
+    known = [*model.model_fields, *(["where"] if model is MeasuredMembers else [])]
     return f"{unknown_member(name, known)}; accepted: {', '.join(known)}"
 
 

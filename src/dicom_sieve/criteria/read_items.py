@@ -116,7 +116,10 @@ def _read_group(
         problems.append(f"{place}.{kind}: {observed}; accepted: a list of one criterion or more")
         return None
     items = read_items(children, f"{place}.{kind}", problems, level + 1, in_where=in_where)
-    return None if len(problems) > before else Group(kind, tuple(items), name, sequences)
+    group = Group(kind, tuple(items), name, sequences)
+    if sequences and len(problems) == before:
+        compile_item(group, place, problems, level, in_where=in_where)
+    return None if len(problems) > before else group
 
 
 def _read_sequences(given: object, place: str, problems: list[str]) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from logging import Logger, LoggerAdapter
 from typing import Any, TypeAlias
 
+from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.stores import S3Store
 
 RunLogger: TypeAlias = "Logger | LoggerAdapter[Any]"
@@ -22,6 +23,7 @@ class Execution:
         computed_run: The run that it computes on; None likewise.
         is_preview: Whether it only tells what a run would say.
         counts: Of a preview; None: of a run the ledger has them.
+        named: What the criteria were saved as; None: nothing, or not known yet.
     """
 
     flow_run_id: str
@@ -31,3 +33,4 @@ class Execution:
     computed_run: str | None = None
     is_preview: bool = False
     counts: Mapping[str, Any] | None = None
+    named: NamedCriteria | None = None

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
 
+from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.flows.execution import Execution
 from dicom_sieve.flows.names import CLEAN
 from dicom_sieve.ledger import ComputationRow, Ledger, RunRow
@@ -103,6 +104,15 @@ class Computed(_Part):
     """Number of series by state: COMPLETED, REFUSED, FAILED, SKIPPED."""
 
 
+class Named(_Part):
+    """What criteria were saved as."""
+
+    name: str
+    """Name of the criteria."""
+    version: int
+    """Version of that name."""
+
+
 class Result(_Part):
     """How a flow run ended, and where the rest is."""
 
@@ -118,6 +128,8 @@ class Result(_Part):
     """Whether it was a preview."""
     ledger: LedgerPlace | None
     """Ledger that holds the run; None: it could not be asked."""
+    criteria: Named | None = None
+    """What the criteria were saved as; None: they were given as a list, or were not found."""
     counts: Counts | None = None
     """Numbers of what was decided; None: it had not decided, or is a computation."""
     manifest: Published | None = None
@@ -153,6 +165,7 @@ def of_clean(
         message=message,
         preview=execution.is_preview,
         ledger=_place(ledger, None if row is None else row.id),
+        criteria=_named(execution.named if row is None else row.named),
         counts=_counts(counts),
         manifest=Published(uri=row.manifest_uri, digest=row.manifest_digest) if row and row.manifest_uri else None,
         report=None if row is None else _report(row, execution.output, link_seconds),
@@ -183,6 +196,10 @@ def of_computation(
 
 def _place(ledger: Ledger | None, run_id: str | None) -> LedgerPlace | None:
     return None if ledger is None else LedgerPlace(address=ledger.address, run_id=run_id)
+
+
+def _named(named: NamedCriteria | None) -> Named | None:
+    return None if named is None or named.version is None else Named(name=named.name, version=named.version)
 
 
 def _counts(counts: Mapping[str, Any] | None) -> Counts | None:

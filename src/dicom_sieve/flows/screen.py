@@ -74,6 +74,7 @@ def _do(given: RawParameters, execution: Execution) -> State[None]:
     if request.named is not None:
         with open_ledger(settings.database_url.get_secret_value()) as ledger:
             request = look_up_criteria(request, ledger)
+        execution.named = request.named
     if request.preview:
         return _preview(request, settings, execution)
     return _screen(request, settings, execution)

@@ -1,6 +1,8 @@
 """The SQL record of runs, objects and computations. No other package holds SQL."""
 
 from dicom_sieve.ledger.reading.computations import ComputationRow, ComputedSeries, TracedInput, TracedResult
+from dicom_sieve.ledger.reading.facts import NAMES as SERIES_FACTS
+from dicom_sieve.ledger.reading.facts import SeriesFacts
 from dicom_sieve.ledger.reading.ledger import Ledger, RecordedRun, open_ledger
 from dicom_sieve.ledger.reading.named_criteria import SavedCriteria
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow
@@ -8,6 +10,7 @@ from dicom_sieve.ledger.reading.run_objects import ObjectRow, RunObjects
 from dicom_sieve.ledger.reading.trace import TracedDecision, TracedObject
 
 __all__ = [
+    "SERIES_FACTS",
     "ComputationRow",
     "ComputedSeries",
     "InstanceRow",
@@ -18,6 +21,7 @@ __all__ = [
     "RunObjects",
     "RunRow",
     "SavedCriteria",
+    "SeriesFacts",
     "SeriesRow",
     "TracedDecision",
     "TracedInput",

@@ -140,6 +140,9 @@ def _markdown(report: Report) -> Iterator[str]:
         yield from ("", f"### Criterion {number}: {inert_markdown(criterion.describe())}", "")
         yield f"It alone discards {counted(of.alone, 'instance')}; only it discards {counted(of.only, 'instance')}."
         bars: tuple[Bar, ...] = of.distribution.bars + ((of.distribution.other,) if of.distribution.other else ())
+        if criterion.counted_key is None:
+            yield from ("", "Values are counted for criteria on one attribute at the top level alone.", "")
+            continue
         rows_of_values = ((bar.label, bar.instances, bar.met) for bar in bars)
         yield from _table((criterion.subject, "instances", "that meet it"), rows_of_values)
     yield from ("## Series",)

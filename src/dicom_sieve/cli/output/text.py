@@ -8,7 +8,7 @@ import datetime
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dicom_sieve.cli.inert import inert
@@ -197,10 +197,14 @@ def show_advice(advice: "Iterable[Advice]") -> None:
     show_lines(*([""] if lines else []), *lines)
 
 
-def show_series(rows: "Iterable[SeriesRow]") -> None:
-    """Print series as a table."""
+def show_series(
+    rows: "Iterable[SeriesRow]",
+    facts: Sequence[str] = (),
+    of: "Callable[[SeriesRow], Mapping[str, Any]]" = lambda _: {},
+) -> None:
+    """Print series as a table, with facts of each."""
     show_table(
-        ("series", "study", "instances", "passed", "discarded", "duplicates", "selection", "conflict"),
+        ("series", "study", "instances", "passed", "discarded", "duplicates", "selection", "conflict", *facts),
         [
             (
                 row.series_instance_uid,
@@ -211,10 +215,11 @@ def show_series(rows: "Iterable[SeriesRow]") -> None:
                 row.duplicates,
                 row.selection,
                 " ".join(row.conflicts) or "-",
+                *("-" if value is None else str(value) for value in of(row).values()),
             )
             for row in rows
         ],
-        right=("instances", "passed", "discarded", "duplicates"),
+        right=("instances", "passed", "discarded", "duplicates", *facts),
     )
 
 

@@ -6,16 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dicom_sieve.cli.output import text
-from dicom_sieve.criteria import (
-    CompiledGroup,
-    CompiledItem,
-    CompiledMeasure,
-    Decider,
-    Finding,
-    Leaf,
-    asked_attributes,
-)
-from dicom_sieve.criteria.items import CompiledStep
+from dicom_sieve.criteria import CompiledItem, CompiledMeasure, Decider, Finding, asked_attributes, leaves_of
+from dicom_sieve.criteria.items import CompiledStep, Leaf
 from dicom_sieve.criteria.judge_measured import describe_way
 from dicom_sieve.dicom.dictionary import format_tag
 from dicom_sieve.dicom.marks import as_plain, show_text
@@ -71,30 +63,34 @@ def _found(item: CompiledItem, finding: str, traced: TracedObject, secret: bytes
     attributes = traced.attributes or {}
     if isinstance(item, CompiledStep):
         return [f"  {item.describe()}: {finding}"]
-    if not isinstance(item, CompiledGroup):
-        return [f"  {_found_by(item, finding, attributes)}"]
+    leaves = leaves_of([item])
+    if leaves == (item,):
+        return [f"  {item.describe()}: {_with_value(leaves[0], finding, attributes)}"]
     extent = _extent(traced)
     found = Decider((item,), secret).decide(extent.trusted(attributes), extent.unreadable_from).leaves
-    of_leaves = (
-        f"    {leaf.describe()}" if _is_of_more(leaf) else f"    {_found_by(leaf, each, attributes)}"
-        for leaf, each in zip(item.leaves, found, strict=True)
-    )
-    return [f"  {item.label}: {finding}", *of_leaves]
+    return [
+        f"  {item.label}: {finding}",
+        *(
+            f"    {leaf.describe()}: {_NOT_RECORDED if _is_of_more(leaf) else _with_value(leaf, of_leaf, attributes)}"
+            for leaf, of_leaf in zip(leaves, found, strict=True)
+        ),
+    ]
+
+
+_NOT_RECORDED = "not recorded by itself"
 
 
 def _is_of_more(leaf: Leaf) -> bool:
-    """Tell whether a leaf asks of more than one object: in a group its finding is not recorded."""
+    """Tell whether a finding is of a whole series, study or patient, which one header does not tell."""
     return isinstance(leaf, CompiledMeasure) and leaf.scope is not None
 
 
-def _found_by(leaf: Leaf, finding: str, attributes: Mapping[str, Sequence[str]]) -> str:
-    """Say what was found by one criterion, and of which value; of a measure of more than this object without."""
+def _with_value(leaf: Leaf, finding: str, attributes: Mapping[str, Sequence[str]]) -> str:
+    """Say what was found, and on which value; of an age, what it was worked out from."""
     if not isinstance(leaf, CompiledMeasure):
-        return f"{leaf.describe()}: {finding}, value {_values(attributes.get(leaf.key), finding)}"
-    if leaf.scope is None:
-        way = describe_way(attributes)
-        return f"{leaf.describe()}: {finding}" + (f", {way}" if way else "")
-    return f"{leaf.describe()}: {finding}"
+        return f"{finding}, value {_values(attributes.get(leaf.key), finding)}"
+    way = "" if leaf.scope is not None else describe_way(attributes)
+    return f"{finding}, {way}" if way else finding
 
 
 def as_json(traced: TracedObject) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.criteria.named import NamedCriteria
-from dicom_sieve.errors import UnknownRunError
+from dicom_sieve.errors import LedgerError, UnknownRunError
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.sqlite_file import exposure
 from dicom_sieve.ledger.database.tables import RunState, instance_decision, location, run, series_decision, snapshot
@@ -25,12 +25,14 @@ from dicom_sieve.ledger.reading.computations import (
     trace_results,
 )
 from dicom_sieve.ledger.reading.conflicts import series_of_run
+from dicom_sieve.ledger.reading.facts import NAMES, SeriesFacts, series_facts
 from dicom_sieve.ledger.reading.named_criteria import SavedCriteria, find_criteria
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.reading.run_objects import RunObjects, select_objects
 from dicom_sieve.ledger.reading.runs import ABANDONED, begins_with
+from dicom_sieve.ledger.reading.snapshots import place_of_run
 from dicom_sieve.ledger.reading.trace import TracedObject, trace
-from dicom_sieve.objects import Location
+from dicom_sieve.objects import Damaged, Location
 
 SELECTIONS = ("WHOLE", "PARTIAL", "NONE")
 
@@ -93,6 +95,24 @@ class RecordedRun:
         if selection is not None:
             query = query.where(series_decision.c.selection == selection)
         return Rows(self.engine, query, make_series)
+
+    def series_facts(self, names: Sequence[str] = NAMES) -> SeriesFacts:
+        """Measure the run's series: slices, spacing, plane and others; see docs/geometry.md.
+
+        Args:
+            names: Which facts, of `dicom_sieve.ledger.SERIES_FACTS`.
+
+        Raises:
+            ValueError: There is no such fact.
+            LedgerError: The run judged nothing, or headers were not read for what facts are made of.
+        """
+        if unknown := [name for name in names if name not in NAMES]:
+            raise ValueError(f"{unknown[0]!r} is no fact of a series; accepted: {', '.join(NAMES)}")
+        snapshot_id, location_id = place_of_run(self.engine, self.row.number)
+        if snapshot_id is None:
+            raise LedgerError(f"run {self.row.id} is {self.row.state}: it did not judge what it listed")
+        damaged = Damaged(self.row.damaged or Damaged.DISCARD)
+        return series_facts(self.engine, (snapshot_id, location_id), names, damaged)
 
     def computed(self) -> list[ComputedSeries]:
         """Give what became of every series that was computed on, the newest computation first."""

@@ -110,7 +110,7 @@ def measure(
             measured = measured.and_more(collector.finish())
     so_far: list[CompiledItem] = [item for item in criteria if not isinstance(item, CompiledStep)]
     for steps in _kinds_of_steps(criteria):
-        stepping: Stepping = WholeSeries() if steps[0].per is None else Chooser(steps, secret, read_extent)
+        stepping: Stepping = WholeSeries(read_extent) if steps[0].per is None else Chooser(steps, secret, read_extent)
         passing = Passing(so_far, secret, read_extent)
         for rows in take(measured.columns({*stepping.keys, *passing.keys}), measured):
             if not rows.are_expected:
