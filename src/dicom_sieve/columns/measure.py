@@ -221,7 +221,8 @@ class DistinctValues(Collector):
             return
         keys = (attribute.hex_tag, *self._item.frame_keys)
         combined = combine([rows.block.coded(key) for key in keys], len(rows.series))
-        read = [_numbers_of_values(attribute, keys, entries, self._secret) for entries in combined.things]
+        value = self._item.value
+        read = [_numbers_of_values(attribute, value, keys, entries, self._secret) for entries in combined.things]
         is_unknown = np.array([numbers is None for numbers in read])[combined.codes]
         is_unknown |= self._unreached(rows, keys[:1])
         lacks_it = np.array([entries[0] is None for entries in combined.things])[combined.codes]
@@ -244,17 +245,18 @@ class DistinctValues(Collector):
 
 
 def _numbers_of_values(
-    attribute: Attribute, keys: Sequence[str], entries: Sequence[Entry], secret: bytes | None
+    attribute: Attribute, value: int | None, keys: Sequence[str], entries: Sequence[Entry], secret: bytes | None
 ) -> list[int] | None:
     """Give the numbers of the different values of a row; None where they are not all known.
 
-    All values of one element, as those of a position, are one value together.
+    All values of one element, as those of a position, are one value together, unless one of them is asked for.
     """
     read = zip(keys, map(values_of, entries), strict=True)
     attributes = {key: values for key, values in read if values is not None}
     own = attributes.get(keys[0])
     several = [own] if own is not None or len(keys) == 1 else list(frames_of(attribute, attributes))
-    found = dict.fromkeys(_as_compared(attribute, values, secret) for values in several if values is not None)
+    taken = [values if value is None else values[value - 1 : value] for values in several if values is not None]
+    found = dict.fromkeys(_as_compared(attribute, values, secret) for values in taken)
     if any(NOT_KEPT in (values or ()) for values in several):
         return None
     return [number_of(text) for text in found if text]

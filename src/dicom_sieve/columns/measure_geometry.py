@@ -58,12 +58,9 @@ def images_of(rows: Rows, states: States, *, with_volumes: bool) -> Images:
     places, digits, of_places = parse_vectors(position.entries, 3)
     cosines, _, of_cosines = parse_vectors(orientation.entries, 6)
     place_states, cosine_states = of_places[position.codes], of_cosines[orientation.codes]
-    either = np.maximum(place_states, cosine_states)
-    is_absent = (place_states == ImageState.ABSENT) & (cosine_states == ImageState.ABSENT)
-    is_partly = (place_states != cosine_states) & (either == ImageState.ABSENT)
-    found = np.where(is_partly | _is_many(rows) | (states != YES), ImageState.UNKNOWN, either)
+    either = np.maximum(place_states, cosine_states)  # without one of the two, an image lies nowhere
+    known = np.where(_is_many(rows) | (states != YES), ImageState.UNKNOWN, either).astype(np.uint8)
     volumes = _volumes(rows) if with_volumes else np.zeros(len(rows.series), np.int64)
-    known = np.where(is_absent & (found == ImageState.ABSENT), ImageState.ABSENT, found).astype(np.uint8)
     return Images(
         rows.series, places[position.codes], cosines[orientation.codes], digits[position.codes], known, volumes
     )

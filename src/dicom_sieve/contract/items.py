@@ -50,7 +50,11 @@ def _item(schema: JsonSchema, *, of_group: bool) -> None:
     }
     measure: JsonValue = {
         "required": ["measure", "operation"],
-        "properties": {**_all_refused(*of_groups, *_NOT_OF_MEASURES), "measure": {"type": "string"}},
+        "properties": {
+            **_all_refused(*of_groups, *_NOT_OF_MEASURES),
+            "measure": {"type": "string"},
+            "value": {"type": "integer"},
+        },
         "allOf": [REFERENCE_SUITS_OPERATION],
     }
     either: dict[str, JsonValue] = {"if": _IS_MEASURE, "then": measure, "else": criterion}

@@ -75,7 +75,7 @@ def _compile_measured(item: Measured, place: str, problems: list[str], level: in
         where = _compile_all(item.where, f"{place}.where", problems, level, in_where=True)
     if len(problems) > before:
         return None
-    words = words_of(asked.measure, scope, counted, [child.describe() for child in where])
+    words = words_of(asked.measure, scope, counted, [child.describe() for child in where], asked.value)
     if plane_tolerance != PLANE_TOLERANCE:
         words = f"{words} (within {plane_tolerance} deg)"
     kind = KINDS[asked.measure]
@@ -84,7 +84,9 @@ def _compile_measured(item: Measured, place: str, problems: list[str], level: in
     if compared is None:
         return None
     given = canonical_json(item.where) + ("" if counted is None else counted.hex_tag)
-    compiled = CompiledMeasure(asked.measure, scope, compared, where, counted, plane_tolerance, given)
+    if asked.value is not None:
+        given = f"{given} {asked.value}"
+    compiled = CompiledMeasure(asked.measure, scope, compared, where, counted, asked.value, plane_tolerance, given)
     if compiled.compares and asked.measure not in MAY_COMPARE:
         problems.append(f"{place}.where: minus OWN with measure {asked.measure}; accepted: {', '.join(MAY_COMPARE)}")
         return None
@@ -112,6 +114,8 @@ def _read_scope(item: Measured, place: str, problems: list[str]) -> Scope | None
 def _read_counted(item: Measured, place: str, problems: list[str]) -> Attribute | None:
     """Look up the attribute of which values are counted."""
     measure, given = item.members.measure, item.members.dicom_tag
+    if item.members.value is not None and measure is not Measure.DISTINCT:
+        problems.append(f"{place}.value: with measure {measure}; accepted: with DISTINCT")
     if given is None:
         if measure is Measure.DISTINCT:
             problems.append(f"{place}.dicom_tag: missing; accepted: the attribute of which values are counted")

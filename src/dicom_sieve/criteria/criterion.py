@@ -25,7 +25,7 @@ PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*(?![\s\S])"
 """Refuses what cannot be stored or sent: control characters, halves of surrogate pairs. In the schema alone, where
 requests come from; ``$`` would let a line feed at the end through, in Python."""
 LONGEST_REFERENCE, MOST_REFERENCES = 64, 1000
-MOST_LEVELS, MOST_ITEMS, MOST_SEQUENCES = 3, 100, 3
+MOST_LEVELS, MOST_ITEMS, MOST_SEQUENCES, MOST_VALUES = 3, 100, 3, 1000
 """Of groups in each other; of criteria in a list; of sequences around an attribute."""
 
 
@@ -172,7 +172,7 @@ class Criterion(BaseModel):
         ),
     ]
     value: Annotated[
-        Literal["ANY", "ALL"] | Annotated[int, Field(title="Number", strict=True, ge=1, le=1000)],
+        Literal["ANY", "ALL"] | Annotated[int, Field(title="Number", strict=True, ge=1, le=MOST_VALUES)],
         Field(
             title="Value",
             description="Which of several values: ANY, ALL, or a number from 1.",
@@ -292,6 +292,7 @@ class MeasuredMembers(BaseModel):
         | Annotated[list[Reference], Field(min_length=1, max_length=MOST_REFERENCES)]
     ) = Field(default_factory=str)
     dicom_tag: DicomTag | None = None
+    value: Annotated[int, Field(strict=True, ge=1, le=MOST_VALUES)] | None = None
     tolerance: Annotated[str, _plain(32)] | None = None
     if_absent: IfAbsent | None = None
 

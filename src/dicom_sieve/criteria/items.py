@@ -32,6 +32,7 @@ class CompiledMeasure:
         compared: How the value is compared, as if it were that of an attribute.
         where: What members must meet to be counted.
         counted: Of which attribute values are counted, or None.
+        value: Which of several values, from 1; None: all of them are one.
         plane_tolerance: In degrees, how far the normal of a plane may be from an axis.
         given: What of it says which value it is, in canonical JSON.
     """
@@ -41,6 +42,7 @@ class CompiledMeasure:
     compared: CompiledCriterion
     where: tuple["CompiledItem", ...] = ()
     counted: Attribute | None = None
+    value: int | None = None
     plane_tolerance: str = PLANE_TOLERANCE
     given: str = field(default="", compare=False)
 

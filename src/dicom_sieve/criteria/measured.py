@@ -33,7 +33,9 @@ class Measurand(Attribute):
         return self.words
 
 
-def words_of(measure: Measure, scope: Scope | None, counted: Attribute | None, where: Sequence[str]) -> str:
+def words_of(
+    measure: Measure, scope: Scope | None, counted: Attribute | None, where: Sequence[str], value: int | None = None
+) -> str:
     """Say what is measured, as ``number of series of its study where (Modality (0008,0060) is CT)``.
 
     Args:
@@ -41,10 +43,11 @@ def words_of(measure: Measure, scope: Scope | None, counted: Attribute | None, w
         scope: Of what.
         counted: The attribute of which values are counted.
         where: What is asked of the members, in sentences.
+        value: Which of several values is counted; None: all together.
     """
     words = KINDS[measure].words
     if counted is not None:
-        words = f"{words} of {counted}"
+        words = f"{words} of {'' if value is None else f'value {value} of '}{counted}"
     if scope is not None:
         words = f"{words} {'in' if counted is not None else 'of'} its {scope.lower()}"
     return f"{words} where ({'; and '.join(where)})" if where else words
