@@ -52,6 +52,7 @@ def check(
     """
     from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
     from dicom_sieve.criteria import advise, compile_criteria
+    from dicom_sieve.criteria.reading import given_of_each
 
     if tool is not None:
         from dicom_sieve.cli.import_rules import show_imported
