@@ -1,5 +1,7 @@
 """Rules R023 to R065 as plain Python, with series: how many slices and volumes, and what a study holds."""
 
+from typing import Any
+
 from pydicom.dataset import Dataset
 
 from tests.rules.datasets import Values, low, text, texts
@@ -35,7 +37,7 @@ def is_fifth_run(one: Dataset, of: Corpus) -> bool:
     )
 
 
-def runs(*numbers: str | None, count: int = 156, **values: object) -> list[Values]:
+def runs(*numbers: str | None, count: int = 156, **values: Any) -> list[Values]:
     """Give a study with a run for each series number."""
     alike = {P: f"{RUN} a", "ImageType": "ORIGINAL\\PRIMARY\\M", **values}
     return apart(*(volumes(count, SeriesNumber=number, **alike) for number in numbers))
@@ -50,10 +52,11 @@ def is_complete(one: Dataset, of: Corpus) -> bool:
     """Tell whether a study has one T1, one T2, four diffusion, four rest and ten task series."""
     study = of.study(one)
     wanted = {("T1w",): 1, ("T2w",): 1, ("dMRI_dir9",): 4, ("fMRI_rest",): 4, TASKS: 10}
-    return all(
-        study.series(lambda other, names=names: any(name in text(other, P) for name in names)) == count
-        for names, count in wanted.items()
-    )
+
+    def count_named(names: tuple[str, ...]) -> int:
+        return study.series(lambda other: any(name in text(other, P) for name in names))
+
+    return all(count_named(names) == count for names, count in wanted.items())
 
 
 TASKS = ("fMRI_face", "fMRI_conflict", "fMRI_gambling")
@@ -64,8 +67,8 @@ DIFFUSION, REST = (
 TASK_RUNS = [f"{name}{number}" for name, number in zip(TASKS, (2, 4, 4), strict=True) for number in range(number)]
 WHOLE = ["T1w_MPR", "T2w_SPC", *DIFFUSION, *REST, *TASK_RUNS]
 EPI = volumes(300, 28, ProtocolName="EPI_2mm", Columns=128)
-DWI = {P: "DIFFUSION_HighRes"}
-HARDI = {D: "HARDI b3000", "ImageType": "ORIGINAL\\PRIMARY"}
+DWI: dict[str, Any] = {P: "DIFFUSION_HighRes"}
+HARDI: dict[str, Any] = {D: "HARDI b3000", "ImageType": "ORIGINAL\\PRIMARY"}
 
 CASES = {
     "R023": SeriesCase(

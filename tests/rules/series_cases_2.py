@@ -1,5 +1,7 @@
 """Rules R110 to R129 as plain Python, with series: how many images they have, their plane, the one with most."""
 
+from typing import Any
+
 from tests.rules.datasets import low, number, text
 from tests.rules.series_corpus import (
     AXIAL,
@@ -16,7 +18,7 @@ from tests.rules.series_corpus import (
 D, M = "SeriesDescription", "Manufacturer"
 GE_NUMBERS = ("1200", "1201", "1202", "1203", "1301", "1501")
 MAKERS = ("agfa", "canon", "carestream", "fujifilm", "hitachi", "siemens", "toshiba")
-NUMBERED = {"ge medical systems": (*GE_NUMBERS, "1000"), "philips": ("9000", "1151418")}
+NUMBERED: dict[str, Any] = {"ge medical systems": (*GE_NUMBERS, "1000"), "philips": ("9000", "1151418")}
 SCREENED = ("localizer", "localiser", "scout", "positioning", "mip")
 WORDS = (
     *SCREENED,
@@ -24,10 +26,10 @@ WORDS = (
     *("dose info", "dose report", "dose record", "patient protocol", "enhancement curve", "exam summary"),
     *("medrad injection images", "sectra reconstruction", "impax volume viewing", "evidence documents"),
 )
-GE = {"Modality": "CT", M: "GE MEDICAL SYSTEMS", "SeriesNumber": "2", D: "Chest"}
-SIEMENS = {"Modality": "MR", M: "Siemens Healthineers", "SeriesNumber": "1200", D: "t1"}
-CT = {"Modality": "CT", "SliceThickness": "2.5"}
-MR = {"Modality": "MR", "SliceThickness": "2.5", "MagneticFieldStrength": "1.5"}
+GE: dict[str, Any] = {"Modality": "CT", M: "GE MEDICAL SYSTEMS", "SeriesNumber": "2", D: "Chest"}
+SIEMENS: dict[str, Any] = {"Modality": "MR", M: "Siemens Healthineers", "SeriesNumber": "1200", D: "t1"}
+CT: dict[str, Any] = {"Modality": "CT", "SliceThickness": "2.5"}
+MR: dict[str, Any] = {"Modality": "MR", "SliceThickness": "2.5", "MagneticFieldStrength": "1.5"}
 TURNED_24_9 = "1 0 0 0 0.9070444 0.4210356"
 TURNED_25_1 = "1 0 0 0 0.9055688 0.4241997"
 
@@ -53,7 +55,9 @@ def planes(**values: object) -> dict[str, list[dict[str, object]]]:
         "no orientation": None,
         "not perpendicular": "1 0 0 0.5 0.8660254 0",
     }
-    found = {name: slices(4, 3, ImageOrientationPatient=given, **values) for name, given in orientations.items()}
+    found: dict[str, Any] = {
+        name: slices(4, 3, ImageOrientationPatient=given, **values) for name, given in orientations.items()
+    }
     axial = found["axial"]
     return {
         **found,

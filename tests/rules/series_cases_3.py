@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Any
 
 from pydicom.dataset import Dataset
 
@@ -21,7 +22,7 @@ from tests.rules.series_corpus import (
 )
 
 D, B = "SeriesDescription", "BodyPartExamined"
-CHEST = {
+CHEST: dict[str, Any] = {
     "Modality": "CT",
     "SliceThickness": "2.5",
     "PixelSpacing": "0.7 0.7",
@@ -30,17 +31,23 @@ CHEST = {
     "Columns": 512,
 }
 GOOD = slices(101, 2.5, **CHEST)
-LOCALIZER = {**GOOD[0], "ImageType": "ORIGINAL\\PRIMARY\\LOCALIZER"}
+LOCALIZER: dict[str, Any] = {**GOOD[0], "ImageType": "ORIGINAL\\PRIMARY\\LOCALIZER"}
 VOLUME = slices(50, 2.5, **CHEST)
 WORDS = (
     *("head", "brain", "skull", "sinus", "maxillofacial", "neck", "spine", "sternum", "bone", "abdomen", "abd"),
     *("adrenal", "liver", "kidney", "colon", "pelvis", "femoral", "leg", "extremity", "abscess", "needle", "drain"),
     *("circleofwillis", "tavr", "mip", "arterial", "venous", "delay", "runoff", "enhanced"),
 )
-HEART = {"Modality": "CT", "SliceThickness": "3", D: "Cardiac CaSc", "StudyDescription": "Chest", B: "HEART"}
-CC = {"ViewCodeSequence": [{"CodeValue": "399162004", "CodingSchemeDesignator": "SCT"}]}
-MLO = {"ViewCodeSequence": [{"CodeValue": "399368009", "CodingSchemeDesignator": "SCT"}]}
-T2 = {D: "t2_tse_tra", "PixelSpacing": "0.5 0.5"}
+HEART: dict[str, Any] = {
+    "Modality": "CT",
+    "SliceThickness": "3",
+    D: "Cardiac CaSc",
+    "StudyDescription": "Chest",
+    B: "HEART",
+}
+CC: dict[str, Any] = {"ViewCodeSequence": [{"CodeValue": "399162004", "CodingSchemeDesignator": "SCT"}]}
+MLO: dict[str, Any] = {"ViewCodeSequence": [{"CodeValue": "399368009", "CodingSchemeDesignator": "SCT"}]}
+T2: dict[str, Any] = {D: "t2_tse_tra", "PixelSpacing": "0.5 0.5"}
 
 
 def is_chest_volume(one: Dataset, of: Corpus) -> bool:

@@ -80,7 +80,7 @@ def apart(*rows: Row, **values: Any) -> list[Values]:
 
 def rows(good: Mapping[str, Any], /, **others: Sequence[Any]) -> dict[str, Row]:
     """Give series of one image: a good one, and for each value of a keyword one that differs in it."""
-    found = {"good": [good]}
+    found: dict[str, Row] = {"good": [good]}
     for keyword, each in others.items():
         found.update({f"{keyword} {value}": [{**good, keyword: value}] for value in each})
     return found
