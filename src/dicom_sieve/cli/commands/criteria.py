@@ -136,6 +136,7 @@ def preview(
                 run_shards=executor_for(settings),
                 observer=observer,
                 damaged=damaged,
+                tables_in=(store,),
             )
             previewed = run_preview(what, ledger)
     compiled = compile_criteria(asked)

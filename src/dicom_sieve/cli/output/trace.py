@@ -17,6 +17,7 @@ from dicom_sieve.criteria import (
 )
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.judge_measured import describe_way
+from dicom_sieve.criteria.seal_tables import tables_in
 from dicom_sieve.dicom.dictionary import format_tag
 from dicom_sieve.dicom.marks import as_plain, show_text
 from dicom_sieve.headers import Damage, Defect, Extent
@@ -74,6 +75,8 @@ def _found(item: CompiledItem, finding: str, traced: TracedObject, secret: bytes
     if not isinstance(item, CompiledGroup):
         return [f"  {_found_by(item, finding, attributes)}"]
     extent = _extent(traced)
+    if tables_in([item]):  # they are not kept: what each criterion found cannot be worked out
+        return [f"  {item.label}: {finding}", *(f"    {leaf.describe()}" for leaf in item.leaves)]
     found = Decider((item,), secret).decide(extent.trusted(attributes), extent.unreadable_from).leaves
     of_leaves = (
         f"    {leaf.describe()}" if _is_of_more(leaf) else f"    {_found_by(leaf, each, attributes)}"
