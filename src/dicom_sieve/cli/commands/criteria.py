@@ -50,7 +50,7 @@ def check(
 
     With --from, print the rules of another tool as criteria, and what they leave out on stderr.
     """
-    from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
+    from dicom_sieve.cli.criteria_file import describe_all, describe_tables, read_criteria_file
     from dicom_sieve.criteria import advise, compile_criteria
 
     if tool is not None:
@@ -76,6 +76,7 @@ def check(
         )
     else:
         text.show_lines(*describe_all([asked.describe() for asked in compiled]).splitlines())
+        text.show_lines(*describe_tables(compiled))
         text.show_advice(advice)
 
 
