@@ -184,4 +184,4 @@ def test_five_million_rows_take_little_memory(file: Path, kind: str) -> None:
 
     count, mebibytes = map(int, done.stdout.split())
     assert count == 5_000_000
-    assert mebibytes < 700
+    assert mebibytes < 512

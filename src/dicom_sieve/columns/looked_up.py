@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from dicom_sieve.dicom.identity import digest_identity
 from dicom_sieve.dicom.marks import IDENTITY
 
 DIGEST_BYTES = 16
-_Digests = NDArray[np.uint64]
+_Halves = tuple[Sequence[int], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,16 @@ class CollectsDigests:
         changes = (np.diff(pairs, axis=0) != 0).any(axis=1)
         is_first = np.append(np.ones(min(len(pairs), 1), np.bool_), changes)
         if days is None:
-            return KeyedDigests(self._key, pairs[is_first], int(is_first.sum()))
+            return KeyedDigests(self._key, _halves(pairs[is_first]), int(is_first.sum()))
         days = days[order]
         is_other = is_first | np.append(np.ones(min(len(days), 1), np.bool_), np.diff(days) != 0)
-        return KeyedDigests(self._key, pairs[is_other], int(is_first.sum()), days[is_other])
+        return KeyedDigests(self._key, _halves(pairs[is_other]), int(is_first.sum()), days[is_other])
+
+
+def _halves(pairs: NDArray[np.uint64]) -> _Halves:
+    """Give the first halves, and the second ones; Python looks numbers up faster than numpy does one at a time."""
+    high, low = (array("Q", pairs[:, half].tobytes()) for half in (0, 1))
+    return high, low
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,13 +79,13 @@ class KeyedDigests:
 
     Attributes:
         key: Makes the digests.
-        digests: The two halves of each, ascending.
+        halves: The first and the second half of each digest, ascending.
         count: How many there are; one with several days counts once.
         days: Ordinals, beside the digests; None: it is a set.
     """
 
     key: DigestsKey
-    digests: _Digests = field(repr=False)
+    halves: _Halves = field(repr=False)
     count: int
     days: NDArray[np.int32] | None = field(default=None, repr=False)
 
@@ -94,7 +101,10 @@ class KeyedDigests:
     def _find(self, value: str) -> tuple[int, int]:
         """Give the places from which and up to which a value stands."""
         digest = self.key.digest(value)
-        high, low = (np.uint64(int.from_bytes(half, "big")) for half in (digest[:8], digest[8:]))
-        first, last = (int(np.searchsorted(self.digests[:, 0], high, side)) for side in ("left", "right"))
-        lows = self.digests[first:last, 1]
-        return first + int(np.searchsorted(lows, low, "left")), first + int(np.searchsorted(lows, low, "right"))
+        high, low = (int.from_bytes(half, "big") for half in (digest[:8], digest[8:]))
+        highs, lows = self.halves
+        first = bisect_left(highs, high)
+        if first == len(highs) or highs[first] != high:
+            return first, first
+        last = bisect_right(highs, high, first)
+        return bisect_left(lows, low, first, last), bisect_right(lows, low, first, last)
