@@ -243,6 +243,13 @@ class TestWhereItLies:
             fetch_table("other.csv", [Refuses(), source], tmp_path / "target")
 
 
+def test_more_columns_than_may_be_are_refused(ledger: Ledger) -> None:
+    columns = [{**IN, "reference": {**COLUMN, "column": f"c{number}"}} for number in range(11)]
+
+    with pytest.raises(InvalidRequestError, match="criteria: 11 columns of tables are compared with; accepted: 10"):
+        run(ledger, SimulatedStore(images(**{"cohort.csv": TABLE})), [{"any": columns}])
+
+
 class TestCells:
     @pytest.mark.parametrize(
         ("criterion", "table", "problem"),

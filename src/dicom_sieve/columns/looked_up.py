@@ -31,9 +31,9 @@ class DigestsKey:
 
     def digest(self, value: str) -> bytes:
         """Give the digest of a value; of what a ledger holds as one, that."""
-        if value.startswith(IDENTITY):
-            return bytes.fromhex(value.removeprefix(IDENTITY))
         if self.secret is not None:
+            if value.startswith(IDENTITY):
+                return bytes.fromhex(value.removeprefix(IDENTITY))
             return bytes.fromhex(digest_identity(value, self.secret, vr=self.vr).removeprefix(IDENTITY))
         return hashlib.sha256(value.encode("utf-8", "replace")).digest()[:DIGEST_BYTES]
 

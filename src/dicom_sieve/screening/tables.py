@@ -17,6 +17,8 @@ from dicom_sieve.stores.find_table import HoldsTables, fetch_table
 from dicom_sieve.stores.table_file import MalformedTableError, read_table
 
 GivesSecret = Callable[[], bytes]
+MOST_COLUMNS = 10
+"""Columns of tables that criteria of one run are compared with: each may have millions of values in memory."""
 
 
 def with_their_tables(
@@ -40,6 +42,9 @@ def with_their_tables(
     asked = tables_in(compiled)
     if not asked:
         return criteria, compiled
+    if len(asked) > MOST_COLUMNS:
+        problem = f"{len(asked):,} columns of tables are compared with; accepted: {MOST_COLUMNS}"
+        raise InvalidRequestError((f"criteria: {problem}",))
     tables = load_tables(asked, [place for place in places if place is not None], secret)
     sealed = seal_tables(criteria, tables)
     return sealed, compile_criteria(sealed, tables)
@@ -121,9 +126,10 @@ class _Collects:
 
 
 def _collects(asked: CompiledTable, secret: GivesSecret) -> _Collects:
-    if not (asked.is_identifying or asked.date):
-        return _Collects(asked, None)
-    key = DigestsKey(secret() if asked.is_identifying else None, asked.attribute.vr.code)
+    vr = asked.attribute.vr
+    if not (asked.is_identifying or asked.date or vr.is_text or vr.code in ("UI", "CS")):
+        return _Collects(asked, None)  # numbers, dates and ages, of which equal ones are written in several ways
+    key = DigestsKey(secret() if asked.is_identifying else None, vr.code)
     return _Collects(asked, CollectsDigests(key))
 
 
