@@ -129,7 +129,7 @@ def first_contract(criterion: Criterion, header: Header) -> str:
     if not texts:
         return "EMPTY"
     references = criterion.reference if isinstance(criterion.reference, list) else [criterion.reference]
-    wanted = [as_number(tag, reference.replace("-", "")) for reference in references]
+    wanted = [as_number(tag, str(reference).replace("-", "")) for reference in references]
     values = [as_number(tag, text) for text in texts]
     known = [value for value in values if value is not None]
     met = {

@@ -7,10 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from dicom_sieve.criteria import Asked
+from dicom_sieve.criteria import Asked, CompiledItem
 from dicom_sieve.criteria.choose import CHOOSE, UNIT
 from dicom_sieve.criteria.named import NamedCriteria, read_named
 from dicom_sieve.criteria.reading import read_criteria
+from dicom_sieve.criteria.seal_tables import tables_in
 from dicom_sieve.errors import InvalidRequestError
 
 NAMED = "@"
@@ -100,3 +101,9 @@ def _find_asked(given: Any) -> Any:
 def describe_all(criteria: Sequence[str]) -> str:
     """Say what all criteria ask together."""
     return "An instance passes when " + ",\nand ".join(criteria) + "."
+
+
+def describe_tables(criteria: Sequence[CompiledItem]) -> list[str]:
+    """Say of each table that it was not looked at."""
+    names = dict.fromkeys(asked.table for asked in tables_in(criteria))
+    return [f"{name} is read when a run or a preview starts; nobody has looked at it here." for name in names]

@@ -11,8 +11,8 @@ from pydantic import ConfigDict, Field, JsonValue
 from dicom_sieve.contract.unquoted import JsonSchema
 from dicom_sieve.criteria.choose import Order
 from dicom_sieve.criteria.criterion import (
+    MEASURED_SUITS_OPERATION,
     MOST_ITEMS,
-    PLAIN_TEXT,
     REFERENCE_SUITS_OPERATION,
     REFUSED,
     Criterion,
@@ -22,6 +22,7 @@ from dicom_sieve.criteria.criterion import (
 )
 from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.read_items import LONGEST_NAME
+from dicom_sieve.criteria.tag import PLAIN_TEXT
 
 Below = TypeVar("Below", bound=Criterion)
 _KINDS = [kind.value for kind in GroupKind]
@@ -55,7 +56,7 @@ def _item(schema: JsonSchema, *, of_group: bool) -> None:
             "measure": {"type": "string"},
             "value": {"type": "integer"},
         },
-        "allOf": [REFERENCE_SUITS_OPERATION],
+        "allOf": [MEASURED_SUITS_OPERATION],
     }
     either: dict[str, JsonValue] = {"if": _IS_MEASURE, "then": measure, "else": criterion}
     if of_group:

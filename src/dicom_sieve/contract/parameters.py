@@ -14,10 +14,11 @@ from dicom_sieve.contract.items import TopItem, of_preference
 from dicom_sieve.contract.unquoted import OF_CREDENTIALS, JsonSchema, by_name_or_list, in_turn, of_locations
 from dicom_sieve.criteria import Damaged
 from dicom_sieve.criteria.choose import Unit
-from dicom_sieve.criteria.criterion import MOST_ITEMS, PLAIN_TEXT, TAGS, without_defaults
+from dicom_sieve.criteria.criterion import MOST_ITEMS, without_defaults
 from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.named import LONGEST_NAME, MOST_VERSIONS, NAME
 from dicom_sieve.criteria.read_choose import MOST_PREFERENCES
+from dicom_sieve.criteria.tag import PLAIN_TEXT, TAGS
 from dicom_sieve.stores.s3.credentials import GivesSession
 
 _REFERENCE_TO_BLOCK = {

@@ -183,7 +183,8 @@ def _of_several(together: Sequence[tuple[int, CompiledCriterion]]) -> Iterator[A
 
 def _can_be_met(criteria: Iterable[CompiledCriterion]) -> bool:
     """Tell whether there is a value that meets all these criteria on one attribute, as far as that can be told."""
-    known = [criterion for criterion in criteria if criterion.operation in _COMPARED and not criterion.bounds]
+    exact = (criterion for criterion in criteria if not criterion.bounds and criterion.table is None)
+    known = [criterion for criterion in exact if criterion.operation in _COMPARED]
     if not known or known[0].minus or not all(isinstance(value, _EXACT) for each in known for value in each.references):
         return True
     equal = [set(criterion.references) for criterion in known if criterion.operation in _EQUAL]

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from dicom_sieve.criteria.compile_one import Compiling, find_sequences
 from dicom_sieve.criteria.criterion import MOST_LEVELS, Criterion, Item, Measured, canonical_json
-from dicom_sieve.criteria.items import CompiledGroup, CompiledItem, CompiledMeasure
+from dicom_sieve.criteria.items import CompiledGroup, CompiledItem, CompiledMeasure, Leaf
 from dicom_sieve.criteria.measured import Measurand, words_of
 from dicom_sieve.criteria.measures import KINDS, MAY_COMPARE, PLANE_TOLERANCE, PLANES, Measure, Scope
 from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribute
@@ -39,9 +39,15 @@ def compile_item(
     items = _compile_all(item.items, f"{place}.{item.kind}", problems, level, in_where=in_where)
     if not items:
         problems.append(f"{place}.{item.kind}: empty; accepted: one criterion or more")
-    if within and any(isinstance(leaf, CompiledMeasure) or leaf.has_own for child in items for leaf in child.leaves):
-        problems.append(f"{place}.{item.kind}: a measure, or minus OWN, in an item of a sequence; accepted: outside it")
+    if within and any(_is_of_instance(leaf) for child in items for leaf in child.leaves):
+        observed = "a measure, or minus OWN or a table, in an item of a sequence"
+        problems.append(f"{place}.{item.kind}: {observed}; accepted: outside it")
     return None if len(problems) > before else CompiledGroup(item.kind, items, item.name, within)
+
+
+def _is_of_instance(leaf: Leaf) -> bool:
+    """Tell whether a leaf asks for more than an item of a sequence has."""
+    return isinstance(leaf, CompiledMeasure) or leaf.has_own or leaf.minus_table is not None
 
 
 def _compile_all(

@@ -9,6 +9,8 @@ from dicom_sieve.criteria.finding import Finding
 from dicom_sieve.criteria.items import CompiledItem, CompiledMeasure, CompiledStep
 from dicom_sieve.criteria.measured import words_of
 from dicom_sieve.criteria.measures import KINDS, Measure, Scope
+from dicom_sieve.criteria.seal_tables import with_tables
+from dicom_sieve.criteria.tables import Tables
 from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribute
 from dicom_sieve.dicom.vr import Operation
 from dicom_sieve.errors import InvalidRequestError
@@ -17,12 +19,13 @@ EMPTY_LIST = "criteria: empty, which would keep everything; accepted: one criter
 _NO_ORDER = (Measure.PLANE, Measure.AGE, Measure.DISTINCT)
 
 
-def compile_criteria(criteria: Sequence[Asked]) -> tuple[CompiledItem, ...]:
+def compile_criteria(criteria: Sequence[Asked], tables: Tables | None = None) -> tuple[CompiledItem, ...]:
     """Compile criteria, or say everything that is wrong with them.
 
     Args:
         criteria: One or more, in the order in which findings will be given; behind them what becomes of what meets
             them all.
+        tables: What was looked up in tables. Without it criteria with tables can be described, but not decided.
 
     Returns:
         One an item, in the same order; steps behind them.
@@ -38,7 +41,8 @@ def compile_criteria(criteria: Sequence[Asked]) -> tuple[CompiledItem, ...]:
     compiled = [compile_item(item, f"criteria[{index}]", problems) for index, item in enumerate(items)]
     if problems:
         raise InvalidRequestError(tuple(problems))
-    return (*(item for item in compiled if item is not None), *compile_steps(criteria))
+    items_and_steps = (*(item for item in compiled if item is not None), *compile_steps(criteria))
+    return tuple(with_tables(item, tables) for item in items_and_steps) if tables else items_and_steps
 
 
 def describe_asked(asked: Asked) -> str:

@@ -5,17 +5,21 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Any
 
+from dicom_sieve.criteria.compile_table import compile_dates, compile_values
 from dicom_sieve.criteria.criterion import (
     EITHER_OPERATIONS,
     LIST_OPERATIONS,
     NO_REFERENCE_OPERATIONS,
     OWN_VALUE,
+    TABLE_OPERATIONS,
     Criterion,
 )
 from dicom_sieve.criteria.finding import Finding
+from dicom_sieve.criteria.given_table import TableColumn, TableDate
 from dicom_sieve.criteria.measured import Measurand, unit_of
 from dicom_sieve.criteria.pattern import MOST_STARS, Pattern
 from dicom_sieve.criteria.rule import CompiledCriterion
+from dicom_sieve.criteria.tables import CompiledTable
 from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribute, format_tag
 from dicom_sieve.dicom.identifying import is_identifying
 from dicom_sieve.dicom.units import UNITS, WrongUnitError, has_no_unit, read_quantity, written
@@ -64,6 +68,7 @@ class Compiling:
     in_where: bool = False
     known: Attribute | None = None
     _minus: Attribute | None = field(init=False, default=None)
+    _minus_table: CompiledTable | None = field(init=False, default=None)
 
     def compile(self) -> CompiledCriterion | None:
         """Give the criterion; None where there are problems, which are told."""
@@ -75,7 +80,8 @@ class Compiling:
         self._minus = self._read_minus(attribute)
         self._check_operation(attribute)
         self._check_members(attribute)
-        references = self._references(attribute)
+        table = self._table(attribute)
+        references = self._references(attribute) if table is None else []
         bounds, tolerance = self._tolerance(attribute, tuple(reference for _, reference in references))
         if len(self.problems) > before:
             return None
@@ -95,8 +101,10 @@ class Compiling:
             creator=(asked.private_creator or "").strip(),
             minus=self._minus,
             minus_own=asked.minus == OWN_VALUE,
-            is_identifying=not asked.private_creator and is_identifying(attribute) and bool(references),
+            is_identifying=not asked.private_creator and is_identifying(attribute) and bool(references or table),
             is_without_unit=unit_of(attribute) is not None and any(map(has_no_unit, self._given())),
+            table=table,
+            minus_table=self._minus_table,
         )
 
     def _say(self, problem: str, member: str = "") -> None:
@@ -141,6 +149,11 @@ class Compiling:
             if not self.in_where or self.asked.within:
                 self._say("OWN; accepted: in 'where' of a measure, and not within sequences", "minus")
             return self._check_kind(attribute, attribute)
+        if isinstance(self.asked.minus, TableDate):
+            if self.asked.within or self.asked.private_creator:
+                self._say("a table; accepted: with an attribute outside sequences, and not private", "minus")
+            self._minus_table = compile_dates(self.asked.minus, attribute, self._say)
+            return None if self._minus_table is None else self._minus_table.attribute
         other = find_attribute(int("".join(self.asked.minus), 16))
         if isinstance(other, UnsupportedTag):
             self._say(other.reason, "minus")
@@ -185,8 +198,8 @@ class Compiling:
 
     def _references(self, attribute: Attribute) -> list[tuple[str, Comparable]]:
         """Read the references: how each is spoken of, and what is compared; each once, but for two ends."""
-        texts = self._texts()
         references: list[tuple[str, Comparable]] = []
+        texts = None if isinstance(self.asked.reference, TableColumn) else self._texts(self.asked.reference)
         if texts is None:
             return references
         is_list = isinstance(self.asked.reference, list)
@@ -205,13 +218,29 @@ class Compiling:
             self._say("the second is less than the first; accepted: the lower end, then the upper one", "reference")
         return references
 
+    def _table(self, attribute: Attribute) -> CompiledTable | None:
+        """Give the column that is compared with, where a table is given; None where none is, or with problems."""
+        given, operation = self.asked.reference, self.asked.operation
+        if not isinstance(given, TableColumn):
+            return None
+        if operation not in TABLE_OPERATIONS:
+            accepted = "none" if operation in NO_REFERENCE_OPERATIONS else "a text, or with IN and NOT_IN a table"
+            self._say(f"a table with operation {operation}; accepted: {accepted}", "reference")
+        elif self.known is not None or self.asked.minus is not None or self.asked.tolerance is not None:
+            self._say("a table with minus, tolerance or a measure; accepted: without these", "reference")
+        else:
+            return compile_values(given, attribute, self._say, is_exact=self.asked.case is not None)
+        return None
+
     def _given(self) -> list[str]:
         reference = self.asked.reference
+        if isinstance(reference, TableColumn):
+            return []
         return [reference] if isinstance(reference, str) and reference else list(reference)
 
-    def _texts(self) -> list[str] | None:
+    def _texts(self, reference: str | list[str]) -> list[str] | None:
         """Give the references as a list; None where there are none."""
-        reference, operation = self.asked.reference, self.asked.operation
+        operation = self.asked.operation
         if operation in NO_REFERENCE_OPERATIONS:
             if "reference" in self.asked.model_fields_set:
                 self._say(f"with operation {operation}; accepted: none", "reference")

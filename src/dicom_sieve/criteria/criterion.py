@@ -5,69 +5,29 @@ The JSON Schema of a criterion refuses what a schema can refuse; that of a list 
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from dicom_sieve.criteria.given_table import COLUMN_SCHEMA, DATE_SCHEMA, TableColumn, TableDate
 from dicom_sieve.criteria.measures import KINDS, Measure, Scope
-from dicom_sieve.dicom.dictionary import find_keyword
+from dicom_sieve.criteria.tag import TAGS, DicomTag, plain_text
 from dicom_sieve.dicom.vr.value_type import Operation
 
-HEX_DIGITS = "^[0-9A-Fa-f]{4}$"
-KEYWORD = r"^[A-Z][A-Za-z0-9]{1,63}$"
-HexDigits = Annotated[str, Field(pattern=HEX_DIGITS, max_length=4, examples=["0008"])]
-PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*(?![\s\S])"
-"""Refuses what cannot be stored or sent: control characters, halves of surrogate pairs. In the schema alone, where
-requests come from; ``$`` would let a line feed at the end through, in Python."""
 LONGEST_REFERENCE, MOST_REFERENCES = 64, 1000
 MOST_LEVELS, MOST_ITEMS, MOST_SEQUENCES, MOST_VALUES = 3, 100, 3, 1000
 """Of groups in each other; of criteria in a list; of sequences around an attribute."""
 
 
-def _plain(longest: int) -> Any:
-    """Give the field of a text that is not empty."""
-    return Field(min_length=1, max_length=longest, json_schema_extra={"pattern": PLAIN_TEXT})
-
-
-Reference = Annotated[str, _plain(LONGEST_REFERENCE)]
-
-NO_KEYWORD = 'is no keyword of the DICOM dictionary; accepted: a keyword as "StudyDate", or a tag as ["0008", "0020"]'
-
-
-def _read_tag(given: object) -> object:
-    """Give the tag of a keyword; what is no text passes as it is."""
-    if not isinstance(given, str) or re.fullmatch(KEYWORD, given.strip()) is None:
-        return given
-    tag = find_keyword(given.strip())
-    if tag is None:
-        raise PydanticCustomError("keyword", "{given} {problem}", {"given": repr(given), "problem": NO_KEYWORD})
-    return f"{tag >> 16:04X}", f"{tag & 0xFFFF:04X}"
-
-
-TAGS: list[JsonValue] = [
-    {
-        "title": "Tag",
-        "type": "array",
-        "minItems": 2,
-        "maxItems": 2,
-        "prefixItems": [
-            {"type": "string", "pattern": HEX_DIGITS, "maxLength": 4, "examples": ["0008"]},
-            {"type": "string", "pattern": HEX_DIGITS, "maxLength": 4, "examples": ["0008"]},
-        ],
-    },
-    {"title": "Keyword", "type": "string", "pattern": KEYWORD, "maxLength": 64, "examples": ["Modality"]},
-]
-TAG_SCHEMA: dict[str, JsonValue] = {"anyOf": TAGS}
+Reference = Annotated[str, plain_text(LONGEST_REFERENCE)]
 OWN_VALUE = "OWN"
 """In the place of a tag that is subtracted: the same one, of the instance that is judged."""
-DicomTag = Annotated[tuple[HexDigits, HexDigits], BeforeValidator(_read_tag), WithJsonSchema(TAG_SCHEMA)]
 
-LIST_OPERATIONS = (Operation.IN, Operation.NOT_IN, Operation.BETWEEN)
+TABLE_OPERATIONS = (Operation.IN, Operation.NOT_IN)
+LIST_OPERATIONS = (*TABLE_OPERATIONS, Operation.BETWEEN)
 EITHER_OPERATIONS = (Operation.CONTAINS, Operation.NOT_CONTAINS, Operation.MATCHES, Operation.NOT_MATCHES)
 NO_REFERENCE_OPERATIONS = (Operation.PRESENT, Operation.ABSENT)
 TEXT_OPERATIONS = tuple(
@@ -90,20 +50,26 @@ def _where(operations: Sequence[Operation], then: JsonValue, otherwise: JsonValu
 REFUSED: dict[str, JsonValue] = {"not": {}}
 """A member that may not be there; unlike ``false``, its refusal names the member."""
 _NEEDS_REFERENCE: JsonValue = {"required": ["reference"]}
-REFERENCE_SUITS_OPERATION = _where(
-    LIST_OPERATIONS,
-    {
-        **_where((Operation.BETWEEN,), {"properties": {"reference": {"minItems": 2, "maxItems": 2}}}, True),
-        "properties": {"reference": {"type": "array"}},
-        "required": ["reference"],
-    },
-    _where(
-        TEXT_OPERATIONS,
-        {"properties": {"reference": {"type": "string"}}, "required": ["reference"]},
-        # Of an operation that is not known nothing is said about the reference: the operation is to blame.
-        _where(NO_REFERENCE_OPERATIONS, {"properties": {"reference": REFUSED}}, _NEEDS_REFERENCE),
-    ),
-)
+_IS_TEXT: JsonValue = {"properties": {"reference": {"type": "string"}}, "required": ["reference"]}
+_IS_LIST: dict[str, JsonValue] = {"properties": {"reference": {"type": "array"}}, "required": ["reference"]}
+_IS_EITHER: JsonValue = {"properties": {"reference": {"type": ["string", "array"]}}, "required": ["reference"]}
+_IS_LIST_OR_TABLE: JsonValue = {"properties": {"reference": {"type": ["array", "object"]}}, "required": ["reference"]}
+_ARE_TWO: JsonValue = {"properties": {"reference": {"minItems": 2, "maxItems": 2}}}
+
+
+def _suits_operation(of_table: JsonValue) -> dict[str, JsonValue]:
+    """Give a schema for what reference suits which operation; of a table one of its own."""
+    # Of an operation that is not known nothing is said about the reference: the operation is to blame.
+    of_either = _where(EITHER_OPERATIONS, _IS_EITHER, _NEEDS_REFERENCE)
+    of_text = _where(TEXT_OPERATIONS, _IS_TEXT, of_either)
+    of_none = _where(NO_REFERENCE_OPERATIONS, {"properties": {"reference": REFUSED}}, of_text)
+    of_list = _where((Operation.BETWEEN,), {**_IS_LIST, "allOf": [_ARE_TWO]}, of_none)
+    return _where(TABLE_OPERATIONS, of_table, of_list)
+
+
+REFERENCE_SUITS_OPERATION = _suits_operation(_IS_LIST_OR_TABLE)
+MEASURED_SUITS_OPERATION = _suits_operation(_IS_LIST)
+"""Of a measure: it is not compared with a table."""
 
 
 class IfAbsent(StrEnum):
@@ -162,11 +128,12 @@ class Criterion(BaseModel):
     ]
     reference: Annotated[
         Annotated[Reference, Field(title="One")]
-        | Annotated[list[Reference], Field(title="List", min_length=1, max_length=MOST_REFERENCES)],
+        | Annotated[list[Reference], Field(title="List", min_length=1, max_length=MOST_REFERENCES)]
+        | Annotated[TableColumn, WithJsonSchema(COLUMN_SCHEMA)],
         Field(
             title="Reference",
             description="A date as 2022-01-31, an age as 018M or 45Y, a code as CT, a number as 3 mm, a text. "
-            "A list for IN, NOT_IN, BETWEEN.",
+            "A list for IN, NOT_IN, BETWEEN; for IN, NOT_IN also a column of a table.",
             json_schema_extra={"position": 2},
             default_factory=str,
         ),
@@ -188,7 +155,7 @@ class Criterion(BaseModel):
         ),
     ] = None
     tolerance: Annotated[
-        Annotated[str, _plain(32)] | None,
+        Annotated[str, plain_text(32)] | None,
         Field(
             title="Tolerance",
             description="Of numbers: how far from the reference is equal, as 0.01 or 5 %.",
@@ -212,7 +179,7 @@ class Criterion(BaseModel):
         ),
     ] = None
     private_creator: Annotated[
-        Annotated[str, _plain(64)] | None,
+        Annotated[str, plain_text(64)] | None,
         Field(
             title="Private creator",
             description="Of a private attribute; its tag is group and low byte, as 0019 and 000C.",
@@ -228,11 +195,11 @@ class Criterion(BaseModel):
         ),
     ] = None
     minus: Annotated[
-        Annotated[Literal["OWN"] | DicomTag, WithJsonSchema(TAG_SCHEMA)] | None,
+        Annotated[Literal["OWN"] | DicomTag | TableDate, WithJsonSchema({"anyOf": [*TAGS, DATE_SCHEMA]})] | None,
         Field(
             title="Minus",
-            description="Another date, time or number of the object: the difference is compared. OWN, in where: that "
-            "of the instance that is judged.",
+            description="Another date, time or number of the object, or a date of a table: the difference is compared. "
+            "OWN, in where: that of the instance that is judged.",
             json_schema_extra={"position": 10},
         ),
     ] = None
@@ -288,12 +255,12 @@ class MeasuredMembers(BaseModel):
     scope: Scope | None = None
     operation: Operation
     reference: (
-        Annotated[str, _plain(LONGEST_REFERENCE)]
+        Annotated[str, plain_text(LONGEST_REFERENCE)]
         | Annotated[list[Reference], Field(min_length=1, max_length=MOST_REFERENCES)]
     ) = Field(default_factory=str)
     dicom_tag: DicomTag | None = None
     value: Annotated[int, Field(strict=True, ge=1, le=MOST_VALUES)] | None = None
-    tolerance: Annotated[str, _plain(32)] | None = None
+    tolerance: Annotated[str, plain_text(32)] | None = None
     if_absent: IfAbsent | None = None
 
 
@@ -341,6 +308,9 @@ def _canonical(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("dicom_tag", "minus", "highest", "lowest"):
         if isinstance(given.get(name), list):
             canonical[name] = [part.upper() for part in given[name]]
+    if isinstance(minus := given.get("minus"), dict):
+        by = minus["by"]
+        canonical["minus"] = {**minus, "by": {**by, "dicom_tag": [part.upper() for part in by["dicom_tag"]]}}
     if given.get("within") is not None:
         canonical["within"] = [[part.upper() for part in tag] for tag in given["within"]]
     if "choose" in given:

@@ -11,6 +11,7 @@ from dicom_sieve.criteria.items import CompiledGroup, CompiledItem, CompiledMeas
 from dicom_sieve.criteria.judge import items_of, judge, judge_item
 from dicom_sieve.criteria.judge_measured import find_age, find_measured, is_age_unreached
 from dicom_sieve.criteria.rule import CompiledCriterion
+from dicom_sieve.criteria.tables import describe_not_loaded
 from dicom_sieve.dicom.identity import digest_identity, normalise_identity
 from dicom_sieve.dicom.marks import NOT_KEPT
 from dicom_sieve.errors import InvalidRequestError
@@ -97,7 +98,8 @@ class Decider:
         step_count: How many of these are steps; they come last.
 
     Raises:
-        InvalidRequestError: A criterion is on what identifies, and there is no secret.
+        InvalidRequestError: A criterion is on what identifies, and there is no secret; or on a table whose values are
+            not there.
     """
 
     criteria: tuple[CompiledItem, ...]
@@ -136,8 +138,12 @@ def _digest(item: CompiledItem, secret: bytes | None, place: str) -> CompiledIte
     if isinstance(item, CompiledGroup):
         children = (_digest(child, secret, f"{place}.{item.kind}[{index}]") for index, child in enumerate(item.items))
         return replace(item, items=tuple(children))
+    if isinstance(item, CompiledCriterion) and not all(asked.is_loaded for asked in item.tables):
+        raise InvalidRequestError((f"{place}: {describe_not_loaded(item.tables)}",))
     if isinstance(item, CompiledMeasure | CompiledStep) or not item.is_identifying:
         return item  # what a measure counts, or a step compares, is judged by itself
+    if item.table is not None:
+        return item  # its values are digests
     if secret is None:
         problem = (
             f"{place}: {item.attribute} identifies, and is compared by keyed digest; the ledger has no secret here"

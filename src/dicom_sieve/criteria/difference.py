@@ -6,6 +6,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from dicom_sieve.criteria.rule import CompiledCriterion
+from dicom_sieve.dicom.dictionary import Attribute
 from dicom_sieve.dicom.vr.age import SECONDS_OF_UNIT, Age
 from dicom_sieve.dicom.vr.clock import MICROSECONDS, TM, Moment
 from dicom_sieve.dicom.vr.value_type import Comparable
@@ -20,17 +21,21 @@ def subtract(criterion: CompiledCriterion, values: Sequence[str], others: Sequen
     Args:
         criterion: With `minus`.
         values: Texts of its attribute.
-        others: Texts of the attribute that is subtracted.
+        others: Texts of the attribute that is subtracted, or by which the rows of a table are found that holds dates.
     """
     if criterion.minus is None:
         return
-    first = [value for text in values if (value := criterion.vr.find(text)) is not None]
-    second = [value for text in others if (value := criterion.minus.vr.find(text)) is not None]
+    first = _read(criterion.attribute, values)
+    second = _read(criterion.minus, others) if (rows := criterion.minus_table) is None else rows.dates_of(others)
     for value in first:
         for other in second:
             difference = _difference(value, other, is_time=criterion.vr == TM)
             if difference is not None:
                 yield difference
+
+
+def _read(attribute: Attribute, texts: Sequence[str]) -> Sequence[Comparable]:
+    return [value for text in texts if (value := attribute.vr.find(text)) is not None]
 
 
 def _difference(value: Any, other: Any, *, is_time: bool) -> Comparable | None:

@@ -106,6 +106,8 @@ def _found_in(criterion: CompiledCriterion, members: Members | None, offset: int
     for side in (values, others):
         if lack := _lack(side):
             return lack
+    if criterion.minus_table is not None and not criterion.minus_table.dates_of(others or ()):
+        return Finding.ABSENT
     differences = list(subtract(criterion, values or (), others or ()))
     if any(_meets(criterion, difference) for difference in differences):
         return Finding.MET
@@ -186,6 +188,8 @@ def _is_decided(criterion: CompiledCriterion, values: Sequence[Comparable | None
     compare, references = criterion.vr.compare, criterion.references
     match criterion.positive:
         case Operation.EQUALS | Operation.IN:
+            if criterion.table is not None:
+                return False
             ends = criterion.bounds or [(reference, reference) for reference in references]
             return all(compare(high, first) < 0 or compare(low, last) > 0 for first, last in ends)
         case Operation.BETWEEN:
@@ -276,7 +280,7 @@ def _equals(criterion: CompiledCriterion, value: Any) -> bool:
         return any(low <= value <= high for low, high in criterion.bounds)
     if isinstance(value, Moment):
         return any(criterion.vr.compare(value, reference) == 0 for reference in criterion.references)
-    return value in criterion.references
+    return value in (criterion.references if criterion.table is None else criterion.table.values or ())
 
 
 def _contains(criterion: CompiledCriterion, value: str) -> bool:

@@ -19,7 +19,13 @@ def describe_validation(error: ValidationError, field: str, model: type[BaseMode
         model: Which model; its fields tell where an error belongs, whatever the alternatives of a union are called.
     """
     lines: dict[str, str] = {}
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    tables = {detail["loc"][0] for detail in details if _is_in_table(detail)}
+    for detail in details:
+        if detail["loc"] and detail["loc"][0] in tables:
+            if _is_in_table(detail):
+                lines.setdefault(*_describe_in_table(detail, field))
+            continue
         place = _place(detail, field, model)
         if detail["type"] == "keyword":
             lines[place] = f"{place}: {detail['msg']}"
@@ -29,6 +35,29 @@ def describe_validation(error: ValidationError, field: str, model: type[BaseMode
         else:
             lines.setdefault(place, f"{place}: {_sentence(detail)}")
     return list(lines.values())
+
+
+def _is_in_table(detail: ErrorDetails) -> bool:
+    """Tell whether something is wrong with a member of a table, where one was given."""
+    return len(detail["loc"]) > 2 and detail["loc"][1] in _TABLES
+
+
+def _describe_in_table(detail: ErrorDetails, field: str) -> tuple[str, str]:
+    """Say what is wrong with a table: at which place, and in a line."""
+    name, kind, *rest = detail["loc"]
+    if detail["type"] == "extra_forbidden":
+        place = ".".join((field, str(name), *map(str, rest[:-1])))
+        known = ("dicom_tag", "column") if rest[:-1] else _TABLES[str(kind)]
+        return f"{place} {rest[-1]}", f"{place}: {unknown_member(str(rest[-1]), known)}; accepted: {', '.join(known)}"
+    place = ".".join((field, str(name), *(part for part in rest if isinstance(part, str) and "[" not in part)))
+    return place, f"{place}: {detail['msg'] if detail['type'] == 'keyword' else _sentence(detail)}"
+
+
+_TABLES = {
+    "TableColumn": ("table", "column", "digest"),
+    "TableDate": ("table", "column", "by", "digest"),
+}
+"""What stands for a table among alternatives, and its members."""
 
 
 def _place(error: ErrorDetails, field: str, model: type[BaseModel]) -> str:

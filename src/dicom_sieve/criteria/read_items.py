@@ -11,7 +11,6 @@ from dicom_sieve.criteria.criterion import (
     MOST_ITEMS,
     MOST_SEQUENCES,
     Criterion,
-    DicomTag,
     Group,
     GroupKind,
     Item,
@@ -19,6 +18,7 @@ from dicom_sieve.criteria.criterion import (
     MeasuredMembers,
 )
 from dicom_sieve.criteria.problems import describe_validation, kind_of, unknown_member
+from dicom_sieve.criteria.tag import DicomTag
 
 
 def read_items(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dicom_sieve.criteria.finding import Finding
+from dicom_sieve.criteria.tables import CompiledTable
 from dicom_sieve.dicom.dictionary import (
     PER_FRAME_GROUPS,
     SHARED_GROUPS,
@@ -48,6 +49,8 @@ class CompiledCriterion:
         minus_own: Whether these are the values of the instance that is judged, not of the one that is looked at.
         is_identifying: Whether values are compared by keyed digest.
         is_without_unit: Whether a reference has no unit where the attribute has one.
+        table: Of which a column is compared with in place of references, or None.
+        minus_table: Of which dates are subtracted, or None; then `minus` is what its rows are found by.
     """
 
     attribute: Attribute
@@ -65,6 +68,8 @@ class CompiledCriterion:
     minus_own: bool = False
     is_identifying: bool = False
     is_without_unit: bool = False
+    table: CompiledTable | None = None
+    minus_table: CompiledTable | None = None
 
     @property
     def vr(self) -> ValueType:
@@ -117,6 +122,11 @@ class CompiledCriterion:
         return f"{OWN}{key}" if self.minus_own else key
 
     @property
+    def tables(self) -> tuple[CompiledTable, ...]:
+        """What is looked up in tables."""
+        return tuple(each for each in (self.table, self.minus_table) if each is not None)
+
+    @property
     def has_own(self) -> bool:
         """Whether it compares with the instance that is judged."""
         return self.minus_own
@@ -135,6 +145,9 @@ class CompiledCriterion:
             name = f"{name} in {sequence}"
         if self.minus_own:
             return f"{name} minus that of the instance itself"
+        if self.minus_table is not None:
+            asked = self.minus_table
+            return f"{name} minus the {asked.date} in {asked.table} where {asked.key} is its {self.minus}"
         return f"{name} minus {self.minus}" if self.minus else name
 
     def describe(self) -> str:
@@ -164,6 +177,9 @@ class CompiledCriterion:
 
     def _predicate(self) -> str:
         words = _PRESENCE.get(self.operation) or self._relation()
+        if self.table is not None:
+            values = "values" if self.table.count is None else f"{self.table.count:,} values"
+            return f"{words} the {values} of column {self.table.key} in {self.table.table}"
         if self.operation is Operation.BETWEEN:
             return f"{words} {self.texts[0]} and {self.texts[1]}"
         tolerance = f" ± {self.tolerance}" if self.tolerance else ""

@@ -105,6 +105,7 @@ def _preview(request: Request, settings: Settings, execution: Execution) -> Stat
             observer=observer,
             inventory=request.inventory,
             damaged=request.damaged,
+            tables_in=(request.output, request.store),
         )
         previewed = run_preview(asked, ledger)
     execution.counts = previewed.counts
@@ -135,6 +136,7 @@ def _screen(request: Request, settings: Settings, execution: Execution) -> State
             inventory=request.inventory,
             damaged=request.damaged,
             named=request.named,
+            tables_in=(request.output, request.store),
             anchor=open_anchor(settings),
         )
         try:

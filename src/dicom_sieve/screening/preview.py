@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dicom_sieve.advice import describe_causes, describe_nothing_listed
@@ -11,12 +12,15 @@ from dicom_sieve.ending import ending_in_order
 from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import refuse_forgotten
+from dicom_sieve.ledger.reading.secret import read_secret
 from dicom_sieve.ledger.reading.snapshots import last_snapshot, refuse_read_for_less
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.words import WOULD_PASS, describe_outcome
 from dicom_sieve.screening.decide import Keep, decide
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.refresh import RunOptions, hold_location, refresh
+from dicom_sieve.screening.tables import with_their_tables
+from dicom_sieve.stores.find_table import HoldsTables
 from dicom_sieve.stores.interface import Store
 
 
@@ -28,11 +32,13 @@ class Preview(RunOptions):
         store: Where the objects lie.
         criteria: What is asked, as given; checked before anything is listed.
         damaged: What becomes of damaged objects.
+        tables_in: Where the tables of criteria may lie, the first first.
     """
 
     store: Store
     criteria: Sequence[Asked]
     damaged: Damaged = Damaged.DISCARD
+    tables_in: Sequence[HoldsTables | None] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ def preview(asked: Preview, ledger: Ledger, *, keep: Keep = lambda _: None) -> P
     """
     criteria = compile_criteria(asked.criteria)
     refuse_not_kept(criteria)
+    _, criteria = with_their_tables(asked.criteria, asked.tables_in, partial(read_secret, ledger.engine))
     with hold_location(asked.store, asked, ledger) as lease:
         refuse_forgotten(lease)
         known = refresh(asked.store, asked, ledger, lease, criteria)

@@ -27,6 +27,7 @@ from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.database.tables import RunState
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.runs import is_running
+from dicom_sieve.ledger.reading.secret import read_secret
 from dicom_sieve.ledger.writing.runs import Manifest, begin_run, bind_snapshot, fail_abandoned, finish_run, former_ids
 from dicom_sieve.objects import Location, Selection
 from dicom_sieve.private import sweep
@@ -37,7 +38,9 @@ from dicom_sieve.reports import Report
 from dicom_sieve.reports.words import describe_outcome
 from dicom_sieve.screening.decide import decide, recording
 from dicom_sieve.screening.refresh import RunOptions, hold_location, refresh
+from dicom_sieve.screening.tables import with_their_tables
 from dicom_sieve.stores.append_only import AppendOnly
+from dicom_sieve.stores.find_table import HoldsTables
 from dicom_sieve.stores.interface import Copies, Downloads, Store
 from dicom_sieve.version import __version__
 
@@ -56,6 +59,7 @@ class Screening(RunOptions):
         execution_id: What the run is called: the flow run's id.
         store: Where the objects lie.
         criteria: What is asked, as given; checked before anything is listed.
+        tables_in: Where the tables of criteria may lie, the first first; see `dicom_sieve.screening.tables`.
         output: Where to publish, or None: then nothing is written to any store.
         copies_of: The store again, if what passed is to be copied to the output, too.
         copied: Which of what passed.
@@ -75,6 +79,7 @@ class Screening(RunOptions):
     damaged: Damaged = Damaged.DISCARD
     anchor: AppendOnly | None = None
     named: NamedCriteria | None = None
+    tables_in: Sequence[HoldsTables | None] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
 
     Raises:
         InvalidRequestError: The criteria make no sense, or are not what they were saved as, or output and input lie
-            within each other; nothing was asked of the store.
+            within each other; nothing was asked of the store. Or a table of theirs cannot be used.
         StoreError: The location cannot be listed, or the output cannot be written.
         NothingReadableError: The credentials may list, but not read.
         IncompleteRunError: Some objects could not be read. What could is decided and recorded.
@@ -133,13 +138,16 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
     if screening.output is not None:
         refuse_overlap(screening.store.location, screening.output.location)
     sweep()
+    recorded, compiled = with_their_tables(screening.criteria, screening.tables_in, partial(read_secret, ledger.engine))
     try:
-        return _screen(screening, ledger, compiled)
+        return _screen(screening, ledger, recorded, compiled)
     finally:
         push_or_say(ledger, screening.anchor, screening.observer.note)
 
 
-def _screen(screening: Screening, ledger: Ledger, compiled: tuple[CompiledItem, ...]) -> Outcome:
+def _screen(
+    screening: Screening, ledger: Ledger, recorded: Sequence[Asked], compiled: tuple[CompiledItem, ...]
+) -> Outcome:
     with hold_location(screening.store, screening, ledger) as lease:
         refuse_forgotten(lease)
         fail_abandoned(lease, screening.clock())
@@ -147,8 +155,9 @@ def _screen(screening: Screening, ledger: Ledger, compiled: tuple[CompiledItem, 
             begin_run,
             lease=lease,
             execution_id=screening.execution_id,
-            criteria=[criterion.as_given() for criterion in screening.criteria],
-            criteria_digest=criteria_digest(screening.criteria),
+            criteria=[criterion.as_given() for criterion in recorded],
+            criteria_digest=criteria_digest(recorded),
+            asked_digest=criteria_digest(screening.criteria),
             damaged=screening.damaged,
             named=screening.named,
             started_at=screening.clock(),

@@ -50,7 +50,7 @@ def check(
 
     With --from, print the rules of another tool as criteria, and what they leave out on stderr.
     """
-    from dicom_sieve.cli.criteria_file import describe_all, read_criteria_file
+    from dicom_sieve.cli.criteria_file import describe_all, describe_tables, read_criteria_file
     from dicom_sieve.criteria import advise, compile_criteria
     from dicom_sieve.criteria.reading import given_of_each
 
@@ -78,6 +78,7 @@ def check(
         )
     else:
         text.show_lines(*describe_all([asked.describe() for asked in compiled]).splitlines())
+        text.show_lines(*describe_tables(compiled))
         text.show_advice(advice)
 
 
@@ -138,6 +139,7 @@ def preview(
                 run_shards=executor_for(settings),
                 observer=observer,
                 damaged=damaged,
+                tables_in=(store,),
             )
             previewed = run_preview(what, ledger)
     compiled = compile_criteria(asked)

@@ -57,7 +57,6 @@ def screen(
     from dicom_sieve.cli.criteria_file import read_asked
     from dicom_sieve.cli.open_store import open_input, open_inventory, open_output
     from dicom_sieve.cli.output.progress import ProgressBar
-    from dicom_sieve.criteria import compile_criteria
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.lineage import following
     from dicom_sieve.publishing.anchor import open_anchor
@@ -72,6 +71,7 @@ def screen(
     asked = read_asked(criteria)
     settings = load_settings()
     store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
+    target = open_output(output, endpoint, region)
     with (
         ProgressBar() as observer,
         open_ledger(settings.database_url.get_secret_value()) as ledger,
@@ -83,7 +83,8 @@ def screen(
                 store=store,
                 criteria=asked.items,
                 named=asked.named,
-                output=open_output(output, endpoint, region),
+                output=target,
+                tables_in=(target, store),
                 copies_of=store if copy or copy_whole else None,
                 copied=Copied.WHOLE if copy_whole else Copied.ANY,
                 limits=Limits.from_settings(settings),
@@ -98,12 +99,12 @@ def screen(
             ),
             ledger,
         )
-        address = ledger.address
+        address, recorded = ledger.address, ledger.run(outcome.run_id).row.criteria
     if as_json:
         manifest = outcome.manifest and dataclasses.asdict(outcome.manifest)
         text.show_json({"run_id": outcome.run_id, "counts": outcome.counts, "manifest": manifest, "ledger": address})
         return
-    text.show_counts(outcome.counts, compile_criteria(asked.items))
+    text.show_counts(outcome.counts, text.compiled(recorded))
     text.show_lines("", outcome.describe(), f"run        {outcome.run_id}", f"ledger     {address}")
     if outcome.manifest:
         text.show_lines(f"manifest   {outcome.manifest.uri}")

@@ -9,6 +9,7 @@ from dicom_sieve.cli.output import text
 from dicom_sieve.criteria import CompiledItem, CompiledMeasure, Decider, Finding, asked_attributes, leaves_of
 from dicom_sieve.criteria.items import CompiledStep, Leaf
 from dicom_sieve.criteria.judge_measured import describe_way
+from dicom_sieve.criteria.seal_tables import tables_in
 from dicom_sieve.dicom.dictionary import format_tag
 from dicom_sieve.dicom.marks import as_plain, show_text
 from dicom_sieve.headers import Damage, Defect, Extent
@@ -67,6 +68,8 @@ def _found(item: CompiledItem, finding: str, traced: TracedObject, secret: bytes
     if leaves == (item,):
         return [f"  {item.describe()}: {_with_value(leaves[0], finding, attributes)}"]
     extent = _extent(traced)
+    if tables_in([item]):  # they are not kept: what each criterion found cannot be worked out
+        return [f"  {item.label}: {finding}", *(f"    {leaf.describe()}" for leaf in item.leaves)]
     found = Decider((item,), secret).decide(extent.trusted(attributes), extent.unreadable_from).leaves
     return [
         f"  {item.label}: {finding}",

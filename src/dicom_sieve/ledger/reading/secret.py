@@ -13,5 +13,10 @@ def secret_for(engine: sa.Engine, criteria: Iterable[CompiledItem]) -> bytes | N
     """Give the ledger's secret where criteria compare what identifies; else None: nobody needs it."""
     if not compares_identities(criteria):
         return None
+    return read_secret(engine)
+
+
+def read_secret(engine: sa.Engine) -> bytes:
+    """Give the ledger's secret."""
     query = sa.select(patient_key.c.secret)
     return bytes(read(engine, lambda connection: connection.execute(query).scalar_one()))

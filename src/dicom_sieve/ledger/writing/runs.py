@@ -41,6 +41,7 @@ def begin_run(
     execution_id: str,
     criteria: Sequence[Mapping[str, Any]],
     criteria_digest: str,
+    asked_digest: str | None = None,
     started_at: datetime.datetime,
     software_version: str,
     damaged: Damaged = Damaged.DISCARD,
@@ -55,6 +56,7 @@ def begin_run(
             the number of the attempt.
         criteria: As given.
         criteria_digest: Digest of the criteria.
+        asked_digest: Digest of the criteria as they were asked, without the digests of their tables; None: the same.
         damaged: How damaged objects are treated. ``DISCARD`` is not written, as in all old runs.
         named: Name and version that the criteria were saved as; None where they were given as a list.
         started_at: The present time.
@@ -68,7 +70,7 @@ def begin_run(
         InvalidRequestError: That version asks something else.
     """
     saved = named and find_version(connection, named)
-    if saved and saved.criteria_digest != criteria_digest:
+    if saved and saved.criteria_digest != (asked_digest or criteria_digest):
         raise InvalidRequestError((f"criteria: are not those that were saved as {saved.named}",))
     is_attempt = (run.c.id == execution_id) | begins_with(run.c.id, f"{execution_id}.")
     attempts = connection.scalar(sa.select(sa.func.count()).select_from(run).where(is_attempt))
