@@ -123,9 +123,12 @@ REFUSED: list[tuple[JSON, str]] = [
     ),
     (
         {"any": [INSTANCES], "within": IN_ITEM},
-        "a measure, or minus OWN, in an item of a sequence; accepted: outside it",
+        "a measure, or minus OWN or a table, in an item of a sequence; accepted: outside it",
     ),
-    (INSTANCES | {"where": [{"any": [OWN], "within": IN_ITEM}]}, "a measure, or minus OWN, in an item of a sequence"),
+    (
+        INSTANCES | {"where": [{"any": [OWN], "within": IN_ITEM}]},
+        "a measure, or minus OWN or a table, in an item of a sequence",
+    ),
     (INSTANCES | {"measure": "COUNT"}, ".measure: 'COUNT' is not known; accepted: 'INSTANCES', 'SERIES', 'STUDIES', "),
     (INSTANCES | {"measure": None}, ".measure: is not known; accepted: 'INSTANCES', "),
     (INSTANCES | {"were": [CT]}, "has a member 'were' that is not known, perhaps where; accepted: measure, scope, "),

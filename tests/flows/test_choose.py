@@ -67,7 +67,7 @@ def test_a_consumer_asks_for_one_whole_series(
         ({"choose": {"one": "SERIES"}}, "choose"),
         ({"choose": {**CHOOSE, "prefer": [{"highest": "SLICES", "lowest": "SLICES"}]}}, "choose"),
         ({"criteria": [{"measure": "COLOUR", "operation": "EQUALS", "reference": "1"}]}, "criteria"),
-        ({"criteria": [{"measure": "SLICES", "operation": "EQUALS", "reference": "1", "value": 2}]}, "criteria"),
+        ({"criteria": [{"measure": "SLICES", "operation": "EQUALS", "reference": "1", "case": "EXACT"}]}, "criteria"),
     ],
 )
 def test_the_rest_call_refuses_what_is_no_choice(
