@@ -122,6 +122,17 @@ class TestFindings:
         assert found(item, {"00080020": ["20220131"], "00080021": ["20220131"]}) == "NOT_MET"
         assert found(item, {"00080020": ["20220131"]}) == "ABSENT"
 
+    def test_of_a_difference_of_dates_may_be_either_way(self) -> None:
+        item = asked("StudyDate", "BETWEEN", ["-007D", "001w"], minus="SeriesDate")
+
+        days = {
+            day: found(item, {"00080020": [f"202201{day}"], "00080021": ["20220115"]})
+            for day in ("07", "08", "22", "23")
+        }
+        assert days == {"07": "NOT_MET", "08": "MET", "22": "MET", "23": "NOT_MET"}
+        assert problems(asked("PatientAge", "LESS", "-001Y"))
+        assert problems(asked("StudyDate", "LESS", "-1 day", minus="SeriesDate"))
+
     def test_of_what_identifies_are_by_digest(self) -> None:
         item = asked("PatientID", "IN", ["4711 ", "0815"])
         digest = digest_identity("4711", b"secret")

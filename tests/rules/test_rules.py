@@ -7,7 +7,7 @@ import pytest
 
 from dicom_sieve.criteria import Decider, Verdict, compile_criteria
 from dicom_sieve.criteria.reading import load_criteria
-from tests.rules import cases_1, cases_2, cases_3, series_cases
+from tests.rules import cases_1, cases_2, cases_3, series_cases, table_cases
 from tests.rules.collection import COLLECTION, SAID
 from tests.rules.datasets import Values, read, to_file
 from tests.support.pydicom_attributes import attributes_of
@@ -41,7 +41,7 @@ def test_datasets_of_each_rule_pass_and_fail(rule: str) -> None:
 
 
 def test_each_rule_that_can_be_said_has_a_case() -> None:
-    assert set(SAID) == set(CASES) | set(series_cases.CASES)
+    assert set(SAID) == set(CASES) | set(series_cases.CASES) | set(table_cases.CASES)
     assert not set(CASES) & set(series_cases.CASES)
     assert len(COLLECTION) == 120
 

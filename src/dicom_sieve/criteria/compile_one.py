@@ -24,6 +24,7 @@ from dicom_sieve.dicom.dictionary import Attribute, UnsupportedTag, find_attribu
 from dicom_sieve.dicom.identifying import is_identifying
 from dicom_sieve.dicom.units import UNITS, WrongUnitError, has_no_unit, read_quantity, written
 from dicom_sieve.dicom.vr import AS, DA, VRS, Comparable, Operation, ValueType
+from dicom_sieve.dicom.vr.age import Age
 from dicom_sieve.dicom.vr.clock import DT, TM
 from dicom_sieve.dicom.vr.person import PN
 from dicom_sieve.dicom.vr.text import Text
@@ -277,6 +278,8 @@ class Compiling:
         if self.asked.case is not None and isinstance(vr, Text):
             vr.parse_reference(text)
             return vr.words(text), vr.parse_exact(text)
+        if self._minus is not None and vr == AS and (behind := text.strip()).startswith("-"):
+            return _read_earlier(behind)
         return vr.words(text), vr.parse_reference(text)
 
     def _tolerance(
@@ -302,6 +305,15 @@ class Compiling:
             for each, width in zip(references, widths, strict=True)
         )
         return bounds, f"{written(size, None)} %" if is_share else written(size, unit)
+
+
+def _read_earlier(text: str) -> tuple[str, Age]:
+    """Read a difference of dates below zero: how long one is before the other, as ``-007D``.
+
+    Raises:
+        MalformedValueError: It is none.
+    """
+    return f"-{AS.words(text[1:])}", Age(-AS.parse_reference(text[1:]).seconds)
 
 
 def _read_pattern(vr: ValueType, text: str, *, is_exact: bool) -> tuple[str, Pattern]:
