@@ -30,7 +30,6 @@ from dicom_sieve.criteria import CompiledItem, Decider, Finding
 from dicom_sieve.criteria.decide import Found
 from dicom_sieve.criteria.items import CompiledMeasure
 from dicom_sieve.criteria.judge import frames_of
-from dicom_sieve.criteria.measured import MEASURED
 from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.rule import OWN
 from dicom_sieve.dicom.dictionary import Attribute, find_keyword
@@ -325,8 +324,3 @@ class MissingNumbers(Collector):
 def _instance_number(entry: Entry) -> int | None:
     texts = [text for text in values_of(entry) or () if trim(text)]
     return whole_number(texts[0]) if len(texts) == 1 else None
-
-
-def virtual(keys: Sequence[str]) -> tuple[str, ...]:
-    """Give those of some keys under which measured values stand."""
-    return tuple(key for key in keys if key.startswith(MEASURED))
