@@ -232,15 +232,15 @@ class TestTheContractsSchema:
 
         assert schema["additionalProperties"] is False
         assert schema["required"] == ["input_s3_parameters", "criteria"]
-        assert [schema["properties"][name]["position"] for name in schema["properties"]] == [0, 1, 2, 3, 4]
+        assert [schema["properties"][name]["position"] for name in schema["properties"]] == [0, 1, 2, 3, 4, 5, 6]
 
     def test_the_contracts_schema_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
         schema = contract_schema().model_dump()
         fields = dict(schema["properties"])
-        for model in ("InputS3Parameters", "Criterion"):
+        for model in ("InputS3Parameters", "TopItem", "ChooseParameters", "PreferenceParameters"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 24
+        assert len(fields) == 39
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name

@@ -304,22 +304,6 @@ class Parameters(BaseModel):
             json_schema_extra=_list_or_name,
         ),
     ]
-    unit: Annotated[
-        Unit,
-        Field(
-            title="Unit",
-            description="SERIES: an instance that does not pass discards its series.",
-            json_schema_extra={"position": 5},
-        ),
-    ] = Unit.INSTANCE
-    choose: Annotated[
-        ChooseParameters | None,
-        Field(
-            title="Choose",
-            description="Of what passes, one series or study is kept. None: all of them.",
-            json_schema_extra={"position": 6},
-        ),
-    ] = None
     output_s3_parameters: Annotated[
         OutputS3Parameters | None,
         Field(
@@ -344,6 +328,22 @@ class Parameters(BaseModel):
             json_schema_extra={"position": 4},
         ),
     ] = False
+    unit: Annotated[
+        Unit,
+        Field(
+            title="Unit",
+            description="SERIES: an instance that does not pass discards its series.",
+            json_schema_extra={"position": 5},
+        ),
+    ] = Unit.INSTANCE
+    choose: Annotated[
+        ChooseParameters | None,
+        Field(
+            title="Choose",
+            description="Of what passes, one series or study is kept. None: all of them.",
+            json_schema_extra={"position": 6},
+        ),
+    ] = None
 
 
 class SegmentParameters(BaseModel):
