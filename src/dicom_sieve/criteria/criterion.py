@@ -132,8 +132,8 @@ class Criterion(BaseModel):
         | Annotated[TableColumn, WithJsonSchema(COLUMN_SCHEMA)],
         Field(
             title="Reference",
-            description="A date as 2022-01-31, an age as 018M or 45Y, a code as CT, a number as 3 mm, a text. "
-            "A list for IN, NOT_IN, BETWEEN; for IN, NOT_IN also a column of a table.",
+            description="A date as 2022-01-31, an age as 018M, a code as CT, 3 mm, a text; IN and BETWEEN: a list; IN: "
+            "a table's column.",
             json_schema_extra={"position": 2},
             default_factory=str,
         ),
@@ -198,8 +198,7 @@ class Criterion(BaseModel):
         Annotated[Literal["OWN"] | DicomTag | TableDate, WithJsonSchema({"anyOf": [*TAGS, DATE_SCHEMA]})] | None,
         Field(
             title="Minus",
-            description="Another date, time or number of the object, or a date of a table: the difference is compared. "
-            "OWN, in where: that of the instance that is judged.",
+            description="A date, time or number to subtract: of the object, of a table; OWN in where: of the one judged.",
             json_schema_extra={"position": 10},
         ),
     ] = None
