@@ -198,7 +198,7 @@ class Criterion(BaseModel):
         Annotated[Literal["OWN"] | DicomTag | TableDate, WithJsonSchema({"anyOf": [*TAGS, DATE_SCHEMA]})] | None,
         Field(
             title="Minus",
-            description="A date, time or number to subtract: of the object, of a table; OWN in where: of the one judged.",
+            description="A date, time or number to subtract: of the object, a table; OWN in where: of the one judged.",
             json_schema_extra={"position": 10},
         ),
     ] = None
