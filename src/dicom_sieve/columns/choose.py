@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 from dicom_sieve.columns.chunk import Column, Entry, as_entry, column_of, values_of
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.grouped import Members, Sums
-from dicom_sieve.columns.judge import BlockJudge, Values
+from dicom_sieve.columns.judge import BlockJudge, Values, values_by_key
 from dicom_sieve.columns.lookup import Flags, Numbers
 from dicom_sieve.columns.measure import YES, Where
 from dicom_sieve.columns.measured import GroupsOf, MeasuredValues, ReadsExtent, Rows
 from dicom_sieve.criteria import CompiledItem, Decider, Verdict
 from dicom_sieve.criteria.decide import UNKNOWN_GROUP
 from dicom_sieve.criteria.items import CompiledStep
-from dicom_sieve.criteria.judge import frames_of
+from dicom_sieve.criteria.judge import values_or_frames
 from dicom_sieve.criteria.measures import Scope
-from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, Attribute, find_keyword
+from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, Attribute, key_of
 from dicom_sieve.dicom.functional_groups import PATHS
 from dicom_sieve.dicom.marks import MARKS
 from dicom_sieve.dicom.vr.value_type import trim
 
 UIDS = {
-    Scope.SERIES: f"{find_keyword('SeriesInstanceUID'):08X}",
-    Scope.STUDY: f"{find_keyword('StudyInstanceUID'):08X}",
+    Scope.SERIES: key_of("SeriesInstanceUID"),
+    Scope.STUDY: key_of("StudyInstanceUID"),
 }
 NO_VALUE = -1
 """The rank of what has no value: behind all others."""
@@ -238,11 +238,8 @@ class _Ordered:
         return list(dict.fromkeys(value for value in values if value is not None))
 
     def _texts(self, attribute: Attribute, entries: Sequence[Entry]) -> Sequence[str]:
-        read = zip(self.keys, map(values_of, entries), strict=True)
-        attributes = {key: values for key, values in read if values is not None}
-        own = attributes.get(attribute.hex_tag)
-        several = [own] if own is not None or len(self.keys) == 1 else list(frames_of(attribute, attributes))
-        return [text for values in several for text in values or () if trim(text)]
+        several = values_or_frames(attribute, values_by_key(self.keys, entries))
+        return [text for values in several for text in values if trim(text)]
 
 
 def _keys_of(step: CompiledStep) -> Sequence[str]:

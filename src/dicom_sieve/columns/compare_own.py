@@ -1,17 +1,17 @@
 """Counting members that are compared with the instance that is judged: studies within a month of it, say."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from dicom_sieve.columns.chunk import Column, Entry, values_of
+from dicom_sieve.columns.chunk import Column, Entry
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
-from dicom_sieve.columns.grouped import Members, Sums, bounds_of, count_of
-from dicom_sieve.columns.judge import Values
+from dicom_sieve.columns.grouped import Members, Sums, bounds_of
+from dicom_sieve.columns.judge import values_by_key
 from dicom_sieve.columns.lookup import Numbers
-from dicom_sieve.columns.measure import MAYBE, NO, YES, Collector, state_of_part
+from dicom_sieve.columns.measure import NO, YES, Collector, count_members, state_of_part
 from dicom_sieve.columns.measured import (
     UNKNOWN_ENTRY,
     GroupsOf,
@@ -86,16 +86,15 @@ class ComparedMembers(Collector):
         if self._item.measure is Measure.INSTANCES:
             _, (low, high) = sums.finish()
         else:
-            owner, _, ranks = found.finish()
-            low, high = (count_of(owner, numbers, ranks >= least) for least in (YES, MAYBE))
+            low, high = count_members(found, numbers)
         no = np.zeros(len(numbers), np.bool_)
         return numbers, column_of_counts(low, high, no, no)
 
     def judge(self, own: Sequence[Entry], member: Sequence[Entry]) -> int:
         """Tell whether a member meets what is asked beside an instance; of the member first how far it was read."""
         extent = self._read_extent(member[0])
-        values = _values(self._asked, member[1:])
-        attributes = {**extent.trusted(values), **_values([f"{OWN}{key}" for key in self._own_keys], own)}
+        values = values_by_key(self._asked, member[1:])
+        attributes = {**extent.trusted(values), **values_by_key([f"{OWN}{key}" for key in self._own_keys], own)}
         unknown = {key for key, entry in zip(self._own_keys, own, strict=True) if entry == UNKNOWN_ENTRY}
         found: list[Found] = []
         for item, asked in zip(self._item.where, self._decider.asked, strict=True):
@@ -136,11 +135,6 @@ def _number(rows: Rows, keys: Sequence[str], things: _Things) -> Numbers:
 
 def _numbered(combined: Coded[tuple[Entry, ...]], things: _Things) -> Numbers:
     return np.array([things.setdefault(thing, len(things)) for thing in combined.things], np.int64)[combined.codes]
-
-
-def _values(keys: Sequence[str], entries: Sequence[Entry]) -> Mapping[str, Values]:
-    read = zip(keys, map(values_of, entries), strict=True)
-    return {key: values for key, values in read if values is not None}
 
 
 def _together(rows: Numbers) -> Numbers:

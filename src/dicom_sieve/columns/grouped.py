@@ -1,6 +1,5 @@
 """Adding up what rows have, by the groups that they are of, in memory that follows the number of groups."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,8 +114,3 @@ def bounds_of(groups: Numbers) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Give where each group begins and ends (exclusive) among ascending ones."""
     starts = np.flatnonzero(np.append(True, np.diff(groups) != 0))[: len(groups)]
     return starts, np.append(starts[1:], len(groups))[: len(starts)]
-
-
-def joined(parts: Sequence[Numbers]) -> Numbers:
-    """Give numbers one behind the other; none where there are none."""
-    return np.concatenate([np.zeros(0, np.int64), *parts])

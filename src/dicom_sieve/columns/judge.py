@@ -104,7 +104,7 @@ class BlockJudge(Generic[Outcome]):
         def judge(entries: tuple[Entry, ...]) -> Finding:
             finding = known.get(entries)
             if finding is None:
-                finding, _ = question.find(_values(question.keys, entries), None)
+                finding, _ = question.find(values_by_key(question.keys, entries), None)
                 if len(known) >= MOST_CACHED:
                     known.clear()
                 if sum(len(entry or "") for entry in entries) <= LONGEST_CACHED:
@@ -117,7 +117,7 @@ class BlockJudge(Generic[Outcome]):
         """Judge rows one combination of all values at a time: there are few."""
 
         def judge(entries: tuple[Entry, ...]) -> Outcome:
-            return self._decide_partly_read(entries[0] or "", _values(self.keys, entries[1:]))
+            return self._decide_partly_read(entries[0] or "", values_by_key(self.keys, entries[1:]))
 
         extents = Coded(block.extents.entries, block.extents.codes)
         return combine([extents, *map(block.coded, self.keys)], len(block)).map(judge)
@@ -132,7 +132,7 @@ def _keys_of(item: Asked) -> Iterator[str]:
         yield from item.keys
 
 
-def _values(keys: Sequence[str], entries: Sequence[Entry]) -> dict[str, Values]:
+def values_by_key(keys: Sequence[str], entries: Sequence[Entry]) -> dict[str, Values]:
     """Give the values that entries stand for, without those that are absent."""
     read = zip(keys, map(values_of, entries), strict=True)
     return {key: values for key, values in read if values is not None}

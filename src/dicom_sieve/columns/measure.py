@@ -15,7 +15,7 @@ from dicom_sieve.columns.complete import CompleteSeries
 from dicom_sieve.columns.facts import Fact, FactState
 from dicom_sieve.columns.grouped import Members, Sums, count_of
 from dicom_sieve.columns.instance_numbers import missing
-from dicom_sieve.columns.judge import BlockJudge, Values
+from dicom_sieve.columns.judge import BlockJudge, Values, values_by_key
 from dicom_sieve.columns.lookup import Flags, Numbers
 from dicom_sieve.columns.measured import (
     GroupsOf,
@@ -29,10 +29,10 @@ from dicom_sieve.columns.numbers import number_of
 from dicom_sieve.criteria import CompiledItem, Decider, Finding
 from dicom_sieve.criteria.decide import Found
 from dicom_sieve.criteria.items import CompiledMeasure
-from dicom_sieve.criteria.judge import frames_of
+from dicom_sieve.criteria.judge import values_or_frames
 from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.rule import OWN
-from dicom_sieve.dicom.dictionary import Attribute, find_keyword
+from dicom_sieve.dicom.dictionary import Attribute, key_of
 from dicom_sieve.dicom.identifying import is_identifying
 from dicom_sieve.dicom.identity import digest_identity
 from dicom_sieve.dicom.marks import MARKS, NOT_KEPT
@@ -42,8 +42,8 @@ from dicom_sieve.errors import MalformedValueError
 States = NDArray[np.uint8]
 NO, MAYBE, YES = 0, 1, 2
 """Whether a member meets what is asked of those that are counted; MAYBE: its header ends before that."""
-FRAMES = f"{find_keyword('NumberOfFrames'):08X}"
-INSTANCE_NUMBER = f"{find_keyword('InstanceNumber'):08X}"
+FRAMES = key_of("NumberOfFrames")
+INSTANCE_NUMBER = key_of("InstanceNumber")
 
 
 class Where:
@@ -84,6 +84,12 @@ def state_of_part(found: Iterable[Found]) -> int:
             return NO  # what is not read would not change that
         state = MAYBE
     return state
+
+
+def count_members(members: Members, groups: Numbers) -> tuple[Numbers, Numbers]:
+    """Count the members of each group that are counted for certain, and those that may be."""
+    of_members, _, ranks = members.finish()
+    return count_of(of_members, groups, ranks >= YES), count_of(of_members, groups, ranks >= MAYBE)
 
 
 class Collector(ABC):
@@ -202,8 +208,7 @@ class CountedMembers(Collector):
 
     def _finish(self) -> tuple[Numbers, Column]:
         groups, (unknown,) = self._unknown.finish()
-        of_members, _, ranks = self._members.finish()
-        low, high = (count_of(of_members, groups, ranks >= least) for least in (YES, MAYBE))
+        low, high = count_members(self._members, groups)
         return groups, column_of_counts(low, high, unknown > 0, np.zeros(len(groups), np.bool_))
 
 
@@ -237,8 +242,7 @@ class DistinctValues(Collector):
 
     def _finish(self) -> tuple[Numbers, Column]:
         groups, (unknown,) = self._unknown.finish()
-        of_members, _, ranks = self._members.finish()
-        low, high = (count_of(of_members, groups, ranks >= least) for least in (YES, MAYBE))
+        low, high = count_members(self._members, groups)
         may_be_absent = (low == 0) & (high > 0)
         return groups, column_of_counts(low, high, (unknown > 0) | may_be_absent, high == 0)
 
@@ -250,14 +254,11 @@ def _numbers_of_values(
 
     All values of one element, as those of a position, are one value together, unless one of them is asked for.
     """
-    read = zip(keys, map(values_of, entries), strict=True)
-    attributes = {key: values for key, values in read if values is not None}
-    own = attributes.get(keys[0])
-    several = [own] if own is not None or len(keys) == 1 else list(frames_of(attribute, attributes))
-    taken = [values if value is None else values[value - 1 : value] for values in several if values is not None]
-    found = dict.fromkeys(_as_compared(attribute, values, secret) for values in taken)
-    if any(NOT_KEPT in (values or ()) for values in several):
+    several = values_or_frames(attribute, values_by_key(keys, entries))
+    if any(NOT_KEPT in values for values in several):
         return None
+    taken = (values if value is None else values[value - 1 : value] for values in several)
+    found = dict.fromkeys(_as_compared(attribute, values, secret) for values in taken)
     return [number_of(text) for text in found if text]
 
 

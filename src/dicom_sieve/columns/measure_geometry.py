@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from dicom_sieve.columns.chunk import Column, Entry, as_entry, same_for_all, values_of
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.complete import CompleteSeries
-from dicom_sieve.columns.facts import Fact, FactState
+from dicom_sieve.columns.facts import Fact, FactState, join_arrays
 from dicom_sieve.columns.geometry import Geometry, Images, ImageState, geometry_of
-from dicom_sieve.columns.grouped import Sums, joined
+from dicom_sieve.columns.grouped import Sums
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.columns.measure import FRAMES, NO, YES, Collector, States, frames_in
 from dicom_sieve.columns.measured import (
@@ -26,13 +26,13 @@ from dicom_sieve.columns.planes import Plane
 from dicom_sieve.columns.vectors import parse_vectors
 from dicom_sieve.criteria.items import CompiledMeasure
 from dicom_sieve.criteria.measures import VOLUME_KEYWORDS, Measure
-from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, find_keyword
+from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, key_of
 from dicom_sieve.dicom.vr.value_type import trim
 
 POSITION, ORIENTATION, IMAGE_TYPE = (
-    f"{find_keyword(name):08X}" for name in ("ImagePositionPatient", "ImageOrientationPatient", "ImageType")
+    key_of(name) for name in ("ImagePositionPatient", "ImageOrientationPatient", "ImageType")
 )
-VOLUME_KEYS = tuple(f"{find_keyword(name):08X}" for name in VOLUME_KEYWORDS)
+VOLUME_KEYS = tuple(key_of(name) for name in VOLUME_KEYWORDS)
 _MOSAIC = "MOSAIC"
 _FACTS = {
     Measure.SLICES: "slices",
@@ -148,7 +148,7 @@ class GeometryValues(Collector):
         series, (_,) = self._all.finish()
         broken, _ = self._broken.finish()
         is_broken, _ = look_up(series, broken)
-        measured = joined([part.series for part in parts])
+        measured = join_arrays([part.series for part in parts], np.int64)
         order = np.argsort(measured)
         is_measured, places = look_up(series, measured[order])
         rows = order[places] if len(order) else places

@@ -15,7 +15,7 @@ from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.columns.numbers import mix, number_of, numbers_of
 from dicom_sieve.criteria.items import CompiledMeasure
 from dicom_sieve.criteria.measures import SCOPE_KEYWORDS, Scope
-from dicom_sieve.dicom.dictionary import find_keyword
+from dicom_sieve.dicom.dictionary import key_of
 from dicom_sieve.dicom.identity import digest_identity
 from dicom_sieve.dicom.marks import IDENTITY, NOT_KEPT
 from dicom_sieve.dicom.vr.value_type import trim
@@ -71,7 +71,7 @@ class GroupsOf:
     @property
     def keys(self) -> tuple[str, ...]:
         """The columns that tell it."""
-        return tuple(f"{find_keyword(name):08X}" for name in SCOPE_KEYWORDS[self.scope])
+        return tuple(key_of(name) for name in SCOPE_KEYWORDS[self.scope])
 
     def __call__(self, block: Block, series: Numbers) -> Numbers:
         """Give the number of the group of each row; 0: it is of none."""
@@ -181,9 +181,7 @@ def are_unreached(block: Block, keys: Sequence[str], read_extent: ReadsExtent) -
 
 def column_of_counts(low: Numbers, high: Numbers, is_unknown: Flags, is_absent: Flags) -> Column:
     """Make the values of groups of what was counted: between two numbers, both included."""
-    kinds = np.stack([low, high, is_unknown, is_absent], axis=1).astype(np.int64)
-    distinct, codes = np.unique(kinds, axis=0, return_inverse=True)
-    return Column(tuple(_entry_of_count(*kind) for kind in distinct.tolist()), codes.reshape(-1).astype(np.uint32))
+    return _column_of(_entry_of_count, low, high, is_unknown, is_absent)
 
 
 def _entry_of_count(low: int, high: int, is_unknown: int, is_absent: int) -> Entry:
@@ -197,9 +195,13 @@ def _entry_of_count(low: int, high: int, is_unknown: int, is_absent: int) -> Ent
 def column_of_lengths(values: NDArray[np.float64], is_unknown: Flags, is_absent: Flags) -> Column:
     """Make the values of groups of what was measured, to `PLACES` digits behind the point."""
     whole = np.where(is_unknown | is_absent, 0, np.round(values * _MILLION)).astype(np.int64)
-    kinds = np.stack([whole, is_unknown, is_absent], axis=1).astype(np.int64)
-    distinct, codes = np.unique(kinds, axis=0, return_inverse=True)
-    return Column(tuple(_entry_of_length(*kind) for kind in distinct.tolist()), codes.reshape(-1).astype(np.uint32))
+    return _column_of(_entry_of_length, whole, is_unknown, is_absent)
+
+
+def _column_of(entry_of: Callable[..., Entry], *numbers: NDArray[Any]) -> Column:
+    """Make an entry of each different combination of numbers."""
+    distinct, codes = np.unique(np.stack(numbers, axis=1).astype(np.int64), axis=0, return_inverse=True)
+    return Column(tuple(entry_of(*kind) for kind in distinct.tolist()), codes.reshape(-1).astype(np.uint32))
 
 
 def _entry_of_length(whole: int, is_unknown: int, is_absent: int) -> Entry:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.facts import Flags, Floats, rounded
 from dicom_sieve.columns.groups import GroupBlock
+from dicom_sieve.criteria.measures import PLANE_TOLERANCE
 
 SHORTEST_DIRECTION = 0.5
 """Least length of a vector of direction cosines, which should be 1; shorter ones are no directions."""
@@ -14,7 +15,7 @@ PERPENDICULAR = 1e-3
 """Largest cosine of the angle between rows and columns: scanners round cosines."""
 ONE_ORIENTATION = 1.0
 """In degrees: the planes of a series face one way when each normal is this near to the mean normal, or nearer."""
-TOLERANCE = 25.0
+TOLERANCE = float(PLANE_TOLERANCE)
 """In degrees: a plane is named for an axis when its normal is this near to it, or nearer."""
 _GRAIN = 2.0**36
 """Normals are added up as whole multiples of its inverse: sums of up to 131,072 do not depend on their order."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -20,7 +20,7 @@ from dicom_sieve.explain import explain
 from dicom_sieve.ledger.database.tables import InputState, RunState
 from dicom_sieve.ledger.faults import describe_place, is_unexpected
 from dicom_sieve.ledger.leases.heartbeat import ALIVE_SECONDS
-from dicom_sieve.ledger.reading.facts import Value
+from dicom_sieve.ledger.reading.facts import SeriesFacts, Value
 from dicom_sieve.ledger.reading.inputs import InputInstance, InputSeries
 from dicom_sieve.ledger.reading.ledger import Ledger
 from dicom_sieve.ledger.reading.results import Output
@@ -82,6 +82,11 @@ class Computation:
     inputs: Inputs | None = field(repr=False)
     outputs: Outputs | None = field(repr=False)
 
+    @cached_property
+    def facts(self) -> SeriesFacts:
+        """What the ledger measured of the run's series; measured once, when it is asked for."""
+        return self.log.series_facts(self.run)
+
     @property
     def id(self) -> int:
         """Of its row in the ledger."""
@@ -94,10 +99,9 @@ class Computation:
         parameters and input; and, as REFUSED, series that are of several studies or patients, and series of which not
         all passed, unless these are asked for.
         """
-        facts = self.log.series_facts(self.run)
         for series in self.log.input_series(self.run):
             if not self.log.is_out(series, partial(self._judge_input, series)):
-                yield Series(self, series, facts.of(series.uid))
+                yield Series(self, series)
 
     def _judge_input(self, series: InputSeries, before: int | None) -> tuple[InputState, str] | None:
         """Tell as what a series is recorded that is not computed on; None where it is."""
@@ -129,15 +133,12 @@ class Series:
     Attributes:
         computation: Of which computation.
         input: What is computed on.
-        facts: What the ledger measured of the series, objects that did not pass included: `slices`, `spacing`, `plane`
-            and others of docs/geometry.md; empty where headers were not read for it.
         state: What became of it; None before it is entered.
         failure: Why it was refused or failed; None where it was not.
     """
 
     computation: Computation
     input: InputSeries
-    facts: Mapping[str, Value] = field(default_factory=dict)
     state: InputState | None = None
     failure: str | None = None
     _row: int | None = None
@@ -149,6 +150,15 @@ class Series:
     def uid(self) -> str:
         """Its Series Instance UID."""
         return self.input.uid
+
+    @property
+    def facts(self) -> Mapping[str, Value]:
+        """What the ledger measured of the series, objects that did not pass included.
+
+        `slices`, `spacing`, `plane` and others of docs/geometry.md; empty where headers were not read for it. All
+        series of the run are measured when the first one is asked for.
+        """
+        return self.computation.facts.of(self.uid)
 
     @property
     def instances(self) -> tuple[InputInstance, ...]:

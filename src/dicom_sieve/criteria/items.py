@@ -14,8 +14,8 @@ from dicom_sieve.dicom.dictionary import (
     PER_FRAME_GROUPS,
     SHARED_GROUPS,
     Attribute,
+    attributes_of,
     find_attribute,
-    find_keyword,
 )
 from dicom_sieve.dicom.functional_groups import PATHS
 from dicom_sieve.dicom.identifying import is_identifying
@@ -79,9 +79,8 @@ class CompiledMeasure:
     def attributes(self) -> tuple[Attribute, ...]:
         """The attributes of each instance that it is made of, those of `where` left out."""
         of_scope = () if self.scope is None else SCOPE_KEYWORDS[self.scope]
-        found = (find_attribute(find_keyword(name) or 0) for name in (*of_scope, *KINDS[self.measure].keywords))
         counted = () if self.counted is None else (self.counted,)
-        return (*(attribute for attribute in found if isinstance(attribute, Attribute)), *counted)
+        return (*attributes_of((*of_scope, *KINDS[self.measure].keywords)), *counted)
 
     @property
     def compares(self) -> bool:
@@ -293,11 +292,9 @@ class CompiledStep:
         """The attributes that it looks at, those of what it asks left out."""
         if self.attribute is not None:
             yield self.attribute
-        scopes = [scope for scope in (self.one, self.per) if scope is not None and self.per is not None]
-        for name in (*(name for scope in scopes for name in SCOPE_KEYWORDS[scope]), *_UIDS.get(self.one, ())):
-            found = find_attribute(find_keyword(name) or 0)
-            if self.per is not None and isinstance(found, Attribute):
-                yield found
+        if self.per is not None:
+            names = (*SCOPE_KEYWORDS[self.one], *SCOPE_KEYWORDS[self.per], *_UIDS.get(self.one, ()))
+            yield from attributes_of(names)
 
     @property
     def is_identifying(self) -> bool:

@@ -224,6 +224,12 @@ def _offset_of(attributes: Members) -> int | None:
         return None
 
 
+def values_or_frames(attribute: Attribute, attributes: Members) -> list[Sequence[str]]:
+    """Give the values of an attribute at the top level; where it is not there, those of each frame that is known."""
+    own = attributes.get(attribute.hex_tag)
+    return list(frames_of(attribute, attributes)) if own is None else [own]
+
+
 def frames_of(attribute: Attribute, attributes: Members) -> Iterator[Sequence[str]]:
     """Give the values of each frame: from the shared functional groups, else from those of each frame."""
     for key in (SHARED_GROUPS, PER_FRAME_GROUPS):

@@ -9,7 +9,7 @@ from dicom_sieve.criteria.finding import NEGATED, Finding
 from dicom_sieve.criteria.items import CompiledMeasure
 from dicom_sieve.criteria.judge import find
 from dicom_sieve.criteria.rule import CompiledCriterion
-from dicom_sieve.dicom.dictionary import find_keyword
+from dicom_sieve.dicom.dictionary import key_of
 from dicom_sieve.dicom.marks import NOT_KEPT
 from dicom_sieve.dicom.vr import DA, Operation
 from dicom_sieve.dicom.vr.age import SECONDS_OF_UNIT
@@ -18,8 +18,7 @@ from dicom_sieve.dicom.vr.value_type import trim
 UNKNOWN = (NOT_KEPT,)
 """The values of a measure that cannot be told."""
 _AGE, _BIRTH, *_DAYS = (
-    f"{find_keyword(name):08X}"
-    for name in ("PatientAge", "PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate")
+    key_of(name) for name in ("PatientAge", "PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate")
 )
 _WAYS = dict(zip(_DAYS, ("Study Date", "Series Date", "Acquisition Date"), strict=True))
 

@@ -4,6 +4,7 @@ The VR of a tag is the dictionary's, never an object's own claim. The header of 
 attributes behind it cannot be named.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -98,6 +99,17 @@ def _one_vr(vr: str) -> str:
 def find_keyword(keyword: str) -> int | None:
     """Give the tag of a keyword (``StudyDate``), or None where the dictionary has no such keyword."""
     return tag_for_keyword(keyword)
+
+
+def key_of(keyword: str) -> str:
+    """Give the key under which the values of a standard attribute stand: its tag in hex."""
+    return f"{find_keyword(keyword) or 0:08X}"
+
+
+def attributes_of(keywords: Iterable[str]) -> tuple[Attribute, ...]:
+    """Give the attributes of keywords, in their order; one that no criterion can name is left out."""
+    found = (find_attribute(find_keyword(keyword) or 0) for keyword in keywords)
+    return tuple(attribute for attribute in found if isinstance(attribute, Attribute))
 
 
 @cache

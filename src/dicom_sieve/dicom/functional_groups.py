@@ -5,7 +5,7 @@ Source: the macros of PS3.3, C.7.6.16.2 and the sections of each enhanced IOD.
 
 from collections.abc import Mapping
 
-from dicom_sieve.dicom.dictionary import find_keyword
+from dicom_sieve.dicom.dictionary import find_keyword, key_of
 
 _PLACES = """
     BiopsyTargetSequence: CalculatedTargetPosition DisplayedZValue LocalizingCursorPosition TargetLabel TargetUID
@@ -179,7 +179,7 @@ def _paths() -> Mapping[int, tuple[tuple[str, ...], ...]]:
     sequences: tuple[str, ...] = ()
     for word in _PLACES.split():
         if word.endswith(":"):
-            sequences = tuple(f"{find_keyword(name):08X}" for name in word[:-1].split("."))
+            sequences = tuple(map(key_of, word[:-1].split(".")))
         elif (tag := find_keyword(word)) is not None:
             paths.setdefault(tag, []).append(sequences)
     return {tag: tuple(places) for tag, places in paths.items()}

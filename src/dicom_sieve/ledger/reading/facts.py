@@ -14,13 +14,13 @@ from dicom_sieve.columns.numbers import number_of
 from dicom_sieve.criteria import CompiledMeasure, attributes_read_for, compile_criteria
 from dicom_sieve.criteria.criterion import Measured, MeasuredMembers
 from dicom_sieve.criteria.measures import Measure
-from dicom_sieve.dicom.dictionary import Attribute, find_attribute, find_keyword
+from dicom_sieve.dicom.dictionary import Attribute, attributes_of
 from dicom_sieve.dicom.marks import NOT_KEPT
 from dicom_sieve.dicom.vr import VRS, Operation
 from dicom_sieve.errors import LedgerError, MalformedValueError
 from dicom_sieve.ledger.reading.editions import ReadForLess, find_read_for_less
-from dicom_sieve.ledger.reading.held_rows import HeldBy, held_rows
-from dicom_sieve.ledger.reading.measured import judged_rows, measure
+from dicom_sieve.ledger.reading.held_rows import HeldBy, held_rows, judged_rows
+from dicom_sieve.ledger.reading.measured import measure
 from dicom_sieve.objects import Damaged
 
 UNDECIDED = "UNDECIDED"
@@ -40,7 +40,6 @@ FACTS: Mapping[str, Measure] = {
 THICKNESS = "thickness"
 """Slice Thickness, where all instances of a series have the same, in mm."""
 NAMES = (*FACTS, THICKNESS)
-_THICKNESS = find_keyword("SliceThickness") or 0
 _LENGTHS = {"spacing", "spacing_variation", "tilt", THICKNESS}
 Value = int | Decimal | str | None
 """A number, a plane, `UNDECIDED`; None: there is nothing to measure."""
@@ -97,8 +96,7 @@ def read_for_less(engine: sa.Engine, held: HeldBy, names: Sequence[str] = NAMES)
 
 
 def _thickness(names: Sequence[str]) -> list[Attribute]:
-    found = find_attribute(_THICKNESS)
-    return [found] if THICKNESS in names and isinstance(found, Attribute) else []
+    return [*attributes_of(["SliceThickness"])] if THICKNESS in names else []
 
 
 def _common_values(engine: sa.Engine, held: HeldBy, attribute: Attribute, damaged: Damaged) -> tuple[Numbers, Column]:

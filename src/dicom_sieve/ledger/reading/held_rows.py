@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.columns.chunk import Column, same_for_all
 from dicom_sieve.columns.judge import Block
-from dicom_sieve.columns.lookup import Numbers, look_up
+from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers.edition import is_own
 from dicom_sieve.ledger.database.extents import read_extent
@@ -67,8 +67,8 @@ def held_rows(
         return
     headers = HeaderTable(common)
     for block in held_blocks(engine, *held, common):
-        is_judged = np.array([read_extent(entry).is_judged(damaged) for entry in block.values.extents.entries])
-        judged, others = (np.flatnonzero(which[block.values.extents.codes]) for which in (is_judged, ~is_judged))
+        is_judged = judged_rows(block.values, damaged)
+        judged, others = np.flatnonzero(is_judged), np.flatnonzero(~is_judged)
         if len(others):
             part = block.take(others)
             # Where some of the block are judged, these follow: nothing is complete yet.
@@ -85,6 +85,13 @@ def held_rows(
             yield HeldRows(PageKind.OBJECT, joined)
     if is_complete:
         headers.check()
+
+
+def judged_rows(values: Block, damaged: Damaged) -> Flags:
+    """Tell which rows are judged by their values."""
+    are_judged = np.array([read_extent(entry).is_judged(damaged) for entry in values.extents.entries], np.bool_)
+    flags: Flags = are_judged[values.extents.codes]
+    return flags
 
 
 def absent_in(values: Block, keys: Sequence[str]) -> Block:

@@ -1,6 +1,6 @@
 """What is measured of the series, studies and patients of a snapshot, and how it stands beside the values of rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from dicom_sieve.columns.choose import Chooser, Passing, Stepping, WholeSeries
 from dicom_sieve.columns.compare_own import ComparedMembers
 from dicom_sieve.columns.judge import Block
-from dicom_sieve.columns.lookup import Flags, Numbers
+from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.measure import Amounts, Collector, CountedMembers, DistinctValues, MissingNumbers
 from dicom_sieve.columns.measure_geometry import GeometryValues
 from dicom_sieve.columns.measured import MeasuredValues, Rows
@@ -21,7 +21,7 @@ from dicom_sieve.criteria.measured import MEASURED
 from dicom_sieve.criteria.measures import GEOMETRY, Measure
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
-from dicom_sieve.ledger.reading.held_rows import HeldBy, held_rows
+from dicom_sieve.ledger.reading.held_rows import HeldBy, held_rows, judged_rows
 from dicom_sieve.objects import Damaged
 
 _COLLECTORS: Mapping[Measure, type[Collector]] = {
@@ -79,7 +79,6 @@ def measure(
     damaged: Damaged = Damaged.DISCARD,
     *,
     secret: bytes | None = None,
-    advance: Callable[[int], None] = lambda _: None,
 ) -> Measured:
     """Measure everything that criteria ask for.
 
@@ -89,7 +88,6 @@ def measure(
         criteria: What is asked.
         damaged: Whether damaged objects are judged by what is known of them.
         secret: Of the ledger.
-        advance: Told of rows that were looked at.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
@@ -105,7 +103,6 @@ def measure(
                     collector.expect(rows.series, rows.weights)
                 else:
                     collector.add(rows)
-            advance(len(rows.series))
         for collector in collectors:
             measured = measured.and_more(collector.finish())
     so_far: list[CompiledItem] = [item for item in criteria if not isinstance(item, CompiledStep)]
@@ -115,7 +112,6 @@ def measure(
         for rows in take(measured.columns({*stepping.keys, *passing.keys}), measured):
             if not rows.are_expected:
                 stepping.add(rows, passing.flags(rows))
-                advance(len(rows.series))
         measured = measured.and_more({steps[0].key: stepping.finish()})
         so_far += steps
     return measured
@@ -151,13 +147,6 @@ def _kinds_of_steps(criteria: Sequence[CompiledItem]) -> list[list[CompiledStep]
     """Give the steps behind criteria; those of one kind together, in their order."""
     steps = [item for item in criteria if isinstance(item, CompiledStep)]
     return [list(of_kind) for _, of_kind in groupby(steps, lambda step: step.key)]
-
-
-def judged_rows(values: Block, damaged: Damaged) -> Flags:
-    """Tell which rows are judged by their values."""
-    are_judged = np.array([read_extent(entry).is_judged(damaged) for entry in values.extents.entries], np.bool_)
-    flags: Flags = are_judged[values.extents.codes]
-    return flags
 
 
 def _levels(criteria: Sequence[CompiledItem]) -> list[list[CompiledMeasure]]:
