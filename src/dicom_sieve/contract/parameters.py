@@ -179,6 +179,15 @@ class OutputS3Parameters(S3Parameters):
     ] = Publish.MANIFEST
 
 
+OrderedBy = Annotated[str, WithJsonSchema(ORDERED_SCHEMA)]
+
+
+def _by_order(title: str, description: str, *, position: int) -> Any:
+    """Give the field of what is compared: an attribute, or a measure."""
+    extra: dict[str, JsonValue] = {"position": position}
+    return Field(title=title, description=description, default_factory=str, json_schema_extra=extra)
+
+
 class PreferenceParameters(BaseModel):
     """What is better: one of the three."""
 
@@ -198,23 +207,9 @@ class PreferenceParameters(BaseModel):
         ),
     ]
     highest: Annotated[
-        Annotated[str, WithJsonSchema(ORDERED_SCHEMA)],
-        Field(
-            title="Highest",
-            description="The highest value of an attribute, or of a measure.",
-            default_factory=str,
-            json_schema_extra={"position": 1},
-        ),
+        OrderedBy, _by_order("Highest", "The highest value of an attribute, or of a measure.", position=1)
     ]
-    lowest: Annotated[
-        Annotated[str, WithJsonSchema(ORDERED_SCHEMA)],
-        Field(
-            title="Lowest",
-            description="The lowest value.",
-            default_factory=str,
-            json_schema_extra={"position": 2},
-        ),
-    ]
+    lowest: Annotated[OrderedBy, _by_order("Lowest", "The lowest value.", position=2)]
 
 
 class ChooseParameters(BaseModel):
