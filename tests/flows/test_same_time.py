@@ -66,7 +66,7 @@ def test_runs_over_one_location_share_what_is_read_and_take_their_snapshots_in_t
     assert all(end <= start for (_, end), (start, _) in pairwise(times))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_one_request_posted_a_hundred_times_with_one_key_is_one_run(
     prefect: PrefectServer, served_ledger: Ledger, proxy: S3Proxy, bucket: str
 ) -> None:

@@ -30,7 +30,6 @@ _OF_CRITERIA = [name for name in Criterion.model_fields if name != "within"]
 _OF_MEASURES = [name for name in MeasuredMembers.model_fields if name not in Criterion.model_fields]
 _NOT_OF_MEASURES = [name for name in Criterion.model_fields if name not in MeasuredMembers.model_fields]
 _IS_GROUP: JsonValue = {"anyOf": [{"required": [kind]} for kind in _KINDS]}
-_IS_MEASURE: JsonValue = {"required": ["measure"]}
 
 
 def _all_refused(*names: str) -> dict[str, JsonValue]:
@@ -38,34 +37,38 @@ def _all_refused(*names: str) -> dict[str, JsonValue]:
     return refused
 
 
-def _item(schema: JsonSchema, *, of_group: bool) -> None:
-    """Ask for the members of a criterion, of a measure, or of a group; a refusal names the member."""
-    without_defaults(schema)
-    schema.pop("required", None)
-    where = ["where"] if of_group else []
-    of_groups = ["name"] if of_group else []
-    criterion: JsonValue = {
-        "required": ["dicom_tag", "operation"],
-        "properties": _all_refused(*of_groups, "scope", *where),
-        "allOf": [REFERENCE_SUITS_OPERATION],
-    }
-    measure: JsonValue = {
+CRITERION_OR_MEASURE: dict[str, JsonValue] = {
+    "if": {"required": ["measure"]},
+    "then": {
         "required": ["measure", "operation"],
         "properties": {
-            **_all_refused(*of_groups, *_NOT_OF_MEASURES),
+            **_all_refused("name", *_NOT_OF_MEASURES),
             "measure": {"type": "string"},
             "value": {"type": "integer"},
         },
         "allOf": [MEASURED_SUITS_OPERATION],
-    }
-    either: dict[str, JsonValue] = {"if": _IS_MEASURE, "then": measure, "else": criterion}
+    },
+    "else": {
+        "required": ["dicom_tag", "operation"],
+        "properties": _all_refused("name", "scope", "where"),
+        "allOf": [REFERENCE_SUITS_OPERATION],
+    },
+}
+"""Which members go together in what is no group; the same at each level."""
+
+
+def _item(schema: JsonSchema, *, of_group: bool) -> None:
+    """Ask for the members of a criterion, of a measure, or of a group; a refusal names the member."""
+    without_defaults(schema)
+    schema.pop("required", None)
     if of_group:
         group: JsonValue = {
             "oneOf": [{"required": [kind]} for kind in _KINDS],
-            "properties": _all_refused(*_OF_CRITERIA, *_OF_MEASURES, *where),
+            "properties": _all_refused(*_OF_CRITERIA, *_OF_MEASURES, "where"),
         }
-        either = {"if": _IS_GROUP, "then": group, "else": either}
-    schema.update({"title": "Criterion or group" if of_group else "Criterion", **either})
+        schema.update({"title": "Criterion or group", "if": _IS_GROUP, "then": group, "else": CRITERION_OR_MEASURE})
+    else:
+        schema.update({"title": "Criterion", "allOf": [CRITERION_OR_MEASURE]})
 
 
 def of_preference(schema: JsonSchema) -> None:

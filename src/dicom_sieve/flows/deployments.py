@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from dicom_sieve.computations.registry import installed
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
+from dicom_sieve.contract.items import CRITERION_OR_MEASURE
 from dicom_sieve.contract.parameters import ComputeParameters, Parameters, SegmentParameters
 from dicom_sieve.flows import follow_up, heartbeats, polling, pools
 from dicom_sieve.flows.automations import set_up
@@ -28,9 +29,21 @@ class ContractSchema(ParameterSchema, extra="allow"):
 
 
 def contract_schema(parameters: type[BaseModel] = Parameters) -> ContractSchema:
-    """Give what a request is held to before it becomes a run, and what the form is made of."""
-    schema = parameters.model_json_schema(ref_template="#/definitions/{model}")
-    return ContractSchema(**{**schema, "definitions": schema.pop("$defs")})
+    """Give what a request is held to before it becomes a run, and what the form is made of.
+
+    The rules of a criterion's members stand in it once, not at each level: Prefect checks the whole with each request.
+    """
+    schema = _with_shared_rules(parameters.model_json_schema(ref_template="#/definitions/{model}"))
+    shared = {"CriterionOrMeasure": CRITERION_OR_MEASURE} if "criteria" in schema["properties"] else {}
+    return ContractSchema(definitions={**schema.pop("$defs"), **shared}, **schema)
+
+
+def _with_shared_rules(schema: Any) -> Any:
+    if schema == CRITERION_OR_MEASURE:
+        return {"$ref": "#/definitions/CriterionOrMeasure"}
+    if isinstance(schema, dict):
+        return {name: _with_shared_rules(below) for name, below in schema.items()}
+    return [_with_shared_rules(below) for below in schema] if isinstance(schema, list) else schema
 
 
 def deployments(name: str = DEPLOYMENT, pool: str | None = None) -> list[RunnerDeployment]:
