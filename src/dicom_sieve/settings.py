@@ -151,6 +151,21 @@ class Settings(BaseSettings):
         ),
     ] = 0
 
+    web_user_header: Annotated[
+        str,
+        Field(
+            pattern=r"^$|^[A-Za-z][A-Za-z0-9-]{0,63}$",
+            description="Header in which a proxy on this machine names who is signed in, as X-Forwarded-User. Empty: "
+            "pages ask for the password.",
+        ),
+    ] = ""
+    web_roles: Annotated[
+        str,
+        Field(
+            description="Roles of those whom the proxy names, as ann=manager,bob=admin,*=viewer; others are viewers.",
+        ),
+    ] = ""
+
     @field_validator("allowed_endpoints", "default_chain_endpoints")
     @classmethod
     def _are_hosts(cls, endpoints: str) -> str:

@@ -155,10 +155,11 @@ class CompiledCriterion:
         subject = {None: self.name, 0: f"every value of {self.name}"}.get(
             self.value, f"value {self.value} of {self.name}"
         )
-        sentence = f"{subject} {self._predicate()}"
+        relation, value = self.relation_and_value
+        sentence = f"{subject} {relation} {value}".rstrip()
         if self.is_exact:
             sentence = f"{sentence} (capital and small letters differ)"
-        return f"{sentence}{_ABSENT_WORDS[self.if_absent]}"
+        return f"{sentence}{self.words_if_absent}"
 
     @property
     def subject(self) -> str:
@@ -175,15 +176,22 @@ class CompiledCriterion:
         """What stands for it in a table."""
         return self.describe()
 
-    def _predicate(self) -> str:
+    @property
+    def relation_and_value(self) -> tuple[str, str]:
+        """Say how it is compared, and with what; nothing where there is nothing to compare with."""
         words = _PRESENCE.get(self.operation) or self._relation()
         if self.table is not None:
             values = "values" if self.table.count is None else f"{self.table.count:,} values"
-            return f"{words} the {values} of column {self.table.key} in {self.table.table}"
+            return words, f"the {values} of column {self.table.key} in {self.table.table}"
         if self.operation is Operation.BETWEEN:
-            return f"{words} {self.texts[0]} and {self.texts[1]}"
+            return words, f"{self.texts[0]} and {self.texts[1]}"
         tolerance = f" ± {self.tolerance}" if self.tolerance else ""
-        return f"{words} {any_of(self.texts)}{tolerance}" if self.texts else words
+        return words, f"{any_of(self.texts)}{tolerance}" if self.texts else ""
+
+    @property
+    def words_if_absent(self) -> str:
+        """Say what is found where the attribute is absent; empty where that is not said."""
+        return _ABSENT_WORDS[self.if_absent]
 
     def _relation(self) -> str:
         if len(self.texts) > 1 and self.operation in _OF_SEVERAL:

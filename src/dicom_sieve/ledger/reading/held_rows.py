@@ -121,9 +121,9 @@ class HeaderTable:
         self._instances = np.concatenate([empty, *(part.instances for part in self._parts)])[order]
         self._series = np.concatenate([empty, *(part.series for part in self._parts)])[order]
         self._columns = {
-            key: _joined([part.values.columns[key] for part in self._parts]).take(order) for key in self._keys
+            key: join_columns([part.values.columns[key] for part in self._parts]).take(order) for key in self._keys
         }
-        self._extents = _joined([part.values.extents for part in self._parts]).take(order)
+        self._extents = join_columns([part.values.extents for part in self._parts]).take(order)
         self._found = np.zeros(len(self._ids), np.int64)
         self._parts.clear()
 
@@ -171,7 +171,7 @@ class HeaderTable:
             )
 
 
-def _joined(columns: Sequence[Column]) -> Column:
+def join_columns(columns: Sequence[Column]) -> Column:
     """Join the columns of several blocks, one behind the other."""
     places: dict[str | None, int] = {}
     codes = [np.zeros(0, np.uint32)]

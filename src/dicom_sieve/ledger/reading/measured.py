@@ -1,6 +1,6 @@
 """What is measured of the series, studies and patients of a snapshot, and how it stands beside the values of rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -21,7 +21,7 @@ from dicom_sieve.criteria.measured import MEASURED
 from dicom_sieve.criteria.measures import GEOMETRY, Measure
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
-from dicom_sieve.ledger.reading.held_rows import HeldBy, held_rows, judged_rows
+from dicom_sieve.ledger.reading.held_rows import HeldBy, HeldRows, held_rows, judged_rows
 from dicom_sieve.objects import Damaged
 
 _COLLECTORS: Mapping[Measure, type[Collector]] = {
@@ -32,6 +32,8 @@ _COLLECTORS: Mapping[Measure, type[Collector]] = {
     Measure.DISTINCT: DistinctValues,
     Measure.MISSING: MissingNumbers,
 }
+GivesRows = Callable[[Sequence[str]], Iterator[HeldRows]]
+"""Gives all rows of a snapshot, with the columns that it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,32 @@ def measure(
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
-    measured = NOTHING
-    take = partial(_rows_of, engine, held, damaged)
+    return measure_rows(lambda keys: held_rows(engine, held, keys, damaged), criteria, damaged, secret=secret)
+
+
+def measure_rows(
+    gives_rows: GivesRows,
+    criteria: Sequence[CompiledItem],
+    damaged: Damaged = Damaged.DISCARD,
+    *,
+    secret: bytes | None = None,
+    known: Measured = NOTHING,
+) -> Measured:
+    """Measure everything that criteria ask for, in rows from anywhere; see `measure`.
+
+    Args:
+        gives_rows: Gives all rows of a snapshot with the columns that it is asked for.
+        criteria: What is asked.
+        damaged: Whether damaged objects are judged by what is known of them.
+        secret: Of the ledger.
+        known: What was measured before in these rows: it is not measured again.
+    """
+    measured = known
+    take = partial(_rows_of, gives_rows, damaged)
     for level in _levels(criteria):
-        collectors = list(_collectors(level, secret))
+        collectors = list(_collectors([item for item in level if item.key not in known.values], secret))
+        if not collectors:
+            continue
         keys = measured.columns({key for collector in collectors for key in collector.keys})
         for rows in take(keys, measured):
             for collector in collectors:
@@ -117,11 +141,9 @@ def measure(
     return measured
 
 
-def _rows_of(
-    engine: sa.Engine, held: HeldBy, damaged: Damaged, keys: Sequence[str], measured: Measured
-) -> Iterator[Rows]:
+def _rows_of(gives_rows: GivesRows, damaged: Damaged, keys: Sequence[str], measured: Measured) -> Iterator[Rows]:
     """Give the rows that are judged, with what was measured of them so far; and headers whose objects will follow."""
-    for rows in held_rows(engine, held, keys, damaged):
+    for rows in gives_rows(keys):
         if rows.are_judged:
             block = measured.beside_held(rows.block)
             yield Rows(block.values, block.series, block.instances, judged_rows(block.values, damaged))

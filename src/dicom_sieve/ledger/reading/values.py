@@ -1,7 +1,7 @@
 """The attributes of a location and their values, counted in instances and series: in columns, a block at a time."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,7 @@ from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import PageKind
 from dicom_sieve.ledger.reading.editions import count_not_read_for
 from dicom_sieve.ledger.reading.held_headers import HeldBlock, held_blocks
-from dicom_sieve.ledger.reading.held_rows import divide, held_rows
+from dicom_sieve.ledger.reading.held_rows import HeldRows, divide, held_rows
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 from dicom_sieve.objects import Damaged
 
@@ -147,8 +147,19 @@ def values_held(engine: sa.Engine, snapshot: Snapshot, tag: str, path: Path = ()
     attribute = find_attribute(int(tag, 16))
     if isinstance(attribute, Attribute):
         refuse_read_for_less(engine, snapshot, [attribute])
+    return count_values(held_rows(engine, (snapshot.id, snapshot.location_id), [tag], Damaged.DISCARD), tag, path)
+
+
+def count_values(rows: Iterable[HeldRows], tag: str, path: Path = ()) -> AttributeValues:
+    """Count the values of one column; see `values_held`.
+
+    Args:
+        rows: All rows of a snapshot, with that column.
+        tag: Its key.
+        path: Of what lies in a sequence; see `values_held`.
+    """
     counter, judgeable = ValueCounter(), _Judgeable()
-    for held in held_rows(engine, (snapshot.id, snapshot.location_id), [tag], Damaged.DISCARD):
+    for held in rows:
         if held.are_judged:
             column = held.block.values.columns[tag]
             column = nested_column(column, path) if path else column

@@ -1,0 +1,338 @@
+"""Counting what would come of criteria, fast enough to be asked at each change of them.
+
+The rows of a snapshot stay in memory, and so does what each criterion finds: where one of them changes, that one alone
+is judged again. Verdicts are those of `dicom_sieve.screening`: the same judges see the same rows.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock, RLock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.judge import BlockJudge, Values
+from dicom_sieve.columns.lookup import Flags, Numbers
+from dicom_sieve.columns.measured import GroupsOf
+from dicom_sieve.columns.nested import Path
+from dicom_sieve.criteria import (
+    Asked,
+    CompiledGroup,
+    CompiledItem,
+    CompiledMeasure,
+    Decider,
+    Finding,
+    Leaf,
+    attributes_read_for,
+    compile_criteria,
+)
+from dicom_sieve.criteria.items import CompiledStep
+from dicom_sieve.criteria.measures import Scope
+from dicom_sieve.dicom.dictionary import Attribute, find_attribute, key_of
+from dicom_sieve.headers.edition import refuse_not_kept
+from dicom_sieve.headers.judge import judge_header
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.database.extents import read_extent
+from dicom_sieve.ledger.reading.held_columns import HeldColumns, TooManyRowsError
+from dicom_sieve.ledger.reading.held_rows import HeldRows, divide, held_rows
+from dicom_sieve.ledger.reading.measured import NOTHING, Measured, measure_rows
+from dicom_sieve.ledger.reading.secret import read_secret
+from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
+from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeValues, attributes_held, count_values
+from dicom_sieve.objects import Damaged
+from dicom_sieve.reports.figures import Amount
+from dicom_sieve.reports.would_be import ItemCounts, LeftAfter, Only, WouldBe, three_of
+
+MOST_FOUND_BYTES = 64 * 1024 * 1024
+"""Of findings that are kept: a byte a row and criterion."""
+MOST_MEASURED = 64
+"""Measures that are kept, of which each has a number for each series."""
+MOST_VALUE_LISTS = 32
+"""Attributes of which the values stay counted."""
+AGE = key_of("PatientAge")
+_Found = Coded[Finding | None]
+"""What a criterion finds on each row; None: the row cannot be judged."""
+_SCOPES = (Scope.SERIES, Scope.STUDY, Scope.PATIENT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """Which series, study or patient each row is of: a number from 1; 0: none is known."""
+
+    codes: NDArray[np.uint32]
+    count: int
+
+    def count_of(self, rows: Flags) -> int:
+        """Count those of which there is any row."""
+        occurs = np.zeros(self.count + 1, np.bool_)
+        occurs[self.codes[rows]] = True
+        return int(np.count_nonzero(occurs[1:]))
+
+
+def _groups_of(numbers: Numbers) -> _Groups:
+    distinct, codes = np.unique(numbers, return_inverse=True)
+    if 0 not in distinct:
+        return _Groups((codes + 1).astype(np.uint32), len(distinct))
+    place = int(np.searchsorted(distinct, 0))
+    table = np.arange(1, len(distinct) + 1, dtype=np.uint32)
+    table[place:] -= 1
+    table[place] = 0
+    return _Groups(table[codes], len(distinct) - 1)
+
+
+class CountsAtOnce:
+    """Counts what would come of criteria on one snapshot; safe to be asked by several threads.
+
+    Args:
+        ledger: Where it lies.
+        snapshot: Which.
+        damaged: What becomes of damaged objects.
+    """
+
+    def __init__(self, ledger: Ledger, snapshot: Snapshot, damaged: Damaged = Damaged.DISCARD) -> None:
+        self.snapshot = snapshot
+        self._engine, self._damaged = ledger.engine, damaged
+        self._secret = read_secret(ledger.engine)
+        self._sources = {
+            is_by_object: HeldColumns(ledger.engine, (snapshot.id, snapshot.location_id), damaged, is_by_object)
+            for is_by_object in (False, True)
+        }
+        self._found: OrderedDict[tuple[bool, CompiledItem], _Found] = OrderedDict()
+        self._measured = NOTHING
+        self._groups: dict[tuple[bool, Scope], _Groups] = {}
+        self._values: OrderedDict[tuple[str, Path], AttributeValues] = OrderedDict()
+        self._attributes: AttributesHeld | None = None
+        self._lock, self._attributes_lock = RLock(), Lock()
+
+    def count(self, criteria: Sequence[Asked]) -> WouldBe:
+        """Count it.
+
+        Raises:
+            InvalidRequestError: The criteria make no sense, or ask for a table.
+            LedgerError: Not all headers were read for what they ask for.
+            TooManyRowsError: There are too many objects, and criteria ask for what is theirs.
+        """
+        compiled = compile_criteria(criteria)
+        refuse_not_kept(compiled)
+        refuse_read_for_less(self._engine, self.snapshot, attributes_read_for(compiled))
+        with self._lock:
+            return self._count(compiled)
+
+    def values(self, leaf: Leaf) -> AttributeValues:
+        """Count the values of what a criterion looks at; of an age those of Patient's Age.
+
+        Raises:
+            LedgerError: Not all headers were read for it.
+        """
+        if isinstance(leaf, CompiledMeasure) and leaf.scope is not None:
+            return self._values_measured(leaf)
+        key = AGE if isinstance(leaf, CompiledMeasure) else leaf.needed_keys[0]
+        path = () if isinstance(leaf, CompiledMeasure) or not leaf.within else _path_of(leaf)
+        known = self._values.get((key, path))
+        if known is None:
+            attribute = find_attribute(int(key[:8], 16)) if " " not in key else None
+            if isinstance(attribute, Attribute):
+                refuse_read_for_less(self._engine, self.snapshot, [attribute])
+            with self._lock:
+                known = self._values[key, path] = count_values(self.rows([key]), key, path)
+            while len(self._values) > MOST_VALUE_LISTS:
+                self._values.popitem(last=False)
+        return known
+
+    def attributes(self) -> AttributesHeld:
+        """Count how often each attribute is there; once, and then it is known."""
+        with self._attributes_lock:
+            if self._attributes is None:
+                self._attributes = attributes_held(self._engine, self.snapshot)
+            return self._attributes
+
+    def _values_measured(self, leaf: CompiledMeasure) -> AttributeValues:
+        with self._lock:
+            measured = self._measure([leaf])
+            keys = measured.columns([leaf.key])
+            rows = self._sources[bool(divide(keys)[0])].rows(keys)
+            held = (replace(each, block=measured.beside_held(each.block)) if each.are_judged else each for each in rows)
+            return count_values(held, leaf.key)
+
+    def rows(self, keys: Sequence[str]) -> Iterator[HeldRows]:
+        """Give the rows of the snapshot: those in memory; where there are too many, a block at a time."""
+        source = self._sources[bool(divide(keys)[0])]
+        try:
+            kept = list(source.rows(keys))
+        except TooManyRowsError:
+            yield from held_rows(self._engine, source.held, keys, self._damaged)
+        else:
+            yield from kept
+
+    def _count(self, compiled: Sequence[CompiledItem]) -> WouldBe:
+        measured = self._measure(compiled)
+        keys = sorted({key for item in compiled for key in self._keys_of(item, measured)})
+        is_by_object = bool(divide(keys)[0])
+        source = self._sources[is_by_object]
+        steps = [item for item in compiled if isinstance(item, CompiledStep)]
+        rows = _judged(source.rows([]))
+        found = [self._find(item, measured, is_by_object=is_by_object) for item in compiled]
+        combined = combine(found, len(rows.block.ids))
+        if steps:
+            decider = Decider(tuple(compiled), self._secret)
+            combined = combined.map(lambda each: each if None in each else decider.decision(_sure(each)).findings)
+        return self._add_up(compiled, combined, rows, measured, is_by_object=is_by_object)
+
+    def _add_up(
+        self,
+        compiled: Sequence[CompiledItem],
+        combined: Coded[tuple[Finding | None, ...]],
+        rows: HeldRows,
+        measured: Measured,
+        *,
+        is_by_object: bool,
+    ) -> WouldBe:
+        block = rows.block
+        instances, sizes = combined.count(block.instances), combined.count(block.bytes)
+        counted = [
+            (_sure(findings), count, sizes[findings]) for findings, count in instances.items() if None not in findings
+        ]
+        series = self._group(Scope.SERIES, is_by_object=is_by_object)
+        met = [[finding is Finding.MET for finding in findings] for findings in combined.things]
+        is_met = np.array(met, np.bool_).reshape(len(combined.things), len(compiled))
+        is_judged = np.array([None not in findings for findings in combined.things], np.bool_)
+
+        def of_rows(combinations: Flags) -> Flags:
+            flags: Flags = combinations[combined.codes]
+            return flags
+
+        items, left = [], []
+        before = is_judged
+        for place, item in enumerate(compiled):
+            is_only = is_judged & ~is_met[:, place] & (is_met.sum(axis=1) == len(compiled) - 1)
+            only = [
+                (findings[place], count)
+                for findings, count, _ in counted
+                if findings[place] is not Finding.MET and findings.count(Finding.MET) == len(compiled) - 1
+            ]
+            three_only = three_of(_summed(only))
+            series_only = series.count_of(of_rows(is_only)) if only else 0
+            findings_of = _summed([(findings[place], count) for findings, count, _ in counted])
+            children = self._children(item, rows, measured, is_by_object=is_by_object)
+            items.append(
+                ItemCounts(item, findings_of, Only(three_only.all, series_only, three_only.undecided), children)
+            )
+            reached = [
+                (findings[place], count)
+                for findings, count, _ in counted
+                if (fell_at := _fell_at(findings)) is None or fell_at >= place
+            ]
+            before = before & is_met[:, place]
+            left.append(LeftAfter(three_of(_summed(reached)), series.count_of(of_rows(before))))
+        has_passed = of_rows(before)
+        judged = of_rows(is_judged)
+        listed = self.snapshot.counts.listed
+        total = sum(count for _, count, _ in counted)
+        passed = [(count, size) for findings, count, size in counted if _fell_at(findings) is None]
+        return WouldBe(
+            tuple(items),
+            tuple(left),
+            self._amount(judged, [(count, size) for _, count, size in counted], is_by_object=is_by_object),
+            self._amount(has_passed, passed, is_by_object=is_by_object),
+            listed - total,
+        )
+
+    def _amount(self, rows: Flags, counted: Sequence[tuple[int, int]], *, is_by_object: bool) -> Amount:
+        """Give how much some rows are, of which instances and bytes are counted."""
+        series, studies, patients = (self._group(scope, is_by_object=is_by_object).count_of(rows) for scope in _SCOPES)
+        instances, size = (sum(part) for part in zip(*counted, strict=True)) if counted else (0, 0)
+        return Amount(patients, studies, series, instances, size)
+
+    def _group(self, scope: Scope, *, is_by_object: bool) -> _Groups:
+        known = self._groups.get((is_by_object, scope))
+        if known is None:
+            groups_of = GroupsOf(scope, self._secret)
+            block = _judged(self._sources[is_by_object].rows(groups_of.keys)).block
+            known = self._groups[is_by_object, scope] = _groups_of(groups_of(block.values, block.series))
+        return known
+
+    def _measure(self, compiled: Sequence[CompiledItem]) -> Measured:
+        """Measure what was not measured yet, and take the steps, which depend on all criteria."""
+        measured = measure_rows(self.rows, compiled, self._damaged, secret=self._secret, known=self._measured)
+        steps = {item.key for item in compiled if isinstance(item, CompiledStep)}
+        kept = {key: values for key, values in measured.values.items() if key not in steps}
+        self._measured = Measured(dict(list(kept.items())[-MOST_MEASURED:]))
+        return measured
+
+    def _keys_of(self, item: CompiledItem, measured: Measured) -> list[str]:
+        return measured.columns(_judge_of(item, self._secret, self._damaged).keys)
+
+    def _find(self, item: CompiledItem, measured: Measured, *, is_by_object: bool) -> _Found:
+        """Give what one item finds on each row."""
+        is_step = isinstance(item, CompiledStep)
+        known = None if is_step else self._found.get((is_by_object, item))
+        if known is not None:
+            self._found.move_to_end((is_by_object, item))
+            return known
+        judge = _judge_of(item, self._secret, self._damaged)
+        block = _judged(self._sources[is_by_object].rows(measured.columns(judge.keys))).block
+        found = judge.judge(measured.beside(block.values, block.series))
+        found = Coded(found.things, found.codes.astype(np.uint8))
+        if not is_step:
+            self._found[is_by_object, item] = found
+            while len(self._found) > 1 and sum(each.codes.nbytes for each in self._found.values()) > MOST_FOUND_BYTES:
+                self._found.popitem(last=False)
+        return found
+
+    def _children(
+        self, item: CompiledItem, rows: HeldRows, measured: Measured, *, is_by_object: bool
+    ) -> tuple[ItemCounts, ...]:
+        """Count what lies in a group; what is judged on one item of a sequence has no counts of its own."""
+        if not isinstance(item, CompiledGroup) or item.within:
+            return ()
+        counted = []
+        for child in item.items:
+            by_finding = self._find(child, measured, is_by_object=is_by_object).count(rows.block.instances)
+            findings = {finding: count for finding, count in by_finding.items() if finding is not None}
+            counted.append(
+                ItemCounts(
+                    child,
+                    findings,
+                    children=self._children(child, rows, measured, is_by_object=is_by_object),
+                )
+            )
+        return tuple(counted)
+
+
+def _judge_of(item: CompiledItem, secret: bytes, damaged: Damaged) -> BlockJudge[Finding | None]:
+    decider = Decider((item,), secret)
+
+    def of_part(text: str, values: Mapping[str, Values]) -> Finding | None:
+        findings = judge_header(decider, read_extent(text), values, damaged).findings
+        return findings[0] if findings else None
+
+    return BlockJudge(decider.asked, lambda findings: findings[0], of_part)
+
+
+def _path_of(leaf: Leaf) -> Path:
+    """Give the keys of the sequences within the outermost one, and of the attribute."""
+    return (*(sequence.hex_tag for sequence in leaf.within[1:]), leaf.attribute.hex_tag)
+
+
+def _judged(rows: Iterator[HeldRows]) -> HeldRows:
+    [judged] = [held for held in rows if held.are_judged]
+    return judged
+
+
+def _sure(findings: tuple[Finding | None, ...]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding is not None)
+
+
+def _fell_at(findings: Sequence[Finding]) -> int | None:
+    """Give the place of the first criterion that discards; None: all are met."""
+    return next((place for place, finding in enumerate(findings) if finding is not Finding.MET), None)
+
+
+def _summed(pairs: Sequence[tuple[Finding, int]]) -> Mapping[Finding, int]:
+    summed: dict[Finding, int] = {}
+    for finding, count in pairs:
+        summed[finding] = summed.get(finding, 0) + count
+    return summed

@@ -1,0 +1,105 @@
+"""What would come of criteria, typed: counts that are worked out again at each change of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dicom_sieve.criteria import CompiledItem, Finding
+from dicom_sieve.reports.figures import Amount
+
+_DECIDED = (Finding.MET, Finding.NOT_MET, Finding.SERIES, Finding.NOT_CHOSEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Three:
+    """Instances by the three answers.
+
+    Attributes:
+        passes: That meet it.
+        fails: That do not.
+        undecided: Of which it cannot be told, most often for want of a value.
+    """
+
+    passes: int = 0
+    fails: int = 0
+    undecided: int = 0
+
+    @property
+    def all(self) -> int:
+        """All of them."""
+        return self.passes + self.fails + self.undecided
+
+
+def three_of(findings: Mapping[Finding, int]) -> Three:
+    """Sort instances by finding into the three answers."""
+    passes = findings.get(Finding.MET, 0)
+    fails = sum(findings.get(finding, 0) for finding in _DECIDED) - passes
+    return Three(passes, fails, sum(findings.values()) - passes - fails)
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What one criterion alone discards: near misses.
+
+    Attributes:
+        instances: How many.
+        series: Of how many series.
+        undecided: Instances among them for want of an answer.
+    """
+
+    instances: int = 0
+    series: int = 0
+    undecided: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCounts:
+    """What one criterion, measure or group would do.
+
+    Attributes:
+        item: Which.
+        findings: Instances by finding.
+        only: What it alone discards; of what lies in a group nothing.
+        children: What lies in a group; empty where that is judged as a whole.
+    """
+
+    item: CompiledItem
+    findings: Mapping[Finding, int]
+    only: Only | None = None
+    children: tuple["ItemCounts", ...] = ()
+
+    @property
+    def three(self) -> Three:
+        """The three answers."""
+        return three_of(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAfter:
+    """What one criterion leaves of what those before it left.
+
+    Attributes:
+        three: Of what was left before.
+        series: Of which any instance is left.
+    """
+
+    three: Three
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class WouldBe:
+    """What would come of criteria.
+
+    Attributes:
+        items: What each would do, in their order.
+        left: What each leaves.
+        judged: What is looked at.
+        passed: What would pass.
+        unjudged: Objects that cannot be judged, or are not read.
+    """
+
+    items: tuple[ItemCounts, ...]
+    left: tuple[LeftAfter, ...]
+    judged: Amount
+    passed: Amount
+    unjudged: int

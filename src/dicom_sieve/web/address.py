@@ -1,0 +1,48 @@
+"""The state of the Build page, as an address has it: every state is a link that can be sent."""
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from dicom_sieve.errors import InvalidRequestError
+
+LONGEST = 32_000
+"""In characters: longer criteria are saved under a name, and the address names them."""
+MOST_TEXT = 1_000_000
+"""Characters of criteria that an address may stand for; what is longer is cut, and then is no JSON."""
+
+Given = dict[str, Any]
+"""One card: a criterion, a measure, a group, as JSON has it; a reference may still be empty."""
+
+
+def pack(criteria: Sequence[Given]) -> str:
+    """Write criteria for an address.
+
+    Raises:
+        InvalidRequestError: They are too long for one.
+    """
+    text = json.dumps(list(criteria), separators=(",", ":"), ensure_ascii=False)
+    packed = base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).rstrip(b"=").decode()
+    if len(packed) > LONGEST:
+        raise InvalidRequestError(("criteria: too long for a page; accepted: lists that are saved under a name",))
+    return packed
+
+
+def unpack(text: str) -> list[Given]:
+    """Read what `pack` wrote.
+
+    Raises:
+        InvalidRequestError: It is something else.
+    """
+    try:
+        packed = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        engine = zlib.decompressobj()
+        unpacked = engine.decompress(packed, MOST_TEXT)
+        criteria = json.loads(unpacked) if text else []
+    except (ValueError, zlib.error, RecursionError) as error:
+        raise InvalidRequestError(("criteria: the address is not whole; accepted: a link as it was copied",)) from error
+    if not isinstance(criteria, list) or not all(isinstance(each, dict) for each in criteria):
+        raise InvalidRequestError(("criteria: the address holds no list of criteria",))
+    return criteria

@@ -1,0 +1,165 @@
+"""The pages as a web application: who may ask, what every answer says to the browser, and which page answers."""
+
+from collections.abc import Callable, Collection, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from dicom_sieve.errors import DicomSieveError, InvalidRequestError, LedgerError, UnknownRunError
+from dicom_sieve.flows.server.callers import OwnNamesOnly
+from dicom_sieve.web import build, explore, places, start
+from dicom_sieve.web.context import Context
+from dicom_sieve.web.pages import SESSION, Page, find_person, show
+from dicom_sieve.web.people import LONGEST_NAME
+
+LARGEST_FORM = 4 * 1024 * 1024
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Of every answer: nothing from elsewhere, no inline script or style, in no frame, and kept by no cache."""
+OPEN = ("/sign-in", "/static/", "/health")
+"""What is shown to those who are not signed in."""
+
+
+def make_app(context: Context, names: Collection[str] = ()) -> ASGIApp:
+    """Make the application.
+
+    Args:
+        context: What all pages need.
+        names: Host names of the server, beside ``localhost`` and addresses.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.context = context
+    folder = str(Path(str(files("dicom_sieve.web") / "static")))
+    app.mount("/static", StaticFiles(directory=folder), name="static")
+    for module in (places, explore, build, start):
+        app.include_router(module.router)
+    app.add_api_route("/", _first, methods=["GET"])
+    app.add_api_route("/sign-in", _ask_to_sign_in, methods=["GET"])
+    app.add_api_route("/sign-in", _sign_in, methods=["POST"])
+    app.add_api_route("/sign-out", _sign_out, methods=["POST"])
+    app.add_api_route("/theme", _theme, methods=["POST"])
+    app.add_api_route("/health", _health, methods=["GET"])
+    app.add_exception_handler(DicomSieveError, _tell)
+    app.add_exception_handler(404, _not_found)
+    app.add_middleware(BaseHTTPMiddleware, dispatch=_guard)
+    return OwnNamesOnly(app, names=names, origins=())
+
+
+async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Let those in who are signed in, refuse forms from elsewhere, and say to the browser what it may do."""
+    context: Context = request.app.state.context
+    request.state.person = person = find_person(context, request)
+    path = request.url.path
+    answer: Response
+    if person is None and not path.startswith(OPEN):
+        answer = _to_sign_in(request)
+    elif request.method not in {"GET", "HEAD"} and not await _is_own_form(request):
+        answer = HTMLResponse("This form is not from this page, or too large. Open the page again.", 403)
+    else:
+        answer = await call_next(request)
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    if path.startswith("/static/"):
+        answer.headers["Cache-Control"] = "no-cache"
+    return answer
+
+
+def _to_sign_in(request: Request) -> Response:
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.headers.get("x-part"):
+        return HTMLResponse("You are not signed in any more.", 401)
+    return RedirectResponse(f"/sign-in?to={quote(here if request.method == 'GET' else '/', safe='')}", 303)
+
+
+async def _is_own_form(request: Request) -> bool:
+    """Read a form, once, and tell whether it is one of ours: it knows the token of its person's session."""
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or int(length) > LARGEST_FORM:
+        return False
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        request.state.form = parse_qs(body, keep_blank_values=True, max_num_fields=5_000)
+    except ValueError:
+        return False
+    person = request.state.person
+    token = request.state.form.get("token", [""])[0]
+    return request.url.path == "/sign-in" or (person is not None and token == person.token)
+
+
+def _first(request: Request) -> Response:
+    return RedirectResponse(places.first_address(request), 303)
+
+
+def _ask_to_sign_in(request: Request) -> Response:
+    return show(request, "sign_in.html", Page("Sign in"), to=_own_address(request.query_params.get("to")), problem="")
+
+
+def _sign_in(request: Request) -> Response:
+    context: Context = request.app.state.context
+    form: Mapping[str, list[str]] = request.state.form
+    name, password = (form.get(member, [""])[0].strip() for member in ("name", "password"))
+    to = _own_address(form.get("to", ["/"])[0])
+    is_name = 0 < len(name) <= LONGEST_NAME and name.isprintable()
+    key = context.sessions.sign_in(name, password) if is_name else None
+    if key is None:
+        problem = "The password is not right, or was wrong too often: wait a minute." if is_name else "Say who you are."
+        return show(request, "sign_in.html", Page("Sign in"), status=403, to=to, problem=problem)
+    context.sessions.sign_out(request.cookies.get(SESSION))
+    answer = RedirectResponse(to, 303)
+    answer.set_cookie(SESSION, key, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    return answer
+
+
+def _sign_out(request: Request) -> Response:
+    context: Context = request.app.state.context
+    context.sessions.sign_out(request.cookies.get(SESSION))
+    answer = RedirectResponse("/sign-in", 303)
+    answer.delete_cookie(SESSION)
+    return answer
+
+
+def _theme(request: Request) -> Response:
+    form = request.state.form
+    theme = "dark" if form.get("theme") == ["dark"] else "light"
+    answer = RedirectResponse(_own_address(form.get("to", ["/"])[0]), 303)
+    answer.set_cookie("theme", theme, max_age=31_536_000, samesite="lax", secure=request.url.scheme == "https")
+    return answer
+
+
+def _own_address(to: str | None) -> str:
+    """Give an address of these pages: never one of another server."""
+    is_own = to is not None and to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
+    return to if to is not None and is_own else "/"
+
+
+def _health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    """Say what is, and what to do."""
+    status = 404 if isinstance(error, UnknownRunError) else 503 if isinstance(error, LedgerError) else 400
+    problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
+    return show(request, "problem.html", Page("Not possible"), status=status, problems=problems)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    del error
+    return show(request, "problem.html", Page("Not here"), status=404, problems=("There is no such page.",))
+
+
+Answers = Callable[..., Any]

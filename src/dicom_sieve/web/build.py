@@ -1,0 +1,217 @@
+"""Build: criteria as cards, with what would come of them at each change."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from dicom_sieve.criteria import CompiledCriterion, CompiledMeasure
+from dicom_sieve.criteria.choose import CHOOSE, UNIT
+from dicom_sieve.errors import InvalidRequestError, LedgerError
+from dicom_sieve.ledger.reading.places import Place
+from dicom_sieve.reports.count_at_once import CountsAtOnce
+from dicom_sieve.reports.report import MIN_CELL
+from dicom_sieve.web import edit
+from dicom_sieve.web.address import Given, pack, unpack
+from dicom_sieve.web.cards import Built, Card, build, divide_steps, leaf_of
+from dicom_sieve.web.chooser import Chooser, chooser_of
+from dicom_sieve.web.explore import Offered, offered
+from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
+from dicom_sieve.web.people import Person, Role
+from dicom_sieve.web.places import LAST_PLACE, place_of
+
+router = APIRouter()
+PREFERENCES: Mapping[str, tuple[str, Given]] = {
+    "thin": ("the thinnest slices", {"lowest": ["0018", "0050"]}),
+    "many": ("the most slices", {"highest": "SLICES"}),
+    "late": ("the latest study", {"highest": ["0008", "0020"]}),
+}
+PER = {"": "every series", "STUDY": "one series per study", "PATIENT": "one series per patient"}
+TABS = ("counts", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that the address of the page says.
+
+    Attributes:
+        place: Id of the location; None: there is none.
+        given: Criteria and steps, as JSON has them.
+        open: The path of the open card; None: none is.
+        tab: On the right.
+        search: Among the values of the open card.
+        name: Under which the criteria were saved; may be empty.
+        version: Of these.
+    """
+
+    place: int | None
+    given: tuple[Given, ...]
+    open: edit.Path | None = None
+    tab: str = TABS[0]
+    search: str = ""
+    name: str = ""
+    version: str = ""
+
+    def address(self, **changed: Any) -> str:
+        """Give the address of this state, or of one that differs."""
+        stated: dict[str, Any] = {
+            "place": "" if self.place is None else self.place,
+            "criteria": pack(self.given) if self.given else "",
+            "open": "" if self.open is None else edit.write_path(self.open),
+            "tab": "" if self.tab == TABS[0] else self.tab,
+            "search": self.search,
+            "name": self.name,
+            "version": self.version,
+        } | changed
+        return f"/build?{urlencode({name: value for name, value in stated.items() if value != ''})}"
+
+
+def read_state(place: Place | None, asked: Mapping[str, str]) -> State:
+    """Read what an address says.
+
+    Raises:
+        InvalidRequestError: It is not whole.
+    """
+    tab = asked.get("tab", TABS[0])
+    return State(
+        None if place is None else place.id,
+        tuple(unpack(asked.get("criteria", ""))),
+        edit.read_path(asked["open"]) if asked.get("open") else None,
+        tab if tab in TABS else TABS[0],
+        asked.get("search", "")[:64],
+        asked.get("name", "")[:64],
+        asked.get("version", "")[:8],
+    )
+
+
+@router.get("/build")
+def show_build(request: Request) -> Response:
+    """Show the page."""
+    place = place_of(request)
+    return _show(request, place, read_state(place, request.query_params))
+
+
+@router.post("/build")
+def change(request: Request) -> Response:
+    """Apply one change, and go to the address of what it leaves; where it cannot be done, say so and leave all."""
+    form = form_of(request)
+    place = place_of(request)
+    state = read_state(place, {name: values[0] for name, values in form.items()} | {"open": _first(form, "open")})
+    action, _, argument = _first(form, "do").partition(":")
+    sent = {**form, "card": [argument]} if argument else form
+    try:
+        given, opened = _changed(state, action, sent)
+        address = State(state.place, tuple(given), opened, state.tab, "", state.name, state.version).address()
+    except InvalidRequestError as error:
+        return _show(request, place, state, problems=error.problems, text=_first(form, "json"), status=400)
+    return RedirectResponse(address, 303)
+
+
+def _changed(state: State, action: str, form: edit.Form) -> tuple[list[Given], edit.Path | None]:
+    cards, steps = divide_steps(state.given)
+    if action == "choose":
+        return [*cards, *_steps(form, steps)], state.open
+    done = edit.change(cards, action, form)
+    if action in {"json", "new"}:
+        return done.cards, None
+    return [*done.cards, *steps], done.open
+
+
+def _steps(form: edit.Form, before: Sequence[Given]) -> list[Given]:
+    """Read what becomes of what passes."""
+    per, prefer, unit = (_first(form, name) for name in ("per", "prefer", "unit"))
+    steps: list[Given] = [{UNIT: "SERIES"}] if unit == "SERIES" else []
+    kept = [each for each in before if CHOOSE in each]
+    if per in PER and per:
+        preferences = [PREFERENCES[prefer][1]] if prefer in PREFERENCES else []
+        if prefer == "as it is" and kept:
+            preferences = kept[0][CHOOSE].get("prefer", [])
+        steps.append({CHOOSE: {"one": "SERIES", "per": per, "prefer": preferences}})
+    return steps
+
+
+def _first(form: edit.Form, name: str) -> str:
+    return next(iter(form.get(name, ())), "")
+
+
+def _show(
+    request: Request,
+    place: Place | None,
+    state: State,
+    *,
+    problems: tuple[str, ...] = (),
+    text: str = "",
+    status: int = 200,
+) -> Response:
+    person = person_of(request)
+    counts, away = _counts(request, place)
+    built = build(state.given, counts)
+    opened = built.find(state.open)
+    chooser = None
+    if opened is not None and opened.kind is None and counts is not None:
+        chooser, problem = _chooser(opened, counts, state.search, person)
+        problems = (*problems, problem) if problem else problems
+    answer = show(
+        request,
+        "build.html",
+        Page("Build", "build", state.place),
+        status,
+        place=place,
+        state=state,
+        built=built,
+        opened=opened,
+        chooser=chooser,
+        offered=_offered(counts),
+        counts_away=away,
+        problems=problems,
+        json_text=text or json.dumps(list(state.given), indent=2, ensure_ascii=False),
+        packed=pack(state.given) if state.given else "",
+        chosen=_chosen(built),
+        preferences={name: words for name, (words, _) in PREFERENCES.items()},
+        per=PER,
+        may_start=person.may(Role.MANAGER) and built.is_whole and place is not None,
+        total=place.objects if place is not None else 0,
+    )
+    if place is not None:
+        answer.set_cookie(LAST_PLACE, str(place.id), max_age=31_536_000, samesite="lax", httponly=True)
+    return answer
+
+
+def _counts(request: Request, place: Place | None) -> tuple[CountsAtOnce | None, str]:
+    if place is None:
+        return None, ""
+    try:
+        return context_of(request).counts(place.location), ""
+    except LedgerError as error:
+        return None, str(error)
+
+
+def _offered(counts: CountsAtOnce | None) -> list[Offered]:
+    return [] if counts is None else offered(counts.attributes())
+
+
+def _chooser(card: Card, counts: CountsAtOnce, search: str, person: Person) -> tuple[Chooser | None, str]:
+    leaf = leaf_of(card.given)
+    if leaf is None:
+        return None, ""
+    compiled = card.item if isinstance(card.item, CompiledCriterion | CompiledMeasure) else None
+    min_cell = 1 if person.may(Role.MANAGER) else MIN_CELL
+    try:
+        return chooser_of(card.given, leaf, compiled, counts, search=search, min_cell=min_cell), ""
+    except LedgerError as error:
+        return None, str(error)
+
+
+def _chosen(built: Built) -> dict[str, str]:
+    """Tell what the last line says: which is kept, and by what it is preferred."""
+    unit = "SERIES" if any(UNIT in step for step in built.steps) else "INSTANCE"
+    choose = next((step[CHOOSE] for step in built.steps if CHOOSE in step), None)
+    if not isinstance(choose, dict):
+        return {"unit": unit, "per": "", "prefer": "thin"}
+    prefer = choose.get("prefer", [])
+    known = next((name for name, (_, given) in PREFERENCES.items() if prefer == [given]), "as it is")
+    return {"unit": unit, "per": str(choose.get("per", "")), "prefer": known}

@@ -1,0 +1,53 @@
+"""What all pages need: the ledger, Prefect, who is signed in, and counts that stay in memory."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.reading.snapshots import last_snapshot
+from dicom_sieve.objects import Location
+from dicom_sieve.reports.count_at_once import CountsAtOnce
+from dicom_sieve.settings import Settings
+from dicom_sieve.web.people import Proxy, Sessions
+from dicom_sieve.web.prefect_api import PrefectApi
+
+MOST_PLACES = 2
+"""Of which counts stay in memory at the same time."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What all pages need.
+
+    Attributes:
+        ledger: Where everything is.
+        prefect: Where runs are started.
+        sessions: Who is signed in.
+        proxy: Who else may say who someone is.
+        settings: Of the deployment.
+    """
+
+    ledger: Ledger
+    prefect: PrefectApi
+    sessions: Sessions
+    proxy: Proxy
+    settings: Settings
+    _counts: "OrderedDict[Location, CountsAtOnce]" = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def counts(self, place: Location) -> CountsAtOnce:
+        """Give what counts on a location, as it was listed last.
+
+        Raises:
+            LedgerError: It was never listed to the end.
+        """
+        snapshot = last_snapshot(self.ledger.engine, place)
+        with self._lock:
+            known = self._counts.get(place)
+            if known is None or known.snapshot.id != snapshot.id:
+                known = self._counts[place] = CountsAtOnce(self.ledger, snapshot)
+            self._counts.move_to_end(place)
+            while len(self._counts) > MOST_PLACES:
+                self._counts.popitem(last=False)
+            return known

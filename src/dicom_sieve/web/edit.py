@@ -1,0 +1,388 @@
+"""Changes of the cards of the Build page. Pure: cards in, cards out; a place in them is a path as ``2.0``."""
+
+import copy
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from dicom_sieve.criteria import GroupKind, Operation
+from dicom_sieve.criteria.criterion import EITHER_OPERATIONS, LIST_OPERATIONS, MOST_ITEMS, MOST_LEVELS
+from dicom_sieve.criteria.measures import KINDS, Measure
+from dicom_sieve.criteria.reading import read_attribute
+from dicom_sieve.dicom.dictionary import Attribute
+from dicom_sieve.dicom.vr.registry import VRS
+from dicom_sieve.dicom.vr.value_type import PRESENCE, ValueType
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.web.address import Given
+from dicom_sieve.web.bars import references_of
+
+Path = tuple[int, ...]
+FIRST_AGE = "018Y"
+"""With which a new criterion on the age begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change left.
+
+    Attributes:
+        cards: All of them.
+        open: The path of the card that is open; None: none is.
+    """
+
+    cards: list[Given]
+    open: Path | None
+
+
+def kind_of(card: Given) -> GroupKind | None:
+    """Tell which kind of group a card is; None: it is none."""
+    return next((kind for kind in GroupKind if kind.value in card), None)
+
+
+def read_path(text: str) -> Path:
+    """Read a path as an address has it.
+
+    Raises:
+        InvalidRequestError: It is none.
+    """
+    parts = text.split(".")
+    if not all(part.isdecimal() and len(part) <= 3 for part in parts) or len(parts) > MOST_LEVELS + 1:
+        raise InvalidRequestError((f"card: accepted: a path as 2 or 2.0, of {MOST_LEVELS + 1} numbers at most",))
+    return tuple(map(int, parts))
+
+
+def write_path(path: Path) -> str:
+    """Write a path for an address."""
+    return ".".join(map(str, path))
+
+
+def card_at(cards: Sequence[Given], path: Path) -> Given:
+    """Give one card.
+
+    Raises:
+        InvalidRequestError: There is none.
+    """
+    return _list_of(cards, path)[path[-1]]
+
+
+def _list_of(cards: Sequence[Given], path: Path) -> list[Given]:
+    """Give the list that a card stands in."""
+    here: Any = cards
+    for place, child in zip(path, (*path[1:], None), strict=True):
+        if place >= len(here):
+            raise InvalidRequestError(("card: there is none here; the page may be older than its cards",))
+        if child is not None:
+            kind = kind_of(here[place])
+            here = () if kind is None else here[place][kind.value]
+    return cast(list[Given], here)
+
+
+def operations_of(card: Given) -> Mapping[Operation, str]:
+    """Give the operations that a card may have, with their words."""
+    return {**vr_of(card).relations, **({} if "measure" in card else PRESENCE)}
+
+
+def vr_of(card: Given) -> ValueType:
+    """Tell by which VR a card's values are read.
+
+    Raises:
+        InvalidRequestError: It has no attribute, or one that no criterion can name.
+    """
+    if "measure" in card:
+        measure = card["measure"]
+        if measure not in Measure.__members__:
+            raise InvalidRequestError(("measure: not known",))
+        return VRS[KINDS[Measure[measure]].vr]
+    if card.get("private_creator"):
+        vr = VRS.get(card.get("vr", ""))
+        if vr is None:
+            raise InvalidRequestError(("vr: not known",))
+        return vr
+    return attribute_of(card).vr
+
+
+def attribute_of(card: Given) -> Attribute:
+    """Give the attribute of a criterion's card; see `vr_of`."""
+    tag = card.get("dicom_tag")
+    text = ",".join(map(str, tag)) if isinstance(tag, list) else str(tag)
+    return read_attribute(text, "dicom_tag")
+
+
+def new_card(attribute: str) -> Given:
+    """Make the card of an attribute, by keyword or tag, or of a measure; it has no value yet, but for an age.
+
+    Raises:
+        InvalidRequestError: There is no such attribute.
+    """
+    if attribute in Measure.__members__:
+        vr = VRS[KINDS[Measure[attribute]].vr]
+        first = FIRST_AGE if attribute == Measure.AGE else ""
+        return {"measure": attribute, **_first_of(vr, first)}
+    found = read_attribute(attribute, "attribute")
+    tag = [found.hex_tag[:4], found.hex_tag[4:]]
+    return {"dicom_tag": tag, **_first_of(found.vr)}
+
+
+def _first_of(vr: ValueType, reference: str = "") -> Given:
+    """Give the operation that a new card begins with."""
+    for operation in (Operation.CONTAINS,) if vr.is_text else (Operation.IN,):
+        if not vr.has_order and operation in vr.relations:
+            return {"operation": operation.value, "reference": []}
+    for operation in (Operation.AT_LEAST, Operation.GREATER, Operation.IN, Operation.PRESENT):
+        if operation in vr.relations or operation in PRESENCE:
+            break
+    if operation in PRESENCE:
+        return {"operation": operation.value}
+    return {"operation": operation.value, "reference": [] if operation in LIST_OPERATIONS else reference}
+
+
+def is_whole(card: Given) -> bool:
+    """Tell whether a card has all that it needs; a group, whether all in it do."""
+    kind = kind_of(card)
+    if kind is not None:
+        children = card[kind.value]
+        return bool(children) and all(map(is_whole, children))
+    if card.get("operation") in {operation.value for operation in PRESENCE}:
+        return True
+    reference = card.get("reference")
+    if isinstance(reference, list):
+        return bool(reference) and all(reference) and (card.get("operation") != "BETWEEN" or len(reference) == 2)
+    return bool(reference)
+
+
+Form = Mapping[str, Sequence[str]]
+
+
+def change(cards: Sequence[Given], action: str, form: Form) -> Change:
+    """Apply one change.
+
+    Args:
+        cards: As they are.
+        action: What is done: ``add``, ``set``, ``remove`` …; see `_ACTIONS`.
+        form: What else the page sent.
+
+    Raises:
+        InvalidRequestError: It cannot be done; the cards stay as they are.
+    """
+    if action not in _ACTIONS:
+        raise InvalidRequestError(("do: not known",))
+    return _ACTIONS[action](copy.deepcopy(list(cards)), form)
+
+
+def _one(form: Form, name: str, otherwise: str = "") -> str:
+    return next(iter(form.get(name, ())), otherwise)
+
+
+def _at(form: Form) -> Path:
+    return read_path(_one(form, "card"))
+
+
+def _add(cards: list[Given], form: Form) -> Change:
+    card = new_card(_one(form, "attribute"))
+    if values := [value for value in form.get("value", ()) if value]:
+        _refer(card, values)
+    if _one(form, "card"):
+        path = _at(form)
+        group = card_at(cards, path)
+        kind = kind_of(group)
+        if kind is None:
+            raise InvalidRequestError(("card: is no group",))
+        children = group[kind.value]
+        children.append(card)
+        return _checked(cards, (*path, len(children) - 1))
+    cards.append(card)
+    return _checked(cards, (len(cards) - 1,))
+
+
+def _set(cards: list[Given], form: Form) -> Change:
+    """Set operation, reference and what an absent value means."""
+    path = _at(form)
+    card = card_at(cards, path)
+    if kind_of(card) is not None:
+        raise InvalidRequestError(("card: is a group",))
+    if operation := _one(form, "operation"):
+        if operation not in {each.value for each in operations_of(card)}:
+            raise InvalidRequestError(("operation: not defined for this attribute",))
+        card["operation"] = operation
+    values = [value for value in form.get("value", ()) if value.strip()]
+    if bar := _one(form, "bar"):
+        values = references_of(vr_of(card), Operation(card["operation"]), bar, values)
+    _refer(card, values)
+    if "absent" in form:
+        card.pop("if_absent", None)
+        if _one(form, "absent") == "MET":
+            card["if_absent"] = "MET"
+    return Change(cards, path if _one(form, "stay", "1") == "1" else None)
+
+
+def _refer(card: Given, values: list[str]) -> None:
+    """Put values in the place of a card's reference, in the shape that its operation takes."""
+    operation = Operation(card["operation"])
+    values = list(dict.fromkeys(values))
+    if operation in PRESENCE:
+        card.pop("reference", None)
+    elif operation is Operation.BETWEEN:
+        card["reference"] = values[:2]
+    elif operation in LIST_OPERATIONS or operation in EITHER_OPERATIONS:
+        card["reference"] = values
+    else:
+        card["reference"] = values[0] if values else ""
+
+
+def _let_pass(cards: list[Given], form: Form) -> Change:
+    """Let instances pass that have no value."""
+    card_at(cards, _at(form))["if_absent"] = "MET"
+    return Change(cards, None)
+
+
+def _remove(cards: list[Given], form: Form) -> Change:
+    path = _at(form)
+    del _list_of(cards, path)[path[-1]]
+    _without_empty_groups(cards)
+    return Change(cards, None)
+
+
+def _copy(cards: list[Given], form: Form) -> Change:
+    path = _at(form)
+    here = _list_of(cards, path)
+    here.insert(path[-1] + 1, copy.deepcopy(here[path[-1]]))
+    return _checked(cards, None)
+
+
+def _move(step: int) -> Callable[[list[Given], Form], Change]:
+    def move(cards: list[Given], form: Form) -> Change:
+        path = _at(form)
+        here, place = _list_of(cards, path), path[-1]
+        other = max(0, min(len(here) - 1, place + step))
+        here[place], here[other] = here[other], here[place]
+        return Change(cards, None)
+
+    return move
+
+
+def _group(cards: list[Given], form: Form) -> Change:
+    """Put a card into a group with the one above; into that one, where it is a group."""
+    path = _at(form)
+    here, place = _list_of(cards, path), path[-1]
+    if place == 0:
+        here[0] = {GroupKind.ANY.value: [here[0]]}
+        return _checked(cards, None)
+    above = here[place - 1]
+    card = here.pop(place)
+    if (kind := kind_of(above)) is not None:
+        above[kind.value].append(card)
+    else:
+        here[place - 1] = {GroupKind.ANY.value: [above, card]}
+    return _checked(cards, None)
+
+
+def _take_out(cards: list[Given], form: Form) -> Change:
+    """Take a card out of its group, and put it behind that."""
+    path = _at(form)
+    if len(path) < 2:
+        raise InvalidRequestError(("card: is in no group",))
+    card = _list_of(cards, path).pop(path[-1])
+    outer = path[:-1]
+    _list_of(cards, outer).insert(outer[-1] + 1, card)
+    _without_empty_groups(cards)
+    return Change(cards, None)
+
+
+def _join(cards: list[Given], form: Form) -> Change:
+    """Move a card into a group: what dropping it there does."""
+    path, into = _at(form), read_path(_one(form, "into"))
+    if into[: len(path)] == path:
+        raise InvalidRequestError(("into: a card cannot be moved into itself",))
+    target = card_at(cards, into)
+    kind = kind_of(target)
+    card = _list_of(cards, path)[path[-1]]
+    if kind is not None:
+        target[kind.value].append(card)
+    else:
+        _list_of(cards, into)[into[-1]] = {GroupKind.ANY.value: [target, card]}
+    here = _list_of(cards, path)
+    del here[next(place for place, each in enumerate(here) if each is card)]
+    _without_empty_groups(cards)
+    return _checked(cards, None)
+
+
+def _kind(cards: list[Given], form: Form) -> Change:
+    """Say how the criteria of a group count together."""
+    group, kind = card_at(cards, _at(form)), _one(form, "kind")
+    before = kind_of(group)
+    if before is None or kind not in list(GroupKind):
+        raise InvalidRequestError(("kind: accepted: any, all or none, of a group",))
+    children = group.pop(before.value)
+    group[kind] = children
+    return Change(cards, None)
+
+
+def _json(cards: list[Given], form: Form) -> Change:
+    """Take cards from JSON as somebody wrote it."""
+    del cards
+    try:
+        given = json.loads(_one(form, "json"))
+    except ValueError as error:
+        place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise InvalidRequestError((f"this is no JSON: {place}",)) from None
+    given = given.get("criteria", given) if isinstance(given, dict) else given
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise InvalidRequestError(("this is no list of criteria",))
+    return Change(given, None)
+
+
+def _new(cards: list[Given], form: Form) -> Change:
+    del cards, form
+    return Change([], None)
+
+
+def _checked(cards: list[Given], path: Path | None) -> Change:
+    """Refuse what is too deep, or too much.
+
+    Raises:
+        InvalidRequestError: It is.
+    """
+    if len(cards) > MOST_ITEMS:
+        raise InvalidRequestError((f"there are {MOST_ITEMS} criteria; more are not accepted in one list",))
+    if any(_depth(card) > MOST_LEVELS for card in cards):
+        raise InvalidRequestError((f"groups lie in each other {MOST_LEVELS} deep; deeper is not accepted",))
+    return Change(cards, path)
+
+
+def _depth(card: Given) -> int:
+    kind = kind_of(card)
+    return 0 if kind is None else 1 + max(map(_depth, card[kind.value]), default=0)
+
+
+def _without_empty_groups(cards: list[Given]) -> None:
+    for place in reversed(range(len(cards))):
+        kind = kind_of(cards[place])
+        if kind is None:
+            continue
+        children = cards[place][kind.value]
+        _without_empty_groups(children)
+        if not children:
+            del cards[place]
+
+
+def as_given(cards: Sequence[Given]) -> list[Any]:
+    """Give cards as the contract's JSON: what is not chosen yet is left out."""
+    return [card for card in cards if is_whole(card)]
+
+
+_ACTIONS: Mapping[str, Callable[[list[Given], Form], Change]] = {
+    "add": _add,
+    "set": _set,
+    "pass": _let_pass,
+    "remove": _remove,
+    "copy": _copy,
+    "up": _move(-1),
+    "down": _move(1),
+    "group": _group,
+    "out": _take_out,
+    "join": _join,
+    "kind": _kind,
+    "json": _json,
+    "new": _new,
+}

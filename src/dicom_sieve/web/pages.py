@@ -1,0 +1,140 @@
+"""Making a page: templates, what each of them is given, and who asks."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.objects import FILE, Location
+from dicom_sieve.reports.words import counted, size_of
+from dicom_sieve.version import __version__
+from dicom_sieve.web.context import Context
+from dicom_sieve.web.people import Person, Role
+
+SESSION = "dicom_sieve_session"
+NAVIGATION = (
+    ("places", "Places", "/places"),
+    ("explore", "Explore", "/explore"),
+    ("build", "Build", "/build"),
+    ("runs", "Runs", "/runs"),
+    ("compare", "Compare", "/compare"),
+    ("criteria", "Criteria", "/criteria"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every page says around its own.
+
+    Attributes:
+        title: Of the page.
+        at: Where in the navigation.
+        place: The id of the location that it is about; None: of none.
+    """
+
+    title: str
+    at: str = ""
+    place: int | None = None
+
+
+class NotAllowedError(DicomSieveError):
+    """Somebody asked for what their role does not allow."""
+
+    def __init__(self, role: Role) -> None:
+        super().__init__(f"This needs the role {role.name.lower()}. Ask those who run this server.")
+
+
+def find_person(context: Context, request: Request) -> Person | None:
+    """Tell who asks; None: nobody who is known."""
+    if context.sessions.of_anyone is not None:
+        return context.sessions.of_anyone
+    if context.proxy.header:
+        address = request.client.host if request.client else None
+        named = context.proxy.find(address, request.headers.getlist(context.proxy.header))
+        if named is not None:
+            return named
+    return context.sessions.find(request.cookies.get(SESSION))
+
+
+def person_of(request: Request, role: Role = Role.VIEWER) -> Person:
+    """Give who asks.
+
+    Raises:
+        NotAllowedError: Their role does not allow it.
+    """
+    person: Person = request.state.person
+    if not person.may(role):
+        raise NotAllowedError(role)
+    return person
+
+
+def context_of(request: Request) -> Context:
+    """Give what all pages need."""
+    context: Context = request.app.state.context
+    return context
+
+
+def form_of(request: Request) -> dict[str, list[str]]:
+    """Give the form that a request sent."""
+    form: dict[str, list[str]] = request.state.form
+    return form
+
+
+def show(request: Request, template: str, page: Page, status: int = 200, **given: Any) -> Response:
+    """Make a page.
+
+    Args:
+        request: Who asks, and for what.
+        template: In ``templates/``.
+        page: What stands around it.
+        status: Of the answer.
+        given: To the template.
+    """
+    person = getattr(request.state, "person", None)
+    theme = request.cookies.get("theme")
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    text = (
+        environment()
+        .get_template(template)
+        .render(
+            page=page,
+            person=person,
+            navigation=NAVIGATION,
+            theme=theme if theme in {"dark", "light"} else "",
+            here=here if request.method == "GET" else "/",
+            version=__version__,
+            **given,
+        )
+    )
+    return HTMLResponse(text, status)
+
+
+def name_of_place(place: Location) -> str:
+    """Give a location as people call it."""
+    if place.endpoint.startswith(FILE):
+        return str(place)
+    return f"{place.bucket}/{place.prefix}".rstrip("/")
+
+
+@cache
+def environment() -> Environment:
+    """Give the templates; everything in them is escaped."""
+    made = Environment(
+        loader=PackageLoader("dicom_sieve.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(counted=counted, size=size_of, number=lambda number: f"{number:,}", place=name_of_place)
+    made.globals["share"] = share
+    return made
+
+
+def share(part: int, whole: int) -> str:
+    """Give a part of a hundred, for the length of a bar; whatever is there can be seen."""
+    return f"{max(100 * part / whole, 0.4 if part else 0.0):.2f}" if whole else "0"

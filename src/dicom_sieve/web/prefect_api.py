@@ -1,0 +1,102 @@
+"""Prefect's REST API, as any consumer uses it: runs are started by the contract, watched and cancelled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from dicom_sieve.errors import DicomSieveError
+
+SECONDS = 20.0
+CLEAN = "clean-dicom"
+DEPLOYMENT = "default"
+CREDENTIALS = "aws-credentials"
+"""The kind of blocks that a location's credentials may be."""
+
+
+class PrefectAwayError(DicomSieveError):
+    """Prefect's server does not answer, or refuses."""
+
+
+@dataclass(slots=True)
+class PrefectApi:
+    """A client of Prefect's REST API.
+
+    Attributes:
+        url: Of the API; empty: none is named.
+        password: ``user:password``; None: it wants none.
+    """
+
+    url: str
+    password: str | None = field(default=None, repr=False)
+    _client: httpx.Client = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        user, _, password = (self.password or "").partition(":")
+        auth = (user, password) if self.password else None
+        self._client = httpx.Client(base_url=self.url or "http://127.0.0.1", auth=auth, timeout=SECONDS)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
+    def start(self, parameters: Mapping[str, Any], *, name: str = "", key: str = "") -> str:
+        """Start a run of ``clean-dicom``, and give its id.
+
+        Args:
+            parameters: As the contract has them.
+            name: Of the run; empty: Prefect makes one.
+            key: The same run, where it was started with this key before.
+
+        Raises:
+            PrefectAwayError: It does not answer, or refuses them; it says why.
+        """
+        deployment = self._ask("GET", f"/deployments/name/{CLEAN}/{DEPLOYMENT}")
+        body: dict[str, Any] = {"parameters": dict(parameters)}
+        body |= {"name": name} if name else {}
+        body |= {"idempotency_key": key} if key else {}
+        return str(self._ask("POST", f"/deployments/{deployment['id']}/create_flow_run", body)["id"])
+
+    def flow_run(self, run_id: str) -> dict[str, Any] | None:
+        """Give a run as Prefect has it; None: it has none of this id."""
+        try:
+            return dict(self._ask("GET", f"/flow_runs/{run_id}"))
+        except NotThereError:
+            return None
+
+    def cancel(self, run_id: str) -> None:
+        """Ask for a run to be stopped."""
+        self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}, "force": False})
+
+    def blocks(self) -> dict[str, str]:
+        """Give the id of each block with credentials by its name; never what is in it."""
+        asked = {"block_documents": {"is_anonymous": {"eq_": False}}, "include_secrets": False, "limit": 200}
+        found = self._ask("POST", "/block_documents/filter", asked)
+        return {block["name"]: block["id"] for block in found if block["block_type"]["slug"] == CREDENTIALS}
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        if not self.url:
+            raise PrefectAwayError("no Prefect server is named: set PREFECT_API_URL")
+        try:
+            answer = self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise PrefectAwayError(f"Prefect's server does not answer ({type(error).__name__})") from None
+        if answer.status_code == 404:
+            raise NotThereError("Prefect's server has no such thing; 'dicom-sieve up' or 'serve' leaves the deployment")
+        if answer.is_error:
+            raise PrefectAwayError(_why(answer))
+        return answer.json() if answer.content else None
+
+
+class NotThereError(PrefectAwayError):
+    """Prefect's server has no such run, or no such deployment."""
+
+
+def _why(answer: httpx.Response) -> str:
+    try:
+        detail = answer.json().get("detail") or answer.json().get("exception_message")
+    except (ValueError, AttributeError):
+        detail = None
+    why = f": {detail}" if isinstance(detail, str) else ""
+    return f"Prefect's server refuses ({answer.status_code}){why}"

@@ -1,0 +1,138 @@
+"""Starting a run over Prefect's REST API, by the contract, as any consumer does."""
+
+import secrets
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from dicom_sieve.criteria.choose import CHOOSE, UNIT
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.ledger.reading.places import Place, find_place
+from dicom_sieve.objects import S3
+from dicom_sieve.web.address import Given, unpack
+from dicom_sieve.web.edit import is_whole
+from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
+from dicom_sieve.web.people import Role
+from dicom_sieve.web.prefect_api import PrefectAwayError
+
+router = APIRouter()
+KEEP_HERE = ""
+_KEYS = ("name", "region", "credentials", "output_bucket", "output_prefix", "output_credentials", "key")
+
+
+def parameters_of(place: Place, items: list[Given], given: dict[str, str], blocks: dict[str, str]) -> dict[str, Any]:
+    """Give the parameters of a run, as the contract has them (docs/requests.md).
+
+    Args:
+        place: Where.
+        items: Criteria, and behind them ``unit`` and ``choose``.
+        given: What the form said.
+        blocks: Ids of blocks with credentials, by name.
+
+    Raises:
+        InvalidRequestError: There is no such block, or the place is no bucket.
+    """
+    if place.location.scheme != S3:
+        raise InvalidRequestError(("a directory is screened on the machine that has it: dicom-sieve screen",))
+    steps = {name: each[name] for each in items for name in (UNIT, CHOOSE) if list(each) == [name]}
+    criteria = [each for each in items if list(each) not in ([UNIT], [CHOOSE])]
+    if not criteria or not all(map(is_whole, criteria)):
+        raise InvalidRequestError(("criteria: one has no value yet, or there is none",))
+    where = place.location
+    source = {"endpoint": where.endpoint, "bucket": where.bucket, "prefix": where.prefix}
+    return {
+        "input_s3_parameters": {
+            **source,
+            "region": given.get("region") or "us-east-1",
+            **_block(given.get("credentials", ""), blocks),
+        },
+        "criteria": criteria,
+        **steps,
+        **_output(place, given, blocks),
+    }
+
+
+def _output(place: Place, given: dict[str, str], blocks: dict[str, str]) -> dict[str, Any]:
+    bucket = given.get("output_bucket", "").strip()
+    if not bucket:
+        return {}
+    output = {
+        "endpoint": place.location.endpoint,
+        "bucket": bucket,
+        "prefix": given.get("output_prefix", "").strip(),
+        "region": given.get("region") or "us-east-1",
+        **_block(given.get("output_credentials", ""), blocks),
+    }
+    return {"output_s3_parameters": output}
+
+
+def _block(name: str, blocks: dict[str, str]) -> dict[str, Any]:
+    if not name:
+        return {}
+    if name not in blocks:
+        raise InvalidRequestError(("credentials: Prefect has no such block any more",))
+    return {"credentials": {"$ref": {"block_document_id": blocks[name]}}}
+
+
+@router.get("/start")
+def ask(request: Request) -> Response:
+    """Ask how a run is to be called, and where it publishes."""
+    person_of(request, Role.MANAGER)
+    context = context_of(request)
+    place = find_place(context.ledger.engine, int(request.query_params.get("place", "0")))
+    packed = request.query_params.get("criteria", "")
+    blocks, away = _blocks(request)
+    return show(
+        request,
+        "start.html",
+        Page("Start a run", "build", place.id),
+        place=place,
+        packed=packed,
+        count=len(unpack(packed)),
+        blocks=sorted(blocks),
+        away=away,
+        key=secrets.token_urlsafe(16),
+        problems=(),
+        given=dict.fromkeys(_KEYS, ""),
+    )
+
+
+@router.post("/start")
+def begin(request: Request) -> Response:
+    """Start it, and go to its page."""
+    person_of(request, Role.MANAGER)
+    context, form = context_of(request), form_of(request)
+    given = {name: form.get(name, [""])[0] for name in _KEYS}
+    place = find_place(context.ledger.engine, int(form.get("place", ["0"])[0]))
+    packed = form.get("criteria", [""])[0]
+    items = unpack(packed)
+    blocks, away = _blocks(request)
+    try:
+        parameters = parameters_of(place, items, given, blocks)
+        run_id = context.prefect.start(parameters, name=given["name"].strip(), key=given["key"])
+    except (PrefectAwayError, InvalidRequestError) as error:
+        problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
+        page = Page("Start a run", "build", place.id)
+        return show(
+            request,
+            "start.html",
+            page,
+            400,
+            place=place,
+            packed=packed,
+            count=len(items),
+            blocks=sorted(blocks),
+            away=away,
+            key=given["key"],
+            problems=problems,
+            given=given,
+        )
+    return RedirectResponse(f"/runs/{run_id}", 303)
+
+
+def _blocks(request: Request) -> tuple[dict[str, str], str]:
+    try:
+        return context_of(request).prefect.blocks(), ""
+    except PrefectAwayError as error:
+        return {}, str(error)
