@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import Damaged, compile_criteria
-from dicom_sieve.criteria.reading import compile_recorded, read_criteria
+from dicom_sieve.criteria.reading import compile_recorded
 from dicom_sieve.headers import Damage
 from dicom_sieve.ledger.database.decisions import BY_OBJECT
 from dicom_sieve.ledger.database.tables import PageKind
 from dicom_sieve.ledger.reading.comparison import snapshot_of_run
 from dicom_sieve.ledger.writing.decisions import Decided
-from dicom_sieve.objects import Location
 from dicom_sieve.reports.compare_runs import Compared, SeriesChange, Summary, compare
-from dicom_sieve.screening import Limits, Preview, Screening, preview, preview_known, screen
-from tests.screening.made_series import HEADER_LIMIT, made, some_criteria, some_world
+from dicom_sieve.screening import Preview, Screening, preview, preview_known, screen
+from tests.screening.made_series import made, some_criteria, some_world
 from tests.screening.naive_measures import Made, findings_of
 from tests.screening.partly_read import made_header, reading
+from tests.screening.screened_series import LIMITS, screening, store_of
 from tests.screening.screenings import decisions_of, sql
 from tests.support.simulated_store import SimulatedStore
 
@@ -34,19 +34,8 @@ CASES = int(os.environ.get("DICOM_SIEVE_TEST_CASES", "3000"))
 SERIES = 60
 """Of one bucket."""
 SEED = 20_261_129
-LIMITS = Limits(header_limit_bytes=HEADER_LIMIT)
 Objects = Mapping[str, Made]
 Findings = dict[str, list[str]]
-
-
-def store_of(objects: Objects, bucket: str = "made") -> SimulatedStore:
-    return SimulatedStore({key: each.data for key, each in objects.items()}, location=Location("https://made", bucket))
-
-
-def screening(name: str, store: SimulatedStore, criteria: Any, damaged: Damaged = Damaged.DISCARD) -> Screening:
-    asked, problems = read_criteria(criteria)
-    assert not problems, (problems, criteria)
-    return Screening(name, store, asked, damaged=damaged, limits=LIMITS, shard_objects=7)
 
 
 def ours(ledger: Ledger, run_id: str) -> Findings:

@@ -8,8 +8,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
@@ -31,7 +31,13 @@ class ServerError(DicomSieveError):
 
 
 def run_server_and_deployments(
-    host: str, port: int, serving: Sequence[str] = (), *, names: Sequence[str] = (), is_open: bool = False
+    host: str,
+    port: int,
+    serving: Sequence[str] = (),
+    *,
+    names: Sequence[str] = (),
+    is_open: bool = False,
+    web_port: int = 0,
 ) -> None:
     """Run both until one ends or this process is signalled to stop; then stop both.
 
@@ -41,6 +47,7 @@ def run_server_and_deployments(
         serving: Options of ``dicom-sieve serve``.
         names: Further names by which the server may be called.
         is_open: Without a password.
+        web_port: Of the pages; 0: none.
 
     Raises:
         ServerError: The port is taken, or one of them ended by itself.
@@ -48,7 +55,9 @@ def run_server_and_deployments(
     """
     url = f"http://{_in_url(host)}:{port}"
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".dicom-sieve" / "prefect")
-    _refuse_taken_port(host, port)
+    refuse_taken_port(host, port)
+    if web_port:
+        refuse_taken_port(host, web_port)
     make_private(home)
     password = None if is_open else of_environment(os.environ) or find_or_make(home)
     environment = server_environment(url, home, password)
@@ -60,12 +69,22 @@ def run_server_and_deployments(
     try:
         with child(server, environment) as prefect:
             _wait_until_healthy(url, prefect)
-            with child([sys.executable, "-m", "dicom_sieve", "serve", *serving], environment) as deployments:
+            with ExitStack() as children:
+                deployments = children.enter_context(
+                    child([sys.executable, "-m", "dicom_sieve", "serve", *serving], environment)
+                )
+                processes, shown = {"Prefect's server": prefect, "serving the deployments": deployments}, []
+                if web_port:
+                    pages = [sys.executable, "-m", "dicom_sieve.web", "--host", host, "--port", str(web_port)]
+                    for name in (host, *names):
+                        pages += ["--allow-host", name]
+                    processes["the pages"] = children.enter_context(child(pages, environment))
+                    shown = [f"Pages      http://{_in_url(host)}:{web_port}"]
                 warn(host, port, is_open=is_open)
                 lines = describe_password(password, on_terminal=sys.stdout.isatty())
-                text.show_lines(f"Prefect    {url}", f"API        {url}/api", *lines, "stop with Ctrl-C")
+                text.show_lines(*shown, f"Prefect    {url}", f"API        {url}/api", *lines, "stop with Ctrl-C")
                 sys.stdout.flush()
-                _wait_for_end(prefect, deployments)
+                _wait_for_end(processes)
     except KeyboardInterrupt:
         text.show_lines("stopped")
 
@@ -154,10 +173,10 @@ def child(command: list[str], environment: dict[str, str]) -> Iterator[subproces
         _stop(process)
 
 
-def _wait_for_end(prefect: "subprocess.Popen[bytes]", deployments: "subprocess.Popen[bytes]") -> None:
-    while prefect.poll() is None and deployments.poll() is None:
+def _wait_for_end(processes: Mapping[str, "subprocess.Popen[bytes]"]) -> None:
+    while all(process.poll() is None for process in processes.values()):
         time.sleep(0.5)
-    ended = "Prefect's server" if prefect.poll() is not None else "serving the deployments"
+    ended = next(name for name, process in processes.items() if process.poll() is not None)
     raise ServerError(f"{ended} ended by itself")
 
 
@@ -175,7 +194,12 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-def _refuse_taken_port(host: str, port: int) -> None:
+def refuse_taken_port(host: str, port: int) -> None:
+    """Refuse a port that something listens on.
+
+    Raises:
+        ServerError: It is taken.
+    """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,16 +1,10 @@
-"""``python -m dicom_sieve.web``: the pages, until stopped."""
+"""``python -m dicom_sieve.web``: the pages, as ``dicom-sieve up`` starts them beside Prefect's server."""
 
 import argparse
 import os
 
-import uvicorn
-
-from dicom_sieve.ledger import open_ledger
 from dicom_sieve.settings import load_settings
-from dicom_sieve.web.app import make_app
-from dicom_sieve.web.context import Context
-from dicom_sieve.web.people import Proxy, Sessions, read_roles
-from dicom_sieve.web.prefect_api import PrefectApi
+from dicom_sieve.web.serve import serve_pages
 
 PASSWORD = "PREFECT_API_AUTH_STRING"  # noqa: S105 - the name of a variable
 
@@ -22,15 +16,7 @@ def main() -> None:
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME")
     asked = parser.parse_args()
-    settings = load_settings()
-    password = os.environ.get(PASSWORD) or None
-    with open_ledger(settings.database_url.get_secret_value()) as ledger:
-        proxy = Proxy(settings.web_user_header, roles=read_roles(settings.web_roles))
-        prefect = PrefectApi(os.environ.get("PREFECT_API_URL", ""), password)
-        context = Context(ledger, prefect, Sessions(password), proxy, settings)
-        app = make_app(context, asked.allow_host)
-        uvicorn.run(app, host=asked.host, port=asked.port, log_level="warning", access_log=False, proxy_headers=False)
-        prefect.close()
+    serve_pages(load_settings(), asked.host, asked.port, asked.allow_host, os.environ.get(PASSWORD) or None)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """The pages as a web application: who may ask, what every answer says to the browser, and which page answers."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, quote
 
 from fastapi import FastAPI, Request, Response
@@ -16,7 +15,7 @@ from dicom_sieve.errors import DicomSieveError, InvalidRequestError, LedgerError
 from dicom_sieve.flows.server.callers import OwnNamesOnly
 from dicom_sieve.web import build, explore, places, start
 from dicom_sieve.web.context import Context
-from dicom_sieve.web.pages import SESSION, Page, find_person, show
+from dicom_sieve.web.pages import SESSION, NotAllowedError, Page, find_person, show
 from dicom_sieve.web.people import LONGEST_NAME
 
 LARGEST_FORM = 4 * 1024 * 1024
@@ -30,6 +29,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Of every answer: nothing from elsewhere, no inline script or style, in no frame, and kept by no cache."""
+STATUS = {NotAllowedError: 403, UnknownRunError: 404, LedgerError: 503}
+"""Of answers to what cannot be done."""
 OPEN = ("/sign-in", "/static/", "/health")
 """What is shown to those who are not signed in."""
 
@@ -152,7 +153,7 @@ def _health() -> dict[str, str]:
 
 async def _tell(request: Request, error: Exception) -> Response:
     """Say what is, and what to do."""
-    status = 404 if isinstance(error, UnknownRunError) else 503 if isinstance(error, LedgerError) else 400
+    status = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
     problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
     return show(request, "problem.html", Page("Not possible"), status=status, problems=problems)
 
@@ -160,6 +161,3 @@ async def _tell(request: Request, error: Exception) -> Response:
 async def _not_found(request: Request, error: Exception) -> Response:
     del error
     return show(request, "problem.html", Page("Not here"), status=404, problems=("There is no such page.",))
-
-
-Answers = Callable[..., Any]

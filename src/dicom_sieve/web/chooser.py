@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from dicom_sieve.criteria import CompiledCriterion, CompiledMeasure, Finding, Leaf, Operation, find
 from dicom_sieve.criteria.criterion import EITHER_OPERATIONS, LIST_OPERATIONS
-from dicom_sieve.criteria.measured import unit_of
 from dicom_sieve.dicom.identifying import is_identifying
 from dicom_sieve.dicom.marks import IDENTITY, MARKS
 from dicom_sieve.dicom.vr.age import AS
@@ -16,6 +15,7 @@ from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.distribution import Distribution, distribution_of
 from dicom_sieve.web.address import Given
 from dicom_sieve.web.edit import vr_of
+from dicom_sieve.web.references import as_typed, unit_name
 
 MOST_SHOWN = 50
 """Values; the others are found by searching."""
@@ -53,6 +53,7 @@ class Chooser:
         references: That are chosen.
         takes: How many references the operation takes: 0, 1, 2, or 3 for any number.
         unit: Of numbers; may be empty.
+        typed: The references as they stand in a field.
         rows: Values to choose from, the most frequent first.
         more: How many further values there are.
         grouped: Instances with values that are too rare to be told apart.
@@ -68,6 +69,7 @@ class Chooser:
     references: tuple[str, ...]
     takes: int
     unit: str
+    typed: tuple[str, ...]
     rows: tuple[Row, ...]
     more: int
     grouped: int
@@ -105,14 +107,15 @@ def chooser_of(
     references = _references(card)
     rows, more, grouped = ((), 0, 0) if is_known_by_digest else _rows(held, references, compared, search, min_cell)
     note = "Kept as keyed digests: what is compared is typed." if is_known_by_digest else ""
-    unit = unit_of(leaf.attribute)
+    unit = unit_name(leaf.measure if isinstance(leaf, CompiledMeasure) else leaf.attribute)
     return Chooser(
         kind=_kind_of(vr),
         operations={each.value: words for each, words in _operations(card).items()},
         operation=operation.value,
         references=references,
         takes=_takes(operation),
-        unit="" if unit is None else unit.name,
+        unit=unit,
+        typed=tuple(as_typed(vr, reference, unit) for reference in references),
         rows=rows,
         more=more,
         grouped=grouped,

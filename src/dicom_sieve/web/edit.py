@@ -16,6 +16,7 @@ from dicom_sieve.dicom.vr.value_type import PRESENCE, ValueType
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.web.address import Given
 from dicom_sieve.web.bars import references_of
+from dicom_sieve.web.references import read_typed, unit_name
 
 Path = tuple[int, ...]
 FIRST_AGE = "018Y"
@@ -219,7 +220,8 @@ def _set(cards: list[Given], form: Form) -> Change:
 def _refer(card: Given, values: list[str]) -> None:
     """Put values in the place of a card's reference, in the shape that its operation takes."""
     operation = Operation(card["operation"])
-    values = list(dict.fromkeys(values))
+    vr, unit = vr_of(card), _unit_of(card)
+    values = list(dict.fromkeys(read_typed(vr, value, unit) for value in values))
     if operation in PRESENCE:
         card.pop("reference", None)
     elif operation is Operation.BETWEEN:
@@ -228,6 +230,12 @@ def _refer(card: Given, values: list[str]) -> None:
         card["reference"] = values
     else:
         card["reference"] = values[0] if values else ""
+
+
+def _unit_of(card: Given) -> str:
+    if "measure" in card:
+        return unit_name(Measure[card["measure"]])
+    return "" if card.get("private_creator") else unit_name(attribute_of(card))
 
 
 def _let_pass(cards: list[Given], form: Form) -> Change:

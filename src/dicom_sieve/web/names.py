@@ -8,6 +8,8 @@ from dicom_sieve.criteria import CompiledCriterion, CompiledGroup, CompiledItem,
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute, format_tag
+from dicom_sieve.dicom.vr.age import AS
+from dicom_sieve.web.references import in_words
 
 CHOOSE_A_VALUE = "choose a value"
 _MEASURES = {
@@ -142,6 +144,8 @@ def _subject(criterion: CompiledCriterion) -> str:
 
 def _compared(criterion: CompiledCriterion, subject: str, keyword: str, tag: str) -> Parts:
     relation, value = criterion.relation_and_value
+    for text in criterion.texts if criterion.vr == AS else ():
+        value = value.replace(text, in_words(AS, text))
     if len(criterion.texts) == 1 and criterion.table is None:
         relation = _SINGULAR.get(criterion.operation, relation)
     exact = " (capital and small letters differ)" if criterion.is_exact else ""

@@ -25,11 +25,16 @@ def place_of(request: Request) -> Place | None:
     """
     engine = context_of(request).ledger.engine
     named = request.query_params.get("place", "")
-    if named.isdecimal():
-        return find_place(engine, int(named))
+    if named:
+        return find_place(engine, read_id(named))
     last = request.cookies.get(LAST_PLACE, "")
     known = list_places(engine)
     return next((place for place in known if str(place.id) == last), known[0] if known else None)
+
+
+def read_id(text: str) -> int:
+    """Read the id of a place as an address has it; 0, which is none, where it is no number."""
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
 @router.get("/places")

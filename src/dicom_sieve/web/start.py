@@ -14,6 +14,7 @@ from dicom_sieve.web.address import Given, unpack
 from dicom_sieve.web.edit import is_whole
 from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
 from dicom_sieve.web.people import Role
+from dicom_sieve.web.places import read_id
 from dicom_sieve.web.prefect_api import PrefectAwayError
 
 router = APIRouter()
@@ -80,7 +81,7 @@ def ask(request: Request) -> Response:
     """Ask how a run is to be called, and where it publishes."""
     person_of(request, Role.MANAGER)
     context = context_of(request)
-    place = find_place(context.ledger.engine, int(request.query_params.get("place", "0")))
+    place = find_place(context.ledger.engine, read_id(request.query_params.get("place", "")))
     packed = request.query_params.get("criteria", "")
     blocks, away = _blocks(request)
     return show(
@@ -104,7 +105,7 @@ def begin(request: Request) -> Response:
     person_of(request, Role.MANAGER)
     context, form = context_of(request), form_of(request)
     given = {name: form.get(name, [""])[0] for name in _KEYS}
-    place = find_place(context.ledger.engine, int(form.get("place", ["0"])[0]))
+    place = find_place(context.ledger.engine, read_id(form.get("place", [""])[0]))
     packed = form.get("criteria", [""])[0]
     items = unpack(packed)
     blocks, away = _blocks(request)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dicom_sieve.flows.follow_up import Following
 
 servers_app = typer.Typer()
+OF_CLIENTS = "PREFECT_API_AUTH_STRING"
 
 Then = Annotated[
     list[str] | None,
@@ -43,12 +44,15 @@ def up(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Without a password; only where no other machine can reach it.")
     ] = False,
+    web_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Of the pages for managers; 0: none. By default one more.")
+    ] = None,
     then: Then = None,
     then_segment: ThenSegment = None,
 ) -> None:
-    """Start a Prefect server and serve the deployments, until stopped.
+    """Start a Prefect server and the pages for managers, and serve the deployments, until stopped.
 
-    The server wants a password: it is made at the first start, and kept in Prefect's directory.
+    Server and pages want a password: it is made at the first start, and kept in Prefect's directory.
     """
     from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER
     from dicom_sieve.cli.processes import is_loopback, run_server_and_deployments
@@ -60,7 +64,47 @@ def up(
     serving = [part for option in then or () for part in ("--then", option)]
     if then_segment is not None:
         serving += ["--then-segment", str(then_segment)]
-    run_server_and_deployments(host, port, serving, names=allow_host or (), is_open=no_auth)
+    pages = port + 1 if web_port is None else web_port
+    run_server_and_deployments(host, port, serving, names=allow_host or (), is_open=no_auth, web_port=pages)
+
+
+@servers_app.command(
+    epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api PREFECT_API_AUTH_STRING=user:password "
+    "dicom-sieve web --port 4201"
+)
+def web(
+    *,
+    host: Annotated[str, typer.Option(help="Where the pages listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Their port.")] = 4201,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A further name by which they may be called, as that of a proxy before them."
+        ),
+    ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Without a password; only where no other machine can reach them.")
+    ] = False,
+) -> None:
+    """Serve the pages for managers alone, against the ledger and the Prefect server that PREFECT_API_URL names.
+
+    The password is that of Prefect's API, as PREFECT_API_AUTH_STRING gives it; behind a proxy that signs people in,
+    DICOM_SIEVE_WEB_USER_HEADER names the header in which it says who they are.
+    """
+    from dicom_sieve.cli.password import of_environment
+    from dicom_sieve.cli.processes import is_loopback, refuse_taken_port
+    from dicom_sieve.settings import load_settings
+    from dicom_sieve.web.serve import serve_pages
+
+    password = None if no_auth else of_environment(os.environ)
+    if no_auth and not is_loopback(host):
+        raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")
+    if password is None and not no_auth:
+        raise typer.BadParameter("is not set; accepted: user:password, or --no-auth", param_hint=OF_CLIENTS)
+    refuse_taken_port(host, port)
+    text.show_lines(f"Pages      http://{host}:{port}", "stop with Ctrl-C")
+    sys.stdout.flush()
+    serve_pages(load_settings(), host, port, allow_host or (), None if password is None else password.text)
 
 
 @servers_app.command(epilog="Example: PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve serve")

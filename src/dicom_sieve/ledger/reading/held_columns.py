@@ -11,11 +11,10 @@ import sqlalchemy as sa
 from dicom_sieve.columns.chunk import Column, same_for_all
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers
-from dicom_sieve.dicom.dictionary import key_of
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database.tables import PageKind
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
-from dicom_sieve.ledger.reading.held_rows import HeldBy, HeldRows, divide, held_rows, join_columns
+from dicom_sieve.ledger.reading.held_rows import OF_OBJECTS, HeldBy, HeldRows, divide, held_rows, join_columns
 from dicom_sieve.objects import Damaged
 
 MOST_BYTES = 128 * 1024 * 1024
@@ -24,8 +23,6 @@ MOST_ROWS = 4_000_000
 """That are kept: each takes some 28 bytes, beside its columns."""
 _ENTRY_BYTES = 120
 """What one entry of a column takes, in about."""
-_OWN = key_of("InstanceNumber")
-"""Asked for where rows are to be objects."""
 _NO_DIGESTS = np.zeros((0, 0), np.uint8)
 
 
@@ -96,7 +93,7 @@ class HeldColumns:
         """Read columns, and give the rows, which are the same each time."""
         asked = list(keys)
         if self.is_by_object and not divide(asked)[0]:
-            asked.append(_OWN)
+            asked.append(OF_OBJECTS)
         parts, expected, row_count = list[HeldBlock](), list[tuple[Numbers, Numbers]](), 0
         for held in held_rows(self.engine, self.held, asked, self.damaged):
             if held.are_judged:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from dicom_sieve.columns.chunk import Column, same_for_all
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
+from dicom_sieve.dicom.dictionary import key_of
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers.edition import is_own
 from dicom_sieve.ledger.database.extents import read_extent
@@ -35,6 +36,8 @@ class HeldRows:
     are_judged: bool = True
 
 
+OF_OBJECTS = key_of("InstanceNumber")
+"""Asked for where rows are to be objects, and nothing else is that varies within a series."""
 HeldBy = tuple[int, int]
 """Ids of a snapshot and of its location."""
 
