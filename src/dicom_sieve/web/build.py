@@ -30,6 +30,7 @@ PREFERENCES: Mapping[str, tuple[str, Given]] = {
     "many": ("the most slices", {"highest": "SLICES"}),
     "late": ("the latest study", {"highest": ["0008", "0020"]}),
 }
+FIRST_PREFERENCE = "thin"
 PER = {"": "every series", "STUDY": "one series per study", "PATIENT": "one series per patient"}
 TABS = ("counts", "json")
 
@@ -127,7 +128,7 @@ def _steps(form: edit.Form, before: Sequence[Given]) -> list[Given]:
     steps: list[Given] = [{UNIT: "SERIES"}] if unit == "SERIES" else []
     kept = [each for each in before if CHOOSE in each]
     if per in PER and per:
-        preferences = [PREFERENCES[prefer][1]] if prefer in PREFERENCES else []
+        preferences = [PREFERENCES[prefer if prefer in PREFERENCES else FIRST_PREFERENCE][1]]
         if prefer == "as it is" and kept:
             preferences = kept[0][CHOOSE].get("prefer", [])
         steps.append({CHOOSE: {"one": "SERIES", "per": per, "prefer": preferences}})
@@ -211,7 +212,7 @@ def _chosen(built: Built) -> dict[str, str]:
     unit = "SERIES" if any(UNIT in step for step in built.steps) else "INSTANCE"
     choose = next((step[CHOOSE] for step in built.steps if CHOOSE in step), None)
     if not isinstance(choose, dict):
-        return {"unit": unit, "per": "", "prefer": "thin"}
+        return {"unit": unit, "per": "", "prefer": FIRST_PREFERENCE}
     prefer = choose.get("prefer", [])
     known = next((name for name, (_, given) in PREFERENCES.items() if prefer == [given]), "as it is")
     return {"unit": unit, "per": str(choose.get("per", "")), "prefer": known}

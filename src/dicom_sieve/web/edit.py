@@ -11,6 +11,8 @@ from dicom_sieve.criteria.criterion import EITHER_OPERATIONS, LIST_OPERATIONS, M
 from dicom_sieve.criteria.measures import KINDS, Measure
 from dicom_sieve.criteria.reading import read_attribute
 from dicom_sieve.dicom.dictionary import Attribute
+from dicom_sieve.dicom.vr.clock import DT
+from dicom_sieve.dicom.vr.date import DA
 from dicom_sieve.dicom.vr.registry import VRS
 from dicom_sieve.dicom.vr.value_type import PRESENCE, ValueType
 from dicom_sieve.errors import InvalidRequestError
@@ -130,7 +132,8 @@ def _first_of(vr: ValueType, reference: str = "") -> Given:
     for operation in (Operation.CONTAINS,) if vr.is_text else (Operation.IN,):
         if not vr.has_order and operation in vr.relations:
             return {"operation": operation.value, "reference": []}
-    for operation in (Operation.AT_LEAST, Operation.GREATER, Operation.IN, Operation.PRESENT):
+    first = (Operation.GREATER,) if vr in {DA, DT} else ()
+    for operation in (*first, Operation.AT_LEAST, Operation.GREATER, Operation.IN, Operation.PRESENT):
         if operation in vr.relations or operation in PRESENCE:
             break
     if operation in PRESENCE:
@@ -222,6 +225,8 @@ def _refer(card: Given, values: list[str]) -> None:
     operation = Operation(card["operation"])
     vr, unit = vr_of(card), _unit_of(card)
     values = list(dict.fromkeys(read_typed(vr, value, unit) for value in values))
+    if isinstance(before := card.get("reference"), list):
+        values = [*(value for value in before if value in values), *(value for value in values if value not in before)]
     if operation in PRESENCE:
         card.pop("reference", None)
     elif operation is Operation.BETWEEN:

@@ -50,6 +50,7 @@ function place(text) {
   const content = page.getElementById("main");
   if (!content) return;
   const focused = focusOf();
+  const opened = openCard();
   const scrolled = [...main.querySelectorAll("section, .rows, .in")].map((part) => [part.className, part.scrollTop]);
   const sought = [...main.querySelectorAll("input[data-find]")].map((field) => /** @type {HTMLInputElement} */ (field).value);
   main.replaceChildren(...content.childNodes);
@@ -64,8 +65,13 @@ function place(text) {
     /** @type {HTMLInputElement} */ (field).value = sought[index] ?? "";
     find(/** @type {HTMLInputElement} */ (field));
   });
-  refocus(focused);
+  refocus(openCard() === opened ? focused : null);
   dress();
+}
+
+/** @returns {string | null} the path of the card that is open */
+function openCard() {
+  return main.querySelector(".choose")?.closest("[data-card]")?.getAttribute("data-card") ?? null;
 }
 
 /** @returns {string | null} a selector of what has the focus */
