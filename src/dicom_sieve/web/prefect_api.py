@@ -1,5 +1,6 @@
 """Prefect's REST API, as any consumer uses it: runs are started by the contract, watched and cancelled."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ import httpx
 from dicom_sieve.errors import DicomSieveError
 
 SECONDS = 20.0
+BUSY, MOST_REPEATED, SECONDS_BETWEEN = 503, 20, 0.5
+"""Where its SQLite is busy it says so, and is asked again, as Prefect's own clients do."""
 CLEAN = "clean-dicom"
 DEPLOYMENT = "default"
 CREDENTIALS = "aws-credentials"
@@ -80,6 +83,11 @@ class PrefectApi:
             raise PrefectAwayError("no Prefect server is named: set PREFECT_API_URL")
         try:
             answer = self._client.request(method, path, json=body)
+            for _ in range(MOST_REPEATED):
+                if answer.status_code != BUSY:
+                    break
+                time.sleep(SECONDS_BETWEEN)
+                answer = self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise PrefectAwayError(f"Prefect's server does not answer ({type(error).__name__})") from None
         if answer.status_code == 404:
