@@ -1,4 +1,4 @@
-"""Take the pictures that the documents show: the report of a run on the demo's bucket, and its attrition in Prefect.
+"""Take the pictures that the documents show: the report of a run on the demo's bucket, the pages, and Prefect's.
 
 They need Chromium (Debian's package); ``python -m scripts.screenshots`` writes them into ``docs/images``.
 """
@@ -6,20 +6,37 @@ They need Chromium (Debian's package); ``python -m scripts.screenshots`` writes 
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser
 from tests.support.browser import chromium
 from tests.support.prefect_server import prefect_server
 from tests.support.simulated_store import SimulatedStore
+from tests.web import chest
+from tests.web.made import CT_OR_MR, build_address, context_of
+from tests.web.server import serving
 
 from dicom_sieve import open_ledger
 from dicom_sieve.criteria import Criterion
+from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.demo import CRITERIA
 from dicom_sieve.demo.bucket import objects
 from dicom_sieve.flows.artifacts import ATTRITION, describe_attrition
 from dicom_sieve.reports import Report, make_report, render
 from dicom_sieve.screening import Screening, screen
 
+BUILT: list[dict[str, Any]] = [
+    {"measure": "AGE", "operation": "AT_LEAST", "reference": "018Y"},
+    CT_OR_MR,
+    {"dicom_tag": ["0008", "0020"], "operation": "GREATER", "reference": "2016-12-31"},
+    {
+        "any": [
+            {"dicom_tag": ["0018", "0015"], "operation": "IN", "reference": ["CHEST", "THORAX"]},
+            {"dicom_tag": ["0008", "103E"], "operation": "CONTAINS", "reference": ["chest", "thorax"]},
+        ]
+    },
+    {"dicom_tag": ["0018", "0050"], "operation": "AT_MOST", "reference": "3 mm"},
+]
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
 
@@ -33,6 +50,7 @@ def main() -> None:
         os.environ["DICOM_SIEVE_REQUIRE_REAL"] = "1"
         with chromium() as browser:
             _photograph_report(browser, page)
+            _photograph_pages(browser, folder)
             _photograph_artifact(browser, report, folder)
 
 
@@ -49,6 +67,19 @@ def _photograph_report(browser: Browser, page: Path) -> None:
         opened.goto(page.as_uri())
         opened.screenshot(path=IMAGES / "report.png")
         opened.locator("section:has(> #values)").screenshot(path=IMAGES / "report-values.png")
+
+
+def _photograph_pages(browser: Browser, folder: Path) -> None:
+    criteria = load_criteria([CT_OR_MR])
+    with open_ledger(f"sqlite:///{folder / 'pages.db'}") as ledger:
+        screen(Screening("first", chest.store(), criteria), ledger)
+        with (
+            serving(context_of(ledger, password=None)) as address,
+            browser.new_context(viewport={"width": 1320, "height": 920}, color_scheme="light") as context,
+        ):
+            opened = context.new_page()
+            opened.goto(address + build_address(1, BUILT, open="2", name="Adult chest, thin"))
+            opened.screenshot(path=IMAGES / "build.png")
 
 
 def _photograph_artifact(browser: Browser, report: Report, folder: Path) -> None:

@@ -16,7 +16,8 @@ from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.web import address
 from dicom_sieve.web.address import Given
 from dicom_sieve.web.bars import references_of
-from dicom_sieve.web.edit import Change, change, is_whole, kind_of, new_card, operations_of, read_path, write_path
+from dicom_sieve.web.edit import Change, change, new_card
+from dicom_sieve.web.given import is_whole, kind_of, operations_of, read_path, vr_of, write_path
 
 CT: Given = {"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT"]}
 THIN: Given = {"dicom_tag": ["0018", "0050"], "operation": "AT_MOST", "reference": "3"}
@@ -194,7 +195,6 @@ def test_a_bar_is_the_bound_that_it_stands_for(
     name: str, operation: str, label: str, before: list[str], references: list[str]
 ) -> None:
     from dicom_sieve.criteria import Operation
-    from dicom_sieve.web.edit import vr_of
 
     card = new_card(name)
     assert operation in {each.value for each in operations_of(card)}

@@ -7,7 +7,7 @@ is judged again. Verdicts are those of `dicom_sieve.screening`: the same judges 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from threading import Lock, RLock
+from threading import Lock, RLock, Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,13 @@ from dicom_sieve.criteria import (
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measures import Scope
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute, key_of
+from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.database.chunks import all_names
 from dicom_sieve.ledger.database.extents import read_extent
+from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.reading.held_columns import HeldColumns, TooManyRowsError
 from dicom_sieve.ledger.reading.held_rows import HeldRows, divide, held_rows
 from dicom_sieve.ledger.reading.measured import NOTHING, Measured, measure_rows
@@ -53,6 +56,23 @@ MOST_MEASURED = 64
 MOST_VALUE_LISTS = 32
 """Attributes of which the values stay counted."""
 AGE = key_of("PatientAge")
+WARM = tuple(
+    key_of(name)
+    for name in (
+        "Modality",
+        "StudyDate",
+        "BodyPartExamined",
+        "SeriesDescription",
+        "PatientAge",
+        "PatientBirthDate",
+        "SeriesDate",
+        "SliceThickness",
+        "StudyInstanceUID",
+        "PatientID",
+        "IssuerOfPatientID",
+    )
+)
+"""What criteria ask for most, and what tells studies and patients apart."""
 _Found = Coded[Finding | None]
 """What a criterion finds on each row; None: the row cannot be judged."""
 _SCOPES = (Scope.SERIES, Scope.STUDY, Scope.PATIENT)
@@ -105,6 +125,7 @@ class CountsAtOnce:
         self._groups: dict[tuple[bool, Scope], _Groups] = {}
         self._values: OrderedDict[tuple[str, Path], AttributeValues] = OrderedDict()
         self._attributes: AttributesHeld | None = None
+        self._counting: Thread | None = None
         self._lock, self._attributes_lock = RLock(), Lock()
 
     def count(self, criteria: Sequence[Asked]) -> WouldBe:
@@ -142,12 +163,34 @@ class CountsAtOnce:
                 self._values.popitem(last=False)
         return known
 
-    def attributes(self) -> AttributesHeld:
-        """Count how often each attribute is there; once, and then it is known."""
+    def attributes(self, seconds: float | None = None) -> AttributesHeld | None:
+        """Count how often each attribute is there; once, and then it is known.
+
+        Args:
+            seconds: That this may take; the counting goes on behind that. None: as long as it takes.
+
+        Returns:
+            None: It is not known yet.
+        """
         with self._attributes_lock:
-            if self._attributes is None:
-                self._attributes = attributes_held(self._engine, self.snapshot)
-            return self._attributes
+            if self._counting is None:
+                self._counting = Thread(target=self._count_attributes, daemon=True)
+                self._counting.start()
+        self._counting.join(seconds)
+        return self._attributes
+
+    def names(self) -> list[str]:
+        """Give the key of every attribute that any object of the ledger has; that is known at once."""
+        return read(self._engine, all_names)
+
+    def _count_attributes(self) -> None:
+        """Count them; first what is asked for most is read, all of it at once."""
+        try:
+            with self._lock:
+                list(self._sources[False].rows([key for key in WARM if key in set(self.names())]))
+            self._attributes = attributes_held(self._engine, self.snapshot)
+        except DicomSieveError:
+            self._counting = None  # the next one who asks tries again
 
     def _values_measured(self, leaf: CompiledMeasure) -> AttributeValues:
         with self._lock:

@@ -20,6 +20,7 @@ from dicom_sieve.web.address import Given, pack, unpack
 from dicom_sieve.web.cards import Built, Card, build, divide_steps, leaf_of
 from dicom_sieve.web.chooser import Chooser, chooser_of
 from dicom_sieve.web.explore import Offered, offered
+from dicom_sieve.web.given import Path, read_path, write_path
 from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
 from dicom_sieve.web.people import Person, Role
 from dicom_sieve.web.places import LAST_PLACE, place_of
@@ -51,7 +52,7 @@ class State:
 
     place: int | None
     given: tuple[Given, ...]
-    open: edit.Path | None = None
+    open: Path | None = None
     tab: str = TABS[0]
     search: str = ""
     name: str = ""
@@ -62,7 +63,7 @@ class State:
         stated: dict[str, Any] = {
             "place": "" if self.place is None else self.place,
             "criteria": pack(self.given) if self.given else "",
-            "open": "" if self.open is None else edit.write_path(self.open),
+            "open": "" if self.open is None else write_path(self.open),
             "tab": "" if self.tab == TABS[0] else self.tab,
             "search": self.search,
             "name": self.name,
@@ -81,7 +82,7 @@ def read_state(place: Place | None, asked: Mapping[str, str]) -> State:
     return State(
         None if place is None else place.id,
         tuple(unpack(asked.get("criteria", ""))),
-        edit.read_path(asked["open"]) if asked.get("open") else None,
+        read_path(asked["open"]) if asked.get("open") else None,
         tab if tab in TABS else TABS[0],
         asked.get("search", "")[:64],
         asked.get("name", "")[:64],
@@ -112,7 +113,7 @@ def change(request: Request) -> Response:
     return RedirectResponse(address, 303)
 
 
-def _changed(state: State, action: str, form: edit.Form) -> tuple[list[Given], edit.Path | None]:
+def _changed(state: State, action: str, form: edit.Form) -> tuple[list[Given], Path | None]:
     cards, steps = divide_steps(state.given)
     if action == "choose":
         return [*cards, *_steps(form, steps)], state.open
@@ -192,7 +193,7 @@ def _counts(request: Request, place: Place | None) -> tuple[CountsAtOnce | None,
 
 
 def _offered(counts: CountsAtOnce | None) -> list[Offered]:
-    return [] if counts is None else offered(counts.attributes())
+    return [] if counts is None else offered(counts)
 
 
 def _chooser(card: Card, counts: CountsAtOnce, search: str, person: Person) -> tuple[Chooser | None, str]:

@@ -20,7 +20,7 @@ from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.would_be import ItemCounts, Three, WouldBe
 from dicom_sieve.web.address import Given
-from dicom_sieve.web.edit import Path, is_whole, kind_of, operations_of, write_path
+from dicom_sieve.web.given import Path, is_whole, kind_of, operations_of, write_path
 from dicom_sieve.web.names import CHOOSE_A_VALUE, HEADINGS, Parts, parts_of
 
 

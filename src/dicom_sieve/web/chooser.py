@@ -14,7 +14,7 @@ from dicom_sieve.ledger.reading.values import AttributeValues
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.distribution import Distribution, distribution_of
 from dicom_sieve.web.address import Given
-from dicom_sieve.web.edit import vr_of
+from dicom_sieve.web.given import vr_of
 from dicom_sieve.web.references import as_typed, unit_name
 
 MOST_SHOWN = 50

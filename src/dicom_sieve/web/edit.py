@@ -4,13 +4,12 @@ import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from dicom_sieve.criteria import GroupKind, Operation
 from dicom_sieve.criteria.criterion import EITHER_OPERATIONS, LIST_OPERATIONS, MOST_ITEMS, MOST_LEVELS
 from dicom_sieve.criteria.measures import KINDS, Measure
 from dicom_sieve.criteria.reading import read_attribute
-from dicom_sieve.dicom.dictionary import Attribute
 from dicom_sieve.dicom.vr.clock import DT
 from dicom_sieve.dicom.vr.date import DA
 from dicom_sieve.dicom.vr.registry import VRS
@@ -18,9 +17,19 @@ from dicom_sieve.dicom.vr.value_type import PRESENCE, ValueType
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.web.address import Given
 from dicom_sieve.web.bars import references_of
+from dicom_sieve.web.given import (
+    Path,
+    attribute_of,
+    card_at,
+    is_whole,
+    kind_of,
+    list_of,
+    operations_of,
+    read_path,
+    vr_of,
+)
 from dicom_sieve.web.references import read_typed, unit_name
 
-Path = tuple[int, ...]
 FIRST_AGE = "018Y"
 """With which a new criterion on the age begins."""
 
@@ -36,80 +45,6 @@ class Change:
 
     cards: list[Given]
     open: Path | None
-
-
-def kind_of(card: Given) -> GroupKind | None:
-    """Tell which kind of group a card is; None: it is none."""
-    return next((kind for kind in GroupKind if kind.value in card), None)
-
-
-def read_path(text: str) -> Path:
-    """Read a path as an address has it.
-
-    Raises:
-        InvalidRequestError: It is none.
-    """
-    parts = text.split(".")
-    if not all(part.isdecimal() and len(part) <= 3 for part in parts) or len(parts) > MOST_LEVELS + 1:
-        raise InvalidRequestError((f"card: accepted: a path as 2 or 2.0, of {MOST_LEVELS + 1} numbers at most",))
-    return tuple(map(int, parts))
-
-
-def write_path(path: Path) -> str:
-    """Write a path for an address."""
-    return ".".join(map(str, path))
-
-
-def card_at(cards: Sequence[Given], path: Path) -> Given:
-    """Give one card.
-
-    Raises:
-        InvalidRequestError: There is none.
-    """
-    return _list_of(cards, path)[path[-1]]
-
-
-def _list_of(cards: Sequence[Given], path: Path) -> list[Given]:
-    """Give the list that a card stands in."""
-    here: Any = cards
-    for place, child in zip(path, (*path[1:], None), strict=True):
-        if place >= len(here):
-            raise InvalidRequestError(("card: there is none here; the page may be older than its cards",))
-        if child is not None:
-            kind = kind_of(here[place])
-            here = () if kind is None else here[place][kind.value]
-    return cast(list[Given], here)
-
-
-def operations_of(card: Given) -> Mapping[Operation, str]:
-    """Give the operations that a card may have, with their words."""
-    return {**vr_of(card).relations, **({} if "measure" in card else PRESENCE)}
-
-
-def vr_of(card: Given) -> ValueType:
-    """Tell by which VR a card's values are read.
-
-    Raises:
-        InvalidRequestError: It has no attribute, or one that no criterion can name.
-    """
-    if "measure" in card:
-        measure = card["measure"]
-        if measure not in Measure.__members__:
-            raise InvalidRequestError(("measure: not known",))
-        return VRS[KINDS[Measure[measure]].vr]
-    if card.get("private_creator"):
-        vr = VRS.get(card.get("vr", ""))
-        if vr is None:
-            raise InvalidRequestError(("vr: not known",))
-        return vr
-    return attribute_of(card).vr
-
-
-def attribute_of(card: Given) -> Attribute:
-    """Give the attribute of a criterion's card; see `vr_of`."""
-    tag = card.get("dicom_tag")
-    text = ",".join(map(str, tag)) if isinstance(tag, list) else str(tag)
-    return read_attribute(text, "dicom_tag")
 
 
 def new_card(attribute: str) -> Given:
@@ -139,20 +74,6 @@ def _first_of(vr: ValueType, reference: str = "") -> Given:
     if operation in PRESENCE:
         return {"operation": operation.value}
     return {"operation": operation.value, "reference": [] if operation in LIST_OPERATIONS else reference}
-
-
-def is_whole(card: Given) -> bool:
-    """Tell whether a card has all that it needs; a group, whether all in it do."""
-    kind = kind_of(card)
-    if kind is not None:
-        children = card[kind.value]
-        return bool(children) and all(map(is_whole, children))
-    if card.get("operation") in {operation.value for operation in PRESENCE}:
-        return True
-    reference = card.get("reference")
-    if isinstance(reference, list):
-        return bool(reference) and all(reference) and (card.get("operation") != "BETWEEN" or len(reference) == 2)
-    return bool(reference)
 
 
 Form = Mapping[str, Sequence[str]]
@@ -251,14 +172,14 @@ def _let_pass(cards: list[Given], form: Form) -> Change:
 
 def _remove(cards: list[Given], form: Form) -> Change:
     path = _at(form)
-    del _list_of(cards, path)[path[-1]]
+    del list_of(cards, path)[path[-1]]
     _without_empty_groups(cards)
     return Change(cards, None)
 
 
 def _copy(cards: list[Given], form: Form) -> Change:
     path = _at(form)
-    here = _list_of(cards, path)
+    here = list_of(cards, path)
     here.insert(path[-1] + 1, copy.deepcopy(here[path[-1]]))
     return _checked(cards, None)
 
@@ -266,7 +187,7 @@ def _copy(cards: list[Given], form: Form) -> Change:
 def _move(step: int) -> Callable[[list[Given], Form], Change]:
     def move(cards: list[Given], form: Form) -> Change:
         path = _at(form)
-        here, place = _list_of(cards, path), path[-1]
+        here, place = list_of(cards, path), path[-1]
         other = max(0, min(len(here) - 1, place + step))
         here[place], here[other] = here[other], here[place]
         return Change(cards, None)
@@ -277,7 +198,7 @@ def _move(step: int) -> Callable[[list[Given], Form], Change]:
 def _group(cards: list[Given], form: Form) -> Change:
     """Put a card into a group with the one above; into that one, where it is a group."""
     path = _at(form)
-    here, place = _list_of(cards, path), path[-1]
+    here, place = list_of(cards, path), path[-1]
     if place == 0:
         here[0] = {GroupKind.ANY.value: [here[0]]}
         return _checked(cards, None)
@@ -295,9 +216,9 @@ def _take_out(cards: list[Given], form: Form) -> Change:
     path = _at(form)
     if len(path) < 2:
         raise InvalidRequestError(("card: is in no group",))
-    card = _list_of(cards, path).pop(path[-1])
+    card = list_of(cards, path).pop(path[-1])
     outer = path[:-1]
-    _list_of(cards, outer).insert(outer[-1] + 1, card)
+    list_of(cards, outer).insert(outer[-1] + 1, card)
     _without_empty_groups(cards)
     return Change(cards, None)
 
@@ -309,12 +230,12 @@ def _join(cards: list[Given], form: Form) -> Change:
         raise InvalidRequestError(("into: a card cannot be moved into itself",))
     target = card_at(cards, into)
     kind = kind_of(target)
-    card = _list_of(cards, path)[path[-1]]
+    card = list_of(cards, path)[path[-1]]
     if kind is not None:
         target[kind.value].append(card)
     else:
-        _list_of(cards, into)[into[-1]] = {GroupKind.ANY.value: [target, card]}
-    here = _list_of(cards, path)
+        list_of(cards, into)[into[-1]] = {GroupKind.ANY.value: [target, card]}
+    here = list_of(cards, path)
     del here[next(place for place, each in enumerate(here) if each is card)]
     _without_empty_groups(cards)
     return _checked(cards, None)

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from dicom_sieve.criteria.measures import Measure
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute, format_tag, key_of
-from dicom_sieve.ledger.reading.values import AttributesHeld
+from dicom_sieve.ledger.reading.values import AttributeUse
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.report import MIN_CELL
 from dicom_sieve.web import edit
@@ -48,6 +48,8 @@ ASKED_FOR = (
     "SOPClassUID",
 )
 """What rules of published studies are on most, beside those that are used often."""
+SECONDS_TO_COUNT = 0.3
+"""After which attributes are shown without how often they are there; it is counted meanwhile."""
 OFTEN_USED, MORE, MEASURED = "Often used", "More attributes", "Measured on the series"
 
 
@@ -76,15 +78,18 @@ class Offered:
     distinct: int | None = None
 
 
-def offered(held: AttributesHeld) -> list[Offered]:
+def offered(counts: CountsAtOnce) -> list[Offered]:
     """Give what can be added, what is often used first; what no instance has a value of is left out."""
-    uses = {use.tag: use for use in held.attributes}
+    held = counts.attributes(SECONDS_TO_COUNT)
+    uses: dict[str, AttributeUse | None] = dict.fromkeys(counts.names())
+    if held is not None:
+        uses = {use.tag: use for use in held.attributes if use.present}
     found = []
     for key, use in uses.items():
         attribute = find_attribute(int(key, 16)) if len(key) == 8 else None
-        if not isinstance(attribute, Attribute) or attribute.vr.code == "SQ" or not use.present:
+        if not isinstance(attribute, Attribute) or attribute.vr.code == "SQ":
             continue
-        share = round(100 * use.present / held.instances) if held.instances else 0
+        share = None if held is None or use is None else round(100 * use.present / max(held.instances, 1))
         found.append(
             Offered(
                 OFTEN_USED if key in OFTEN else MORE,
@@ -94,7 +99,7 @@ def offered(held: AttributesHeld) -> list[Offered]:
                 format_tag(attribute.tag),
                 attribute.vr.code,
                 share,
-                use.distinct,
+                None if use is None else use.distinct,
             )
         )
     often = sorted((each for each in found if each.heading == OFTEN_USED), key=lambda each: _place(each.keyword))
@@ -121,7 +126,7 @@ def show_explore(request: Request) -> Response:
     person = person_of(request)
     place = place_of(request)
     counts = None if place is None or place.listed_at is None else context_of(request).counts(place.location)
-    listed = [] if counts is None else offered(counts.attributes())
+    listed = [] if counts is None else offered(counts)
     asked = request.query_params.get("attribute", "")
     search = request.query_params.get("search", "")[:64]
     shown: dict[str, Any] = {"card": None, "chooser": None}

@@ -11,7 +11,7 @@ from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger.reading.places import Place, find_place
 from dicom_sieve.objects import S3
 from dicom_sieve.web.address import Given, unpack
-from dicom_sieve.web.edit import is_whole
+from dicom_sieve.web.given import is_whole
 from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.places import read_id
