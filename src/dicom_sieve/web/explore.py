@@ -48,6 +48,7 @@ ASKED_FOR = (
     "SOPClassUID",
 )
 """What rules of published studies are on most, beside those that are used often."""
+FILE_META = "(0002,"
 SECONDS_TO_COUNT = 0.3
 """After which attributes are shown without how often they are there; it is counted meanwhile."""
 OFTEN_USED, MORE, MEASURED = "Often used", "More attributes", "Measured on the series"
@@ -112,8 +113,10 @@ def offered(counts: CountsAtOnce) -> list[Offered]:
 
 
 def _rank(each: Offered) -> tuple[int, str]:
-    """Put what is asked for in many studies first, the others by their names."""
-    return (ASKED_FOR.index(each.keyword) if each.keyword in ASKED_FOR else len(ASKED_FOR), each.name)
+    """Put what is asked for in many studies first, what says how a file is written last; all others by their names."""
+    if each.keyword in ASKED_FOR:
+        return ASKED_FOR.index(each.keyword), each.name
+    return len(ASKED_FOR) + (each.vr == "UI" or each.tag.startswith(FILE_META)), each.name
 
 
 def _place(keyword: str) -> int:
