@@ -61,12 +61,32 @@ def test_up_serves_the_deployment_privately_and_leaves_no_process(
     assert tmp_path / ".dicom-sieve" / "prefect" / "prefect.db" in kept
     assert [path for path in kept if path.exists() and path.stat().st_mode & 0o077] == []
 
+    pages = f"http://127.0.0.1:{free_port + 1}"
+    with urllib.request.urlopen(f"{pages}/places", timeout=30) as answer:
+        assert answer.url == f"{pages}/sign-in?to=%2Fplaces", "the pages want the same password"
+    assert f"Pages      {pages}\n" in (tmp_path / "up.log").read_text()
+
     os.kill(up.pid, signal.SIGINT)
 
     assert up.wait(60) == 0
     assert processes_that_name(f"--port {free_port}") == []
+    assert processes_that_name(f"--port {free_port + 1}") == []
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(f"http://127.0.0.1:{free_port}/api/health", timeout=5)
+
+
+def test_up_says_when_the_port_of_the_pages_is_taken(tmp_path: Path, free_port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port + 1))
+        taken.listen()
+
+        done = run_command("up", "--port", str(free_port), home=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"dicom-sieve: cannot listen on 127.0.0.1:{free_port + 1}: Address already in use; "
+        "choose another with --web-port\n"
+    )
 
 
 def test_up_says_when_the_port_is_taken(tmp_path: Path, free_port: int) -> None:

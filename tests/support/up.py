@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +82,14 @@ class Up:
 
 
 def unused_port() -> int:
-    """Give a port that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """Give a port that nothing listens on, nor on the one behind it, where the pages are."""
+    while True:
+        with socket.socket() as free, socket.socket() as behind:
+            free.bind(("127.0.0.1", 0))
+            port: int = free.getsockname()[1]
+            with suppress(OSError, OverflowError):
+                behind.bind(("127.0.0.1", port + 1))
+                return port
 
 
 def password_of(home: Path) -> httpx.BasicAuth | None:

@@ -57,18 +57,15 @@ def run_server_and_deployments(
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".dicom-sieve" / "prefect")
     refuse_taken_port(host, port)
     if web_port:
-        refuse_taken_port(host, web_port)
+        refuse_taken_port(host, web_port, "--web-port")
     make_private(home)
     password = None if is_open else of_environment(os.environ) or find_or_make(home)
     environment = server_environment(url, home, password)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    server = [sys.executable, "-m", "dicom_sieve.flows.server", "--host", host, "--port", str(port)]
-    for name in (host, *names):
-        server += ["--allow-host", name]
     try:
-        with child(server, environment) as prefect:
-            _wait_until_healthy(url, prefect)
+        with child(_server("dicom_sieve.flows.server", host, port, names), environment) as prefect:
+            _wait_until_healthy(f"{url}/api/health", prefect, "Prefect's server")
             with ExitStack() as children:
                 deployments = children.enter_context(
                     child([sys.executable, "-m", "dicom_sieve", "serve", *serving], environment)
@@ -79,6 +76,9 @@ def run_server_and_deployments(
                     for name in (host, *names):
                         pages += ["--allow-host", name]
                     processes["the pages"] = children.enter_context(child(pages, environment))
+                    _wait_until_healthy(
+                        f"http://{_in_url(host)}:{web_port}/health", processes["the pages"], "the pages"
+                    )
                     shown = [f"Pages      http://{_in_url(host)}:{web_port}"]
                 warn(host, port, is_open=is_open)
                 lines = describe_password(password, on_terminal=sys.stdout.isatty())
@@ -87,6 +87,12 @@ def run_server_and_deployments(
                 _wait_for_end(processes)
     except KeyboardInterrupt:
         text.show_lines("stopped")
+
+
+def _server(module: str, host: str, port: int, names: Sequence[str]) -> list[str]:
+    """Give the command that starts a server, with the names by which it may be called."""
+    allowed = [part for name in (host, *names) for part in ("--allow-host", name)]
+    return [sys.executable, "-m", module, "--host", host, "--port", str(port), *allowed]
 
 
 def server_environment(url: str, home: Path, password: Password | None) -> dict[str, str]:
@@ -194,7 +200,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-def refuse_taken_port(host: str, port: int) -> None:
+def refuse_taken_port(host: str, port: int, option: str = "--port") -> None:
     """Refuse a port that something listens on.
 
     Raises:
@@ -205,20 +211,22 @@ def refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+            raise ServerError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another with {option}"
+            ) from None
 
 
-def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
+def _wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", name: str) -> None:
     end = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < end and server.poll() is None:
         try:
-            with urllib.request.urlopen(f"{url}/api/health", timeout=5):  # noqa: S310 - http, by construction
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - http, by construction
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
     if server.poll() is not None:
-        raise ServerError("Prefect's server ended before it answered; see above")
-    raise ServerError(f"Prefect's server did not answer at {url} within {SECONDS_TO_START} s")
+        raise ServerError(f"{name} ended before it answered; see above")
+    raise ServerError(f"{name} did not answer at {url} within {SECONDS_TO_START} s")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
