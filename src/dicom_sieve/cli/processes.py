@@ -72,14 +72,11 @@ def run_server_and_deployments(
                 )
                 processes, shown = {"Prefect's server": prefect, "serving the deployments": deployments}, []
                 if web_port:
-                    pages = [sys.executable, "-m", "dicom_sieve.web", "--host", host, "--port", str(web_port)]
-                    for name in (host, *names):
-                        pages += ["--allow-host", name]
-                    processes["the pages"] = children.enter_context(child(pages, environment))
-                    _wait_until_healthy(
-                        f"http://{_in_url(host)}:{web_port}/health", processes["the pages"], "the pages"
-                    )
-                    shown = [f"Pages      http://{_in_url(host)}:{web_port}"]
+                    address = f"http://{_in_url(host)}:{web_port}"
+                    pages = child(_server("dicom_sieve.web", host, web_port, names), environment)
+                    processes["the pages"] = children.enter_context(pages)
+                    _wait_until_healthy(f"{address}/health", processes["the pages"], "the pages")
+                    shown = [f"Pages      {address}"]
                 warn(host, port, is_open=is_open)
                 lines = describe_password(password, on_terminal=sys.stdout.isatty())
                 text.show_lines(*shown, f"Prefect    {url}", f"API        {url}/api", *lines, "stop with Ctrl-C")
