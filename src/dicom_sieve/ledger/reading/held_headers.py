@@ -8,6 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from dicom_sieve.columns.held import Held
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.ledger.database.chunks import (
@@ -23,26 +24,8 @@ from dicom_sieve.ledger.database.chunks import (
 )
 from dicom_sieve.ledger.database.chunks import Block as BlockRow
 from dicom_sieve.ledger.database.header_values import without_values
+from dicom_sieve.ledger.database.held_pages import read_held
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import header_change
-
-IDS_TOGETHER = 4_096
-"""Headers whose changes are read as one text."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Held:
-    """The distinct headers of a snapshot's objects.
-
-    Attributes:
-        ids: Of the headers, ascending.
-        instances: Of each, in the snapshot.
-        bytes: Of these instances.
-    """
-
-    ids: Numbers
-    instances: Numbers
-    bytes: Numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +112,7 @@ def held_blocks(engine: sa.Engine, snapshot_id: int, location_id: int, keys: Seq
 
 def headers_held(engine: sa.Engine, snapshot_id: int, location_id: int) -> Held:
     """Give the distinct headers of a snapshot's objects."""
-    return read(engine, partial(_held, snapshot_id=snapshot_id, location_id=location_id))
+    return read(engine, partial(read_held, snapshot_id=snapshot_id, location_id=location_id))
 
 
 def rows_of_headers(engine: sa.Engine, ids: Numbers, keys: Sequence[str]) -> Iterator[Rows]:
@@ -152,33 +135,6 @@ def rows_of_headers(engine: sa.Engine, ids: Numbers, keys: Sequence[str]) -> Ite
             yield rows
     if is_left_out.any():
         raise without_values(int(ids[is_left_out][0]))
-
-
-def _held(connection: sa.Connection, snapshot_id: int, location_id: int) -> Held:
-    """Add up the changes of headers (ADR 8)."""
-    columns = header_change.c
-    # Texts of many numbers take a third of the time of rows, and numpy adds up faster than the database.
-    texts = [
-        sa.func.aggregate_strings(sa.cast(column, sa.Text), " ")
-        for column in (columns.header_id, columns.instances, columns.bytes)
-    ]
-    query = (
-        sa.select(*texts)
-        .where(columns.location_id == location_id, columns.snapshot_id <= snapshot_id)
-        .group_by(columns.header_id // IDS_TOGETHER)
-    )
-    parts = connection.execute(query).all()
-    ids, instances, size = (
-        np.fromstring(" ".join(part[place] for part in parts), np.int64, sep=" ") for place in range(len(texts))
-    )
-    order = np.argsort(ids, kind="stable")
-    ids = ids[order]
-    starts = np.flatnonzero(np.diff(ids, prepend=-1))
-    if not len(starts):
-        return Held(ids, instances, size)
-    added_up, of_bytes = np.add.reduceat(instances[order], starts), np.add.reduceat(size[order], starts)
-    is_held = added_up > 0
-    return Held(ids[starts][is_held], added_up[is_held], of_bytes[is_held])
 
 
 def _rows_of(
