@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ from dicom_sieve.ledger.database.header_values import without_values
 from dicom_sieve.ledger.database.held_pages import read_held
 from dicom_sieve.ledger.database.outages import read
 
+NO_DIGESTS = np.zeros((0, 0), np.uint8)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -35,7 +38,7 @@ class Rows:
     Attributes:
         places: Of each among the ids that were asked for.
         ids: Of the headers, ascending.
-        digests: Of each: 32 bytes, a row of an array.
+        digests: Of each: 32 bytes, a row of an array; none where they were not asked for.
         series: Number of the series of each, see `series_number`; 0: it has none.
         values: What was asked for, and how far each was read.
         complete_below: Every header with a lower id was given, in this block or before.
@@ -55,7 +58,7 @@ class HeldBlock:
 
     Attributes:
         ids: Of these, ascending.
-        digests: Of each header: 32 bytes, a row of an array; of objects none.
+        digests: Of each header: 32 bytes, a row of an array; none of objects, and where they were not asked for.
         instances: Of each, in the snapshot.
         bytes: Of these instances.
         series: Number of the series of each, see `series_number`; 0: it has none.
@@ -92,7 +95,9 @@ class HeldBlock:
         )
 
 
-def held_blocks(engine: sa.Engine, snapshot_id: int, location_id: int, keys: Sequence[str]) -> Iterator[HeldBlock]:
+def held_blocks(
+    engine: sa.Engine, snapshot_id: int, location_id: int, keys: Sequence[str], *, with_digests: bool = False
+) -> Iterator[HeldBlock]:
     """Give the distinct headers of a snapshot's objects, each once; a block without any is left out.
 
     Args:
@@ -100,12 +105,13 @@ def held_blocks(engine: sa.Engine, snapshot_id: int, location_id: int, keys: Seq
         snapshot_id: Which snapshot.
         location_id: Its location.
         keys: The columns that are asked for.
+        with_digests: Whether the digests of the headers are.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
     held = headers_held(engine, snapshot_id, location_id)
-    for rows in rows_of_headers(engine, held.ids, keys):
+    for rows in rows_of_headers(engine, held.ids, keys, with_digests=with_digests):
         instances, size = held.instances[rows.places], held.bytes[rows.places]
         yield HeldBlock(rows.ids, rows.digests, instances, size, rows.series, rows.values, rows.complete_below)
 
@@ -115,13 +121,16 @@ def headers_held(engine: sa.Engine, snapshot_id: int, location_id: int) -> Held:
     return read(engine, partial(read_held, snapshot_id=snapshot_id, location_id=location_id))
 
 
-def rows_of_headers(engine: sa.Engine, ids: Numbers, keys: Sequence[str]) -> Iterator[Rows]:
+def rows_of_headers(
+    engine: sa.Engine, ids: Numbers, keys: Sequence[str], *, with_digests: bool = False
+) -> Iterator[Rows]:
     """Give some headers, a block at a time; a block without any is left out.
 
     Args:
         engine: The ledger's.
         ids: Of the headers, ascending.
         keys: The columns that are asked for.
+        with_digests: Whether the digests of the headers are.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
@@ -130,7 +139,7 @@ def rows_of_headers(engine: sa.Engine, ids: Numbers, keys: Sequence[str]) -> Ite
     blocks = read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=ids))
     is_left_out = np.ones(len(ids), np.bool_)
     for group in in_groups(blocks, len(keys)):
-        for rows in read(engine, partial(_rows_of, blocks=group, ids=ids, keys=keys)):
+        for rows in read(engine, partial(_rows_of, blocks=group, ids=ids, keys=keys, with_digests=with_digests)):
             is_left_out[rows.places] = False
             yield rows
     if is_left_out.any():
@@ -138,14 +147,20 @@ def rows_of_headers(engine: sa.Engine, ids: Numbers, keys: Sequence[str]) -> Ite
 
 
 def _rows_of(
-    connection: sa.Connection, blocks: Sequence[tuple[BlockRow, int]], ids: Numbers, keys: Sequence[str]
+    connection: sa.Connection,
+    blocks: Sequence[tuple[BlockRow, int]],
+    ids: Numbers,
+    keys: Sequence[str],
+    *,
+    with_digests: bool,
 ) -> list[Rows]:
     """Read what is asked for of some blocks; with each comes the first id of those that follow."""
     found = []
     listed, bounds = [of_block for of_block, _ in blocks], [below for _, below in blocks]
     columns = read_columns(connection, listed, [*keys, EXTENT])
     numbers = (read_numbers(connection, listed, name) for name in (ID, SERIES))
-    parts = zip(columns, *numbers, read_digests(connection, listed), bounds, strict=True)
+    digests_of_blocks = read_digests(connection, listed) if with_digests else repeat(NO_DIGESTS, len(listed))
+    parts = zip(columns, *numbers, digests_of_blocks, bounds, strict=True)
     for (_, by_name), of_block, series, digests, below in parts:
         is_asked, places = look_up(of_block, ids)
         values = Block({key: by_name[key] for key in keys}, by_name[EXTENT])
@@ -153,5 +168,6 @@ def _rows_of(
             found.append(Rows(places, of_block, digests, series, values, below))
         elif is_asked.any():
             rows = np.flatnonzero(is_asked)
-            found.append(Rows(places[rows], of_block[rows], digests[rows], series[rows], values.take(rows), below))
+            its_digests = digests[rows] if with_digests else digests
+            found.append(Rows(places[rows], of_block[rows], its_digests, series[rows], values.take(rows), below))
     return found

@@ -13,11 +13,9 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers.edition import is_own
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.tables import PageKind
-from dicom_sieve.ledger.reading.held_headers import HeldBlock, held_blocks
+from dicom_sieve.ledger.reading.held_headers import NO_DIGESTS, HeldBlock, held_blocks
 from dicom_sieve.ledger.reading.held_objects import HeldObjects, held_objects
 from dicom_sieve.objects import Damaged
-
-_NO_DIGESTS = np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +43,13 @@ def divide(keys: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def held_rows(
-    engine: sa.Engine, held: HeldBy, keys: Sequence[str], damaged: Damaged, *, is_complete: bool = True
+    engine: sa.Engine,
+    held: HeldBy,
+    keys: Sequence[str],
+    damaged: Damaged,
+    *,
+    is_complete: bool = True,
+    with_digests: bool = False,
 ) -> Iterator[HeldRows]:
     """Give what a snapshot holds, each row once: headers first, then objects, where criteria ask for what is theirs.
 
@@ -55,6 +59,7 @@ def held_rows(
         keys: Everything that is asked for.
         damaged: Whether the values of damaged headers are looked at.
         is_complete: Whether all of them were read for what is their objects'.
+        with_digests: Whether the digests of headers are asked for, too.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
@@ -62,11 +67,11 @@ def held_rows(
     """
     of_objects, common = divide(keys)
     if not of_objects:
-        for block in held_blocks(engine, *held, keys):
+        for block in held_blocks(engine, *held, keys, with_digests=with_digests):
             yield HeldRows(PageKind.HEADER, block)
         return
     headers = HeaderTable(common)
-    for block in held_blocks(engine, *held, common):
+    for block in held_blocks(engine, *held, common, with_digests=with_digests):
         is_judged = judged_rows(block.values, damaged)
         judged, others = np.flatnonzero(is_judged), np.flatnonzero(~is_judged)
         if len(others):
@@ -147,7 +152,7 @@ class HeaderTable:
         ids, size = objects.ids[rows], objects.bytes[rows]
         return HeldBlock(
             ids,
-            _NO_DIGESTS,
+            NO_DIGESTS,
             counted,
             size,
             self._series[places],
