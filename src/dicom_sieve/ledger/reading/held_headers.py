@@ -22,11 +22,13 @@ from dicom_sieve.ledger.database.chunks import (
     read_columns,
     read_digests,
     read_numbers,
+    read_owners,
 )
 from dicom_sieve.ledger.database.chunks import Block as BlockRow
 from dicom_sieve.ledger.database.header_values import without_values
 from dicom_sieve.ledger.database.held_pages import read_held
 from dicom_sieve.ledger.database.outages import read
+from dicom_sieve.ledger.reading.owners import Owners, owners_in_rows
 
 NO_DIGESTS = np.zeros((0, 0), np.uint8)
 
@@ -42,6 +44,7 @@ class Rows:
         series: Number of the series of each, see `series_number`; 0: it has none.
         values: What was asked for, and how far each was read.
         complete_below: Every header with a lower id was given, in this block or before.
+        owners: Their studies and patients; None where they were not asked for.
     """
 
     places: NDArray[np.intp]
@@ -50,6 +53,7 @@ class Rows:
     series: Numbers
     values: Block
     complete_below: int
+    owners: Owners | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +69,7 @@ class HeldBlock:
         values: What was asked for, and how far each was read.
         complete_below: Every header with a lower id was given, in this block or before; None: that is not known.
         of_headers: Of objects, the id of the header of each.
+        owners: Studies and patients of the headers; None where they were not asked for.
     """
 
     ids: Numbers
@@ -75,6 +80,7 @@ class HeldBlock:
     values: Block
     complete_below: int | None = None
     of_headers: Numbers | None = None
+    owners: Owners | None = None
 
     @property
     def headers(self) -> Numbers:
@@ -92,11 +98,18 @@ class HeldBlock:
             self.values.take(rows),
             self.complete_below,
             self.headers[rows],
+            self.owners and self.owners.take(rows),
         )
 
 
 def held_blocks(
-    engine: sa.Engine, snapshot_id: int, location_id: int, keys: Sequence[str], *, with_digests: bool = False
+    engine: sa.Engine,
+    snapshot_id: int,
+    location_id: int,
+    keys: Sequence[str],
+    *,
+    with_digests: bool = False,
+    with_owners: bool = False,
 ) -> Iterator[HeldBlock]:
     """Give the distinct headers of a snapshot's objects, each once; a block without any is left out.
 
@@ -106,14 +119,24 @@ def held_blocks(
         location_id: Its location.
         keys: The columns that are asked for.
         with_digests: Whether the digests of the headers are.
+        with_owners: Whether the numbers of their studies and patients are.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
     held = headers_held(engine, snapshot_id, location_id)
-    for rows in rows_of_headers(engine, held.ids, keys, with_digests=with_digests):
+    for rows in rows_of_headers(engine, held.ids, keys, with_digests=with_digests, with_owners=with_owners):
         instances, size = held.instances[rows.places], held.bytes[rows.places]
-        yield HeldBlock(rows.ids, rows.digests, instances, size, rows.series, rows.values, rows.complete_below)
+        yield HeldBlock(
+            rows.ids,
+            rows.digests,
+            instances,
+            size,
+            rows.series,
+            rows.values,
+            rows.complete_below,
+            owners=rows.owners,
+        )
 
 
 def headers_held(engine: sa.Engine, snapshot_id: int, location_id: int) -> Held:
@@ -122,7 +145,7 @@ def headers_held(engine: sa.Engine, snapshot_id: int, location_id: int) -> Held:
 
 
 def rows_of_headers(
-    engine: sa.Engine, ids: Numbers, keys: Sequence[str], *, with_digests: bool = False
+    engine: sa.Engine, ids: Numbers, keys: Sequence[str], *, with_digests: bool = False, with_owners: bool = False
 ) -> Iterator[Rows]:
     """Give some headers, a block at a time; a block without any is left out.
 
@@ -131,6 +154,7 @@ def rows_of_headers(
         ids: Of the headers, ascending.
         keys: The columns that are asked for.
         with_digests: Whether the digests of the headers are.
+        with_owners: Whether the numbers of their studies and patients are.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
@@ -139,7 +163,10 @@ def rows_of_headers(
     blocks = read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=ids))
     is_left_out = np.ones(len(ids), np.bool_)
     for group in in_groups(blocks, len(keys)):
-        for rows in read(engine, partial(_rows_of, blocks=group, ids=ids, keys=keys, with_digests=with_digests)):
+        for rows in read(
+            engine,
+            partial(_rows_of, blocks=group, ids=ids, keys=keys, with_digests=with_digests, with_owners=with_owners),
+        ):
             is_left_out[rows.places] = False
             yield rows
     if is_left_out.any():
@@ -153,6 +180,7 @@ def _rows_of(
     keys: Sequence[str],
     *,
     with_digests: bool,
+    with_owners: bool,
 ) -> list[Rows]:
     """Read what is asked for of some blocks; with each comes the first id of those that follow."""
     found = []
@@ -160,14 +188,20 @@ def _rows_of(
     columns = read_columns(connection, listed, [*keys, EXTENT])
     numbers = (read_numbers(connection, listed, name) for name in (ID, SERIES))
     digests_of_blocks = read_digests(connection, listed) if with_digests else repeat(NO_DIGESTS, len(listed))
-    parts = zip(columns, *numbers, digests_of_blocks, bounds, strict=True)
-    for (_, by_name), of_block, series, digests, below in parts:
+    owners_of_blocks = read_owners(connection, listed) if with_owners else repeat(None, len(listed))
+    parts = zip(columns, *numbers, digests_of_blocks, owners_of_blocks, bounds, strict=True)
+    for (_, by_name), of_block, series, digests, in_columns, below in parts:
         is_asked, places = look_up(of_block, ids)
         values = Block({key: by_name[key] for key in keys}, by_name[EXTENT])
+        owners = in_columns and Owners(*in_columns)
+        if with_owners and owners is None and is_asked.any():
+            owners = owners_in_rows(connection, of_block)
         if is_asked.all():
-            found.append(Rows(places, of_block, digests, series, values, below))
+            found.append(Rows(places, of_block, digests, series, values, below, owners))
         elif is_asked.any():
             rows = np.flatnonzero(is_asked)
             its_digests = digests[rows] if with_digests else digests
-            found.append(Rows(places[rows], of_block[rows], its_digests, series[rows], values.take(rows), below))
+            its_owners = owners and owners.take(rows)
+            its_values = values.take(rows)
+            found.append(Rows(places[rows], of_block[rows], its_digests, series[rows], its_values, below, its_owners))
     return found
