@@ -20,6 +20,7 @@ from dicom_sieve.ledger.database.tables import RunState, series_decision
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.reading.values import attributes_held, values_held
+from dicom_sieve.ledger.writing.header_counts import keep_sums
 from dicom_sieve.ledger.writing.headers import IndexedObject, record_headers, unread_objects
 from dicom_sieve.ledger.writing.runs import begin_run, bind_snapshot, finish_run
 from dicom_sieve.objects import Location, ObjectInfo
@@ -67,6 +68,8 @@ def decide_again(ledger: Ledger, lease: Lease, run_id: str) -> Steps:
     watch = Watch()
     criteria = compile_criteria(CRITERIA)
     snapshot = last_snapshot(ledger.engine, lease.place)
+    keep_sums(lease)
+    watch.lap("keep sums")
     with lease.writing() as connection:
         number, _ = begin_run(
             connection,

@@ -18,7 +18,7 @@ from dicom_sieve.columns.chunk import as_entry, column_of
 from dicom_sieve.headers import Header
 from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.chunks import SERIES, BlockKind, series_number, write_block
+from dicom_sieve.ledger.database.chunks import BlockKind, owner_numbers, write_block
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database.tables import header, location, object_, snapshot
 from dicom_sieve.objects import Location, ObjectInfo
@@ -200,7 +200,10 @@ def _write_blocks(connection: sa.Connection, headers: Iterator[MadeHeader]) -> N
             1,
             [made.id for made in some],
             columns={tag: column_of([as_entry(content.attributes.get(tag)) for content in contents]) for tag in tags},
-            numbers={SERIES: [series_number(content.series_instance_uid) for content in contents]},
+            numbers=owner_numbers(
+                (content.series_instance_uid, content.study_instance_uid, digest_patient(content.patient, SECRET))
+                for content in contents
+            ),
             digests=[content.digest(SECRET) for content in contents],
         )
 

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import IncompleteRunError, NothingReadableError
+from dicom_sieve.ledger.audit.recount import recount_held_pages
 from dicom_sieve.ledger.database import engine as database
-from dicom_sieve.ledger.writing.headers import IndexedObject, record_headers, unread_objects
+from dicom_sieve.ledger.database import held_pages
+from dicom_sieve.ledger.reading.held_headers import headers_held
+from dicom_sieve.ledger.writing.headers import record_headers, unread_objects
 from dicom_sieve.ledger.writing.snapshots import record_changes
 from dicom_sieve.objects import Location
-from dicom_sieve.screening import Limits, index_shard
 from tests.ledger.contents import CONTENTS, KEYS, as_list
+from tests.ledger.made_shard import a_shard_of_three
 from tests.screening.screenings import ct, decisions_of, mr, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 
@@ -64,6 +67,29 @@ def summed(ledger: Ledger) -> Held:
     return {which: (instances, size) for which, (instances, size) in held.items() if (instances, size) != (0, 0)}
 
 
+def read_from_pages(ledger: Ledger) -> Held:
+    """Give what is read of every snapshot: kept sums, where they are kept."""
+    held: Held = {}
+    for snapshot, location in sql(ledger, "SELECT id, location_id FROM snapshot"):
+        found = headers_held(ledger.engine, snapshot, location)
+        rows = zip(found.ids.tolist(), found.instances.tolist(), found.bytes.tolist(), strict=True)
+        held.update({(snapshot, header): (instances, size) for header, instances, size in rows})
+    return held
+
+
+def wrong_pages(ledger: Ledger) -> list[int]:
+    """Give the kept pages that differ from the changes."""
+    wrong: list[int] = []
+    with ledger.engine.connect() as connection:
+        recount_held_pages(connection, None, (), (), wrong.append)
+    return wrong
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held_pages, "PAGE_IDS", 3)
+
+
 class TestSums:
     @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(happenings=happenings)
@@ -87,7 +113,8 @@ class TestSums:
                 case _:
                     try_to_screen(store, ledger, f"{run}.{number}")
 
-        assert summed(ledger) == counted(ledger)
+        assert read_from_pages(ledger) == summed(ledger) == counted(ledger)
+        assert wrong_pages(ledger) == []
 
     def test_sums_do_not_change_when_a_shard_is_recorded_twice(self, ledger: Ledger) -> None:
         location, indexed = a_shard_of_three(ledger)
@@ -149,21 +176,6 @@ def try_to_screen(store: SimulatedStore, ledger: Ledger, run_id: str) -> None:
     with suppress(IncompleteRunError, NothingReadableError):
         screen_ct(store, ledger, run_id, shard_objects=2)
     store.on_listed = lambda: None
-
-
-def a_shard_of_three(ledger: Ledger) -> tuple[int, tuple[IndexedObject, ...]]:
-    """Give a location whose three objects were listed and read, and what they said, which is not recorded yet."""
-    store = SimulatedStore({"1": ct(), "2": ct(), "3": mr()})
-    with database.writing(ledger.engine) as connection:
-        connection.execute(sa.text("INSERT INTO location VALUES (1, 'https://simulated', 'bucket', '')"))
-        connection.execute(sa.text("INSERT INTO snapshot VALUES (1, 1, 'LISTING', '2026-01-01', NULL, NULL)"))
-        record_changes(connection, 1, 1, removed=[], added=list(store.objects().values()))
-    listed = tuple(unread_objects(ledger.engine, 1))
-    assert [unread.info for unread in listed] == list(store.objects().values())
-    shard = index_shard(store, store.shard(), Limits())
-    return 1, tuple(
-        IndexedObject(row.id, row.info, unread.instance) for row, unread in zip(listed, shard.indexed, strict=True)
-    )
 
 
 def fill_first_version(engine: sa.Engine) -> None:

@@ -3,8 +3,7 @@
 import pytest
 
 from dicom_sieve import Ledger
-from dicom_sieve.ledger.database import chunks
-from dicom_sieve.ledger.reading import held_headers
+from dicom_sieve.ledger.database import chunks, held_pages
 from dicom_sieve.ledger.reading.header_counts import headers_of
 from dicom_sieve.ledger.reading.held_headers import headers_held, held_blocks
 from dicom_sieve.objects import Location
@@ -16,7 +15,7 @@ class TestHeldHeaders:
     def test_are_those_that_the_database_adds_up_in_every_snapshot(
         self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(held_headers, "IDS_TOGETHER", 3)
+        monkeypatch.setattr(held_pages, "IDS_TOGETHER", 3)
         monkeypatch.setattr(chunks, "CHUNKS_TOGETHER", 1)
         store = SimulatedStore({f"{n:02}": ct(f"1.5.{n // 3}") for n in range(1, 30)})
         elsewhere = SimulatedStore(

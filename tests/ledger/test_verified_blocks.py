@@ -80,6 +80,8 @@ def codes(*places: int) -> Codes:
     "edit",
     [
         Edit("series", lambda: encode_numbers(np.array([1, 2, 3, 4]))),
+        Edit("study", lambda: encode_numbers(np.array([1, 2, 3, 4]))),
+        Edit("patient", lambda: b"nothing"),
         Edit("digest", lambda: b"x" * 128),
         Edit("extent", lambda: encode(Column((None, "CORRUPT"), codes(0, 1, 0, 0)))),
         Edit("id", lambda: b"nothing"),
@@ -88,7 +90,7 @@ def codes(*places: int) -> Codes:
         Edit(MODALITY, lambda: encode(Column(("CT\0", "MR\0", None, "US\0"), codes(0, 1, 1, 2)))),
         Edit(MODALITY, lambda: encode(Column(("CT\0", "MR\0", "MR\0", None), codes(0, 1, 2, 3)))),
     ],
-    ids=["series", "digest", "extent", "no ids", "no chunk", "half a value", "unused", "twice"],
+    ids=["series", "study", "no patient", "digest", "extent", "no ids", "no chunk", "half a value", "unused", "twice"],
 )
 def test_a_column_that_no_version_writes_is_named(screened: Ledger, edit: Edit) -> None:
     with vandal(screened) as connection:

@@ -12,23 +12,26 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.columns.chunk import as_entry
 from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.numbers import numbers_of
 from dicom_sieve.criteria import Criterion, Finding, Operation, advise, compile_criteria
 from dicom_sieve.demo import bucket as demo_bucket
 from dicom_sieve.errors import IncompleteRunError, NothingToReportError
 from dicom_sieve.flows.artifacts import describe_verdicts
 from dicom_sieve.headers import Defect
-from dicom_sieve.ledger.reading.report import DecidedBlock, Kind, Owner
+from dicom_sieve.ledger.reading.report import DecidedBlock, Kind
 from dicom_sieve.reports import make_report, render
 from dicom_sieve.reports import tally as figures_module
 from dicom_sieve.reports.distribution import Bar
 from dicom_sieve.reports.tally import Tally
 from dicom_sieve.screening import Screening, screen
+from tests.ledger.vandal import vandal
 from tests.reports.reported import CRITERIA, instances, made_store, screen_made
 from tests.screening.screenings import ct, one_of, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
@@ -263,12 +266,18 @@ class TestTheFigures:
         assert make_report(made.run("later")).figures.looked_at.instances == 74
 
 
+Owner = tuple[str | None, str | None, str | None]
+"""Study, series and patient."""
+
+
 def block_of(rows: Sequence[tuple[Owner, int, int, Kind]]) -> DecidedBlock:
     """Give headers that were decided: what they belong to, instances, bytes, and what was found."""
     numbers = np.array([row[1:3] for row in rows], np.int64).reshape(-1, 2)
     kinds = tuple(dict.fromkeys(kind for *_, kind in rows))
     codes = np.array([kinds.index(kind) for *_, kind in rows], np.uint32)
-    return DecidedBlock([owner for owner, *_ in rows], numbers[:, 0], numbers[:, 1], Coded(kinds, codes))
+    studies, series, patients = (numbers_of([owner[place] for owner, *_ in rows]) for place in range(3))
+    headers = np.arange(len(rows), dtype=np.int64)
+    return DecidedBlock(headers, series, studies, patients, numbers[:, 0], numbers[:, 1], Coded(kinds, codes))
 
 
 def readable() -> Iterator[tuple[str, pydicom.Dataset]]:
@@ -433,3 +442,16 @@ class TestAttrition:
         assert (instances, series) == (figures.passed.instances, figures.passed.series)
         assert series == figures.selections["WHOLE"] + figures.selections["PARTIAL"]
         assert sum(figures.selections.values()) == figures.looked_at.series
+
+
+class TestOwners:
+    def test_a_block_without_columns_of_owners_gives_the_same_report(self, ledger: Ledger) -> None:
+        screen_made(ledger)
+        before = make_report(ledger.run("made"))
+        with vandal(ledger) as connection:
+            connection.execute(sa.text("DELETE FROM chunk WHERE tag IN ('study', 'patient')"))
+
+        after = make_report(ledger.run("made"))
+
+        assert after.figures == before.figures
+        assert after.conflicts == before.conflicts

@@ -158,9 +158,17 @@ def _decode_body(body: bytes, row_count: int) -> Column:
     codes = np.frombuffer(body, _width(entry_count), row_count, texts_end)
     if texts_end + codes.nbytes != len(body) or (row_count and int(codes.max()) >= entry_count):
         raise ValueError
-    start = (entry_count + 1) * _NUMBER.itemsize
-    entries: list[Entry] = []
-    for end, absent in zip(ends.tolist(), is_absent.tolist(), strict=True):
-        entries.append(None if absent else body[start:end].decode("utf-8", "surrogatepass"))
-        start = end
+    texts_start = (entry_count + 1) * _NUMBER.itemsize
+    entries = _cut(body[texts_start:texts_end], (ends - texts_start).tolist())
+    for place in np.flatnonzero(is_absent).tolist():
+        entries[place] = None
     return Column(tuple(entries), codes)
+
+
+def _cut(texts: bytes, ends: Sequence[int]) -> list[Entry]:
+    """Cut texts apart, which stand one behind the other."""
+    bounds = list(zip([0, *ends], ends, strict=False))
+    if texts.isascii():  # decoded at once
+        text = texts.decode("ascii")
+        return [text[start:end] for start, end in bounds]
+    return [texts[start:end].decode("utf-8", "surrogatepass") for start, end in bounds]

@@ -1,6 +1,6 @@
 """One of few things for each of many rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -26,9 +26,18 @@ class Coded(Generic[T]):
 
     def map(self, judge: Callable[[T], U]) -> "Coded[U]":
         """Apply a function to each thing once; equal results become one."""
-        places: dict[U, int] = {}
-        table = np.array([places.setdefault(judge(thing), len(places)) for thing in self.things], np.uint32)
-        return Coded(tuple(places), table[self.codes])
+        return self.replace([judge(thing) for thing in self.things])
+
+    def replace(self, others: Sequence[U]) -> "Coded[U]":
+        """Give another thing in place of each; equal ones become one."""
+        distinct = tuple(dict.fromkeys(others))
+        if len(distinct) == len(self.things):
+            return Coded(distinct, self.codes)
+        if len(distinct) == 1:
+            return Coded(distinct, np.zeros(len(self.codes), np.uint8))
+        places = {thing: place for place, thing in enumerate(distinct)}
+        table = np.array([places[other] for other in others], np.uint32)
+        return Coded(distinct, table[self.codes])
 
     def count(self, weights: NDArray[np.integer] | None = None) -> dict[T, int]:
         """Count the rows of each thing, or add up their weights."""

@@ -80,6 +80,28 @@ class UseCounter:
             self._waiting = 0
 
 
+@dataclass(slots=True)
+class DistinctNumbers:
+    """Counts different numbers, 8 bytes each."""
+
+    _parts: list[NDArray[np.int64]] = field(default_factory=list)
+    _waiting: int = 0
+
+    def add(self, numbers: NDArray[np.int64]) -> None:
+        """Add numbers; `NO_GROUP` is none."""
+        self._parts.append(numbers[numbers != NO_GROUP])
+        self._waiting += len(self._parts[-1])
+        if self._waiting > MOST_REPEATED + len(self._parts[0]):
+            self.count()
+
+    def count(self) -> int:
+        """Count the different ones."""
+        if self._waiting:
+            self._parts = [distinct_of(np.concatenate(self._parts))]
+            self._waiting = 0
+        return sum(map(len, self._parts))
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """One value.

@@ -100,18 +100,19 @@ class BlockJudge(Generic[Outcome]):
     def _answer(self, question: Question, block: Block) -> Coded[Finding]:
         """Answer a question for each row: once for each distinct combination of values."""
         known = self._known.setdefault(id(question), {})
+        combined = combine([block.coded(key) for key in question.keys], len(block))
+        findings = [known.get(entries) or self._find_and_cache(question, known, entries) for entries in combined.things]
+        return combined.replace(findings)
 
-        def judge(entries: tuple[Entry, ...]) -> Finding:
-            finding = known.get(entries)
-            if finding is None:
-                finding, _ = question.find(values_by_key(question.keys, entries), None)
-                if len(known) >= MOST_CACHED:
-                    known.clear()
-                if sum(len(entry or "") for entry in entries) <= LONGEST_CACHED:
-                    known[entries] = finding
-            return finding
-
-        return combine([block.coded(key) for key in question.keys], len(block)).map(judge)
+    def _find_and_cache(
+        self, question: Question, known: dict[tuple[Entry, ...], Finding], entries: tuple[Entry, ...]
+    ) -> Finding:
+        finding, _ = question.find(values_by_key(question.keys, entries), None)
+        if len(known) >= MOST_CACHED:
+            known.clear()
+        if sum(len(entry or "") for entry in entries) <= LONGEST_CACHED:
+            known[entries] = finding
+        return finding
 
     def _judge_partly_read(self, block: Block) -> Coded[Outcome]:
         """Judge rows one combination of all values at a time: there are few."""

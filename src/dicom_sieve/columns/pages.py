@@ -114,4 +114,4 @@ def _as_bytes(ids: NDArray[np.int64], codes: NDArray[np.uint8]) -> bytes:
 
 def shorten(codes: bytes) -> bytes:
     """Leave one byte of a page where all are the same."""
-    return codes[:1] if codes.count(codes[:1]) == len(codes) else codes
+    return codes if codes.strip(codes[:1]) else codes[:1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from typing import Any
 
 from dicom_sieve.advice import describe_nothing_listed
@@ -11,7 +12,14 @@ from dicom_sieve.errors import NothingToReportError
 from dicom_sieve.ledger import RecordedRun, RunRow
 from dicom_sieve.ledger.database.tables import RunState
 from dicom_sieve.ledger.reading.conflicts import Conflicts, find_conflicts, is_any_repeated
-from dicom_sieve.ledger.reading.report import Duplicates, Reason, count_duplicates, decided_headers, findings_of_series
+from dicom_sieve.ledger.reading.report import (
+    Duplicates,
+    Reason,
+    count_duplicates,
+    decided_headers,
+    findings_of_series,
+    series_of,
+)
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.figures import Figures
 from dicom_sieve.reports.tally import Tally
@@ -29,6 +37,8 @@ from dicom_sieve.reports.words import (
 
 MIN_CELL = 5
 """Fewer instances than this are not told apart in a distribution."""
+MOST_PARTIAL = 100
+"""Series that are listed as PARTIAL, in the order of their UIDs."""
 REPORTED = (RunState.COMPLETED, RunState.INCOMPLETE)
 
 
@@ -136,7 +146,8 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
     tally = Tally(criteria)
     for block in decided_headers(recorded.engine, row.number, tally.tags):
         tally.add(block)
-    figures = tally.figures(counts["listed"], counts["bytes"], min_cell)
+    some_partial = nsmallest(MOST_PARTIAL, series_of(recorded.engine, tally.partial))
+    figures = tally.figures(counts["listed"], counts["bytes"], min_cell, some_partial)
     found = findings_of_series(recorded.engine, row.number, figures.partial)
     partial = tuple(PartialSeries(uid, tuple(reasons)) for uid, reasons in found.items())
     repeated = is_any_repeated(recorded.engine)
@@ -146,6 +157,6 @@ def make_report(recorded: RecordedRun, *, min_cell: int = MIN_CELL, counts: Mapp
         figures,
         partial,
         count_duplicates(recorded.engine, row.number) if repeated else Duplicates(0, 0),
-        find_conflicts(recorded.engine, row.number, tally.suspects, is_any_repeated=repeated),
+        find_conflicts(recorded.engine, row.number, tally.contradicted, is_any_repeated=repeated),
         min_cell,
     )

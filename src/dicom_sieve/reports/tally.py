@@ -1,25 +1,29 @@
 """The figures of a report: what a run looked at, where it fell out, and by which values. Pure: rows in, figures out."""
 
 import json
-from bisect import insort
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from dicom_sieve.columns.chunk import Entry, values_of
+from dicom_sieve.columns.count import DistinctNumbers
 from dicom_sieve.columns.judge import Values
+from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.criteria import CompiledCriterion, CompiledItem, Finding, Operation, leaves_of
 from dicom_sieve.dicom.vr.date import DA
 from dicom_sieve.dicom.vr.value_type import Bin, ValueType, trim
 from dicom_sieve.headers import Defect, Extent
 from dicom_sieve.ledger.database.extents import read_extent
+from dicom_sieve.ledger.reading.conflicts import Conflict
 from dicom_sieve.ledger.reading.report import DecidedBlock, Kind
 from dicom_sieve.reports.damaged_objects import DamagedTally
 from dicom_sieve.reports.distribution import OTHER, Bar, Distribution, distribution_of
 from dicom_sieve.reports.figures import Amount, CriterionFigures, Excluded, Figures, Step
 from dicom_sieve.reports.series_states import PASSED, SeriesStates
-from dicom_sieve.reports.series_table import NO_STATE, SeriesTable
+from dicom_sieve.reports.series_table import SeriesRows, SeriesTable
 
 CACHE_SIZE = 65_536
 """Combinations of values that are counted before they are added up, and distinct values that are counted apart."""
@@ -28,8 +32,6 @@ MOST_CHARACTERS = 16 * 1024 * 1024
 MAX_CACHED_LENGTH = 512
 MOST_VALUES = 64
 """Characters, and values, of one attribute; what has more is read each time, and not counted apart."""
-MOST_PARTIAL = 100
-"""Series that are listed as PARTIAL."""
 MODIFIED_DATES = "00280303"
 """Longitudinal Temporal Information Modified (PS3.3 C.12.1, PS3.15 annex E): REMOVED, MODIFIED or UNMODIFIED."""
 AGE, BIRTH_DATE = "00101010", "00100030"
@@ -97,7 +99,7 @@ class _Values:
 class Tally:
     """Takes a run's decided headers in, one after the other, and gives figures.
 
-    Series, studies and patients are kept by the hash of what stands for them: some 100 bytes each.
+    Series, studies and patients are kept by numbers that stand for them: some 50 bytes a series, 8 each of the others.
 
     Args:
         criteria: The run's.
@@ -112,12 +114,10 @@ class Tally:
         self.tags = tuple(sorted({*filter(None, asked), *more}))
         self._is_dated = dated
         self._states = SeriesStates(len(self.criteria))
-        self._series = SeriesTable()
-        self._suspects: set[str] = set()
-        self._studies: dict[int, bool] = {}
-        self._patients: dict[int, bool] = {}
+        self._series = SeriesTable(self._states.merge)
+        self._studies = DistinctNumbers(), DistinctNumbers()  # all, and those of which any instance passed
+        self._patients = DistinctNumbers(), DistinctNumbers()
         self._without_patient = 0
-        self._partial: list[str] = []
         self._cache: dict[Kind, _SameValues] = {}
         self._characters = 0
         self._results: dict[tuple[Defect | None, tuple[Finding, ...]], list[int]] = {}
@@ -129,53 +129,72 @@ class Tally:
     def add(self, block: DecidedBlock) -> None:
         """Take headers in."""
         kinds = self._count(block)
-        table, studies, patients = self._series, self._studies, self._patients
-        rows = zip(block.owners, block.instances.tolist(), block.kinds.codes.tolist(), strict=True)
-        for (study, series, patient), instances, code in rows:
-            if series is None:
-                continue  # a defect
-            kind = kinds[code]
-            owner = hash((study, patient))
-            row = table.row_of(series, owner)
-            if kind.state == PASSED:
-                table.passed[row] += instances
-            if table.owners[row] != owner:
-                self._suspects.add(series)
-            before = table.states[row]
-            if before != kind.state:
-                table.states[row] = kind.state if before == NO_STATE else self._change(series, before, kind.state)
-            if study is not None:
-                key = hash(study)
-                studies[key] = studies.get(key, False) or kind.state == PASSED
-            if patient is None:
-                self._without_patient += instances if kind.findings else 0
-            else:
-                key = hash(patient)
-                patients[key] = patients.get(key, False) or kind.state == PASSED
+        codes = block.kinds.codes[(has_series := block.series != 0)]
+        states = np.array([kind.state for kind in kinds], np.int64)[codes]
+        is_judged = np.array([bool(kind.findings) for kind in kinds], np.bool_)[codes]
+        studies, patients, instances = (
+            numbers[has_series] for numbers in (block.studies, block.patients, block.instances)
+        )
+        passed = states == PASSED
+        one = np.zeros(len(codes), np.bool_)
+        in_series = np.where(passed, instances, 0)
+        self._series.add(
+            SeriesRows(
+                block.series[has_series],
+                studies,
+                patients,
+                several_studies=one,
+                several_patients=one,
+                states=states,
+                passed=in_series,
+                headers=block.headers[has_series],
+            )
+        )
+        for numbers, (every, kept) in ((studies, self._studies), (patients, self._patients)):
+            every.add(numbers)
+            kept.add(numbers[passed])
+        self._without_patient += int(instances[is_judged & (patients == 0)].sum())
 
     def _count(self, block: DecidedBlock) -> list[_SameValues]:
         """Count the instances of each kind of headers, and give the kinds."""
         kinds = []
-        instances, sizes = block.kinds.count(block.instances), block.kinds.count(block.bytes)
-        for key in block.kinds.things:
+        codes, things = block.kinds.codes, block.kinds.things
+        instances, sizes = (  # exact: sums of doubles stay below 2 ** 53
+            np.bincount(codes, weights, len(things)).astype(np.int64).tolist()
+            for weights in (block.instances, block.bytes)
+        )
+        for key, count, size in zip(things, instances, sizes, strict=True):
             kind = self._cache.get(key) or self._meet(key)
-            kind.instances += instances[key]
-            kind.bytes += sizes[key]
+            kind.instances += count
+            kind.bytes += size
             kinds.append(kind)
         return kinds
 
     @property
-    def suspects(self) -> Collection[str]:
-        """Series whose headers are not of one study and one patient; of some perhaps no patient is known."""
-        return self._suspects
+    def contradicted(self) -> Mapping[Conflict, Numbers]:
+        """A header of each series whose headers name several studies, and several patients."""
+        rows = self._series.rows()
+        several = {
+            Conflict.SEVERAL_STUDIES: rows.several_studies,
+            Conflict.SEVERAL_PATIENTS: rows.several_patients,
+        }
+        return {conflict: rows.headers[those] for conflict, those in several.items()}
 
-    def figures(self, listed: int, size: int, min_cell: int) -> Figures:
+    @property
+    def partial(self) -> Numbers:
+        """A header of each series that is PARTIAL."""
+        rows = self._series.rows()
+        states = [number for number in self._series.by_state() if self._states.selection(number) == "PARTIAL"]
+        return rows.headers[np.isin(rows.states, states)]
+
+    def figures(self, listed: int, size: int, min_cell: int, partial: Sequence[str] = ()) -> Figures:
         """Give what came of all of them.
 
         Args:
             listed: Objects of the run's snapshot.
             size: Their bytes.
             min_cell: See `distribution_of`.
+            partial: Some of the series that are PARTIAL.
         """
         self._fold()
         by_state = self._series.by_state()
@@ -185,9 +204,9 @@ class Tally:
         selections = dict.fromkeys(("WHOLE", "PARTIAL", "NONE"), 0)
         for number, series in by_state.items():
             selections[self._states.selection(number)] += series
-        studies, kept_studies = len(self._studies), sum(self._studies.values())
-        patients, kept_patients = len(self._patients), sum(self._patients.values())
-        series = len(self._series)
+        studies, kept_studies = (distinct.count() for distinct in self._studies)
+        patients, kept_patients = (distinct.count() for distinct in self._patients)
+        series = by_state.total()
         return Figures(
             looked_at=Amount(patients, studies, series, listed, size),
             passed=Amount(kept_patients, kept_studies, series - selections["NONE"], _instances(passed), _bytes(passed)),
@@ -207,15 +226,16 @@ class Tally:
             criteria=tuple(self._criterion(place, judged, min_cell) for place in range(len(self.criteria))),
             selections=selections,
             passed_in=self._passed_in(),
-            partial=tuple(self._partial),
+            partial=tuple(partial),
             modified_dates=dict(sorted(self._modified.items())),
             born_without_age=self._born_without_age,
         )
 
     def _passed_in(self) -> dict[str, int]:
         """Count the instances that passed by whether all of their series did."""
-        partial = sum(passed for state, passed in self._series.passed_by_state() if state != PASSED)
-        return {"WHOLE": sum(self._series.passed) - partial, "PARTIAL": partial}
+        rows = self._series.rows()
+        partial = int(rows.passed[rows.states != PASSED].sum())
+        return {"WHOLE": int(rows.passed.sum()) - partial, "PARTIAL": partial}
 
     def _judged_series(self, by_state: Mapping[int, int]) -> int:
         """Count the series of which any instance could be judged."""
@@ -231,14 +251,6 @@ class Tally:
         kind = _SameValues(found, read_extent(extent), tuple(entries), self._states.of(found))
         self._cache[key] = kind
         return kind
-
-    def _change(self, series: str, before: int, more: int) -> int:
-        """Give the state of a series that has an instance in another state, too."""
-        after = self._states.merge(before, more)
-        if self._states.selection(after) == "PARTIAL" != self._states.selection(before):
-            insort(self._partial, series)
-            del self._partial[MOST_PARTIAL:]
-        return after
 
     def _fold(self) -> None:
         """Add up what is remembered."""

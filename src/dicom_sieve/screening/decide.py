@@ -194,7 +194,7 @@ def decide(
     of_snapshot, secret = (snapshot.id, snapshot.location_id), secret_for(ledger.engine, criteria)
     measured = measure(ledger.engine, of_snapshot, criteria, damaged, secret=secret)
     judge = Judge(criteria, damaged, secret, measured)
-    for held in held_rows(ledger.engine, of_snapshot, judge.keys, damaged):
+    for held in held_rows(ledger.engine, of_snapshot, judge.keys, damaged, with_digests=True):
         keep(judge.judge(held))
         observer.advance(len(held.block.ids))
     counts = judge.counts()

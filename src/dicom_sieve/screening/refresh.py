@@ -17,6 +17,7 @@ from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.reading.editions import find_read_for_less
 from dicom_sieve.ledger.reading.snapshots import Snapshot
+from dicom_sieve.ledger.writing.header_counts import keep_sums
 from dicom_sieve.ledger.writing.headers import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.screening.gc_freeze import frozen_gc
 from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_shard
@@ -133,6 +134,7 @@ def refresh(
         _index(store, means, lease, refreshed)
     if snapshot.counts.added or snapshot.counts.removed or refreshed.indexed:
         ledger.analyze("object", "header", "header_change", "block", "chunk")
+    keep_sums(lease)
     return refreshed
 
 

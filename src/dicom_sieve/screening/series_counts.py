@@ -58,9 +58,9 @@ def _added_up(parts: Sequence[_Rows]) -> _Rows:
     numbers, passed, discarded = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.argsort(numbers)
     numbers = numbers[order]
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
-    if not len(starts):
+    if not len(numbers):
         return _NONE, _NONE, _NONE
+    starts = np.append(0, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)
     return numbers[starts], np.add.reduceat(passed[order], starts), np.add.reduceat(discarded[order], starts)
 
 

@@ -2,21 +2,24 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.columns.held import is_same
 from dicom_sieve.columns.pages import PAGE_IDS, shorten
+from dicom_sieve.errors import DamagedChunkError
 from dicom_sieve.ledger.audit import sealed_pages, sealed_rows
 from dicom_sieve.ledger.audit.chain import Place, SealedRun, recorded_blocks, trusted_runs
 from dicom_sieve.ledger.audit.damage import Damage, Kind
 from dicom_sieve.ledger.audit.sealed_rows import Line
 from dicom_sieve.ledger.audit.seals import OF_DECISIONS, Block, Part, make_block, make_blocks, page_lines
 from dicom_sieve.ledger.database.blocks import BLOCK_IDS
-from dicom_sieve.ledger.database.tables import header_change, object_
+from dicom_sieve.ledger.database.held_pages import add_up_changes, ids_of_page, last_snapshot_of, page_of, read_page
+from dicom_sieve.ledger.database.tables import header_change, held_page, object_
 
 _OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL, Part.BLOCK)
 _NO_END = 2**63
@@ -234,3 +237,45 @@ def recount_instances(
 
 
 _ONE = sa.literal(1, sa.BigInteger)
+
+
+def recount_held_pages(
+    connection: sa.Connection,
+    location_id: int | None,
+    without: Collection[int],
+    edited: Collection[Any],
+    tell: Callable[[int], None],
+) -> None:
+    """Compare kept sums with the changes of headers, which are compared with the objects.
+
+    Args:
+        connection: Of the ledger.
+        location_id: Where to compare; None: everywhere.
+        without: Locations that are left out.
+        edited: Headers whose changes were edited; their pages cannot be compared.
+        tell: Called with the number of each page that differs.
+    """
+    cannot_compare = {page_of(header_id) for header_id in edited if isinstance(header_id, int)}
+    columns = held_page.c
+    query = sa.select(columns.location_id, columns.page, columns.snapshot_id).order_by(
+        columns.location_id, columns.page
+    )
+    if location_id is not None:
+        query = query.where(columns.location_id == location_id)
+    for place, page, last in connection.execute(query).all():
+        if place in without or page in cannot_compare:
+            continue
+        try:
+            is_right = _is_right(connection, place, page, last)
+        except (DamagedChunkError, TypeError, ValueError):  # SQLite holds values of any type
+            is_right = False
+        if not is_right:
+            tell(page if isinstance(page, int) else -1)
+
+
+def _is_right(connection: sa.Connection, location_id: int, page: int, last: int) -> bool:
+    """Tell whether a page holds the sums of all changes of its headers, and names the last snapshot among them."""
+    ids, held = ids_of_page(page), read_page(connection, location_id, page)
+    if held is None or last != last_snapshot_of(connection, location_id, ids):
+        return False
+    return is_same(held, add_up_changes(connection, location_id, ids))

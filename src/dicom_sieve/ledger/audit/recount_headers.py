@@ -19,7 +19,9 @@ from dicom_sieve.ledger.database.chunks import (
     EXTENT,
     ID,
     OWN_NAMES,
+    PATIENT,
     SERIES,
+    STUDY,
     BlockKind,
     digest_chunks,
     series_number,
@@ -34,6 +36,7 @@ Ids = NDArray[np.int64]
 Marks = Mapping[object, str | None]
 """The mark of each edition in the digests of its headers, by number."""
 Texts = tuple[str, ...]
+_FACTS = (DIGEST, EXTENT, SERIES, STUDY, PATIENT)
 _IDS_A_QUERY = 500
 _RAW = sa.types.NullType()
 """Gives what SQLite holds, which may be of any type where somebody edited it."""
@@ -220,8 +223,8 @@ class _Recount:
             if attributes is not None and row.digest_with(attributes[place], self.marks) != row.digest:
                 self.tell(row.id)
                 continue
-            expected = (row.digest, series_number(row.series), row.extent)
-            for name, found, right in zip((DIGEST, SERIES, EXTENT), facts, expected, strict=True):
+            owners = (series_number(owner) for owner in (row.series, row.study, row.patient))
+            for name, found, right in zip(_FACTS, facts, (row.digest, row.extent, *owners), strict=True):
                 if found is not None and found[place] != right:
                     self.add(Damage(Kind.EDITED, "chunk", of_block.id, part=name))
             if row.edition != of_block.edition:
@@ -278,14 +281,17 @@ class _Content:
         return rows
 
     def facts(self) -> tuple[Sequence[Any] | None, ...]:
-        """Give what the block repeats of each header: its digest, the number of its series, how far it was read."""
+        """Give what the block repeats of each header, in the order of `_FACTS`; of some blocks less is known."""
         digests = self.chunks[DIGEST].hex()
         width = 2 * DIGEST_BYTES
-        series, extents = self._numbers(SERIES), self._column(EXTENT)
+        extents = self._column(EXTENT)
+        later = (name for name in (STUDY, PATIENT) if name in self.chunks)
+        owners = {name: self._numbers(name) for name in (SERIES, *later)}
+        numbers = (owners.get(name) for name in (SERIES, STUDY, PATIENT))
         return (
             [digests[start : start + width] for start in range(0, len(digests), width)],
-            None if series is None else series.tolist(),
             None if extents is None else extents.rows(),
+            *(None if found is None else found.tolist() for found in numbers),
         )
 
     def _numbers(self, name: str) -> Ids | None:

@@ -56,10 +56,21 @@ class StoredPage(NamedTuple):
             yield from ((first + place, code) for place, code in enumerate(self.bytes) if code != UNDECIDED)
 
 
-def digest_headers(digests: NDArray[np.uint8]) -> str:
-    """Digest the digests of the headers that a page decides on, in the order of their ids: as hex, a line each."""
-    as_hex = np.frombuffer(digests.tobytes().hex().encode(), np.uint8).reshape(-1, 2 * DIGEST_BYTES)
-    return hashlib.sha256(np.insert(as_hex, as_hex.shape[1], ord("\n"), axis=1).tobytes()).hexdigest()
+def digest_headers(digests: NDArray[np.uint8], starts: Sequence[int], ends: Sequence[int]) -> list[str]:
+    """Digest the digests of the headers that pages decide on, in the order of their ids: as hex, a line each.
+
+    Args:
+        digests: Of the headers of all pages: 32 bytes each, a row of an array.
+        starts: The first row of each page.
+        ends: The row behind its last.
+    """
+    width = 2 * DIGEST_BYTES + 1
+    lines = np.full((len(digests), width), ord("\n"), np.uint8)
+    lines[:, :-1] = np.frombuffer(digests.tobytes().hex().encode(), np.uint8).reshape(-1, width - 1)
+    text = lines.tobytes()
+    return [
+        hashlib.sha256(text[start * width : end * width]).hexdigest() for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def digest_found(digests: Sequence[str]) -> str:

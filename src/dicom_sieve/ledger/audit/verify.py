@@ -17,6 +17,7 @@ from dicom_sieve.ledger.audit.recount import (
     Cover,
     recount_decisions,
     recount_fields,
+    recount_held_pages,
     recount_instances,
     recount_places,
 )
@@ -131,11 +132,21 @@ class _Verifier:
         result.unsealed = sum(len(cover.unsealed) for cover in covers.values())
         for header_id in sorted(damaged_headers):
             result.add(names.row(Kind.EDITED, "header", header_id))
+        edited = set[int]()
         recount_instances(
             self.connection,
             location_id,
             half_forgotten,
-            lambda row: result.add(Damage(Kind.EDITED, "header_change", row)),
+            edited.add,
+        )
+        for row in sorted(edited):
+            result.add(Damage(Kind.EDITED, "header_change", row))
+        recount_held_pages(
+            self.connection,
+            location_id,
+            half_forgotten,
+            edited,
+            lambda page: result.add(Damage(Kind.EDITED, "held_page", page)),
         )
         for place, runs in chains.items():
             self._judge(runs, names)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,10 +20,13 @@ from dicom_sieve.ledger.database.tables import block, chunk
 ID, SERIES, EXTENT, DIGEST = "id", "series", "extent", "digest"
 """Chunks of a block of headers besides those of its attributes: the ids of its rows, the numbers of their series (see
 `series_number`), how far each was read (absent: whole), and the digests of the headers, 32 bytes each."""
+STUDY, PATIENT = "study", "patient"
+"""Chunks of a block of headers from version 0015 on: the numbers of their studies and of the digests of their patients,
+made as those of series are."""
 HEADER, SIZE, ADDED_IN = "header", "size", "added_in"
 """Chunks of a block of objects besides its ids and values: ids of their headers, bytes, and numbers of the snapshots
 that found them."""
-OWN_NAMES = frozenset({ID, SERIES, EXTENT, DIGEST, HEADER, SIZE, ADDED_IN})
+OWN_NAMES = frozenset({ID, SERIES, STUDY, PATIENT, EXTENT, DIGEST, HEADER, SIZE, ADDED_IN})
 """What is no attribute."""
 DIGEST_BYTES = 32
 CHUNKS_TOGETHER = 200
@@ -110,6 +113,16 @@ def series_number(uid: str | None) -> int:
     It is the same in every block, and nothing must be looked up to write it.
     """
     return number_of(uid) if uid else 0
+
+
+def owner_numbers(owners: Iterable[tuple[str | None, str | None, str | None]]) -> dict[str, list[int]]:
+    """Give the numbers of series, studies and patients, by the names of their chunks.
+
+    Args:
+        owners: Series and Study Instance UID of each header, and the digest of its patient.
+    """
+    numbers = [tuple(map(series_number, owner)) for owner in owners]
+    return {name: [of_header[place] for of_header in numbers] for place, name in enumerate((SERIES, STUDY, PATIENT))}
 
 
 def digest_chunks(chunks: Mapping[str, bytes]) -> str:
@@ -208,6 +221,19 @@ def read_numbers(connection: sa.Connection, blocks: Sequence[Block], name: str) 
     for some_blocks, chunks in _read(connection, blocks, [name]):
         for listed in some_blocks:
             yield decode_numbers(chunks.get((name, listed.id), b""), listed.row_count)
+
+
+def read_owners(
+    connection: sa.Connection, blocks: Sequence[Block]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]] | None]:
+    """Give the numbers of studies and patients, see `owner_numbers`; None of a block that does not have them."""
+    for some_blocks, chunks in _read(connection, blocks, [STUDY, PATIENT]):
+        for listed in some_blocks:
+            studies, patients = (chunks.get((name, listed.id)) for name in (STUDY, PATIENT))
+            if studies is None or patients is None:
+                yield None
+            else:
+                yield decode_numbers(studies, listed.row_count), decode_numbers(patients, listed.row_count)
 
 
 def read_digests(connection: sa.Connection, blocks: Sequence[Block]) -> Iterator[NDArray[np.uint8]]:

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from dicom_sieve.ledger.database.chunks import (
     EXTENT,
     ID,
+    PATIENT,
     SERIES,
+    STUDY,
     Block,
     BlockKind,
     blocks_with,
@@ -15,6 +17,7 @@ from dicom_sieve.ledger.database.chunks import (
     read_columns,
     read_digests,
     read_numbers,
+    read_owners,
     write_block,
 )
 from dicom_sieve.ledger.database.tables import block, chunk
@@ -43,12 +46,14 @@ def _write_rest(connection: sa.Connection, listed: Block, ids: NDArray[np.int64]
     names = [EXTENT, *names_of_values(connection, [listed])]
     [(_, columns)] = read_columns(connection, [listed], names)
     [series], [digests] = read_numbers(connection, [listed], SERIES), read_digests(connection, [listed])
+    [owners] = read_owners(connection, [listed])
+    numbers = {SERIES: series, **(dict(zip((STUDY, PATIENT), owners, strict=True)) if owners else {})}
     write_block(
         connection,
         BlockKind.HEADER,
         listed.edition,
         ids[stays].tolist(),
         columns={name: column.take(stays) for name, column in columns.items()},
-        numbers={SERIES: series[stays].tolist()},
+        numbers={name: of_all[stays].tolist() for name, of_all in numbers.items()},
         digests=[digest.tobytes().hex() for digest in digests[stays]],
     )

@@ -246,6 +246,17 @@ header_change = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# The sums of these rows, for some ids of headers: a cache, dropped by what changes any of the rows (`held_pages`).
+held_page = sa.Table(
+    "held_page",
+    metadata,
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id"), primary_key=True, autoincrement=False),
+    sa.Column("page", BigKey, primary_key=True, autoincrement=False),
+    sa.Column("snapshot_id", BigKey, nullable=False),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("ids", "instances", "bytes")),
+)
+
 lease = sa.Table(
     "lease",
     metadata,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.held import Held
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.errors import LedgerError
@@ -18,7 +19,7 @@ from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import PageKind, RunState, SnapshotState, header, location, run, snapshot
 from dicom_sieve.ledger.reading.decided import decided_on, decides_on_objects
-from dicom_sieve.ledger.reading.held_headers import Held, HeldBlock, headers_held, rows_of_headers
+from dicom_sieve.ledger.reading.held_headers import HeldBlock, headers_held, rows_of_headers
 from dicom_sieve.ledger.reading.held_objects import objects_of_both
 from dicom_sieve.ledger.reading.held_rows import HeaderTable, absent_in, divide
 from dicom_sieve.ledger.reading.rows import RunRow

@@ -4,16 +4,17 @@ Conflicts are those of a run, among the objects of its snapshot that it judged. 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from itertools import islice
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.ledger.database.column_types import QueryableJson
 from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.outages import all_rows, read
@@ -21,7 +22,6 @@ from dicom_sieve.ledger.database.tables import header, location, object_, run, s
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
 from dicom_sieve.objects import DIRECTORY_ENDPOINT
 
-_UIDS_A_QUERY = 500
 MOST_EXAMPLES = 100
 """Series in conflict that are listed."""
 
@@ -70,32 +70,40 @@ def is_any_repeated(engine: sa.Engine) -> bool:
     return read(engine, lambda connection: connection.execute(select_repeated().limit(1)).first()) is not None
 
 
-def find_conflicts(engine: sa.Engine, run_number: int, suspects: Iterable[str], *, is_any_repeated: bool) -> Conflicts:
+def find_conflicts(
+    engine: sa.Engine, run_number: int, contradicted: Mapping[Conflict, Numbers], *, is_any_repeated: bool
+) -> Conflicts:
     """Find the conflicts of a run.
 
     Args:
         engine: The ledger's.
         run_number: Of the run.
-        suspects: Series whose headers differ in study or patient; all others are in no conflict of these kinds.
+        contradicted: By what their headers say: the id of one header of each series, the same in each conflict.
         is_any_repeated: Whether the ledger holds any SOP Instance UID more than once.
     """
-    counts, examples = Counter[Conflict](), dict[str, tuple[Conflict, ...]]()
-    for uid, name in _name_all(engine, run_number, iter(suspects), is_any_repeated=is_any_repeated):
-        conflict = Conflict(name)
-        counts[conflict] += 1
-        if uid in examples or len(examples) < MOST_EXAMPLES:
-            examples[uid] = _sorted({*examples.get(uid, ()), conflict})
+    counts = Counter({conflict: len(ids) for conflict, ids in contradicted.items() if len(ids)})
+    examples = _examples(engine, contradicted)
+    if is_any_repeated:
+        repeated = _in_order(_named_of_instances(run_number))
+        for uid, name in read(engine, partial(all_rows, query=repeated)):
+            conflict = Conflict(name)
+            counts[conflict] += 1
+            if uid in examples or len(examples) < MOST_EXAMPLES:
+                examples[uid] = _sorted({*examples.get(uid, ()), conflict})
     return Conflicts(dict(counts), dict(sorted(examples.items())))
 
 
-def _name_all(
-    engine: sa.Engine, run_number: int, suspects: Iterator[str], *, is_any_repeated: bool
-) -> Iterator[sa.Row[Any]]:
-    while uids := list(islice(suspects, _UIDS_A_QUERY)):
-        of_uids = _named_of_headers(_of_headers(decisions.run_number == run_number, uids))
-        yield from read(engine, partial(all_rows, query=_in_order(of_uids)))
-    if is_any_repeated:
-        yield from read(engine, partial(all_rows, query=_in_order(_named_of_instances(run_number))))
+def _examples(engine: sa.Engine, contradicted: Mapping[Conflict, Numbers]) -> dict[str, tuple[Conflict, ...]]:
+    """Give some of the series whose headers contradict each other."""
+    ids = np.unique(np.concatenate([np.zeros(0, np.int64), *contradicted.values()]))[:MOST_EXAMPLES]
+    columns = header.c
+    query = sa.select(columns.id, columns.series_instance_uid).where(columns.id.in_(ids.tolist()))
+    rows = read(engine, partial(all_rows, query=query)) if len(ids) else ()
+    uids = {row.id: row.series_instance_uid for row in rows}
+    return {
+        uids[header_id]: _sorted([conflict for conflict, those in contradicted.items() if header_id in those])
+        for header_id in ids.tolist()
+    }
 
 
 def _in_order(queries: Sequence[sa.Select[Any]]) -> sa.Select[Any]:

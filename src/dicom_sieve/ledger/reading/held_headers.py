@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from dicom_sieve.columns.held import Held
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.ledger.database.chunks import (
@@ -20,29 +22,15 @@ from dicom_sieve.ledger.database.chunks import (
     read_columns,
     read_digests,
     read_numbers,
+    read_owners,
 )
 from dicom_sieve.ledger.database.chunks import Block as BlockRow
 from dicom_sieve.ledger.database.header_values import without_values
+from dicom_sieve.ledger.database.held_pages import read_held
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import header_change
+from dicom_sieve.ledger.reading.owners import Owners, owners_in_rows
 
-IDS_TOGETHER = 4_096
-"""Headers whose changes are read as one text."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Held:
-    """The distinct headers of a snapshot's objects.
-
-    Attributes:
-        ids: Of the headers, ascending.
-        instances: Of each, in the snapshot.
-        bytes: Of these instances.
-    """
-
-    ids: Numbers
-    instances: Numbers
-    bytes: Numbers
+NO_DIGESTS = np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,10 +40,11 @@ class Rows:
     Attributes:
         places: Of each among the ids that were asked for.
         ids: Of the headers, ascending.
-        digests: Of each: 32 bytes, a row of an array.
+        digests: Of each: 32 bytes, a row of an array; none where they were not asked for.
         series: Number of the series of each, see `series_number`; 0: it has none.
         values: What was asked for, and how far each was read.
         complete_below: Every header with a lower id was given, in this block or before.
+        owners: Their studies and patients; None where they were not asked for.
     """
 
     places: NDArray[np.intp]
@@ -64,6 +53,7 @@ class Rows:
     series: Numbers
     values: Block
     complete_below: int
+    owners: Owners | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,13 +62,14 @@ class HeldBlock:
 
     Attributes:
         ids: Of these, ascending.
-        digests: Of each header: 32 bytes, a row of an array; of objects none.
+        digests: Of each header: 32 bytes, a row of an array; none of objects, and where they were not asked for.
         instances: Of each, in the snapshot.
         bytes: Of these instances.
         series: Number of the series of each, see `series_number`; 0: it has none.
         values: What was asked for, and how far each was read.
         complete_below: Every header with a lower id was given, in this block or before; None: that is not known.
         of_headers: Of objects, the id of the header of each.
+        owners: Studies and patients of the headers; None where they were not asked for.
     """
 
     ids: Numbers
@@ -89,6 +80,7 @@ class HeldBlock:
     values: Block
     complete_below: int | None = None
     of_headers: Numbers | None = None
+    owners: Owners | None = None
 
     @property
     def headers(self) -> Numbers:
@@ -106,10 +98,19 @@ class HeldBlock:
             self.values.take(rows),
             self.complete_below,
             self.headers[rows],
+            self.owners and self.owners.take(rows),
         )
 
 
-def held_blocks(engine: sa.Engine, snapshot_id: int, location_id: int, keys: Sequence[str]) -> Iterator[HeldBlock]:
+def held_blocks(
+    engine: sa.Engine,
+    snapshot_id: int,
+    location_id: int,
+    keys: Sequence[str],
+    *,
+    with_digests: bool = False,
+    with_owners: bool = False,
+) -> Iterator[HeldBlock]:
     """Give the distinct headers of a snapshot's objects, each once; a block without any is left out.
 
     Args:
@@ -117,28 +118,43 @@ def held_blocks(engine: sa.Engine, snapshot_id: int, location_id: int, keys: Seq
         snapshot_id: Which snapshot.
         location_id: Its location.
         keys: The columns that are asked for.
+        with_digests: Whether the digests of the headers are.
+        with_owners: Whether the numbers of their studies and patients are.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
     held = headers_held(engine, snapshot_id, location_id)
-    for rows in rows_of_headers(engine, held.ids, keys):
+    for rows in rows_of_headers(engine, held.ids, keys, with_digests=with_digests, with_owners=with_owners):
         instances, size = held.instances[rows.places], held.bytes[rows.places]
-        yield HeldBlock(rows.ids, rows.digests, instances, size, rows.series, rows.values, rows.complete_below)
+        yield HeldBlock(
+            rows.ids,
+            rows.digests,
+            instances,
+            size,
+            rows.series,
+            rows.values,
+            rows.complete_below,
+            owners=rows.owners,
+        )
 
 
 def headers_held(engine: sa.Engine, snapshot_id: int, location_id: int) -> Held:
     """Give the distinct headers of a snapshot's objects."""
-    return read(engine, partial(_held, snapshot_id=snapshot_id, location_id=location_id))
+    return read(engine, partial(read_held, snapshot_id=snapshot_id, location_id=location_id))
 
 
-def rows_of_headers(engine: sa.Engine, ids: Numbers, keys: Sequence[str]) -> Iterator[Rows]:
+def rows_of_headers(
+    engine: sa.Engine, ids: Numbers, keys: Sequence[str], *, with_digests: bool = False, with_owners: bool = False
+) -> Iterator[Rows]:
     """Give some headers, a block at a time; a block without any is left out.
 
     Args:
         engine: The ledger's.
         ids: Of the headers, ascending.
         keys: The columns that are asked for.
+        with_digests: Whether the digests of the headers are.
+        with_owners: Whether the numbers of their studies and patients are.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
@@ -147,55 +163,45 @@ def rows_of_headers(engine: sa.Engine, ids: Numbers, keys: Sequence[str]) -> Ite
     blocks = read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=ids))
     is_left_out = np.ones(len(ids), np.bool_)
     for group in in_groups(blocks, len(keys)):
-        for rows in read(engine, partial(_rows_of, blocks=group, ids=ids, keys=keys)):
+        for rows in read(
+            engine,
+            partial(_rows_of, blocks=group, ids=ids, keys=keys, with_digests=with_digests, with_owners=with_owners),
+        ):
             is_left_out[rows.places] = False
             yield rows
     if is_left_out.any():
         raise without_values(int(ids[is_left_out][0]))
 
 
-def _held(connection: sa.Connection, snapshot_id: int, location_id: int) -> Held:
-    """Add up the changes of headers (ADR 8)."""
-    columns = header_change.c
-    # Texts of many numbers take a third of the time of rows, and numpy adds up faster than the database.
-    texts = [
-        sa.func.aggregate_strings(sa.cast(column, sa.Text), " ")
-        for column in (columns.header_id, columns.instances, columns.bytes)
-    ]
-    query = (
-        sa.select(*texts)
-        .where(columns.location_id == location_id, columns.snapshot_id <= snapshot_id)
-        .group_by(columns.header_id // IDS_TOGETHER)
-    )
-    parts = connection.execute(query).all()
-    ids, instances, size = (
-        np.fromstring(" ".join(part[place] for part in parts), np.int64, sep=" ") for place in range(len(texts))
-    )
-    order = np.argsort(ids, kind="stable")
-    ids = ids[order]
-    starts = np.flatnonzero(np.diff(ids, prepend=-1))
-    if not len(starts):
-        return Held(ids, instances, size)
-    added_up, of_bytes = np.add.reduceat(instances[order], starts), np.add.reduceat(size[order], starts)
-    is_held = added_up > 0
-    return Held(ids[starts][is_held], added_up[is_held], of_bytes[is_held])
-
-
 def _rows_of(
-    connection: sa.Connection, blocks: Sequence[tuple[BlockRow, int]], ids: Numbers, keys: Sequence[str]
+    connection: sa.Connection,
+    blocks: Sequence[tuple[BlockRow, int]],
+    ids: Numbers,
+    keys: Sequence[str],
+    *,
+    with_digests: bool,
+    with_owners: bool,
 ) -> list[Rows]:
     """Read what is asked for of some blocks; with each comes the first id of those that follow."""
     found = []
     listed, bounds = [of_block for of_block, _ in blocks], [below for _, below in blocks]
     columns = read_columns(connection, listed, [*keys, EXTENT])
     numbers = (read_numbers(connection, listed, name) for name in (ID, SERIES))
-    parts = zip(columns, *numbers, read_digests(connection, listed), bounds, strict=True)
-    for (_, by_name), of_block, series, digests, below in parts:
+    digests_of_blocks = read_digests(connection, listed) if with_digests else repeat(NO_DIGESTS, len(listed))
+    owners_of_blocks = read_owners(connection, listed) if with_owners else repeat(None, len(listed))
+    parts = zip(columns, *numbers, digests_of_blocks, owners_of_blocks, bounds, strict=True)
+    for (_, by_name), of_block, series, digests, in_columns, below in parts:
         is_asked, places = look_up(of_block, ids)
         values = Block({key: by_name[key] for key in keys}, by_name[EXTENT])
+        owners = in_columns and Owners(*in_columns)
+        if with_owners and owners is None and is_asked.any():
+            owners = owners_in_rows(connection, of_block)
         if is_asked.all():
-            found.append(Rows(places, of_block, digests, series, values, below))
+            found.append(Rows(places, of_block, digests, series, values, below, owners))
         elif is_asked.any():
             rows = np.flatnonzero(is_asked)
-            found.append(Rows(places[rows], of_block[rows], digests[rows], series[rows], values.take(rows), below))
+            its_digests = digests[rows] if with_digests else digests
+            its_owners = owners and owners.take(rows)
+            its_values = values.take(rows)
+            found.append(Rows(places[rows], of_block[rows], its_digests, series[rows], its_values, below, its_owners))
     return found

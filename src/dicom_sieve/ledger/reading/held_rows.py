@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, same_for_all
 from dicom_sieve.columns.judge import Block
@@ -14,11 +15,10 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers.edition import is_own
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.tables import PageKind
-from dicom_sieve.ledger.reading.held_headers import HeldBlock, held_blocks
+from dicom_sieve.ledger.reading.held_headers import NO_DIGESTS, HeldBlock, held_blocks
 from dicom_sieve.ledger.reading.held_objects import HeldObjects, held_objects
+from dicom_sieve.ledger.reading.owners import Owners
 from dicom_sieve.objects import Damaged
-
-_NO_DIGESTS = np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,14 @@ def divide(keys: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def held_rows(
-    engine: sa.Engine, held: HeldBy, keys: Sequence[str], damaged: Damaged, *, is_complete: bool = True
+    engine: sa.Engine,
+    held: HeldBy,
+    keys: Sequence[str],
+    damaged: Damaged,
+    *,
+    is_complete: bool = True,
+    with_digests: bool = False,
+    with_owners: bool = False,
 ) -> Iterator[HeldRows]:
     """Give what a snapshot holds, each row once: headers first, then objects, where criteria ask for what is theirs.
 
@@ -58,6 +65,8 @@ def held_rows(
         keys: Everything that is asked for.
         damaged: Whether the values of damaged headers are looked at.
         is_complete: Whether all of them were read for what is their objects'.
+        with_digests: Whether the digests of headers are asked for, too.
+        with_owners: Whether the numbers of studies and patients are.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
@@ -65,11 +74,11 @@ def held_rows(
     """
     of_objects, common = divide(keys)
     if not of_objects:
-        for block in held_blocks(engine, *held, keys):
+        for block in held_blocks(engine, *held, keys, with_digests=with_digests, with_owners=with_owners):
             yield HeldRows(PageKind.HEADER, block)
         return
     headers = HeaderTable(common)
-    for block in held_blocks(engine, *held, common):
+    for block in held_blocks(engine, *held, common, with_digests=with_digests, with_owners=with_owners):
         is_judged = judged_rows(block.values, damaged)
         judged, others = np.flatnonzero(is_judged), np.flatnonzero(~is_judged)
         if len(others):
@@ -127,8 +136,16 @@ class HeaderTable:
             key: join_columns([part.values.columns[key] for part in self._parts]).take(order) for key in self._keys
         }
         self._extents = join_columns([part.values.extents for part in self._parts]).take(order)
+        self._owners = self._join_owners(order)
         self._found = np.zeros(len(self._ids), np.int64)
         self._parts.clear()
+
+    def _join_owners(self, order: NDArray[np.intp]) -> Owners | None:
+        owners = [part.owners for part in self._parts if part.owners is not None]
+        if not owners or len(owners) < len(self._parts):
+            return None
+        studies, patients = ([of_part.studies for of_part in owners], [of_part.patients for of_part in owners])
+        return Owners(np.concatenate(studies), np.concatenate(patients)).take(order)
 
     def join(self, objects: HeldObjects, counts: Numbers | None = None) -> HeldBlock | None:
         """Give those of some objects whose header is among these, with its values; None where there are none.
@@ -150,13 +167,14 @@ class HeaderTable:
         ids, size = objects.ids[rows], objects.bytes[rows]
         return HeldBlock(
             ids,
-            _NO_DIGESTS,
+            NO_DIGESTS,
             counted,
             size,
             self._series[places],
             values,
             objects.complete_below,
             objects.headers[rows],
+            self._owners and self._owners.take(places),
         )
 
     def without_objects(self) -> Numbers:

@@ -15,18 +15,16 @@ import sqlalchemy as sa
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.lookup import Numbers
-from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.decisions import decisions, findings_of_object, join_objects, verdict_of_object
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import header, object_, run
+from dicom_sieve.ledger.reading.comparison import uids_of
 from dicom_sieve.ledger.reading.conflicts import select_repeated
 from dicom_sieve.ledger.reading.decided import decided_on, decides_on_objects
 from dicom_sieve.ledger.reading.held_rows import OF_OBJECTS, HeldRows, divide, held_rows
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot, place_of_run
 from dicom_sieve.objects import Damaged
 
-Owner = tuple[str | None, str | None, str | None]
-"""Study and Series Instance UID, and the patient's digest."""
 Kind = tuple[str | None, ...]
 """Findings as JSON; how far the header was read, see `read_extent`; and the entry of each attribute asked for."""
 
@@ -36,13 +34,19 @@ class DecidedBlock:
     """Distinct headers, or objects, that a run decided on.
 
     Attributes:
-        owners: What each belongs to.
+        headers: Id of each, or of the header of each object.
+        series: Number of the series of each; 0: it has none.
+        studies: Number of the study of each, likewise.
+        patients: Number of the patient of each, likewise.
         instances: Of each, in the run's snapshot.
         bytes: Of these instances.
         kinds: What was found on each, and on what.
     """
 
-    owners: Sequence[Owner]
+    headers: Numbers
+    series: Numbers
+    studies: Numbers
+    patients: Numbers
     instances: Numbers
     bytes: Numbers
     kinds: Coded[Kind]
@@ -87,7 +91,7 @@ def decided_headers(engine: sa.Engine, run_number: int, keys: Sequence[str]) -> 
     asked = list(keys)
     if not divide(asked)[0] and read(engine, partial(decides_on_objects, run_number=run_number)):
         asked.append(OF_OBJECTS)  # a group, or a measure, asked for what is an object's own
-    for held in held_rows(engine, place_of_run(engine, run_number), asked, damaged):
+    for held in held_rows(engine, place_of_run(engine, run_number), asked, damaged, with_owners=True):
         if held.are_judged:
             yield read(engine, partial(_decided, run_number=run_number, held=held, keys=keys))
 
@@ -101,20 +105,23 @@ def _decided(connection: sa.Connection, run_number: int, held: HeldRows, keys: S
     findings = Coded(decided.things, decided.codes[rows]).map(lambda outcome: outcome and outcome.findings)
     extents = Coded(values.extents.entries, values.extents.codes)
     kinds = combine([findings, extents, *map(values.coded, keys)], len(rows))
-    return DecidedBlock(_owners(connection, block.headers[rows]), block.instances[rows], block.bytes[rows], kinds)
-
-
-def _owners(connection: sa.Connection, ids: Numbers) -> Sequence[Owner]:
-    """Give what headers belong to, each in the place of its id."""
-    if not len(ids):
-        return []
-    columns = header.c
-    query = sa.select(columns.id, columns.study_instance_uid, columns.series_instance_uid, columns.patient).where(
-        columns.id.between(int(ids.min()), int(ids.max()))
+    if block.owners is None:
+        raise TypeError("owners were not asked for")
+    owners = block.owners.take(rows)
+    return DecidedBlock(
+        block.headers[rows],
+        block.series[rows],
+        owners.studies,
+        owners.patients,
+        block.instances[rows],
+        block.bytes[rows],
+        kinds,
     )
-    with connection.execute(query) as rows:
-        known = {header_id: (study, series, patient) for header_id, study, series, patient in bulk.plain_rows(rows)}
-    return [known[header_id] for header_id in ids.tolist()]
+
+
+def series_of(engine: sa.Engine, header_ids: Numbers) -> Iterator[str]:
+    """Give the Series Instance UID of some headers, all of which have one."""
+    return (series for series, _ in uids_of(engine, header_ids))
 
 
 def findings_of_series(engine: sa.Engine, run_number: int, series: Sequence[str]) -> dict[str, list[Reason]]:

@@ -61,6 +61,8 @@ class SealedPage(NamedTuple):
 
 NewOutcome = tuple[int, int, Outcome]
 """Palette, code and outcome."""
+READS_TOGETHER = 5
+"""Blocks of the seal whose pages are written in one transaction."""
 PART_OF = {PageKind.HEADER: Part.PAGE, PageKind.OBJECT: Part.OBJECT_PAGE}
 
 
@@ -84,7 +86,10 @@ class Recorder:
             self.flush()
         if len(decided.ids):
             self._waiting.append(decided)
-        if decided.complete_below is not None and sum(len(part.ids) for part in self._waiting) >= READ_IDS:
+        if (
+            decided.complete_below is not None
+            and sum(len(part.ids) for part in self._waiting) >= READS_TOGETHER * READ_IDS
+        ):
             self._write(decided.complete_below)
 
     def flush(self) -> None:
@@ -104,10 +109,8 @@ class Recorder:
     def _record(self, decided: Decided) -> None:
         starts, ends = page_bounds(decided.ids)
         of_headers = decided.kind is PageKind.HEADER
-        digests = [
-            digest_headers(decided.digests[start:end]) if of_headers else ""
-            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-        ]
+        bounds = starts.tolist(), ends.tolist()
+        digests = digest_headers(decided.digests, *bounds) if of_headers else [""] * len(starts)
         pages = list(map(SealedPage, self._palettes.pages(decided.ids, decided.outcomes), digests))
         new = list(self._palettes.take_new())
         self.lease.write(

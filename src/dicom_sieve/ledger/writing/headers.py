@@ -12,7 +12,7 @@ from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.headers.identities import digest_identities
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.chunks import EXTENT, SERIES, BlockKind, series_number, write_block
+from dicom_sieve.ledger.database.chunks import EXTENT, BlockKind, owner_numbers, write_block
 from dicom_sieve.ledger.database.column_types import BigKey, UtcDateTime
 from dicom_sieve.ledger.database.extents import write_extent
 from dicom_sieve.ledger.database.outages import all_rows, read
@@ -205,7 +205,10 @@ def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], edi
         edition,
         ids,
         columns={EXTENT: column_of(map(_extent, contents)), **_columns(contents)},
-        numbers={SERIES: [series_number(content.series_instance_uid) for content in contents]},
+        numbers=owner_numbers(
+            (content.series_instance_uid, content.study_instance_uid, digest_patient(content.patient, secret))
+            for content in contents
+        ),
         digests=[digest for _, digest in added],
     )
 

@@ -134,8 +134,8 @@ def upgrade() -> None:
 def _groups(connection: sa.Connection) -> Iterator[tuple[int, Sequence[sa.Row[Any]]]]:
     """Give the headers of each edition, some at a time, in the order of their ids."""
     query = sa.text(
-        "SELECT id, digest, edition, defect, damage, unreadable_from, series_instance_uid, "
-        "CAST(attributes AS text) AS attributes FROM header WHERE id > :last ORDER BY id LIMIT :rows"
+        "SELECT id, digest, edition, defect, damage, unreadable_from, series_instance_uid, study_instance_uid, "
+        "patient, CAST(attributes AS text) AS attributes FROM header WHERE id > :last ORDER BY id LIMIT :rows"
     )
     last = 0
     while rows := connection.execute(query, {"last": last, "rows": BLOCK_ROWS}).all():
@@ -155,7 +155,8 @@ def _pack(connection: sa.Connection, edition: int, rows: Sequence[sa.Row[Any]]) 
     if extent.entries != (None,):
         chunks["extent"] = encode(extent)
     chunks["id"] = encode_numbers(np.array([row.id for row in rows], np.int64))
-    chunks["series"] = encode_numbers(np.array([_series_number(row.series_instance_uid) for row in rows], np.int64))
+    for name, column in (("series", "series_instance_uid"), ("study", "study_instance_uid"), ("patient", "patient")):
+        chunks[name] = encode_numbers(np.array([_number(getattr(row, column)) for row in rows], np.int64))
     chunks["digest"] = bytes.fromhex("".join(row.digest for row in rows))
     block_id = connection.execute(
         sa.text(
@@ -195,7 +196,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
 
-def _series_number(uid: str | None) -> int:
+def _number(uid: str | None) -> int:
     return int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8], "little", signed=True) if uid else 0
 
 
