@@ -7,8 +7,8 @@ from decimal import Decimal
 import numpy as np
 import sqlalchemy as sa
 
-from dicom_sieve.columns.chunk import Column, Entry, as_entry, column_of, values_of
-from dicom_sieve.columns.grouped import Members, bounds_of
+from dicom_sieve.columns.chunk import Column, as_entry, values_of
+from dicom_sieve.columns.fact_columns import column_of_whole
 from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.columns.numbers import number_of
 from dicom_sieve.criteria import CompiledMeasure, attributes_read_for, compile_criteria
@@ -16,11 +16,12 @@ from dicom_sieve.criteria.criterion import Measured, MeasuredMembers
 from dicom_sieve.criteria.measures import Measure
 from dicom_sieve.dicom.dictionary import Attribute, attributes_of
 from dicom_sieve.dicom.marks import NOT_KEPT
-from dicom_sieve.dicom.vr import VRS, Operation
-from dicom_sieve.errors import LedgerError, MalformedValueError
+from dicom_sieve.dicom.vr import Operation
+from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.reading.editions import ReadForLess, find_read_for_less
-from dicom_sieve.ledger.reading.held_rows import HeldBy, held_rows, judged_rows
-from dicom_sieve.ledger.reading.measured import measure
+from dicom_sieve.ledger.reading.held_headers import headers_held
+from dicom_sieve.ledger.reading.held_rows import HeldBy
+from dicom_sieve.ledger.reading.measure_series import MeasuredSeries, measure_series
 from dicom_sieve.objects import Damaged
 
 UNDECIDED = "UNDECIDED"
@@ -75,18 +76,22 @@ def series_facts(
     Raises:
         LedgerError: Headers were not read for what the facts are made of.
     """
-    items = {name: _measure(FACTS[name]) for name in names if name in FACTS}
-    thickness = _thickness(names)
     if (less := read_for_less(engine, held, names)) is not None:
         raise LedgerError(
             f"{less.describe()}, so the ledger cannot tell the facts of series; a new run with a measure among its "
             "criteria, as SLICES, reads them again"
         )
-    measured = measure(engine, held, list(items.values()), damaged).values
-    columns = {name: (measured[item.key].groups, measured[item.key].column) for name, item in items.items()}
-    for attribute in thickness:
-        columns[THICKNESS] = _common_values(engine, held, attribute, damaged)
-    return SeriesFacts({name: columns[name] for name in names})
+    measured = measure_series(engine, held, headers_held(engine, *held), damaged)
+    order = np.argsort(measured.series)
+    series = measured.series[order]
+    return SeriesFacts({name: (series, _column(measured, name).take(order)) for name in names})
+
+
+def _column(measured: MeasuredSeries, name: str) -> Column:
+    if name == THICKNESS:
+        texts, codes = measured.thicknesses, measured.thickness
+        return Column(tuple(None if text is None else as_entry([text]) for text in texts), codes.astype(np.uint32))
+    return column_of_whole(FACTS[name], measured.whole[FACTS[name]])
 
 
 def read_for_less(engine: sa.Engine, held: HeldBy, names: Sequence[str] = NAMES) -> ReadForLess | None:
@@ -97,34 +102,6 @@ def read_for_less(engine: sa.Engine, held: HeldBy, names: Sequence[str] = NAMES)
 
 def _thickness(names: Sequence[str]) -> list[Attribute]:
     return [*attributes_of(["SliceThickness"])] if THICKNESS in names else []
-
-
-def _common_values(engine: sa.Engine, held: HeldBy, attribute: Attribute, damaged: Damaged) -> tuple[Numbers, Column]:
-    """Give the one value that all instances of a series have of an attribute; where there are several, none."""
-    members, known = Members(), dict[str | None, int]()
-    for rows in held_rows(engine, held, [attribute.hex_tag], damaged):
-        if rows.are_judged:
-            block, column = rows.block, rows.block.values.columns[attribute.hex_tag]
-            texts = [_number(entry) for entry in column.entries]
-            numbers = np.array([known.setdefault(text, len(known)) for text in texts], np.int64)[column.codes]
-            counts = judged_rows(block.values, damaged) & (block.series != 0)
-            members.add(block.series[counts], numbers[counts], np.zeros(int(counts.sum()), np.int64))
-    series, numbers, _ = members.finish()
-    starts, ends = bounds_of(series)
-    texts, is_one = list(known), ends - starts == 1
-    values = (
-        texts[number] if one else None for number, one in zip(numbers[starts].tolist(), is_one.tolist(), strict=True)
-    )
-    return series[starts], column_of(None if text is None else as_entry([text]) for text in values)
-
-
-def _number(entry: Entry) -> str | None:
-    """Give the one number of an entry, as all that are equal are written; None: there is none."""
-    values = [text for text in values_of(entry) or () if text]
-    try:
-        return f"{Decimal(str(VRS['DS'].parse(values[0]))).normalize():f}" if len(values) == 1 else None
-    except MalformedValueError:
-        return None
 
 
 def _measure(kind: Measure) -> CompiledMeasure:
