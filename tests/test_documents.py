@@ -27,7 +27,7 @@ from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.dicom.vr.value_type import PRESENCE
 from dicom_sieve.flows import heartbeats, names
 from dicom_sieve.headers import Defect
-from dicom_sieve.ledger.database import engine, tables
+from dicom_sieve.ledger.database import engine, tables, views
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, RENEWALS
 from dicom_sieve.lineage import sending
 from dicom_sieve.lineage.follow import SECONDS
@@ -176,7 +176,7 @@ class TestCriteria:
 class TestLedger:
     @pytest.mark.parametrize(
         "view",
-        [tables.instance_decision, tables.series_decision, tables.series_computation],
+        [views.instance_decision, views.series_decision, views.series_fact, views.series_computation],
         ids=lambda view: view.name,
     )
     def test_the_columns_of_a_view_are_the_database_s(self, view: sa.TableClause, tmp_path: Path) -> None:

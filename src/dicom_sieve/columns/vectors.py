@@ -74,7 +74,7 @@ def parse_packed(lengths: NDArray[np.int64], data: bytes, size: int) -> tuple[Fl
         vectors[place], digits[place], states[place] = _parse_entry(text, size)
     is_finite = np.isfinite(vectors)
     if not is_finite.all():
-        are_infinite = ~is_finite.all(axis=1)
+        are_infinite = np.any(~is_finite, axis=1)
         vectors = np.where(are_infinite[:, np.newaxis], 0, vectors)
         digits[are_infinite], states[are_infinite] = 0, ImageState.UNKNOWN
     return vectors, digits, states
@@ -84,7 +84,7 @@ def _parse_vectors_of(texts: _Texts, size: int) -> tuple[Floats, _Digits, Flags 
     """Read the numbers of vectors, and tell which vectors are read; None: all are."""
     numbers, digits, are_numbers = _parse_texts(texts)
     most = np.maximum.reduce([digits[place::size] for place in range(size)])
-    is_read = None if are_numbers.all() else are_numbers.reshape(-1, size).all(axis=1)
+    is_read: Flags | None = None if are_numbers.all() else np.all(are_numbers.reshape(-1, size), axis=1)
     return numbers.reshape(-1, size), most, is_read
 
 

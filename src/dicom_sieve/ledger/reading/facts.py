@@ -1,14 +1,13 @@
 """Facts of the series of a snapshot: what can be measured of each as a whole, beside what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 import sqlalchemy as sa
 
-from dicom_sieve.columns.chunk import Column, as_entry, values_of
-from dicom_sieve.columns.fact_columns import column_of_whole
+from dicom_sieve.columns.chunk import Column, values_of
 from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.columns.numbers import number_of
 from dicom_sieve.criteria import CompiledMeasure, attributes_read_for, compile_criteria
@@ -21,26 +20,12 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.reading.editions import ReadForLess, find_read_for_less
 from dicom_sieve.ledger.reading.held_headers import headers_held
 from dicom_sieve.ledger.reading.held_rows import HeldBy
-from dicom_sieve.ledger.reading.measure_series import MeasuredSeries, measure_series
+from dicom_sieve.ledger.reading.kept_facts import FACTS, NAMES, THICKNESS, FactColumns, has_kept, kept_columns
+from dicom_sieve.ledger.reading.measure_series import measure_series
 from dicom_sieve.objects import Damaged
 
 UNDECIDED = "UNDECIDED"
 """In the place of a fact that cannot be told."""
-FACTS: Mapping[str, Measure] = {
-    "frames": Measure.FRAMES,
-    "slices": Measure.SLICES,
-    "volumes": Measure.VOLUMES,
-    "missing": Measure.MISSING,
-    "duplicate_images": Measure.DUPLICATES,
-    "spacing": Measure.SPACING,
-    "spacing_variation": Measure.SPACING_VARIATION,
-    "tilt": Measure.TILT,
-    "plane": Measure.PLANE,
-}
-"""By the name of their column; docs/geometry.md says what they are."""
-THICKNESS = "thickness"
-"""Slice Thickness, where all instances of a series have the same, in mm."""
-NAMES = (*FACTS, THICKNESS)
 _LENGTHS = {"spacing", "spacing_variation", "tilt", THICKNESS}
 Value = int | Decimal | str | None
 """A number, a plane, `UNDECIDED`; None: there is nothing to measure."""
@@ -54,7 +39,7 @@ class SeriesFacts:
         columns: By name, the numbers of series, ascending, and a value each.
     """
 
-    columns: Mapping[str, tuple[Numbers, Column]]
+    columns: FactColumns
 
     def of(self, series_instance_uid: str) -> dict[str, Value]:
         """Give the facts of one series, by name."""
@@ -81,23 +66,23 @@ def series_facts(
             f"{less.describe()}, so the ledger cannot tell the facts of series; a new run with a measure among its "
             "criteria, as SLICES, reads them again"
         )
+    if has_kept(engine, held, damaged):
+        return SeriesFacts(kept_columns(engine, held, names))
     measured = measure_series(engine, held, headers_held(engine, *held), damaged)
     order = np.argsort(measured.series)
     series = measured.series[order]
-    return SeriesFacts({name: (series, _column(measured, name).take(order)) for name in names})
-
-
-def _column(measured: MeasuredSeries, name: str) -> Column:
-    if name == THICKNESS:
-        texts, codes = measured.thicknesses, measured.thickness
-        return Column(tuple(None if text is None else as_entry([text]) for text in texts), codes.astype(np.uint32))
-    return column_of_whole(FACTS[name], measured.whole[FACTS[name]])
+    return SeriesFacts({name: (series, measured.column(name).take(order)) for name in names})
 
 
 def read_for_less(engine: sa.Engine, held: HeldBy, names: Sequence[str] = NAMES) -> ReadForLess | None:
     """Find the headers of a snapshot that were not read for what facts are made of; None where all were."""
+    return find_read_for_less(engine, held[1], attributes_of_facts(names), held[0])
+
+
+def attributes_of_facts(names: Sequence[str] = NAMES) -> tuple[Attribute, ...]:
+    """Give the attributes that facts are made of."""
     items = [_measure(FACTS[name]) for name in names if name in FACTS]
-    return find_read_for_less(engine, held[1], (*attributes_read_for(items), *_thickness(names)), held[0])
+    return (*attributes_read_for(items), *_thickness(names))
 
 
 def _thickness(names: Sequence[str]) -> list[Attribute]:

@@ -7,6 +7,8 @@ from functools import partial
 import numpy as np
 import sqlalchemy as sa
 
+from dicom_sieve.columns.chunk import Column, as_entry
+from dicom_sieve.columns.fact_columns import column_of_whole
 from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.columns.series_pass import OWN_KEYS, SeriesPass
 from dicom_sieve.criteria.measures import Measure
@@ -18,6 +20,7 @@ from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.packed_blocks import PackedRows, grouped, read_packed
 from dicom_sieve.ledger.reading.held_headers import Held
 from dicom_sieve.ledger.reading.held_objects import closed_by
+from dicom_sieve.ledger.reading.kept_facts import MEASURES
 from dicom_sieve.ledger.reading.pass_headers import read_headers
 from dicom_sieve.objects import Damaged
 
@@ -41,6 +44,13 @@ class MeasuredSeries:
     thicknesses: tuple[str | None, ...]
     header_ids: Numbers
     of_headers: Numbers
+
+    def column(self, name: str) -> Column:
+        """Give one fact of each series, by its name."""
+        if name in MEASURES:
+            return column_of_whole(MEASURES[name], self.whole[MEASURES[name]])
+        entries = (None if text is None else as_entry([text]) for text in self.thicknesses)
+        return Column(tuple(entries), self.thickness.astype(np.uint32))
 
 
 def measure_series(

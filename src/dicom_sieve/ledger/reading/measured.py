@@ -14,14 +14,15 @@ from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.measure import Amounts, Collector, CountedMembers, DistinctValues, MissingNumbers
 from dicom_sieve.columns.measure_geometry import GeometryValues
-from dicom_sieve.columns.measured import MeasuredValues, Rows
+from dicom_sieve.columns.measured import GroupsOf, MeasuredValues, Rows
 from dicom_sieve.criteria import CompiledItem, CompiledMeasure, measures_in
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measured import MEASURED
-from dicom_sieve.criteria.measures import GEOMETRY, Measure
+from dicom_sieve.criteria.measures import GEOMETRY, PLANE_TOLERANCE, Measure, Scope
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
 from dicom_sieve.ledger.reading.held_rows import HeldBy, held_rows, judged_rows
+from dicom_sieve.ledger.reading.kept_facts import MEASURES, has_kept, kept_columns
 from dicom_sieve.objects import Damaged
 
 _COLLECTORS: Mapping[Measure, type[Collector]] = {
@@ -32,6 +33,8 @@ _COLLECTORS: Mapping[Measure, type[Collector]] = {
     Measure.DISTINCT: DistinctValues,
     Measure.MISSING: MissingNumbers,
 }
+
+_FACTS = {measure: name for name, measure in MEASURES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,13 @@ def measure(
     """
     measured = NOTHING
     take = partial(_rows_of, engine, held, damaged)
+    is_kept = any(map(_name_of, measures_in(criteria))) and has_kept(engine, held, damaged)
     for level in _levels(criteria):
-        collectors = list(_collectors(level, secret))
+        kept = {item: name for item in level if (name := _name_of(item))} if is_kept else {}
+        measured = measured.and_more(_read_kept(engine, held, kept, secret))
+        collectors = list(_collectors([item for item in level if item not in kept], secret))
+        if not collectors:
+            continue
         keys = measured.columns({key for collector in collectors for key in collector.keys})
         for rows in take(keys, measured):
             for collector in collectors:
@@ -115,6 +123,23 @@ def measure(
         measured = measured.and_more({steps[0].key: stepping.finish()})
         so_far += steps
     return measured
+
+
+def _name_of(item: CompiledMeasure) -> str | None:
+    """Name the fact that a measure is; None where it is none."""
+    is_usual = item.measure is not Measure.PLANE or item.plane_tolerance == PLANE_TOLERANCE
+    return _FACTS.get(item.measure) if item.scope is Scope.SERIES and not item.where and is_usual else None
+
+
+def _read_kept(
+    engine: sa.Engine, held: HeldBy, names: Mapping[CompiledMeasure, str], secret: bytes | None
+) -> dict[str, MeasuredValues]:
+    """Give measures that are kept as facts of the snapshot."""
+    if not names:
+        return {}
+    columns = kept_columns(engine, held, tuple(dict.fromkeys(names.values())))
+    of_series = GroupsOf(Scope.SERIES, secret)
+    return {item.key: MeasuredValues(*columns[name], of_series, read_extent, item) for item, name in names.items()}
 
 
 def _rows_of(
