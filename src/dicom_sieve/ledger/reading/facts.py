@@ -1,15 +1,15 @@
 """Facts of the series of a snapshot: what can be measured of each as a whole, beside what became of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
 import sqlalchemy as sa
 
-from dicom_sieve.columns.chunk import Column, values_of
+from dicom_sieve.columns.chunk import Entry, values_of
 from dicom_sieve.columns.lookup import Numbers, look_up
-from dicom_sieve.columns.numbers import number_of
+from dicom_sieve.columns.numbers import numbers_of
 from dicom_sieve.criteria import CompiledMeasure, attributes_read_for, compile_criteria
 from dicom_sieve.criteria.criterion import Measured, MeasuredMembers
 from dicom_sieve.criteria.measures import Measure
@@ -40,11 +40,26 @@ class SeriesFacts:
     """
 
     columns: FactColumns
+    _read: dict[str, list[Value]] = field(default_factory=dict, repr=False, compare=False)
 
     def of(self, series_instance_uid: str) -> dict[str, Value]:
         """Give the facts of one series, by name."""
-        number = np.array([number_of(series_instance_uid)], np.int64)
-        return {name: _value(name, number, *column) for name, column in self.columns.items()}
+        return {name: values[0] for name, values in self.of_all([series_instance_uid]).items()}
+
+    def of_all(self, series_instance_uids: Sequence[str]) -> dict[str, list[Value]]:
+        """Give the facts of some series, by name, each in the order of the series."""
+        numbers = numbers_of(series_instance_uids)
+        return {name: self._values_of(name, numbers) for name in self.columns}
+
+    def _values_of(self, name: str, numbers: Numbers) -> list[Value]:
+        groups, column = self.columns[name]
+        if name not in self._read:
+            self._read[name] = [_value(name, entry) for entry in (*column.entries, None)]
+        values = self._read[name]
+        is_known, places = look_up(numbers, groups)
+        codes = np.full(len(numbers), len(values) - 1)
+        codes[is_known] = column.codes[places[is_known]]
+        return [values[code] for code in codes.tolist()]
 
 
 def series_facts(
@@ -74,6 +89,13 @@ def series_facts(
     return SeriesFacts({name: (series, measured.column(name).take(order)) for name in names})
 
 
+def facts_that_are_read(engine: sa.Engine, held: HeldBy, damaged: Damaged = Damaged.DISCARD) -> SeriesFacts:
+    """Measure the series of a snapshot; where headers were not read for what facts are made of, there are none."""
+    if read_for_less(engine, held) is not None:
+        return SeriesFacts({})
+    return series_facts(engine, held, damaged=damaged)
+
+
 def read_for_less(engine: sa.Engine, held: HeldBy, names: Sequence[str] = NAMES) -> ReadForLess | None:
     """Find the headers of a snapshot that were not read for what facts are made of; None where all were."""
     return find_read_for_less(engine, held[1], attributes_of_facts(names), held[0])
@@ -96,9 +118,8 @@ def _measure(kind: Measure) -> CompiledMeasure:
     return item
 
 
-def _value(name: str, number: Numbers, groups: Numbers, column: Column) -> Value:
-    is_known, places = look_up(number, groups)
-    values = values_of(column.entries[column.codes[places[0]]]) if is_known[0] else None
+def _value(name: str, entry: Entry) -> Value:
+    values = values_of(entry)
     if values is None:
         return None
     if len(values) > 1 or values[0] == NOT_KEPT:
