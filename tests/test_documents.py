@@ -27,11 +27,11 @@ from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.dicom.vr.value_type import PRESENCE
 from dicom_sieve.flows import heartbeats, names
 from dicom_sieve.headers import Defect
-from dicom_sieve.ledger.database import engine, tables
+from dicom_sieve.ledger.database import engine, tables, views
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, RENEWALS
 from dicom_sieve.lineage import sending
 from dicom_sieve.lineage.follow import SECONDS
-from dicom_sieve.publishing.parts import INSTANCES, SERIES
+from dicom_sieve.publishing.parts import INSTANCES, SERIES_AND_FACTS
 from dicom_sieve.reports.compare_runs import Change
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.settings import Settings
@@ -176,7 +176,7 @@ class TestCriteria:
 class TestLedger:
     @pytest.mark.parametrize(
         "view",
-        [tables.instance_decision, tables.series_decision, tables.series_computation],
+        [views.instance_decision, views.series_decision, views.series_fact, views.series_computation],
         ids=lambda view: view.name,
     )
     def test_the_columns_of_a_view_are_the_database_s(self, view: sa.TableClause, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ class TestLedger:
     def test_the_manifest_s_columns_are_the_code_s(self) -> None:
         rows = table(section(read("docs/ledger.md"), "The manifest"))
         assert rows[0][1].split(", ") == INSTANCES.names
-        assert rows[2][1].split(", ") == SERIES.names
+        assert rows[2][1].split(", ") == SERIES_AND_FACTS.names
 
     def test_the_sql_examples_run(self, tmp_path: Path) -> None:
         open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}").close()

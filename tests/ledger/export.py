@@ -24,12 +24,11 @@ from dicom_sieve.ledger.database.tables import (
     computation_output,
     header,
     header_change,
-    instance_decision,
     location,
     object_,
     run,
-    series_decision,
 )
+from dicom_sieve.ledger.database.views import instance_decision, series_decision
 
 EFFORT = {"added", "removed", "indexed", "reads", "bytes_read"}
 

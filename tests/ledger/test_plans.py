@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import compile_criteria
-from dicom_sieve.ledger.database.tables import series_decision
+from dicom_sieve.ledger.database.views import series_decision
 from dicom_sieve.ledger.reading.comparison import snapshot_of_run
 from dicom_sieve.ledger.reading.run_objects import duplicate_keys
 from dicom_sieve.ledger.reading.values import attributes_held, values_held

@@ -36,6 +36,7 @@ def test_every_table_view_and_trigger_is_among_the_expected(dialect: str) -> Non
         "instance_decision",
         "series_decision",
         "series_computation",
+        "series_fact",
     }
 
 

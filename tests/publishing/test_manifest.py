@@ -44,6 +44,11 @@ SERIES = {
     "selection": "VARCHAR",
     "conflicts": "VARCHAR[]",
     "study_instance_uids": "VARCHAR[]",
+    **dict.fromkeys(["frames", "slices", "volumes", "missing", "duplicate_images"], "BIGINT"),
+    **dict.fromkeys(["spacing", "spacing_variation", "tilt"], "DOUBLE"),
+    "plane": "VARCHAR",
+    "thickness": "DOUBLE",
+    "undecided": "VARCHAR[]",
 }
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -115,8 +120,25 @@ class TestReadByOthers:
 
         assert {row[0]: row[1] for row in ask(f"DESCRIBE SELECT * FROM '{path}'")} == SERIES
         assert ask(f"SELECT * FROM '{path}' ORDER BY 1") == [
-            ("1.5.1", "1.2.3", 2, 2, 0, 0, "WHOLE", [], []),
-            ("1.5.2", "1.2.3", 2, 1, 1, 0, "PARTIAL", [], []),
+            ("1.5.1", "1.2.3", 2, 2, 0, 0, "WHOLE", [], [], 2, *[None] * 9, []),
+            ("1.5.2", "1.2.3", 2, 1, 1, 0, "PARTIAL", [], [], 2, *[None] * 9, []),
+        ]
+
+    def test_series_have_their_facts(self, ledger: Ledger, output: DirectoryStore) -> None:
+        axial: dict[str, Any] = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "SliceThickness": "2"}
+        places = {"1": [0, 0, 0], "2": [0, 0, 2.5], "3": [0, 0, 7.5]}
+        stack = {
+            key: ct("1.5.1", f"1.6.{key}", InstanceNumber=key, ImagePositionPatient=place, **axial)
+            for key, place in places.items()
+        }
+        lacking = {"4": ct("1.5.2", "1.6.4", **axial), "5": ct("1.5.2", "1.6.5", InstanceNumber="1", **axial)}
+        screen_ct(SimulatedStore({**stack, **lacking}), ledger, "a", output=output)
+        path = folder(output, "a") / "series.parquet"
+        columns = "slices, missing, spacing, spacing_variation, plane, thickness, undecided"
+
+        assert ask(f"SELECT {columns} FROM '{path}' ORDER BY series_instance_uid") == [
+            (3, 0, 3.75, 1.25, "AXIAL", 2.0, []),
+            (None, None, None, None, None, 2.0, ["missing"]),
         ]
 
     def test_a_manifest_of_nothing_at_all_is_readable(self, ledger: Ledger, output: DirectoryStore) -> None:

@@ -24,6 +24,8 @@ LARGEST_CHUNK = 64 * 1024 * 1024
 SMALLEST_COMPRESSED = 64
 """In bytes: compression makes shorter chunks longer."""
 
+NO_ENTRY = -1
+"""In the place of the length of an entry: there is none."""
 _ONE_ENTRY, _PLAIN, _COMPRESSED = b"\x01", b"\x02", b"\x03"
 _ABSENT = 0xFFFFFFFF
 _NUMBER = np.dtype("<u4")
@@ -57,6 +59,40 @@ class Column:
         places = np.zeros(len(self.entries), codes.dtype)
         places[found] = np.arange(len(found), dtype=codes.dtype)
         return Column(tuple(self.entries[place] for place in found.tolist()), places[codes])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packed:
+    """The entries of rows as their bytes, without a text of each: for what is worked out of very many at once.
+
+    Attributes:
+        lengths: Of each entry in bytes, int64; `NO_ENTRY` where the rows have no such attribute.
+        data: The bytes of all entries, one behind the other.
+        codes: For each row the place of its entry. Several entries may be equal.
+    """
+
+    lengths: NDArray[np.int64]
+    data: bytes
+    codes: NDArray[np.uint32]
+
+    def take(self, rows: NDArray[np.intp]) -> "Packed":
+        """Give the column of some rows, with all entries."""
+        return Packed(self.lengths, self.data, self.codes[rows])
+
+    def entries(self) -> list[bytes | None]:
+        """Give each entry as its bytes."""
+        sizes = np.maximum(self.lengths, 0)
+        ends = np.cumsum(sizes)
+        bounds = zip((ends - sizes).tolist(), ends.tolist(), (self.lengths == NO_ENTRY).tolist(), strict=True)
+        return [None if is_absent else self.data[start:end] for start, end, is_absent in bounds]
+
+
+def join_packed(parts: Sequence[Packed]) -> Packed:
+    """Join the rows of several parts, one behind the other."""
+    firsts = np.cumsum([0, *(len(part.lengths) for part in parts[:-1])])
+    codes = [part.codes + np.uint32(first) for part, first in zip(parts, firsts.tolist(), strict=True)]
+    lengths, data = np.concatenate([part.lengths for part in parts]), b"".join([part.data for part in parts])
+    return Packed(lengths, data, np.concatenate(codes))
 
 
 def as_entry(values: Sequence[str] | None) -> Entry:
@@ -106,6 +142,25 @@ def decode(data: bytes, row_count: int) -> Column:
         raise DamagedChunkError(row_count) from error
 
 
+def decode_packed(data: bytes | None, row_count: int) -> Packed:
+    """Unpack a chunk as `decode` does, but for the texts; None: no row has the attribute.
+
+    Raises:
+        DamagedChunkError: The bytes are not what `encode` gives for that many rows.
+    """
+    if data is None or data[:1] == _ONE_ENTRY:
+        length, text = (NO_ENTRY, b"") if data is None else (len(data) - 1, data[1:])
+        return Packed(np.array([length], np.int64), text, np.zeros(row_count, np.uint32))
+    try:
+        body = _unpack(data)
+        lengths, is_absent, codes = _parts_of(body, row_count)
+    except (ValueError, IndexError, OSError) as error:  # pyarrow's errors of damaged data are OSErrors
+        raise DamagedChunkError(row_count) from error
+    start = (len(lengths) + 1) * _NUMBER.itemsize
+    texts = body[start : len(body) - codes.nbytes]
+    return Packed(np.where(is_absent, NO_ENTRY, lengths.astype(np.int64)), texts, codes.astype(np.uint32))
+
+
 def encode_numbers(numbers: NDArray[np.integer]) -> bytes:
     """Pack integers of 64 bits; those that ascend take the least space."""
     return _pack(np.diff(numbers.astype("<i8"), prepend=np.int64(0)).astype("<i8").tobytes())
@@ -149,17 +204,23 @@ def _unpack(data: bytes) -> bytes:
     return unpacked
 
 
-def _decode_body(body: bytes, row_count: int) -> Column:
+def _parts_of(body: bytes, row_count: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_], Codes]:
+    """Give the length of each entry, whether it stands for "absent", and the codes of the rows."""
     entry_count = int(np.frombuffer(body, _NUMBER, 1)[0])
     lengths = np.frombuffer(body, _NUMBER, entry_count, _NUMBER.itemsize)
     is_absent = lengths == _ABSENT
-    ends = np.cumsum(np.where(is_absent, 0, lengths), dtype=np.int64) + (entry_count + 1) * _NUMBER.itemsize
-    texts_end = int(ends[-1])
+    texts_end = int(lengths[~is_absent].sum(dtype=np.int64)) + (entry_count + 1) * _NUMBER.itemsize
     codes = np.frombuffer(body, _width(entry_count), row_count, texts_end)
     if texts_end + codes.nbytes != len(body) or (row_count and int(codes.max()) >= entry_count):
         raise ValueError
-    texts_start = (entry_count + 1) * _NUMBER.itemsize
-    entries = _cut(body[texts_start:texts_end], (ends - texts_start).tolist())
+    return lengths, is_absent, codes
+
+
+def _decode_body(body: bytes, row_count: int) -> Column:
+    lengths, is_absent, codes = _parts_of(body, row_count)
+    start = (len(lengths) + 1) * _NUMBER.itemsize
+    ends = np.cumsum(np.where(is_absent, 0, lengths), dtype=np.int64) + start
+    entries = _cut(body[start : int(ends[-1])], (ends - start).tolist())
     for place in np.flatnonzero(is_absent).tolist():
         entries[place] = None
     return Column(tuple(entries), codes)

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.facts import UNIT, Fact, Floats, fact_of, join_arrays, join_facts, states_of
+from dicom_sieve.columns.facts import UNIT, Fact, Flags, Floats, fact_of, join_arrays, join_facts, states_of
 from dicom_sieve.columns.groups import GroupBlock, blocks_of_groups
 from dicom_sieve.columns.planes import TOLERANCE, Plane, mean_normals, nearest_axes, normals_of
 from dicom_sieve.columns.stacks import LARGEST_COORDINATE, measure_stacks
@@ -41,6 +41,29 @@ class Images:
     series: NDArray[np.int64]
     positions: Floats
     orientations: Floats
+    digits: NDArray[np.int8]
+    states: NDArray[np.uint8]
+    volumes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedImages:
+    """Images of which is known which way they face, in any order: a row each.
+
+    Attributes:
+        series: See `Images`.
+        positions: Likewise.
+        normals: (n, 3): of their planes, of length 1; see `normals_of`.
+        are_planes: Whether there is one.
+        digits: See `Images`.
+        states: Likewise.
+        volumes: Likewise.
+    """
+
+    series: NDArray[np.int64]
+    positions: Floats
+    normals: Floats
+    are_planes: Flags
     digits: NDArray[np.int8]
     states: NDArray[np.uint8]
     volumes: NDArray[np.int64]
@@ -93,6 +116,14 @@ class Geometry:
 
 
 def geometry_of(images: Images) -> Geometry:
+    """Measure all series; see `geometry_of_placed`."""
+    normals, are_planes = normals_of(images.orientations)
+    return geometry_of_placed(
+        PlacedImages(images.series, images.positions, normals, are_planes, images.digits, images.states, images.volumes)
+    )
+
+
+def geometry_of_placed(images: PlacedImages) -> Geometry:
     """Measure all series.
 
     A series of which no image has a position and orientation has no geometry (ABSENT). It is UNDECIDED where some have
@@ -112,9 +143,9 @@ def geometry_of(images: Images) -> Geometry:
     )
 
 
-def _measure(images: Images, block: GroupBlock) -> Geometry:
+def _measure(images: PlacedImages, block: GroupBlock) -> Geometry:
     states, positions = block.take(images.states), block.take(images.positions)
-    normals, is_plane = normals_of(block.take(images.orientations))
+    normals, is_plane = block.take(images.normals), block.take(images.are_planes)
     is_placed = np.all(np.abs(positions) <= LARGEST_COORDINATE, axis=1)
     is_usable = is_placed & is_plane & (states == ImageState.GIVEN)
     means, is_parallel = mean_normals(normals, block)

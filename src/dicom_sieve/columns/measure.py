@@ -165,7 +165,7 @@ class Amounts(Collector):
 
 def frames_in(column: Column) -> tuple[Numbers, Flags]:
     """Give the number of frames of each row, 1 where it says nothing, and whether that can be read."""
-    read = [_frames(entry) for entry in column.entries]
+    read = [frames_of(entry) for entry in column.entries]
     frames = np.array([1 if number is None else number for number in read], np.int64)
     is_read = np.array([number is not None for number in read], np.bool_)
     return frames[column.codes], is_read[column.codes]
@@ -178,7 +178,8 @@ _MOST_FRAMES = 2**31
 """More than any object has (PS3.5 6.2, IS)."""
 
 
-def _frames(entry: Entry) -> int | None:
+def frames_of(entry: Entry) -> int | None:
+    """Read the number of frames of an object, 1 where it says nothing; None where that cannot be read."""
     texts = [text for text in values_of(entry) or () if trim(text)]
     if not texts:
         return 1
@@ -300,7 +301,7 @@ class MissingNumbers(Collector):
 
     def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
         column = rows.block.columns[INSTANCE_NUMBER]
-        read = [_instance_number(entry) for entry in column.entries]
+        read = [instance_number_of(entry) for entry in column.entries]
         is_unreached = self._unreached(rows, [INSTANCE_NUMBER])
         is_given = np.array([number is not None for number in read])[column.codes] & ~is_unreached
         is_absent = np.array([not any(map(trim, values_of(entry) or ())) for entry in column.entries])[column.codes]
@@ -322,6 +323,7 @@ class MissingNumbers(Collector):
         return groups, column_of_counts(counts, counts, is_unknown, (states == FactState.ABSENT) & ~is_unknown)
 
 
-def _instance_number(entry: Entry) -> int | None:
+def instance_number_of(entry: Entry) -> int | None:
+    """Read the instance number of an object; None: it has none that is a whole number."""
     texts = [text for text in values_of(entry) or () if trim(text)]
     return whole_number(texts[0]) if len(texts) == 1 else None

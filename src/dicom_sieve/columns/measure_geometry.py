@@ -70,14 +70,15 @@ def _is_many(rows: Rows) -> Flags:
     """Tell which instances hold several images, of which not each has a position of its own that is known."""
     frames, is_read = frames_in(rows.block.columns[FRAMES])
     image_types = rows.block.columns[IMAGE_TYPE]
-    is_mosaic = np.array([_is_mosaic(entry) for entry in image_types.entries], np.bool_)[image_types.codes]
-    is_many: Flags = (frames != 1) | ~is_read | is_mosaic | _has(rows, SHARED_GROUPS) | _has(rows, PER_FRAME_GROUPS)
+    are_mosaics = np.array([is_mosaic(entry) for entry in image_types.entries], np.bool_)[image_types.codes]
+    is_many: Flags = (frames != 1) | ~is_read | are_mosaics | _has(rows, SHARED_GROUPS) | _has(rows, PER_FRAME_GROUPS)
     extents = rows.block.extents
     is_partly: Flags = np.array([entry is not None for entry in extents.entries], np.bool_)[extents.codes]
     return np.asarray(is_many | is_partly)
 
 
-def _is_mosaic(entry: Entry) -> bool:
+def is_mosaic(entry: Entry) -> bool:
+    """Tell by its Image Type whether an image holds many slices."""
     return any(trim(value).upper() == _MOSAIC for value in values_of(entry) or ())
 
 

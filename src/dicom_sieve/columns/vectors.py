@@ -23,6 +23,7 @@ _IS_PLAIN = np.isin(np.arange(256), np.frombuffer(b"0123456789-.", np.uint8))
 """By byte: whether it may stand in a number without an exponent. pyarrow reads only numbers of these."""
 _NUL, _POINT, _PLUS, _MINUS, _ZERO, _E = b"\0.+-0e"
 _TO_LOWER = 0x20
+_QUESTION_MARK, _END_OF_ASCII = np.uint8(0x3F), 0x80
 _Digits = NDArray[np.int8]
 _Texts = Any
 """An array of texts in pyarrow, which has no types."""
@@ -40,28 +41,56 @@ def parse_vectors(entries: Sequence[Entry], size: int) -> tuple[Floats, _Digits,
         point, where ``1.50e1`` has one; an `ImageState` each. An entry without a value is ABSENT. One is UNKNOWN where
         it has another number of values, or one that is not kept, is no number or exceeds a double.
     """
-    texts = [entry or "" for entry in entries]
-    data = np.frombuffer("".join(texts).encode("ascii", "replace"), np.uint8)  # "?" is of no number
-    ends = np.flatnonzero(data == _NUL)
-    firsts = np.searchsorted(ends, np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts))))
-    counts = np.diff(firsts, prepend=0)
-    values = _as_texts(data, ends)
-    vectors, digits = np.zeros((len(texts), size)), np.zeros(len(texts), np.int8)
-    states = np.full(len(texts), ImageState.ABSENT, np.uint8)
-    is_vector = counts == size
-    if not is_vector.all():
+    texts = [(entry or "").encode("utf-8", "surrogatepass") for entry in entries]
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    return parse_packed(lengths, b"".join(texts), size)
+
+
+def parse_packed(lengths: NDArray[np.int64], data: bytes, size: int) -> tuple[Floats, _Digits, NDArray[np.uint8]]:
+    """Read vectors of Decimal Strings as `parse_vectors` does, given the bytes of all entries; see `Packed`."""
+    count, sizes = len(lengths), np.maximum(lengths, 0)
+    written, stops = np.frombuffer(data, np.uint8), np.cumsum(sizes)
+    ends = np.flatnonzero(written == _NUL)
+    values = _as_texts(_as_ascii(written), ends)
+    if len(ends) == count * size and np.array_equal(ends[size - 1 :: size], stops - 1):
+        vectors, digits, is_number = _parse_vectors_of(values, size)
+        states = np.full(count, ImageState.GIVEN, np.uint8)
+        odd = np.zeros(0, np.intp) if is_number is None else np.flatnonzero(~is_number)
+        vectors = vectors if is_number is None else vectors.copy()
+    else:
+        counts = np.diff(np.searchsorted(ends, stops), prepend=0)
+        vectors, digits = np.zeros((count, size)), np.zeros(count, np.int8)
+        states = np.full(count, ImageState.ABSENT, np.uint8)
+        is_vector = counts == size
         values = values.filter(pa.array(np.repeat(is_vector, counts)))
-    numbers, digits_of_numbers, is_number = _parse_texts(values)
-    vectors[is_vector] = numbers.reshape(-1, size)
-    digits[is_vector] = digits_of_numbers.reshape(-1, size).max(axis=1)
-    is_read = is_vector.copy()
-    is_read[is_vector] = is_number.reshape(-1, size).all(axis=1)
-    states[is_read] = ImageState.GIVEN
-    for place in np.flatnonzero(~is_read & (counts > 0)).tolist():
-        vectors[place], digits[place], states[place] = _parse_entry(texts[place], size)
-    is_finite = np.isfinite(vectors).all(axis=1)
-    vectors[~is_finite], digits[~is_finite], states[~is_finite] = 0, 0, ImageState.UNKNOWN
+        vectors[is_vector], digits[is_vector], is_number = _parse_vectors_of(values, size)
+        is_read = is_vector.copy()
+        is_read[is_vector] = True if is_number is None else is_number
+        states[is_read] = ImageState.GIVEN
+        odd = np.flatnonzero(~is_read & (counts > 0))
+    bounds = zip((stops[odd] - sizes[odd]).tolist(), stops[odd].tolist(), strict=True)
+    for place, (start, stop) in zip(odd.tolist(), bounds, strict=True):
+        text = data[start:stop].decode("utf-8", "surrogatepass")
+        vectors[place], digits[place], states[place] = _parse_entry(text, size)
+    is_finite = np.isfinite(vectors)
+    if not is_finite.all():
+        are_infinite = np.any(~is_finite, axis=1)
+        vectors = np.where(are_infinite[:, np.newaxis], 0, vectors)
+        digits[are_infinite], states[are_infinite] = 0, ImageState.UNKNOWN
     return vectors, digits, states
+
+
+def _parse_vectors_of(texts: _Texts, size: int) -> tuple[Floats, _Digits, Flags | None]:
+    """Read the numbers of vectors, and tell which vectors are read; None: all are."""
+    numbers, digits, are_numbers = _parse_texts(texts)
+    most = np.maximum.reduce([digits[place::size] for place in range(size)])
+    is_read: Flags | None = None if are_numbers.all() else np.all(are_numbers.reshape(-1, size), axis=1)
+    return numbers.reshape(-1, size), most, is_read
+
+
+def _as_ascii(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Put a question mark, which is of no number, in the place of each byte that is not of ASCII."""
+    return np.where(data < _END_OF_ASCII, data, _QUESTION_MARK) if (data >= _END_OF_ASCII).any() else data
 
 
 def _parse_entry(entry: str, size: int) -> tuple[list[float], int, ImageState]:

@@ -1,8 +1,8 @@
 """The SQL record of runs, objects and computations. No other package holds SQL."""
 
 from dicom_sieve.ledger.reading.computations import ComputationRow, ComputedSeries, TracedInput, TracedResult
-from dicom_sieve.ledger.reading.facts import NAMES as SERIES_FACTS
 from dicom_sieve.ledger.reading.facts import SeriesFacts
+from dicom_sieve.ledger.reading.kept_facts import NAMES as SERIES_FACTS
 from dicom_sieve.ledger.reading.ledger import Ledger, RecordedRun, open_ledger
 from dicom_sieve.ledger.reading.named_criteria import SavedCriteria
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow

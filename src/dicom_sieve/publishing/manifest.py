@@ -25,7 +25,8 @@ from dicom_sieve.ledger.writing.runs import Manifest
 from dicom_sieve.objects import Selection
 from dicom_sieve.publishing.copies import COPIES, copy_objects, wants
 from dicom_sieve.publishing.copies import to_batches as copies_to_batches
-from dicom_sieve.publishing.parts import INSTANCES, SERIES, Part, write_parts, write_text
+from dicom_sieve.publishing.parts import INSTANCES, SERIES, SERIES_AND_FACTS, Part, write_parts, write_text
+from dicom_sieve.publishing.series_facts import facts_to_publish, with_facts
 from dicom_sieve.reports import ENDINGS, Report, make_report, render
 from dicom_sieve.stores.interface import Copies, Downloads
 
@@ -194,11 +195,11 @@ def _parts(
             directory=directory,
             advance=advance,
         )
+    of_series = series_to_publish(ledger.engine.dialect, recorded.row.number, recorded.row.id)
+    facts = facts_to_publish(ledger, (snapshot_id, location_id), recorded.row.damaged)
     yield from write_parts(
-        to_batches(
-            ledger.engine, series_to_publish(ledger.engine.dialect, recorded.row.number, recorded.row.id), SERIES
-        ),
-        schema=SERIES,
+        with_facts(to_batches(ledger.engine, of_series, SERIES), facts),
+        schema=SERIES_AND_FACTS,
         path="series.parquet",
         directory=directory,
         advance=lambda _: None,

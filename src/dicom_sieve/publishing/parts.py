@@ -42,7 +42,27 @@ SERIES = pa.schema(
         ("study_instance_uids", pa.list_(pa.string())),
     ]
 )
-"""Columns of ``series.parquet``; the last two are empty unless the identity of a series is contradicted (ADR 29)."""
+"""Columns of ``series.parquet`` without facts; the last two are empty unless the identity of a series is contradicted
+(ADR 29)."""
+
+FACTS = pa.schema(
+    [
+        ("frames", pa.int64()),
+        ("slices", pa.int64()),
+        ("volumes", pa.int64()),
+        ("missing", pa.int64()),
+        ("duplicate_images", pa.int64()),
+        ("spacing", pa.float64()),
+        ("spacing_variation", pa.float64()),
+        ("tilt", pa.float64()),
+        ("plane", pa.string()),
+        ("thickness", pa.float64()),
+    ]
+)
+"""Columns of ``series.parquet`` behind these: what was measured of each series; see docs/geometry.md."""
+UNDECIDED = pa.field("undecided", pa.list_(pa.string()))
+"""The last column: names of the facts that cannot be told."""
+SERIES_AND_FACTS = pa.schema([*SERIES, *FACTS, UNDECIDED])
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from dicom_sieve.criteria import (
     Leaf,
     attributes_read_for,
     compile_criteria,
+    measures_in,
 )
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measures import Scope
@@ -41,7 +42,7 @@ from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.reading.held_columns import HeldColumns, TooManyRowsError
 from dicom_sieve.ledger.reading.held_rows import HeldRows, divide, held_rows
-from dicom_sieve.ledger.reading.measured import NOTHING, Measured, measure_rows
+from dicom_sieve.ledger.reading.measured import NOTHING, Measured, kept_measures, measure_rows
 from dicom_sieve.ledger.reading.secret import read_secret
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeValues, attributes_held, count_values
@@ -299,7 +300,11 @@ class CountsAtOnce:
 
     def _measure(self, compiled: Sequence[CompiledItem]) -> Measured:
         """Measure what was not measured yet, and take the steps, which depend on all criteria."""
-        measured = measure_rows(self.rows, compiled, self._damaged, secret=self._secret, known=self._measured)
+        held = self._sources[False].held
+        new = [item for item in compiled if any(each.key not in self._measured.values for each in measures_in([item]))]
+        of_snapshot = kept_measures(self._engine, held, new, self._damaged, secret=self._secret)
+        known = self._measured.and_more(of_snapshot.values)
+        measured = measure_rows(self.rows, compiled, self._damaged, secret=self._secret, known=known)
         steps = {item.key for item in compiled if isinstance(item, CompiledStep)}
         kept = {key: values for key, values in measured.values.items() if key not in steps}
         self._measured = Measured(dict(list(kept.items())[-MOST_MEASURED:]))

@@ -11,12 +11,13 @@ from itertools import islice
 from dicom_sieve.advice import count_cause, told_causes
 from dicom_sieve.clock import now
 from dicom_sieve.criteria import CompiledItem, attributes_read_for
-from dicom_sieve.errors import WorkersError
+from dicom_sieve.errors import DamagedChunkError, LedgerAwayError, LedgerError, WorkersError
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.reading.editions import find_read_for_less
 from dicom_sieve.ledger.reading.snapshots import Snapshot
+from dicom_sieve.ledger.writing.facts import keep_facts
 from dicom_sieve.ledger.writing.header_counts import keep_sums
 from dicom_sieve.ledger.writing.headers import UnreadObject, count_unread, record_headers, unread_objects
 from dicom_sieve.screening.gc_freeze import frozen_gc
@@ -135,7 +136,18 @@ def refresh(
     if snapshot.counts.added or snapshot.counts.removed or refreshed.indexed:
         ledger.analyze("object", "header", "header_change", "block", "chunk")
     keep_sums(lease)
+    _keep_facts(means, lease, snapshot.id)
     return refreshed
+
+
+def _keep_facts(means: RunOptions, lease: Lease, snapshot_id: int) -> None:
+    """Keep the facts of series; where the ledger lacks values for it, who watches is told: no run needs them kept."""
+    try:
+        keep_facts(lease, snapshot_id)
+    except LedgerAwayError:
+        raise
+    except (LedgerError, DamagedChunkError) as error:
+        means.observer.note(f"facts of series are not kept: {error}")
 
 
 def _find_lacking(means: RunOptions, lease: Lease, criteria: Sequence[CompiledItem]) -> tuple[int, ...]:

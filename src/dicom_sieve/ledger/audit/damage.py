@@ -46,6 +46,8 @@ _ROWS = {
     "chunk": "column {part} of block {row}",
     "computation_input": "what is recorded of the inputs of computation {row}",
     "computation_output": "what is recorded of the outputs of computation {row}",
+    "fact_page": "a page of the facts of series of snapshot {row}",
+    "fact_snapshot": "what is kept of the facts of series of snapshot {row}",
     "forgotten": "record {row} of a forgotten location",
     "header_change": "the number of header {row}'s instances",
     "held_page": "page {row} of the kept numbers of headers' instances",
@@ -65,8 +67,8 @@ class Damage:
         kind: What happened to it.
         table: Table of the row; ``decision`` for one decision of a page; or one of `MADE`, for a definition.
         row: Id of the row: a run's number, the id of a header, object, snapshot or location; of a decision its header's
-            id, of a page its number, of an outcome 256 times its palette plus its code, of a block of a
-            seal the lowest id that it covers, of a chunk the id of its block.
+            id, of facts their snapshot's, of a page its number, of an outcome 256 times its palette plus its code, of a
+            block of a seal the lowest id that it covers, of a chunk the id of its block.
         run_id: Id of the run that the row belongs to; None where it belongs to no single run.
         part: Field of a run, part of a seal, name of a chunk or of a definition; ``block`` of a header without values;
             name and version of saved criteria.

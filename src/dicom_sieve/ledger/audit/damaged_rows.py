@@ -1,7 +1,7 @@
 """Finding the changed rows of a block, by the marks of the block."""
 
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from dicom_sieve.ledger.database.tables import header, header_change, object_
 
 MOST_SEARCHED = 100
 """Pages of decisions in which the one edited decision is searched; others are named as a whole."""
+_TABLES: Mapping[str, str] = {Part.SNAPSHOT: "snapshot", Part.BLOCK: "block", Part.FACT: "fact_snapshot"}
 _OF_LOCATION = ("endpoint", "bucket", "prefix")
 
 
@@ -62,15 +63,13 @@ class Names:
         match part:
             case Part.RUN:
                 yield self._field(sealed_run, kind, row_id)
-            case Part.SNAPSHOT:
-                yield Damage(kind, "snapshot", row_id)
+            case Part.SNAPSHOT | Part.BLOCK | Part.FACT:
+                yield Damage(kind, _TABLES[part], row_id)
             case Part.REMOVAL:
                 if row_id not in self._named_objects:
                     yield self.row(Kind.EDITED, "object", row_id)
             case Part.OBJECT:
                 yield self._by_header(kind, self._object(row_id), mark) or self.row(kind, "object", row_id)
-            case Part.BLOCK:
-                yield Damage(kind, "block", row_id)
             case Part.OBJECT_PAGE:
                 yield Damage(kind, "decision_page", row_id, sealed_run.id)
             case Part.OUTCOME:

@@ -28,6 +28,8 @@ from dicom_sieve.ledger.database.tables import (
     computation_input,
     computation_output,
     decision_page,
+    fact_page,
+    fact_snapshot,
     forgotten,
     header,
     header_change,
@@ -128,6 +130,7 @@ def forget(
         for number in _its(lease, run.c.number, run.c.location_id):
             _forget_run(lease, number, advance)
         _forget_counts(lease)
+        _forget_facts(lease)
         _forget_own_values(lease)
         _forget_objects(lease, advance)
         for number in _its(lease, snapshot.c.id, snapshot.c.location_id):
@@ -238,6 +241,15 @@ def _forget_own_values(lease: Lease) -> None:
         with lease.writing() as connection:
             connection.execute(sa.delete(chunk).where(chunk.c.block_id == number))
             connection.execute(sa.delete(block).where(block.c.id == number))
+
+
+def _forget_facts(lease: Lease) -> None:
+    is_its = fact_page.c.location_id == lease.location_id
+    for last in _batch_ends(lease, sa.select(fact_page.c.page).where(is_its).order_by(fact_page.c.page)):
+        with lease.writing() as connection:
+            connection.execute(sa.delete(fact_page).where(is_its, fact_page.c.page <= last))
+    with lease.writing() as connection:
+        connection.execute(sa.delete(fact_snapshot).where(fact_snapshot.c.location_id == lease.location_id))
 
 
 def _forget_objects(lease: Lease, advance: Advance) -> None:

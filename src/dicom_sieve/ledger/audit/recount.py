@@ -19,9 +19,9 @@ from dicom_sieve.ledger.audit.sealed_rows import Line
 from dicom_sieve.ledger.audit.seals import OF_DECISIONS, Block, Part, make_block, make_blocks, page_lines
 from dicom_sieve.ledger.database.blocks import BLOCK_IDS
 from dicom_sieve.ledger.database.held_pages import add_up_changes, ids_of_page, last_snapshot_of, page_of, read_page
-from dicom_sieve.ledger.database.tables import header_change, held_page, object_
+from dicom_sieve.ledger.database.tables import fact_page, fact_snapshot, header_change, held_page, object_
 
-_OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL, Part.BLOCK)
+_OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL, Part.BLOCK, Part.FACT)
 _NO_END = 2**63
 Advance = Callable[[int], None]
 
@@ -103,7 +103,7 @@ class Cover:
         for sealed_run in self.runs:
             self.recorded[sealed_run.number] = recorded_blocks(connection, sealed_run.number, *_OF_PLACES)
         trusted = trusted_runs(connection, self.runs)
-        for part in (Part.SNAPSHOT, Part.OBJECT, Part.BLOCK):
+        for part in (Part.SNAPSHOT, Part.OBJECT, Part.BLOCK, Part.FACT):
             ends: list[tuple[int, SealedRun]] = []
             following: int | None = None
             for sealed_run in reversed(self.runs):
@@ -142,6 +142,7 @@ def recount_places(
         cover.load(connection)
         _recount_snapshots(connection, location_id, cover)
         _recount_blocks(connection, location_id, cover)
+        _recount_facts(connection, location_id, cover, tell)
     query = sealed_rows.objects(connection.dialect)
     if only is not None:
         query = query.where(sealed_rows.is_at(only))
@@ -182,6 +183,18 @@ def _recount_blocks(connection: sa.Connection, location_id: int, cover: Cover) -
         sealed_run.compare(cover.recorded[sealed_run.number], make_blocks(Part.BLOCK, found))
 
 
+def _recount_facts(connection: sa.Connection, location_id: int, cover: Cover, tell: Tell) -> None:
+    """Compare the facts of series. Those behind all sealed ones are of a snapshot that is not sealed, either."""
+    by_run: dict[SealedRun, list[Line]] = defaultdict(list)
+    for row_id, line in sealed_rows.fact_lines(connection, location_id):
+        if (sealed_run := cover.run_of(Part.FACT, row_id)) is not None:
+            by_run[sealed_run].append((row_id, line))
+        elif row_id not in cover.unsealed:
+            tell(Kind.ADDED, "fact_snapshot", row_id)
+    for sealed_run, found in by_run.items():
+        sealed_run.compare(cover.recorded[sealed_run.number], make_blocks(Part.FACT, found))
+
+
 def _by_run(
     rows: Iterable[Sequence[Any]], covers: Mapping[int, Cover], tell: Tell
 ) -> dict[tuple[SealedRun, Part], list[Line]]:
@@ -204,6 +217,18 @@ def _by_run(
             elif removed_in not in cover.unsealed:
                 tell(Kind.EDITED, "object", row_id)
     return groups
+
+
+def facts_of_none(connection: sa.Connection) -> Iterator[int]:
+    """Give the snapshots that have pages of facts, and are not known to have facts. Pages are not read one by one."""
+    number = connection.scalar(sa.select(sa.func.min(fact_page.c.snapshot_id)))
+    while number is not None:
+        is_known = sa.select(fact_snapshot.c.snapshot_id).where(fact_snapshot.c.snapshot_id == number)
+        if connection.scalar(is_known) is None:
+            yield number
+        number = connection.scalar(
+            sa.select(sa.func.min(fact_page.c.snapshot_id)).where(fact_page.c.snapshot_id > number)
+        )
 
 
 def recount_instances(

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.chunks import BlockKind, digest_chunks
 from dicom_sieve.ledger.database.column_types import UtcDateTime
-from dicom_sieve.ledger.database.tables import block, chunk, header, location, object_, run, snapshot
+from dicom_sieve.ledger.database.fact_rows import digest_of_snapshot
+from dicom_sieve.ledger.database.tables import block, chunk, fact_snapshot, header, location, object_, run, snapshot
 
 Line = tuple[int, bytes]
 """The id of a row, and its line."""
@@ -146,6 +147,21 @@ def block_lines(connection: sa.Connection, location_id: int, after: int | None =
         }
         digest = digest_chunks(chunks)
         texts = ",".join(_text(field) for field in (*fields, digest, *([] if recorded == digest else [recorded])))
+        yield row_id, f"[{row_id},{texts}]".encode()
+
+
+def fact_lines(connection: sa.Connection, location_id: int, after: int = 0) -> Iterator[Line]:
+    """Give the snapshots of a location with facts of their own, or those behind one, with the digest of their pages.
+
+    ``[id, version, digest]``; the digest is made of the pages, and another one that is recorded stands behind it.
+    """
+    columns = fact_snapshot.c
+    query = sa.select(columns.snapshot_id, columns.version, columns.digest).where(
+        columns.location_id == location_id, columns.snapshot_id > after
+    )
+    for row_id, version, recorded in connection.execute(query.order_by(columns.snapshot_id)).all():
+        digest = digest_of_snapshot(connection, row_id)
+        texts = ",".join(_text(field) for field in (version, digest, *([] if recorded == digest else [recorded])))
         yield row_id, f"[{row_id},{texts}]".encode()
 
 

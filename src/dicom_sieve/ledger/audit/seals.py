@@ -37,6 +37,8 @@ class Part(StrEnum):
     OUTCOME = "OUTCOME"
     BLOCK = "BLOCK"
     """Of objects, with the values that they have for themselves."""
+    FACT = "FACT"
+    """Of series: what a snapshot changed."""
     DECISION = "DECISION"
     """Of runs from before there were pages: the decision on each header."""
 
@@ -227,6 +229,8 @@ def _new_blocks(connection: sa.Connection, run_number: int, location_id: int) ->
         parts.append(make_blocks(Part.OBJECT, _objects(connection, location_id, after)))
     after = _sealed_up_to(connection, location_id, Part.BLOCK)
     parts.append(make_blocks(Part.BLOCK, sealed_rows.block_lines(connection, location_id, after)))
+    after = _sealed_up_to(connection, location_id, Part.FACT)
+    parts.append(make_blocks(Part.FACT, sealed_rows.fact_lines(connection, location_id, after)))
     if any(row.counts is None or row.counts["removed"] for row in changes):
         parts.append(make_blocks(Part.REMOVAL, _removals(connection, location_id, before)))
     recorded = {block.part for block in read_blocks(connection, run_number)}

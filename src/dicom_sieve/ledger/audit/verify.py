@@ -15,6 +15,7 @@ from dicom_sieve.ledger.audit.entered import Entered, check_chain, check_entered
 from dicom_sieve.ledger.audit.recount import (
     Advance,
     Cover,
+    facts_of_none,
     recount_decisions,
     recount_fields,
     recount_held_pages,
@@ -173,10 +174,12 @@ class _Verifier:
                 self.result.add(Damage(Kind.ADDED, "run", row.number))
 
     def _find_orphans(self) -> None:
-        """Find rows of missing runs."""
+        """Find rows of missing runs, and pages of facts of snapshots that have none."""
         for column in (decision_page.c.run_number, outcome.c.run_number, seal_block.c.run_number):
             for number in orphaned(self.connection, column):
                 self.result.add(Damage(Kind.MISSING, "run", number))
+        for snapshot_id in facts_of_none(self.connection):
+            self.result.add(Damage(Kind.ADDED, "fact_page", snapshot_id))
 
     def _judge(self, runs: Sequence[SealedRun], names: Names) -> None:
         followers: set[int | None] = set()

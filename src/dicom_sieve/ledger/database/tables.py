@@ -257,6 +257,30 @@ held_page = sa.Table(
     *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("ids", "instances", "bytes")),
 )
 
+# Facts of series, a cell for each header: a page that a snapshot changed stands until another one changes it. A
+# snapshot whose facts are known has a row of its own; see `dicom_sieve.columns.fact_pages`.
+fact_snapshot = sa.Table(
+    "fact_snapshot",
+    metadata,
+    sa.Column("snapshot_id", BigKey, sa.ForeignKey("snapshot.id"), primary_key=True, autoincrement=False),
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id"), nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+
+fact_page = sa.Table(
+    "fact_page",
+    metadata,
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id"), primary_key=True, autoincrement=False),
+    sa.Column("fact", sa.Text, primary_key=True),
+    sa.Column("page", BigKey, primary_key=True, autoincrement=False),
+    sa.Column("snapshot_id", BigKey, primary_key=True, autoincrement=False),
+    sa.Column("width", sa.BigInteger, nullable=False),
+    sa.Column("cells", sa.Text, nullable=False),
+    sa.Index("fact_page_snapshot_id", "snapshot_id"),
+    sqlite_with_rowid=False,
+)
+
 lease = sa.Table(
     "lease",
     metadata,
@@ -351,50 +375,4 @@ computation_output = sa.Table(
     sa.Index("computation_output_computation_id", "computation_id", "series_instance_uid"),
     sa.Index("computation_output_sop_instance_uid", "sop_instance_uid"),
     sa.Index("computation_output_uri", "uri"),
-)
-
-# The views, for reading through SQLAlchemy: types as the ledger's users see them.
-
-instance_decision = sa.table(
-    "instance_decision",
-    sa.column("run_id", sa.Text),
-    sa.column("bucket", sa.Text),
-    sa.column("object_key", Key),
-    sa.column("etag", sa.Text),
-    sa.column("sop_instance_uid", sa.Text),
-    sa.column("series_instance_uid", sa.Text),
-    sa.column("study_instance_uid", sa.Text),
-    sa.column("verdict", sa.Text),
-    sa.column("findings", QueryableJson),
-    sa.column("defect", sa.Text),
-    sa.column("damage", sa.Text),
-    sa.column("unreadable_from", sa.Text),
-)
-
-series_decision = sa.table(
-    "series_decision",
-    sa.column("run_id", sa.Text),
-    sa.column("series_instance_uid", sa.Text),
-    sa.column("study_instance_uid", sa.Text),
-    sa.column("instances", sa.BigInteger),
-    sa.column("passed", sa.BigInteger),
-    sa.column("discarded", sa.BigInteger),
-    sa.column("duplicates", sa.BigInteger),
-    sa.column("selection", sa.Text),
-)
-
-series_computation = sa.table(
-    "series_computation",
-    sa.column("run_id", sa.Text),
-    sa.column("series_instance_uid", sa.Text),
-    sa.column("computation_id", BigKey),
-    sa.column("name", sa.Text),
-    sa.column("version", sa.Text),
-    sa.column("state", sa.Text),
-    sa.column("failure", sa.Text),
-    sa.column("output_uri", sa.Text),
-    sa.column("output_digest", sa.Text),
-    sa.column("output_sop_instance_uid", sa.Text),
-    sa.column("started_at", UtcDateTime),
-    sa.column("finished_at", UtcDateTime),
 )

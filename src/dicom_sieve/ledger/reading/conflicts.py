@@ -18,7 +18,8 @@ from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.ledger.database.column_types import QueryableJson
 from dicom_sieve.ledger.database.decisions import decisions
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import header, location, object_, run, series_decision
+from dicom_sieve.ledger.database.tables import header, location, object_, run
+from dicom_sieve.ledger.database.views import series_decision
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
 from dicom_sieve.objects import DIRECTORY_ENDPOINT
 

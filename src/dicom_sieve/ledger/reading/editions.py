@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -67,8 +68,7 @@ def find_read_for_less(
         snapshot_id: Id of the snapshot; None: the location's objects as they are recorded now.
     """
     wanted = tuple(dict.fromkeys(attributes))
-    rows = read(engine, lambda connection: all_rows(connection, sa.select(edition).order_by(edition.c.number)))
-    lacking = [(row, missing) for row in rows if (missing := _missing(row.header_tags, wanted))]
+    lacking = _lacking(engine, wanted)
     if not lacking:
         return None
     is_of_these = is_read_for_less([row.number for row, _ in lacking])
@@ -84,6 +84,17 @@ def find_read_for_less(
         sum(count for count, _ in headers.values()),
         sum(objects for _, objects in headers.values()),
     )
+
+
+def editions_without(engine: sa.Engine, attributes: Iterable[Attribute]) -> list[int]:
+    """Give the numbers of the editions that lack any of some attributes."""
+    return [row.number for row, _ in _lacking(engine, tuple(attributes))]
+
+
+def _lacking(engine: sa.Engine, wanted: Sequence[Attribute]) -> list[tuple[sa.Row[Any], list[Attribute]]]:
+    """Give the editions that lack attributes, and these."""
+    rows = read(engine, lambda connection: all_rows(connection, sa.select(edition).order_by(edition.c.number)))
+    return [(row, missing) for row in rows if (missing := _missing(row.header_tags, wanted))]
 
 
 def is_read_for_less(editions: Sequence[int]) -> sa.ColumnElement[bool]:

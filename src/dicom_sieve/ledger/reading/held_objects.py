@@ -70,7 +70,7 @@ def objects_of_both(
     engine: sa.Engine, snapshot_ids: tuple[int, int], location_id: int, keys: Sequence[str]
 ) -> Iterator[tuple[HeldObjects, Flags, Flags]]:
     """Give the objects that either of two snapshots holds, and which does; see `held_objects`."""
-    closed = [read(engine, partial(_closed, snapshot_id=number, location_id=location_id)) for number in snapshot_ids]
+    closed = [read(engine, partial(closed_by, snapshot_id=number, location_id=location_id)) for number in snapshot_ids]
     blocks = read(engine, partial(blocks_of, kind=BlockKind.OBJECT, location_id=location_id))
     for group in in_groups(blocks, len(keys)):
         chunks = read(engine, partial(_read, blocks=[listed for listed, _ in group], keys=keys))
@@ -82,7 +82,7 @@ def objects_of_both(
             yield HeldObjects(ids, headers, sizes, columns, below).take(rows), first[rows], second[rows]
 
 
-def _closed(connection: sa.Connection, snapshot_id: int, location_id: int) -> Numbers:
+def closed_by(connection: sa.Connection, snapshot_id: int, location_id: int) -> Numbers:
     """Give the ids of the objects that were gone, or another object, when a snapshot was taken; ascending."""
     query = sa.select(object_.c.id).where(object_.c.location_id == location_id, object_.c.removed_in <= snapshot_id)
     ids = np.fromiter(connection.scalars(query), np.int64)

@@ -12,11 +12,8 @@ import sqlalchemy as sa
 from dicom_sieve.criteria import Verdict
 from dicom_sieve.ledger.database.decisions import join_objects, verdict_of_object
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import (
-    header,
-    object_,
-    series_decision,
-)
+from dicom_sieve.ledger.database.tables import header, object_
+from dicom_sieve.ledger.database.views import series_decision
 from dicom_sieve.ledger.reading.conflicts import count_identities
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
 from dicom_sieve.objects import ObjectInfo

@@ -14,7 +14,8 @@ from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.errors import LedgerError, UnknownRunError
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.sqlite_file import exposure
-from dicom_sieve.ledger.database.tables import RunState, instance_decision, location, run, series_decision, snapshot
+from dicom_sieve.ledger.database.tables import RunState, location, run, snapshot
+from dicom_sieve.ledger.database.views import instance_decision, series_decision
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease, hold, is_abandoned, last_heard
 from dicom_sieve.ledger.reading.computations import (
     ComputationRow,
@@ -25,7 +26,8 @@ from dicom_sieve.ledger.reading.computations import (
     trace_results,
 )
 from dicom_sieve.ledger.reading.conflicts import series_of_run
-from dicom_sieve.ledger.reading.facts import NAMES, SeriesFacts, series_facts
+from dicom_sieve.ledger.reading.facts import SeriesFacts, series_facts
+from dicom_sieve.ledger.reading.kept_facts import NAMES
 from dicom_sieve.ledger.reading.named_criteria import SavedCriteria, find_criteria
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.reading.run_objects import RunObjects, select_objects

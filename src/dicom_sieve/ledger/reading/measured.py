@@ -14,14 +14,15 @@ from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.measure import Amounts, Collector, CountedMembers, DistinctValues, MissingNumbers
 from dicom_sieve.columns.measure_geometry import GeometryValues
-from dicom_sieve.columns.measured import MeasuredValues, Rows
+from dicom_sieve.columns.measured import GroupsOf, MeasuredValues, Rows
 from dicom_sieve.criteria import CompiledItem, CompiledMeasure, measures_in
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measured import MEASURED
-from dicom_sieve.criteria.measures import GEOMETRY, Measure
+from dicom_sieve.criteria.measures import GEOMETRY, PLANE_TOLERANCE, Measure, Scope
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
 from dicom_sieve.ledger.reading.held_rows import HeldBy, HeldRows, held_rows, judged_rows
+from dicom_sieve.ledger.reading.kept_facts import MEASURES, has_kept, kept_columns
 from dicom_sieve.objects import Damaged
 
 _COLLECTORS: Mapping[Measure, type[Collector]] = {
@@ -34,6 +35,8 @@ _COLLECTORS: Mapping[Measure, type[Collector]] = {
 }
 GivesRows = Callable[[Sequence[str]], Iterator[HeldRows]]
 """Gives all rows of a snapshot, with the columns that it is asked for."""
+
+_FACTS = {measure: name for name, measure in MEASURES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,25 @@ def measure(
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
-    return measure_rows(lambda keys: held_rows(engine, held, keys, damaged), criteria, damaged, secret=secret)
+    known = kept_measures(engine, held, criteria, damaged, secret=secret)
+    return measure_rows(
+        lambda keys: held_rows(engine, held, keys, damaged), criteria, damaged, secret=secret, known=known
+    )
+
+
+def kept_measures(
+    engine: sa.Engine,
+    held: HeldBy,
+    criteria: Sequence[CompiledItem],
+    damaged: Damaged = Damaged.DISCARD,
+    *,
+    secret: bytes | None = None,
+) -> Measured:
+    """Give what criteria measure and the snapshot has as facts of its series; nothing where it has none."""
+    names = {item: name for level in _levels(criteria) for item in level if (name := _name_of(item))}
+    if not names or not has_kept(engine, held, damaged):
+        return NOTHING
+    return Measured(_read_kept(engine, held, names, secret))
 
 
 def measure_rows(
@@ -139,6 +160,23 @@ def measure_rows(
         measured = measured.and_more({steps[0].key: stepping.finish()})
         so_far += steps
     return measured
+
+
+def _name_of(item: CompiledMeasure) -> str | None:
+    """Name the fact that a measure is; None where it is none."""
+    is_usual = item.measure is not Measure.PLANE or item.plane_tolerance == PLANE_TOLERANCE
+    return _FACTS.get(item.measure) if item.scope is Scope.SERIES and not item.where and is_usual else None
+
+
+def _read_kept(
+    engine: sa.Engine, held: HeldBy, names: Mapping[CompiledMeasure, str], secret: bytes | None
+) -> dict[str, MeasuredValues]:
+    """Give measures that are kept as facts of the snapshot."""
+    if not names:
+        return {}
+    columns = kept_columns(engine, held, tuple(dict.fromkeys(names.values())))
+    of_series = GroupsOf(Scope.SERIES, secret)
+    return {item.key: MeasuredValues(*columns[name], of_series, read_extent, item) for item, name in names.items()}
 
 
 def _rows_of(gives_rows: GivesRows, damaged: Damaged, keys: Sequence[str], measured: Measured) -> Iterator[Rows]:

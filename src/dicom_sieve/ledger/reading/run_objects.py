@@ -17,7 +17,8 @@ from dicom_sieve.headers.edition import read_kept_attribute
 from dicom_sieve.ledger.database.decisions import findings_of_object, join_objects, verdict_of_object
 from dicom_sieve.ledger.database.header_values import Values, values_of_headers, values_of_objects
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import header, location, object_, series_decision
+from dicom_sieve.ledger.database.tables import header, location, object_
+from dicom_sieve.ledger.database.views import series_decision
 from dicom_sieve.ledger.reading.conflicts import select_repeated
 from dicom_sieve.ledger.reading.editions import find_read_for_less
 from dicom_sieve.ledger.reading.rows import RunRow, batches_of

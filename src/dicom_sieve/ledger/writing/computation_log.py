@@ -16,7 +16,7 @@ from dicom_sieve.ledger.database.tables import InputState, RunState
 from dicom_sieve.ledger.faults import keep_traceback
 from dicom_sieve.ledger.leases.heartbeat import keep_alive
 from dicom_sieve.ledger.leases.holder import name_holder
-from dicom_sieve.ledger.reading.facts import SeriesFacts, read_for_less, series_facts
+from dicom_sieve.ledger.reading.facts import SeriesFacts, facts_that_are_read
 from dicom_sieve.ledger.reading.inputs import InputSeries, input_series
 from dicom_sieve.ledger.reading.results import Output
 from dicom_sieve.ledger.reading.rows import RunRow
@@ -97,9 +97,7 @@ class ComputationLog:
     def series_facts(self, row: RunRow) -> SeriesFacts:
         """Measure the series of a run; of headers that were not read for it there are no facts."""
         of_snapshot = place_of_run(self.engine, row.number)
-        if read_for_less(self.engine, of_snapshot) is not None:
-            return SeriesFacts({})
-        return series_facts(self.engine, of_snapshot, damaged=Damaged(row.damaged or Damaged.DISCARD))
+        return facts_that_are_read(self.engine, of_snapshot, Damaged(row.damaged or Damaged.DISCARD))
 
     def is_out(self, series: InputSeries, judge: Judges) -> bool:
         """Tell whether a series is not to be computed on, and record that, in one transaction."""

@@ -1,0 +1,79 @@
+"""The rows of facts: which snapshots have them, the pages that stand as of a snapshot, and their digest."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_sieve.columns.fact_pages import FactPage
+from dicom_sieve.ledger.database.tables import fact_page, fact_snapshot
+
+VERSION = 1
+"""Of what facts mean: where they were measured for another one, they are measured again."""
+COLUMNS = ("location_id", "fact", "page", "width", "cells")
+"""Of a page, as the digest of a snapshot covers them."""
+_PAGES_A_QUERY = 500
+
+
+def last_with_facts(connection: sa.Connection, location_id: int, snapshot_id: int) -> int | None:
+    """Give the newest snapshot up to one whose facts are kept; None where there is none."""
+    is_its = sa.and_(fact_snapshot.c.location_id == location_id, fact_snapshot.c.snapshot_id <= snapshot_id)
+    newest = sa.select(sa.func.max(fact_snapshot.c.snapshot_id)).where(is_its, fact_snapshot.c.version == VERSION)
+    last: int | None = connection.scalar(newest)
+    return last
+
+
+def pages_as_of(
+    connection: sa.Connection, snapshot_id: int, location_id: int, fact: str, numbers: Sequence[int] | None = None
+) -> list[FactPage]:
+    """Give the pages of a fact as of a snapshot, in the order of their numbers.
+
+    Args:
+        connection: Of the ledger.
+        snapshot_id: Which snapshot.
+        location_id: Its location.
+        fact: Name of the fact.
+        numbers: Of pages, ascending; None: all.
+    """
+    page, former = fact_page.c, fact_page.alias().c
+    newest = (
+        sa.select(sa.func.max(former.snapshot_id))
+        .where(former.location_id == location_id, former.fact == fact, former.page == page.page)
+        .where(former.snapshot_id <= snapshot_id)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(page.page, page.width, page.cells)
+        .where(page.location_id == location_id, page.fact == fact, page.snapshot_id == newest)
+        .order_by(page.page)
+    )
+    if numbers is None:
+        return [FactPage(*row) for row in connection.execute(query)]
+    starts = range(0, len(numbers), _PAGES_A_QUERY)
+    parts = (query.where(page.page.in_(numbers[start : start + _PAGES_A_QUERY])) for start in starts)
+    return [FactPage(*row) for part in parts for row in connection.execute(part)]
+
+
+def digest_of_snapshot(connection: sa.Connection, snapshot_id: int) -> str:
+    """Give the digest of the pages that a snapshot changed."""
+    columns = fact_page.c
+    query = sa.select(*(sa.type_coerce(columns[name], sa.types.NullType()) for name in COLUMNS))
+    query = query.where(columns.snapshot_id == snapshot_id)
+    return digest_pages(connection.execute(query).all())
+
+
+def digest_pages(rows: Iterable[Sequence[Any]]) -> str:
+    """Digest pages, each with the values of `COLUMNS`: SHA-256 over a line of canonical JSON each, sorted, as hex."""
+    digest = hashlib.sha256()
+    for line in sorted(",".join(map(_json, row)) for row in rows):
+        digest.update(f"[{line}]\n".encode())
+    return digest.hexdigest()
+
+
+def _json(value: object) -> str:
+    """Write a value as the database holds it: one of another type equals nothing that was written."""
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    return str(value) if isinstance(value, int) else repr(value)
