@@ -50,6 +50,7 @@ _ROWS = {
     "header_change": "the number of header {row}'s instances",
     "lease": "the lease of location {row}",
     "named_criteria": "version {part} of saved criteria",
+    "page_action": "action {row} of the pages",
     "patient_key": "the key for patients' digests",
     "seal_entry": "entry {row} of the chain of seals",
 }
