@@ -8,8 +8,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from dicom_sieve.criteria.choose import CHOOSE, UNIT
 from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.ledger.database.actions import Action
+from dicom_sieve.ledger.reading.page_actions import starters_of
 from dicom_sieve.ledger.reading.places import Place, find_place
 from dicom_sieve.objects import S3
+from dicom_sieve.web.actions import record
 from dicom_sieve.web.address import Given, unpack
 from dicom_sieve.web.given import is_whole
 from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
@@ -129,6 +132,8 @@ def begin(request: Request) -> Response:
             problems=problems,
             given=given,
         )
+    if not starters_of(context.ledger.engine, [run_id]):  # a form that is sent twice starts one run
+        record(request, Action.START, run_id=run_id, place=place)
     return RedirectResponse(f"/runs/{run_id}", 303)
 
 
