@@ -176,6 +176,22 @@ class TestHistory:
         assert action.location_id == 1
         assert verify(site.ledger.engine).is_intact
 
+    def test_a_run_of_saved_criteria_names_their_version_until_they_are_changed(self, site: Site) -> None:
+        screen_ct(SimulatedStore({"1": ct()}), site.ledger, "a")
+        site.post("/criteria/save", {"criteria": pack(CT), "name": "thin"})
+        changed = [{**CT[0], "reference": ["MR"]}]
+        build = site.get(f"/build?place=1&criteria={pack(CT)}&name=thin&version=1")
+        assert "&amp;saved=thin@1" in build
+        assert 'name="saved" value="thin@1"' in site.get(f"/start?place=1&criteria={pack(CT)}&saved=thin@1")
+
+        for number, criteria in enumerate((CT, changed)):
+            form = {"place": "1", "criteria": pack(criteria), "key": str(number), "saved": "thin@1"}
+            assert site.post("/start", form).status_code == 303
+        site.post("/start", {"place": "1", "criteria": pack(CT), "key": "other", "saved": "none@7"})
+
+        sent = [started["parameters"]["criteria"] for started in site.prefect.started]
+        assert sent == [{"name": "thin", "version": 1}, changed, CT]
+
     def test_a_run_that_prefect_refuses_is_not_on_record(self, site: Site) -> None:
         screen_ct(SimulatedStore({"1": ct()}), site.ledger, "a")
         site.prefect.is_away = True

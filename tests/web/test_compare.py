@@ -33,6 +33,11 @@ def said_by_cli(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> dict[str,
     return found
 
 
+def uids_on(page: str) -> list[str]:
+    """Give the series that a page lists."""
+    return re.findall(r'class="high uid">([^<]*)<', page)
+
+
 class TestRuns:
     def test_counts_and_series_are_those_of_the_command_line(
         self, screened: Site, capsys: pytest.CaptureFixture[str]
@@ -43,7 +48,9 @@ class TestRuns:
 
         text = words(page)
         assert len(said["series"]) == 4
-        assert re.findall(r'class="top uid">([^<]*)<', page) == [each["series_instance_uid"] for each in said["series"]]
+        assert re.findall(r'class="high uid">([^<]*)<', page) == [
+            each["series_instance_uid"] for each in said["series"]
+        ]
         by_change = {change: sum(each["change"] == change for each in said["series"]) for change in Change}
         assert [int(each) for each in re.findall(r'class="big">(\d+)<', page)] == list(by_change.values())
         sums = said["summary"]
@@ -99,7 +106,7 @@ class TestCriteria:
 
         assert [int(each) for each in re.findall(r'class="big">(\d+)<', page)] == [2, 1, 0]
         only_in = site.get("/compare?place=1&a=saved:kept@1&b=saved:kept@2&change=IN")
-        assert re.findall(r'class="top uid">([^<]*)<', only_in) == ["1.5.2", "1.5.3"]
+        assert uids_on(only_in) == ["1.5.2", "1.5.3"]
 
     @pytest.mark.parametrize(
         ("asked", "why"),
@@ -127,7 +134,7 @@ class TestWindows:
 
         pages = [site.get(f"{RUNS}&start={start}") for start in (0, 50, 100, 9999)]
 
-        counts = [len(re.findall(r'class="top uid">', page)) for page in pages]
+        counts = [len(uids_on(page)) for page in pages]
         assert counts == [50, 50, 20, 20]
         assert "51 to 100 of 120" in words(pages[1])
         assert "start=50" in pages[0]
