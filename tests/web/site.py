@@ -29,6 +29,7 @@ class SimulatedPrefect(PrefectApi):
         self.started: list[dict[str, Any]] = []
         self.states: list[tuple[str, str]] = []
         self.flow_runs: dict[str, dict[str, Any]] = {}
+        self.progress_of: dict[str, dict[str, Any]] = {}
         self.is_away = False
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -42,6 +43,10 @@ class SimulatedPrefect(PrefectApi):
             return {"id": run_id}
         if path == "/block_documents/filter":
             return [{"name": "hospital", "id": "block-1", "block_type": {"slug": "aws-credentials"}}]
+        if path == "/artifacts/filter":
+            asked = body["artifacts"]
+            assert asked["key"] == {"any_": ["headers-read"]}
+            return [self.progress_of[run] for run in asked["flow_run_id"]["any_"] if run in self.progress_of]
         if path.endswith("/set_state"):
             self.states.append((path.split("/")[2], body["state"]["type"]))
             return {}
@@ -61,10 +66,11 @@ class Site:
         prefect: Where runs are started.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, settings: Settings | None = None) -> None:
         self.ledger, self.prefect = ledger, SimulatedPrefect()
         proxy = Proxy(HEADER, roles=ROLES)
-        context = Context(ledger, self.prefect, Sessions("admin:secret"), proxy, Settings())
+        settings = settings or Settings()
+        context = Context(ledger, self.prefect, Sessions("admin:secret"), proxy, settings)
         self._client = TestClient(
             make_app(context), "http://localhost", client=("127.0.0.1", 1), follow_redirects=False
         )

@@ -127,6 +127,17 @@ class TestAListing:
         assert "data-again" not in done
         assert 'href="/build?place=1">To Build' in done
 
+    def test_says_how_far_it_is(self, site: Site) -> None:
+        location = add(site)
+        self.state(site, "RUNNING")
+        said = {"description": "16,661 objects listed, 12,000 of 16,661 headers read", "data": 72.0}
+        site.prefect.progress_of[RUN.format(0)] = said
+
+        page = site.get(location)
+
+        assert "16,661 objects listed" in words(page)
+        assert 'width="72.0"' in page
+
     def test_says_why_it_failed(self, site: Site) -> None:
         location = add(site)
         self.state(site, "FAILED", "cannot list s3://images: no such bucket")

@@ -1,14 +1,18 @@
 """Criteria under a name: listed, their versions told apart in sentences, saved by managers, never over another's."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dicom_sieve import Ledger
-from dicom_sieve.ledger.reading.named_criteria import list_versions
+from dicom_sieve.ledger.reading.named_criteria import list_newest, list_versions
 from dicom_sieve.ledger.reading.page_actions import list_actions
 from dicom_sieve.ledger.writing.named_criteria import save_criteria
+from dicom_sieve.publishing.anchor import compare_with_anchor
 from dicom_sieve.screening import Screening, screen
+from dicom_sieve.settings import Settings
+from dicom_sieve.stores.append_only import AppendOnlyFile
 from dicom_sieve.web.address import pack
 from tests.screening.screenings import ct, one_of
 from tests.support.simulated_store import SimulatedStore
@@ -152,6 +156,19 @@ def test_all_names_are_listed_with_who_saved_them_and_their_runs(site: Site) -> 
     assert lines[1].split("mona")[1].split()[0] == "1"
     assert HOSTILE not in page
     assert "&lt;script&gt;" in page
+
+
+def test_the_seals_are_pushed_to_the_anchor_when_criteria_are_saved(ledger: Ledger, tmp_path: Path) -> None:
+    anchor = tmp_path / "seals"
+    site = Site(ledger, Settings(anchor=f"file:{anchor}"))
+
+    save(site, CT)
+
+    held = compare_with_anchor(ledger, AppendOnlyFile(anchor))
+    assert (held.differences, held.unanchored) == ([], 0)
+    wrong = Site(ledger, Settings(anchor="s3://seals", anchor_endpoint="nowhere"))
+    assert wrong.post("/criteria/save", {"criteria": pack(CT_MR), "name": "other"}).status_code == 400
+    assert [saved.name for saved in list_newest(ledger.engine)] == ["thin"]
 
 
 def test_what_was_saved_before_there_were_pages_is_of_nobody(ledger: Ledger, site: Site) -> None:

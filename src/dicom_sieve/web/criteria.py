@@ -71,9 +71,13 @@ def show_one(request: Request, name: str) -> Response:
         name=name,
         place=place,
         versions=versions_of(versions, savers_by_version(request, name), runs_of(engine, name)),
-        same=request.query_params.get("same", "")[:9],
+        same=_number(request.query_params.get("same", "")),
         most_runs=MOST_RUNS,
     )
+
+
+def _number(text: str) -> str:
+    return text if text.isdecimal() and len(text) <= 9 else ""
 
 
 def savers_by_version(request: Request, name: str) -> dict[int, str]:

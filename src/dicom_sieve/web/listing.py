@@ -136,6 +136,7 @@ def show_listing(request: Request, run_id: str) -> Response:
     state = str(flow_run.get("state_type") or "SCHEDULED")
     told = (flow_run.get("state") or {}).get("message") or ""
     where = (flow_run.get("parameters") or {}).get("input_s3_parameters") or {}
+    progress, percent = _progress(request, run_id) if state == "RUNNING" else ("", None)
     return show(
         request,
         "listing.html",
@@ -143,7 +144,8 @@ def show_listing(request: Request, run_id: str) -> Response:
         run_id=run_id,
         name=str(flow_run.get("name", "")),
         state=state.lower(),
-        message=str(told)[:LONGEST_MESSAGE],
+        message=progress or str(told)[:LONGEST_MESSAGE],
+        percent=percent,
         called=_called(where),
         away=away,
         is_over=state in ENDED and not away,
@@ -181,6 +183,14 @@ def _flow_run(request: Request, run_id: str) -> tuple[Mapping[str, Any], str]:
     if found is None or (found.get("parameters") or {}).get("preview") is not True:
         raise InvalidRequestError(("there is no such listing",))
     return found, ""
+
+
+def _progress(request: Request, run_id: str) -> tuple[str, float | None]:
+    """Give how far a listing says that it is, in words and in a hundred."""
+    try:
+        return context_of(request).prefect.progress(run_id)
+    except PrefectAwayError:
+        return "", None
 
 
 def _called(where: Mapping[str, Any]) -> str:
