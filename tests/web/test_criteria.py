@@ -154,6 +154,7 @@ def test_all_names_are_listed_with_who_saved_them_and_their_runs(site: Site) -> 
     lines = [words(f"<main{line}</main>") for line in page.split('<tr class="r"')[1:]]
     assert [line.split()[1] for line in lines] == ["elsewhere", "thin"]
     assert lines[1].split("mona")[1].split()[0] == "1"
+    assert 'href="/runs?criteria=thin"' in page
     assert HOSTILE not in page
     assert "&lt;script&gt;" in page
 
