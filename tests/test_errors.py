@@ -18,6 +18,7 @@ WORDS = {
     errors.DamagedChunkError(250): (
         "a chunk of 250 rows in the ledger is damaged: run 'dicom-sieve verify' to see what else is"
     ),
+    errors.SavedElsewhereError("thin", 4): "criteria 'thin': version 4 was saved elsewhere",
     errors.StoreError("list", "s3://b/", "no such bucket"): "cannot list s3://b/: no such bucket",
     errors.StoreError("write", "s3://b/k", "access denied", "grant s3:PutObject"): (
         "cannot write s3://b/k: access denied; grant s3:PutObject"

@@ -274,6 +274,22 @@ class UnknownCriteriaError(DicomSieveError, LookupError):
         return f"no criteria {name!r} in this ledger{near}; 'dicom-sieve criteria list' lists them"
 
 
+class SavedElsewhereError(DicomSieveError):
+    """Named criteria of which a newer version was saved than the one that somebody changed.
+
+    Args:
+        name: Of the criteria.
+        newest: The newest version that there is.
+    """
+
+    def __init__(self, name: str, newest: int) -> None:
+        super().__init__(name, newest)
+
+    def __str__(self) -> str:
+        name, newest = self.args
+        return f"criteria {name!r}: version {newest} was saved elsewhere"
+
+
 class NothingToReportError(DicomSieveError):
     """A run that had not decided on everything that it could read.
 

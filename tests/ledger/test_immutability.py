@@ -9,8 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.ledger.audit.forget import forget
+from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.writing.named_criteria import save_criteria
+from dicom_sieve.ledger.writing.page_actions import record_action
 from dicom_sieve.objects import Location
 from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
@@ -30,6 +33,7 @@ VALUES (1, '', '', '', 'why', '2026-01-01')
 @pytest.fixture
 def screened(ledger: Ledger) -> Ledger:
     save_criteria(ledger.engine, "kept", one_of("CT"))
+    record_action(ledger.engine, Action.SAVE, person="Ann", role="MANAGER", criteria=NamedCriteria("kept", 1))
     screen_ct(SimulatedStore({"1": ct(), "2": mr()}), ledger, "a")
     return ledger
 
@@ -184,6 +188,7 @@ class TestOnPostgresql:
             ("TRUNCATE run CASCADE", "a finished run"),
             ("TRUNCATE seal_block", "a seal"),
             ("TRUNCATE named_criteria", "a version of criteria"),
+            ("TRUNCATE page_action", "what somebody did"),
             ("TRUNCATE forgotten", "what was forgotten"),
             ("TRUNCATE header CASCADE", "a header"),
             ("TRUNCATE chunk", "a block"),
@@ -225,6 +230,7 @@ class TestOnSqlite:
                 "a seal",
             ),
             ("REPLACE INTO named_criteria SELECT * FROM named_criteria", "a version of criteria"),
+            ("REPLACE INTO page_action SELECT * FROM page_action", "what somebody did"),
             (
                 "REPLACE INTO named_criteria SELECT 7, name, version, '[]', '', '', saved_at, '' FROM named_criteria",
                 "a version of criteria",

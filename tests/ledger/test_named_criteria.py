@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from dicom_sieve import Ledger
 from dicom_sieve.criteria import Criterion, criteria_digest
 from dicom_sieve.criteria.named import NamedCriteria
-from dicom_sieve.errors import InvalidRequestError, UnknownCriteriaError
+from dicom_sieve.errors import InvalidRequestError, SavedElsewhereError, UnknownCriteriaError
 from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.reading.named_criteria import RunOfCriteria, list_newest, list_versions, runs_of
+from dicom_sieve.ledger.reading.named_criteria import RunOfCriteria, count_runs, list_newest, list_versions, runs_of
 from dicom_sieve.ledger.writing.named_criteria import save_criteria
 from dicom_sieve.screening import Screening, screen
 from tests.ledger.vandal import undone, vandal
@@ -59,6 +59,17 @@ class TestSaving:
 
     def test_saving_what_an_older_version_asked_makes_a_new_one(self, kept: Ledger) -> None:
         assert save(kept, "modality", "CT") == (3, True)
+
+    def test_saving_after_a_version_is_refused_where_a_newer_one_is_there(self, kept: Ledger) -> None:
+        for after in (0, 1):
+            with pytest.raises(SavedElsewhereError, match="version 2 was saved elsewhere"):
+                save_criteria(kept.engine, "modality", one_of("US"), after=after)
+        assert kept.criteria("modality").version == 2
+
+        saved, is_new = save_criteria(kept.engine, "modality", one_of("US"), after=2)
+
+        assert (saved.version, is_new) == (3, True)
+        assert save_criteria(kept.engine, "new", one_of("US"), after=0)[1]
 
     @pytest.mark.parametrize(
         ("name", "note", "criteria", "why"),
@@ -118,6 +129,7 @@ class TestRuns:
         assert rows["a"].criteria == kept.criteria("modality", 1).criteria
         assert rows["a"].criteria_digest == criteria_digest(one_of("CT"))
         assert [(used.id, used.version) for used in runs_of(kept.engine, "modality")] == [("b", 2), ("a", 1)]
+        assert count_runs(kept.engine) == {"modality": 2}
         assert isinstance(runs_of(kept.engine, "modality")[0], RunOfCriteria)
 
     def test_a_run_of_the_newest_version_records_its_number(self, kept: Ledger) -> None:

@@ -14,11 +14,13 @@ from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger.audit.damage import Kind
 from dicom_sieve.ledger.audit.verify import verify
+from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.database.column_types import UtcDateTime
 from dicom_sieve.ledger.database.engine import connect, upgrade
 from dicom_sieve.ledger.database.header_values import values_of_headers
 from dicom_sieve.ledger.database.tables import decision_page, metadata
 from dicom_sieve.ledger.writing.named_criteria import save_criteria
+from dicom_sieve.ledger.writing.page_actions import record_action
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
 from tests.ledger.first_version import make_first_version
@@ -40,6 +42,7 @@ def sealed(ledger: Ledger) -> Ledger:
     screen_ct(store, ledger, "first")
     for number in range(3):
         save_criteria(ledger.engine, "kept", one_of("CT", f"X{number}"), "why")
+        record_action(ledger.engine, Action.START, person="Ann", role="ADMIN", run_id=f"{number}", location_id=1)
     screen_ct(other, ledger, "other")
     store.put("3", mr("1.5.3", "1.6.3"))
     store.put("new", mr("1.5.9", "1.6.9"))
@@ -194,6 +197,7 @@ SEALED = (
     "named_criteria",
     "object",
     "outcome",
+    "page_action",
     "run",
     "seal_block",
     "snapshot",

@@ -11,9 +11,9 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from dicom_sieve.errors import DicomSieveError, InvalidRequestError, LedgerError, UnknownRunError
+from dicom_sieve.errors import DicomSieveError, InvalidRequestError, LedgerError, UnknownCriteriaError, UnknownRunError
 from dicom_sieve.flows.server.callers import OwnNamesOnly
-from dicom_sieve.web import build, explore, places, start
+from dicom_sieve.web import actions, build, compare, criteria, explore, importing, listing, places, save, start
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.pages import SESSION, NotAllowedError, Page, find_person, show
 from dicom_sieve.web.people import LONGEST_NAME
@@ -29,7 +29,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Of every answer: nothing from elsewhere, no inline script or style, in no frame, and kept by no cache."""
-STATUS = {NotAllowedError: 403, UnknownRunError: 404, LedgerError: 503}
+STATUS = {NotAllowedError: 403, UnknownRunError: 404, UnknownCriteriaError: 404, LedgerError: 503}
 """Of answers to what cannot be done."""
 OPEN = ("/sign-in", "/static/", "/health")
 """What is shown to those who are not signed in."""
@@ -46,7 +46,7 @@ def make_app(context: Context, names: Collection[str] = ()) -> ASGIApp:
     app.state.context = context
     folder = str(Path(str(files("dicom_sieve.web") / "static")))
     app.mount("/static", StaticFiles(directory=folder), name="static")
-    for module in (places, explore, build, start):
+    for module in (places, listing, explore, build, start, save, criteria, compare, importing, actions):
         app.include_router(module.router)
     app.add_api_route("/", _first, methods=["GET"])
     app.add_api_route("/sign-in", _ask_to_sign_in, methods=["GET"])

@@ -9,6 +9,7 @@ from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.settings import Settings
+from dicom_sieve.web.compared import Comparisons
 from dicom_sieve.web.people import Proxy, Sessions
 from dicom_sieve.web.prefect_api import PrefectApi
 
@@ -26,6 +27,7 @@ class Context:
         sessions: Who is signed in.
         proxy: Who else may say who someone is.
         settings: Of the deployment.
+        comparisons: That were worked out last.
     """
 
     ledger: Ledger
@@ -33,6 +35,7 @@ class Context:
     sessions: Sessions
     proxy: Proxy
     settings: Settings
+    comparisons: Comparisons = field(default_factory=Comparisons)
     _counts: "OrderedDict[Location, CountsAtOnce]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 

@@ -7,9 +7,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from dicom_sieve.criteria.choose import CHOOSE, UNIT
-from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.criteria.criterion import criteria_digest
+from dicom_sieve.criteria.named import LONGEST_NAME, NamedCriteria, read_named
+from dicom_sieve.criteria.reading import load_criteria
+from dicom_sieve.errors import InvalidRequestError, UnknownCriteriaError
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.database.actions import Action
+from dicom_sieve.ledger.reading.page_actions import starters_of
 from dicom_sieve.ledger.reading.places import Place, find_place
 from dicom_sieve.objects import S3
+from dicom_sieve.web.actions import record
 from dicom_sieve.web.address import Given, unpack
 from dicom_sieve.web.given import is_whole
 from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
@@ -19,10 +26,17 @@ from dicom_sieve.web.prefect_api import PrefectAwayError
 
 router = APIRouter()
 KEEP_HERE = ""
-_KEYS = ("name", "region", "credentials", "output_bucket", "output_prefix", "output_credentials", "key")
+LONGEST_SAVED = LONGEST_NAME + 10
+_KEYS = ("saved", "name", "region", "credentials", "output_bucket", "output_prefix", "output_credentials", "key")
 
 
-def parameters_of(place: Place, items: list[Given], given: dict[str, str], blocks: dict[str, str]) -> dict[str, Any]:
+def parameters_of(
+    place: Place,
+    items: list[Given],
+    given: dict[str, str],
+    blocks: dict[str, str],
+    named: NamedCriteria | None = None,
+) -> dict[str, Any]:
     """Give the parameters of a run, as the contract has them (docs/requests.md).
 
     Args:
@@ -30,6 +44,7 @@ def parameters_of(place: Place, items: list[Given], given: dict[str, str], block
         items: Criteria, and behind them ``unit`` and ``choose``.
         given: What the form said.
         blocks: Ids of blocks with credentials, by name.
+        named: What these items were saved as; the run then says so. None: they were not, or were changed since.
 
     Raises:
         InvalidRequestError: There is no such block, or the place is no bucket.
@@ -48,10 +63,30 @@ def parameters_of(place: Place, items: list[Given], given: dict[str, str], block
             "region": given.get("region") or "us-east-1",
             **_block(given.get("credentials", ""), blocks),
         },
-        "criteria": criteria,
-        **steps,
+        **({"criteria": criteria, **steps} if named is None else {"criteria": _by_name(named)}),
         **_output(place, given, blocks),
     }
+
+
+def _by_name(named: NamedCriteria) -> dict[str, Any]:
+    return {"name": named.name, "version": named.version}
+
+
+def saved_as(ledger: Ledger, text: str, items: list[Given]) -> NamedCriteria | None:
+    """Tell which version criteria are; None: they were not saved, or ask something else since.
+
+    Args:
+        ledger: Which holds them.
+        text: ``NAME@VERSION``, as Build has it.
+        items: Criteria, and behind them ``unit`` and ``choose``.
+    """
+    try:
+        named = read_named(text, "criteria")
+        saved = ledger.criteria(named.name, named.version)
+        asks_the_same = criteria_digest(load_criteria(items)) == saved.criteria_digest
+    except (InvalidRequestError, UnknownCriteriaError):
+        return None
+    return saved.named if asks_the_same else None
 
 
 def _output(place: Place, given: dict[str, str], blocks: dict[str, str]) -> dict[str, Any]:
@@ -95,7 +130,7 @@ def ask(request: Request) -> Response:
         away=away,
         key=secrets.token_urlsafe(16),
         problems=(),
-        given=dict.fromkeys(_KEYS, ""),
+        given=dict.fromkeys(_KEYS, "") | {"saved": request.query_params.get("saved", "")[:LONGEST_SAVED]},
     )
 
 
@@ -110,7 +145,8 @@ def begin(request: Request) -> Response:
     items = unpack(packed)
     blocks, away = _blocks(request)
     try:
-        parameters = parameters_of(place, items, given, blocks)
+        named = saved_as(context.ledger, given["saved"], items)
+        parameters = parameters_of(place, items, given, blocks, named)
         run_id = context.prefect.start(parameters, name=given["name"].strip(), key=given["key"])
     except (PrefectAwayError, InvalidRequestError) as error:
         problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
@@ -129,6 +165,8 @@ def begin(request: Request) -> Response:
             problems=problems,
             given=given,
         )
+    if not starters_of(context.ledger.engine, [run_id]):  # a form that is sent twice starts one run
+        record(request, Action.START, run_id=run_id, place=place)
     return RedirectResponse(f"/runs/{run_id}", 303)
 
 

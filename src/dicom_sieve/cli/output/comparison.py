@@ -13,10 +13,11 @@ from dicom_sieve.cli.criteria_file import NAMED, read_asked
 from dicom_sieve.cli.find_location import LIST_FIRST, find_known
 from dicom_sieve.cli.output import text
 from dicom_sieve.criteria import Damaged, compile_criteria
-from dicom_sieve.ledger import Ledger, RunRow
-from dicom_sieve.ledger.reading.comparison import snapshot_of_run
-from dicom_sieve.ledger.reading.snapshots import last_snapshot
+from dicom_sieve.ledger import Ledger
+from dicom_sieve.objects import Location
 from dicom_sieve.reports.compare_runs import Compared, Reason, SeriesChange, SeriesSide, Side, Summary
+from dicom_sieve.reports.open_sides import Tried
+from dicom_sieve.reports.open_sides import open_sides as open_both
 
 Sides = Mapping[Side, Compared]
 COLUMNS = (
@@ -34,25 +35,24 @@ def open_sides(
     """Find runs, and read files of criteria, which are tried on what the run beside them judged."""
     names = {Side.A: a, Side.B: b}
     runs = {side: None if _is_criteria(name) else ledger.run(name).row for side, name in names.items()}
-    judged = [snapshot_of_run(ledger.engine, row) for row in runs.values() if row is not None]
-    if judged and location is not None:
+    is_run = [row is not None for row in runs.values()]
+    if any(is_run) and location is not None:
         raise typer.BadParameter("is for two files of criteria; a run has its own", param_hint="--location")
-    if damaged is not None and len(judged) == len(runs):
+    if damaged is not None and all(is_run):
         raise typer.BadParameter("is for a file of criteria; a run has its own", param_hint="--damaged")
-    if not judged:
-        if location is None:
-            raise typer.BadParameter("missing: where are two files of criteria tried?", param_hint="--location")
-        judged = [last_snapshot(ledger.engine, find_known(ledger, location, endpoint, LIST_FIRST))]
+    if location is None and not any(is_run):
+        raise typer.BadParameter("missing: where are two files of criteria tried?", param_hint="--location")
+    first, second = (runs[side] or _try(names[side]) for side in Side)
 
-    def open_side(name: str, row: RunRow | None) -> Compared:
-        if row is None:
-            asked = read_asked(Path(name))
-            criteria = compile_criteria(asked.items)
-            return Compared(str(asked.named or name), judged[0], criteria, damaged=damaged or Damaged.DISCARD)
-        criteria, of_run = text.compiled(row.criteria), Damaged(row.damaged or Damaged.DISCARD)
-        return Compared(row.id, snapshot_of_run(ledger.engine, row), criteria, row.number, of_run)
+    def place() -> Location:
+        return find_known(ledger, location or "", endpoint, LIST_FIRST)
 
-    return {side: open_side(name, runs[side]) for side, name in names.items()}
+    return open_both(ledger, first, second, place, damaged or Damaged.DISCARD)
+
+
+def _try(name: str) -> Tried:
+    asked = read_asked(Path(name))
+    return Tried(str(asked.named or name), compile_criteria(asked.items))
 
 
 def _is_criteria(name: str) -> bool:

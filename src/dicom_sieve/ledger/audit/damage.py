@@ -53,6 +53,7 @@ _ROWS = {
     "held_page": "page {row} of the kept numbers of headers' instances",
     "lease": "the lease of location {row}",
     "named_criteria": "version {part} of saved criteria",
+    "page_action": "action {row} of the pages",
     "patient_key": "the key for patients' digests",
     "seal_entry": "entry {row} of the chain of seals",
 }

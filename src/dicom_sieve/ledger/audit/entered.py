@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from dicom_sieve.headers.edition import FIRST_DIGEST, digest_edition
 from dicom_sieve.ledger.audit.damage import Damage, Kind, Verification
-from dicom_sieve.ledger.audit.row_digests import COMPUTATION, CRITERIA, FORGOTTEN, is_as_entered
+from dicom_sieve.ledger.audit.row_digests import ACTION, COMPUTATION, CRITERIA, FORGOTTEN, is_as_entered
+from dicom_sieve.ledger.database.actions import page_action
 from dicom_sieve.ledger.database.entries import Entry, EntryKind, read_entries
 from dicom_sieve.ledger.database.tables import (
     RunState,
@@ -99,6 +100,7 @@ def check_entered(connection: sa.Connection, entered: Entered, result: Verificat
         _check_locations(connection, entered),
         _check_editions(connection, entered),
         _check_criteria(connection, entered, result),
+        _check_actions(connection, entered),
         _check_runs(connection, entered),
         _check_computations(connection, entered, result),
         _check_forgotten(connection, entered),
@@ -163,6 +165,19 @@ def _check_criteria(connection: sa.Connection, entered: Entered, result: Verific
             yield Damage(Kind.EDITED, "named_criteria", row_id, part=_name_version(entry))
     for row_id, entry in entries.items():
         yield Damage(Kind.MISSING, "named_criteria", row_id, part=_name_version(entry))
+
+
+def _check_actions(connection: sa.Connection, entered: Entered) -> Iterator[Damage]:
+    """Compare what people did on the pages with the entries of that."""
+    entries = dict(entered.of(EntryKind.ACTION))
+    for row_id in connection.scalars(sa.select(page_action.c.id)).all():
+        entry = entries.pop(row_id, None)
+        if entry is None:
+            yield Damage(Kind.ADDED, "page_action", row_id)
+        elif not is_as_entered(connection, ACTION, row_id, entry.read().get("row")):
+            yield Damage(Kind.EDITED, "page_action", row_id)
+    for row_id in entries:
+        yield Damage(Kind.MISSING, "page_action", row_id)
 
 
 def _name_version(entry: Entry) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.audit.sealed_rows import as_stored, canonical, stream, write_value
+from dicom_sieve.ledger.database.actions import page_action
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database.tables import (
     RunState,
@@ -84,6 +85,7 @@ COMPUTATION = {
     ),
 }
 """What the entry of a computation covers, by the names in its content."""
+ACTION = Covered(page_action, lambda subject: page_action.c.id == subject, (page_action.c.id,))
 CRITERIA = Covered(named_criteria, lambda subject: named_criteria.c.id == subject, (named_criteria.c.id,))
 FORGOTTEN = Covered(forgotten, lambda subject: forgotten.c.id == subject, (forgotten.c.id,))
 
@@ -117,6 +119,11 @@ def enter_criteria(connection: sa.Connection, criteria_id: int) -> None:
     saved = connection.execute(query).one()
     content = {"name": saved.name, "version": saved.version, "row": CRITERIA.digest(connection, criteria_id)}
     append_entry(connection, EntryKind.CRITERIA, criteria_id, content)
+
+
+def enter_action(connection: sa.Connection, action_id: int) -> None:
+    """Enter what somebody did on the pages, in the transaction that records it."""
+    append_entry(connection, EntryKind.ACTION, action_id, {"row": ACTION.digest(connection, action_id)})
 
 
 def is_as_entered(connection: sa.Connection, covered: Covered, subject: int, recorded: Any) -> bool:

@@ -1,6 +1,7 @@
 """The chain of all that is sealed (ADR 24).
 
-There is an entry for each run, computation, location, edition, version of criteria and forgotten location.
+There is an entry for each run, computation, location, edition, version of criteria, forgotten location, and for each
+thing that somebody did on the pages.
 
 A run's seal covers its rows and the run before it on its location. An entry covers that seal and the entry before it,
 of whatever location: a missing entry leaves a gap. The last entry's seal covers the whole ledger; an anchor keeps it.
@@ -37,6 +38,8 @@ class EntryKind(StrEnum):
     """Headers were read for other attributes than before."""
     CRITERIA = "CRITERIA"
     """A version of named criteria was saved."""
+    ACTION = "ACTION"
+    """Somebody did something on the pages."""
     FORGETTING = "FORGETTING"
     """Removal of a location's rows has begun."""
     FORGOTTEN = "FORGOTTEN"

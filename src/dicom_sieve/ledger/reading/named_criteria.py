@@ -130,3 +130,10 @@ def runs_of(engine: sa.Engine, name: str) -> list[RunOfCriteria]:
     )
     rows = read(engine, lambda connection: all_rows(connection, query.order_by(run.c.number.desc())))
     return [RunOfCriteria(*row) for row in rows]
+
+
+def count_runs(engine: sa.Engine) -> dict[str, int]:
+    """Give how many runs used any version of a name, by name; names that none used are not in it."""
+    query = sa.select(run.c.criteria_name, sa.func.count()).where(run.c.criteria_name.is_not(None))
+    rows = read(engine, lambda connection: all_rows(connection, query.group_by(run.c.criteria_name)))
+    return {str(name): int(runs) for name, runs in rows}

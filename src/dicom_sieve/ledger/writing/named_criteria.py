@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from dicom_sieve.clock import now
 from dicom_sieve.criteria import Asked, compile_criteria, criteria_digest
 from dicom_sieve.criteria.named import check_name
-from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.errors import InvalidRequestError, SavedElsewhereError
 from dicom_sieve.ledger.audit.row_digests import enter_criteria
 from dicom_sieve.ledger.database.engine import write
 from dicom_sieve.ledger.database.locations import new_key
@@ -25,6 +25,7 @@ def save_criteria(
     criteria: Sequence[Asked],
     note: str = "",
     *,
+    after: int | None = None,
     clock: Callable[[], datetime.datetime] = now,
 ) -> tuple[SavedCriteria, bool]:
     """Save criteria as the next version of a name, unless the newest one asks the same.
@@ -34,6 +35,7 @@ def save_criteria(
         name: What they are called.
         criteria: What is asked.
         note: Why; one line.
+        after: The version that they were made of, 0 for none; None: whatever the newest is.
         clock: Gives the time.
 
     Returns:
@@ -41,6 +43,7 @@ def save_criteria(
 
     Raises:
         InvalidRequestError: The name, the note or the criteria are not accepted; nothing was saved.
+        SavedElsewhereError: The newest version is another than ``after``; nothing was saved.
     """
     check_name(name, "NAME")
     if len(note) > LONGEST_NOTE or not note.isprintable():
@@ -54,6 +57,8 @@ def save_criteria(
         newest = newest_version(connection, name)
         if newest is not None and newest.criteria_digest == digest:
             return newest, False
+        if newest is not None and after not in (None, newest.version):
+            raise SavedElsewhereError(name, newest.version)
         version = newest.version + 1 if newest else 1
         saved = SavedCriteria(name, version, given, digest, note, clock(), __version__)
         _insert(connection, saved)

@@ -257,3 +257,12 @@ addEventListener("popstate", (event) => {
 });
 
 dress();
+
+/* Import: a file that is chosen is read here, and its text is put where it could be pasted. */
+document.addEventListener("change", async (event) => {
+  const field = event.target;
+  if (!(field instanceof HTMLInputElement) || !field.dataset.into) return;
+  const into = document.getElementById(field.dataset.into);
+  const file = field.files?.[0];
+  if (into instanceof HTMLTextAreaElement && file) into.value = await file.text();
+});

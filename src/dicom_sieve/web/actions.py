@@ -1,0 +1,64 @@
+"""Who did what: recorded as somebody does it, and shown as history."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from dicom_sieve.criteria.named import NamedCriteria
+from dicom_sieve.ledger.database.actions import Action
+from dicom_sieve.ledger.reading.page_actions import list_actions
+from dicom_sieve.ledger.reading.places import Place
+from dicom_sieve.ledger.writing.page_actions import record_action
+from dicom_sieve.web.pages import Page, context_of, name_of_place, person_of, show
+from dicom_sieve.web.people import Role
+
+router = APIRouter()
+WINDOW = 50
+WORDS = {
+    Action.START: "started a run",
+    Action.STOP: "asked a run to stop",
+    Action.SAVE: "saved criteria",
+    Action.ADD_PLACE: "added a place",
+    Action.LIST_PLACE: "listed a place again",
+}
+
+
+def record(
+    request: Request,
+    action: Action,
+    *,
+    run_id: str | None = None,
+    criteria: NamedCriteria | None = None,
+    place: Place | str | None = None,
+) -> None:
+    """Record what who asks has just done.
+
+    Args:
+        request: Theirs.
+        action: What they did.
+        run_id: Of the flow run.
+        criteria: That were saved.
+        place: Where; by its name where the ledger does not know it yet.
+    """
+    person = person_of(request)
+    record_action(
+        context_of(request).ledger.engine,
+        action,
+        person=person.name,
+        role=person.role.name,
+        run_id=run_id,
+        criteria=criteria,
+        location_id=place.id if isinstance(place, Place) else None,
+        place=name_of_place(place.location) if isinstance(place, Place) else place,
+    )
+
+
+@router.get("/history")
+def show_history(request: Request) -> Response:
+    """Show who did what, the newest first."""
+    person_of(request, Role.MANAGER)
+    before = request.query_params.get("before", "")
+    last = int(before) if before.isdecimal() and len(before) <= 18 else None
+    actions = list_actions(context_of(request).ledger.engine, before=last, limit=WINDOW + 1)
+    shown = actions[:WINDOW]
+    older = shown[-1].id if len(actions) > WINDOW else None
+    return show(request, "history.html", Page("Who did what"), actions=shown, words=WORDS, older=older, last=last)

@@ -1,0 +1,211 @@
+"""Adding a place, and listing one again: a preview over Prefect, by the contract, which decides nothing.
+
+A preview wants criteria; one is given that everything can be asked: Modality is present.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.ledger.database.actions import Action
+from dicom_sieve.ledger.reading.places import Place, find_place, list_places
+from dicom_sieve.objects import S3, Location
+from dicom_sieve.web.actions import record
+from dicom_sieve.web.pages import Page, context_of, form_of, name_of_place, person_of, show
+from dicom_sieve.web.people import Role
+from dicom_sieve.web.prefect_api import PrefectAwayError
+
+router = APIRouter()
+ASKED = {"dicom_tag": ["0008", "0060"], "operation": "PRESENT"}
+"""The criterion of a listing: Modality is present. Its answer is shown nowhere."""
+FIELDS = ("endpoint", "bucket", "prefix", "region", "credentials", "anonymous")
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
+"""States of a flow run that it does not leave."""
+LONGEST_MESSAGE = 500
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_URL = re.compile(r"https?://[^\s/@]+(/\S*)?")
+
+
+def parameters_of(given: Mapping[str, str], blocks: Mapping[str, str]) -> dict[str, Any]:
+    """Give the parameters of a run that lists a place, as the contract has them (docs/requests.md).
+
+    Args:
+        given: What the form said.
+        blocks: Ids of blocks with credentials, by name.
+
+    Raises:
+        InvalidRequestError: Every problem.
+    """
+    where = {name: given.get(name, "").strip() for name in FIELDS}
+    problems = []
+    if not where["bucket"]:
+        problems.append("bucket: missing; accepted: the name of a bucket")
+    if where["endpoint"] and _URL.fullmatch(where["endpoint"]) is None:
+        problems.append("endpoint: no URL without credentials; accepted: https://host:9000, or nothing for AWS itself")
+    if where["credentials"] and where["credentials"] not in blocks:
+        problems.append("credentials: Prefect has no such block any more")
+    if where["credentials"] and where["anonymous"]:
+        problems.append("credentials: none are sent with requests that are not signed; choose one of both")
+    if problems:
+        raise InvalidRequestError(tuple(problems))
+    place: dict[str, Any] = {"bucket": where["bucket"], "prefix": where["prefix"]}
+    place |= {"region": where["region"] or "us-east-1"}
+    place |= {"endpoint": where["endpoint"].rstrip("/")} if where["endpoint"] else {}
+    place |= {"anonymous": True} if where["anonymous"] else {}
+    if where["credentials"]:
+        place["credentials"] = {"$ref": {"block_document_id": blocks[where["credentials"]]}}
+    return {"input_s3_parameters": place, "criteria": [ASKED], "preview": True}
+
+
+@router.get("/places/add")
+def ask(request: Request) -> Response:
+    """Ask where a place is; of one that is known, only by which credentials it is reached."""
+    person_of(request, Role.ADMIN)
+    place = _place_of(request, request.query_params.get("place", ""))
+    given = dict.fromkeys(FIELDS, "")
+    return _ask(request, place, given if place is None else given | _where(place), secrets.token_urlsafe(16))
+
+
+@router.post("/places/add")
+def add(request: Request) -> Response:
+    """Start listing it, and go to the page that shows how far that is."""
+    person_of(request, Role.ADMIN)
+    context, form = context_of(request), form_of(request)
+    place = _place_of(request, form.get("place", [""])[0])
+    given = {name: form.get(name, [""])[0] for name in FIELDS} | ({} if place is None else _where(place))
+    key = form.get("key", [""])[0]
+    try:
+        parameters = parameters_of(given, context.prefect.blocks())
+        called = name_of_place(Location(given["endpoint"], given["bucket"].strip(), given["prefix"].strip()))
+        run_id = context.prefect.start(parameters, key=key)
+    except (PrefectAwayError, InvalidRequestError) as error:
+        problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
+        return _ask(request, place, given, key, problems)
+    action = Action.ADD_PLACE if place is None else Action.LIST_PLACE
+    record(request, action, run_id=run_id, place=place or called)
+    return RedirectResponse(f"/listing/{run_id}", 303)
+
+
+def _place_of(request: Request, number: str) -> Place | None:
+    """Give the place that is to be listed again; None: a new one is to be added."""
+    if not (number.isdecimal() and len(number) <= 18):
+        return None
+    place = find_place(context_of(request).ledger.engine, int(number))
+    if place.location.scheme != S3:
+        raise InvalidRequestError(("a directory is listed on the machine that has it: dicom-sieve preview",))
+    return place
+
+
+def _where(place: Place) -> dict[str, str]:
+    where = place.location
+    return {"endpoint": where.endpoint, "bucket": where.bucket, "prefix": where.prefix}
+
+
+def _ask(
+    request: Request, place: Place | None, given: Mapping[str, str], key: str, problems: Sequence[str] = ()
+) -> Response:
+    try:
+        blocks, away = context_of(request).prefect.blocks(), ""
+    except PrefectAwayError as error:
+        blocks, away = {}, str(error)
+    title = "Add a place" if place is None else "List again"
+    return show(
+        request,
+        "add_place.html",
+        Page(title, "places", None if place is None else place.id),
+        400 if problems else 200,
+        place=place,
+        given=given,
+        key=key,
+        problems=() if away else problems,
+        blocks=sorted(blocks),
+        away=away,
+    )
+
+
+@router.get("/listing/{run_id}")
+def show_listing(request: Request, run_id: str) -> Response:
+    """Show how far a listing is, as Prefect has it; when it is done, the place."""
+    person_of(request, Role.MANAGER)
+    flow_run, away = _flow_run(request, run_id)
+    state = str(flow_run.get("state_type") or "SCHEDULED")
+    told = (flow_run.get("state") or {}).get("message") or ""
+    where = (flow_run.get("parameters") or {}).get("input_s3_parameters") or {}
+    progress, percent = _progress(request, run_id) if state == "RUNNING" else ("", None)
+    return show(
+        request,
+        "listing.html",
+        Page("Listing", "places"),
+        run_id=run_id,
+        name=str(flow_run.get("name", "")),
+        state=state.lower(),
+        message=progress or str(told)[:LONGEST_MESSAGE],
+        percent=percent,
+        called=_called(where),
+        away=away,
+        is_over=state in ENDED and not away,
+        is_done=state == "COMPLETED",
+        can_stop=not away and state not in {*ENDED, "CANCELLING"},
+        place=_listed(request, where) if state == "COMPLETED" else None,
+    )
+
+
+@router.post("/listing/{run_id}/stop")
+def stop(request: Request, run_id: str) -> Response:
+    """Ask for a listing to be stopped; what it has read stays read."""
+    person_of(request, Role.ADMIN)
+    flow_run, away = _flow_run(request, run_id)
+    if away:
+        raise PrefectAwayError(away)
+    context_of(request).prefect.cancel(run_id)
+    called = _called((flow_run.get("parameters") or {}).get("input_s3_parameters") or {})
+    record(request, Action.STOP, run_id=run_id, place=called or None)
+    return RedirectResponse(f"/listing/{run_id}", 303)
+
+
+def _flow_run(request: Request, run_id: str) -> tuple[Mapping[str, Any], str]:
+    """Give a listing as Prefect has it, and why it could not be asked.
+
+    Raises:
+        InvalidRequestError: It has none of this id, or that is a run, which has a page of its own.
+    """
+    if _UUID.fullmatch(run_id) is None:
+        raise InvalidRequestError(("there is no such listing",))
+    try:
+        found = context_of(request).prefect.flow_run(run_id)
+    except PrefectAwayError as error:
+        return {}, str(error)
+    if found is None or (found.get("parameters") or {}).get("preview") is not True:
+        raise InvalidRequestError(("there is no such listing",))
+    return found, ""
+
+
+def _progress(request: Request, run_id: str) -> tuple[str, float | None]:
+    """Give how far a listing says that it is, in words and in a hundred."""
+    try:
+        return context_of(request).prefect.progress(run_id)
+    except PrefectAwayError:
+        return "", None
+
+
+def _called(where: Mapping[str, Any]) -> str:
+    """Give the name of a place as a request has it, never its credentials."""
+    bucket, prefix = (str(where.get(name) or "") for name in ("bucket", "prefix"))
+    return f"{bucket}/{prefix}".rstrip("/")
+
+
+def _listed(request: Request, where: Mapping[str, Any]) -> Place | None:
+    """Give the place of a request, where the ledger knows it now."""
+    endpoint = str(where.get("endpoint") or "").rstrip("/")
+    asked = (str(where.get("bucket") or ""), str(where.get("prefix") or ""))
+    for place in list_places(context_of(request).ledger.engine):
+        its = place.location
+        is_there = its.endpoint == endpoint if endpoint else its.scheme == S3
+        if is_there and (its.bucket, its.prefix) == asked:
+            return place
+    return None
