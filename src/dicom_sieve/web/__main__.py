@@ -31,6 +31,7 @@ def main() -> None:
         app = make_app(context, asked.allow_host)
         uvicorn.run(app, host=asked.host, port=asked.port, log_level="warning", access_log=False, proxy_headers=False)
         prefect.close()
+        context.pictures.draughtsman.close()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, LedgerError, UnknownRunError
 from dicom_sieve.flows.server.callers import OwnNamesOnly
-from dicom_sieve.web import build, explore, places, start
+from dicom_sieve.web import build, explore, hand_on, near, pictures, places, runs, start
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.pages import SESSION, Page, find_person, show
 from dicom_sieve.web.people import LONGEST_NAME
@@ -45,7 +45,7 @@ def make_app(context: Context, names: Collection[str] = ()) -> ASGIApp:
     app.state.context = context
     folder = str(Path(str(files("dicom_sieve.web") / "static")))
     app.mount("/static", StaticFiles(directory=folder), name="static")
-    for module in (places, explore, build, start):
+    for module in (places, explore, build, start, runs, pictures, hand_on, near):
         app.include_router(module.router)
     app.add_api_route("/", _first, methods=["GET"])
     app.add_api_route("/sign-in", _ask_to_sign_in, methods=["GET"])

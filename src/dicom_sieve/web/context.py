@@ -9,6 +9,8 @@ from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.settings import Settings
+from dicom_sieve.web.drawn import Pictures
+from dicom_sieve.web.of_run import RunsKept
 from dicom_sieve.web.people import Proxy, Sessions
 from dicom_sieve.web.prefect_api import PrefectApi
 
@@ -26,6 +28,8 @@ class Context:
         sessions: Who is signed in.
         proxy: Who else may say who someone is.
         settings: Of the deployment.
+        runs: What was worked out of runs.
+        pictures: That were drawn.
     """
 
     ledger: Ledger
@@ -33,6 +37,8 @@ class Context:
     sessions: Sessions
     proxy: Proxy
     settings: Settings
+    runs: RunsKept = field(default_factory=RunsKept)
+    pictures: Pictures = field(default_factory=Pictures)
     _counts: "OrderedDict[Location, CountsAtOnce]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 

@@ -11,6 +11,8 @@ from dicom_sieve.errors import DicomSieveError
 SECONDS = 20.0
 CLEAN = "clean-dicom"
 DEPLOYMENT = "default"
+PROGRESS = "headers-read"
+"""Key of the artifact in which a run says how far it is."""
 CREDENTIALS = "aws-credentials"
 """The kind of blocks that a location's credentials may be."""
 
@@ -64,6 +66,15 @@ class PrefectApi:
             return dict(self._ask("GET", f"/flow_runs/{run_id}"))
         except NotThereError:
             return None
+
+    def progress(self, run_id: str) -> tuple[str, float | None]:
+        """Give how far a run says that it is: in words, and in a hundred; nothing where it has not said anything."""
+        of_run = {"flow_run_id": {"any_": [run_id]}, "key": {"any_": [PROGRESS]}}
+        found = self._ask("POST", "/artifacts/filter", {"artifacts": of_run, "sort": "UPDATED_DESC", "limit": 1})
+        if not found:
+            return "", None
+        percent = found[0].get("data")
+        return str(found[0].get("description") or ""), float(percent) if isinstance(percent, int | float) else None
 
     def cancel(self, run_id: str) -> None:
         """Ask for a run to be stopped."""
