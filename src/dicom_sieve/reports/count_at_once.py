@@ -36,7 +36,6 @@ from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.database.extents import read_extent
-from dicom_sieve.ledger.reading.comparison import uids_of
 from dicom_sieve.ledger.reading.editions import find_read_for_less
 from dicom_sieve.ledger.reading.held_columns import HeldColumns, TooManyRowsError
 from dicom_sieve.ledger.reading.held_rows import HeldRows, divide, held_rows
@@ -196,9 +195,8 @@ class CountsAtOnce:
         summed = sum_by_series(series, instances, combined.codes[has_series], found)
         distinct, first = np.unique(headers.series, return_index=True)
         first = first[np.isin(distinct, summed.numbers)]
-        uids = list(uids_of(self._engine, headers.ids[first])) if len(first) else []
         values = {each.keyword: headers.values.columns[each.hex_tag].take(first) for each in known}
-        return summed.columns(uids, values)
+        return summed.columns(self._engine, headers.ids[first], values)
 
     def _count(self, compiled: Sequence[CompiledItem]) -> WouldBe:
         combined, rows, measured, is_by_object = self._combine(compiled)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, Entry, values_of
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
+from dicom_sieve.columns.numbers import number_of
 from dicom_sieve.dicom.marks import describe_mark
 from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.ledger.reading.facts import SeriesFacts, Value
@@ -152,7 +153,7 @@ class ListedSeries:
         texts = {
             keyword: show(keyword, column.entries[column.codes[place]]) for keyword, column in columns.values.items()
         }
-        uid = columns.uids[place]
+        uid = columns.uids[place] or ""
         return SeriesLine(
             uid,
             columns.studies[place],
@@ -170,10 +171,9 @@ class ListedSeries:
 
     def find(self, uid: str) -> SeriesLine | None:
         """Give the line of a series by its UID; None: there is none."""
-        try:
-            return self.line(self._columns.uids.index(uid))
-        except ValueError:
-            return None
+        number = np.array([number_of(uid)], np.int64)
+        is_known, places = look_up(number, self._columns.numbers)
+        return self.line(int(places[0])) if is_known[0] else None
 
     def _discarded_by(self, number: int, tab: Tab) -> Flags:
         if not 1 <= number <= self._columns.missed.shape[1]:
@@ -194,10 +194,7 @@ class ListedSeries:
     def _have_uid(self, words: str) -> Flags:
         if not words.replace(".", "").isdigit():
             return np.zeros(len(self), np.bool_)
-        return np.array([words in f"{uid} {study}" for uid, study in self._uids()], np.bool_)
-
-    def _uids(self) -> "zip[tuple[str, str | None]]":
-        return zip(self._columns.uids, self._columns.studies, strict=True)
+        return self._columns.uids.containing(words) | self._columns.studies.containing(words)
 
     def _ranks(self, name: str) -> Numbers | NDArray[np.float64] | None:
         """Give a number for each series, by which it is sorted; None: there is no such column."""

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-SECONDS_WAITED = 0.6
+SECONDS_WAITED = 0.4
 """By one page, for all of its parts together: then it shows what it has, and asks again."""
 
 

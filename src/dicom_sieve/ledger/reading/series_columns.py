@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column
 from dicom_sieve.columns.lookup import Numbers
+from dicom_sieve.columns.texts import Texts, texts_of
 from dicom_sieve.criteria import Finding
 from dicom_sieve.dicom.dictionary import attributes_of, key_of
 from dicom_sieve.errors import LedgerError
@@ -46,8 +47,8 @@ class SeriesColumns:
     """
 
     numbers: Numbers
-    uids: Sequence[str]
-    studies: Sequence[str | None]
+    uids: Texts
+    studies: Texts
     instances: Numbers
     passed: Numbers
     missed: NDArray[np.bool_]
@@ -72,12 +73,13 @@ class Summed:
     alone: NDArray[np.int64]
     alone_undecided: NDArray[np.int64]
 
-    def columns(self, uids: Sequence[tuple[str, str | None]], values: Mapping[str, Column]) -> SeriesColumns:
-        """Give them with Series and Study Instance UIDs, and with values."""
+    def columns(self, engine: sa.Engine, headers: Numbers, values: Mapping[str, Column]) -> SeriesColumns:
+        """Give them with their UIDs, which a header of each says, and with values."""
+        uids, studies = _uids(engine, headers)
         return SeriesColumns(
             self.numbers,
-            [uid for uid, _ in uids],
-            [study for _, study in uids],
+            uids,
+            studies,
             self.instances,
             self.passed,
             self.missed,
@@ -148,6 +150,13 @@ def series_columns(engine: sa.Engine, row: RunRow, keywords: Sequence[str]) -> S
     return gathered.finish(engine, {attribute.hex_tag: attribute.keyword for attribute in known})
 
 
+def _uids(engine: sa.Engine, headers: Numbers) -> tuple[Texts, Texts]:
+    """Give Series and Study Instance UID of headers, which are asked for in the order of their ids."""
+    order = np.argsort(headers, kind="stable")
+    series, studies = texts_of(uids_of(engine, headers[order]) if len(order) else (), 2, order)
+    return series, studies
+
+
 class _Gathered:
     """Rows of a run, added up by series: some 30 bytes each until then."""
 
@@ -185,8 +194,7 @@ class _Gathered:
         outcomes, headers = np.concatenate(self._outcomes), np.concatenate(self._headers)
         found = [tuple(map(Finding, json.loads(outcome.findings or "[]"))) for outcome in self._known]
         summed = sum_by_series(series, instances, outcomes, found)
-        uids = list(uids_of(engine, headers[summed.first])) if len(summed.first) else []
-        return summed.columns(uids, self._values(keywords))
+        return summed.columns(engine, headers[summed.first], self._values(keywords))
 
     def _values(self, keywords: Mapping[str, str]) -> dict[str, Column]:
         if not self._firsts:
