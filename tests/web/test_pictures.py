@@ -126,8 +126,9 @@ def deflated_bomb() -> bytes:
     instance.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     instance.save_as(file)
     whole = file.getvalue()
-    engine, zeros = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS), bytes(2**24)
-    bomb = b"".join(engine.compress(zeros) for _ in range(256)) + engine.flush()
+    engine = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    block = engine.compress(bytes(2**24)) + engine.flush(zlib.Z_FULL_FLUSH)  # stands for itself, however often
+    bomb = block * 256 + engine.flush()
     with io.BytesIO(whole) as read:
         pydicom.filereader.read_preamble(read, force=False)
         pydicom.filereader._read_file_meta_info(read)

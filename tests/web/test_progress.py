@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.errors import StoreError
 from dicom_sieve.web.prefect_api import PrefectApi
 from tests.screening.screenings import ct, screen_ct
 from tests.support.simulated_store import SimulatedStore
@@ -143,3 +144,20 @@ def test_the_page_of_a_flow_run_is_that_of_its_last_attempt(client: TestClient, 
     screen_ct(SimulatedStore({"1": ct()}), ledger, f"{FLOW_RUN}.2")
 
     assert "1 of 1 instances passed" in words(see(client, f"/runs/{FLOW_RUN}"))
+
+
+def test_a_run_that_failed_says_why_and_can_be_run_again(client: TestClient, ledger: Ledger) -> None:
+    def away() -> None:
+        raise StoreError("list", "s3://bucket", "no answer")
+
+    store = SimulatedStore({"1": ct()})
+    store.on_listed = away
+    with pytest.raises(StoreError):
+        screen_ct(store, ledger, FLOW_RUN)
+
+    page = page_of(client)
+
+    assert "The run failed" in page
+    assert "no answer" in page
+    assert "Change and run again" in page
+    assert "data-again" not in page

@@ -1,8 +1,9 @@
 """Pictures in memory, each drawn once from an object that a run judged, as long as that is still the same."""
 
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 
 from dicom_sieve.errors import DicomSieveError, RefusedError
 from dicom_sieve.ledger import RecordedRun
@@ -31,14 +32,15 @@ class Pictures:
 
     Attributes:
         draughtsman: Draws them.
+        threads: In which objects are read: however many are asked for, other pages are not held up.
     """
 
     draughtsman: Draughtsman = field(default_factory=Draughtsman)
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_A_TIME, "pictures"))
     _made: "OrderedDict[_Key, bytes]" = field(default_factory=OrderedDict)
     _reasons: "OrderedDict[_Key, Reason]" = field(default_factory=OrderedDict)
     _stores: "OrderedDict[Location, Place]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
-    _turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_A_TIME))
 
     def draw(self, where: Location, listed: ObjectInfo) -> bytes:
         """Give the picture of an object as PNG.
@@ -58,8 +60,7 @@ class Pictures:
                 self._made.move_to_end(key)
                 return self._made[key]
         try:
-            with self._turns:
-                made = self.draughtsman.draw(self._read(where, listed))
+            made = self.draughtsman.draw(self._read(where, listed))
         except NoPictureError as error:
             if error.reason not in {Reason.NOT_READ, Reason.NOT_ALLOWED}:  # both may change
                 self._remember_reason(key, error.reason)

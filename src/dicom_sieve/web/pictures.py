@@ -1,11 +1,13 @@
 """Pictures: one of a series, rendered on demand from an object of the run's snapshot; or why there is none."""
 
+from asyncio import get_running_loop
 from html import escape
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from dicom_sieve.errors import UnknownRunError
+from dicom_sieve.web.context import Context
 from dicom_sieve.web.drawn import chosen_object
 from dicom_sieve.web.of_run import find_run
 from dicom_sieve.web.pages import context_of, person_of
@@ -18,14 +20,18 @@ SIDE = 160
 
 
 @router.get("/runs/{run_id}/picture/{series}")
-def show_picture(request: Request, run_id: str, series: str) -> Response:
+async def show_picture(request: Request, run_id: str, series: str) -> Response:
     """Show the middle image of a series, or that of ``object``; a hatched box with the reason where that cannot be."""
     person_of(request, Role.MANAGER)
-    context = context_of(request)
+    context, key = context_of(request), request.query_params.get("object", "")
+    return await get_running_loop().run_in_executor(context.pictures.threads, _picture, context, run_id, series, key)
+
+
+def _picture(context: Context, run_id: str, series: str, key: str) -> Response:
     run = find_run(context.ledger, run_id)
     if run is None:
         raise UnknownRunError(run_id)
-    chosen = chosen_object(run, series, request.query_params.get("object", ""))
+    chosen = chosen_object(run, series, key)
     if chosen is None:
         return _box(Reason.NO_PIXELS)
     try:
