@@ -19,7 +19,7 @@ from dicom_sieve.cli.commands.runs import runs_app
 from dicom_sieve.cli.commands.series import series_app
 from dicom_sieve.cli.commands.servers import servers_app
 from dicom_sieve.cli.commands.trace import trace_app
-from dicom_sieve.cli.inert import inert
+from dicom_sieve.inert import inert
 from dicom_sieve.version import __version__
 
 app = typer.Typer(

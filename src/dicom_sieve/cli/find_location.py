@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from dicom_sieve.cli.inert import inert
 from dicom_sieve.errors import LedgerError
+from dicom_sieve.inert import inert
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import find_locations
 from dicom_sieve.objects import FILE, Location, split_uri

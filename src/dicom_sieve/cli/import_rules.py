@@ -7,11 +7,11 @@ from pathlib import Path
 
 import typer
 
-from dicom_sieve.cli.inert import inert
 from dicom_sieve.cli.output import text
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.importers import IMPORTERS, Imported, import_rules, put_together
 from dicom_sieve.importers.documents import LONGEST
+from dicom_sieve.inert import inert
 
 MOST_NAMES = 20
 

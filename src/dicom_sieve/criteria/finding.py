@@ -23,6 +23,11 @@ class Finding(StrEnum):
         """Say it in a sentence."""
         return _FINDING_SENTENCES[self]
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is an answer; else there is none, most often for want of a value."""
+        return self in _DECIDED
+
 
 _FINDING_SENTENCES = {
     Finding.MET: "A value meets the criterion.",
@@ -35,6 +40,7 @@ _FINDING_SENTENCES = {
     Finding.SERIES: "Another instance of its series does not pass.",
     Finding.NOT_CHOSEN: "Another series, or study, is preferred.",
 }
+_DECIDED = frozenset({Finding.MET, Finding.NOT_MET, Finding.SERIES, Finding.NOT_CHOSEN})
 NEGATED = {Finding.MET: Finding.NOT_MET, Finding.NOT_MET: Finding.MET}
 """All others are undecided, and stay what they are."""
 _OF_SEVERAL = (

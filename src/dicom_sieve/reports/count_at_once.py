@@ -32,7 +32,7 @@ from dicom_sieve.criteria import (
 )
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measures import Scope
-from dicom_sieve.dicom.dictionary import Attribute, find_attribute, key_of
+from dicom_sieve.dicom.dictionary import Attribute, attributes_of, find_attribute, key_of
 from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.headers.judge import judge_header
@@ -40,10 +40,12 @@ from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.database.chunks import all_names
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.outages import read
+from dicom_sieve.ledger.reading.editions import find_read_for_less
 from dicom_sieve.ledger.reading.held_columns import HeldColumns, TooManyRowsError
 from dicom_sieve.ledger.reading.held_rows import HeldRows, divide, held_rows
 from dicom_sieve.ledger.reading.measured import NOTHING, Measured, kept_measures, measure_rows
 from dicom_sieve.ledger.reading.secret import read_secret
+from dicom_sieve.ledger.reading.series_columns import SeriesColumns, sum_by_series
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeValues, attributes_held, count_values
 from dicom_sieve.objects import Damaged
@@ -211,7 +213,43 @@ class CountsAtOnce:
         else:
             yield from kept
 
+    def series_of(self, criteria: Sequence[Asked], keywords: Sequence[str]) -> SeriesColumns:
+        """Tell what would come of each series.
+
+        Args:
+            criteria: As `count` takes them.
+            keywords: Attributes whose values are asked for; one that not all headers were read for is left out.
+
+        Raises:
+            LedgerError: As `count` does.
+        """
+        compiled = compile_criteria(criteria)
+        refuse_not_kept(compiled)
+        refuse_read_for_less(self._engine, self.snapshot, attributes_read_for(compiled))
+        place = (self.snapshot.location_id, self.snapshot.id)
+        known = [
+            each for each in attributes_of(keywords) if not find_read_for_less(self._engine, place[0], [each], place[1])
+        ]
+        with self._lock:
+            combined, rows, _, _ = self._combine(compiled)
+            headers = _judged(self._sources[False].rows([each.hex_tag for each in known])).block
+        found = [() if None in each else _sure(each) for each in combined.things]
+        has_series = np.flatnonzero(rows.block.series != 0)
+        series, instances = rows.block.series[has_series], rows.block.instances[has_series]
+        summed = sum_by_series(series, instances, combined.codes[has_series], found)
+        distinct, first = np.unique(headers.series, return_index=True)
+        first = first[np.isin(distinct, summed.numbers)]
+        values = {each.keyword: headers.values.columns[each.hex_tag].take(first) for each in known}
+        return summed.columns(self._engine, headers.ids[first], values)
+
     def _count(self, compiled: Sequence[CompiledItem]) -> WouldBe:
+        combined, rows, measured, is_by_object = self._combine(compiled)
+        return self._add_up(compiled, combined, rows, measured, is_by_object=is_by_object)
+
+    def _combine(
+        self, compiled: Sequence[CompiledItem]
+    ) -> tuple[Coded[tuple[Finding | None, ...]], HeldRows, Measured, bool]:
+        """Give what all criteria find on each row; the rows, what was measured, and whether they are objects."""
         measured = self._measure(compiled)
         keys = sorted({key for item in compiled for key in self._keys_of(item, measured)})
         is_by_object = bool(divide(keys)[0])
@@ -223,7 +261,7 @@ class CountsAtOnce:
         if steps:
             decider = Decider(tuple(compiled), self._secret)
             combined = combined.map(lambda each: each if None in each else decider.decision(_sure(each)).findings)
-        return self._add_up(compiled, combined, rows, measured, is_by_object=is_by_object)
+        return combined, rows, measured, is_by_object
 
     def _add_up(
         self,

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from dicom_sieve.criteria import CompiledItem, Finding
 from dicom_sieve.reports.figures import Amount
 
-_DECIDED = (Finding.MET, Finding.NOT_MET, Finding.SERIES, Finding.NOT_CHOSEN)
-
 
 @dataclass(frozen=True, slots=True)
 class Three:
@@ -32,7 +30,7 @@ class Three:
 def three_of(findings: Mapping[Finding, int]) -> Three:
     """Sort instances by finding into the three answers."""
     passes = findings.get(Finding.MET, 0)
-    fails = sum(findings.get(finding, 0) for finding in _DECIDED) - passes
+    fails = sum(count for finding, count in findings.items() if finding.is_decided) - passes
     return Three(passes, fails, sum(findings.values()) - passes - fails)
 
 

@@ -13,7 +13,22 @@ from starlette.types import ASGIApp
 
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, LedgerError, UnknownCriteriaError, UnknownRunError
 from dicom_sieve.flows.server.callers import OwnNamesOnly
-from dicom_sieve.web import actions, build, compare, criteria, explore, importing, listing, places, save, start
+from dicom_sieve.web import (
+    actions,
+    build,
+    compare,
+    criteria,
+    explore,
+    hand_on,
+    importing,
+    listing,
+    near,
+    pictures,
+    places,
+    runs,
+    save,
+    start,
+)
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.pages import SESSION, NotAllowedError, Page, find_person, show
 from dicom_sieve.web.people import LONGEST_NAME
@@ -46,7 +61,8 @@ def make_app(context: Context, names: Collection[str] = ()) -> ASGIApp:
     app.state.context = context
     folder = str(Path(str(files("dicom_sieve.web") / "static")))
     app.mount("/static", StaticFiles(directory=folder), name="static")
-    for module in (places, listing, explore, build, start, save, criteria, compare, importing, actions):
+    pages = (places, listing, explore, build, near, start, runs, pictures, hand_on)
+    for module in (*pages, save, criteria, compare, importing, actions):
         app.include_router(module.router)
     app.add_api_route("/", _first, methods=["GET"])
     app.add_api_route("/sign-in", _ask_to_sign_in, methods=["GET"])

@@ -10,6 +10,8 @@ from dicom_sieve.objects import Location
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.settings import Settings
 from dicom_sieve.web.compared import Comparisons
+from dicom_sieve.web.drawn import Pictures
+from dicom_sieve.web.of_run import RunsKept
 from dicom_sieve.web.people import Proxy, Sessions
 from dicom_sieve.web.prefect_api import PrefectApi
 
@@ -28,6 +30,8 @@ class Context:
         proxy: Who else may say who someone is.
         settings: Of the deployment.
         comparisons: That were worked out last.
+        runs: What was worked out of runs.
+        pictures: That were drawn.
     """
 
     ledger: Ledger
@@ -36,6 +40,8 @@ class Context:
     proxy: Proxy
     settings: Settings
     comparisons: Comparisons = field(default_factory=Comparisons)
+    runs: RunsKept = field(default_factory=RunsKept)
+    pictures: Pictures = field(default_factory=Pictures)
     _counts: "OrderedDict[Location, CountsAtOnce]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 

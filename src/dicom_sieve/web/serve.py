@@ -30,8 +30,10 @@ def serve_pages(settings: Settings, host: str, port: int, names: Collection[str]
     proxy = Proxy(settings.web_user_header, roles=read_roles(settings.web_roles))
     prefect = PrefectApi(os.environ.get("PREFECT_API_URL", ""), password)
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
-        app = make_app(Context(ledger, prefect, Sessions(password), proxy, settings), names)
+        context = Context(ledger, prefect, Sessions(password), proxy, settings)
+        app = make_app(context, names)
         uvicorn.run(
             app, host=host, port=port, log_level="warning", access_log=False, proxy_headers=False, server_header=False
         )
+        context.pictures.draughtsman.close()
     prefect.close()

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dicom_sieve import private
-from dicom_sieve.cli.inert import inert
 from dicom_sieve.cli.options import AsCsv, AsJson, Run
 from dicom_sieve.cli.output import text
 from dicom_sieve.errors import InvalidRequestError, LedgerError
+from dicom_sieve.inert import inert
 
 if TYPE_CHECKING:
     from dicom_sieve.ledger import RunObjects

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dicom_sieve.cli.exit import FAILED, exit_with
-from dicom_sieve.cli.inert import inert
 from dicom_sieve.cli.options import AsJson
 from dicom_sieve.cli.output import text
+from dicom_sieve.inert import inert
 
 if TYPE_CHECKING:
     from dicom_sieve.ledger import Ledger

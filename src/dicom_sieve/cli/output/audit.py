@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from dicom_sieve.cli.inert import inert
 from dicom_sieve.cli.output.text import moment, show_lines, show_table
+from dicom_sieve.inert import inert
 from dicom_sieve.ledger.audit.damage import Forgotten, Verification
 from dicom_sieve.ledger.audit.forget import Holdings
 from dicom_sieve.objects import Location

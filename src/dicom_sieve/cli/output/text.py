@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dicom_sieve.cli.inert import inert
+from dicom_sieve.inert import inert, inert_cell
 
 if TYPE_CHECKING:
     from dicom_sieve.criteria import Advice, CompiledItem
@@ -29,13 +29,7 @@ def show_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print CSV. What a spreadsheet would take for a formula begins with an apostrophe, which there means text."""
     writer = csv.writer(sys.stdout, lineterminator=os.linesep)
     writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-
-
-def _cell(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return f"'{inert(value)}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else inert(value)
+    writer.writerows([inert_cell(value) for value in row] for row in rows)
 
 
 def show_lines(*lines: str) -> None:

@@ -266,3 +266,74 @@ document.addEventListener("change", async (event) => {
   const file = field.files?.[0];
   if (into instanceof HTMLTextAreaElement && file) into.value = await file.text();
 });
+
+/* Runs and Result: lists are asked for by links and forms, what is not ready yet is asked for again. */
+
+/** @type {number | undefined} */
+let again;
+
+/** Ask for the page that a form with `method="get"` means.
+ * @param {HTMLFormElement} form */
+function ask(form) {
+  const data = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value !== "") data.append(name, String(value));
+  void go(`${form.action}?${data}`);
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form instanceof HTMLFormElement && form.matches("[data-get]")) {
+    event.preventDefault();
+    ask(form);
+  }
+});
+
+document.addEventListener("change", (event) => {
+  const field = event.target;
+  const form = field instanceof HTMLElement ? field.closest("form[data-get]") : null;
+  if (form instanceof HTMLFormElement && !(field instanceof HTMLElement && field.matches("[data-search]"))) ask(form);
+});
+
+document.addEventListener("keydown", (event) => {
+  const at = event.target instanceof HTMLElement ? event.target : null;
+  if (at?.matches("input, textarea, select") || event.altKey || event.ctrlKey || event.metaKey) return;
+  const link = /^[jk]$/.test(event.key) ? main.querySelector(`a[data-key="${event.key}"]`) : null;
+  if (link instanceof HTMLAnchorElement) void go(link.href);
+});
+
+/** The drawer takes the focus when it opens, and gives it back when it closes.
+ * @type {string | null} */
+let opener = null;
+let isOpen = false;
+/** @type {string | null} the part that a link leads to */
+let sought = null;
+
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element ? event.target.closest("tr.r a[data-part], .gallery a[data-part]") : null;
+  if (link) opener = link.getAttribute("href");
+  sought = (event.target instanceof Element ? event.target.closest("[data-to]")?.getAttribute("data-to") : null) ?? null;
+}, true);
+
+function dressRun() {
+  clearTimeout(again);
+  const waiting = main.querySelector("[data-again]");
+  if (waiting instanceof HTMLElement) {
+    again = setTimeout(() => {
+      if (document.activeElement?.matches("main input[type=search]")) dressRun();
+      else void go(location.href, {}, false);
+    }, Number(waiting.dataset.again));
+  }
+  const drawer = main.querySelector("[data-drawer]");
+  if (drawer instanceof HTMLElement) {
+    if (!drawer.contains(document.activeElement)) drawer.focus({ preventScroll: true });
+  } else if (isOpen && opener) {
+    const row = [...main.querySelectorAll("a[data-part]")].find((each) => each.getAttribute("href") === opener);
+    if (row instanceof HTMLElement) row.focus({ preventScroll: true });
+  }
+  isOpen = drawer !== null;
+  if (sought) document.getElementById(sought)?.scrollIntoView();
+  sought = null;
+}
+
+new MutationObserver(dressRun).observe(main, { childList: true });
+dressRun();

@@ -1,0 +1,138 @@
+"""What came of a run, as its page shows it: attrition, counts, near misses, criterion by criterion."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dicom_sieve.criteria import CompiledItem, Finding
+from dicom_sieve.reports.distribution import Distribution
+from dicom_sieve.reports.figures import Amount, Step
+from dicom_sieve.reports.report import Report
+from dicom_sieve.reports.words import spoken
+from dicom_sieve.reports.would_be import Only, Three, three_of
+from dicom_sieve.web.names import parts_of
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """One step of the attrition.
+
+    Attributes:
+        sentence: What is asked.
+        three: What it leaves of what was left before, in the unit of the page.
+    """
+
+    sentence: str
+    three: Three
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What one criterion alone discards.
+
+    Attributes:
+        number: Of the criterion, from 1.
+        sentence: What is asked.
+        instances: How many.
+        series: Of how many series; None: that is still being counted.
+        undecided: Instances among them for want of an answer.
+    """
+
+    number: int
+    sentence: str
+    instances: int
+    series: int | None
+    undecided: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfCriterion:
+    """One criterion by itself.
+
+    Attributes:
+        sentence: What is asked.
+        three: Instances by answer.
+        only: What it alone discards.
+        distribution: Of the values that it saw.
+        longest: Instances of the longest bar.
+    """
+
+    sentence: str
+    three: Three
+    only: Only
+    distribution: Distribution
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the page shows of a report.
+
+    Attributes:
+        judged: In the unit of the page.
+        unjudged: Objects that could not be judged, or not read, with why.
+        steps: Of the attrition.
+        amounts: Rows of the table of counts.
+        near: The most first.
+        criteria: One by one.
+    """
+
+    judged: int
+    unjudged: tuple[int, Sequence[str]]
+    steps: Sequence[StepLine]
+    amounts: Sequence[tuple[str, Amount]]
+    near: Sequence[Near]
+    criteria: Sequence[OfCriterion]
+
+
+def result_of(report: Report, unit: str, near: Sequence[tuple[int, int, int]] | None) -> Result:
+    """Put together what the page shows.
+
+    Args:
+        report: Of the run.
+        unit: ``instances`` or ``series``.
+        near: For each criterion: instances that it alone discards, their series, and instances for want of an answer.
+    """
+    figures = report.figures
+    sentences = [parts_of(item).sentence for item in report.criteria]
+    is_series = unit == "series"
+    why = [f"{spoken(name)}: {count:,}" for name, count in figures.defects.items()]
+    why += [f"not read: {figures.unread:,}"] if figures.unread else []
+    return Result(
+        figures.judged.series if is_series else figures.judged.instances,
+        (figures.looked_at.instances - figures.judged.instances, why),
+        [
+            StepLine(sentence, _left(step, is_series=is_series))
+            for sentence, step in zip(sentences, figures.steps, strict=True)
+        ],
+        [("Looked at", figures.looked_at), ("Passed", figures.passed), ("Discarded", figures.discarded)],
+        _near(report, sentences, near),
+        [_criterion(report, place, item) for place, item in enumerate(report.criteria)],
+    )
+
+
+def _left(step: Step, *, is_series: bool) -> Three:
+    """Give what a step leaves; series of which instances fell out by several findings count among what fails."""
+    fails = step.fell_mixed if is_series else 0
+    undecided = 0
+    for fell in step.fell:
+        count = fell.series if is_series else fell.instances
+        fails, undecided = (fails + count, undecided) if fell.finding.is_decided else (fails, undecided + count)
+    return Three(step.series if is_series else step.instances, fails, undecided)
+
+
+def _near(report: Report, sentences: Sequence[str], counted: Sequence[tuple[int, int, int]] | None) -> list[Near]:
+    found = []
+    for place, of in enumerate(report.figures.criteria):
+        known = counted[place] if counted is not None and place < len(counted) else None
+        if of.only:
+            series, undecided = (None, 0) if known is None else known[1:]
+            found.append(Near(place + 1, sentences[place], of.only, series, undecided))
+    return sorted(found, key=lambda each: -each.instances)
+
+
+def _criterion(report: Report, place: int, item: CompiledItem) -> OfCriterion:
+    of = report.figures.criteria[place]
+    findings = {Finding(name): count for name, count in of.findings.items()}
+    bars = [*of.distribution.bars, *([of.distribution.other] if of.distribution.other else [])]
+    longest = max((bar.instances for bar in bars), default=0)
+    return OfCriterion(parts_of(item).sentence, three_of(findings), Only(of.only), of.distribution, longest)
