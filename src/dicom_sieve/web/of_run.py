@@ -14,6 +14,8 @@ from dicom_sieve.web.kept import Deadline, Kept
 MOST_REPORTS = 16
 MOST_SERIES = 400_000
 """Of all runs whose series stay in memory: some 300 bytes each."""
+MOST_FACTS = 1_600_000
+"""Of all runs that stay in memory: some 20 bytes each."""
 FACTS = ("slices", "spacing", "plane", "thickness")
 """What may be measured of a series for its line."""
 
@@ -24,7 +26,7 @@ class RunsKept:
 
     reports: Kept[Report] = field(default_factory=lambda: Kept(MOST_REPORTS))
     series: Kept[ListedSeries] = field(default_factory=lambda: Kept(MOST_SERIES, len))
-    facts: Kept[SeriesFacts] = field(default_factory=lambda: Kept(MOST_REPORTS))
+    facts: Kept[SeriesFacts] = field(default_factory=lambda: Kept(MOST_FACTS, _count_facts))
 
     def start(self, run: RecordedRun) -> None:
         """Begin to read a run's series, while its report is waited for."""
@@ -45,6 +47,10 @@ class RunsKept:
             return made
         measured = self.facts.get((run.row.id, facts), lambda: run.series_facts(facts), deadline)
         return None if measured is None else made.with_facts(measured)
+
+
+def _count_facts(facts: SeriesFacts) -> int:
+    return sum(len(series) for series, _ in facts.columns.values())
 
 
 def _read(run: RecordedRun) -> ListedSeries:

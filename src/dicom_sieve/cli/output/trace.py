@@ -12,9 +12,9 @@ from dicom_sieve.criteria.judge_measured import describe_way
 from dicom_sieve.criteria.seal_tables import tables_in
 from dicom_sieve.dicom.dictionary import format_tag
 from dicom_sieve.dicom.marks import as_plain, show_text
-from dicom_sieve.headers import Damage, Defect, Extent
 from dicom_sieve.ledger import ComputedSeries, TracedObject, TracedResult
 from dicom_sieve.ledger.reading.trace import TracedDecision
+from dicom_sieve.reports.traced_findings import extent_of
 
 
 def show_trace(traced: TracedObject, secret: bytes | None = None) -> None:
@@ -40,7 +40,7 @@ def show_trace(traced: TracedObject, secret: bytes | None = None) -> None:
             text.show_lines(f"{name:<10} {uid}")
     if traced.attributes is None:
         text.show_lines("header     not read")
-    extent = _extent(traced)
+    extent = extent_of(traced)
     if traced.defect:
         text.show_lines(f"defect     {traced.defect}: {extent.describe((), {})}")
     elif extent.unreadable_from:
@@ -67,7 +67,7 @@ def _found(item: CompiledItem, finding: str, traced: TracedObject, secret: bytes
     leaves = leaves_of([item])
     if leaves == (item,):
         return [f"  {item.describe()}: {_with_value(leaves[0], finding, attributes)}"]
-    extent = _extent(traced)
+    extent = extent_of(traced)
     if tables_in([item]):  # they are not kept: what each criterion found cannot be worked out
         return [f"  {item.label}: {finding}", *(f"    {leaf.describe()}" for leaf in item.leaves)]
     found = Decider((item,), secret).decide(extent.trusted(attributes), extent.unreadable_from).leaves
@@ -106,20 +106,11 @@ def as_json(traced: TracedObject) -> dict[str, Any]:
     return {**content, "named_values": named_values(traced)}
 
 
-def _extent(traced: TracedObject) -> Extent:
-    return Extent(
-        None if traced.defect is None else Defect(traced.defect),
-        None if traced.damage is None else Damage(traced.damage),
-        traced.unreadable_from,
-        has_series=traced.series_instance_uid is not None,
-    )
-
-
 def _reason(traced: TracedObject, judged: TracedDecision) -> str | None:
     """Say where a damaged object is damaged, and whether all that a run asked lies before; None of other objects."""
     if traced.damage is None or judged.verdict is None:
         return None
-    return _extent(traced).describe(text.compiled(judged.criteria), traced.attributes or {})
+    return extent_of(traced).describe(text.compiled(judged.criteria), traced.attributes or {})
 
 
 def named_values(traced: TracedObject) -> dict[str, list[str] | None]:
