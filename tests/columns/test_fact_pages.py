@@ -20,7 +20,7 @@ def write(facts: dict[int, Entry], before: dict[int, FactPage]) -> dict[int, Fac
 
 
 def read(pages: dict[int, FactPage], ids: list[int]) -> dict[int, Entry]:
-    column = read_pages([pages[number] for number in sorted(pages)], np.array(ids, np.int64))
+    column = read_pages([pages[number] for number in sorted(pages)]).of(np.array(ids, np.int64))
     return dict(zip(ids, column.rows(), strict=True))
 
 

@@ -12,6 +12,7 @@ from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.columns.chunk import Column, Entry
 from dicom_sieve.columns.fact_columns import column_of_whole
 from dicom_sieve.columns.lookup import Numbers
+from dicom_sieve.columns.measured import MeasuredValues
 from dicom_sieve.columns.series_pass import MEASURED
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.criteria.measures import Measure
@@ -41,7 +42,10 @@ def by_series(series: Numbers, column: Column) -> Facts:
 def one_by_one(ledger: Ledger, kind: Measure, damaged: Damaged) -> Facts:
     asked, problems = read_criteria([{"measure": kind.value, "operation": "PRESENT"}])
     assert not problems
-    [measured] = measure(ledger.engine, HELD, compile_criteria(asked), damaged).values.values()
+    with pytest.MonkeyPatch.context() as patch:  # what is kept was measured in one pass
+        patch.setattr("dicom_sieve.ledger.reading.measured.has_kept", lambda *_: False)
+        [measured] = measure(ledger.engine, HELD, compile_criteria(asked), damaged).values.values()
+    assert isinstance(measured, MeasuredValues)
     return by_series(measured.groups, measured.column)
 
 

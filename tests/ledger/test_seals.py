@@ -151,6 +151,7 @@ class Auditor:
         )
         self.snapshots[place] = newest
         parts["BLOCK"] = self.new_blocks(number, place)
+        parts["FACT"] = self.new_facts(number, place)
         blocks = []
         for part, rows in parts.items():
             for _, block in itertools.groupby(rows, key=lambda row: number_of(part, row) // BLOCKS.get(part, 1000)):
@@ -160,18 +161,34 @@ class Auditor:
         previous = self.seals.get(fields["sealed_after"])
         return sha256(canonical({"format": "dicom-sieve seal 1", "previous": previous, "blocks": sorted(blocks)}))
 
+    def covered(self, part: str, number: int, place: int) -> dict[str, int]:
+        """Give the rows of a part that a run's seal covers: those behind one, up to another."""
+        covered = "SELECT max(last_id) FROM seal_block WHERE part = :part AND run_number IN {runs}"
+        [[last]] = self.rows(covered.format(runs="(:number)"), part=part, number=number)
+        earlier = "(SELECT number FROM run WHERE location_id = :place AND number < :number)"
+        [[before]] = self.rows(covered.format(runs=earlier), part=part, number=number, place=place)
+        return {"place": place, "before": before or 0, "last": last or 0}
+
+    def new_facts(self, number: int, place: int) -> list[list[Any]]:
+        """Give the snapshots whose facts a run's seal covers, each with the digest of the pages that it changed."""
+        listed = self.rows(
+            "SELECT snapshot_id, version FROM fact_snapshot WHERE location_id = :place "
+            "AND snapshot_id > :before AND snapshot_id <= :last ORDER BY snapshot_id",
+            **self.covered("FACT", number, place),
+        )
+        for row in listed:
+            pages = self.rows(
+                "SELECT location_id, fact, page, width, cells FROM fact_page WHERE snapshot_id = :id", id=row[0]
+            )
+            row.append(sha256("".join(sorted(canonical(page) + "\n" for page in pages))))
+        return listed
+
     def new_blocks(self, number: int, place: int) -> list[list[Any]]:
         """Give the blocks of objects that a run's seal covers, each with the digest of what it holds."""
-        covered = "SELECT max(last_id) FROM seal_block WHERE part = 'BLOCK' AND run_number IN {runs}"
-        [[last]] = self.rows(covered.format(runs="(:number)"), number=number)
-        earlier = "(SELECT number FROM run WHERE location_id = :place AND number < :number)"
-        [[before]] = self.rows(covered.format(runs=earlier), number=number, place=place)
         listed = self.rows(
             "SELECT id, edition, first_id, last_id, row_count FROM block WHERE kind = 'OBJECT' "
             "AND location_id = :place AND id > :before AND id <= :last ORDER BY id",
-            place=place,
-            before=before or 0,
-            last=last or 0,
+            **self.covered("BLOCK", number, place),
         )
         for row in listed:
             chunks = sql(self.ledger, "SELECT tag, data FROM chunk WHERE block_id = :id", id=row[0])
@@ -245,12 +262,13 @@ def test_more_rows_than_a_block_holds_are_sealed_in_several(ledger: Ledger) -> N
     ) == [("OBJECT", 2, 1_100), ("PAGE", 1, 5)]
 
 
-def test_where_nothing_changed_only_snapshot_and_decisions_are_sealed_again(ledger: Ledger) -> None:
+def test_where_nothing_changed_only_snapshot_its_facts_and_decisions_are_sealed_again(ledger: Ledger) -> None:
     store = SimulatedStore({"1": ct(), "2": mr()})
     screen_ct(store, ledger, "a")
     screen_ct(store, ledger, "b")
 
     assert sql(ledger, "SELECT part FROM seal_block WHERE run_number = 2 ORDER BY part") == [
+        ("FACT",),
         ("OUTCOME",),
         ("PAGE",),
         ("RUN",),

@@ -218,14 +218,14 @@ class TestViewers:
     def test_are_refused_what_shows_values(self, client: TestClient, address: str) -> None:
         answer = client.get(address, headers=VIEWER)
 
-        assert answer.status_code == 400
+        assert answer.status_code == 403
         assert "This needs the role manager" in words(answer.text)
 
     def test_cannot_stop_a_run(self, client: TestClient) -> None:
         page = client.get("/runs", headers=VIEWER).text
         [token] = set(re.findall(r'name="token" value="([^"]+)"', page))
 
-        assert client.post("/runs/made/stop", data={"token": token}, headers=VIEWER).status_code == 400
+        assert client.post("/runs/made/stop", data={"token": token}, headers=VIEWER).status_code == 403
 
 
 @pytest.fixture(scope="module")

@@ -94,27 +94,40 @@ def _page(number: int, cells: _Cells) -> FactPage:
     return FactPage(number, width, np.where(written == 0, _BLANK, written).astype(np.uint8).tobytes().decode())
 
 
-def read_pages(pages: Sequence[FactPage], ids: Numbers) -> Column:
-    """Give what pages say of headers; those of which there is no page have nothing.
+@dataclass(frozen=True, slots=True, eq=False)
+class FactTable:
+    """What pages say of headers.
 
-    Args:
-        pages: Each number once, ascending.
-        ids: Of the headers, in any order.
+    Attributes:
+        numbers: Of the pages, ascending.
+        entries: Each distinct entry once; the first is that of nothing.
+        codes: (pages, `PAGE_IDS`): the place of the entry of each header.
     """
-    numbers = np.array([page.number for page in pages], np.int64)
+
+    numbers: Numbers
+    entries: tuple[Entry, ...]
+    codes: NDArray[np.uint32]
+
+    def of(self, ids: Numbers) -> Column:
+        """Give what is known of headers, in any order; those of which there is no page have nothing."""
+        codes = np.zeros(len(ids), np.uint32)
+        has_page, places = look_up(ids // PAGE_IDS, self.numbers)
+        codes[has_page] = self.codes[places[has_page], ids[has_page] % PAGE_IDS]
+        return Column(self.entries, codes).take(np.arange(len(ids)))
+
+
+def read_pages(pages: Sequence[FactPage]) -> FactTable:
+    """Read pages, each number once, in the order of their numbers."""
     widths = np.array([page.width for page in pages], np.int64)
-    has_page, places = look_up(ids // PAGE_IDS, numbers)
     entries: dict[Entry, int] = {None: 0}
-    codes = np.zeros(len(ids), np.uint32)
+    codes = np.zeros((len(pages), PAGE_IDS), np.uint32)
     for width in np.unique(widths).tolist():
         of_width = np.flatnonzero(widths == width)
-        matrix = np.stack([_cells_of(pages[place]) for place in of_width.tolist()])
-        rows = np.flatnonzero(has_page & (widths[places] == width) if len(pages) else has_page)
-        cells = matrix[np.searchsorted(of_width, places[rows]), ids[rows] % PAGE_IDS]
-        distinct, of_rows = _distinct(cells)
+        cells = np.concatenate([_cells_of(pages[place]) for place in of_width.tolist()])
+        distinct, of_cells = _distinct(cells)
         table = [entries.setdefault(entry_of(cell.decode()), len(entries)) for cell in distinct]
-        codes[rows] = np.array(table, np.uint32)[of_rows]
-    return Column(tuple(entries), codes)
+        codes[of_width] = np.array(table, np.uint32)[of_cells].reshape(-1, PAGE_IDS)
+    return FactTable(np.array([page.number for page in pages], np.int64), tuple(entries), codes)
 
 
 def _cells_of(page: FactPage) -> _Cells:

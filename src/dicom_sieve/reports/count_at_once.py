@@ -6,16 +6,16 @@ is judged again. Verdicts are those of `dicom_sieve.screening`: the same judges 
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock, RLock, Thread
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.group_codes import GroupCodes, number_groups
 from dicom_sieve.columns.judge import BlockJudge, Values
-from dicom_sieve.columns.lookup import Flags, Numbers
+from dicom_sieve.columns.lookup import Flags
 from dicom_sieve.columns.measured import GroupsOf
 from dicom_sieve.columns.nested import Path
 from dicom_sieve.criteria import (
@@ -50,7 +50,7 @@ from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeValues, attributes_held, count_values
 from dicom_sieve.objects import Damaged
 from dicom_sieve.reports.figures import Amount
-from dicom_sieve.reports.would_be import ItemCounts, LeftAfter, Only, WouldBe, three_of
+from dicom_sieve.reports.would_be import ItemCounts, LeftAfter, Only, WouldBe, fell_at, summed, three_of
 
 MOST_FOUND_BYTES = 64 * 1024 * 1024
 """Of findings that are kept: a byte a row and criterion."""
@@ -81,31 +81,6 @@ _Found = Coded[Finding | None]
 _SCOPES = (Scope.SERIES, Scope.STUDY, Scope.PATIENT)
 
 
-@dataclass(frozen=True, slots=True)
-class _Groups:
-    """Which series, study or patient each row is of: a number from 1; 0: none is known."""
-
-    codes: NDArray[np.uint32]
-    count: int
-
-    def count_of(self, rows: Flags) -> int:
-        """Count those of which there is any row."""
-        occurs = np.zeros(self.count + 1, np.bool_)
-        occurs[self.codes[rows]] = True
-        return int(np.count_nonzero(occurs[1:]))
-
-
-def _groups_of(numbers: Numbers) -> _Groups:
-    distinct, codes = np.unique(numbers, return_inverse=True)
-    if 0 not in distinct:
-        return _Groups((codes + 1).astype(np.uint32), len(distinct))
-    place = int(np.searchsorted(distinct, 0))
-    table = np.arange(1, len(distinct) + 1, dtype=np.uint32)
-    table[place:] -= 1
-    table[place] = 0
-    return _Groups(table[codes], len(distinct) - 1)
-
-
 class CountsAtOnce:
     """Counts what would come of criteria on one snapshot; safe to be asked by several threads.
 
@@ -125,7 +100,7 @@ class CountsAtOnce:
         }
         self._found: OrderedDict[tuple[bool, CompiledItem], _Found] = OrderedDict()
         self._measured = NOTHING
-        self._groups: dict[tuple[bool, Scope], _Groups] = {}
+        self._groups: dict[tuple[bool, Scope], GroupCodes] = {}
         self._values: OrderedDict[tuple[str, Path], AttributeValues] = OrderedDict()
         self._attributes: AttributesHeld | None = None
         self._counting: Thread | None = None
@@ -295,9 +270,9 @@ class CountsAtOnce:
                 for findings, count, _ in counted
                 if findings[place] is not Finding.MET and findings.count(Finding.MET) == len(compiled) - 1
             ]
-            three_only = three_of(_summed(only))
+            three_only = three_of(summed(only))
             series_only = series.count_of(of_rows(is_only)) if only else 0
-            findings_of = _summed([(findings[place], count) for findings, count, _ in counted])
+            findings_of = summed([(findings[place], count) for findings, count, _ in counted])
             children = self._children(item, rows, measured, is_by_object=is_by_object)
             items.append(
                 ItemCounts(item, findings_of, Only(three_only.all, series_only, three_only.undecided), children)
@@ -305,15 +280,15 @@ class CountsAtOnce:
             reached = [
                 (findings[place], count)
                 for findings, count, _ in counted
-                if (fell_at := _fell_at(findings)) is None or fell_at >= place
+                if (at := fell_at(findings)) is None or at >= place
             ]
             before = before & is_met[:, place]
-            left.append(LeftAfter(three_of(_summed(reached)), series.count_of(of_rows(before))))
+            left.append(LeftAfter(three_of(summed(reached)), series.count_of(of_rows(before))))
         has_passed = of_rows(before)
         judged = of_rows(is_judged)
         listed = self.snapshot.counts.listed
         total = sum(count for _, count, _ in counted)
-        passed = [(count, size) for findings, count, size in counted if _fell_at(findings) is None]
+        passed = [(count, size) for findings, count, size in counted if fell_at(findings) is None]
         return WouldBe(
             tuple(items),
             tuple(left),
@@ -328,12 +303,12 @@ class CountsAtOnce:
         instances, size = (sum(part) for part in zip(*counted, strict=True)) if counted else (0, 0)
         return Amount(patients, studies, series, instances, size)
 
-    def _group(self, scope: Scope, *, is_by_object: bool) -> _Groups:
+    def _group(self, scope: Scope, *, is_by_object: bool) -> GroupCodes:
         known = self._groups.get((is_by_object, scope))
         if known is None:
             groups_of = GroupsOf(scope, self._secret)
             block = _judged(self._sources[is_by_object].rows(groups_of.keys)).block
-            known = self._groups[is_by_object, scope] = _groups_of(groups_of(block.values, block.series))
+            known = self._groups[is_by_object, scope] = number_groups(groups_of(block.values, block.series))
         return known
 
     def _measure(self, compiled: Sequence[CompiledItem]) -> Measured:
@@ -360,7 +335,8 @@ class CountsAtOnce:
             return known
         judge = _judge_of(item, self._secret, self._damaged)
         block = _judged(self._sources[is_by_object].rows(measured.columns(judge.keys))).block
-        found = judge.judge(measured.beside(block.values, block.series))
+        needed = Measured({key: measured.values[key] for key in judge.keys if key in measured.values})
+        found = judge.judge(needed.beside_held(block).values)
         found = Coded(found.things, found.codes.astype(np.uint8))
         if not is_step:
             self._found[is_by_object, item] = found
@@ -410,15 +386,3 @@ def _judged(rows: Iterator[HeldRows]) -> HeldRows:
 
 def _sure(findings: tuple[Finding | None, ...]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding is not None)
-
-
-def _fell_at(findings: Sequence[Finding]) -> int | None:
-    """Give the place of the first criterion that discards; None: all are met."""
-    return next((place for place, finding in enumerate(findings) if finding is not Finding.MET), None)
-
-
-def _summed(pairs: Sequence[tuple[Finding, int]]) -> Mapping[Finding, int]:
-    summed: dict[Finding, int] = {}
-    for finding, count in pairs:
-        summed[finding] = summed.get(finding, 0) + count
-    return summed

@@ -1,6 +1,6 @@
 """What would come of criteria, typed: counts that are worked out again at each change of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dicom_sieve.criteria import CompiledItem, Finding
@@ -101,3 +101,16 @@ class WouldBe:
     judged: Amount
     passed: Amount
     unjudged: int
+
+
+def fell_at(findings: Sequence[Finding]) -> int | None:
+    """Give the place of the first criterion that discards; None: all are met."""
+    return next((place for place, finding in enumerate(findings) if finding is not Finding.MET), None)
+
+
+def summed(pairs: Iterable[tuple[Finding, int]]) -> Mapping[Finding, int]:
+    """Add up instances by finding."""
+    sums: dict[Finding, int] = {}
+    for finding, count in pairs:
+        sums[finding] = sums.get(finding, 0) + count
+    return sums

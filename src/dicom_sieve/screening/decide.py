@@ -86,7 +86,7 @@ class Judge:
         if not held.are_judged:
             by_object = Coded((_BY_OBJECT,), np.zeros(len(block.ids), np.uint8))
             return Decided(block.ids, block.digests, by_object, held.kind, block.complete_below)
-        outcomes = self._block_judge.judge(self.measured.beside(block.values, block.series))
+        outcomes = self._block_judge.judge(self.measured.beside_held(block).values)
         sizes = outcomes.count(block.bytes)
         for judgement, instances in outcomes.count(block.instances).items():
             judgement.instances += instances

@@ -11,10 +11,12 @@ from fastapi.responses import RedirectResponse, Response
 from dicom_sieve.criteria.reading import compile_recorded
 from dicom_sieve.errors import InvalidRequestError, LedgerError, UnknownRunError
 from dicom_sieve.ledger import RecordedRun, RunRow
+from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.reading.places import Place, list_places
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.markdown import citation
 from dicom_sieve.reports.words import describe_outcome
+from dicom_sieve.web import actions
 from dicom_sieve.web.address import pack
 from dicom_sieve.web.kept import Deadline
 from dicom_sieve.web.names import parts_of
@@ -158,6 +160,7 @@ def stop(request: Request, run_id: str) -> Response:
     person_of(request, Role.MANAGER)
     flow_run = flow_run_of(run_id)
     context_of(request).prefect.cancel(quote(flow_run, safe=""))
+    actions.record(request, Action.STOP, run_id=flow_run)
     return RedirectResponse(f"/runs/{quote(run_id, safe='')}", 303)
 
 

@@ -38,6 +38,7 @@ class _Rows:
     """All rows, without their columns; and the series and instances of headers whose objects are rows."""
 
     ids: Numbers
+    headers: Numbers
     instances: Numbers
     bytes: Numbers
     series: Numbers
@@ -87,7 +88,10 @@ class HeldColumns:
             yield HeldRows(PageKind.HEADER, block, are_judged=False)
         kind = PageKind.OBJECT if self.is_by_object else PageKind.HEADER
         values = Block(columns, rows.extents)
-        yield HeldRows(kind, HeldBlock(rows.ids, _NO_DIGESTS, rows.instances, rows.bytes, rows.series, values))
+        block = HeldBlock(
+            rows.ids, _NO_DIGESTS, rows.instances, rows.bytes, rows.series, values, of_headers=rows.headers
+        )
+        yield HeldRows(kind, block)
 
     def _load(self, keys: Sequence[str]) -> _Rows:
         """Read columns, and give the rows, which are the same each time."""
@@ -104,9 +108,9 @@ class HeldColumns:
             else:
                 expected.append((held.block.series, held.block.instances))
         nothing = np.zeros(0, np.int64)
-        ids, instances, size, series = (
+        ids, headers, instances, size, series = (
             np.concatenate([nothing, *(getattr(part, name) for part in parts)])
-            for name in ("ids", "instances", "bytes", "series")
+            for name in ("ids", "headers", "instances", "bytes", "series")
         )
         if self._rows is not None and not np.array_equal(ids, self._rows.ids):
             raise LedgerError("what the snapshot holds has changed while it was read: a part of it was forgotten")
@@ -115,7 +119,7 @@ class HeldColumns:
         if self._rows is not None:
             return self._rows
         extents = _joined([part.values.extents for part in parts])
-        return _Rows(ids, instances, size, series, extents, tuple(expected))
+        return _Rows(ids, headers, instances, size, series, extents, tuple(expected))
 
     def _drop(self, needed: set[str]) -> None:
         """Forget columns, the one that was asked for longest ago first, until the rest is small enough."""

@@ -7,7 +7,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from dicom_sieve.columns.chunk import Column
-from dicom_sieve.columns.fact_pages import read_pages
+from dicom_sieve.columns.fact_pages import FactTable, read_pages
 from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.criteria.measures import Measure
 from dicom_sieve.ledger.database.chunks import ID, SERIES, BlockKind, blocks_with
@@ -62,11 +62,13 @@ def kept_columns(engine: sa.Engine, held: tuple[int, int], names: Sequence[str])
     ids = headers_held(engine, *held).ids
     distinct, firsts = np.unique(_series_of(engine, ids), return_index=True)
     series, first_ids = distinct[distinct != 0], ids[firsts[distinct != 0]]
-    columns: dict[str, tuple[Numbers, Column]] = {}
-    for name in names:
-        pages = read(engine, partial(pages_as_of, snapshot_id=held[0], location_id=held[1], fact=name))
-        columns[name] = series, read_pages(pages, first_ids)
-    return columns
+    return {name: (series, kept_of_headers(engine, held, name).of(first_ids)) for name in names}
+
+
+def kept_of_headers(engine: sa.Engine, held: tuple[int, int], name: str) -> FactTable:
+    """Give a fact by header, for headers that the snapshot holds; see `kept_columns`."""
+    of_snapshot = partial(pages_as_of, snapshot_id=held[0], location_id=held[1], fact=name)
+    return read_pages(read(engine, of_snapshot))
 
 
 def _series_of(engine: sa.Engine, ids: Numbers) -> Numbers:

@@ -9,7 +9,9 @@ import numpy as np
 import sqlalchemy as sa
 
 from dicom_sieve.columns.choose import Chooser, Passing, Stepping, WholeSeries
+from dicom_sieve.columns.chunk import Column
 from dicom_sieve.columns.compare_own import ComparedMembers
+from dicom_sieve.columns.fact_pages import FactTable
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.measure import Amounts, Collector, CountedMembers, DistinctValues, MissingNumbers
@@ -22,7 +24,7 @@ from dicom_sieve.criteria.measures import GEOMETRY, PLANE_TOLERANCE, Measure, Sc
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
 from dicom_sieve.ledger.reading.held_rows import HeldBy, HeldRows, held_rows, judged_rows
-from dicom_sieve.ledger.reading.kept_facts import MEASURES, has_kept, kept_columns
+from dicom_sieve.ledger.reading.kept_facts import MEASURES, has_kept, kept_columns, kept_of_headers
 from dicom_sieve.objects import Damaged
 
 _COLLECTORS: Mapping[Measure, type[Collector]] = {
@@ -39,6 +41,31 @@ GivesRows = Callable[[Sequence[str]], Iterator[HeldRows]]
 _FACTS = {measure: name for name, measure in MEASURES.items()}
 
 
+@dataclass(slots=True, eq=False)
+class KeptValues:
+    """A measure that is kept as a fact: it stands beside headers as a value of theirs does.
+
+    Attributes:
+        of_headers: By header that the snapshot holds.
+        read_by_series: Reads it by series, for rows of which the headers are not known or not held.
+    """
+
+    of_headers: FactTable
+    read_by_series: Callable[[], MeasuredValues]
+    keys: tuple[str, ...] = ()
+    _by_series: MeasuredValues | None = None
+
+    def column_for(self, block: Block, series: Numbers) -> Column:
+        """See `MeasuredValues.column_for`."""
+        if self._by_series is None:
+            self._by_series = self.read_by_series()
+        return self._by_series.column_for(block, series)
+
+
+Kept = MeasuredValues | KeptValues
+"""What was measured in this run, or is kept with the snapshot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What was measured.
@@ -47,9 +74,9 @@ class Measured:
         values: By the key of each measure, the innermost first.
     """
 
-    values: Mapping[str, MeasuredValues] = field(default_factory=dict)
+    values: Mapping[str, Kept] = field(default_factory=dict)
 
-    def and_more(self, values: Mapping[str, MeasuredValues]) -> "Measured":
+    def and_more(self, values: Mapping[str, Kept]) -> "Measured":
         """Add what was measured later."""
         return Measured({**self.values, **values})
 
@@ -60,18 +87,28 @@ class Measured:
             keys |= set(self.values[key].keys)
         return sorted(key for key in keys if not key.startswith(MEASURED))
 
-    def beside(self, values: Block, series: Numbers) -> Block:
-        """Add what was measured to the values of rows, whatever of it their columns suffice for."""
+    def beside(self, values: Block, series: Numbers, held_headers: Numbers | None = None) -> Block:
+        """Add what was measured to the values of rows, whatever of it their columns suffice for.
+
+        Args:
+            values: Of the rows.
+            series: Number of the series of each.
+            held_headers: Id of the header of each, where the snapshot holds all of them.
+        """
         more = {
-            key: measured.column_for(values, series)
+            key: measured.of_headers.of(held_headers)
+            if isinstance(measured, KeptValues) and held_headers is not None
+            else measured.column_for(values, series)
             for key, measured in self.values.items()
             if all(needed in values.columns for needed in measured.keys)
         }
         return Block({**values.columns, **more}, values.extents) if more else values
 
     def beside_held(self, block: HeldBlock) -> HeldBlock:
-        """Do the same for rows that a snapshot holds."""
-        return replace(block, values=self.beside(block.values, block.series)) if self.values else block
+        """Do the same for rows that the snapshot holds."""
+        if not self.values:
+            return block
+        return replace(block, values=self.beside(block.values, block.series, block.headers))
 
 
 NOTHING = Measured()
@@ -170,13 +207,17 @@ def _name_of(item: CompiledMeasure) -> str | None:
 
 def _read_kept(
     engine: sa.Engine, held: HeldBy, names: Mapping[CompiledMeasure, str], secret: bytes | None
-) -> dict[str, MeasuredValues]:
+) -> dict[str, Kept]:
     """Give measures that are kept as facts of the snapshot."""
-    if not names:
-        return {}
-    columns = kept_columns(engine, held, tuple(dict.fromkeys(names.values())))
     of_series = GroupsOf(Scope.SERIES, secret)
-    return {item.key: MeasuredValues(*columns[name], of_series, read_extent, item) for item, name in names.items()}
+
+    def by_series(item: CompiledMeasure, name: str) -> MeasuredValues:
+        return MeasuredValues(*kept_columns(engine, held, [name])[name], of_series, read_extent, item)
+
+    return {
+        item.key: KeptValues(kept_of_headers(engine, held, name), partial(by_series, item, name))
+        for item, name in names.items()
+    }
 
 
 def _rows_of(gives_rows: GivesRows, damaged: Damaged, keys: Sequence[str], measured: Measured) -> Iterator[Rows]:
