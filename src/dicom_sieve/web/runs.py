@@ -1,7 +1,8 @@
 """Runs: all of them, and the page of one: how far it is, or what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,6 +13,7 @@ from dicom_sieve.criteria.reading import compile_recorded
 from dicom_sieve.errors import InvalidRequestError, LedgerError, UnknownRunError
 from dicom_sieve.ledger import RecordedRun, RunRow
 from dicom_sieve.ledger.database.actions import Action
+from dicom_sieve.ledger.reading.page_actions import starters_of
 from dicom_sieve.ledger.reading.places import Place, list_places
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.markdown import citation
@@ -53,6 +55,7 @@ class RunLine:
         passed: Instances; None: that is not decided.
         looked_at: Likewise.
         again: Address of Build with its criteria; empty: they are too long for one.
+        by: Who started it on a page; empty: nobody did.
     """
 
     row: RunRow
@@ -63,6 +66,7 @@ class RunLine:
     passed: int | None
     looked_at: int | None
     again: str
+    by: str = ""
 
 
 @router.get("/runs")
@@ -82,11 +86,13 @@ def show_runs(request: Request) -> Response:
         stated = {name: value for name, value in (asked | changed).items() if value not in {"", 0}}
         return f"/runs?{urlencode(stated)}"
 
+    shown = chosen[start : start + WINDOW]
+    by = starters_of(ledger.engine, [row.id for row in shown])
     return show(
         request,
         "runs.html",
         Page("Runs", "runs", None if place is None else place.id),
-        lines=[line_of(row, places) for row in chosen[start : start + WINDOW]],
+        lines=[line_of(row, places, by) for row in shown],
         total=len(chosen),
         start=start,
         window=WINDOW,
@@ -188,8 +194,8 @@ def _known(request: Request, run_id: str) -> RecordedRun:
     return run
 
 
-def line_of(row: RunRow, places: Sequence[Place]) -> RunLine:
-    """Give the line of a run."""
+def line_of(row: RunRow, places: Sequence[Place], by: Mapping[str, str] = MappingProxyType({})) -> RunLine:
+    """Give the line of a run; with who started each, by its id, where that is known."""
     counts = row.counts or {}
     place = next((each for each in places if each.location == location_of(row)), None)
     return RunLine(
@@ -201,6 +207,7 @@ def line_of(row: RunRow, places: Sequence[Place]) -> RunLine:
         counts.get("passed"),
         counts.get("listed"),
         _again(row, place),
+        by.get(row.id, ""),
     )
 
 
