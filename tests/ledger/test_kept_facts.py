@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -284,6 +285,15 @@ class TestVerification:
         found = [damage.describe() for damage in verify(ledger.engine).damages]
 
         assert found == ["what is kept of the facts of series of snapshot 1 was added"]
+
+    @pytest.mark.parametrize("table", ["fact_page", "fact_snapshot"])
+    @pytest.mark.parametrize("change", ["UPDATE {} SET location_id = location_id", "DELETE FROM {}"])
+    def test_facts_are_never_changed(self, two_runs: Ledger, table: str, change: str) -> None:
+        with (
+            pytest.raises(sa.exc.DBAPIError, match="a fact is never changed"),
+            two_runs.engine.begin() as connection,
+        ):
+            connection.exec_driver_sql(change.format(table))
 
     def test_forgetting_removes_facts(self, two_runs: Ledger) -> None:
         forget(two_runs.engine, two_runs.run("a").location, "over", clock=now)

@@ -86,6 +86,8 @@ def cut_off(ledger: Ledger) -> None:
         connection.exec_driver_sql("DELETE FROM outcome WHERE run_number = 3")
         connection.exec_driver_sql("DELETE FROM seal_block WHERE run_number = 3")
         connection.exec_driver_sql("DELETE FROM run WHERE number = 3")
+        connection.exec_driver_sql("DELETE FROM fact_page WHERE snapshot_id = 3")
+        connection.exec_driver_sql("DELETE FROM fact_snapshot WHERE snapshot_id = 3")
         connection.exec_driver_sql("DELETE FROM snapshot WHERE id = 3")
         connection.exec_driver_sql("DELETE FROM seal_entry WHERE kind = 'RUN' AND subject = 3")
 
