@@ -32,6 +32,7 @@ NO_LOCALIZER: Given = {"dicom_tag": ["0008", "103E"], "operation": "NOT_CONTAINS
 def screened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     with open_ledger(f"sqlite:///{Path(tmp_path_factory.mktemp('chest')) / 'ledger.db'}") as ledger:
         screen(Screening("first", chest.store(), load_criteria([CT_OR_MR])), ledger)
+        screen(Screening("thin", chest.store(), load_criteria([CT_OR_MR, THIN])), ledger)
         yield ledger
 
 
@@ -143,6 +144,72 @@ def test_5_what_has_no_description_passes(manager: Manager, screened: Ledger) ->
     assert manager.big() == f"{passed(screened, criteria):,}"
     assert int(manager.big().replace(",", "")) > int(before.replace(",", ""))
     assert manager.actions == 1
+
+
+def test_6_what_one_criterion_alone_discards(manager: Manager) -> None:
+    manager.open(build_address(1, [CT_OR_MR, THIN, AFTER_2020]))
+    near = manager.page.locator(".near a").first
+    said = near.locator(".w").inner_text().partition(" series")[0]
+    manager.click(near)
+
+    assert manager.page.locator("tbody tr.r").count() == int(said)
+    assert manager.actions == 1
+
+
+def test_7_why_an_image_was_dropped_whose_uid_is_known(manager: Manager, screened: Ledger) -> None:
+    [uid] = [row.sop_instance_uid for row in screened.run("thin").discarded() if row.sop_instance_uid][:1]
+    manager.open("/runs")
+    manager.click(manager.page.get_by_role("link", name="thin", exact=True))
+    manager.page.get_by_label("Find by description or UID").wait_for()
+    manager.type(manager.page.get_by_label("Find by description or UID"), str(uid))
+    drawer = manager.page.locator(".drawer")
+
+    assert "Slice thickness is at most 3 mm" in drawer.inner_text()
+    assert str(uid) in drawer.inner_text()
+    assert manager.actions <= 3
+
+
+def test_8_what_changed_since_last_month_s_run(manager: Manager, screened: Ledger) -> None:
+    manager.open("/runs")
+    manager.click(manager.page.get_by_role("link", name="thin", exact=True))
+    manager.click(manager.page.get_by_role("link", name="Compare").last)
+    passed = {name: int((screened.run(name).row.counts or {})["passed"]) for name in ("first", "thin")}
+
+    assert f"{passed['first'] - passed['thin']} instances go out" in manager.page.locator("main").inner_text()
+    assert manager.actions <= 3
+
+
+def test_9_a_bound_of_a_run_is_loosened(manager: Manager, screened: Ledger) -> None:
+    manager.open("/runs")
+    again = manager.page.get_by_role("row", name="thin").get_by_role("link", name="Change and run again")
+    manager.click(again)
+    manager.click(manager.page.locator("#open-1"))
+    manager.type(manager.page.get_by_label("Value in mm"), "5")
+    criteria = criteria_of(manager.page.url)
+
+    assert criteria == [CT_OR_MR, {**THIN, "reference": "5 mm"}]
+    assert manager.big() == f"{passed(screened, criteria):,}"
+    assert manager.actions == 3, "with Start run, and Start, these are five"
+
+
+def test_10_list_report_and_citation_are_handed_on(manager: Manager, screened: Ledger) -> None:
+    manager.open("/runs/thin")
+    hand_on = manager.page.locator("summary", has_text="Hand on")
+    files = {}
+    for name in ("Series shown, CSV", "Report, HTML"):
+        if not manager.page.get_by_role("link", name=name).is_visible():
+            hand_on.click()
+            manager.actions += 1
+        with manager.page.expect_download() as download:
+            manager.page.get_by_role("link", name=name).click()
+        manager.actions += 1
+        files[name] = download.value.path().read_text(encoding="utf-8")
+
+    passed_in = [row for row in screened.run("thin").series() if row.passed]
+    assert len(files["Series shown, CSV"].splitlines()) == 1 + len(passed_in)
+    assert "Slice thickness" in files["Report, HTML"] or "SliceThickness" in files["Report, HTML"]
+    assert "dicom-sieve" in manager.page.locator(".cite").inner_text()
+    assert manager.actions <= 4
 
 
 class TestKeyboard:
