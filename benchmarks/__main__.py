@@ -17,8 +17,8 @@ from benchmarks.measure import put_figures, render, render_promises
 
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
-BENCHMARKS = ("scan", "index", "far", "workers", "limits", "memory", "ledger", "audit")
-HAVE_LARGE = ("memory", "ledger", "audit")
+BENCHMARKS = ("scan", "index", "far", "workers", "limits", "memory", "ledger", "audit", "pages")
+HAVE_LARGE = ("memory", "ledger", "audit", "pages")
 PROMISES = "promises"
 
 

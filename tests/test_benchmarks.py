@@ -125,6 +125,12 @@ class TestBenchmarks:
         assert all(min(row[1:]) > 0 for table in report["tables"][:2] for row in table["rows"])
 
     @pytest.mark.real_postgres
+    def test_pages(self) -> None:
+        report = run("pages", "--headers=2000", "--people=3", "--thinking=0")
+
+        assert len(report["samples"]["changes"]) == len(report["samples"]["opened"]) == 30
+        assert {promise["at_least"] for promise in report["promises"]} == {False}
+
     def test_audit(self) -> None:
         report = run("audit", "--rows=50")
         assert report["setting"] == {"headers": 50, "objects": 50, "decisions": 50}
