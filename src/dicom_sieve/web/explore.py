@@ -1,6 +1,8 @@
 """Explore: which attributes lie there, and which values they have."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -8,7 +10,7 @@ from fastapi.responses import Response
 
 from dicom_sieve.criteria.measures import Measure
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute, format_tag, key_of
-from dicom_sieve.ledger.reading.values import AttributeUse
+from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeUse
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.report import MIN_CELL
 from dicom_sieve.web import edit
@@ -82,15 +84,21 @@ class Offered:
 def offered(counts: CountsAtOnce) -> list[Offered]:
     """Give what can be added, what is often used first; what no instance has a value of is left out."""
     held = counts.attributes(SECONDS_TO_COUNT)
-    uses: dict[str, AttributeUse | None] = dict.fromkeys(counts.names())
-    if held is not None:
-        uses = {use.tag: use for use in held.attributes if use.present}
+    return list(_counted(held) if held is not None else _in_order(dict.fromkeys(counts.names()), 0))
+
+
+@lru_cache(8)
+def _counted(held: AttributesHeld) -> tuple[Offered, ...]:
+    return _in_order({use.tag: use for use in held.attributes if use.present}, held.instances)
+
+
+def _in_order(uses: Mapping[str, AttributeUse | None], instances: int) -> tuple[Offered, ...]:
     found = []
     for key, use in uses.items():
         attribute = find_attribute(int(key, 16)) if len(key) == 8 else None
         if not isinstance(attribute, Attribute) or attribute.vr.code == "SQ":
             continue
-        share = None if held is None or use is None else round(100 * use.present / max(held.instances, 1))
+        share = None if use is None else round(100 * use.present / max(instances, 1))
         found.append(
             Offered(
                 OFTEN_USED if key in OFTEN else MORE,
@@ -109,7 +117,7 @@ def offered(counts: CountsAtOnce) -> list[Offered]:
         Offered(MEASURED, measure.value, measure_name(measure), f"measured: {measure}") for measure in OFFERED_MEASURES
     )
     often.append(Offered(OFTEN_USED, Measure.AGE.value, age.name, age.keyword))
-    return [*often, *more, *measures]
+    return (*often, *more, *measures)
 
 
 def _rank(each: Offered) -> tuple[int, str]:
