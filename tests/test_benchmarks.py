@@ -121,7 +121,7 @@ class TestBenchmarks:
     def test_ledger(self) -> None:
         report = run("ledger", "--headers=30", "--listed=200", "--repetitions=1")
         assert report["setting"] == {"headers": 30, "objects": 300, "keys_listed": 200, "turns": 1}
-        assert [row[0].partition(":")[0] for row in report["tables"][0]["rows"]] == ["SQLite"] * 7 + ["PostgreSQL"] * 7
+        assert [row[0].partition(":")[0] for row in report["tables"][0]["rows"]] == ["SQLite"] * 8 + ["PostgreSQL"] * 8
         assert all(min(row[1:]) > 0 for table in report["tables"][:2] for row in table["rows"])
 
     @pytest.mark.real_postgres
