@@ -1,13 +1,19 @@
 """SIGTERM and SIGHUP end the work in order, so that no patients' images are left behind."""
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+OF_PREFECT = "TerminationSignal"
+"""What Prefect's handler of SIGTERM raises in the process of a flow run; it has the number as ``signal``."""
+SECONDS_UNTIL_AGAIN = 0.05
 
 
 class EndedBySignal(SystemExit):
@@ -31,17 +37,40 @@ def ending_in_order() -> Iterator[None]:
 
     Only signals that would end the process at once are changed: a handler of the program's own, and signals that it
     ignores, stay as they are. Outside of the main thread nothing is changed. All is as before at the end.
+
+    Python ignores an exception in the callback of a weak reference, or where an object is deleted. What is raised there
+    is raised again: the signal is sent once more.
     """
-    changed = []
-    if threading.current_thread() is threading.main_thread():
-        changed = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    changed = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
     for number in changed:
         signal.signal(number, _end)
+    before = sys.unraisablehook
+    sys.unraisablehook = partial(_send_again, before)
     try:
         yield
     finally:
+        sys.unraisablehook = before
         for number in changed:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _send_again(before: Callable[[Any], Any], unraisable: Any) -> None:
+    """Send the signal again of which the exception was ignored; all else is told as before."""
+    ignored = unraisable.exc_value
+    if isinstance(ignored, EndedBySignal):
+        number = ignored.number
+        signal.signal(number, _end)
+    elif type(ignored).__name__ == OF_PREFECT:
+        number = ignored.signal
+    else:
+        before(unraisable)
+        return
+    again = threading.Timer(SECONDS_UNTIL_AGAIN, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
