@@ -12,6 +12,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Failed
 
 from dicom_sieve.contract.parameters import RawParameters
+from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import DicomSieveError, LedgerError
 from dicom_sieve.explain import Stop, StoppedInPrefect, explain
 from dicom_sieve.flows import result as results
@@ -54,7 +55,8 @@ def run_guarded(given: RawParameters, flow: Guarded) -> State[None]:
     flow_run = _flow_run()
     execution = Execution(str(flow_run.id), logger)
     try:
-        state = _do(given, flow, flow_run, execution)
+        with ending_in_order():
+            state = _do(given, flow, flow_run, execution)
     except DicomSieveError as error:
         # Returned rather than raised: what to do stands in the words, and nothing in a traceback.
         state = Failed(message=str(error))
