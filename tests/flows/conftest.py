@@ -16,7 +16,7 @@ SHARD_OBJECTS = 100
 
 @pytest.fixture(scope="session")
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """The server, with the deployment served; all that it logs is logged."""
+    """The server as ``dicom-sieve up`` starts it, with the deployment served; all that it logs is logged."""
     home = tmp_path_factory.mktemp("prefect")
     environment = {
         "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
@@ -26,7 +26,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]
         "AWS_SECRET_ACCESS_KEY": planted.CHAIN.access_key,
         "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS": "127.0.0.1",
     }
-    with prefect_server(home) as server, server.serving(SERVE, "serve.log", **environment):
+    with prefect_server(home, is_ours=True) as server, server.serving(SERVE, "serve.log", **environment):
         yield server
 
 

@@ -121,8 +121,13 @@ class _Persistent(httpx.HTTPTransport):
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[PrefectServer]:
-    """Start a server on a free port, and stop it in the end; its log is ``server.log`` in its home."""
+def prefect_server(home: Path, *, is_ours: bool = False) -> Iterator[PrefectServer]:
+    """Start a server on a free port, and stop it in the end; its log is ``server.log`` in its home.
+
+    Args:
+        home: Its directory.
+        is_ours: With our door before it, as ``dicom-sieve up`` starts it; else as ``prefect server start`` does.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -139,7 +144,8 @@ def prefect_server(home: Path) -> Iterator[PrefectServer]:
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    started = ["dicom_sieve.flows.server"] if is_ours else ["prefect", "server", "start"]
+    command = [sys.executable, "-m", *started, "--host", "127.0.0.1", "--port", str(port)]
     log = home / "server.log"
     with (
         running(command, environment, log) as process,
