@@ -63,11 +63,11 @@ def fill(ledger: Ledger, chance: random.Random, series: int, shard_objects: int 
 
 class TestOnePass:
     @pytest.mark.timeout(1200)
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
     @given(st.randoms(use_true_random=False), st.sampled_from(list(Damaged)))
     def test_gives_what_measures_give(self, chance: random.Random, damaged: Damaged) -> None:
         with open_ledger("sqlite:///:memory:") as ledger:
-            fill(ledger, chance, 8)
+            fill(ledger, chance, 12)
 
             found = in_one_pass(ledger, damaged)
 

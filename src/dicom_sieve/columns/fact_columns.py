@@ -4,9 +4,10 @@ import numpy as np
 
 from dicom_sieve.columns.chunk import Column, Entry, as_entry
 from dicom_sieve.columns.lookup import Numbers
+from dicom_sieve.columns.measure_geometry import LENGTHS
 from dicom_sieve.columns.measured import UNKNOWN_ENTRY, written_length
 from dicom_sieve.columns.planes import Plane
-from dicom_sieve.columns.series_pass import ABSENT, LENGTHS, UNKNOWN
+from dicom_sieve.columns.series_pass import ABSENT, UNKNOWN
 from dicom_sieve.criteria.measures import Measure
 
 

@@ -34,7 +34,7 @@ POSITION, ORIENTATION, IMAGE_TYPE = (
 )
 VOLUME_KEYS = tuple(key_of(name) for name in VOLUME_KEYWORDS)
 _MOSAIC = "MOSAIC"
-_FACTS = {
+OF_GEOMETRY: Mapping[Measure, str] = {
     Measure.SLICES: "slices",
     Measure.VOLUMES: "volumes",
     Measure.DUPLICATES: "duplicates",
@@ -42,7 +42,9 @@ _FACTS = {
     Measure.SPACING_VARIATION: "spacing_variation",
     Measure.TILT: "tilt",
 }
-_LENGTHS = {Measure.SPACING, Measure.SPACING_VARIATION, Measure.TILT}
+"""What the geometry of a series has of each measure."""
+LENGTHS = (Measure.SPACING, Measure.SPACING_VARIATION, Measure.TILT)
+"""Lengths in millimetres, and an angle in degrees: written to `PLACES` digits behind the point."""
 
 
 def images_of(rows: Rows, states: States, *, with_volumes: bool) -> Images:
@@ -169,7 +171,7 @@ class GeometryValues(Collector):
 
 
 def _states_of(measure: Measure, parts: Sequence[Geometry]) -> NDArray[np.uint8]:
-    name = _FACTS.get(measure)
+    name = OF_GEOMETRY.get(measure)
     return np.concatenate([part.plane.states if name is None else getattr(part, name).states for part in parts])
 
 
@@ -181,9 +183,9 @@ def _column_of(
         tolerance = float(item.plane_tolerance)
         names = np.concatenate([part.plane.names(tolerance) for part in parts])[rows]
         return _column_of_planes(names, is_unknown, is_absent)
-    facts: list[Fact] = [getattr(part, _FACTS[item.measure]) for part in parts]
+    facts: list[Fact] = [getattr(part, OF_GEOMETRY[item.measure]) for part in parts]
     values = np.nan_to_num(np.concatenate([fact.values for fact in facts]))[rows]
-    if item.measure in _LENGTHS:
+    if item.measure in LENGTHS:
         return column_of_lengths(values, is_unknown, is_absent)
     counts = values.astype(np.int64)
     return column_of_counts(counts, counts, is_unknown, is_absent)

@@ -16,12 +16,11 @@ from dicom_sieve.columns.facts import Fact, FactState, Flags
 from dicom_sieve.columns.geometry import ImageState, PlacedImages, geometry_of_placed
 from dicom_sieve.columns.instance_numbers import missing
 from dicom_sieve.columns.lookup import Numbers
-from dicom_sieve.columns.measure import frames_of, instance_number_of
-from dicom_sieve.columns.measure_geometry import VOLUME_KEYS
+from dicom_sieve.columns.measure import FRAMES, INSTANCE_NUMBER, frames_of, instance_number_of
+from dicom_sieve.columns.measure_geometry import LENGTHS, OF_GEOMETRY, ORIENTATION, POSITION, VOLUME_KEYS
 from dicom_sieve.columns.planes import normals_of
 from dicom_sieve.columns.vectors import parse_packed
 from dicom_sieve.criteria.measures import Measure
-from dicom_sieve.dicom.dictionary import key_of
 from dicom_sieve.dicom.vr.value_type import trim
 from dicom_sieve.headers.edition import is_own
 
@@ -29,25 +28,13 @@ ABSENT, UNKNOWN = -(2**62), -(2**62) + 1
 """In the place of a number: there is nothing to measure; or it cannot be told."""
 MOST_WAITING = 1 << 18
 """Objects that are kept before those of complete series are measured."""
-POSITION, ORIENTATION = key_of("ImagePositionPatient"), key_of("ImageOrientationPatient")
-FRAMES, NUMBER = key_of("NumberOfFrames"), key_of("InstanceNumber")
 OWN_VOLUME_KEYS = tuple(key for key in VOLUME_KEYS if is_own(key))
-OWN_KEYS = (POSITION, ORIENTATION, FRAMES, NUMBER, *OWN_VOLUME_KEYS)
+OWN_KEYS = (POSITION, ORIENTATION, FRAMES, INSTANCE_NUMBER, *OWN_VOLUME_KEYS)
 """What objects have for themselves that facts are made of."""
 MOST_KNOWN = 1 << 16
 """Texts of numbers that are remembered."""
-LENGTHS = (Measure.SPACING, Measure.SPACING_VARIATION, Measure.TILT)
-"""Given in millionths of a millimetre, or of a degree."""
 _MILLION = 1_000_000
-_OF_GEOMETRY: Mapping[Measure, str] = {
-    Measure.SLICES: "slices",
-    Measure.VOLUMES: "volumes",
-    Measure.DUPLICATES: "duplicates",
-    Measure.SPACING: "spacing",
-    Measure.SPACING_VARIATION: "spacing_variation",
-    Measure.TILT: "tilt",
-}
-MEASURED = (Measure.INSTANCES, Measure.FRAMES, Measure.MISSING, *_OF_GEOMETRY, Measure.PLANE)
+MEASURED = (Measure.INSTANCES, Measure.FRAMES, Measure.MISSING, *OF_GEOMETRY, Measure.PLANE)
 """What a pass measures; a `Plane` is its number."""
 
 
@@ -60,8 +47,8 @@ class PassHeaders:
         instances: Of each.
         are_many: Whether an object with it may hold several images: a mosaic, frames, or it was read in part.
         volumes: What of it tells volumes of one series apart, as a number.
-        ends: By key of `FRAMES` and `NUMBER`, whether an object that seems to have none may have one all the same;
-            empty where all were read whole.
+        ends: By key of `FRAMES` and `INSTANCE_NUMBER`, whether an object that seems to have none may have one all the
+            same; empty where all were read whole.
         repeats: Likewise, whether the object has several.
     """
 
@@ -104,7 +91,7 @@ class SeriesPass:
         series = self._headers.series[places]
         np.subtract.at(self._left, series, 1)
         is_single = self._add_frames(series, places, columns.get(FRAMES, nothing))
-        numbers, are_given = self._add_numbers(series, places, columns.get(NUMBER, nothing))
+        numbers, are_given = self._add_numbers(series, places, columns.get(INSTANCE_NUMBER, nothing))
         position, orientation = columns.get(POSITION, nothing), columns.get(ORIENTATION, nothing)
         vectors, digits, of_vectors = parse_packed(position.lengths, position.data, 3)
         cosines, _, of_cosines = parse_packed(orientation.lengths, orientation.data, 6)
@@ -138,7 +125,7 @@ class SeriesPass:
         self._whole[Measure.INSTANCES][has_any] = self._instances[has_any]
         self._whole[Measure.FRAMES] = np.where(self._frames_unknown, UNKNOWN, np.where(has_any, self._frames, ABSENT))
         self._whole[Measure.MISSING][self._numbers_unknown] = UNKNOWN
-        for measure in (*_OF_GEOMETRY, Measure.PLANE):
+        for measure in (*OF_GEOMETRY, Measure.PLANE):
             self._whole[measure][has_any & self._is_broken] = UNKNOWN
         return self._whole
 
@@ -155,7 +142,7 @@ class SeriesPass:
     def _add_numbers(self, series: Numbers, places: NDArray[np.intp], column: Packed) -> tuple[Numbers, Flags]:
         """Give the instance numbers of objects, and which are given."""
         numbers, is_given, is_absent = self._read_number(column)
-        is_unreached = self._unreached(NUMBER, places, column)
+        is_unreached = self._unreached(INSTANCE_NUMBER, places, column)
         is_given &= ~is_unreached
         self._numbers_unknown[series[~is_given & ~(is_absent & ~is_unreached)]] = True
         return numbers, is_given
@@ -191,7 +178,7 @@ class SeriesPass:
             series, arrays = series[order], tuple(array[order] for array in arrays)
         *of_images, numbers, are_given = arrays
         geometry = geometry_of_placed(PlacedImages(series, *of_images))
-        for measure, name in _OF_GEOMETRY.items():
+        for measure, name in OF_GEOMETRY.items():
             self._whole[measure][geometry.series] = _as_whole(getattr(geometry, name), measure in LENGTHS)
         plane = Fact(geometry.plane.names().astype(np.float64), geometry.plane.states)
         self._whole[Measure.PLANE][geometry.series] = _as_whole(plane)

@@ -40,7 +40,7 @@ from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.database.chunks import all_names
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.reading.editions import find_read_for_less
+from dicom_sieve.ledger.reading.editions import all_read_for
 from dicom_sieve.ledger.reading.held_columns import HeldColumns, TooManyRowsError
 from dicom_sieve.ledger.reading.held_rows import HeldRows, divide, held_rows
 from dicom_sieve.ledger.reading.measured import NOTHING, Measured, kept_measures, measure_rows
@@ -114,11 +114,10 @@ class CountsAtOnce:
             LedgerError: Not all headers were read for what they ask for.
             TooManyRowsError: There are too many objects, and criteria ask for what is theirs.
         """
-        compiled = compile_criteria(criteria)
-        refuse_not_kept(compiled)
-        refuse_read_for_less(self._engine, self.snapshot, attributes_read_for(compiled))
+        compiled = self._compile(criteria)
         with self._lock:
-            return self._count(compiled)
+            combined, rows, measured, is_by_object = self._combine(compiled)
+            return self._add_up(compiled, combined, rows, measured, is_by_object=is_by_object)
 
     def values(self, leaf: Leaf) -> AttributeValues:
         """Count the values of what a criterion looks at; of an age those of Patient's Age.
@@ -137,8 +136,8 @@ class CountsAtOnce:
                 refuse_read_for_less(self._engine, self.snapshot, [attribute])
             with self._lock:
                 known = self._values[key, path] = count_values(self.rows([key]), key, path)
-            while len(self._values) > MOST_VALUE_LISTS:
-                self._values.popitem(last=False)
+                while len(self._values) > MOST_VALUE_LISTS:
+                    self._values.popitem(last=False)
         return known
 
     def attributes(self, seconds: float | None = None) -> AttributesHeld | None:
@@ -165,7 +164,7 @@ class CountsAtOnce:
         """Count them; first what is asked for most is read, all of it at once."""
         try:
             with self._lock:
-                list(self._sources[False].rows([key for key in WARM if key in set(self.names())]))
+                list(self._sources[False].rows(sorted(set(WARM).intersection(self.names()))))
             self._attributes = attributes_held(self._engine, self.snapshot)
         except DicomSieveError:
             self._counting = None  # the next one who asks tries again
@@ -198,13 +197,8 @@ class CountsAtOnce:
         Raises:
             LedgerError: As `count` does.
         """
-        compiled = compile_criteria(criteria)
-        refuse_not_kept(compiled)
-        refuse_read_for_less(self._engine, self.snapshot, attributes_read_for(compiled))
-        place = (self.snapshot.location_id, self.snapshot.id)
-        known = [
-            each for each in attributes_of(keywords) if not find_read_for_less(self._engine, place[0], [each], place[1])
-        ]
+        compiled = self._compile(criteria)
+        known = all_read_for(self._engine, self.snapshot.location_id, attributes_of(keywords), self.snapshot.id)
         with self._lock:
             combined, rows, _, _ = self._combine(compiled)
             headers = _judged(self._sources[False].rows([each.hex_tag for each in known])).block
@@ -217,16 +211,20 @@ class CountsAtOnce:
         values = {each.keyword: headers.values.columns[each.hex_tag].take(first) for each in known}
         return summed.columns(self._engine, headers.ids[first], values)
 
-    def _count(self, compiled: Sequence[CompiledItem]) -> WouldBe:
-        combined, rows, measured, is_by_object = self._combine(compiled)
-        return self._add_up(compiled, combined, rows, measured, is_by_object=is_by_object)
+    def _compile(self, criteria: Sequence[Asked]) -> Sequence[CompiledItem]:
+        """Compile criteria that can be decided here."""
+        compiled = compile_criteria(criteria)
+        refuse_not_kept(compiled)
+        refuse_read_for_less(self._engine, self.snapshot, attributes_read_for(compiled))
+        return compiled
 
     def _combine(
         self, compiled: Sequence[CompiledItem]
     ) -> tuple[Coded[tuple[Finding | None, ...]], HeldRows, Measured, bool]:
         """Give what all criteria find on each row; the rows, what was measured, and whether they are objects."""
         measured = self._measure(compiled)
-        keys = sorted({key for item in compiled for key in self._keys_of(item, measured)})
+        judges = [_judge_of(item, self._secret, self._damaged) for item in compiled]
+        keys = measured.columns([key for judge in judges for key in judge.keys])
         is_by_object = bool(divide(keys)[0])
         source = self._sources[is_by_object]
         steps = [item for item in compiled if isinstance(item, CompiledStep)]
@@ -256,6 +254,7 @@ class CountsAtOnce:
         met = [[finding is Finding.MET for finding in findings] for findings in combined.things]
         is_met = np.array(met, np.bool_).reshape(len(combined.things), len(compiled))
         is_judged = np.array([None not in findings for findings in combined.things], np.bool_)
+        falls_once = is_judged & (is_met.sum(axis=1) == len(compiled) - 1)
 
         def of_rows(combinations: Flags) -> Flags:
             flags: Flags = combinations[combined.codes]
@@ -264,14 +263,13 @@ class CountsAtOnce:
         items, left = [], []
         before = is_judged
         for place, item in enumerate(compiled):
-            is_only = is_judged & ~is_met[:, place] & (is_met.sum(axis=1) == len(compiled) - 1)
             only = [
                 (findings[place], count)
                 for findings, count, _ in counted
                 if findings[place] is not Finding.MET and findings.count(Finding.MET) == len(compiled) - 1
             ]
             three_only = three_of(summed(only))
-            series_only = series.count_of(of_rows(is_only)) if only else 0
+            series_only = series.count_of(of_rows(falls_once & ~is_met[:, place])) if only else 0
             findings_of = summed([(findings[place], count) for findings, count, _ in counted])
             children = self._children(item, rows, measured, is_by_object=is_by_object)
             items.append(
@@ -322,9 +320,6 @@ class CountsAtOnce:
         kept = {key: values for key, values in measured.values.items() if key not in steps}
         self._measured = Measured(dict(list(kept.items())[-MOST_MEASURED:]))
         return measured
-
-    def _keys_of(self, item: CompiledItem, measured: Measured) -> list[str]:
-        return measured.columns(_judge_of(item, self._secret, self._damaged).keys)
 
     def _find(self, item: CompiledItem, measured: Measured, *, is_by_object: bool) -> _Found:
         """Give what one item finds on each row."""

@@ -1,5 +1,8 @@
 """What a run decided on many headers at once."""
 
+from collections.abc import Iterator, Sequence
+from functools import partial
+
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
@@ -8,7 +11,10 @@ from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.lookup import look_up
 from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
 from dicom_sieve.ledger.database.decisions import Outcome
+from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import PageKind, decision_page, outcome
+from dicom_sieve.ledger.reading.held_rows import HeldBy, HeldRows, held_rows
+from dicom_sieve.objects import Damaged
 
 _CODES = 256
 """Codes of a palette."""
@@ -65,6 +71,30 @@ def _outcomes(connection: sa.Connection, run_number: int, found: NDArray[np.int6
     occurring, codes = np.unique(found, return_inverse=True)
     things = [known.get(number) for number in occurring.tolist()]
     return Coded(tuple(things), codes.astype(np.uint32)).map(lambda thing: thing)
+
+
+def decided_rows(
+    engine: sa.Engine,
+    run_number: int,
+    held: HeldBy,
+    keys: Sequence[str],
+    damaged: Damaged,
+    *,
+    with_owners: bool = False,
+) -> Iterator[HeldRows]:
+    """Give the rows that a run judged: headers, or objects where it decided on these, whatever is asked for now.
+
+    Args:
+        engine: The ledger's.
+        run_number: Of the run.
+        held: Ids of its snapshot and of its location.
+        keys: The columns that are asked for.
+        damaged: Whether the run looked at the values of damaged headers.
+        with_owners: Whether the numbers of studies and patients are asked for, too.
+    """
+    are_objects = read(engine, partial(decides_on_objects, run_number=run_number))
+    rows = held_rows(engine, held, keys, damaged, are_objects=are_objects, with_owners=with_owners)
+    return (each for each in rows if each.are_judged)
 
 
 def decides_on_objects(connection: sa.Connection, run_number: int) -> bool:

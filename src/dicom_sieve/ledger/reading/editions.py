@@ -54,6 +54,13 @@ class ReadForLess:
         return " and ".join(map(str, self.named))
 
 
+def all_read_for(
+    engine: sa.Engine, location_id: int, attributes: Iterable[Attribute], snapshot_id: int
+) -> list[Attribute]:
+    """Give those attributes that all headers of a snapshot were read for; see `find_read_for_less`."""
+    return [each for each in attributes if find_read_for_less(engine, location_id, [each], snapshot_id) is None]
+
+
 def find_read_for_less(
     engine: sa.Engine, location_id: int, attributes: Iterable[Attribute], snapshot_id: int | None = None
 ) -> ReadForLess | None:

@@ -14,7 +14,7 @@ from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database.tables import PageKind
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
-from dicom_sieve.ledger.reading.held_rows import OF_OBJECTS, HeldBy, HeldRows, divide, held_rows, join_columns
+from dicom_sieve.ledger.reading.held_rows import HeldBy, HeldRows, held_rows, join_columns
 from dicom_sieve.objects import Damaged
 
 MOST_BYTES = 128 * 1024 * 1024
@@ -95,11 +95,8 @@ class HeldColumns:
 
     def _load(self, keys: Sequence[str]) -> _Rows:
         """Read columns, and give the rows, which are the same each time."""
-        asked = list(keys)
-        if self.is_by_object and not divide(asked)[0]:
-            asked.append(OF_OBJECTS)
         parts, expected, row_count = list[HeldBlock](), list[tuple[Numbers, Numbers]](), 0
-        for held in held_rows(self.engine, self.held, asked, self.damaged):
+        for held in held_rows(self.engine, self.held, keys, self.damaged, are_objects=self.is_by_object):
             if held.are_judged:
                 parts.append(held.block)
                 row_count += len(held.block.ids)
@@ -114,7 +111,7 @@ class HeldColumns:
         )
         if self._rows is not None and not np.array_equal(ids, self._rows.ids):
             raise LedgerError("what the snapshot holds has changed while it was read: a part of it was forgotten")
-        for key in asked:
+        for key in keys:
             self._columns[key] = _joined([part.values.columns[key] for part in parts])
         if self._rows is not None:
             return self._rows

@@ -36,8 +36,8 @@ class HeldRows:
     are_judged: bool = True
 
 
-OF_OBJECTS = key_of("InstanceNumber")
-"""Asked for where rows are to be objects, and nothing else is that varies within a series."""
+_OF_OBJECTS = key_of("InstanceNumber")
+"""Asked for where rows are to be objects."""
 HeldBy = tuple[int, int]
 """Ids of a snapshot and of its location."""
 
@@ -53,6 +53,7 @@ def held_rows(
     keys: Sequence[str],
     damaged: Damaged,
     *,
+    are_objects: bool = False,
     is_complete: bool = True,
     with_digests: bool = False,
     with_owners: bool = False,
@@ -64,6 +65,7 @@ def held_rows(
         held: Ids of a snapshot and of its location.
         keys: Everything that is asked for.
         damaged: Whether the values of damaged headers are looked at.
+        are_objects: Whether rows are objects, also where nothing is asked for that is theirs.
         is_complete: Whether all of them were read for what is their objects'.
         with_digests: Whether the digests of headers are asked for, too.
         with_owners: Whether the numbers of studies and patients are.
@@ -73,6 +75,8 @@ def held_rows(
         LedgerError: It does not hold the objects that it counts.
     """
     of_objects, common = divide(keys)
+    if are_objects and not of_objects:
+        of_objects = [_OF_OBJECTS]
     if not of_objects:
         for block in held_blocks(engine, *held, keys, with_digests=with_digests, with_owners=with_owners):
             yield HeldRows(PageKind.HEADER, block)

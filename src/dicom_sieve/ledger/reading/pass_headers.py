@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from dicom_sieve.columns.chunk import NO_ENTRY, Entry, Packed, decode_packed, values_of
 from dicom_sieve.columns.held import Held
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
+from dicom_sieve.columns.measure import FRAMES, INSTANCE_NUMBER
 from dicom_sieve.columns.measure_geometry import IMAGE_TYPE, is_mosaic
-from dicom_sieve.columns.series_pass import FRAMES, MOST_KNOWN, NUMBER, PassHeaders, fingerprints
+from dicom_sieve.columns.series_pass import MOST_KNOWN, PassHeaders, fingerprints
 from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, key_of
 from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.errors import MalformedValueError
@@ -72,7 +73,7 @@ class HeadersOfSeries:
         rows = self._measured()
         extents, ends, repeats = self.extents[rows], dict[str, Flags](), dict[str, Flags]()
         if self.known_extents != (Extent(),):
-            for key in (FRAMES, NUMBER):
+            for key in (FRAMES, INSTANCE_NUMBER):
                 ends[key] = np.array([_ends_before(extent, key) for extent in self.known_extents], np.bool_)[extents]
                 repeats[key] = np.array([_repeats(extent, key) for extent in self.known_extents], np.bool_)[extents]
         return self.ids[rows], PassHeaders(

@@ -37,6 +37,10 @@ class Place:
 
 def list_places(engine: sa.Engine) -> list[Place]:
     """Give every location, the one that was used last first; one that is being forgotten is left out."""
+    return _list(engine)
+
+
+def _list(engine: sa.Engine, *conditions: sa.ColumnElement[bool]) -> list[Place]:
     runs = sa.select(run.c.location_id, sa.func.count().label("runs"), sa.func.max(run.c.number).label("last"))
     runs_of = runs.group_by(run.c.location_id).subquery()
     listed = sa.select(snapshot.c.location_id, sa.func.max(snapshot.c.id).label("id"))
@@ -62,7 +66,7 @@ def list_places(engine: sa.Engine) -> list[Place]:
         .outerjoin(runs_of, runs_of.c.location_id == location.c.id)
         .outerjoin(last_counted, last_counted.c.location_id == location.c.id)
         .outerjoin(last_run, last_run.c.number == last_counted.c.number)
-        .where(~is_half_forgotten)
+        .where(~is_half_forgotten, *conditions)
         .order_by(sa.func.coalesce(runs_of.c.last, 0).desc(), location.c.id.desc())
     )
     places = []
@@ -81,7 +85,7 @@ def find_place(engine: sa.Engine, place_id: int) -> Place:
     Raises:
         LedgerError: There is none.
     """
-    for place in list_places(engine):
-        if place.id == place_id:
-            return place
-    raise LedgerError(f"the ledger holds no location of the number {place_id}")
+    places = _list(engine, location.c.id == place_id)
+    if not places:
+        raise LedgerError(f"the ledger holds no location of the number {place_id}")
+    return places[0]

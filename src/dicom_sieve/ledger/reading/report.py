@@ -20,8 +20,8 @@ from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import header, object_, run
 from dicom_sieve.ledger.reading.comparison import uids_of
 from dicom_sieve.ledger.reading.conflicts import select_repeated
-from dicom_sieve.ledger.reading.decided import decided_on, decides_on_objects
-from dicom_sieve.ledger.reading.held_rows import OF_OBJECTS, HeldRows, divide, held_rows
+from dicom_sieve.ledger.reading.decided import decided_on, decided_rows
+from dicom_sieve.ledger.reading.held_rows import HeldRows
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot, place_of_run
 from dicom_sieve.objects import Damaged
 
@@ -88,12 +88,9 @@ def decided_headers(engine: sa.Engine, run_number: int, keys: Sequence[str]) -> 
     """
     query = sa.select(run.c.damaged).where(run.c.number == run_number)
     damaged = Damaged(read(engine, lambda connection: connection.scalar(query)) or Damaged.DISCARD)
-    asked = list(keys)
-    if not divide(asked)[0] and read(engine, partial(decides_on_objects, run_number=run_number)):
-        asked.append(OF_OBJECTS)  # a group, or a measure, asked for what is an object's own
-    for held in held_rows(engine, place_of_run(engine, run_number), asked, damaged, with_owners=True):
-        if held.are_judged:
-            yield read(engine, partial(_decided, run_number=run_number, held=held, keys=keys))
+    place = place_of_run(engine, run_number)
+    for held in decided_rows(engine, run_number, place, keys, damaged, with_owners=True):
+        yield read(engine, partial(_decided, run_number=run_number, held=held, keys=keys))
 
 
 def _decided(connection: sa.Connection, run_number: int, held: HeldRows, keys: Sequence[str]) -> DecidedBlock:

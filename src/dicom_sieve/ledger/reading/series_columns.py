@@ -13,21 +13,18 @@ from dicom_sieve.columns.chunk import Column
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.texts import Texts, texts_of
 from dicom_sieve.criteria import Finding
-from dicom_sieve.dicom.dictionary import attributes_of, key_of
+from dicom_sieve.dicom.dictionary import attributes_of
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.reading.comparison import uids_of
-from dicom_sieve.ledger.reading.decided import decided_on, decides_on_objects
-from dicom_sieve.ledger.reading.editions import find_read_for_less
+from dicom_sieve.ledger.reading.decided import decided_on, decided_rows
+from dicom_sieve.ledger.reading.editions import all_read_for
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
-from dicom_sieve.ledger.reading.held_rows import HeldRows, held_rows, join_columns
+from dicom_sieve.ledger.reading.held_rows import HeldRows, join_columns
 from dicom_sieve.ledger.reading.rows import RunRow
 from dicom_sieve.ledger.reading.snapshots import place_of_run
 from dicom_sieve.objects import Damaged
-
-OF_OBJECTS = key_of("InstanceNumber")
-"""Asked for where rows are to be objects: a run that decided on these is read so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,18 +132,12 @@ def series_columns(engine: sa.Engine, row: RunRow, keywords: Sequence[str]) -> S
     snapshot_id, location_id = place_of_run(engine, row.number)
     if snapshot_id is None:
         raise LedgerError(f"run {row.id} is {row.state}: it did not judge what it listed")
-    known = [
-        attribute
-        for attribute in attributes_of(keywords)
-        if find_read_for_less(engine, location_id, [attribute], snapshot_id) is None
-    ]
+    known = all_read_for(engine, location_id, attributes_of(keywords), snapshot_id)
     keys = [attribute.hex_tag for attribute in known]
-    asked = [*keys, OF_OBJECTS] if read(engine, partial(decides_on_objects, run_number=row.number)) else keys
     gathered = _Gathered(keys)
     damaged = Damaged(row.damaged or Damaged.DISCARD)
-    for held in held_rows(engine, (snapshot_id, location_id), asked, damaged):
-        if held.are_judged:
-            read(engine, partial(gathered.add, run_number=row.number, held=held))
+    for held in decided_rows(engine, row.number, (snapshot_id, location_id), keys, damaged):
+        read(engine, partial(gathered.add, run_number=row.number, held=held))
     return gathered.finish(engine, {attribute.hex_tag: attribute.keyword for attribute in known})
 
 
