@@ -2,18 +2,15 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import typer
 
 from dicom_sieve.cli.output import text
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.importers import IMPORTERS, Imported, import_rules, put_together
+from dicom_sieve.importers import IMPORTERS, Imported, find_rule, import_rules, put_together
 from dicom_sieve.importers.documents import LONGEST
 from dicom_sieve.inert import inert
-
-MOST_NAMES = 20
 
 
 def show_imported(tool: str, file: Path, name: str | None, *, as_json: bool) -> None:
@@ -35,7 +32,8 @@ def show_imported(tool: str, file: Path, name: str | None, *, as_json: bool) -> 
     except InvalidRequestError as error:
         raise InvalidRequestError(tuple(f"{file}: {problem}" for problem in error.problems)) from None
     if name is not None:
-        rules = [_find(rules, name, file)]
+        problem = f"{file}: has no rule {name!r}"
+        rules = [find_rule(rules, name, problem=problem, none="none, it has no rules")]
     if as_json:
         text.show_json([{"name": rule.name, "criteria": rule.criteria, "left_out": rule.left_out} for rule in rules])
         return
@@ -54,17 +52,6 @@ def _read(file: Path) -> str:
         raise InvalidRequestError((f"cannot be read: {error.strerror}",)) from None
     except UnicodeDecodeError:
         raise InvalidRequestError(("is not UTF-8 text, or longer than is read; accepted: a text",)) from None
-
-
-def _find(rules: Sequence[Imported], name: str, file: Path) -> Imported:
-    found = next((rule for rule in rules if rule.name == name), None)
-    if found is not None:
-        return found
-    names = [rule.name for rule in rules]
-    near = get_close_matches(name, names, 1)
-    perhaps = f", perhaps {near[0]!r}" if near else ""
-    shown = ", ".join(map(repr, names[:MOST_NAMES])) + (", …" if len(names) > MOST_NAMES else "")
-    raise InvalidRequestError((f"{file}: has no rule {name!r}{perhaps}; accepted: {shown or 'none, it has no rules'}",))
 
 
 def _criteria_of(rule: Imported) -> Sequence[object]:

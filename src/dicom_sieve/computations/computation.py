@@ -379,6 +379,6 @@ def _check(row: RunRow, selection: str, inputs: Inputs | None, outputs: Outputs 
         raise ComputationError(f"run {row.id} is {row.state}: only what a COMPLETED run let pass is computed on")
     if inputs is not None and inputs.location.bucket != row.bucket:
         raise ComputationError(f"run {row.id} judged objects of {row.bucket}, the inputs are {inputs.location}")
-    judged = Location(row.endpoint, row.bucket, row.prefix)
+    judged = row.location
     if outputs is not None and (overlap := describe_overlap(judged, outputs.location)):
         raise ComputationError(f"outputs: {overlap}")

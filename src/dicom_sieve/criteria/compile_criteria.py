@@ -51,8 +51,16 @@ def describe_asked(asked: Asked) -> str:
     Raises:
         InvalidRequestError: It makes no sense.
     """
-    compiled = compile_criteria([asked]) if not isinstance(asked, WholeSeries | Choose) else compile_steps([asked])
-    return "; then ".join(item.describe() for item in compiled)
+    return "; then ".join(item.describe() for item in compile_asked(asked))
+
+
+def compile_asked(asked: Asked) -> tuple[CompiledItem, ...]:
+    """Compile one criterion, or the steps behind criteria, by itself.
+
+    Raises:
+        InvalidRequestError: It makes no sense.
+    """
+    return compile_steps([asked]) if isinstance(asked, WholeSeries | Choose) else compile_criteria([asked])
 
 
 def compile_steps(asked: Sequence[Asked]) -> tuple[CompiledStep, ...]:

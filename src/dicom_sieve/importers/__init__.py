@@ -2,6 +2,6 @@
 
 from dicom_sieve.importers.interface import Imported
 from dicom_sieve.importers.registry import IMPORTERS, import_rules
-from dicom_sieve.importers.together import put_together
+from dicom_sieve.importers.together import find_rule, put_together
 
-__all__ = ["IMPORTERS", "Imported", "import_rules", "put_together"]
+__all__ = ["IMPORTERS", "Imported", "find_rule", "import_rules", "put_together"]

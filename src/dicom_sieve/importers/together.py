@@ -1,6 +1,7 @@
 """All rules of a file as one list of criteria: any of those that take objects, none of those that discard them."""
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from dicom_sieve.criteria.criterion import MOST_ITEMS, GroupKind
@@ -11,7 +12,31 @@ from dicom_sieve.importers.interface import Imported
 
 MOST_ALTERNATIVES = 32
 """Of one rule."""
+MOST_NAMES = 20
+"""Of rules, in one sentence."""
 ONE_RULE = "accepted: one of them, with --rule NAME"
+
+
+def find_rule(rules: Sequence[Imported], name: str, *, problem: str, none: str = "none") -> Imported:
+    """Give the rule of a name.
+
+    Args:
+        rules: Of a file.
+        name: Of the rule.
+        problem: How a refusal begins.
+        none: What is accepted where there are no rules.
+
+    Raises:
+        InvalidRequestError: There is no such rule; it says which there are.
+    """
+    found = next((rule for rule in rules if rule.name == name), None)
+    if found is not None:
+        return found
+    names = [rule.name for rule in rules]
+    near = get_close_matches(name, names, 1)
+    perhaps = f", perhaps {near[0]!r}" if near else ""
+    shown = ", ".join(map(repr, names[:MOST_NAMES])) + (", …" if len(names) > MOST_NAMES else "")
+    raise InvalidRequestError((f"{problem}{perhaps}; accepted: {shown or none}",))
 
 
 def put_together(rules: Sequence[Imported]) -> list[Mapping[str, Any]]:

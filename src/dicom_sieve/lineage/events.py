@@ -36,7 +36,7 @@ from dicom_sieve.lineage.names import (
     name_results,
     name_uri,
 )
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, Location
+from dicom_sieve.objects import DIRECTORY_ENDPOINT
 
 SCREENING = "clean-dicom"
 """Job name of all runs: the name of the flow."""
@@ -215,7 +215,7 @@ def _location(run: RunRow) -> InputDataset:
         statistics["inputStatistics"] = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(
             fileCount=run.counts["listed"], size=run.counts["bytes"], producer=PRODUCER
         )
-    place = name_location(Location(run.endpoint, run.bucket, run.prefix))
+    place = name_location(run.location)
     return InputDataset(*place, facets=facets, inputFacets=statistics)
 
 

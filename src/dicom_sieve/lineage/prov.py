@@ -17,7 +17,6 @@ from urllib.parse import quote
 
 from dicom_sieve.ledger import ComputationRow, ComputedSeries, RunRow, SeriesRow
 from dicom_sieve.lineage.names import SOFTWARE, Dataset, name_location, name_results, name_uri
-from dicom_sieve.objects import Location
 
 _COUNTS = ("listed", "passed", "discarded", "unread")
 _USED_STATES = ("RUNNING", "COMPLETED", "FAILED")
@@ -103,7 +102,7 @@ def _describe_run(document: _Document, run: RunRow) -> None:
     document.relate("wasAssociatedWith", activity=activity, agent=software, plan=criteria)
     if run.listed_at is None:
         return
-    location = Location(run.endpoint, run.bucket, run.prefix)
+    location = run.location
     document.add(
         "entity",
         snapshot,

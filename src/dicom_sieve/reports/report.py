@@ -20,7 +20,6 @@ from dicom_sieve.ledger.reading.report import (
     findings_of_series,
     series_of,
 )
-from dicom_sieve.objects import Location
 from dicom_sieve.reports.figures import Figures
 from dicom_sieve.reports.tally import Tally
 from dicom_sieve.reports.words import Reason as DiscardReason
@@ -114,9 +113,8 @@ class Report:
         return causes
 
     def _nothing_listed(self) -> list[str]:
-        place = Location(self.run.endpoint, self.run.bucket, self.run.prefix)
         is_empty = not self.figures.looked_at.instances
-        return [f"{headed(describe_nothing_listed(place))}."] if is_empty else []
+        return [f"{headed(describe_nothing_listed(self.run.location))}."] if is_empty else []
 
     @property
     def damaged(self) -> str | None:

@@ -1,8 +1,8 @@
 """``python -m dicom_sieve.web``: the pages, as ``dicom-sieve up`` starts them beside Prefect's server."""
 
-import argparse
 import os
 
+from dicom_sieve.flows.server.arguments import read_arguments
 from dicom_sieve.settings import load_settings
 from dicom_sieve.web.serve import serve_pages
 
@@ -11,11 +11,7 @@ PASSWORD = "PREFECT_API_AUTH_STRING"  # noqa: S105 - the name of a variable
 
 def main() -> None:
     """Serve until stopped."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--port", required=True, type=int)
-    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME")
-    asked = parser.parse_args()
+    asked = read_arguments(__doc__)
     serve_pages(load_settings(), asked.host, asked.port, asked.allow_host, os.environ.get(PASSWORD) or None)
 
 

@@ -8,11 +8,12 @@ from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.reading.page_actions import list_actions
 from dicom_sieve.ledger.reading.places import Place
 from dicom_sieve.ledger.writing.page_actions import record_action
+from dicom_sieve.web.asked import read_number
 from dicom_sieve.web.pages import Page, context_of, name_of_place, person_of, show
 from dicom_sieve.web.people import Role
+from dicom_sieve.web.view import WINDOW
 
 router = APIRouter()
-WINDOW = 50
 WORDS = {
     Action.START: "started a run",
     Action.STOP: "asked a run to stop",
@@ -56,8 +57,7 @@ def record(
 def show_history(request: Request) -> Response:
     """Show who did what, the newest first."""
     person_of(request, Role.MANAGER)
-    before = request.query_params.get("before", "")
-    last = int(before) if before.isdecimal() and len(before) <= 18 else None
+    last = read_number(request.query_params.get("before", ""))
     actions = list_actions(context_of(request).ledger.engine, before=last, limit=WINDOW + 1)
     shown = actions[:WINDOW]
     older = shown[-1].id if len(actions) > WINDOW else None

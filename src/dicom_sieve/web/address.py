@@ -3,7 +3,7 @@
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dicom_sieve.errors import InvalidRequestError
@@ -28,6 +28,14 @@ def pack(criteria: Sequence[Given]) -> str:
     if len(packed) > LONGEST:
         raise InvalidRequestError(("criteria: too long for a page; accepted: lists that are saved under a name",))
     return packed
+
+
+def pack_or_nothing(criteria: Sequence[Mapping[str, Any]]) -> str:
+    """Write criteria for an address; empty: they are too long for one."""
+    try:
+        return pack([dict(each) for each in criteria])
+    except InvalidRequestError:
+        return ""
 
 
 def unpack(text: str) -> list[Given]:

@@ -1,6 +1,6 @@
 """The pages as a web application: who may ask, what every answer says to the browser, and which page answers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import parse_qs, quote
@@ -11,7 +11,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from dicom_sieve.errors import DicomSieveError, InvalidRequestError, LedgerError, UnknownCriteriaError, UnknownRunError
+from dicom_sieve.errors import DicomSieveError, LedgerError, UnknownCriteriaError, UnknownRunError
 from dicom_sieve.flows.server.callers import OwnNamesOnly
 from dicom_sieve.web import (
     actions,
@@ -29,8 +29,9 @@ from dicom_sieve.web import (
     save,
     start,
 )
+from dicom_sieve.web.asked import Form, first_of
 from dicom_sieve.web.context import Context
-from dicom_sieve.web.pages import SESSION, NotAllowedError, Page, find_person, show
+from dicom_sieve.web.pages import SESSION, NotAllowedError, Page, find_person, here_of, problems_of, show
 from dicom_sieve.web.people import LONGEST_NAME
 
 LARGEST_FORM = 4 * 1024 * 1024
@@ -96,10 +97,9 @@ async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Respon
 
 
 def _to_sign_in(request: Request) -> Response:
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.headers.get("x-part"):
         return HTMLResponse("You are not signed in any more.", 401)
-    return RedirectResponse(f"/sign-in?to={quote(here if request.method == 'GET' else '/', safe='')}", 303)
+    return RedirectResponse(f"/sign-in?to={quote(here_of(request) if request.method == 'GET' else '/', safe='')}", 303)
 
 
 async def _is_own_form(request: Request) -> bool:
@@ -113,7 +113,7 @@ async def _is_own_form(request: Request) -> bool:
     except ValueError:
         return False
     person = request.state.person
-    token = request.state.form.get("token", [""])[0]
+    token = first_of(request.state.form, "token")
     return request.url.path == "/sign-in" or (person is not None and token == person.token)
 
 
@@ -127,9 +127,9 @@ def _ask_to_sign_in(request: Request) -> Response:
 
 def _sign_in(request: Request) -> Response:
     context: Context = request.app.state.context
-    form: Mapping[str, list[str]] = request.state.form
-    name, password = (form.get(member, [""])[0].strip() for member in ("name", "password"))
-    to = _own_address(form.get("to", ["/"])[0])
+    form: Form = request.state.form
+    name, password = (first_of(form, member).strip() for member in ("name", "password"))
+    to = _own_address(first_of(form, "to", "/"))
     is_name = 0 < len(name) <= LONGEST_NAME and name.isprintable()
     key = context.sessions.sign_in(name, password) if is_name else None
     if key is None:
@@ -152,7 +152,7 @@ def _sign_out(request: Request) -> Response:
 def _theme(request: Request) -> Response:
     form = request.state.form
     theme = "dark" if form.get("theme") == ["dark"] else "light"
-    answer = RedirectResponse(_own_address(form.get("to", ["/"])[0]), 303)
+    answer = RedirectResponse(_own_address(first_of(form, "to", "/")), 303)
     answer.set_cookie("theme", theme, max_age=31_536_000, samesite="lax", secure=request.url.scheme == "https")
     return answer
 
@@ -170,8 +170,7 @@ def _health() -> dict[str, str]:
 async def _tell(request: Request, error: Exception) -> Response:
     """Say what is, and what to do."""
     status = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
-    problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
-    return show(request, "problem.html", Page("Not possible"), status=status, problems=problems)
+    return show(request, "problem.html", Page("Not possible"), status=status, problems=problems_of(error))
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -17,6 +16,7 @@ from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.report import MIN_CELL
 from dicom_sieve.web import edit
 from dicom_sieve.web.address import Given, pack, unpack
+from dicom_sieve.web.asked import Form, address_of, first_of
 from dicom_sieve.web.cards import Built, Card, build, divide_steps, leaf_of
 from dicom_sieve.web.chooser import Chooser, chooser_of
 from dicom_sieve.web.explore import Offered, offered
@@ -69,7 +69,7 @@ class State:
             "name": self.name,
             "version": self.version,
         } | changed
-        return f"/build?{urlencode({name: value for name, value in stated.items() if value != ''})}"
+        return address_of("/build", stated)
 
 
 def read_state(place: Place | None, asked: Mapping[str, str]) -> State:
@@ -102,18 +102,18 @@ def change(request: Request) -> Response:
     """Apply one change, and go to the address of what it leaves; where it cannot be done, say so and leave all."""
     form = form_of(request)
     place = place_of(request)
-    state = read_state(place, {name: values[0] for name, values in form.items()} | {"open": _first(form, "open")})
-    action, _, argument = _first(form, "do").partition(":")
+    state = read_state(place, {name: values[0] for name, values in form.items()} | {"open": first_of(form, "open")})
+    action, _, argument = first_of(form, "do").partition(":")
     sent = {**form, "card": [argument]} if argument else form
     try:
         given, opened = _changed(state, action, sent)
         address = State(state.place, tuple(given), opened, state.tab, "", state.name, state.version).address()
     except InvalidRequestError as error:
-        return _show(request, place, state, problems=error.problems, text=_first(form, "json"), status=400)
+        return _show(request, place, state, problems=error.problems, text=first_of(form, "json"), status=400)
     return RedirectResponse(address, 303)
 
 
-def _changed(state: State, action: str, form: edit.Form) -> tuple[list[Given], Path | None]:
+def _changed(state: State, action: str, form: Form) -> tuple[list[Given], Path | None]:
     cards, steps = divide_steps(state.given)
     if action == "choose":
         return [*cards, *_steps(form, steps)], state.open
@@ -123,9 +123,9 @@ def _changed(state: State, action: str, form: edit.Form) -> tuple[list[Given], P
     return [*done.cards, *steps], done.open
 
 
-def _steps(form: edit.Form, before: Sequence[Given]) -> list[Given]:
+def _steps(form: Form, before: Sequence[Given]) -> list[Given]:
     """Read what becomes of what passes."""
-    per, prefer, unit = (_first(form, name) for name in ("per", "prefer", "unit"))
+    per, prefer, unit = (first_of(form, name) for name in ("per", "prefer", "unit"))
     steps: list[Given] = [{UNIT: "SERIES"}] if unit == "SERIES" else []
     kept = [each for each in before if CHOOSE in each]
     if per in PER and per:
@@ -134,10 +134,6 @@ def _steps(form: edit.Form, before: Sequence[Given]) -> list[Given]:
             preferences = kept[0][CHOOSE].get("prefer", [])
         steps.append({CHOOSE: {"one": "SERIES", "per": per, "prefer": preferences}})
     return steps
-
-
-def _first(form: edit.Form, name: str) -> str:
-    return next(iter(form.get(name, ())), "")
 
 
 def _show(

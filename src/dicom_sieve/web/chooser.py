@@ -14,7 +14,7 @@ from dicom_sieve.ledger.reading.values import AttributeValues
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.distribution import Distribution, distribution_of
 from dicom_sieve.web.address import Given
-from dicom_sieve.web.given import vr_of
+from dicom_sieve.web.given import operations_of, vr_of
 from dicom_sieve.web.references import as_typed, unit_name
 
 MOST_SHOWN = 50
@@ -110,7 +110,7 @@ def chooser_of(
     unit = unit_name(leaf.measure if isinstance(leaf, CompiledMeasure) else leaf.attribute)
     return Chooser(
         kind=_kind_of(vr),
-        operations={each.value: words for each, words in _operations(card).items()},
+        operations={each.value: words for each, words in operations_of(card).items()},
         operation=operation.value,
         references=references,
         takes=_takes(operation),
@@ -124,11 +124,6 @@ def chooser_of(
         lets_pass=card.get("if_absent") == "MET",
         note=note,
     )
-
-
-def _operations(card: Given) -> dict[Operation, str]:
-    of_presence = {} if "measure" in card else PRESENCE
-    return {**vr_of(card).relations, **of_presence}
 
 
 def _kind_of(vr: ValueType) -> str:

@@ -3,22 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from dicom_sieve.errors import DicomSieveError, InvalidRequestError
+from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.ledger.reading.named_criteria import list_newest
 from dicom_sieve.ledger.reading.places import Place, list_places
 from dicom_sieve.reports.compare_runs import Change, Side
+from dicom_sieve.web.asked import address_of, read_number
 from dicom_sieve.web.compared import EDIT, MOST_KEPT, Result, choices_of, reasons_of, sentences_of_side
-from dicom_sieve.web.pages import Page, context_of, person_of, show
+from dicom_sieve.web.pages import Page, context_of, person_of, problems_of, show
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.places import place_of
+from dicom_sieve.web.view import WINDOW, begin_of_window
 
 router = APIRouter()
-WINDOW = 50
 SELECTIONS: Mapping[str | None, str] = {
     "WHOLE": "all pass",
     "PARTIAL": "some pass",
@@ -51,14 +51,14 @@ class State:
     def address(self, **changed: Any) -> str:
         """Give the address of this state, or of one that differs."""
         stated: dict[str, Any] = {
-            "place": self.place or "",
+            "place": self.place,
             "a": self.a,
             "b": self.b,
             "criteria": self.criteria,
             "change": self.change,
-            "start": self.start or "",
+            "start": self.start,
         } | changed
-        return f"/compare?{urlencode({name: value for name, value in stated.items() if value != ''})}"
+        return address_of("/compare", stated)
 
 
 def read_state(place: Place | None, asked: Mapping[str, str], choices: list[str]) -> State:
@@ -73,14 +73,14 @@ def read_state(place: Place | None, asked: Mapping[str, str], choices: list[str]
     runs = [choice for choice in choices if choice != EDIT]
     b = asked.get("b", "")[:200] or (EDIT if criteria else next(iter(runs), ""))
     a = asked.get("a", "")[:200] or next((choice for choice in runs if choice != b), "")
-    change, start = asked.get("change", ""), asked.get("start", "")
+    change = asked.get("change", "")
     return State(
         None if place is None else place.id,
         a,
         b,
         criteria,
         change if change in Change.__members__ else "",
-        int(start) if start.isdecimal() and len(start) <= 9 else 0,
+        read_number(asked.get("start", ""), 9) or 0,
     )
 
 
@@ -98,7 +98,7 @@ def show_compare(request: Request) -> Response:
         try:
             result = context.comparisons.find(context.ledger, state.a, state.b, state.criteria, place)
         except DicomSieveError as error:
-            problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
+            problems = problems_of(error)
     return show(
         request,
         "compare.html",
@@ -125,7 +125,7 @@ def show_compare(request: Request) -> Response:
 def _window(result: Result, state: State) -> dict[str, Any]:
     """Give the series that are shown, and how many there are before and behind them."""
     changes = [each for each in result.changes if state.change in ("", each.change)]
-    start = min(state.start, max(0, len(changes) - 1)) // WINDOW * WINDOW
+    start = begin_of_window(state.start, len(changes))
     rows = [
         (each, [(each.a, reasons_of(each, Side.A, result.sides)), (each.b, reasons_of(each, Side.B, result.sides))])
         for each in changes[start : start + WINDOW]

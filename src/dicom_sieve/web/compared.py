@@ -15,6 +15,7 @@ from dicom_sieve.ledger.reading.bucket_changes import BucketChanges, bucket_chan
 from dicom_sieve.ledger.reading.places import Place
 from dicom_sieve.reports.compare_runs import Change, Compared, Reason, SeriesChange, Side, Summary, compare
 from dicom_sieve.reports.open_sides import Tried, open_sides
+from dicom_sieve.reports.report import REPORTED
 from dicom_sieve.web.address import unpack
 from dicom_sieve.web.names import parts_of
 
@@ -181,9 +182,7 @@ MOST_RUNS, MOST_SAVED = 50, 200
 
 
 def _is_judged_at(row: RunRow, place: Place) -> bool:
-    where = place.location
-    is_here = (row.endpoint, row.bucket, row.prefix) == (where.endpoint, where.bucket, where.prefix)
-    return is_here and row.state in {"COMPLETED", "INCOMPLETE"}
+    return row.location == place.location and row.state in REPORTED
 
 
 def _words(row: RunRow) -> str:

@@ -18,7 +18,8 @@ from dicom_sieve.ledger.reading.named_criteria import (
     runs_of,
 )
 from dicom_sieve.ledger.reading.page_actions import savers_of
-from dicom_sieve.web.address import pack
+from dicom_sieve.web.address import pack_or_nothing
+from dicom_sieve.web.asked import read_number
 from dicom_sieve.web.pages import Page, context_of, show
 from dicom_sieve.web.places import place_of
 from dicom_sieve.web.sentences import Line, lines_of
@@ -71,13 +72,9 @@ def show_one(request: Request, name: str) -> Response:
         name=name,
         place=place,
         versions=versions_of(versions, savers_by_version(request, name), runs_of(engine, name)),
-        same=_number(request.query_params.get("same", "")),
+        same=read_number(request.query_params.get("same", ""), 9),
         most_runs=MOST_RUNS,
     )
-
-
-def _number(text: str) -> str:
-    return text if text.isdecimal() and len(text) <= 9 else ""
 
 
 def savers_by_version(request: Request, name: str) -> dict[int, str]:
@@ -93,16 +90,8 @@ def versions_of(saved: Sequence[SavedCriteria], savers: dict[int, str], runs: Se
     for each in saved:
         lines, problem = _lines(before.get(each.version - 1), each)
         used = [run for run in runs if run.version == each.version]
-        made.append(Version(each, lines, problem, packed_of(each), savers.get(each.version, ""), used))
+        made.append(Version(each, lines, problem, pack_or_nothing(each.criteria), savers.get(each.version, ""), used))
     return made
-
-
-def packed_of(saved: SavedCriteria) -> str:
-    """Give criteria as an address has them; empty: they are too long for one."""
-    try:
-        return pack([dict(given) for given in saved.criteria])
-    except InvalidRequestError:
-        return ""
 
 
 def _lines(before: SavedCriteria | None, saved: SavedCriteria) -> tuple[list[Line], str]:

@@ -4,7 +4,6 @@ import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dicom_sieve.criteria import GroupKind, Operation
 from dicom_sieve.criteria.criterion import EITHER_OPERATIONS, LIST_OPERATIONS, MOST_ITEMS, MOST_LEVELS
@@ -16,12 +15,12 @@ from dicom_sieve.dicom.vr.registry import VRS
 from dicom_sieve.dicom.vr.value_type import PRESENCE, ValueType
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.web.address import Given
+from dicom_sieve.web.asked import Form, first_of
 from dicom_sieve.web.bars import references_of
 from dicom_sieve.web.given import (
     Path,
     attribute_of,
     card_at,
-    is_whole,
     kind_of,
     list_of,
     operations_of,
@@ -76,9 +75,6 @@ def _first_of(vr: ValueType, reference: str = "") -> Given:
     return {"operation": operation.value, "reference": [] if operation in LIST_OPERATIONS else reference}
 
 
-Form = Mapping[str, Sequence[str]]
-
-
 def change(cards: Sequence[Given], action: str, form: Form) -> Change:
     """Apply one change.
 
@@ -95,19 +91,15 @@ def change(cards: Sequence[Given], action: str, form: Form) -> Change:
     return _ACTIONS[action](copy.deepcopy(list(cards)), form)
 
 
-def _one(form: Form, name: str, otherwise: str = "") -> str:
-    return next(iter(form.get(name, ())), otherwise)
-
-
 def _at(form: Form) -> Path:
-    return read_path(_one(form, "card"))
+    return read_path(first_of(form, "card"))
 
 
 def _add(cards: list[Given], form: Form) -> Change:
-    card = new_card(_one(form, "attribute"))
+    card = new_card(first_of(form, "attribute"))
     if values := [value for value in form.get("value", ()) if value]:
         _refer(card, values)
-    if _one(form, "card"):
+    if first_of(form, "card"):
         path = _at(form)
         group = card_at(cards, path)
         kind = kind_of(group)
@@ -126,19 +118,19 @@ def _set(cards: list[Given], form: Form) -> Change:
     card = card_at(cards, path)
     if kind_of(card) is not None:
         raise InvalidRequestError(("card: is a group",))
-    if operation := _one(form, "operation"):
+    if operation := first_of(form, "operation"):
         if operation not in {each.value for each in operations_of(card)}:
             raise InvalidRequestError(("operation: not defined for this attribute",))
         card["operation"] = operation
     values = [value for value in form.get("value", ()) if value.strip()]
-    if bar := _one(form, "bar"):
+    if bar := first_of(form, "bar"):
         values = references_of(vr_of(card), Operation(card["operation"]), bar, values)
     _refer(card, values)
     if "absent" in form:
         card.pop("if_absent", None)
-        if _one(form, "absent") == "MET":
+        if first_of(form, "absent") == "MET":
             card["if_absent"] = "MET"
-    return Change(cards, path if _one(form, "stay", "1") == "1" else None)
+    return Change(cards, path if first_of(form, "stay", "1") == "1" else None)
 
 
 def _refer(card: Given, values: list[str]) -> None:
@@ -225,7 +217,7 @@ def _take_out(cards: list[Given], form: Form) -> Change:
 
 def _join(cards: list[Given], form: Form) -> Change:
     """Move a card into a group: what dropping it there does."""
-    path, into = _at(form), read_path(_one(form, "into"))
+    path, into = _at(form), read_path(first_of(form, "into"))
     if into[: len(path)] == path:
         raise InvalidRequestError(("into: a card cannot be moved into itself",))
     target = card_at(cards, into)
@@ -243,7 +235,7 @@ def _join(cards: list[Given], form: Form) -> Change:
 
 def _kind(cards: list[Given], form: Form) -> Change:
     """Say how the criteria of a group count together."""
-    group, kind = card_at(cards, _at(form)), _one(form, "kind")
+    group, kind = card_at(cards, _at(form)), first_of(form, "kind")
     before = kind_of(group)
     if before is None or kind not in list(GroupKind):
         raise InvalidRequestError(("kind: accepted: any, all or none, of a group",))
@@ -256,7 +248,7 @@ def _json(cards: list[Given], form: Form) -> Change:
     """Take cards from JSON as somebody wrote it."""
     del cards
     try:
-        given = json.loads(_one(form, "json"))
+        given = json.loads(first_of(form, "json"))
     except ValueError as error:
         place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise InvalidRequestError((f"this is no JSON: {place}",)) from None
@@ -298,11 +290,6 @@ def _without_empty_groups(cards: list[Given]) -> None:
         _without_empty_groups(children)
         if not children:
             del cards[place]
-
-
-def as_given(cards: Sequence[Given]) -> list[Any]:
-    """Give cards as the contract's JSON: what is not chosen yet is left out."""
-    return [card for card in cards if is_whole(card)]
 
 
 _ACTIONS: Mapping[str, Callable[[list[Given], Form], Change]] = {

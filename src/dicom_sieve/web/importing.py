@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.importers import IMPORTERS, Imported, import_rules, put_together
+from dicom_sieve.importers import IMPORTERS, Imported, find_rule, import_rules, put_together
 from dicom_sieve.web.address import Given, pack
+from dicom_sieve.web.asked import first_of, read_number
 from dicom_sieve.web.pages import Page, form_of, person_of, show
 from dicom_sieve.web.places import place_of
 from dicom_sieve.web.sentences import sentences_of
 
 router = APIRouter()
-MOST_NAMES, MOST_RULES = 20, 200
+MOST_RULES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def read_file(tool: str, text: str, rule: str) -> Read:
         raise InvalidRequestError(("the file is empty; accepted: the text of a file",))
     rules = import_rules(tool, text)
     if rule:
-        rules = [_find(rules, rule)]
+        rules = [find_rule(rules, rule, problem="rule: there is none of this name")]
     shown = [_shown(each) for each in rules]
     try:
         criteria = rules[0].criteria if rule else put_together(rules)
@@ -91,17 +91,6 @@ def _shown(rule: Imported) -> Rule:
     return Rule(rule.name, sentences, rule.left_out, effect, rule.discards)
 
 
-def _find(rules: Sequence[Imported], name: str) -> Imported:
-    found = next((rule for rule in rules if rule.name == name), None)
-    if found is not None:
-        return found
-    names = [rule.name for rule in rules]
-    near = get_close_matches(name, names, 1)
-    perhaps = f", perhaps {near[0]!r}" if near else ""
-    shown = ", ".join(map(repr, names[:MOST_NAMES])) + (", …" if len(names) > MOST_NAMES else "")
-    raise InvalidRequestError((f"rule: there is none of this name{perhaps}; accepted: {shown or 'none'}",))
-
-
 @router.get("/import")
 def ask(request: Request) -> Response:
     """Ask for a file."""
@@ -112,7 +101,7 @@ def ask(request: Request) -> Response:
 def read(request: Request) -> Response:
     """Say what the file asks, and what is left out. Nothing is kept of it."""
     form = form_of(request)
-    tool, text, rule = (form.get(name, [""])[0] for name in ("tool", "text", "rule"))
+    tool, text, rule = (first_of(form, name) for name in ("tool", "text", "rule"))
     try:
         return _show(request, tool, text, rule.strip(), read_file(tool, text, rule.strip()))
     except InvalidRequestError as error:
@@ -130,9 +119,11 @@ def _show(
     status: int = 200,
 ) -> Response:
     person_of(request)
-    asked = form_of(request).get("place", [""])[0] if request.method == "POST" else None
-    place = place_of(request) if asked is None else None
-    number = asked if asked is not None and asked.isdecimal() else str(place.id) if place else ""
+    if request.method == "POST":
+        number = read_number(first_of(form_of(request), "place"))
+    else:
+        place = place_of(request)
+        number = None if place is None else place.id
     return show(
         request,
         "import.html",
@@ -143,7 +134,7 @@ def _show(
         text=text,
         rule=rule,
         found=found,
-        place=number,
+        place="" if number is None else number,
         problems=problems,
         most_rules=MOST_RULES,
     )

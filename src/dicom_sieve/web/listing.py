@@ -16,18 +16,17 @@ from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.reading.places import Place, find_place, list_places
 from dicom_sieve.objects import S3, Location
 from dicom_sieve.web.actions import record
-from dicom_sieve.web.pages import Page, context_of, form_of, name_of_place, person_of, show
+from dicom_sieve.web.asked import first_of, read_number
+from dicom_sieve.web.pages import Page, context_of, form_of, name_of_place, person_of, problems_of, show
 from dicom_sieve.web.people import Role
-from dicom_sieve.web.prefect_api import PrefectAwayError
+from dicom_sieve.web.places import where_of
+from dicom_sieve.web.prefect_api import NO_BLOCK, PrefectAwayError, credentials_of
+from dicom_sieve.web.progress import ENDED, LONGEST_MESSAGE, UUID, may_be_stopped
 
 router = APIRouter()
 ASKED = {"dicom_tag": ["0008", "0060"], "operation": "PRESENT"}
 """The criterion of a listing: Modality is present. Its answer is shown nowhere."""
 FIELDS = ("endpoint", "bucket", "prefix", "region", "credentials", "anonymous")
-ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
-"""States of a flow run that it does not leave."""
-LONGEST_MESSAGE = 500
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _URL = re.compile(r"https?://[^\s/@]+(/\S*)?")
 
 
@@ -48,7 +47,7 @@ def parameters_of(given: Mapping[str, str], blocks: Mapping[str, str]) -> dict[s
     if where["endpoint"] and _URL.fullmatch(where["endpoint"]) is None:
         problems.append("endpoint: no URL without credentials; accepted: https://host:9000, or nothing for AWS itself")
     if where["credentials"] and where["credentials"] not in blocks:
-        problems.append("credentials: Prefect has no such block any more")
+        problems.append(NO_BLOCK)
     if where["credentials"] and where["anonymous"]:
         problems.append("credentials: none are sent with requests that are not signed; choose one of both")
     if problems:
@@ -57,8 +56,7 @@ def parameters_of(given: Mapping[str, str], blocks: Mapping[str, str]) -> dict[s
     place |= {"region": where["region"] or "us-east-1"}
     place |= {"endpoint": where["endpoint"].rstrip("/")} if where["endpoint"] else {}
     place |= {"anonymous": True} if where["anonymous"] else {}
-    if where["credentials"]:
-        place["credentials"] = {"$ref": {"block_document_id": blocks[where["credentials"]]}}
+    place |= credentials_of(where["credentials"], blocks)
     return {"input_s3_parameters": place, "criteria": [ASKED], "preview": True}
 
 
@@ -68,7 +66,7 @@ def ask(request: Request) -> Response:
     person_of(request, Role.ADMIN)
     place = _place_of(request, request.query_params.get("place", ""))
     given = dict.fromkeys(FIELDS, "")
-    return _ask(request, place, given if place is None else given | _where(place), secrets.token_urlsafe(16))
+    return _ask(request, place, given if place is None else given | where_of(place), secrets.token_urlsafe(16))
 
 
 @router.post("/places/add")
@@ -76,16 +74,15 @@ def add(request: Request) -> Response:
     """Start listing it, and go to the page that shows how far that is."""
     person_of(request, Role.ADMIN)
     context, form = context_of(request), form_of(request)
-    place = _place_of(request, form.get("place", [""])[0])
-    given = {name: form.get(name, [""])[0] for name in FIELDS} | ({} if place is None else _where(place))
-    key = form.get("key", [""])[0]
+    place = _place_of(request, first_of(form, "place"))
+    given = {name: first_of(form, name) for name in FIELDS} | ({} if place is None else where_of(place))
+    key = first_of(form, "key")
     try:
         parameters = parameters_of(given, context.prefect.blocks())
         called = name_of_place(Location(given["endpoint"], given["bucket"].strip(), given["prefix"].strip()))
         run_id = context.prefect.start(parameters, key=key)
     except (PrefectAwayError, InvalidRequestError) as error:
-        problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
-        return _ask(request, place, given, key, problems)
+        return _ask(request, place, given, key, problems_of(error))
     action = Action.ADD_PLACE if place is None else Action.LIST_PLACE
     record(request, action, run_id=run_id, place=place or called)
     return RedirectResponse(f"/listing/{run_id}", 303)
@@ -93,26 +90,19 @@ def add(request: Request) -> Response:
 
 def _place_of(request: Request, number: str) -> Place | None:
     """Give the place that is to be listed again; None: a new one is to be added."""
-    if not (number.isdecimal() and len(number) <= 18):
+    place_id = read_number(number)
+    if place_id is None:
         return None
-    place = find_place(context_of(request).ledger.engine, int(number))
+    place = find_place(context_of(request).ledger.engine, place_id)
     if place.location.scheme != S3:
         raise InvalidRequestError(("a directory is listed on the machine that has it: dicom-sieve preview",))
     return place
 
 
-def _where(place: Place) -> dict[str, str]:
-    where = place.location
-    return {"endpoint": where.endpoint, "bucket": where.bucket, "prefix": where.prefix}
-
-
 def _ask(
     request: Request, place: Place | None, given: Mapping[str, str], key: str, problems: Sequence[str] = ()
 ) -> Response:
-    try:
-        blocks, away = context_of(request).prefect.blocks(), ""
-    except PrefectAwayError as error:
-        blocks, away = {}, str(error)
+    blocks, away = context_of(request).prefect.blocks_or_why()
     title = "Add a place" if place is None else "List again"
     return show(
         request,
@@ -150,7 +140,7 @@ def show_listing(request: Request, run_id: str) -> Response:
         away=away,
         is_over=state in ENDED and not away,
         is_done=state == "COMPLETED",
-        can_stop=not away and state not in {*ENDED, "CANCELLING"},
+        can_stop=not away and may_be_stopped(state),
         place=_listed(request, where) if state == "COMPLETED" else None,
     )
 
@@ -174,7 +164,7 @@ def _flow_run(request: Request, run_id: str) -> tuple[Mapping[str, Any], str]:
     Raises:
         InvalidRequestError: It has none of this id, or that is a run, which has a page of its own.
     """
-    if _UUID.fullmatch(run_id) is None:
+    if UUID.fullmatch(run_id) is None:
         raise InvalidRequestError(("there is no such listing",))
     try:
         found = context_of(request).prefect.flow_run(run_id)

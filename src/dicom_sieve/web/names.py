@@ -7,7 +7,7 @@ from pydicom.datadict import dictionary_description
 from dicom_sieve.criteria import CompiledCriterion, CompiledGroup, CompiledItem, CompiledMeasure, GroupKind, Operation
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measures import Measure, Scope
-from dicom_sieve.dicom.dictionary import Attribute, find_attribute, format_tag
+from dicom_sieve.dicom.dictionary import Attribute, format_tag
 from dicom_sieve.dicom.vr.age import AS
 from dicom_sieve.web.references import in_words
 
@@ -97,16 +97,6 @@ def plain_name(attribute: Attribute) -> str:
 
 def _is_kept(word: str) -> bool:
     return not (word[:1].isupper() and word[1:].islower())
-
-
-def name_of_key(key: str) -> str:
-    """Give the plain name of what stands under a key; the key itself where there is none."""
-    head = key.rpartition(".")[2]
-    try:
-        attribute = find_attribute(int(head, 16))
-    except ValueError:
-        return key
-    return plain_name(attribute) if isinstance(attribute, Attribute) else key
 
 
 def measure_name(measure: Measure, scope: Scope | None = None) -> str:

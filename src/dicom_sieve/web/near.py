@@ -1,7 +1,6 @@
 """The series of criteria that are not saved: those that would pass, or that one criterion alone would discard."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -11,10 +10,12 @@ from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.ledger.reading.places import find_place
 from dicom_sieve.reports.listed_series import KEYWORDS, PASSED, Filter, ListedSeries, Tab
 from dicom_sieve.web.address import unpack
+from dicom_sieve.web.asked import address_of, read_number
 from dicom_sieve.web.names import parts_of
 from dicom_sieve.web.pages import Page, context_of, person_of, show
 from dicom_sieve.web.people import Role
-from dicom_sieve.web.view import HEADS, WINDOW, read_view
+from dicom_sieve.web.places import read_id
+from dicom_sieve.web.view import HEADS, WINDOW, begin_of_window, read_view
 
 router = APIRouter()
 SHOWN = (*KEYWORDS, PASSED)
@@ -25,11 +26,10 @@ def show_near(request: Request) -> Response:
     """Show the series that would pass; with ``criterion`` those of which it alone would discard any instance."""
     person_of(request, Role.MANAGER)
     context, asked = context_of(request), request.query_params
-    named = asked.get("place", "")
-    place = find_place(context.ledger.engine, int(named) if named.isdecimal() and len(named) < 18 else 0)
-    packed, number = asked.get("criteria", ""), asked.get("criterion", "")
+    place = find_place(context.ledger.engine, read_id(asked.get("place", "")))
+    packed = asked.get("criteria", "")
     criteria = load_criteria(unpack(packed))
-    only = int(number) if number.isdecimal() and len(number) < 5 else None
+    only = read_number(asked.get("criterion", ""), 4)
     sentences = [parts_of(item).sentence for item in compile_criteria(criteria)]
     only = only if only is not None and 1 <= only <= len(sentences) else None
     view = read_view("", asked)
@@ -37,7 +37,7 @@ def show_near(request: Request) -> Response:
     tab = Tab.PASSED if only is None else Tab.NEAR
     found = Filter(tab, view.filter.find, view.filter.modality, only, view.filter.sort, view.filter.descending)
     places = listed.select(found)
-    start = min(view.start, max(0, len(places) - 1)) // WINDOW * WINDOW
+    start = begin_of_window(view.start, len(places))
     state = {
         "place": place.id,
         "criteria": packed,
@@ -46,8 +46,7 @@ def show_near(request: Request) -> Response:
     }
 
     def address(**changed: Any) -> str:
-        stated = {name: value for name, value in (state | changed).items() if value not in {"", 0}}
-        return f"/near?{urlencode(stated)}"
+        return address_of("/near", state | changed)
 
     return show(
         request,

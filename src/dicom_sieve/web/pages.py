@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.errors import DicomSieveError, InvalidRequestError
 from dicom_sieve.objects import FILE, Location
 from dicom_sieve.reports.words import counted, size_of
 from dicom_sieve.version import __version__
@@ -84,6 +84,16 @@ def form_of(request: Request) -> dict[str, list[str]]:
     return form
 
 
+def here_of(request: Request) -> str:
+    """Give the address that was asked for."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def problems_of(error: Exception) -> tuple[str, ...]:
+    """Give what an error says, a sentence a problem."""
+    return error.problems if isinstance(error, InvalidRequestError) else (str(error),)
+
+
 def show(request: Request, template: str, page: Page, status: int = 200, **given: Any) -> Response:
     """Make a page.
 
@@ -96,7 +106,6 @@ def show(request: Request, template: str, page: Page, status: int = 200, **given
     """
     person = getattr(request.state, "person", None)
     theme = request.cookies.get("theme")
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     text = (
         environment()
         .get_template(template)
@@ -105,7 +114,7 @@ def show(request: Request, template: str, page: Page, status: int = 200, **given
             person=person,
             navigation=NAVIGATION,
             theme=theme if theme in {"dark", "light"} else "",
-            here=here if request.method == "GET" else "/",
+            here=here_of(request) if request.method == "GET" else "/",
             version=__version__,
             **given,
         )

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from dicom_sieve.ledger.reading.places import Place, find_place, list_places
+from dicom_sieve.web.asked import read_number
 from dicom_sieve.web.pages import Page, context_of, show
 
 router = APIRouter()
@@ -32,9 +33,15 @@ def place_of(request: Request) -> Place | None:
     return next((place for place in known if str(place.id) == last), known[0] if known else None)
 
 
+def where_of(place: Place) -> dict[str, str]:
+    """Give where a place is, as a request has it."""
+    where = place.location
+    return {"endpoint": where.endpoint, "bucket": where.bucket, "prefix": where.prefix}
+
+
 def read_id(text: str) -> int:
     """Read the id of a place as an address has it; 0, which is none, where it is no number."""
-    return int(text) if text.isdecimal() and len(text) < 19 else 0
+    return read_number(text) or 0
 
 
 @router.get("/places")

@@ -7,12 +7,13 @@ from typing import Any
 
 import httpx
 
-from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.errors import DicomSieveError, InvalidRequestError
 
 SECONDS = 20.0
 BUSY, MOST_REPEATED, SECONDS_BETWEEN = 503, 20, 0.5
 """Where its SQLite is busy it says so, and is asked again, as Prefect's own clients do."""
 CLEAN = "clean-dicom"
+NO_BLOCK = "credentials: Prefect has no such block any more"
 DEPLOYMENT = "default"
 PROGRESS = "headers-read"
 """Key of the artifact in which a run says how far it is."""
@@ -89,6 +90,13 @@ class PrefectApi:
         found = self._ask("POST", "/block_documents/filter", asked)
         return {block["name"]: block["id"] for block in found if block["block_type"]["slug"] == CREDENTIALS}
 
+    def blocks_or_why(self) -> tuple[dict[str, str], str]:
+        """Give `blocks`, and why there are none: where Prefect's server is away; else nothing."""
+        try:
+            return self.blocks(), ""
+        except PrefectAwayError as error:
+            return {}, str(error)
+
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         if not self.url:
             raise PrefectAwayError("no Prefect server is named: set PREFECT_API_URL")
@@ -106,6 +114,19 @@ class PrefectApi:
         if answer.is_error:
             raise PrefectAwayError(_why(answer))
         return answer.json() if answer.content else None
+
+
+def credentials_of(name: str, blocks: Mapping[str, str]) -> dict[str, Any]:
+    """Give what a request says of credentials that a block keeps; without a name it says nothing.
+
+    Raises:
+        InvalidRequestError: There is no such block.
+    """
+    if not name:
+        return {}
+    if name not in blocks:
+        raise InvalidRequestError((NO_BLOCK,))
+    return {"credentials": {"$ref": {"block_document_id": blocks[name]}}}
 
 
 class NotThereError(PrefectAwayError):

@@ -13,7 +13,7 @@ from dicom_sieve.web.prefect_api import PrefectApi, PrefectAwayError
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 """States of a flow run that it does not leave."""
 LONGEST_MESSAGE = 500
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def progress_of(prefect: PrefectApi, run_id: str, run: RecordedRun | None) -> Pr
         return Progress(run.row.state.lower(), is_over=True, failure=run.row.failure or "")
     flow_run, told, percent, away = None, "", None, ""
     flow_run_id = flow_run_of(run_id)
-    if _UUID.fullmatch(flow_run_id):
+    if UUID.fullmatch(flow_run_id):
         try:
             flow_run = prefect.flow_run(flow_run_id)
             told, percent = prefect.progress(flow_run_id) if flow_run else ("", None)
@@ -64,13 +64,18 @@ def progress_of(prefect: PrefectApi, run_id: str, run: RecordedRun | None) -> Pr
         "waiting" if run is None and not is_over else state.lower(),
         str((flow_run or {}).get("name", "")),
         is_over=is_over,
-        can_stop=flow_run is not None and state not in {*ENDED, "CANCELLING"},
+        can_stop=flow_run is not None and may_be_stopped(state),
         told=told,
         percent=percent,
         seconds=None if run is None else _since(run.row.started_at),
         away=away,
         failure=message[:LONGEST_MESSAGE] if is_over else "",
     )
+
+
+def may_be_stopped(state: str) -> bool:
+    """Tell of the state of a flow run whether it can be asked to stop."""
+    return state not in {*ENDED, "CANCELLING"}
 
 
 def _since(moment: datetime.datetime) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -15,11 +15,11 @@ from dicom_sieve.ledger import RecordedRun, RunRow
 from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.reading.page_actions import starters_of
 from dicom_sieve.ledger.reading.places import Place, list_places
-from dicom_sieve.objects import Location
 from dicom_sieve.reports.markdown import citation
 from dicom_sieve.reports.words import describe_outcome
 from dicom_sieve.web import actions
-from dicom_sieve.web.address import pack
+from dicom_sieve.web.address import pack_or_nothing
+from dicom_sieve.web.asked import address_of, read_number
 from dicom_sieve.web.kept import Deadline
 from dicom_sieve.web.names import parts_of
 from dicom_sieve.web.of_run import find_run, flow_run_of, is_decided
@@ -77,14 +77,13 @@ def show_runs(request: Request) -> Response:
     places = list_places(ledger.engine)
     asked = {name: request.query_params.get(name, "")[:128] for name in ("place", "criteria", "from")}
     place = next((each for each in places if str(each.id) == asked["place"]), None)
-    rows = [row for row in ledger.runs() if place is None or location_of(row) == place.location]
+    rows = [row for row in ledger.runs() if place is None or row.location == place.location]
     names = sorted({row.criteria_name for row in rows if row.criteria_name is not None})
     chosen = [row for row in rows if not asked["criteria"] or row.criteria_name == asked["criteria"]]
-    start = int(asked["from"]) if asked["from"].isdecimal() and len(asked["from"]) < 9 else 0
+    start = read_number(asked["from"], 8) or 0
 
     def address(**changed: Any) -> str:
-        stated = {name: value for name, value in (asked | changed).items() if value not in {"", 0}}
-        return f"/runs?{urlencode(stated)}"
+        return address_of("/runs", asked | changed)
 
     shown = chosen[start : start + WINDOW]
     by = starters_of(ledger.engine, [row.id for row in shown])
@@ -197,7 +196,7 @@ def _known(request: Request, run_id: str) -> RecordedRun:
 def line_of(row: RunRow, places: Sequence[Place], by: Mapping[str, str] = MappingProxyType({})) -> RunLine:
     """Give the line of a run; with who started each, by its id, where that is known."""
     counts = row.counts or {}
-    place = next((each for each in places if each.location == location_of(row)), None)
+    place = next((each for each in places if each.location == row.location), None)
     return RunLine(
         row,
         STATES.get(row.state, row.state.capitalize()),
@@ -219,18 +218,10 @@ def sentence_of(row: RunRow) -> str:
         return "Criteria that this version cannot read"
 
 
-def location_of(row: RunRow) -> Location:
-    """Give where a run judged."""
-    return Location(row.endpoint, row.bucket, row.prefix)
-
-
 def _again(row: RunRow, place: Place | None) -> str:
-    try:
-        packed = pack([dict(each) for each in row.criteria])
-    except InvalidRequestError:
-        return ""
-    stated = {"place": "" if place is None else place.id, "criteria": packed, "name": row.criteria_name or ""}
-    return f"/build?{urlencode({name: value for name, value in stated.items() if value != ''})}"
+    packed = pack_or_nothing(row.criteria)
+    stated = {"place": None if place is None else place.id, "criteria": packed, "name": row.criteria_name}
+    return address_of("/build", stated) if packed else ""
 
 
 def _seconds(row: RunRow) -> int | None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -18,6 +18,7 @@ from dicom_sieve.publishing.anchor import open_anchor, push_or_say
 from dicom_sieve.web import criteria
 from dicom_sieve.web.actions import record
 from dicom_sieve.web.address import unpack
+from dicom_sieve.web.asked import address_of, first_of, read_number
 from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.sentences import Line, lines_of, sentences_of
@@ -47,13 +48,13 @@ class Draft:
     @property
     def after(self) -> int:
         """The number of the version that they were made of; 0: of none."""
-        return int(self.version) if self.version.isdecimal() and len(self.version) <= 9 else 0
+        return read_number(self.version, 9) or 0
 
     @property
     def back(self) -> str:
         """The address of Build with them."""
         stated = {"place": self.place, "criteria": self.packed, "name": self.name, "version": self.version}
-        return f"/build?{urlencode({name: value for name, value in stated.items() if value})}"
+        return address_of("/build", stated)
 
 
 @router.get("/criteria/save")
@@ -73,7 +74,7 @@ def save(request: Request) -> Response:
     person_of(request, Role.MANAGER)
     form = form_of(request)
     packed, name, version, note, place = (
-        form.get(member, [""])[0].strip() for member in ("criteria", "name", "version", "note", "place")
+        first_of(form, member).strip() for member in ("criteria", "name", "version", "note", "place")
     )
     draft = Draft(packed, name, version, note, _number(place))
     context = context_of(request)
@@ -89,8 +90,7 @@ def save(request: Request) -> Response:
         record(request, Action.SAVE, criteria=saved.named)
         push_or_say(context.ledger, anchored, _LOG.warning)
     stated = {"place": draft.place} | ({} if is_new else {"same": str(saved.version)})
-    query = urlencode({name: value for name, value in stated.items() if value})
-    return RedirectResponse(f"/criteria/{quote(saved.name, safe='')}" + (f"?{query}" if query else ""), 303)
+    return RedirectResponse(address_of(f"/criteria/{quote(saved.name, safe='')}", stated), 303)
 
 
 def _ask(request: Request, draft: Draft, *, newest: int | None = None, problems: Sequence[str] = ()) -> Response:
@@ -134,4 +134,4 @@ def _difference(request: Request, draft: Draft, newest: int | None) -> list[Line
 
 
 def _number(text: str) -> str:
-    return text if text.isdecimal() and len(text) <= 18 else ""
+    return "" if read_number(text) is None else text

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dicom_sieve.criteria import Asked, compile_criteria
-from dicom_sieve.criteria.choose import Choose, WholeSeries
-from dicom_sieve.criteria.compile_criteria import compile_steps
+from dicom_sieve.criteria import Asked
+from dicom_sieve.criteria.compile_criteria import compile_asked
 from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.criteria.revision import compare_versions
 from dicom_sieve.web.address import Given
@@ -33,9 +32,7 @@ def sentence_of(asked: Asked) -> str:
     Raises:
         InvalidRequestError: It makes no sense.
     """
-    is_step = isinstance(asked, WholeSeries | Choose)
-    items = compile_steps([asked]) if is_step else compile_criteria([asked])
-    return "; then ".join(parts_of(item).sentence for item in items)
+    return "; then ".join(parts_of(item).sentence for item in compile_asked(asked))
 
 
 def sentences_of(given: Sequence[Given]) -> list[str]:

@@ -10,7 +10,7 @@ from dicom_sieve.ledger.reading.series_objects import find_object
 from dicom_sieve.reports.listed_series import INSTANCES, KEYWORDS, PASSED, SeriesLine, Tab
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.kept import Deadline
-from dicom_sieve.web.view import HEADS, WINDOW, View
+from dicom_sieve.web.view import HEADS, WINDOW, View, begin_of_window
 
 TABS = {Tab.PASSED: "Passed", Tab.NEAR: "Near misses", Tab.OTHER: "Other", Tab.ALL: "All"}
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
@@ -54,7 +54,7 @@ def series_part(context: Context, run: RecordedRun, view: View, deadline: Deadli
     if listed is None:
         return None
     places = listed.select(view.filter)
-    start = min(view.start, max(0, len(places) - 1)) // WINDOW * WINDOW
+    start = begin_of_window(view.start, len(places))
     shown = [*KEYWORDS, *columns, INSTANCES if view.filter.tab is Tab.OTHER else PASSED]
     return SeriesPart(
         {tab: (TABS[tab], count) for tab, count in listed.counts.items()},

@@ -1,12 +1,12 @@
 """Starting a run over Prefect's REST API, by the contract, as any consumer does."""
 
 import secrets
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dicom_sieve.criteria.choose import CHOOSE, UNIT
 from dicom_sieve.criteria.criterion import criteria_digest
 from dicom_sieve.criteria.named import LONGEST_NAME, NamedCriteria, read_named
 from dicom_sieve.criteria.reading import load_criteria
@@ -18,14 +18,15 @@ from dicom_sieve.ledger.reading.places import Place, find_place
 from dicom_sieve.objects import S3
 from dicom_sieve.web.actions import record
 from dicom_sieve.web.address import Given, unpack
+from dicom_sieve.web.asked import first_of
+from dicom_sieve.web.cards import divide_steps
 from dicom_sieve.web.given import is_whole
-from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
+from dicom_sieve.web.pages import Page, context_of, form_of, person_of, problems_of, show
 from dicom_sieve.web.people import Role
-from dicom_sieve.web.places import read_id
-from dicom_sieve.web.prefect_api import PrefectAwayError
+from dicom_sieve.web.places import read_id, where_of
+from dicom_sieve.web.prefect_api import PrefectAwayError, credentials_of
 
 router = APIRouter()
-KEEP_HERE = ""
 LONGEST_SAVED = LONGEST_NAME + 10
 _KEYS = ("saved", "name", "region", "credentials", "output_bucket", "output_prefix", "output_credentials", "key")
 
@@ -51,17 +52,15 @@ def parameters_of(
     """
     if place.location.scheme != S3:
         raise InvalidRequestError(("a directory is screened on the machine that has it: dicom-sieve screen",))
-    steps = {name: each[name] for each in items for name in (UNIT, CHOOSE) if list(each) == [name]}
-    criteria = [each for each in items if list(each) not in ([UNIT], [CHOOSE])]
+    criteria, behind = divide_steps(items)
+    steps = {name: value for step in behind for name, value in step.items()}
     if not criteria or not all(map(is_whole, criteria)):
         raise InvalidRequestError(("criteria: one has no value yet, or there is none",))
-    where = place.location
-    source = {"endpoint": where.endpoint, "bucket": where.bucket, "prefix": where.prefix}
     return {
         "input_s3_parameters": {
-            **source,
+            **where_of(place),
             "region": given.get("region") or "us-east-1",
-            **_block(given.get("credentials", ""), blocks),
+            **credentials_of(given.get("credentials", ""), blocks),
         },
         **({"criteria": criteria, **steps} if named is None else {"criteria": _by_name(named)}),
         **_output(place, given, blocks),
@@ -98,40 +97,20 @@ def _output(place: Place, given: dict[str, str], blocks: dict[str, str]) -> dict
         "bucket": bucket,
         "prefix": given.get("output_prefix", "").strip(),
         "region": given.get("region") or "us-east-1",
-        **_block(given.get("output_credentials", ""), blocks),
+        **credentials_of(given.get("output_credentials", ""), blocks),
     }
     return {"output_s3_parameters": output}
-
-
-def _block(name: str, blocks: dict[str, str]) -> dict[str, Any]:
-    if not name:
-        return {}
-    if name not in blocks:
-        raise InvalidRequestError(("credentials: Prefect has no such block any more",))
-    return {"credentials": {"$ref": {"block_document_id": blocks[name]}}}
 
 
 @router.get("/start")
 def ask(request: Request) -> Response:
     """Ask how a run is to be called, and where it publishes."""
     person_of(request, Role.MANAGER)
-    context = context_of(request)
-    place = find_place(context.ledger.engine, read_id(request.query_params.get("place", "")))
-    packed = request.query_params.get("criteria", "")
-    blocks, away = _blocks(request)
-    return show(
-        request,
-        "start.html",
-        Page("Start a run", "build", place.id),
-        place=place,
-        packed=packed,
-        count=len(unpack(packed)),
-        blocks=sorted(blocks),
-        away=away,
-        key=secrets.token_urlsafe(16),
-        problems=(),
-        given=dict.fromkeys(_KEYS, "") | {"saved": request.query_params.get("saved", "")[:LONGEST_SAVED]},
-    )
+    asked = request.query_params
+    place = find_place(context_of(request).ledger.engine, read_id(asked.get("place", "")))
+    saved, key = asked.get("saved", "")[:LONGEST_SAVED], secrets.token_urlsafe(16)
+    given = dict.fromkeys(_KEYS, "") | {"saved": saved, "key": key}
+    return _ask(request, place, asked.get("criteria", ""), given)
 
 
 @router.post("/start")
@@ -139,39 +118,36 @@ def begin(request: Request) -> Response:
     """Start it, and go to its page."""
     person_of(request, Role.MANAGER)
     context, form = context_of(request), form_of(request)
-    given = {name: form.get(name, [""])[0] for name in _KEYS}
-    place = find_place(context.ledger.engine, read_id(form.get("place", [""])[0]))
-    packed = form.get("criteria", [""])[0]
+    given = {name: first_of(form, name) for name in _KEYS}
+    place = find_place(context.ledger.engine, read_id(first_of(form, "place")))
+    packed = first_of(form, "criteria")
     items = unpack(packed)
-    blocks, away = _blocks(request)
     try:
         named = saved_as(context.ledger, given["saved"], items)
-        parameters = parameters_of(place, items, given, blocks, named)
+        parameters = parameters_of(place, items, given, context.prefect.blocks(), named)
         run_id = context.prefect.start(parameters, name=given["name"].strip(), key=given["key"])
     except (PrefectAwayError, InvalidRequestError) as error:
-        problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
-        page = Page("Start a run", "build", place.id)
-        return show(
-            request,
-            "start.html",
-            page,
-            400,
-            place=place,
-            packed=packed,
-            count=len(items),
-            blocks=sorted(blocks),
-            away=away,
-            key=given["key"],
-            problems=problems,
-            given=given,
-        )
+        return _ask(request, place, packed, given, problems_of(error))
     if not starters_of(context.ledger.engine, [run_id]):  # a form that is sent twice starts one run
         record(request, Action.START, run_id=run_id, place=place)
     return RedirectResponse(f"/runs/{run_id}", 303)
 
 
-def _blocks(request: Request) -> tuple[dict[str, str], str]:
-    try:
-        return context_of(request).prefect.blocks(), ""
-    except PrefectAwayError as error:
-        return {}, str(error)
+def _ask(
+    request: Request, place: Place, packed: str, given: Mapping[str, str], problems: Sequence[str] = ()
+) -> Response:
+    """Show the form."""
+    blocks, away = context_of(request).prefect.blocks_or_why()
+    return show(
+        request,
+        "start.html",
+        Page("Start a run", "build", place.id),
+        400 if problems else 200,
+        place=place,
+        packed=packed,
+        count=len(unpack(packed)),
+        blocks=sorted(blocks),
+        away=away,
+        problems=problems,
+        given=given,
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from dicom_sieve.reports.listed_series import (
     AGE,
@@ -16,6 +16,7 @@ from dicom_sieve.reports.listed_series import (
     Filter,
     Tab,
 )
+from dicom_sieve.web.asked import address_of, read_number
 from dicom_sieve.web.of_run import FACTS
 
 WINDOW = 50
@@ -87,9 +88,7 @@ class View:
             changed["from"] = changed.pop("start")
         elif changed.keys() & {"show", "find", "modality", "by", "sort"}:
             changed["from"] = ""
-        stated = {name: value for name, value in (self.state | changed).items() if value not in {"", 0, None}}
-        query = urlencode(stated, errors="replace")
-        return f"/runs/{quote(self.run_id, safe='')}" + (f"?{query}" if query else "")
+        return address_of(f"/runs/{quote(self.run_id, safe='')}", self.state | changed)
 
     def sorted_by(self, name: str) -> str:
         """Give the address with another order: a second time the other way round."""
@@ -128,17 +127,18 @@ def read_view(run_id: str, asked: Mapping[str, str], columns: list[str] | None =
             Tab(show) if show in list(Tab) else Tab.PASSED,
             text["find"],
             text["modality"],
-            int(text["by"]) if _is_number(text["by"]) else None,
+            read_number(text["by"], 9),
             sort if sort in HEADS and (sort not in FACTS or sort in kept) else "",
             text["sort"].startswith("-"),
         ),
         kept,
         asked.get("view") == "pictures",
-        int(text["from"]) if _is_number(text["from"]) else 0,
+        read_number(text["from"], 9) or 0,
         asked.get("series", "")[:LONGEST_TEXT],
         asked.get("object", "")[:LONGEST_KEY],
     )
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 10
+def begin_of_window(start: int, count: int) -> int:
+    """Give where the window begins that shows a line, or the last one where there are fewer."""
+    return min(start, max(0, count - 1)) // WINDOW * WINDOW

@@ -1,20 +1,15 @@
 """``python -m dicom_sieve.flows.server``: what ``prefect server start`` does in the foreground, behind our door."""
 
-import argparse
-
 import uvicorn
 from prefect.settings import get_current_settings
 
 from dicom_sieve.flows.server.app import make_app
+from dicom_sieve.flows.server.arguments import read_arguments
 
 
 def main() -> None:
     """Serve until stopped."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--port", required=True, type=int)
-    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME")
-    asked = parser.parse_args()
+    asked = read_arguments(__doc__)
     settings = get_current_settings().server
     uvicorn.run(
         make_app(asked.allow_host),

@@ -24,7 +24,6 @@ from dicom_sieve.ledger.reading.held_objects import objects_of_both
 from dicom_sieve.ledger.reading.held_rows import HeaderTable, absent_in, divide
 from dicom_sieve.ledger.reading.rows import RunRow
 from dicom_sieve.ledger.reading.snapshots import Snapshot, SnapshotCounts
-from dicom_sieve.objects import Location
 
 IDS_A_QUERY, DENSE = 5_000, 8
 """Headers whose UIDs are read at a time; headers between two of them, up to which all are read."""
@@ -68,8 +67,7 @@ def snapshot_of_run(engine: sa.Engine, row: RunRow) -> Snapshot:
     )
     with engine.connect() as connection:
         judged = connection.execute(query).one()
-    place = Location(row.endpoint, row.bucket, row.prefix)
-    return Snapshot(judged.id, judged.location_id, place, SnapshotCounts(**judged.counts), judged.listed_at)
+    return Snapshot(judged.id, judged.location_id, row.location, SnapshotCounts(**judged.counts), judged.listed_at)
 
 
 def count_read_again(engine: sa.Engine, first: Snapshot, second: Snapshot) -> int:

@@ -53,7 +53,7 @@ class RecordedRun:
     @property
     def location(self) -> Location:
         """Where it judged: `dicom_sieve.open_store` opens it."""
-        return Location(self.row.endpoint, self.row.bucket, self.row.prefix)
+        return self.row.location
 
     def objects(self, *, verdict: str | None = None, columns: Sequence[str] = ()) -> RunObjects:
         """Give the objects of the run's snapshot with size, UIDs and values, in the order of keys.

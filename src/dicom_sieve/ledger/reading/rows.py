@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.errors import LedgerAwayError
 from dicom_sieve.ledger.database.outages import while_away
+from dicom_sieve.objects import Location
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,6 +127,11 @@ class RunRow:
     damaged: str | None = None
     criteria_name: str | None = None
     criteria_version: int | None = None
+
+    @property
+    def location(self) -> Location:
+        """Where it judged."""
+        return Location(self.endpoint, self.bucket, self.prefix)
 
     @property
     def named(self) -> NamedCriteria | None:
