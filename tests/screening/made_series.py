@@ -11,6 +11,7 @@ from tests.screening.naive_measures import Made
 
 HEADER_LIMIT = 8_192
 """Bytes read of one object, so that some end too early."""
+MOST_SEED = 2**32 - 1
 _LONG = 9_000
 _BOUND = 0x00204000
 PATIENTS = (("P1", None), ("P1", "A"), ("P1", "B"), (" p1", ""), ("P2", "A"), ("P1\\2", None), ("", "A"), (None, None))

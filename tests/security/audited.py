@@ -14,8 +14,10 @@ from dicom_sieve import Ledger
 from dicom_sieve.computations import open_computation
 from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit.forget import forget
+from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.database.tables import lease, metadata, run
 from dicom_sieve.ledger.writing.named_criteria import save_criteria
+from dicom_sieve.ledger.writing.page_actions import record_action
 from dicom_sieve.objects import Location
 from dicom_sieve.stores import DirectoryStore
 from tests.ledger.vandal import unguarded
@@ -27,7 +29,7 @@ NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 
 
 def fill(ledger: Ledger, folder: Path) -> None:
-    """Screen two locations, once by saved criteria; compute on one, forget the other, and leave a lease behind."""
+    """Screen two locations, once by saved criteria; compute on one, forget the other; leave a lease and two actions."""
     saved, _ = save_criteria(ledger.engine, "only-ct", one_of("CT"), "why")
     save_criteria(ledger.engine, "only-ct", one_of("CT", "MR"))
     store = SimulatedStore(
@@ -56,6 +58,8 @@ def fill(ledger: Ledger, folder: Path) -> None:
         last = connection.execute(sa.select(run.c.number, run.c.location_id).where(run.c.id == "last")).one()
         left = {"location_id": last.location_id, "run_number": last.number, "holder": "gone", "expires_at": NOW}
         connection.execute(sa.insert(lease).values(left))
+    record_action(ledger.engine, Action.START, person="a", role="MANAGER", run_id="last", location_id=1, place="here")
+    record_action(ledger.engine, Action.SAVE, person="b", role="ADMIN", criteria=saved.named)
 
 
 def compute_on(ledger: Ledger, folder: Path) -> None:
