@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from dicom_sieve.errors import DicomSieveError, LedgerError, UnknownCriteriaError, UnknownRunError
 from dicom_sieve.flows.server.callers import OwnNamesOnly
+from dicom_sieve.reports.charts import style_of
 from dicom_sieve.web import (
     actions,
     build,
@@ -61,6 +62,7 @@ def make_app(context: Context, names: Collection[str] = ()) -> ASGIApp:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context = context
     folder = str(Path(str(files("dicom_sieve.web") / "static")))
+    app.add_api_route("/static/charts.css", _charts, methods=["GET"])
     app.mount("/static", StaticFiles(directory=folder), name="static")
     pages = (places, listing, explore, build, near, start, runs, pictures, hand_on)
     for module in (*pages, save, criteria, compare, importing, actions):
@@ -115,6 +117,10 @@ async def _is_own_form(request: Request) -> bool:
     person = request.state.person
     token = first_of(request.state.form, "token")
     return request.url.path == "/sign-in" or (person is not None and token == person.token)
+
+
+def _charts() -> Response:
+    return Response(style_of("charts"), media_type="text/css")
 
 
 def _first(request: Request) -> Response:

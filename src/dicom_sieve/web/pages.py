@@ -6,11 +6,11 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError
 from dicom_sieve.objects import FILE, Location
-from dicom_sieve.reports.words import counted, size_of
+from dicom_sieve.reports.charts import make_environment
 from dicom_sieve.version import __version__
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.people import Person, Role
@@ -132,18 +132,6 @@ def name_of_place(place: Location) -> str:
 @cache
 def environment() -> Environment:
     """Give the templates; everything in them is escaped."""
-    made = Environment(
-        loader=PackageLoader("dicom_sieve.web", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(counted=counted, size=size_of, number=lambda number: f"{number:,}", place=name_of_place)
-    made.globals["share"] = share
+    made = make_environment("dicom_sieve.web")
+    made.filters.update(place=name_of_place)
     return made
-
-
-def share(part: int, whole: int) -> str:
-    """Give a part of a hundred, for the length of a bar; whatever is there can be seen."""
-    return f"{max(100 * part / whole, 0.4 if part else 0.0):.2f}" if whole else "0"
