@@ -176,7 +176,13 @@ class TestCriteria:
 class TestLedger:
     @pytest.mark.parametrize(
         "view",
-        [views.instance_decision, views.series_decision, views.series_fact, views.series_computation],
+        [
+            views.instance_decision,
+            views.series_decision,
+            views.series_fact,
+            views.series_computation,
+            views.series_feature,
+        ],
         ids=lambda view: view.name,
     )
     def test_the_columns_of_a_view_are_the_database_s(self, view: sa.TableClause, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ patient by all headers that are of them.
 import datetime
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
+    computation_region,
     header,
     header_change,
     location,
@@ -177,6 +178,13 @@ def _computations(of_runs: sa.ColumnElement[bool]) -> Iterator[tuple[str, sa.Sel
         .select_from(computation.join(run, run.c.number == computation.c.run_number).join(computation_output))
         .where(of_runs),
     )
+    yield _regions(of_runs, what)
+
+
+def _regions(of_runs: sa.ColumnElement[bool], what: Sequence[sa.ColumnElement[Any]]) -> tuple[str, sa.Select[Any]]:
+    columns = [each for each in computation_region.columns if each.name not in ("id", "computation_id")]
+    joined = computation.join(run, run.c.number == computation.c.run_number).join(computation_region)
+    return "computation region", sa.select(*what, *columns).select_from(joined).where(of_runs)
 
 
 def _as_fact(kind: str, row: Mapping[str, Any], values: Mapping[int, Values]) -> dict[str, Any]:

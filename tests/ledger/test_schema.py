@@ -37,6 +37,7 @@ def test_every_table_view_and_trigger_is_among_the_expected(dialect: str) -> Non
         "series_decision",
         "series_computation",
         "series_fact",
+        "series_feature",
     }
 
 

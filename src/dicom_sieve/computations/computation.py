@@ -1,21 +1,23 @@
 """A downstream use of series that passed: what it is given, and the record of what it does with it (ADR 11)."""
 
-import hashlib
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dicom_sieve import private
 from dicom_sieve.apart import describe_overlap
 from dicom_sieve.clock import now
-from dicom_sieve.computations.result_files import fetch, save, sop_instance_uid
+from dicom_sieve.computations.beside import Beside
+from dicom_sieve.computations.interface import Inputs, Outputs
+from dicom_sieve.computations.result_files import publish
 from dicom_sieve.ending import ending_in_order
-from dicom_sieve.errors import AlreadyPublishedError, ComputationError, DicomSieveError, RefusedError
+from dicom_sieve.errors import ComputationError, DicomSieveError, RefusedError
 from dicom_sieve.explain import explain
 from dicom_sieve.ledger.database.tables import InputState, RunState
 from dicom_sieve.ledger.faults import describe_place, is_unexpected
@@ -23,10 +25,10 @@ from dicom_sieve.ledger.leases.heartbeat import ALIVE_SECONDS
 from dicom_sieve.ledger.reading.facts import SeriesFacts, Value
 from dicom_sieve.ledger.reading.inputs import InputInstance, InputSeries
 from dicom_sieve.ledger.reading.ledger import Ledger
+from dicom_sieve.ledger.reading.regions import Region, RegionOfSeries
 from dicom_sieve.ledger.reading.results import Output
 from dicom_sieve.ledger.reading.rows import RunRow
 from dicom_sieve.ledger.writing.computation_log import ComputationLog
-from dicom_sieve.objects import Location, ObjectInfo
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -34,31 +36,6 @@ if TYPE_CHECKING:
 LONGEST_FAILURE = 1_000
 SELECTIONS = ("WHOLE", "PARTIAL")
 """What may be asked for: whole series only; or also, of those of which not all passed, the instances that did."""
-
-
-class Inputs(Protocol):
-    """Where the judged objects lie: a store of `dicom_sieve.stores`."""
-
-    @property
-    def location(self) -> Location:
-        """Where it is."""
-        ...
-
-    def download(self, listed: ObjectInfo, target: Path) -> None:
-        """Read a whole object into a new file, if it is still the one that was judged."""
-        ...
-
-
-class Outputs(Inputs, Protocol):
-    """Where results are written: a store of `dicom_sieve.stores`."""
-
-    def find(self, key: str) -> ObjectInfo | None:
-        """Look for an object."""
-        ...
-
-    def write_once(self, key: str, body: Path) -> None:
-        """Write a local file as an object, unless there is one already."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -81,6 +58,7 @@ class Computation:
     selection: str = field(repr=False)
     inputs: Inputs | None = field(repr=False)
     outputs: Outputs | None = field(repr=False)
+    beside: "Callable[[Computation, InputSeries], Sequence[Beside]] | None" = field(default=None, repr=False)
 
     @cached_property
     def facts(self) -> SeriesFacts:
@@ -99,9 +77,11 @@ class Computation:
         parameters and input; and, as REFUSED, series that are of several studies or patients, and series of which not
         all passed, unless these are asked for.
         """
-        for series in self.log.input_series(self.run):
+        for judged in self.log.input_series(self.run):
+            beside = () if self.beside is None else tuple(self.beside(self, judged))
+            series = replace(judged, beside=tuple((each.uri, each.digest) for each in beside))
             if not self.log.is_out(series, partial(self._judge_input, series)):
-                yield Series(self, series)
+                yield Series(self, series, beside)
 
     def _judge_input(self, series: InputSeries, before: int | None) -> tuple[InputState, str] | None:
         """Tell as what a series is recorded that is not computed on; None where it is."""
@@ -111,6 +91,16 @@ class Computation:
             total = len(series.instances) + len(series.duplicates) + series.discarded
             return InputState.REFUSED, f"not whole: {series.discarded:,} of {total:,} objects did not pass"
         return None if before is None else (InputState.SKIPPED, f"computed before, by computation {before}")
+
+    def regions(self) -> list[RegionOfSeries]:
+        """Give what was measured on its series, those included that were computed before."""
+        return self.log.regions()
+
+    def record_gathered(self, output: bytes, name: str) -> str:
+        """Write a result of all series together, and record it; gives its URI."""
+        recorded = publish(self.outputs, output, ("computations", self.name, f"computation-{self.id}", name))
+        self.log.record_gathered([recorded])
+        return recorded.uri
 
     def reasons(self) -> list[tuple[InputState, str | None, int]]:
         """Count the series by what became of them and why, the most frequent first."""
@@ -133,18 +123,21 @@ class Series:
     Attributes:
         computation: Of which computation.
         input: What is computed on.
+        beside: What lies beside it, as its segmentation.
         state: What became of it; None before it is entered.
         failure: Why it was refused or failed; None where it was not.
     """
 
     computation: Computation
     input: InputSeries
+    beside: tuple[Beside, ...] = ()
     state: InputState | None = None
     failure: str | None = None
     _row: int | None = None
     _files: list[Path] | None = None
     _open: ExitStack = field(default_factory=ExitStack)
     _outputs: list[Output] = field(default_factory=list)
+    _regions: list[Region] = field(default_factory=list)
 
     @property
     def uid(self) -> str:
@@ -180,8 +173,9 @@ class Series:
         self._files = None
         self._open.close()
         state, failure = self._judge(error)
-        outputs = self._outputs if state is InputState.COMPLETED else []
-        self.computation.log.finish_series(self._entered(), state, failure, outputs)
+        is_complete = state is InputState.COMPLETED
+        outputs, regions = (self._outputs, self._regions) if is_complete else ([], [])
+        self.computation.log.finish_series(self._entered(), state, failure, outputs, regions)
         self.state, self.failure = state, failure
         return error is None or isinstance(error, Exception)
 
@@ -255,31 +249,29 @@ class Series:
         self._outputs.append(recorded)
         return recorded.uri
 
-    def _publish(self, output: "bytes | Dataset", name: str) -> Output:
-        """Write a result unless it is there, and describe what is there."""
-        outputs = self.computation.outputs
-        if outputs is None:
-            raise ComputationError("there is nowhere to write to: give open_computation its outputs, a store")
-        key = self._key(outputs.location.prefix, name)
-        with private.temporary_folder() as folder:
-            ours, there = folder / "ours", folder / "there"
-            if outputs.find(key) is None:
-                save(output, ours)
-                with suppress(AlreadyPublishedError):  # by one that computes the same at this moment
-                    outputs.write_once(key, ours)
-                    ours.rename(there)
-            if not there.exists():
-                fetch(outputs, key, there)
-            with there.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            uid = None if isinstance(output, bytes) else sop_instance_uid(there)
-        return Output(outputs.location.uri(key), digest, uid, now())
+    def record_region(
+        self, region: str, features: Mapping[str, float | None], source: Beside, *, number: int | None = None
+    ) -> None:
+        """Give what was measured in a region, which is on record when the series ends well.
 
-    def _key(self, prefix: str, name: str) -> str:
-        """Say where a result is written: the same place whenever the same is computed on the same input."""
+        Args:
+            region: What it is called.
+            features: Values by name; None: there is none. Infinity and NaN are none.
+            source: What the region was told by.
+            number: Of the segment, or of the region of interest.
+        """
+        self._entered()
+        values = {
+            name: None if value is None or not math.isfinite(value) else float(value)
+            for name, value in features.items()
+        }
+        self._regions.append(Region(region, number, source.uri, source.digest, values))
+
+    def _publish(self, output: "bytes | Dataset", name: str) -> Output:
+        """Write a result: to the same place whenever the same is computed on the same input."""
         of = self.computation
-        folder = (prefix.rstrip("/"), "computations", of.name, of.log.identity[:16], self.input.digest[:16])
-        return "/".join(part for part in (*folder, name) if part)
+        parts = ("computations", of.name, of.log.identity[:16], self.input.digest[:16], name)
+        return publish(of.outputs, output, parts)
 
     def _judge(self, error: BaseException | None) -> tuple[InputState, str | None]:
         """Tell what became of it; the traceback of an error that is not explained is kept in a file."""
@@ -336,6 +328,7 @@ def open_computation(
     inputs: Inputs | None = None,
     outputs: Outputs | None = None,
     seconds: float = ALIVE_SECONDS,
+    beside: Callable[[Computation, InputSeries], Sequence[Beside]] | None = None,
 ) -> Iterator[Computation]:
     """Compute on what a run let pass, and have it recorded from its begin to its end.
 
@@ -349,6 +342,7 @@ def open_computation(
         inputs: The store in which the judged objects lie.
         outputs: The store that results are written to.
         seconds: How long it is taken for alive without a sign of life.
+        beside: Finds what a series is computed on beside its instances.
 
     Raises:
         UnknownRunError: There is no such run.
@@ -363,7 +357,7 @@ def open_computation(
     private.sweep()
     try:
         with ending_in_order(), log.keep_alive(seconds):
-            yield Computation(log, name, version, dict(parameters), row, selection, inputs, outputs)
+            yield Computation(log, name, version, dict(parameters), row, selection, inputs, outputs, beside)
         state = RunState.COMPLETED
     except BaseException as error:
         state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED

@@ -1,13 +1,28 @@
 """What a computation says of itself, so that it can be asked for by its name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any
 
-from dicom_sieve.computations.computation import Series
+from dicom_sieve.computations.beside import Beside
+from dicom_sieve.computations.computation import Computation, Series
+from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.ledger.reading.inputs import InputSeries
 
 Computes = Callable[[Series], None]
 """Computes on one series that is entered, and records its results; what is raised is recorded as the failure."""
+
+
+def no_parameters(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse any parameter.
+
+    Raises:
+        InvalidRequestError: There is one.
+    """
+    if given:
+        raise InvalidRequestError(("it has no parameters; accepted: none",))
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,10 @@ class Kind:
         load: Imports the code and gives it. Called only where a run needs it: the code may need packages.
         extra: Of this package, which brings what is needed; empty: none.
         packages: What the code imports beside this package's own needs.
+        read_parameters: Checks parameters, and gives all of them, as JSON can say them: they are recorded, and with
+            others series are computed again. Raises `InvalidRequestError`.
+        beside: Finds what a series is computed on beside its instances; with another digest it is computed again.
+        gather: Makes results of all series together, when each of them has ended.
     """
 
     name: str
@@ -31,6 +50,9 @@ class Kind:
     load: Callable[[], Computes]
     extra: str = ""
     packages: tuple[str, ...] = ()
+    read_parameters: Callable[[Mapping[str, Any]], Mapping[str, Any]] = no_parameters
+    beside: Callable[[Computation, InputSeries], Sequence[Beside]] | None = None
+    gather: Callable[[Computation], None] | None = None
 
     def missing_packages(self) -> list[str]:
         """Name what it needs and is not installed."""

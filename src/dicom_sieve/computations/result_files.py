@@ -1,10 +1,16 @@
 """A computation's results as local files, on their way to the store and back."""
 
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from dicom_sieve.errors import RefusedError
-from dicom_sieve.objects import ObjectInfo
+from dicom_sieve import private
+from dicom_sieve.clock import now
+from dicom_sieve.computations.interface import Outputs
+from dicom_sieve.errors import AlreadyPublishedError, ComputationError, RefusedError
+from dicom_sieve.ledger.reading.results import Output
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -12,19 +18,7 @@ if TYPE_CHECKING:
 ATTEMPTS_TO_FETCH = 5
 
 
-class Found(Protocol):
-    """Where results lie."""
-
-    def find(self, key: str) -> ObjectInfo | None:
-        """Look for an object."""
-        ...
-
-    def download(self, listed: ObjectInfo, target: Path) -> None:
-        """Read a whole object into a new file."""
-        ...
-
-
-def fetch(outputs: Found, key: str, target: Path) -> None:
+def fetch(outputs: Outputs, key: str, target: Path) -> None:
     """Read what is written; again, where it was just being written: in a directory its time of change changes then."""
     for left in reversed(range(ATTEMPTS_TO_FETCH)):
         try:
@@ -51,3 +45,32 @@ def sop_instance_uid(file: Path) -> str:
     import pydicom  # noqa: PLC0415 - few need it
 
     return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
+
+
+def publish(outputs: Outputs | None, output: "bytes | Dataset", parts: Sequence[str]) -> Output:
+    """Write a result unless it is there, and describe what is there.
+
+    Args:
+        outputs: Where to.
+        output: What.
+        parts: Of its key, below the prefix.
+
+    Raises:
+        ComputationError: There is nowhere to write to.
+    """
+    if outputs is None:
+        raise ComputationError("there is nowhere to write to: give open_computation its outputs, a store")
+    key = "/".join(part for part in (outputs.location.prefix.rstrip("/"), *parts) if part)
+    with private.temporary_folder() as folder:
+        ours, there = folder / "ours", folder / "there"
+        if outputs.find(key) is None:
+            save(output, ours)
+            with suppress(AlreadyPublishedError):  # by one that computes the same at this moment
+                outputs.write_once(key, ours)
+                ours.rename(there)
+        if not there.exists():
+            fetch(outputs, key, there)
+        with there.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        uid = None if isinstance(output, bytes) else sop_instance_uid(there)
+    return Output(outputs.location.uri(key), digest, uid, now())

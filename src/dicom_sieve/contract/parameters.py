@@ -386,6 +386,14 @@ class ComputeParameters(SegmentParameters):
             json_schema_extra=_name_kinds,
         ),
     ]
+    parameters: Annotated[
+        dict[str, JsonValue] | None,
+        Field(
+            title="Parameters of the computation",
+            description="What it is told, as JSON; those of each computation are in its documentation.",
+            json_schema_extra={"position": 3},
+        ),
+    ] = None
 
 
 RawParameters = dict[str, Any]

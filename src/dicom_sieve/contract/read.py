@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -84,12 +84,14 @@ class ComputationRequest:
         run_id: The run whose series are computed on.
         input: Where its objects lie.
         output: Where results are written.
+        parameters: Of the computation, all of them.
     """
 
     kind: Kind
     run_id: str
     input: S3Store
     output: S3Store
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRules = ANY_ENDPOINT) -> Request:
@@ -195,6 +197,11 @@ def read_computation(
         kind = find_kind(parameters.get("computation"))
     except InvalidRequestError as error:
         problems.extend(error.problems)
+    asked: Mapping[str, Any] = {}
+    try:
+        asked = {} if kind is None else kind.read_parameters(_of_computation(parameters.get("parameters")))
+    except InvalidRequestError as error:
+        problems.extend(f"parameters: {problem}" for problem in error.problems)
     run_id = parameters.get("run_id")
     if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
         problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
@@ -204,7 +211,15 @@ def read_computation(
     )
     if problems or kind is None or source is None or output is None:
         raise InvalidRequestError(tuple(problems))
-    return ComputationRequest(kind, str(run_id), source, output)
+    return ComputationRequest(kind, str(run_id), source, output, asked)
+
+
+def _of_computation(given: Any) -> Mapping[str, Any]:
+    """Give the parameters of a computation; none where nothing is given."""
+    found = {} if given is None else as_mapping(given)
+    if found is None:
+        raise InvalidRequestError((f"a value of type {type(given).__name__}; accepted: an object of JSON",))
+    return found
 
 
 def read_location(

@@ -55,6 +55,7 @@ def compute_series_of_run(
     run_id: Any = None,
     input_s3_parameters: Any = None,
     output_s3_parameters: Any = None,
+    parameters: Any = None,
 ) -> State[None]:
     """Compute on the series of a run. Its parameters are `dicom_sieve.contract.parameters.ComputeParameters`."""
     given = {
@@ -62,6 +63,7 @@ def compute_series_of_run(
         "run_id": run_id,
         "input_s3_parameters": input_s3_parameters,
         "output_s3_parameters": output_s3_parameters,
+        "parameters": parameters,
     }
     return run_guarded(given, Guarded(partial(_compute, given), stands_in_prefect, partial(of_computation, COMPUTE)))
 
@@ -104,6 +106,8 @@ def _compute(given: RawParameters, execution: Execution) -> State[None]:
                 kind.name,
                 version=kind.version,
                 run=request.run_id,
+                parameters=request.parameters,
+                beside=kind.beside,
                 inputs=request.input,
                 outputs=request.output,
             ) as computation,
@@ -114,6 +118,8 @@ def _compute(given: RawParameters, execution: Execution) -> State[None]:
                 partial(_submit, work), _wait, enumerate(computation.series(), 1), settings.series_in_flight
             ):
                 pass
+            if kind.gather is not None:
+                kind.gather(computation)
             counts, reasons = computation.count(), computation.reasons()
             logger.info("computation %d in the ledger", computation.id)
         push_or_say(ledger, anchor, logger.warning)  # its end is sealed now

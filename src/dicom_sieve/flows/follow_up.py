@@ -14,9 +14,10 @@ from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
+from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.registry import find_kind
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
-from dicom_sieve.contract.read import LOCATIONS, read_location
+from dicom_sieve.contract.read import LOCATIONS, as_mapping, read_location
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.flows.names import CLEAN, COMPUTE, RUN_COMPLETED, SEGMENT
@@ -25,6 +26,7 @@ from dicom_sieve.screening import Outcome
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import Retries
 
+PARAMETERS = "parameters"
 _COUNTS = ("listed", "passed", "discarded", "series")
 
 
@@ -63,7 +65,8 @@ def read_following(then: Mapping[str, Any], then_segment: Any = None) -> tuple[F
     """Read what is to be computed after each run that completed.
 
     Args:
-        then: By the name of the computation: ``input_s3_parameters`` and ``output_s3_parameters``, as JSON has them.
+        then: By the name of the computation: ``input_s3_parameters``, ``output_s3_parameters``, and where it has any
+            ``parameters``, as JSON has them.
             Credentials are references to blocks, or absent: a text would stay in Prefect's database.
         then_segment: The same for ``segment-series``; None: it does not follow.
 
@@ -72,19 +75,24 @@ def read_following(then: Mapping[str, Any], then_segment: Any = None) -> tuple[F
     """
     following = []
     for name, given in then.items():
-        find_kind(name, "--then")
-        location, parameters = _read_locations(given)
+        kind = find_kind(name, "--then")
+        location, parameters = _read_locations(given, kind)
         following.append(Following(COMPUTE, name, location, {"computation": name, **parameters}))
     if then_segment is not None:
-        find_kind(LUNG_SEGMENTATION.name, SEGMENT)
-        following.append(Following(SEGMENT, LUNG_SEGMENTATION.name, *_read_locations(then_segment)))
+        kind = find_kind(LUNG_SEGMENTATION.name, SEGMENT)
+        following.append(Following(SEGMENT, kind.name, *_read_locations(then_segment, kind)))
     return tuple(following)
 
 
-def _read_locations(given: Any) -> tuple[Location, Mapping[str, Any]]:
+def _read_locations(given: Any, kind: Kind) -> tuple[Location, Mapping[str, Any]]:
     if not isinstance(given, dict):
         raise InvalidRequestError((f"a value of type {type(given).__name__}; accepted: {' and '.join(LOCATIONS)}",))
-    problems = [f"{name}: not known; accepted: {' and '.join(LOCATIONS)}" for name in given if name not in LOCATIONS]
+    accepted = (*LOCATIONS, PARAMETERS)
+    problems = [f"{name}: not known; accepted: {', '.join(accepted)}" for name in given if name not in accepted]
+    try:
+        kind.read_parameters(as_mapping(given.get(PARAMETERS) or {}) or {})
+    except InvalidRequestError as error:
+        problems.extend(f"{PARAMETERS}: {problem}" for problem in error.problems)
     stores, rules = {}, rules_of(load_settings())
     found = with_blocks(given)
     for name in LOCATIONS:

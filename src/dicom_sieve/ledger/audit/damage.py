@@ -46,6 +46,7 @@ _ROWS = {
     "chunk": "column {part} of block {row}",
     "computation_input": "what is recorded of the inputs of computation {row}",
     "computation_output": "what is recorded of the outputs of computation {row}",
+    "computation_region": "what computation {row} measured in regions",
     "fact_page": "a page of the facts of series of snapshot {row}",
     "fact_snapshot": "what is kept of the facts of series of snapshot {row}",
     "forgotten": "record {row} of a forgotten location",

@@ -9,7 +9,14 @@ import sqlalchemy as sa
 
 from dicom_sieve.headers.edition import FIRST_DIGEST, digest_edition
 from dicom_sieve.ledger.audit.damage import Damage, Kind, Verification
-from dicom_sieve.ledger.audit.row_digests import ACTION, COMPUTATION, CRITERIA, FORGOTTEN, is_as_entered
+from dicom_sieve.ledger.audit.row_digests import (
+    ACTION,
+    COMPUTATION,
+    CRITERIA,
+    FORGOTTEN,
+    NOTHING_ENTERED,
+    is_as_entered,
+)
 from dicom_sieve.ledger.database.actions import page_action
 from dicom_sieve.ledger.database.entries import Entry, EntryKind, read_entries
 from dicom_sieve.ledger.database.tables import (
@@ -17,6 +24,7 @@ from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
+    computation_region,
     edition,
     forgotten,
     lease,
@@ -206,7 +214,8 @@ def _check_computations(connection: sa.Connection, entered: Entered, result: Ver
             result.computations += 1
             content = entry.read()
             for name, covered in COMPUTATION.items():
-                if not is_as_entered(connection, covered, row_id, content.get(name)):
+                recorded = content.get(name, NOTHING_ENTERED if name == "regions" else None)
+                if not is_as_entered(connection, covered, row_id, recorded):
                     yield Damage(Kind.EDITED, covered.table.name, row_id)
         elif state == RunState.RUNNING:
             result.computing += 1
@@ -222,7 +231,7 @@ def _check_computations(connection: sa.Connection, entered: Entered, result: Ver
 
 def _check_parts(connection: sa.Connection) -> Iterator[Damage]:
     """Find inputs and outputs of missing computations."""
-    for column in (computation_input.c.computation_id, computation_output.c.computation_id):
+    for column in (table.c.computation_id for table in (computation_input, computation_output, computation_region)):
         query = sa.select(column).distinct().where(column.not_in(sa.select(computation.c.id)))
         for row_id in connection.scalars(query):
             yield Damage(Kind.MISSING, "computation", row_id)

@@ -27,6 +27,7 @@ from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
+    computation_region,
     decision_page,
     fact_page,
     fact_snapshot,
@@ -216,7 +217,7 @@ def _forget_run(lease: Lease, number: int, advance: Advance) -> None:
         advance(decisions)
     computations = sa.select(computation.c.id).where(computation.c.run_number == number)
     with lease.writing() as connection:
-        for table in (computation_output, computation_input):
+        for table in (computation_region, computation_output, computation_input):
             connection.execute(sa.delete(table).where(table.c.computation_id.in_(computations)))
         connection.execute(sa.delete(computation).where(computation.c.run_number == number))
         connection.execute(sa.delete(outcome).where(outcome.c.run_number == number))

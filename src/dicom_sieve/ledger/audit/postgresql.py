@@ -137,7 +137,14 @@ def find_shadows(connection: sa.Connection) -> Iterator[Damage]:
     if schema is None:
         yield Damage(Kind.MISSING, "table", 0, part="alembic_version")
         return
-    names = [*metadata.tables, "instance_decision", "series_decision", "series_computation", "series_fact"]
+    names = [
+        *metadata.tables,
+        "instance_decision",
+        "series_decision",
+        "series_computation",
+        "series_fact",
+        "series_feature",
+    ]
     crowded = set(connection.scalars(sa.text(_CROWDED), {"names": names})) - {"pg_catalog"}
     path = list(connection.execute(sa.text("SELECT pg_catalog.current_schemas(true)")).scalar_one())
     if next((name for name in path if not name.startswith("pg_temp")), "") != "pg_catalog":

@@ -15,6 +15,7 @@ from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
+    computation_region,
     forgotten,
     named_criteria,
     run,
@@ -83,8 +84,15 @@ COMPUTATION = {
         lambda subject: computation_output.c.computation_id == subject,
         (computation_output.c.id,),
     ),
+    "regions": Covered(
+        computation_region,
+        lambda subject: computation_region.c.computation_id == subject,
+        (computation_region.c.id,),
+    ),
 }
 """What the entry of a computation covers, by the names in its content."""
+NOTHING_ENTERED: Mapping[str, Any] = {"columns": [], "rows": 0, "digest": hashlib.sha256().hexdigest()}
+"""What an entry that was made before there were regions is taken to say of them: there are none."""
 ACTION = Covered(page_action, lambda subject: page_action.c.id == subject, (page_action.c.id,))
 CRITERIA = Covered(named_criteria, lambda subject: named_criteria.c.id == subject, (named_criteria.c.id,))
 FORGOTTEN = Covered(forgotten, lambda subject: forgotten.c.id == subject, (forgotten.c.id,))

@@ -376,3 +376,18 @@ computation_output = sa.Table(
     sa.Index("computation_output_sop_instance_uid", "sop_instance_uid"),
     sa.Index("computation_output_uri", "uri"),
 )
+
+computation_region = sa.Table(
+    "computation_region",
+    metadata,
+    sa.Column("id", BigKey, primary_key=True),
+    sa.Column("computation_id", BigKey, sa.ForeignKey("computation.id"), nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("region", sa.Text, nullable=False),
+    sa.Column("number", sa.BigInteger),
+    sa.Column("source_uri", sa.Text, nullable=False),
+    sa.Column("source_digest", sa.Text, nullable=False),
+    sa.Column("features", Json, nullable=False),
+    sa.Index("computation_region_computation_id", "computation_id", "series_instance_uid"),
+    sa.Index("computation_region_series_instance_uid", "series_instance_uid"),
+)

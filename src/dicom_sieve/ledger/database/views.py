@@ -49,6 +49,21 @@ series_fact = sa.table(
     sa.column("undecided", sa.Text),
 )
 
+series_feature = sa.table(
+    "series_feature",
+    sa.column("run_id", sa.Text),
+    sa.column("series_instance_uid", sa.Text),
+    sa.column("computation_id", BigKey),
+    sa.column("name", sa.Text),
+    sa.column("version", sa.Text),
+    sa.column("region", sa.Text),
+    sa.column("region_number", sa.BigInteger),
+    sa.column("source_uri", sa.Text),
+    sa.column("source_digest", sa.Text),
+    sa.column("feature", sa.Text),
+    sa.column("value", sa.Double),
+)
+
 series_computation = sa.table(
     "series_computation",
     sa.column("run_id", sa.Text),

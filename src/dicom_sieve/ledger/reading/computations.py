@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -197,17 +197,18 @@ def trace_results(engine: sa.Engine, uri_or_uid: str) -> list[TracedResult]:
 
 
 def _trace(connection: sa.Connection, row: sa.RowMapping) -> TracedResult:
-    of_it = sa.and_(
-        computation_input.c.computation_id == row["computation_id"],
-        computation_input.c.series_instance_uid == row["series_instance_uid"],
-    )
+    uid = row["series_instance_uid"]
+    of_computation = computation_input.c.computation_id == row["computation_id"]
+    of_it = sa.and_(of_computation, computation_input.c.series_instance_uid == uid) if uid else of_computation
     objects = (
         sa.select(object_.c.key, object_.c.etag, object_.c.sop_instance_uid, computation_input.c.state)
         .join(computation_input, computation_input.c.object_id == object_.c.id)
         .where(of_it)
         .order_by(object_.c.key)
     )
-    [series] = _series(connection, of_it)
+    series = _series(connection, of_it)[0]
+    if not uid:  # a result of all series together
+        series = replace(series, series_instance_uid="", state=InputState.COMPLETED, failure=None, outputs=())
     inputs = tuple(TracedInput(*input_) for input_ in connection.execute(objects))
     output = Output(*(row[name] for name in _OUTPUT))
     return TracedResult(output, series, row["parameters"], row["endpoint"], row["bucket"], row["criteria"], inputs)

@@ -50,6 +50,7 @@ class InputSeries:
         discarded: Number of its objects that did not pass.
         studies: Number of studies that its objects name, those that did not pass included.
         patients: Number of patients that its objects name, likewise.
+        beside: Address and digest of what is computed on beside the instances, as of a segmentation.
     """
 
     uid: str
@@ -59,6 +60,7 @@ class InputSeries:
     discarded: int
     studies: int = 1
     patients: int = 1
+    beside: tuple[tuple[str, str], ...] = ()
 
     @property
     def conflict(self) -> str | None:
@@ -69,8 +71,9 @@ class InputSeries:
 
     @property
     def digest(self) -> str:
-        """Identify the input by key and etag of its objects: SHA-256 over canonical JSON, as hex."""
-        return _digest([self.uid, [[instance.info.key, instance.info.etag] for instance in self.instances]])
+        """Identify the input by its objects' keys and etags, and what is beside: SHA-256 of canonical JSON, as hex."""
+        instances = [[instance.info.key, instance.info.etag] for instance in self.instances]
+        return _digest([self.uid, instances, *([self.beside] if self.beside else [])])
 
 
 def input_series(

@@ -29,6 +29,7 @@ from dicom_sieve.ledger.reading.conflicts import series_of_run
 from dicom_sieve.ledger.reading.facts import SeriesFacts, series_facts
 from dicom_sieve.ledger.reading.kept_facts import NAMES
 from dicom_sieve.ledger.reading.named_criteria import SavedCriteria, find_criteria
+from dicom_sieve.ledger.reading.regions import RegionOfSeries, regions_of_run
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.reading.run_objects import RunObjects, select_objects
 from dicom_sieve.ledger.reading.runs import ABANDONED, begins_with
@@ -54,6 +55,13 @@ class RecordedRun:
     def location(self) -> Location:
         """Where it judged: `dicom_sieve.open_store` opens it."""
         return self.row.location
+
+    def regions(self, computation: str = "radiomics") -> list[RegionOfSeries]:
+        """Give what the last computation of a name measured in regions of the run's series.
+
+        Series on which the same was computed before are included.
+        """
+        return regions_of_run(self.engine, self.row.number, computation)
 
     def objects(self, *, verdict: str | None = None, columns: Sequence[str] = ()) -> RunObjects:
         """Give the objects of the run's snapshot with size, UIDs and values, in the order of keys.

@@ -1,6 +1,6 @@
 """The rows of one computation under way: each of its steps, in a separate transaction (ADR 11)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,11 +18,12 @@ from dicom_sieve.ledger.leases.heartbeat import keep_alive
 from dicom_sieve.ledger.leases.holder import name_holder
 from dicom_sieve.ledger.reading.facts import SeriesFacts, facts_that_are_read
 from dicom_sieve.ledger.reading.inputs import InputSeries, input_series
+from dicom_sieve.ledger.reading.regions import Region, RegionOfSeries, objects_of_study, regions_of, results_on
 from dicom_sieve.ledger.reading.results import Output
 from dicom_sieve.ledger.reading.rows import RunRow
 from dicom_sieve.ledger.reading.snapshots import place_of_run
 from dicom_sieve.ledger.writing import computations
-from dicom_sieve.objects import Damaged
+from dicom_sieve.objects import Damaged, ObjectInfo
 
 Judges = Callable[[int | None], tuple[InputState, str] | None]
 """Is given the id of a computation that computed the same before, or None; gives state and reason of a skip."""
@@ -115,10 +116,33 @@ class ComputationLog:
         begin = partial(computations.begin_series, computation_id=self.id, series=series)
         return database.write(self.engine, partial(begin, started_at=now()))
 
-    def finish_series(self, row: int, state: InputState, failure: str | None, outputs: Sequence[Output]) -> None:
-        """Record what became of a series, and its results, in one transaction."""
+    def finish_series(
+        self,
+        row: int,
+        state: InputState,
+        failure: str | None,
+        outputs: Sequence[Output],
+        regions: Sequence[Region] = (),
+    ) -> None:
+        """Record what became of a series, its results, and what was measured, in one transaction."""
         finish = partial(computations.finish_series, row=row, state=state, failure=failure)
-        database.write(self.engine, partial(finish, finished_at=now(), outputs=outputs))
+        database.write(self.engine, partial(finish, finished_at=now(), outputs=outputs, regions=regions))
+
+    def record_gathered(self, outputs: Sequence[Output]) -> None:
+        """Record results that are of no series alone."""
+        database.write(self.engine, partial(computations.record_gathered, computation_id=self.id, outputs=outputs))
+
+    def regions(self) -> list[RegionOfSeries]:
+        """Give what was measured on its series, those included that were computed before."""
+        return regions_of(self.engine, self.id)
+
+    def results_on(self, row: RunRow, name: str, series_uid: str) -> Sequence[Output]:
+        """Give the DICOM results of the last computation of a name that was completed on a series."""
+        return results_on(self.engine, row, name, series_uid)
+
+    def objects_of_study(self, row: RunRow, study_uid: str, sop_classes: Collection[str]) -> Sequence[ObjectInfo]:
+        """Give the objects of some SOP classes in a study, in the order of keys."""
+        return objects_of_study(self.engine, row, study_uid, sop_classes)
 
     def reasons(self) -> list[tuple[InputState, str | None, int]]:
         """Count the series by what became of them and why, the most frequent first."""

@@ -17,9 +17,11 @@ from dicom_sieve.ledger.database.tables import (
     computation,
     computation_input,
     computation_output,
+    computation_region,
 )
 from dicom_sieve.ledger.leases.heartbeat import is_silent
 from dicom_sieve.ledger.reading.inputs import InputSeries, _digest
+from dicom_sieve.ledger.reading.regions import Region
 from dicom_sieve.ledger.reading.results import ABANDONED, Output, has_died
 
 
@@ -172,8 +174,9 @@ def finish_series(
     failure: str | None,
     finished_at: datetime.datetime,
     outputs: Sequence[Output],
+    regions: Sequence[Region] = (),
 ) -> None:
-    """Record what became of a series, and its results; idempotent for the same moment."""
+    """Record what became of a series, its results, and what was measured; idempotent for the same moment."""
     query = sa.select(computation_input).where(computation_input.c.id == row)
     before = connection.execute(query).one()
     if before.finished_at == finished_at:
@@ -183,7 +186,16 @@ def finish_series(
     series = {"computation_id": before.computation_id, "series_instance_uid": before.series_instance_uid}
     if outputs:
         connection.execute(sa.insert(computation_output), [{**series, **asdict(output)} for output in outputs])
+    if regions:
+        connection.execute(sa.insert(computation_region), [{**series, **asdict(region)} for region in regions])
     seal_if_ended(connection, before.computation_id)
+
+
+def record_gathered(connection: sa.Connection, computation_id: int, outputs: Sequence[Output]) -> None:
+    """Record results that are of no series alone: their series is empty."""
+    of_all = {"computation_id": computation_id, "series_instance_uid": ""}
+    connection.execute(sa.insert(computation_output), [{**of_all, **asdict(output)} for output in outputs])
+    seal_if_ended(connection, computation_id)
 
 
 def _find_series(connection: sa.Connection, computation_id: int, uid: str, started_at: datetime.datetime) -> int | None:
