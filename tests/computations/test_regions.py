@@ -16,6 +16,7 @@ from dicom_sieve.computations.computation import Computation
 from dicom_sieve.errors import RefusedError
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.reading.inputs import InputSeries
+from dicom_sieve.ledger.reading.regions import Region
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
@@ -63,7 +64,7 @@ def measure(
         for series in computation.series():
             with series:
                 [source] = series.beside
-                series.record_region("Lungs", features, source, number=2)
+                series.record_region(Region("Lungs", features, 2, "SCT:39607008", "HU"), source)
                 if fails:
                     raise ValueError
         if outputs is not None:

@@ -17,6 +17,7 @@ from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.database.tables import lease, metadata, run
+from dicom_sieve.ledger.reading.regions import Region
 from dicom_sieve.ledger.writing.named_criteria import save_criteria
 from dicom_sieve.ledger.writing.page_actions import record_action
 from dicom_sieve.objects import Location
@@ -73,7 +74,7 @@ def compute_on(ledger: Ledger, folder: Path) -> None:
             with series:
                 series.record_output(f"file:/{number}", digest=f"{number}")
                 source = Beside(f"file:/{number}", "d", lambda _: None)
-                series.record_region("Lungs", {"volume": 1.5, "none": None}, source, number=number)
+                series.record_region(Region("Lungs", {"volume": 1.5, "none": None}, number), source)
                 if number == 1:
                     raise ValueError
 

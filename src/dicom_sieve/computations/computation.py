@@ -249,23 +249,20 @@ class Series:
         self._outputs.append(recorded)
         return recorded.uri
 
-    def record_region(
-        self, region: str, features: Mapping[str, float | None], source: Beside, *, number: int | None = None
-    ) -> None:
+    def record_region(self, region: Region, source: Beside) -> None:
         """Give what was measured in a region, which is on record when the series ends well.
 
         Args:
-            region: What it is called.
-            features: Values by name; None: there is none. Infinity and NaN are none.
+            region: What was measured; of values that are infinite or no numbers there are none.
             source: What the region was told by.
-            number: Of the segment, or of the region of interest.
         """
         self._entered()
-        values = {
+        features = {
             name: None if value is None or not math.isfinite(value) else float(value)
-            for name, value in features.items()
+            for name, value in region.features.items()
         }
-        self._regions.append(Region(region, number, source.uri, source.digest, values))
+        of_source = {"source_uri": source.uri, "source_digest": source.digest}
+        self._regions.append(replace(region, features=features, **of_source))
 
     def _publish(self, output: "bytes | Dataset", name: str) -> Output:
         """Write a result: to the same place whenever the same is computed on the same input."""

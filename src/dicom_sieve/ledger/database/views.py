@@ -58,8 +58,10 @@ series_feature = sa.table(
     sa.column("version", sa.Text),
     sa.column("region", sa.Text),
     sa.column("region_number", sa.BigInteger),
+    sa.column("region_code", sa.Text),
     sa.column("source_uri", sa.Text),
     sa.column("source_digest", sa.Text),
+    sa.column("source_sop_instance_uid", sa.Text),
     sa.column("feature", sa.Text),
     sa.column("value", sa.Double),
 )

@@ -1,7 +1,7 @@
 """What computations measured in regions of series; and what lies in the ledger that regions can be told by."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
@@ -28,17 +28,25 @@ class Region:
 
     Attributes:
         region: What it is called, as ``Lungs``.
+        features: Values by name; None: there is none.
         number: Of the segment, or of the region of interest; None: it has none.
+        code: What it is, as ``SCT:39607008``; None where nothing says it.
+        unit: Of intensities; None where they have none that is known.
+        refused: Why nothing could be measured; None where something was.
         source_uri: Address of what the region was told by, as of a segmentation.
         source_digest: Of its bytes; of an object of the run its etag.
-        features: Values by name; None: there is none.
+        source_sop_instance_uid: Its SOP Instance UID; None where it is not DICOM.
     """
 
     region: str
-    number: int | None
-    source_uri: str
-    source_digest: str
     features: Mapping[str, float | None]
+    number: int | None = None
+    code: str | None = None
+    unit: str | None = None
+    refused: str | None = None
+    source_uri: str = ""
+    source_digest: str = ""
+    source_sop_instance_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class RegionOfSeries:
     measured: Region
 
 
-_MEASURED = ("region", "number", "source_uri", "source_digest", "features")
+_MEASURED = tuple(field.name for field in fields(Region))
 
 
 def regions_of(engine: sa.Engine, computation_id: int) -> list[RegionOfSeries]:

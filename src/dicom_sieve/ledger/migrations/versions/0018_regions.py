@@ -10,7 +10,8 @@ BIG_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 SERIES_FEATURE = """
 CREATE VIEW series_feature AS
 SELECT run.id AS run_id, region.series_instance_uid, computation.id AS computation_id, computation.name,
-       computation.version, region.region, region.number AS region_number, region.source_uri, region.source_digest,
+       computation.version, region.region, region.number AS region_number, region.code AS region_code, region.source_uri,
+       region.source_digest, region.source_sop_instance_uid,
        each.key AS feature, {value} AS value
 FROM computation_region AS region
 JOIN computation ON computation.id = region.computation_id
@@ -33,8 +34,12 @@ def upgrade() -> None:
         sa.Column("series_instance_uid", sa.Text, nullable=False),
         sa.Column("region", sa.Text, nullable=False),
         sa.Column("number", sa.BigInteger),
+        sa.Column("code", sa.Text),
+        sa.Column("unit", sa.Text),
+        sa.Column("refused", sa.Text),
         sa.Column("source_uri", sa.Text, nullable=False),
         sa.Column("source_digest", sa.Text, nullable=False),
+        sa.Column("source_sop_instance_uid", sa.Text),
         sa.Column("features", sa.JSON, nullable=False),
     )
     op.create_index(
