@@ -261,8 +261,8 @@ class Series:
             name: None if value is None or not math.isfinite(value) else float(value)
             for name, value in region.features.items()
         }
-        of_source = {"source_uri": source.uri, "source_digest": source.digest}
-        self._regions.append(replace(region, features=features, **of_source))
+        told = replace(region, source_uri=source.uri, source_digest=source.digest)
+        self._regions.append(replace(told, features=features))
 
     def _publish(self, output: "bytes | Dataset", name: str) -> Output:
         """Write a result: to the same place whenever the same is computed on the same input."""

@@ -10,9 +10,8 @@ BIG_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 SERIES_FEATURE = """
 CREATE VIEW series_feature AS
 SELECT run.id AS run_id, region.series_instance_uid, computation.id AS computation_id, computation.name,
-       computation.version, region.region, region.number AS region_number, region.code AS region_code, region.source_uri,
-       region.source_digest, region.source_sop_instance_uid,
-       each.key AS feature, {value} AS value
+       computation.version, region.region, region.number AS region_number, region.code AS region_code,
+       region.source_uri, region.source_digest, region.source_sop_instance_uid, each.key AS feature, {value} AS value
 FROM computation_region AS region
 JOIN computation ON computation.id = region.computation_id
 JOIN run ON run.number = computation.run_number
