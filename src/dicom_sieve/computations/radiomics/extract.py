@@ -1,0 +1,180 @@
+"""From the images of a series and a mask that refers to them to the features of its regions."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset
+
+from dicom_sieve import private
+from dicom_sieve.computations.radiomics import with_mirp
+from dicom_sieve.computations.radiomics.masks import (
+    Named,
+    choose,
+    is_segmentation,
+    name_regions,
+    read_mask,
+    refuse_other,
+)
+from dicom_sieve.computations.radiomics.segments import read_segment, refuse_unfit
+from dicom_sieve.computations.radiomics.settings import normalise
+from dicom_sieve.computations.radiomics.slices import MOST_VOXELS, Slices, read_slices
+from dicom_sieve.errors import RefusedError
+
+FEWEST_VOXELS = 8
+"""Of a region, before and after preparation: of fewer, neither axes nor matrices say anything."""
+UNITS: Mapping[str, str] = MappingProxyType({"CT": "HU", "PT": "SUV"})
+"""What MIRP gives intensities in, by modality; of others, as they are stored."""
+_PLANAR = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+"""Contours that enclose something (PS3.3 C.8.8.6.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What was computed of one region, or why nothing was.
+
+    Attributes:
+        label: Segment Label, or ROI Name; may be empty, and of several regions.
+        number: Of the segment or ROI; tells regions apart.
+        code: What it is, as ``SCT:39607008``; empty where nothing says it.
+        voxels: Of the mask, before anything is resampled.
+        volume_mm3: Of these voxels.
+        intensity_unit: ``HU``, ``SUV``, or empty: that of the image.
+        values: By column; None where a feature is not defined for the region. Empty where it is refused.
+        refused: Why there are no values; empty where there are.
+    """
+
+    label: str
+    number: int
+    code: str
+    voxels: int
+    volume_mm3: float
+    intensity_unit: str = ""
+    values: Mapping[str, float | None] = field(default_factory=dict, repr=False)
+    refused: str = ""
+
+
+def extract(images: Sequence[Path], mask: Path, parameters: Mapping[str, Any]) -> list[Region]:
+    """Compute the features of the regions of one mask.
+
+    Regions may overlap. One that cannot be computed is given with the reason, beside the others.
+
+    Args:
+        images: Files of one series, a slice each, in any order.
+        mask: A DICOM SEG or RTSTRUCT of that series.
+        parameters: As `settings.read` takes them.
+
+    Returns:
+        The regions that are asked for, in the order of the mask.
+
+    Raises:
+        RefusedError: Nothing can be computed; in a sentence that names no patient's value.
+        InvalidRequestError: The parameters are not accepted.
+    """
+    asked = normalise(parameters)
+    slices = read_slices(images)
+    _refuse_large(slices, asked)
+    dataset = read_mask(mask)
+    refuse_other(dataset, slices)
+    if is_segmentation(dataset):
+        refuse_unfit(dataset, slices)
+    named = choose(name_regions(dataset), asked["regions"])
+    with _in_one_folder(images) as folder:
+        image = with_mirp.read_image(folder)
+    if tuple(image.image_dimension) != slices.shape:
+        raise RefusedError("the images are not read as the stack that they are")
+    found = [_compute(region, dataset, slices, image, asked) for region in named]
+    if all(region.refused for region in found):
+        reasons = dict.fromkeys(region.refused for region in found)
+        raise RefusedError(f"no region can be computed: {'; '.join(reasons)}")
+    return found
+
+
+def _refuse_large(slices: Slices, asked: Mapping[str, Any]) -> None:
+    """Refuse what would be too large when it is resampled.
+
+    Raises:
+        RefusedError: It would.
+    """
+    if asked["spacing"] is None:
+        return
+    extents = np.array(slices.shape) * slices.spacing / asked["spacing"]
+    if asked["by_slice"]:
+        extents[0] = slices.shape[0]
+    if np.ceil(extents).prod() > MOST_VOXELS:
+        raise RefusedError(f"more than {MOST_VOXELS:,} voxels when it is resampled to {asked['spacing']:g} mm")
+
+
+@contextmanager
+def _in_one_folder(images: Sequence[Path]) -> Iterator[Path]:
+    """Give a folder with links to these images alone."""
+    with private.temporary_folder() as folder:
+        for number, file in enumerate(images):
+            (folder / f"{number:06}.dcm").symlink_to(file.resolve())
+        yield folder
+
+
+def _compute(
+    region: Named, dataset: Dataset, slices: Slices, image: with_mirp.MirpImage, asked: Mapping[str, Any]
+) -> Region:
+    """Compute one region, or say why not."""
+    voxels, volume = 0, 0.0
+    unit = UNITS.get(slices.modality, "")
+    try:
+        mask = _mask_of(region, dataset, slices, image)
+        voxels, volume = with_mirp.count_voxels(mask)
+        _refuse_small(voxels, "it has")
+        values, left = with_mirp.compute(image, mask, asked)
+        _refuse_small(left, "after resampling and re-segmentation it has")
+    except RefusedError as error:
+        return Region(region.label, region.number, region.code, voxels, volume, unit, {}, str(error))
+    return Region(region.label, region.number, region.code, voxels, volume, unit, values)
+
+
+def _mask_of(region: Named, dataset: Dataset, slices: Slices, image: with_mirp.MirpImage) -> with_mirp.MirpMask:
+    if is_segmentation(dataset):
+        return with_mirp.mask_of_voxels(read_segment(dataset, region.number, slices), image, slices)
+    with private.temporary_folder() as folder:
+        alone = folder / "region.dcm"
+        _only(dataset, region.number).save_as(alone, enforce_file_format=True)
+        mask = with_mirp.mask_of_contours(alone, image)
+    if mask is None:
+        raise RefusedError("the region is empty")
+    return mask
+
+
+def _only(dataset: Dataset, number: int) -> Dataset:
+    """Give an RTSTRUCT with one of its regions: names may be there twice, and each is read as if it were alone.
+
+    Raises:
+        RefusedError: The region has no contours that enclose anything.
+    """
+    contours = [item for item in dataset.get("ROIContourSequence") or () if item.get("ReferencedROINumber") == number]
+    planar = [
+        contour
+        for item in contours
+        for contour in item.get("ContourSequence") or ()
+        if contour.get("ContourGeometricType") in _PLANAR
+    ]
+    if not planar:
+        raise RefusedError("the region has no closed planar contours")
+    region = copy.copy(contours[0])
+    region.ContourSequence = planar
+    alone = copy.copy(dataset)
+    alone.ROIContourSequence = [region]
+    named = next(copy.copy(item) for item in dataset.StructureSetROISequence if item.ROINumber == number)
+    named.ROIName = "region"
+    alone.StructureSetROISequence = [named]
+    return alone
+
+
+def _refuse_small(voxels: int, has: str) -> None:
+    if voxels == 0:
+        raise RefusedError("the region is empty" if has == "it has" else f"{has} no voxels")
+    if voxels < FEWEST_VOXELS:
+        raise RefusedError(f"{has} {voxels} voxels; needed: {FEWEST_VOXELS} or more")
