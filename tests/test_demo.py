@@ -39,7 +39,7 @@ def test_each_of_five_commands_works_as_printed(plain: Demo) -> None:
 def test_what_is_missing_is_said_and_the_rest_is_shown(plain: Demo) -> None:
     lines = plain.output.splitlines()
 
-    assert lines[0] == "== scipy missing: nothing is segmented: pip install 'dicom-sieve[segmentation]'"
+    assert lines[0] == "== without lung-segmentation: scipy missing; pip install 'dicom-sieve[segmentation]'"
     assert lines[1].endswith("with Prefect and S3: pip install 'dicom-sieve[demo]'")
     assert "SEGMENTATION none" in plain.end
 
@@ -48,6 +48,7 @@ def test_segments_files_too(tmp_path: Path) -> None:
     demo = run_demo(tmp_path, sys.executable, "-c", WITHOUT, "moto")
 
     assert "SEGMENTATION of 2 series, not for clinical use; of the one with lungs" in demo.end
+    assert "FEATURES of 3 regions of 2 series; of the one with lungs" in demo.end
     assert sorted(file.name for file in (tmp_path / "demo" / "results" / "computations").rglob("volumes.json"))
 
 

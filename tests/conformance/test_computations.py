@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from examples.computation_mean_hu import MEAN_HU
 
 from dicom_sieve import open_ledger
-from dicom_sieve.computations import open_computation
 from dicom_sieve.computations.kind import Kind
+from dicom_sieve.computations.one_by_one import compute_one_by_one
 from dicom_sieve.computations.registry import kinds
+from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.database.tables import InputState
 from dicom_sieve.screening import Screening, screen
@@ -39,16 +39,10 @@ class Home:
 
     def compute(self, kind: Kind, name: str) -> tuple[InputState, str | None]:
         """Compute on the one series of a run, and tell what became of it."""
-        stores: dict[str, Any] = {
-            "inputs": DirectoryStore(self.folder / name),
-            "outputs": DirectoryStore(self.folder / "results"),
-        }
-        computes = kind.load()
-        with open_computation(self.ledger, kind.name, version=kind.version, run=name, **stores) as computation:
-            for series in computation.series():
-                with series:
-                    computes(series)
-            [(state, reason, number)] = computation.reasons()
+        if kind.beside is not None:  # what it looks for
+            self.compute(LUNG_SEGMENTATION, name)
+        inputs, outputs = DirectoryStore(self.folder / name), DirectoryStore(self.folder / "results")
+        [(state, reason, number)] = compute_one_by_one(self.ledger, kind, name, inputs=inputs, outputs=outputs)
         assert number == 1
         return state, reason
 

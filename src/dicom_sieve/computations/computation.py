@@ -1,8 +1,9 @@
 """A downstream use of series that passed: what it is given, and the record of what it does with it (ADR 11)."""
 
+import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -96,9 +97,20 @@ class Computation:
         """Give what was measured on its series, those included that were computed before."""
         return self.log.regions()
 
-    def record_gathered(self, output: bytes, name: str) -> str:
-        """Write a result of all series together, and record it; gives its URI."""
-        recorded = publish(self.outputs, output, ("computations", self.name, f"computation-{self.id}", name))
+    def record_gathered(self, output: bytes, name: str, *, of: Iterable[RegionOfSeries] = ()) -> str:
+        """Write a result of all series together, and record it; what was written before of the same is kept.
+
+        Args:
+            output: What is written.
+            name: Of the file.
+            of: What it was made of.
+
+        Returns:
+            The URI.
+        """
+        made_of = "\n".join(f"{each.series_instance_uid} {each.computation_id}" for each in of)
+        folder = ("computations", self.name, self.log.identity[:16], "all")
+        recorded = publish(self.outputs, output, (*folder, hashlib.sha256(made_of.encode()).hexdigest()[:16], name))
         self.log.record_gathered([recorded])
         return recorded.uri
 

@@ -21,7 +21,7 @@ def no_parameters(given: Mapping[str, Any]) -> Mapping[str, Any]:
         InvalidRequestError: There is one.
     """
     if given:
-        raise InvalidRequestError(("it has no parameters; accepted: none",))
+        raise InvalidRequestError((f"parameters: {len(given):,} given; accepted: none",))
     return {}
 
 

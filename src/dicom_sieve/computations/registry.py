@@ -8,11 +8,12 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from dicom_sieve.computations.kind import Kind
+from dicom_sieve.computations.radiomics import RADIOMICS
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.errors import InvalidRequestError
 
 GROUP = "dicom_sieve.computations"
-OURS = (LUNG_SEGMENTATION,)
+OURS = (LUNG_SEGMENTATION, RADIOMICS)
 
 
 @cache

@@ -201,7 +201,7 @@ def read_computation(
     try:
         asked = {} if kind is None else kind.read_parameters(_of_computation(parameters.get("parameters")))
     except InvalidRequestError as error:
-        problems.extend(f"parameters: {problem}" for problem in error.problems)
+        problems.extend(error.problems)
     run_id = parameters.get("run_id")
     if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
         problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
@@ -218,7 +218,7 @@ def _of_computation(given: Any) -> Mapping[str, Any]:
     """Give the parameters of a computation; none where nothing is given."""
     found = {} if given is None else as_mapping(given)
     if found is None:
-        raise InvalidRequestError((f"a value of type {type(given).__name__}; accepted: an object of JSON",))
+        raise InvalidRequestError((f"parameters: a value of type {type(given).__name__}; accepted: an object of JSON",))
     return found
 
 

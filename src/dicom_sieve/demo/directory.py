@@ -1,11 +1,11 @@
 """The demo without servers: objects are files, and the run is one of plain Python."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dicom_sieve.computations import open_computation
-from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
+from dicom_sieve.computations.kind import Kind
+from dicom_sieve.computations.one_by_one import compute_one_by_one
 from dicom_sieve.criteria import Criterion
 from dicom_sieve.demo import CRITERIA
 from dicom_sieve.demo.bucket import objects
@@ -14,13 +14,13 @@ from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
 
 
-def screen_directory(folder: Path, database: str, *, is_segmenting: bool, say: Callable[[str], None]) -> str:
-    """Write the objects as files, screen them, and segment what passed; gives the run's id.
+def screen_directory(folder: Path, database: str, *, computing: Sequence[Kind], say: Callable[[str], None]) -> str:
+    """Write the objects as files, screen them, and compute on what passed; gives the run's id.
 
     Args:
         folder: Of the demo.
         database: The ledger's address.
-        is_segmenting: Whether the packages for it are there.
+        computing: What is computed, one after the other.
         say: Prints a line.
     """
     images, results = DirectoryStore(folder / "images"), DirectoryStore(folder / "results")
@@ -29,15 +29,9 @@ def screen_directory(folder: Path, database: str, *, is_segmenting: bool, say: C
     with open_ledger(database) as ledger:
         outcome = screen(Screening(str(uuid.uuid4()), images, criteria, output=results), ledger)
         say(f"run {outcome.run_id}: {outcome.describe()}")
-        if is_segmenting:
-            kind = LUNG_SEGMENTATION
-            segment_series = kind.load()
-            with open_computation(
-                ledger, kind.name, version=kind.version, run=outcome.run_id, inputs=images, outputs=results
-            ) as computation:
-                for series in computation.series():
-                    with series:
-                        segment_series(series)
+        for kind in computing:
+            say(f"{kind.name}: {kind.description}")
+            compute_one_by_one(ledger, kind, outcome.run_id, inputs=images, outputs=results)
     return outcome.run_id
 
 

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
+from dicom_sieve.computations.radiomics import RADIOMICS
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.demo import BUCKET, ODD_KEY, PLAIN_KEY
 from dicom_sieve.demo.directory import screen_directory
@@ -20,7 +21,6 @@ from dicom_sieve.ledger import open_ledger
 
 MARK = "made-by-dicom-sieve-demo"
 AUTH = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING", "PREFECT_API_URL")
-WITHOUT_SEGMENTATION = "nothing is segmented: pip install 'dicom-sieve[segmentation]'"
 
 
 def run_demo(folder: Path, *, keep: bool = False) -> None:
@@ -37,14 +37,18 @@ def run_demo(folder: Path, *, keep: bool = False) -> None:
     database = f"sqlite:///{folder / 'ledger.db'}"
     outside = {name: value for name, value in os.environ.items() if name not in AUTH}
     environment = {**outside, "DICOM_SIEVE_DATABASE_URL": database, "AWS_EC2_METADATA_DISABLED": "true"}
-    if without := LUNG_SEGMENTATION.missing_packages():
-        _say(f"{', '.join(without)} missing: {WITHOUT_SEGMENTATION}")
+    computing = []
+    for kind in (LUNG_SEGMENTATION, RADIOMICS):  # features are those of what was segmented
+        if without := kind.describe_missing():
+            _say(f"without {kind.name}: {without}")
+            break
+        computing.append(kind)
     if find_spec("moto") is None or find_spec("flask") is None:
         _say("no S3 server here: a directory is screened; with Prefect and S3: pip install 'dicom-sieve[demo]'")
-        run = screen_directory(folder, database, is_segmenting=not without, say=_say)
+        run = screen_directory(folder, database, computing=computing, say=_say)
         _show_end(folder, database, run, str(folder / "images"), PLAIN_KEY)
         return
-    servers = Servers(folder, environment, is_segmenting=not without)
+    servers = Servers(folder, environment, computing)
     with _interruptible(), servers.running():
         run = servers.screen(_say)
         _show_end(folder, database, run, f"s3://{BUCKET}", ODD_KEY)

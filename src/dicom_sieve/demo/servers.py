@@ -10,11 +10,12 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dicom_sieve.computations.kind import Kind
 from dicom_sieve.demo import ACCESS_KEY, BUCKET, CRITERIA, KEY_ID, OUTPUT_BUCKET, REGION
 from dicom_sieve.demo.bucket import objects
 from dicom_sieve.errors import DicomSieveError
@@ -38,12 +39,12 @@ class Servers:
     Args:
         folder: Where all of it is kept.
         environment: Of every process; the ledger's address is in it.
-        is_segmenting: Whether a run of segment-series follows.
+        computing: What is computed on what passed: the first follows the run by itself, others are started.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], *, is_segmenting: bool) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], computing: Sequence[Kind]) -> None:
         self._folder = folder
-        self._is_segmenting = is_segmenting
+        self._computing = computing
         s3_port, self._port = _free_ports(2)
         self.s3, self.prefect = f"http://127.0.0.1:{s3_port}", f"http://127.0.0.1:{self._port}"
         self._api = Api(f"{self.prefect}/api", folder / "prefect" / "api-password", folder / "prefect.log")
@@ -62,14 +63,14 @@ class Servers:
         s3_port = self.s3.rpartition(":")[2]
         s3 = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", s3_port]
         up = [sys.executable, "-m", "dicom_sieve", "up", "--port", str(self._port)]
-        if self._is_segmenting:
+        if self._computing:
             then = self._folder / "then.json"
             places = {
                 "input_s3_parameters": self._location(BUCKET),
                 "output_s3_parameters": self._location(OUTPUT_BUCKET),
             }
             then.write_text(json.dumps(places))
-            up += ["--then-segment", str(then)]
+            up += ["--then", f"{self._computing[0].name}={then}"]
         with (
             _running(s3, self._environment, self._folder / "s3.log"),
             _running(up, self._environment, self._folder / "prefect.log"),
@@ -81,20 +82,28 @@ class Servers:
         _wait_until_answering(self.s3, self._folder / "s3.log")
         say(f"bucket {BUCKET} holds {_fill(self.s3)} objects; waiting for Prefect at {self.prefect}")
         deployment = self._api.wait_for_deployment()
-        parameters = {
+        places = {
             "input_s3_parameters": {**self._location(BUCKET), "credentials": f"{KEY_ID}:{ACCESS_KEY}"},
-            "criteria": CRITERIA,
             "output_s3_parameters": {**self._location(OUTPUT_BUCKET), "credentials": f"{KEY_ID}:{ACCESS_KEY}"},
         }
+        run = self._start(deployment, {"criteria": CRITERIA, **places}, say)
+        for number, kind in enumerate(self._computing):
+            if number == 0:
+                say(f"the event of its end starts compute-series {kind.name}: {kind.description}")
+                say(self._api.wait_for_end(self._api.wait_for_following(run)))
+            else:
+                say(f"{kind.name}: {kind.description}")
+                asked = {"computation": kind.name, "run_id": run, **places}
+                self._start(str(self._api.call("deployments/name/compute-series/default")["id"]), asked, say)
+        return run
+
+    def _start(self, deployment: str, parameters: Mapping[str, Any], say: Say) -> str:
+        """Start a run over REST as a consumer does, and wait for its end; gives its id."""
         say(f"POST {self.prefect}/api/deployments/{deployment}/create_flow_run")
-        shown = json.dumps({"parameters": parameters}).replace(f"{KEY_ID}:{ACCESS_KEY}", "key_id:access_key")
-        say(shown)
+        say(json.dumps({"parameters": parameters}).replace(f"{KEY_ID}:{ACCESS_KEY}", "key_id:access_key"))
         asked = {"parameters": parameters, "idempotency_key": str(uuid.uuid4())}
         run = str(self._api.call(f"deployments/{deployment}/create_flow_run", asked)["id"])
         say(self._api.wait_for_end(run))
-        if self._is_segmenting:
-            say("the event of its end starts segment-series: lungs and body of each whole CT series")
-            say(self._api.wait_for_end(self._api.wait_for_following(run)))
         return run
 
     def links(self, run: str) -> list[str]:
@@ -136,7 +145,7 @@ class Api:
         """Wait for the flow run that the automation starts; gives its id."""
         end = time.monotonic() + SECONDS_TO_START
         while time.monotonic() < end:
-            for following in self.call("flow_runs/filter", {"flows": {"name": {"any_": ["segment-series"]}}}):
+            for following in self.call("flow_runs/filter", {"flows": {"name": {"any_": ["compute-series"]}}}):
                 if following["parameters"]["run_id"] == run:
                     return str(following["id"])
             time.sleep(0.3)

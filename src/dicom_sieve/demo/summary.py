@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
+from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.criteria.reading import compile_recorded
 from dicom_sieve.demo.bucket import SERIES
 from dicom_sieve.ledger import ComputedSeries, Ledger, RecordedRun
 from dicom_sieve.reports.words import reasons_to_discard
 
 MOST_REASONS = 5
+SHOWN = ("volume_mesh_RNU0", "mean_intensity_Q4LE")
+"""Features that are shown."""
 
 
 def summarize(ledger: Ledger, run: str, key: str) -> tuple[list[str], str | None]:
-    """Tell what came of a run: verdicts, series, one object's trace, the segmentation.
+    """Tell what came of a run: verdicts, series, one object's trace, the segmentation, features.
 
     Args:
         ledger: That holds it.
@@ -31,7 +34,8 @@ def summarize(ledger: Ledger, run: str, key: str) -> tuple[list[str], str | None
         *_verdicts(recorded),
         *_series(recorded),
         *_trace(ledger, run, key),
-        *_segmentation(computed, lungs),
+        *_segmentation([series for series in computed if series.name == LUNG_SEGMENTATION.name], lungs),
+        *_features(recorded, lungs),
     ], next(results, None)
 
 
@@ -77,6 +81,19 @@ def _segmentation(computed: Sequence[ComputedSeries], lungs: str) -> Iterator[st
         if series.series_instance_uid == lungs:
             yield f"  {', '.join(PurePosixPath(output.uri).name for output in series.outputs)}"
             yield f"  in {str(PurePosixPath(series.outputs[0].uri).parent).replace('s3:/', 's3://')}/"
+
+
+def _features(recorded: RecordedRun, lungs: str) -> Iterator[str]:
+    regions = recorded.regions()
+    if not regions:
+        return
+    series = {each.series_instance_uid for each in regions}
+    yield f"FEATURES of {len(regions)} regions of {len(series)} series; of the one with lungs"
+    for each in regions:
+        if each.series_instance_uid == lungs:
+            measured = {name: value for name, value in each.measured.features.items() if value is not None}
+            shown = ", ".join(f"{name} {measured[name]:.6g}" for name in SHOWN if name in measured)
+            yield f"  {each.measured.region:<6} {len(measured)} values: {shown}"
 
 
 def _instances(series: ComputedSeries) -> Iterator[str]:

@@ -92,7 +92,7 @@ def _read_locations(given: Any, kind: Kind) -> tuple[Location, Mapping[str, Any]
     try:
         kind.read_parameters(as_mapping(given.get(PARAMETERS) or {}) or {})
     except InvalidRequestError as error:
-        problems.extend(f"{PARAMETERS}: {problem}" for problem in error.problems)
+        problems.extend(error.problems)
     stores, rules = {}, rules_of(load_settings())
     found = with_blocks(given)
     for name in LOCATIONS:

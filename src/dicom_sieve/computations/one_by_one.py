@@ -1,0 +1,57 @@
+"""A computation of the registry on one run, series after series: in plain Python, without Prefect."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from dicom_sieve.computations.computation import open_computation
+from dicom_sieve.computations.interface import Inputs, Outputs
+from dicom_sieve.computations.kind import Kind
+from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.reading.ledger import Ledger
+
+
+def compute_one_by_one(
+    ledger: Ledger,
+    kind: Kind,
+    run: str,
+    *,
+    inputs: Inputs,
+    outputs: Outputs,
+    given: Mapping[str, Any] = MappingProxyType({}),
+) -> list[tuple[InputState, str | None, int]]:
+    """Compute on the series of a run.
+
+    Args:
+        ledger: Where it is recorded.
+        kind: What is computed.
+        run: Id of a completed run, or its beginning.
+        inputs: Where the judged objects lie.
+        outputs: Where results are written.
+        given: Parameters, as the kind takes them.
+
+    Returns:
+        What became of the series and why, with their number, the most frequent first.
+
+    Raises:
+        InvalidRequestError: The parameters are not accepted.
+        UnknownRunError: There is no such run.
+        ComputationError: The run did not complete, or the places are not fit for it.
+    """
+    parameters, computes = kind.read_parameters(given), kind.load()
+    with open_computation(
+        ledger,
+        kind.name,
+        version=kind.version,
+        run=run,
+        parameters=parameters,
+        inputs=inputs,
+        outputs=outputs,
+        beside=kind.beside,
+    ) as computation:
+        for series in computation.series():
+            with series:
+                computes(series)
+        if kind.gather is not None:
+            kind.gather(computation)
+        return computation.reasons()
