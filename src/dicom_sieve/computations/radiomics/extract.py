@@ -1,6 +1,5 @@
 """From the images of a series and a mask that refers to them to the features of its regions."""
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -163,13 +162,14 @@ def _only(dataset: Dataset, number: int) -> Dataset:
     ]
     if not planar:
         raise RefusedError("the region has no closed planar contours")
-    region = copy.copy(contours[0])
-    region.ContourSequence = planar
-    alone = copy.copy(dataset)
-    alone.ROIContourSequence = [region]
-    named = next(copy.copy(item) for item in dataset.StructureSetROISequence if item.ROINumber == number)
-    named.ROIName = "region"
-    alone.StructureSetROISequence = [named]
+    region, named, alone = Dataset(), Dataset(), Dataset()
+    region.ReferencedROINumber, region.ContourSequence = number, planar
+    named.ROINumber, named.ROIName = number, "region"
+    for element in dataset:
+        if element.keyword not in {"ROIContourSequence", "StructureSetROISequence"}:
+            alone.add(element)
+    alone.ROIContourSequence, alone.StructureSetROISequence = [region], [named]
+    alone.file_meta = dataset.file_meta
     return alone
 
 
