@@ -74,8 +74,9 @@ class Languages:
 
     @property
     def names(self) -> dict[str, str]:
-        """What each is called by those who speak it."""
-        return {language: catalog.gettext(_NAME) for language, catalog in self.catalogs.items()}
+        """What each is called by those who speak it; by its code, where its catalog does not say."""
+        names = {language: catalog.gettext(_NAME) for language, catalog in self.catalogs.items()}
+        return {each: each if name == _NAME and each != ENGLISH else name for each, name in names.items()}
 
     def choose(self, chosen: str | None, accepted: str = "") -> str:
         """Choose a language: the one that somebody chose, else the first one that their browser accepts, else English.
