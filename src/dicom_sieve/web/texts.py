@@ -18,7 +18,7 @@ FOLDER = Path(str(files("dicom_sieve.web") / "locale"))
 """Of catalogs: ``de/LC_MESSAGES/pages.mo``; a country follows behind a line below, as ``pt_BR``."""
 LONGEST_HEADER = 1_000
 _spoken: ContextVar[NullTranslations] = ContextVar("spoken")
-_English = NullTranslations()
+_UNTRANSLATED = NullTranslations()
 
 
 def later(message: str) -> str:
@@ -43,19 +43,19 @@ def ngettext(one: str, many: str, number: int, **values: object) -> str:
 
 def translated(message: str) -> str:
     """Translate a text, with its placeholders."""
-    return _spoken.get(_English).gettext(message)
+    return _spoken.get(_UNTRANSLATED).gettext(message)
 
 
 def translated_by_number(one: str, many: str, number: int) -> str:
     """Translate a text that depends on a number, with its placeholders."""
-    return _spoken.get(_English).ngettext(one, many, number)
+    return _spoken.get(_UNTRANSLATED).ngettext(one, many, number)
 
 
 @cache
 def installed(folder: Path = FOLDER) -> Mapping[str, NullTranslations]:
     """Give the catalogs that are installed by their language, as HTML writes it (BCP 47); English needs none."""
     found = {path.parts[-3]: path for path in sorted(folder.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))}
-    made: dict[str, NullTranslations] = {ENGLISH: _English}
+    made: dict[str, NullTranslations] = {ENGLISH: _UNTRANSLATED}
     for name, path in found.items():
         with path.open("rb") as file:
             made[name.replace("_", "-")] = GNUTranslations(file)

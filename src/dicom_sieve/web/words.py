@@ -41,8 +41,6 @@ DEFECTS: Mapping[Defect, str] = {
     Defect.GONE: later("gone"),
     Defect.NO_SERIES: later("no series"),
 }
-
-
 NOUNS: Mapping[str, tuple[str, str]] = {
     "image": later_by_number("%(count)s image", "%(count)s images"),
     "instance": later_by_number("%(count)s instance", "%(count)s instances"),
