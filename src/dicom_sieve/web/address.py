@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.web.texts import gettext
 
 LONGEST = 32_000
 """In characters: longer criteria are saved under a name, and the address names them."""
@@ -26,7 +27,9 @@ def pack(criteria: Sequence[Given]) -> str:
     text = json.dumps(list(criteria), separators=(",", ":"), ensure_ascii=False)
     packed = base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).rstrip(b"=").decode()
     if len(packed) > LONGEST:
-        raise InvalidRequestError(("criteria: too long for a page; accepted: lists that are saved under a name",))
+        raise InvalidRequestError(
+            (gettext("criteria: too long for a page; accepted: lists that are saved under a name"),)
+        )
     return packed
 
 
@@ -50,7 +53,9 @@ def unpack(text: str) -> list[Given]:
         unpacked = engine.decompress(packed, MOST_TEXT)
         criteria = json.loads(unpacked) if text else []
     except (ValueError, zlib.error, RecursionError) as error:
-        raise InvalidRequestError(("criteria: the address is not whole; accepted: a link as it was copied",)) from error
+        raise InvalidRequestError(
+            (gettext("criteria: the address is not whole; accepted: a link as it was copied"),)
+        ) from error
     if not isinstance(criteria, list) or not all(isinstance(each, dict) for each in criteria):
-        raise InvalidRequestError(("criteria: the address holds no list of criteria",))
+        raise InvalidRequestError((gettext("criteria: the address holds no list of criteria"),))
     return criteria

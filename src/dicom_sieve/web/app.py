@@ -32,8 +32,19 @@ from dicom_sieve.web import (
 )
 from dicom_sieve.web.asked import Form, first_of
 from dicom_sieve.web.context import Context
-from dicom_sieve.web.pages import SESSION, NotAllowedError, Page, find_person, here_of, problems_of, show
+from dicom_sieve.web.pages import (
+    LANGUAGE,
+    SESSION,
+    THEME,
+    NotAllowedError,
+    Page,
+    find_person,
+    here_of,
+    problems_of,
+    show,
+)
 from dicom_sieve.web.people import LONGEST_NAME
+from dicom_sieve.web.texts import gettext
 
 LARGEST_FORM = 4 * 1024 * 1024
 HEADERS = {
@@ -72,11 +83,21 @@ def make_app(context: Context, names: Collection[str] = ()) -> ASGIApp:
     app.add_api_route("/sign-in", _sign_in, methods=["POST"])
     app.add_api_route("/sign-out", _sign_out, methods=["POST"])
     app.add_api_route("/theme", _theme, methods=["POST"])
+    app.add_api_route("/language", _language, methods=["POST"])
     app.add_api_route("/health", _health, methods=["GET"])
     app.add_exception_handler(DicomSieveError, _tell)
     app.add_exception_handler(404, _not_found)
-    app.add_middleware(BaseHTTPMiddleware, dispatch=_guard)
+    app.add_middleware(BaseHTTPMiddleware, dispatch=_speak)
     return OwnNamesOnly(app, names=names, origins=())
+
+
+async def _speak(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Answer in the language that somebody chose, or their browser asks for."""
+    languages = request.app.state.context.languages
+    chosen, accepted = request.cookies.get(LANGUAGE), request.headers.get("accept-language", "")
+    request.state.language = language = languages.choose(chosen, accepted)
+    with languages.speaking(language):
+        return await _guard(request, call_next)
 
 
 async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -88,7 +109,7 @@ async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Respon
     if person is None and not path.startswith(OPEN):
         answer = _to_sign_in(request)
     elif request.method not in {"GET", "HEAD"} and not await _is_own_form(request):
-        answer = HTMLResponse("This form is not from this page, or too large. Open the page again.", 403)
+        answer = HTMLResponse(gettext("This form is not from this page, or too large. Open the page again."), 403)
     else:
         answer = await call_next(request)
     for name, value in HEADERS.items():
@@ -100,7 +121,7 @@ async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Respon
 
 def _to_sign_in(request: Request) -> Response:
     if request.headers.get("x-part"):
-        return HTMLResponse("You are not signed in any more.", 401)
+        return HTMLResponse(gettext("You are not signed in any more."), 401)
     return RedirectResponse(f"/sign-in?to={quote(here_of(request) if request.method == 'GET' else '/', safe='')}", 303)
 
 
@@ -128,7 +149,9 @@ def _first(request: Request) -> Response:
 
 
 def _ask_to_sign_in(request: Request) -> Response:
-    return show(request, "sign_in.html", Page("Sign in"), to=_own_address(request.query_params.get("to")), problem="")
+    return show(
+        request, "sign_in.html", Page(gettext("Sign in")), to=_own_address(request.query_params.get("to")), problem=""
+    )
 
 
 def _sign_in(request: Request) -> Response:
@@ -139,8 +162,9 @@ def _sign_in(request: Request) -> Response:
     is_name = 0 < len(name) <= LONGEST_NAME and name.isprintable()
     key = context.sessions.sign_in(name, password) if is_name else None
     if key is None:
-        problem = "The password is not right, or was wrong too often: wait a minute." if is_name else "Say who you are."
-        return show(request, "sign_in.html", Page("Sign in"), status=403, to=to, problem=problem)
+        wrong = gettext("The password is not right, or was wrong too often: wait a minute.")
+        problem = wrong if is_name else gettext("Say who you are.")
+        return show(request, "sign_in.html", Page(gettext("Sign in")), status=403, to=to, problem=problem)
     context.sessions.sign_out(request.cookies.get(SESSION))
     answer = RedirectResponse(to, 303)
     answer.set_cookie(SESSION, key, httponly=True, samesite="lax", secure=request.url.scheme == "https")
@@ -159,7 +183,16 @@ def _theme(request: Request) -> Response:
     form = request.state.form
     theme = "dark" if form.get("theme") == ["dark"] else "light"
     answer = RedirectResponse(_own_address(first_of(form, "to", "/")), 303)
-    answer.set_cookie("theme", theme, max_age=31_536_000, samesite="lax", secure=request.url.scheme == "https")
+    answer.set_cookie(THEME, theme, max_age=31_536_000, samesite="lax", secure=request.url.scheme == "https")
+    return answer
+
+
+def _language(request: Request) -> Response:
+    form, context = request.state.form, request.app.state.context
+    answer = RedirectResponse(_own_address(first_of(form, "to", "/")), 303)
+    language = context.languages.choose(first_of(form, "language"))
+    is_secure = request.url.scheme == "https"
+    answer.set_cookie(LANGUAGE, language, max_age=31_536_000, samesite="lax", secure=is_secure)
     return answer
 
 
@@ -176,9 +209,11 @@ def _health() -> dict[str, str]:
 async def _tell(request: Request, error: Exception) -> Response:
     """Say what is, and what to do."""
     status = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
-    return show(request, "problem.html", Page("Not possible"), status=status, problems=problems_of(error))
+    return show(request, "problem.html", Page(gettext("Not possible")), status=status, problems=problems_of(error))
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
     del error
-    return show(request, "problem.html", Page("Not here"), status=404, problems=("There is no such page.",))
+    return show(
+        request, "problem.html", Page(gettext("Not here")), status=404, problems=(gettext("There is no such page."),)
+    )

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dicom_sieve.criteria import CompiledItem, Finding
+from dicom_sieve.headers import Defect
 from dicom_sieve.reports.distribution import Distribution
 from dicom_sieve.reports.figures import Amount, Step
 from dicom_sieve.reports.markdown import amounts
 from dicom_sieve.reports.report import Report
-from dicom_sieve.reports.words import spoken
 from dicom_sieve.reports.would_be import Only, Three, three_of
 from dicom_sieve.web.names import parts_of
+from dicom_sieve.web.texts import gettext
+from dicom_sieve.web.words import DEFECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ def result_of(report: Report, unit: str, near: Sequence[tuple[int, int, int]] | 
     figures = report.figures
     sentences = [parts_of(item).sentence for item in report.criteria]
     is_series = unit == "series"
-    why = [f"{spoken(name)}: {count:,}" for name, count in figures.defects.items()]
-    why += [f"not read: {figures.unread:,}"] if figures.unread else []
+    why = [f"{gettext(DEFECTS[Defect(name)])}: {count:,}" for name, count in figures.defects.items()]
+    why += [gettext("not read: %(count)s", count=f"{figures.unread:,}")] if figures.unread else []
     return Result(
         figures.judged.series if is_series else figures.judged.instances,
         (figures.looked_at.instances - figures.judged.instances, why),

@@ -43,9 +43,7 @@ class Phantom:
 
     def measure(self, given: dict[str, Any], run: str = "run") -> list[tuple[str, str | None, int]]:
         """Measure; gives what became of the series."""
-        reasons = compute_one_by_one(
-            self.ledger, RADIOMICS, run, given=given, inputs=self.inputs, outputs=self.outputs
-        )
+        reasons = compute_one_by_one(self.ledger, RADIOMICS, run, given=given, inputs=self.inputs, outputs=self.outputs)
         return [(state.value, reason, number) for state, reason, number in reasons]
 
 
@@ -64,7 +62,8 @@ def test_features_on_record_are_the_published_ones_and_lead_back(phantom: Phanto
     assert (measured.measured.features["voxels"], measured.measured.region) == (74, "Tumour")
     rows = sql(phantom.ledger, TRACED)
     assert [row[3] for row in rows] == sorted(path.name for path in (phantom.folder / "objects").glob("*.dcm"))
-    assert {row[:3] for row in rows} == {("Tumour", "SCT:108369006", pytest.approx(556, abs=4))}
+    assert {row[:2] for row in rows} == {("Tumour", "SCT:108369006")}
+    assert all(abs(row[2] - 556) <= 4 for row in rows)  # the IBSI's value and tolerance, in mm3
     assert verify(phantom.ledger.engine).is_intact
 
 
