@@ -85,7 +85,7 @@ def series(intensities: npt.NDArray[np.int_] = INTENSITIES, **attributes: Any) -
 
 def save(datasets: Sequence[pydicom.Dataset], folder: Path) -> list[Path]:
     """Write datasets into a new folder; their names tell nothing of their order."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{(number * 7) % 101:03}.dcm" for number in range(len(datasets))]
     for dataset, file in zip(datasets, files, strict=True):
         dataset.save_as(file, enforce_file_format=True)

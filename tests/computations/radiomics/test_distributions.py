@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_sieve.computations.radiomics.distributions import MOST_BARS, as_html, group
-from dicom_sieve.computations.radiomics.extract import Region
+from dicom_sieve.computations.radiomics.region import Region
 
 MEAN, VOLUME = "mean_intensity_Q4LE", "volume_mesh_RNU0"
 

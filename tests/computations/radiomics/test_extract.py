@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pytest
 from highdicom.seg import SegmentationTypeValues
 from pydicom import Dataset
-from pydicom.uid import generate_uid
+from pydicom.uid import MRImageStorage, generate_uid
 
-from dicom_sieve.computations.radiomics.extract import Region, extract
+from dicom_sieve.computations.radiomics.extract import extract
 from dicom_sieve.computations.radiomics.masks import refers_to
+from dicom_sieve.computations.radiomics.region import Region
 from dicom_sieve.computations.radiomics.segments import read_segment
 from dicom_sieve.computations.radiomics.slices import read_slices
 from dicom_sieve.computations.segmentation.lungs import segment
@@ -178,6 +179,38 @@ class TestRefusals:
             each.FrameOfReferenceUID = "1.2.3"
 
         assert refusal(tmp_path, slices, mask) == "the mask is in another frame of reference than the images"
+
+    def test_a_region_in_another_frame_of_reference_is_refused_beside_the_others(
+        self, slices: list[Dataset], tmp_path: Path
+    ) -> None:
+        mask = make_structures(slices, [("Far", BOX), ("Box", BOX)])
+        mask.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
+
+        far, near = run(tmp_path, slices, mask)
+
+        assert (far.values, far.refused) == ({}, "the region is in another frame of reference than the images")
+        assert near.values
+
+    def test_the_range_of_ct_is_not_applied_to_others(self, slices: list[Dataset], tmp_path: Path) -> None:
+        for each in slices:
+            each.Modality, each.SOPClassUID = "MR", MRImageStorage
+            each.file_meta.MediaStorageSOPClassUID = MRImageStorage
+        seg = make_seg(slices, [ONE])
+
+        assert refusal(tmp_path / "default", slices, seg) == (
+            "its Modality is not CT, and -1000 to 400 are HU: give its own lowest and highest"
+        )
+        (found,) = run(
+            tmp_path / "own",
+            slices,
+            seg,
+            lowest=None,
+            highest=None,
+            discretisation="NONE",
+            volume_discretisation="NONE",
+        )
+        assert found.intensity_unit == ""
+        assert mean(found) == pytest.approx(INTENSITIES[ONE].mean(), abs=1e-4)
 
     def test_a_missing_slice_is_refused(self, slices: list[Dataset], tmp_path: Path) -> None:
         seg = make_seg(slices, [ONE])

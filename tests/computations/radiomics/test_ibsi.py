@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dicom_sieve.computations.radiomics.extract import Region, extract
+from dicom_sieve.computations.radiomics.extract import extract
 from dicom_sieve.computations.radiomics.features import features
+from dicom_sieve.computations.radiomics.region import Region
 from tests.computations.radiomics.digital_phantom import PARAMETERS, make_seg, region, save, series
 from tests.computations.radiomics.published import column_of, columns, disagreements, published
 from tests.support.documents import ROOT

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_sieve.computations.radiomics.extract import Region
 from dicom_sieve.computations.radiomics.features import features
+from dicom_sieve.computations.radiomics.region import Region
 from dicom_sieve.computations.radiomics.table import KEYS, Row, from_parquet, to_parquet
 
 COLUMNS = [feature.column for feature in features()]

@@ -12,8 +12,8 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dicom_sieve.computations.radiomics.extract import Region
 from dicom_sieve.computations.radiomics.features import INTENSITY, Feature, features
+from dicom_sieve.computations.radiomics.region import Region
 
 MIN_CELL = 5
 """Fewer regions are counted, and their values are not shown (ADR 13)."""

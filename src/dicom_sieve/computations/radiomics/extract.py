@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,8 +19,9 @@ from dicom_sieve.computations.radiomics.masks import (
     read_mask,
     refuse_other,
 )
+from dicom_sieve.computations.radiomics.region import Region
 from dicom_sieve.computations.radiomics.segments import read_segment, refuse_unfit
-from dicom_sieve.computations.radiomics.settings import normalise
+from dicom_sieve.computations.radiomics.settings import CT_RANGE, normalise
 from dicom_sieve.computations.radiomics.slices import MOST_VOXELS, Slices, read_slices
 from dicom_sieve.errors import RefusedError
 
@@ -31,31 +31,6 @@ UNITS: Mapping[str, str] = MappingProxyType({"CT": "HU", "PT": "SUV"})
 """What MIRP gives intensities in, by modality; of others, as they are stored."""
 _PLANAR = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 """Contours that enclose something (PS3.3 C.8.8.6.3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """What was computed of one region, or why nothing was.
-
-    Attributes:
-        label: Segment Label, or ROI Name; may be empty, and of several regions.
-        number: Of the segment or ROI; tells regions apart.
-        code: What it is, as ``SCT:39607008``; empty where nothing says it.
-        voxels: Of the mask, before anything is resampled.
-        volume_mm3: Of these voxels.
-        intensity_unit: ``HU``, ``SUV``, or empty: that of the image.
-        values: By column; None where a feature is not defined for the region. Empty where it is refused.
-        refused: Why there are no values; empty where there are.
-    """
-
-    label: str
-    number: int
-    code: str
-    voxels: int
-    volume_mm3: float
-    intensity_unit: str = ""
-    values: Mapping[str, float | None] = field(default_factory=dict, repr=False)
-    refused: str = ""
 
 
 def extract(images: Sequence[Path], mask: Path, parameters: Mapping[str, Any]) -> list[Region]:
@@ -77,6 +52,7 @@ def extract(images: Sequence[Path], mask: Path, parameters: Mapping[str, Any]) -
     """
     asked = normalise(parameters)
     slices = read_slices(images)
+    _refuse_range_of_ct(slices, asked)
     _refuse_large(slices, asked)
     dataset = read_mask(mask)
     refuse_other(dataset, slices)
@@ -92,6 +68,19 @@ def extract(images: Sequence[Path], mask: Path, parameters: Mapping[str, Any]) -
         reasons = dict.fromkeys(region.refused for region in found)
         raise RefusedError(f"no region can be computed: {'; '.join(reasons)}")
     return found
+
+
+def _refuse_range_of_ct(slices: Slices, asked: Mapping[str, Any]) -> None:
+    """Refuse to cut other intensities at the ends that are meant for Hounsfield units.
+
+    Raises:
+        RefusedError: The range is the default, and the images are no CT.
+    """
+    if slices.modality != "CT" and (asked["lowest"], asked["highest"]) == CT_RANGE:
+        lowest, highest = CT_RANGE
+        raise RefusedError(
+            f"its Modality is not CT, and {lowest:g} to {highest:g} are HU: give lowest and highest for it"
+        )
 
 
 def _refuse_large(slices: Slices, asked: Mapping[str, Any]) -> None:
@@ -140,19 +129,25 @@ def _mask_of(region: Named, dataset: Dataset, slices: Slices, image: with_mirp.M
         return with_mirp.mask_of_voxels(read_segment(dataset, region.number, slices), image, slices)
     with private.temporary_folder() as folder:
         alone = folder / "region.dcm"
-        _only(dataset, region.number).save_as(alone, enforce_file_format=True)
+        _only(dataset, region.number, slices.frame_of_reference).save_as(alone, enforce_file_format=True)
         mask = with_mirp.mask_of_contours(alone, image)
     if mask is None:
         raise RefusedError("the region is empty")
     return mask
 
 
-def _only(dataset: Dataset, number: int) -> Dataset:
+def _only(dataset: Dataset, number: int, frame_of_reference: str) -> Dataset:
     """Give an RTSTRUCT with one of its regions: names may be there twice, and each is read as if it were alone.
 
     Raises:
-        RefusedError: The region has no contours that enclose anything.
+        RefusedError: The region has no contours that enclose anything, or is in another frame of reference.
     """
+    for item in dataset.StructureSetROISequence:
+        if (
+            item.ROINumber == number
+            and item.get("ReferencedFrameOfReferenceUID", frame_of_reference) != frame_of_reference
+        ):
+            raise RefusedError("the region is in another frame of reference than the images")
     contours = [item for item in dataset.get("ROIContourSequence") or () if item.get("ReferencedROINumber") == number]
     planar = [
         contour

@@ -22,6 +22,8 @@ from dicom_sieve.errors import InvalidRequestError
 
 LARGEST_HOUNSFIELD = 1e6
 """Larger ends of a range are a mistake in any unit."""
+CT_RANGE = (-1000.0, 400.0)
+"""Hounsfield units from air to what is no longer soft tissue; both ends belong to it."""
 MOST_REGIONS = 1_000
 LONGEST_NAME = 64
 """Characters of a label; PS3.5 6.2, LO."""
@@ -124,10 +126,10 @@ class RadiomicsParameters(BaseModel):
             title="Lowest intensity",
             description="Voxels below leave the region (re-segmentation); bins of fixed size begin here. None: no end.",
         ),
-    ] = -1000.0
+    ] = CT_RANGE[0]
     highest: Annotated[
         End | None, Field(title="Highest intensity", description="Voxels above leave the region. None: no end.")
-    ] = 400.0
+    ] = CT_RANGE[1]
     outlier_sigma: Annotated[
         Sigma | None,
         Field(title="Outliers", description="Voxels farther from the mean leave, in standard deviations. None: none."),

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dicom_sieve.computations.radiomics.extract import Region
 from dicom_sieve.computations.radiomics.features import INTENSITY, features
+from dicom_sieve.computations.radiomics.region import Region
 
 KEYS = pa.schema(
     [
