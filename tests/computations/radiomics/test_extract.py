@@ -198,7 +198,7 @@ class TestRefusals:
         seg = make_seg(slices, [ONE])
 
         assert refusal(tmp_path / "default", slices, seg) == (
-            "its Modality is not CT, and -1000 to 400 are HU: give its own lowest and highest"
+            "its Modality is not CT, but -1000 to 400 are HU; give lowest and highest"
         )
         (found,) = run(
             tmp_path / "own",

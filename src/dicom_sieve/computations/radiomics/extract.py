@@ -78,9 +78,7 @@ def _refuse_range_of_ct(slices: Slices, asked: Mapping[str, Any]) -> None:
     """
     if slices.modality != "CT" and (asked["lowest"], asked["highest"]) == CT_RANGE:
         lowest, highest = CT_RANGE
-        raise RefusedError(
-            f"its Modality is not CT, and {lowest:g} to {highest:g} are HU: give lowest and highest for it"
-        )
+        raise RefusedError(f"its Modality is not CT, but {lowest:g} to {highest:g} are HU; give lowest and highest")
 
 
 def _refuse_large(slices: Slices, asked: Mapping[str, Any]) -> None:
