@@ -48,7 +48,7 @@ def test_segments_files_too(tmp_path: Path) -> None:
     demo = run_demo(tmp_path, sys.executable, "-c", WITHOUT, "moto")
 
     assert "SEGMENTATION of 2 series, not for clinical use; of the one with lungs" in demo.end
-    assert "FEATURES of 3 regions of 2 series; of the one with lungs" in demo.end
+    assert "FEATURES of 4 regions of 2 series; of the one with lungs" in demo.end
     assert sorted(file.name for file in (tmp_path / "demo" / "results" / "computations").rglob("volumes.json"))
 
 

@@ -4,6 +4,7 @@ With the extra ``dicom-sieve[demo]`` it is all of it: an S3 server, Prefect, a r
 in a directory, and the run is one of the command line (ADR 31).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 KEY_ID, ACCESS_KEY = "demo-key", "demo-secret"
@@ -14,3 +15,5 @@ CRITERIA: list[dict[str, Any]] = [
 ]
 ODD_KEY, PLAIN_KEY = "odd//two slashes + a plus #1.dcm", "odd/cut-short.dcm"
 """What is traced: a key that no file can have; where the objects are files, another one."""
+PARAMETERS: Mapping[str, Mapping[str, Any]] = {"radiomics": {"spacing": 4.0}}
+"""Of what is computed, by its name: features of voxels so large take seconds."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.one_by_one import compute_one_by_one
 from dicom_sieve.criteria import Criterion
-from dicom_sieve.demo import CRITERIA
+from dicom_sieve.demo import CRITERIA, PARAMETERS
 from dicom_sieve.demo.bucket import objects
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.screening import Screening, screen
@@ -31,7 +31,8 @@ def screen_directory(folder: Path, database: str, *, computing: Sequence[Kind], 
         say(f"run {outcome.run_id}: {outcome.describe()}")
         for kind in computing:
             say(f"{kind.name}: {kind.description}")
-            compute_one_by_one(ledger, kind, outcome.run_id, inputs=images, outputs=results)
+            given = PARAMETERS.get(kind.name, {})
+            compute_one_by_one(ledger, kind, outcome.run_id, inputs=images, outputs=results, given=given)
     return outcome.run_id
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_sieve.computations.kind import Kind
-from dicom_sieve.demo import ACCESS_KEY, BUCKET, CRITERIA, KEY_ID, OUTPUT_BUCKET, REGION
+from dicom_sieve.demo import ACCESS_KEY, BUCKET, CRITERIA, KEY_ID, OUTPUT_BUCKET, PARAMETERS, REGION
 from dicom_sieve.demo.bucket import objects
 from dicom_sieve.errors import DicomSieveError
 
@@ -93,7 +93,7 @@ class Servers:
                 say(self._api.wait_for_end(self._api.wait_for_following(run)))
             else:
                 say(f"{kind.name}: {kind.description}")
-                asked = {"computation": kind.name, "run_id": run, **places}
+                asked = {"computation": kind.name, "run_id": run, "parameters": PARAMETERS.get(kind.name, {}), **places}
                 self._start(str(self._api.call("deployments/name/compute-series/default")["id"]), asked, say)
         return run
 

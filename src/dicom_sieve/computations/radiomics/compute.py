@@ -6,8 +6,9 @@ from pathlib import Path
 from dicom_sieve import private
 from dicom_sieve.computations.beside import Beside
 from dicom_sieve.computations.computation import Series
-from dicom_sieve.computations.radiomics.extract import Region, extract
+from dicom_sieve.computations.radiomics.extract import extract
 from dicom_sieve.computations.radiomics.masks import read_mask, refers_to
+from dicom_sieve.computations.radiomics.region import Region
 from dicom_sieve.computations.radiomics.source import OBJECTS, REGIONS_FROM
 from dicom_sieve.computations.radiomics.table import Row, to_parquet
 from dicom_sieve.errors import RefusedError
