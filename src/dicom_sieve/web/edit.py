@@ -23,11 +23,13 @@ from dicom_sieve.web.given import (
     card_at,
     kind_of,
     list_of,
+    operation_of,
     operations_of,
     read_path,
     vr_of,
 )
 from dicom_sieve.web.references import read_typed, unit_name
+from dicom_sieve.web.shape import check_cards, read_json
 
 FIRST_AGE = "018Y"
 """With which a new criterion on the age begins."""
@@ -124,7 +126,7 @@ def _set(cards: list[Given], form: Form) -> Change:
         card["operation"] = operation
     values = [value for value in form.get("value", ()) if value.strip()]
     if bar := first_of(form, "bar"):
-        values = references_of(vr_of(card), Operation(card["operation"]), bar, values)
+        values = references_of(vr_of(card), operation_of(card), bar, values)
     _refer(card, values)
     if "absent" in form:
         card.pop("if_absent", None)
@@ -135,7 +137,7 @@ def _set(cards: list[Given], form: Form) -> Change:
 
 def _refer(card: Given, values: list[str]) -> None:
     """Put values in the place of a card's reference, in the shape that its operation takes."""
-    operation = Operation(card["operation"])
+    operation = operation_of(card)
     vr, unit = vr_of(card), _unit_of(card)
     values = list(dict.fromkeys(read_typed(vr, value, unit) for value in values))
     if isinstance(before := card.get("reference"), list):
@@ -248,14 +250,12 @@ def _json(cards: list[Given], form: Form) -> Change:
     """Take cards from JSON as somebody wrote it."""
     del cards
     try:
-        given = json.loads(first_of(form, "json"))
+        given = read_json(first_of(form, "json"))
     except ValueError as error:
         place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise InvalidRequestError((f"this is no JSON: {place}",)) from None
     given = given.get("criteria", given) if isinstance(given, dict) else given
-    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        raise InvalidRequestError(("this is no list of criteria",))
-    return Change(given, None)
+    return Change(check_cards(given, "this is no list of criteria"), None)
 
 
 def _new(cards: list[Given], form: Form) -> Change:
