@@ -13,6 +13,7 @@ from dicom_sieve.criteria import Verdict
 from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.errors import LedgerError, UnknownRunError
 from dicom_sieve.ledger.database import engine as database
+from dicom_sieve.ledger.database.outages import wait_at_most
 from dicom_sieve.ledger.database.sqlite_file import exposure
 from dicom_sieve.ledger.database.tables import RunState, location, run, snapshot
 from dicom_sieve.ledger.database.views import instance_decision, series_decision
@@ -142,6 +143,10 @@ class Ledger:
     def close(self) -> None:
         """Close all connections to the database."""
         self.engine.dispose()
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Set how long it is waited for while it does not answer; a minute unless set."""
+        wait_at_most(self.engine, seconds)
 
     @property
     def address(self) -> str:
