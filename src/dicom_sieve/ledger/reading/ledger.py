@@ -30,6 +30,7 @@ from dicom_sieve.ledger.reading.conflicts import series_of_run
 from dicom_sieve.ledger.reading.facts import SeriesFacts, series_facts
 from dicom_sieve.ledger.reading.kept_facts import NAMES
 from dicom_sieve.ledger.reading.named_criteria import SavedCriteria, find_criteria
+from dicom_sieve.ledger.reading.object_names import is_text
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.reading.run_objects import RunObjects, select_objects
 from dicom_sieve.ledger.reading.runs import ABANDONED, begins_with
@@ -168,15 +169,19 @@ class Ledger:
         Raises:
             UnknownRunError: There is none, or there are several.
         """
+        if not run_id or not is_text(run_id):
+            raise UnknownRunError(run_id)
         query = _runs(self.engine)
         exact = list(Rows(self.engine, query.where(run.c.id == run_id), make_run))
         matching = exact or list(Rows(self.engine, query.where(begins_with(run.c.id, run_id)).limit(2), make_run))
-        if not run_id or len(matching) != 1:
+        if len(matching) != 1:
             raise UnknownRunError(run_id)
         return RecordedRun(self.engine, matching[0])
 
     def attempts(self, execution_id: str) -> list[RunRow]:
         """Give the runs that one flow run was, the newest first: it may have been started more than once."""
+        if not is_text(execution_id):
+            return []
         is_one = (run.c.id == execution_id) | begins_with(run.c.id, f"{execution_id}.")
         query = _runs(self.engine).where(is_one).order_by(run.c.number.desc())
         return list(Rows(self.engine, query, make_run))
