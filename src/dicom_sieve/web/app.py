@@ -2,7 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import parse_qs, quote
@@ -55,14 +55,15 @@ from dicom_sieve.web.people import LONGEST_NAME
 from dicom_sieve.web.prefect_api import NotThereError, PrefectAwayError
 
 LARGEST_FORM = 4 * 1024 * 1024
+AWAY = 503
 STATUS = {
     NotAllowedError: 403,
     UnknownRunError: 404,
     UnknownCriteriaError: 404,
     UnknownPlaceError: 404,
     NotThereError: 404,
-    LedgerError: 503,
-    PrefectAwayError: 503,
+    LedgerError: AWAY,
+    PrefectAwayError: AWAY,
 }
 """Of answers to what cannot be done; the first that an error is, counts."""
 SECONDS_AWAY = 3.0
@@ -121,7 +122,7 @@ async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Respon
     except Exception as error:
         where = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("%s in %s\n%s", type(error).__name__, request.scope.get("path", ""), where)
-        return show(request, "problem.html", Page("Not possible"), status=500, problems=(_FAILED,))
+        return _problem(request, "Not possible", 500, (_FAILED,))
 
 
 def _to_sign_in(request: Request) -> Response:
@@ -198,9 +199,14 @@ def _health() -> dict[str, str]:
 async def _tell(request: Request, error: Exception) -> Response:
     """Say what is, and what to do."""
     status = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
-    return show(request, "problem.html", Page("Not possible"), status=status, problems=problems_of(error))
+    return _problem(request, "Not possible", status, problems_of(error))
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
     del error
-    return show(request, "problem.html", Page("Not here"), status=404, problems=("There is no such page.",))
+    return _problem(request, "Not here", 404, ("There is no such page.",))
+
+
+def _problem(request: Request, title: str, status: int, problems: Sequence[str]) -> Response:
+    """Say what is the matter; what is away is asked for again."""
+    return show(request, "problem.html", Page(title), status, problems=problems, is_away=status == AWAY)
