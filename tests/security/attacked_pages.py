@@ -198,7 +198,7 @@ def links_of(page: str) -> list[str]:
     return [html.unescape(each).partition("#")[0] for each in found if html.unescape(each).startswith("/")]
 
 
-def crawl(client: TestClient, starts: Sequence[str], most: int = 150) -> Iterator[tuple[str, Any]]:
+def crawl(client: TestClient, starts: Sequence[str], most: int = 90) -> Iterator[tuple[str, Any]]:
     """Ask for every address that links lead to; of those that differ only in what they say, three."""
     waiting, seen, kinds = list(starts), set(starts), dict[str, int]()
     while waiting and most:

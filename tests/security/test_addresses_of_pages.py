@@ -252,6 +252,11 @@ ODD_CARDS = {
     "as many as a page takes": json.dumps([{**LEAF, "reference": [str(number)]} for number in range(MOST_CARDS)]),
 }
 """Pages show these, and say at each what is wrong."""
+ON_EACH = [pytest.param("sqlite", text, id=name) for name, text in ODD_CARDS.items()] + [
+    pytest.param("postgresql", text, id=f"{name}, PostgreSQL", marks=pytest.mark.real_postgres)
+    for name, text in ODD_CARDS.items()
+    if "NUL" in name  # which is a text for one of the databases alone
+]
 PAGES = (
     "/build?place=1&open=0&",
     "/build?place=1&open=0.0&tab=json&",
@@ -279,7 +284,7 @@ class TestCriteriaInAnAddress:
         } == {400}
         assert set(statuses) <= {200, 400}
 
-    @pytest.mark.parametrize("text", ODD_CARDS.values(), ids=ODD_CARDS)
+    @pytest.mark.parametrize(("site", "text"), ON_EACH, indirect=["site"], scope="module")
     def test_what_makes_no_sense_is_answered_by_each(self, site: Attacked, text: str) -> None:
         packed = packed_text(text)
         form = {"token": site.token("mona"), "place": "1", "criteria": packed, "attribute": "Modality", "into": "0"}

@@ -453,9 +453,9 @@ class TestRoles:
 
     def test_a_viewer_sees_no_value_of_a_patient(self, site: Attacked) -> None:
         manager = site.client("mona")
-        addresses = [address for address, _ in crawl(manager, starts(), 120)]
+        addresses = [address for address, _ in crawl(manager, starts(), 90)]
         seen = set()
-        for address, answer in crawl(site.client("vera"), [*starts(), *addresses], 260):
+        for address, answer in crawl(site.client("vera"), [*starts(), *addresses], 160):
             seen.add(address)
             page = html.unescape(answer.text)
             asked = unquote(address)  # what an address says already, its page may repeat
@@ -463,7 +463,7 @@ class TestRoles:
         assert len(seen) > 100
 
     def test_a_manager_sees_them(self, site: Attacked) -> None:
-        pages = "".join(answer.text for _, answer in crawl(site.client("mona"), starts(), 120))
+        pages = "".join(answer.text for _, answer in crawl(site.client("mona"), starts(), 90))
 
         # The first is kept as a digest, so nobody sees it; days are written with dashes.
         assert [value for value in PLANTED if value not in pages] == [PATIENT, STUDY_DATE]

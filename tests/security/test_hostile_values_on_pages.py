@@ -130,7 +130,7 @@ class TestPages:
     def test_no_element_or_attribute_comes_from_outside(self, site: Attacked, name: str) -> None:
         shown = ""
         with site.client(name) as client:
-            for address, answer in crawl(client, addresses(), 220):
+            for address, answer in crawl(client, addresses(), 150):
                 if answer.headers.get("content-type", "").startswith("text/html") and "hand-on" not in address:
                     check_page(answer.text, address)
                     shown += answer.text
