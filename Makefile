@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Many tests wait for servers: more processes than cores. Files are handed out in the order of tests/support/distribution.py.
 PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 
-.PHONY: help install demo wheel test coverage check fuzz bench format lock schema clean
+.PHONY: help install demo wheel test coverage check fuzz bench format lock schema texts clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ bench: install ## measure, and write docs/performance.md and docs/scale.md (LARG
 
 schema: install ## after a migration: write how a ledger on PostgreSQL is made, which verify compares with
 	$(BIN)/python -m scripts.ledger_schema
+
+texts: install ## after a text of the pages changed: collect them for translation, and compile catalogs
+	$(BIN)/python -m scripts.page_texts
 
 format: install ## rewrite the formatting
 	$(BIN)/ruff format .

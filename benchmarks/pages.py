@@ -35,6 +35,8 @@ CHANGES = 10
 SECONDS_TO_THINK = 3.0
 """Between two changes, on average."""
 SECONDS_TO_START = 300
+SECONDS_KEPT_OPEN = 2.0
+"""Of a connection that is not used; the server closes it after five."""
 PAGES = ("/places", "/explore?place=1&attribute=Modality", "/build?place=1", "/runs", "/criteria")
 MODALITY = {"dicom_tag": ["0008", "0060"], "operation": "IN", "reference": ["CT", "MR"]}
 PART = {"dicom_tag": ["0018", "0015"], "operation": "IN", "reference": ["CHEST"]}
@@ -88,7 +90,8 @@ def _person(address: str, number: int, thinking: float, changes: list[float], op
     """Change a criterion, and look at a page, again and again."""
     chance = random.Random(number)
     pages = itertools.cycle(PAGES)
-    with httpx.Client(base_url=address, timeout=60, follow_redirects=True) as client:
+    kept_open = httpx.Limits(keepalive_expiry=SECONDS_KEPT_OPEN)
+    with httpx.Client(base_url=address, timeout=60, follow_redirects=True, limits=kept_open) as client:
         page = client.get("/build?place=1").text
         token = re.findall(r'name="token" value="([^"]+)"', page)[0]
         for _ in range(CHANGES):

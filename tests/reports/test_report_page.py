@@ -125,6 +125,7 @@ TOO_WIDE = """() => [...document.querySelectorAll("table, table *, main *")].fil
     const box = element.getBoundingClientRect(), page = document.documentElement.clientWidth;
     const scrolls = element instanceof HTMLElement &&
         element.clientWidth > 0 && element.scrollWidth > element.clientWidth + 1;
+    if (element.matches(".vh")) return false;
     return scrolls || (!element.closest("svg") && box.width > 0 && (box.right > page + 1 || box.left < -1));
 }).map(one => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 40)}`)"""
 

@@ -64,13 +64,14 @@ class Site:
     Attributes:
         ledger: Beneath.
         prefect: Where runs are started.
+        context: What all pages need.
     """
 
     def __init__(self, ledger: Ledger, settings: Settings | None = None) -> None:
         self.ledger, self.prefect = ledger, SimulatedPrefect()
         proxy = Proxy(HEADER, roles=ROLES)
         settings = settings or Settings()
-        context = Context(ledger, self.prefect, Sessions("admin:secret"), proxy, settings)
+        self.context = context = Context(ledger, self.prefect, Sessions("admin:secret"), proxy, settings)
         self._client = TestClient(
             make_app(context), "http://localhost", client=("127.0.0.1", 1), follow_redirects=False
         )

@@ -71,9 +71,9 @@ class TestResult:
 
         assert report.title in text
         figures = report.figures
-        for name, amount in (("Looked at", figures.looked_at), ("Passed", figures.passed)):
-            counts = f"{amount.patients} {amount.studies} {amount.series} {amount.instances}"
-            assert f"{name} {counts}" in text
+        for noun in ("patients", "studies", "series", "instances"):
+            counts = [getattr(each, noun) for each in (figures.looked_at, figures.passed, figures.discarded)]
+            assert f"{noun.capitalize()} {' '.join(map(str, counts))}" in text
         for number, step in enumerate(figures.steps, 1):
             fell = {excluded.finding: excluded.instances for excluded in step.fell}
             undecided = sum(count for finding, count in fell.items() if not finding.is_decided)

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dicom_sieve.columns.coded import Codes
 from dicom_sieve.columns.lookup import Flags, Numbers
+
+LARGEST_TABLE = 64 * 1024 * 1024
+"""Bytes of a table of things and groups; where it would be larger, rows are counted for each selection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,47 @@ class GroupCodes:
         occurs = np.zeros(self.count + 1, np.bool_)
         occurs[self.codes[rows]] = True
         return int(np.count_nonzero(occurs[1:]))
+
+    def by_thing(self, codes: Codes, thing_count: int) -> "GroupsByThing":
+        """Tell of which groups the rows of each thing are.
+
+        Args:
+            codes: Of each row its thing.
+            thing_count: How many things there are; each is of some row.
+        """
+        width = self.count + 1
+        if thing_count * width > LARGEST_TABLE:
+            return GroupsByThing(self, codes, None)
+        occurs = np.zeros(thing_count * width, np.bool_)
+        places = codes.astype(np.int64)
+        places *= width
+        places += self.codes
+        occurs[places] = True
+        return GroupsByThing(self, codes, occurs.reshape(thing_count, width))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupsByThing:
+    """Which groups there are among the rows of each of few things.
+
+    Attributes:
+        groups: Of each row.
+        codes: Of each row its thing.
+        occurs: For each thing and group whether any row is of both; None: that would be too large.
+    """
+
+    groups: GroupCodes
+    codes: Codes
+    occurs: Flags | None
+
+    def count_of(self, things: Flags) -> int:
+        """Count the groups of which there is any row of some things."""
+        if things.all():
+            return self.groups.count
+        if self.occurs is None:
+            return self.groups.count_of(things[self.codes])
+        of_any: Flags = np.logical_or.reduce(self.occurs[things], axis=0)
+        return int(np.count_nonzero(of_any[1:]))
 
 
 def number_groups(numbers: Numbers) -> GroupCodes:

@@ -13,7 +13,7 @@ import numpy as np
 
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
-from dicom_sieve.columns.group_codes import GroupCodes, number_groups
+from dicom_sieve.columns.group_codes import GroupCodes, GroupsByThing, number_groups
 from dicom_sieve.columns.judge import BlockJudge, Values
 from dicom_sieve.columns.lookup import Flags
 from dicom_sieve.columns.measured import GroupsOf
@@ -250,15 +250,15 @@ class CountsAtOnce:
         counted = [
             (_sure(findings), count, sizes[findings]) for findings, count in instances.items() if None not in findings
         ]
-        series = self._group(Scope.SERIES, is_by_object=is_by_object)
+        by_scope = {
+            scope: self._group(scope, is_by_object=is_by_object).by_thing(combined.codes, len(combined.things))
+            for scope in _SCOPES
+        }
+        series = by_scope[Scope.SERIES]
         met = [[finding is Finding.MET for finding in findings] for findings in combined.things]
         is_met = np.array(met, np.bool_).reshape(len(combined.things), len(compiled))
         is_judged = np.array([None not in findings for findings in combined.things], np.bool_)
         falls_once = is_judged & (is_met.sum(axis=1) == len(compiled) - 1)
-
-        def of_rows(combinations: Flags) -> Flags:
-            flags: Flags = combinations[combined.codes]
-            return flags
 
         items, left = [], []
         before = is_judged
@@ -269,7 +269,7 @@ class CountsAtOnce:
                 if findings[place] is not Finding.MET and findings.count(Finding.MET) == len(compiled) - 1
             ]
             three_only = three_of(summed(only))
-            series_only = series.count_of(of_rows(falls_once & ~is_met[:, place])) if only else 0
+            series_only = series.count_of(falls_once & ~is_met[:, place]) if only else 0
             findings_of = summed([(findings[place], count) for findings, count, _ in counted])
             children = self._children(item, rows, measured, is_by_object=is_by_object)
             items.append(
@@ -281,25 +281,17 @@ class CountsAtOnce:
                 if (at := fell_at(findings)) is None or at >= place
             ]
             before = before & is_met[:, place]
-            left.append(LeftAfter(three_of(summed(reached)), series.count_of(of_rows(before))))
-        has_passed = of_rows(before)
-        judged = of_rows(is_judged)
+            left.append(LeftAfter(three_of(summed(reached)), series.count_of(before)))
         listed = self.snapshot.counts.listed
         total = sum(count for _, count, _ in counted)
         passed = [(count, size) for findings, count, size in counted if fell_at(findings) is None]
         return WouldBe(
             tuple(items),
             tuple(left),
-            self._amount(judged, [(count, size) for _, count, size in counted], is_by_object=is_by_object),
-            self._amount(has_passed, passed, is_by_object=is_by_object),
+            _amount(by_scope, is_judged, [(count, size) for _, count, size in counted]),
+            _amount(by_scope, before, passed),
             listed - total,
         )
-
-    def _amount(self, rows: Flags, counted: Sequence[tuple[int, int]], *, is_by_object: bool) -> Amount:
-        """Give how much some rows are, of which instances and bytes are counted."""
-        series, studies, patients = (self._group(scope, is_by_object=is_by_object).count_of(rows) for scope in _SCOPES)
-        instances, size = (sum(part) for part in zip(*counted, strict=True)) if counted else (0, 0)
-        return Amount(patients, studies, series, instances, size)
 
     def _group(self, scope: Scope, *, is_by_object: bool) -> GroupCodes:
         known = self._groups.get((is_by_object, scope))
@@ -357,6 +349,13 @@ class CountsAtOnce:
                 )
             )
         return tuple(counted)
+
+
+def _amount(by_scope: Mapping[Scope, GroupsByThing], things: Flags, counted: Sequence[tuple[int, int]]) -> Amount:
+    """Give how much the rows of some things are, of which instances and bytes are counted."""
+    series, studies, patients = (by_scope[scope].count_of(things) for scope in _SCOPES)
+    instances, size = (sum(part) for part in zip(*counted, strict=True)) if counted else (0, 0)
+    return Amount(patients, studies, series, instances, size)
 
 
 def _judge_of(item: CompiledItem, secret: bytes, damaged: Damaged) -> BlockJudge[Finding | None]:

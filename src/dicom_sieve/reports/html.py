@@ -3,25 +3,22 @@
 import base64
 import hashlib
 from functools import cache
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from dicom_sieve.criteria import Finding
 from dicom_sieve.headers import Defect
 from dicom_sieve.reports.attrition import NARROW, WIDE, svg_of
+from dicom_sieve.reports.charts import make_environment, style_of
 from dicom_sieve.reports.markdown import amounts, citation, why_partial
 from dicom_sieve.reports.report import Report
-from dicom_sieve.reports.words import counted, describe_patients, headed, size_of, spoken
-
-BAR_WIDTH = 200
-"""Width of the longest bar, in the units of its drawing."""
+from dicom_sieve.reports.words import describe_patients, spoken
 
 
 def as_html(report: Report) -> str:
     """Give it as HTML. Everything in it is escaped but the drawing, which escapes its own texts."""
-    style = (files(__package__) / "templates" / "report.css").read_text(encoding="utf-8")
+    style = style_of("report") + style_of("charts")
     return (
         _environment()
         .get_template("report.html")
@@ -43,25 +40,6 @@ def as_html(report: Report) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(__package__, "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        counted=counted,
-        size=size_of,
-        spoken=spoken,
-        headed=headed,
-        patients=describe_patients,
-        why=why_partial,
-        length_of=_length_of,
-    )
+    environment = make_environment()
+    environment.filters.update(spoken=spoken, patients=describe_patients, why=why_partial)
     return environment
-
-
-def _length_of(part: int, longest: int) -> str:
-    """Give a bar's length; whatever is there can be seen."""
-    return f"{max(BAR_WIDTH * part / longest, 1.0 if part else 0.0):.1f}"

@@ -11,15 +11,16 @@ from dicom_sieve.ledger.writing.page_actions import record_action
 from dicom_sieve.web.asked import read_number
 from dicom_sieve.web.pages import Page, context_of, name_of_place, person_of, show
 from dicom_sieve.web.people import Role
+from dicom_sieve.web.texts import gettext, later
 from dicom_sieve.web.view import WINDOW
 
 router = APIRouter()
 WORDS = {
-    Action.START: "started a run",
-    Action.STOP: "asked a run to stop",
-    Action.SAVE: "saved criteria",
-    Action.ADD_PLACE: "added a place",
-    Action.LIST_PLACE: "listed a place again",
+    Action.START: later("started a run"),
+    Action.STOP: later("asked a run to stop"),
+    Action.SAVE: later("saved criteria"),
+    Action.ADD_PLACE: later("added a place"),
+    Action.LIST_PLACE: later("listed a place again"),
 }
 
 
@@ -61,4 +62,6 @@ def show_history(request: Request) -> Response:
     actions = list_actions(context_of(request).ledger.engine, before=last, limit=WINDOW + 1)
     shown = actions[:WINDOW]
     older = shown[-1].id if len(actions) > WINDOW else None
-    return show(request, "history.html", Page("Who did what"), actions=shown, words=WORDS, older=older, last=last)
+    words = {action: gettext(said) for action, said in WORDS.items()}
+    page = Page(gettext("Who did what"))
+    return show(request, "history.html", page, actions=shown, words=words, older=older, last=last)

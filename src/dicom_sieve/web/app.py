@@ -21,6 +21,7 @@ from dicom_sieve.errors import (
     UnknownRunError,
 )
 from dicom_sieve.flows.server.callers import OwnNamesOnly
+from dicom_sieve.reports.charts import style_of
 from dicom_sieve.web import (
     actions,
     build,
@@ -42,7 +43,9 @@ from dicom_sieve.web.context import Context
 from dicom_sieve.web.every_answer import EveryAnswer
 from dicom_sieve.web.pages import (
     A_YEAR,
+    LANGUAGE,
     SESSION,
+    THEME,
     NotAllowedError,
     Page,
     find_person,
@@ -53,6 +56,7 @@ from dicom_sieve.web.pages import (
 )
 from dicom_sieve.web.people import LONGEST_NAME
 from dicom_sieve.web.prefect_api import NotThereError, PrefectAwayError
+from dicom_sieve.web.texts import gettext
 
 LARGEST_FORM = 4 * 1024 * 1024
 AWAY = 503
@@ -89,6 +93,7 @@ def make_pages(context: Context) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context = context
     folder = str(Path(str(files("dicom_sieve.web") / "static")))
+    app.add_api_route("/static/charts.css", _charts, methods=["GET"])
     app.mount("/static", StaticFiles(directory=folder), name="static")
     pages = (places, listing, explore, build, near, start, runs, pictures, hand_on)
     for module in (*pages, save, criteria, compare, importing, actions):
@@ -98,14 +103,21 @@ def make_pages(context: Context) -> FastAPI:
     app.add_api_route("/sign-in", _sign_in, methods=["POST"])
     app.add_api_route("/sign-out", _sign_out, methods=["POST"])
     app.add_api_route("/theme", _theme, methods=["POST"])
+    app.add_api_route("/language", _language, methods=["POST"])
     app.add_api_route("/health", _health, methods=["GET"])
     app.add_exception_handler(DicomSieveError, _tell)
     app.add_exception_handler(404, _not_found)
-    app.add_middleware(BaseHTTPMiddleware, dispatch=_guard)
+    app.add_middleware(BaseHTTPMiddleware, dispatch=_speak)
     return app
 
 
-_FAILED = "This page failed, which is a defect. The log of this server says where."
+async def _speak(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Answer in the language that somebody chose, or their browser asks for."""
+    languages = request.app.state.context.languages
+    chosen, accepted = request.cookies.get(LANGUAGE), request.headers.get("accept-language", "")
+    request.state.language = language = languages.choose(chosen, accepted)
+    with languages.speaking(language):
+        return await _guard(request, call_next)
 
 
 async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -116,18 +128,19 @@ async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Respon
     if person is None and not path.startswith(OPEN):
         return _to_sign_in(request)
     if request.method not in {"GET", "HEAD"} and not await _is_own_form(request):
-        return HTMLResponse("This form is not from this page, or too large. Open the page again.", 403)
+        return HTMLResponse(gettext("This form is not from this page, or too large. Open the page again."), 403)
     try:
         return await call_next(request)
     except Exception as error:
         where = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("%s in %s\n%s", type(error).__name__, request.scope.get("path", ""), where)
-        return _problem(request, "Not possible", 500, (_FAILED,))
+        failed = gettext("This page failed, which is a defect. The log of this server says where.")
+        return _problem(request, gettext("Not possible"), 500, (failed,))
 
 
 def _to_sign_in(request: Request) -> Response:
     if request.headers.get("x-part"):
-        return HTMLResponse("You are not signed in any more.", 401)
+        return HTMLResponse(gettext("You are not signed in any more."), 401)
     return RedirectResponse(f"/sign-in?to={quote(here_of(request) if request.method == 'GET' else '/', safe='')}", 303)
 
 
@@ -146,12 +159,18 @@ async def _is_own_form(request: Request) -> bool:
     return request.url.path == "/sign-in" or (person is not None and token == person.token)
 
 
+def _charts() -> Response:
+    return Response(style_of("charts"), media_type="text/css")
+
+
 def _first(request: Request) -> Response:
     return RedirectResponse(places.first_address(request), 303)
 
 
 def _ask_to_sign_in(request: Request) -> Response:
-    return show(request, "sign_in.html", Page("Sign in"), to=_own_address(request.query_params.get("to")), problem="")
+    return show(
+        request, "sign_in.html", Page(gettext("Sign in")), to=_own_address(request.query_params.get("to")), problem=""
+    )
 
 
 def _sign_in(request: Request) -> Response:
@@ -162,8 +181,9 @@ def _sign_in(request: Request) -> Response:
     is_name = 0 < len(name) <= LONGEST_NAME and name.isprintable()
     key = context.sessions.sign_in(name, password) if is_name else None
     if key is None:
-        problem = "The password is not right, or was wrong too often: wait a minute." if is_name else "Say who you are."
-        return show(request, "sign_in.html", Page("Sign in"), status=403, to=to, problem=problem)
+        wrong = gettext("The password is not right, or was wrong too often: wait a minute.")
+        problem = wrong if is_name else gettext("Say who you are.")
+        return show(request, "sign_in.html", Page(gettext("Sign in")), status=403, to=to, problem=problem)
     context.sessions.sign_out(request.cookies.get(SESSION))
     answer = RedirectResponse(to, 303)
     remember(request, answer, SESSION, key)
@@ -182,7 +202,14 @@ def _theme(request: Request) -> Response:
     form = request.state.form
     theme = "dark" if form.get("theme") == ["dark"] else "light"
     answer = RedirectResponse(_own_address(first_of(form, "to", "/")), 303)
-    remember(request, answer, "theme", theme, seconds=A_YEAR)
+    remember(request, answer, THEME, theme, seconds=A_YEAR)
+    return answer
+
+
+def _language(request: Request) -> Response:
+    form, context = request.state.form, request.app.state.context
+    answer = RedirectResponse(_own_address(first_of(form, "to", "/")), 303)
+    remember(request, answer, LANGUAGE, context.languages.choose(first_of(form, "language")), seconds=A_YEAR)
     return answer
 
 
@@ -199,12 +226,12 @@ def _health() -> dict[str, str]:
 async def _tell(request: Request, error: Exception) -> Response:
     """Say what is, and what to do."""
     status = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
-    return _problem(request, "Not possible", status, problems_of(error))
+    return _problem(request, gettext("Not possible"), status, problems_of(error))
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
     del error
-    return _problem(request, "Not here", 404, ("There is no such page.",))
+    return _problem(request, gettext("Not here"), 404, (gettext("There is no such page."),))
 
 
 def _problem(request: Request, title: str, status: int, problems: Sequence[str]) -> Response:

@@ -9,6 +9,7 @@ from dicom_sieve.dicom.vr.age import AS
 from dicom_sieve.dicom.vr.date import DA
 from dicom_sieve.dicom.vr.value_type import ValueType
 from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.web.texts import gettext
 
 _NUMBER = re.compile(r"(-?[0-9]+) to (-?[0-9]+)(?: years)?")
 _DAY = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?(s?)")
@@ -31,7 +32,7 @@ def span_of(vr: ValueType, label: str) -> tuple[str, str]:
         return f"{year:04}-{first:02}-01", f"{last_year:04}-{last:02}-{calendar.monthrange(last_year, last)[1]}"
     if vr != DA and (found := _NUMBER.fullmatch(label)):
         return tuple(f"{int(part):03}Y" if vr == AS else part for part in found.groups())  # type: ignore[return-value]
-    raise InvalidRequestError(("bar: there is none of this name",))
+    raise InvalidRequestError((gettext("bar: there is none of this name"),))
 
 
 def references_of(vr: ValueType, operation: Operation, label: str, before: list[str]) -> list[str]:

@@ -19,20 +19,25 @@ from dicom_sieve.web.address import Given, pack, unpack
 from dicom_sieve.web.asked import Form, address_of, first_of
 from dicom_sieve.web.cards import Built, Card, build, divide_steps, leaf_of
 from dicom_sieve.web.chooser import Chooser, chooser_of
-from dicom_sieve.web.explore import Offered, offered
+from dicom_sieve.web.explore import Offered, headings, offered
 from dicom_sieve.web.given import Path, read_path, write_path
 from dicom_sieve.web.pages import A_YEAR, Page, context_of, form_of, person_of, remember, show
 from dicom_sieve.web.people import Person, Role
 from dicom_sieve.web.places import LAST_PLACE, place_of
+from dicom_sieve.web.texts import gettext, later
 
 router = APIRouter()
 PREFERENCES: Mapping[str, tuple[str, Given]] = {
-    "thin": ("the thinnest slices", {"lowest": ["0018", "0050"]}),
-    "many": ("the most slices", {"highest": "SLICES"}),
-    "late": ("the latest study", {"highest": ["0008", "0020"]}),
+    "thin": (later("the thinnest slices"), {"lowest": ["0018", "0050"]}),
+    "many": (later("the most slices"), {"highest": "SLICES"}),
+    "late": (later("the latest study"), {"highest": ["0008", "0020"]}),
 }
 FIRST_PREFERENCE = "thin"
-PER = {"": "every series", "STUDY": "one series per study", "PATIENT": "one series per patient"}
+PER = {
+    "": later("every series"),
+    "STUDY": later("one series per study"),
+    "PATIENT": later("one series per patient"),
+}
 TABS = ("counts", "json")
 
 
@@ -161,7 +166,7 @@ def _show(
     answer = show(
         request,
         "build.html",
-        Page("Build", "build", state.place),
+        Page(gettext("Build"), "build", state.place),
         status,
         place=place,
         state=state,
@@ -169,13 +174,14 @@ def _show(
         opened=opened,
         chooser=chooser,
         offered=_offered(counts),
+        headings=headings(),
         counts_away=away,
         problems=problems,
         json_text=text or json.dumps(list(state.given), indent=2, ensure_ascii=False),
         packed=state.packed,
         chosen=_chosen(built),
-        preferences={name: words for name, (words, _) in PREFERENCES.items()},
-        per=PER,
+        preferences={name: gettext(words) for name, (words, _) in PREFERENCES.items()},
+        per={name: gettext(words) for name, words in PER.items()},
         may_start=person.may(Role.MANAGER) and built.is_whole and place is not None,
         total=place.objects if place is not None else 0,
     )

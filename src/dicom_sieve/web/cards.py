@@ -22,6 +22,7 @@ from dicom_sieve.reports.would_be import ItemCounts, Three, WouldBe
 from dicom_sieve.web.address import Given
 from dicom_sieve.web.given import Path, is_whole, kind_of, operations_of, write_path
 from dicom_sieve.web.names import CHOOSE_A_VALUE, HEADINGS, Parts, parts_of
+from dicom_sieve.web.texts import gettext
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class Card:
     @property
     def heading(self) -> str:
         """Of a group."""
-        return "" if self.kind is None else HEADINGS[self.kind]
+        return "" if self.kind is None else gettext(HEADINGS[self.kind])
 
     @property
     def three(self) -> Three | None:
@@ -153,13 +154,15 @@ def _card(given: Given, path: Path) -> Card:
 def _parts_of_draft(given: Given, kind: GroupKind | None) -> Parts:
     """Give the sentence of a card that has no value yet."""
     if kind is not None:
-        return Parts(HEADINGS[kind])
+        return Parts(gettext(HEADINGS[kind]))
     leaf = leaf_of(given)
     if leaf is None:
-        return Parts("This criterion", value=CHOOSE_A_VALUE)
+        return Parts(gettext("This criterion"), value=gettext(CHOOSE_A_VALUE))
     parts = parts_of(leaf)
     words = {operation.value: said for operation, said in operations_of(given).items()}
-    return Parts(parts.subject, parts.keyword, parts.tag, words.get(str(given.get("operation")), ""), CHOOSE_A_VALUE)
+    return Parts(
+        parts.subject, parts.keyword, parts.tag, words.get(str(given.get("operation")), ""), gettext(CHOOSE_A_VALUE)
+    )
 
 
 def leaf_of(given: Given) -> Leaf | None:

@@ -16,6 +16,7 @@ from dicom_sieve.reports.distribution import Distribution, distribution_of
 from dicom_sieve.web.address import Given
 from dicom_sieve.web.given import operation_of, operations_of, vr_of
 from dicom_sieve.web.references import as_typed, unit_name
+from dicom_sieve.web.texts import gettext
 
 MOST_SHOWN = 50
 """Values; the others are found by searching."""
@@ -106,7 +107,7 @@ def chooser_of(
     bars = None if is_known_by_digest or not vr.has_order else _bars(held, compared, card, min_cell)
     references = _references(card)
     rows, more, grouped = ((), 0, 0) if is_known_by_digest else _rows(held, references, compared, search, min_cell)
-    note = "Kept as keyed digests: what is compared is typed." if is_known_by_digest else ""
+    note = gettext("Kept as keyed digests: what is compared is typed.") if is_known_by_digest else ""
     unit = unit_name(leaf.measure if isinstance(leaf, CompiledMeasure) else leaf.attribute)
     return Chooser(
         kind=_kind_of(vr),

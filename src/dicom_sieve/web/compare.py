@@ -16,16 +16,17 @@ from dicom_sieve.web.compared import EDIT, MOST_KEPT, Result, choices_of, reason
 from dicom_sieve.web.pages import Page, context_of, person_of, problems_of, show
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.places import place_of
+from dicom_sieve.web.texts import gettext, later
 from dicom_sieve.web.view import WINDOW, begin_of_window
 
 router = APIRouter()
 SELECTIONS: Mapping[str | None, str] = {
-    "WHOLE": "all pass",
-    "PARTIAL": "some pass",
-    "NONE": "none pass",
-    None: "not there",
+    "WHOLE": later("all pass"),
+    "PARTIAL": later("some pass"),
+    "NONE": later("none pass"),
+    None: later("not there"),
 }
-WORDS = {Change.IN: "comes in", Change.OUT: "goes out", Change.CHANGED: "changes"}
+WORDS = {Change.IN: later("comes in"), Change.OUT: later("goes out"), Change.CHANGED: later("changes")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def show_compare(request: Request) -> Response:
     return show(
         request,
         "compare.html",
-        Page("Compare", "compare", state.place),
+        Page(gettext("Compare"), "compare", state.place),
         400 if problems else 200,
         place=place,
         places=list_places(context.ledger.engine),
@@ -118,8 +119,8 @@ def show_compare(request: Request) -> Response:
         if result is None
         else [(side, result.sides[side], sentences_of_side(result.sides[side])) for side in Side],
         may_see=person.may(Role.MANAGER),
-        words=WORDS,
-        selections=SELECTIONS,
+        words={change: gettext(said) for change, said in WORDS.items()},
+        selections={selection: gettext(said) for selection, said in SELECTIONS.items()},
         most_kept=MOST_KEPT,
     )
 

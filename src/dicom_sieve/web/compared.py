@@ -18,6 +18,8 @@ from dicom_sieve.reports.open_sides import Tried, open_sides
 from dicom_sieve.reports.report import REPORTED
 from dicom_sieve.web.address import unpack
 from dicom_sieve.web.names import parts_of
+from dicom_sieve.web.texts import gettext, ngettext
+from dicom_sieve.web.words import finding_in_words, named_in_words
 
 EDIT, RUN, SAVED = "edit", "run:", "saved:"
 MOST_KEPT = 20_000
@@ -97,12 +99,18 @@ class Comparisons:
 def open_both(ledger: Ledger, a: str, b: str, packed: str, place: Place | None) -> Mapping[Side, Compared]:
     """Open both sides; see `Comparisons.find`."""
     if place is None:
-        raise InvalidRequestError(("place: none yet; a run, or 'Add a place', lists one",))
+        raise InvalidRequestError((gettext("place: none yet; a run, or 'Add a place', lists one"),))
     location = place.location
     sides = open_sides(ledger, open_one(ledger, a, packed), open_one(ledger, b, packed), lambda: location)
     for side in sides.values():
         if side.snapshot.place != location:
-            raise InvalidRequestError((f"run {side.name} is about {side.snapshot.place}, not about {location}",))
+            problem = gettext(
+                "run %(run)s is about %(place)s, not about %(other)s",
+                run=side.name,
+                place=side.snapshot.place,
+                other=location,
+            )
+            raise InvalidRequestError((problem,))
     return sides
 
 
@@ -121,8 +129,8 @@ def open_one(ledger: Ledger, text: str, packed: str) -> RunRow | Tried:
         saved = ledger.criteria(named.name, named.version)
         return Tried(saved.named.describe(), compile_criteria(saved.items()))
     if text != EDIT:
-        raise InvalidRequestError(("side: not known; accepted: a run, saved criteria, or the edit",))
-    return Tried("The edit", compile_criteria(load_criteria(unpack(packed))))
+        raise InvalidRequestError((gettext("side: not known; accepted: a run, saved criteria, or the edit"),))
+    return Tried(gettext("The edit"), compile_criteria(load_criteria(unpack(packed))))
 
 
 def compare_both(ledger: Ledger, sides: Mapping[Side, Compared]) -> Result:
@@ -141,9 +149,9 @@ def why(reason: Reason, sides: Mapping[Side, Compared]) -> str:
     if reason.defect is not None:
         return reason.defect.describe()
     if reason.criterion is None:
-        return "not in the bucket"
+        return gettext("not in the bucket")
     subject = parts_of(sides[reason.side].criteria[reason.criterion - 1]).subject
-    found = "" if reason.finding is None else f": {reason.finding.replace('_', ' ').lower()}"
+    found = "" if reason.finding is None else f": {finding_in_words(reason.finding)}"
     return f"{reason.criterion} {subject}{found}"
 
 
@@ -164,16 +172,16 @@ def choices_of(
     """Give what can be chosen as a side: headings, and below each the values with their words."""
     choices: list[tuple[str, list[tuple[str, str]]]] = []
     if packed:
-        choices.append(("Now", [(EDIT, "The edit")]))
+        choices.append((gettext("Now"), [(EDIT, gettext("The edit"))]))
     if place is not None:
         rows = [row for row in ledger.runs() if _is_judged_at(row, place)][:MOST_RUNS]
-        choices.append(("Runs", [(f"{RUN}{row.id}", _words(row)) for row in rows]))
+        choices.append((gettext("Runs"), [(f"{RUN}{row.id}", _words(row)) for row in rows]))
     versions = [
-        (f"{SAVED}{named.name}@{version}", NamedCriteria(named.name, version).describe())
+        (f"{SAVED}{named.name}@{version}", named_in_words(NamedCriteria(named.name, version)))
         for named in newest
         for version in range(named.version or 1, 0, -1)
     ]
-    choices.append(("Saved criteria", versions[:MOST_SAVED]))
+    choices.append((gettext("Saved criteria"), versions[:MOST_SAVED]))
     return [(heading, values) for heading, values in choices if values]
 
 
@@ -186,7 +194,11 @@ def _is_judged_at(row: RunRow, place: Place) -> bool:
 
 
 def _words(row: RunRow) -> str:
-    named = f", {row.named.describe()}" if row.named else ""
+    named = f", {named_in_words(row.named)}" if row.named else ""
     passed = (row.counts or {}).get("passed")
-    of_run = f", {passed:,} pass" if isinstance(passed, int) else ""
+    of_run = f", {_passes(passed)}" if isinstance(passed, int) else ""
     return f"{row.started_at:%Y-%m-%d %H:%M}{named}{of_run} ({row.id[:8]})"
+
+
+def _passes(passed: int) -> str:
+    return ngettext("%(count)s pass", "%(count)s pass", passed, count=f"{passed:,}")

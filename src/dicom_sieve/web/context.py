@@ -14,6 +14,7 @@ from dicom_sieve.web.drawn import Pictures
 from dicom_sieve.web.of_run import RunsKept
 from dicom_sieve.web.people import Proxy, Sessions
 from dicom_sieve.web.prefect_api import PrefectApi
+from dicom_sieve.web.texts import Languages
 
 MOST_PLACES = 2
 """Of which counts stay in memory at the same time."""
@@ -32,6 +33,7 @@ class Context:
         comparisons: That were worked out last.
         runs: What was worked out of runs.
         pictures: That were drawn.
+        languages: In which pages are there.
     """
 
     ledger: Ledger
@@ -42,6 +44,7 @@ class Context:
     comparisons: Comparisons = field(default_factory=Comparisons)
     runs: RunsKept = field(default_factory=RunsKept)
     pictures: Pictures = field(default_factory=Pictures)
+    languages: Languages = field(default_factory=Languages)
     _counts: "OrderedDict[Location, CountsAtOnce]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 

@@ -23,6 +23,7 @@ from dicom_sieve.web.asked import read_number
 from dicom_sieve.web.pages import Page, context_of, show
 from dicom_sieve.web.places import place_of
 from dicom_sieve.web.sentences import Line, lines_of
+from dicom_sieve.web.texts import gettext
 
 router = APIRouter()
 MOST_RUNS = 10
@@ -55,7 +56,7 @@ def show_all(request: Request) -> Response:
     """Show all names, each with its newest version."""
     engine = context_of(request).ledger.engine
     newest = list_newest(engine)
-    page = Page("Criteria", "criteria")
+    page = Page(gettext("Criteria"), "criteria")
     return show(request, "criteria.html", page, newest=newest, savers=savers_of(engine), runs=count_runs(engine))
 
 

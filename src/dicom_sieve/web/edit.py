@@ -30,6 +30,7 @@ from dicom_sieve.web.given import (
 )
 from dicom_sieve.web.references import read_typed, unit_name
 from dicom_sieve.web.shape import check_cards, read_json
+from dicom_sieve.web.texts import gettext
 
 FIRST_AGE = "018Y"
 """With which a new criterion on the age begins."""
@@ -89,7 +90,7 @@ def change(cards: Sequence[Given], action: str, form: Form) -> Change:
         InvalidRequestError: It cannot be done; the cards stay as they are.
     """
     if action not in _ACTIONS:
-        raise InvalidRequestError(("do: not known",))
+        raise InvalidRequestError((gettext("do: not known"),))
     return _ACTIONS[action](copy.deepcopy(list(cards)), form)
 
 
@@ -106,7 +107,7 @@ def _add(cards: list[Given], form: Form) -> Change:
         group = card_at(cards, path)
         kind = kind_of(group)
         if kind is None:
-            raise InvalidRequestError(("card: is no group",))
+            raise InvalidRequestError((gettext("card: is no group"),))
         children = group[kind.value]
         children.append(card)
         return _checked(cards, (*path, len(children) - 1))
@@ -119,10 +120,10 @@ def _set(cards: list[Given], form: Form) -> Change:
     path = _at(form)
     card = card_at(cards, path)
     if kind_of(card) is not None:
-        raise InvalidRequestError(("card: is a group",))
+        raise InvalidRequestError((gettext("card: is a group"),))
     if operation := first_of(form, "operation"):
         if operation not in {each.value for each in operations_of(card)}:
-            raise InvalidRequestError(("operation: not defined for this attribute",))
+            raise InvalidRequestError((gettext("operation: not defined for this attribute"),))
         card["operation"] = operation
     values = [value for value in form.get("value", ()) if value.strip()]
     if bar := first_of(form, "bar"):
@@ -209,7 +210,7 @@ def _take_out(cards: list[Given], form: Form) -> Change:
     """Take a card out of its group, and put it behind that."""
     path = _at(form)
     if len(path) < 2:
-        raise InvalidRequestError(("card: is in no group",))
+        raise InvalidRequestError((gettext("card: is in no group"),))
     card = list_of(cards, path).pop(path[-1])
     outer = path[:-1]
     list_of(cards, outer).insert(outer[-1] + 1, card)
@@ -221,7 +222,7 @@ def _join(cards: list[Given], form: Form) -> Change:
     """Move a card into a group: what dropping it there does."""
     path, into = _at(form), read_path(first_of(form, "into"))
     if into[: len(path)] == path:
-        raise InvalidRequestError(("into: a card cannot be moved into itself",))
+        raise InvalidRequestError((gettext("into: a card cannot be moved into itself"),))
     target = card_at(cards, into)
     kind = kind_of(target)
     card = list_of(cards, path)[path[-1]]
@@ -240,7 +241,7 @@ def _kind(cards: list[Given], form: Form) -> Change:
     group, kind = card_at(cards, _at(form)), first_of(form, "kind")
     before = kind_of(group)
     if before is None or kind not in list(GroupKind):
-        raise InvalidRequestError(("kind: accepted: any, all or none, of a group",))
+        raise InvalidRequestError((gettext("kind: accepted: any, all or none, of a group"),))
     children = group.pop(before.value)
     group[kind] = children
     return Change(cards, None)
@@ -252,10 +253,14 @@ def _json(cards: list[Given], form: Form) -> Change:
     try:
         given = read_json(first_of(form, "json"))
     except ValueError as error:
-        place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise InvalidRequestError((f"this is no JSON: {place}",)) from None
+        place = (
+            gettext("line %(line)s: %(problem)s", line=error.lineno, problem=error.msg)
+            if isinstance(error, json.JSONDecodeError)
+            else str(error)
+        )
+        raise InvalidRequestError((gettext("this is no JSON: %(place)s", place=place),)) from None
     given = given.get("criteria", given) if isinstance(given, dict) else given
-    return Change(check_cards(given, "this is no list of criteria"), None)
+    return Change(check_cards(given, gettext("this is no list of criteria")), None)
 
 
 def _new(cards: list[Given], form: Form) -> Change:
@@ -270,9 +275,13 @@ def _checked(cards: list[Given], path: Path | None) -> Change:
         InvalidRequestError: It is.
     """
     if len(cards) > MOST_ITEMS:
-        raise InvalidRequestError((f"there are {MOST_ITEMS} criteria; more are not accepted in one list",))
+        raise InvalidRequestError(
+            (gettext("there are %(most)s criteria; more are not accepted in one list", most=MOST_ITEMS),)
+        )
     if any(_depth(card) > MOST_LEVELS for card in cards):
-        raise InvalidRequestError((f"groups lie in each other {MOST_LEVELS} deep; deeper is not accepted",))
+        raise InvalidRequestError(
+            (gettext("groups lie in each other %(most)s deep; deeper is not accepted", most=MOST_LEVELS),)
+        )
     return Change(cards, path)
 
 

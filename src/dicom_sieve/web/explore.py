@@ -20,6 +20,7 @@ from dicom_sieve.web.names import OFFERED_MEASURES, measure_name, plain_name
 from dicom_sieve.web.pages import Page, context_of, person_of, show
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.places import place_of
+from dicom_sieve.web.texts import gettext, later
 
 router = APIRouter()
 OFTEN = tuple(key_of(name) for name in ("Modality", "BodyPartExamined", "StudyDate", "SeriesDescription"))
@@ -53,7 +54,7 @@ ASKED_FOR = (
 FILE_META = "(0002,"
 SECONDS_TO_COUNT = 0.3
 """After which attributes are shown without how often they are there; it is counted meanwhile."""
-OFTEN_USED, MORE, MEASURED = "Often used", "More attributes", "Measured on the series"
+OFTEN_USED, MORE, MEASURED = later("Often used"), later("More attributes"), later("Measured on the series")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,11 @@ class Offered:
     vr: str = ""
     share: int | None = None
     distinct: int | None = None
+
+
+def headings() -> dict[str, str]:
+    """Give the headings of what is offered, in the language of who looks."""
+    return {heading: gettext(heading) for heading in (OFTEN_USED, MORE, MEASURED)}
 
 
 def offered(counts: CountsAtOnce) -> list[Offered]:
@@ -146,9 +152,10 @@ def show_explore(request: Request) -> Response:
     return show(
         request,
         "explore.html",
-        Page("Explore", "explore", None if place is None else place.id),
+        Page(gettext("Explore"), "explore", None if place is None else place.id),
         place=place,
         offered=listed,
+        headings=headings(),
         asked=asked,
         search=search,
         one=next((each for each in listed if each.asked == asked), None),

@@ -12,6 +12,7 @@ from dicom_sieve.dicom.vr.registry import VRS
 from dicom_sieve.dicom.vr.value_type import PRESENCE, ValueType
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.web.address import Given
+from dicom_sieve.web.texts import gettext
 
 Path = tuple[int, ...]
 """Of a card: its place in the list, then in each group that it lies in, from 0."""
@@ -30,7 +31,9 @@ def read_path(text: str) -> Path:
     """
     parts = text.split(".")
     if not all(part.isdecimal() and len(part) <= 3 for part in parts) or len(parts) > MOST_LEVELS + 1:
-        raise InvalidRequestError((f"card: accepted: a path as 2 or 2.0, of {MOST_LEVELS + 1} numbers at most",))
+        raise InvalidRequestError(
+            (gettext("card: accepted: a path as 2 or 2.0, of %(most)s numbers at most", most=MOST_LEVELS + 1),)
+        )
     return tuple(map(int, parts))
 
 
@@ -53,7 +56,7 @@ def list_of(cards: Sequence[Given], path: Path) -> list[Given]:
     here: Any = cards
     for place, child in zip(path, (*path[1:], None), strict=True):
         if place >= len(here):
-            raise InvalidRequestError(("card: there is none here; the page may be older than its cards",))
+            raise InvalidRequestError((gettext("card: there is none here; the page may be older than its cards"),))
         if child is not None:
             kind = kind_of(here[place])
             here = () if kind is None else here[place][kind.value]
@@ -73,7 +76,7 @@ def operation_of(card: Given) -> Operation:
     """
     name = card.get("operation")
     if not isinstance(name, str) or name not in Operation.__members__:
-        raise InvalidRequestError(("operation: not known",))
+        raise InvalidRequestError((gettext("operation: not known"),))
     return Operation[name]
 
 
@@ -86,12 +89,12 @@ def vr_of(card: Given) -> ValueType:
     if "measure" in card:
         measure = card["measure"]
         if measure not in Measure.__members__:
-            raise InvalidRequestError(("measure: not known",))
+            raise InvalidRequestError((gettext("measure: not known"),))
         return VRS[KINDS[Measure[measure]].vr]
     if card.get("private_creator"):
         vr = VRS.get(card.get("vr", ""))
         if vr is None:
-            raise InvalidRequestError(("vr: not known",))
+            raise InvalidRequestError((gettext("vr: not known"),))
         return vr
     return attribute_of(card).vr
 

@@ -19,6 +19,7 @@ from dicom_sieve.web.kept import Deadline
 from dicom_sieve.web.of_run import find_run
 from dicom_sieve.web.pages import context_of, person_of
 from dicom_sieve.web.people import Role
+from dicom_sieve.web.texts import gettext
 from dicom_sieve.web.view import View, read_view
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _report(request: Request, run: RecordedRun, view: View) -> Response:
     del view
     report = context_of(request).runs.report(run, Deadline(SECONDS))
     if report is None:
-        raise LedgerError(f"run {run.row.id}: its report is still being counted; try again")
+        raise LedgerError(gettext("run %(run)s: its report is still being counted; try again", run=run.row.id))
     return Response(as_html(report), media_type="text/html; charset=utf-8")
 
 
@@ -130,7 +131,7 @@ FILES: Mapping[str, Callable[[Request, RecordedRun, View], Response]] = {
 def _listed(request: Request, run: RecordedRun, view: View) -> ListedSeries:
     listed = context_of(request).runs.listed(run, view.columns, Deadline(SECONDS))
     if listed is None:
-        raise LedgerError(f"run {run.row.id}: its series are still being read; try again")
+        raise LedgerError(gettext("run %(run)s: its series are still being read; try again", run=run.row.id))
     return listed
 
 

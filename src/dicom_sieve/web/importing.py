@@ -14,6 +14,7 @@ from dicom_sieve.web.asked import first_of, read_number
 from dicom_sieve.web.pages import Page, form_of, person_of, show
 from dicom_sieve.web.places import place_of
 from dicom_sieve.web.sentences import sentences_of
+from dicom_sieve.web.texts import gettext
 
 router = APIRouter()
 MOST_RULES = 200
@@ -65,12 +66,12 @@ def read_file(tool: str, text: str, rule: str) -> Read:
         InvalidRequestError: It is no file of the tool, or has no such rule.
     """
     if tool not in IMPORTERS:
-        raise InvalidRequestError((f"tool: not known; accepted: {', '.join(IMPORTERS)}",))
+        raise InvalidRequestError((gettext("tool: not known; accepted: %(tools)s", tools=", ".join(IMPORTERS)),))
     if not text.strip():
-        raise InvalidRequestError(("the file is empty; accepted: the text of a file",))
+        raise InvalidRequestError((gettext("the file is empty; accepted: the text of a file"),))
     rules = import_rules(tool, text)
     if rule:
-        rules = [find_rule(rules, rule, problem="rule: there is none of this name")]
+        rules = [find_rule(rules, rule, problem=gettext("rule: there is none of this name"))]
     shown = [_shown(each) for each in rules]
     try:
         criteria = rules[0].criteria if rule else put_together(rules)
@@ -82,11 +83,11 @@ def read_file(tool: str, text: str, rule: str) -> Read:
 
 
 def _shown(rule: Imported) -> Rule:
-    effect = "" if rule.is_whole else "Said in part: more passes than the rule takes."
+    effect = "" if rule.is_whole else gettext("Said in part: more passes than the rule takes.")
     if rule.discards and not rule.is_whole:
-        effect = "Left out, as it discards and is said in part."
+        effect = gettext("Left out, as it discards and is said in part.")
     if not rule.criteria:
-        effect = "Not said."
+        effect = gettext("Not said.")
     sentences = sentences_of([dict(each) for each in rule.criteria]) if rule.criteria else []
     return Rule(rule.name, sentences, rule.left_out, effect, rule.discards)
 
@@ -127,7 +128,7 @@ def _show(
     return show(
         request,
         "import.html",
-        Page("Import", "build"),
+        Page(gettext("Import"), "build"),
         status,
         tools=list(IMPORTERS),
         tool=tool,

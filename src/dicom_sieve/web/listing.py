@@ -22,6 +22,8 @@ from dicom_sieve.web.people import Role
 from dicom_sieve.web.places import where_of
 from dicom_sieve.web.prefect_api import NO_BLOCK, PrefectAwayError, credentials_of
 from dicom_sieve.web.progress import ENDED, LONGEST_MESSAGE, UUID, may_be_stopped
+from dicom_sieve.web.texts import gettext
+from dicom_sieve.web.words import state_in_words
 
 router = APIRouter()
 ASKED = {"dicom_tag": ["0008", "0060"], "operation": "PRESENT"}
@@ -43,13 +45,15 @@ def parameters_of(given: Mapping[str, str], blocks: Mapping[str, str]) -> dict[s
     where = {name: given.get(name, "").strip() for name in FIELDS}
     problems = []
     if not where["bucket"]:
-        problems.append("bucket: missing; accepted: the name of a bucket")
+        problems.append(gettext("bucket: missing; accepted: the name of a bucket"))
     if where["endpoint"] and _URL.fullmatch(where["endpoint"]) is None:
-        problems.append("endpoint: no URL without credentials; accepted: https://host:9000, or nothing for AWS itself")
+        problems.append(
+            gettext("endpoint: no URL without credentials; accepted: https://host:9000, or nothing for AWS itself")
+        )
     if where["credentials"] and where["credentials"] not in blocks:
-        problems.append(NO_BLOCK)
+        problems.append(gettext(NO_BLOCK))
     if where["credentials"] and where["anonymous"]:
-        problems.append("credentials: none are sent with requests that are not signed; choose one of both")
+        problems.append(gettext("credentials: none are sent with requests that are not signed; choose one of both"))
     if problems:
         raise InvalidRequestError(tuple(problems))
     place: dict[str, Any] = {"bucket": where["bucket"], "prefix": where["prefix"]}
@@ -95,7 +99,7 @@ def _place_of(request: Request, number: str) -> Place | None:
         return None
     place = find_place(context_of(request).ledger.engine, place_id)
     if place.location.scheme != S3:
-        raise InvalidRequestError(("a directory is listed on the machine that has it: dicom-sieve preview",))
+        raise InvalidRequestError((gettext("a directory is listed on the machine that has it: dicom-sieve preview"),))
     return place
 
 
@@ -103,7 +107,7 @@ def _ask(
     request: Request, place: Place | None, given: Mapping[str, str], key: str, problems: Sequence[str] = ()
 ) -> Response:
     blocks, away = context_of(request).prefect.blocks_or_why()
-    title = "Add a place" if place is None else "List again"
+    title = gettext("Add a place") if place is None else gettext("List again")
     return show(
         request,
         "add_place.html",
@@ -130,10 +134,10 @@ def show_listing(request: Request, run_id: str) -> Response:
     return show(
         request,
         "listing.html",
-        Page("Listing", "places"),
+        Page(gettext("Listing"), "places"),
         run_id=run_id,
         name=str(flow_run.get("name", "")),
-        state=state.lower(),
+        state=state_in_words(state),
         message=progress or str(told)[:LONGEST_MESSAGE],
         percent=percent,
         called=_called(where),
@@ -165,13 +169,13 @@ def _flow_run(request: Request, run_id: str) -> tuple[Mapping[str, Any], str]:
         InvalidRequestError: It has none of this id, or that is a run, which has a page of its own.
     """
     if UUID.fullmatch(run_id) is None:
-        raise InvalidRequestError(("there is no such listing",))
+        raise InvalidRequestError((gettext("there is no such listing"),))
     try:
         found = context_of(request).prefect.flow_run(run_id)
     except PrefectAwayError as error:
         return {}, str(error)
     if found is None or (found.get("parameters") or {}).get("preview") is not True:
-        raise InvalidRequestError(("there is no such listing",))
+        raise InvalidRequestError((gettext("there is no such listing"),))
     return found, ""
 
 

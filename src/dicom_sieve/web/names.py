@@ -10,8 +10,9 @@ from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.dicom.dictionary import Attribute, format_tag
 from dicom_sieve.dicom.vr.age import AS
 from dicom_sieve.web.references import in_words
+from dicom_sieve.web.texts import later
 
-CHOOSE_A_VALUE = "choose a value"
+CHOOSE_A_VALUE = later("choose a value")
 _MEASURES = {
     Measure.AGE: "Age of the patient",
     Measure.PLANE: "Plane of the series",
@@ -50,9 +51,9 @@ _SINGULAR = {
     Operation.NOT_MATCHES: "does not match",
 }
 HEADINGS = {
-    GroupKind.ANY: "Any of these is true",
-    GroupKind.ALL: "All of these are true",
-    GroupKind.NONE: "None of these is true",
+    GroupKind.ANY: later("Any of these is true"),
+    GroupKind.ALL: later("All of these are true"),
+    GroupKind.NONE: later("None of these is true"),
 }
 
 

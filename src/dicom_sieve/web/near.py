@@ -15,6 +15,7 @@ from dicom_sieve.web.names import parts_of
 from dicom_sieve.web.pages import Page, context_of, person_of, show
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.places import read_id
+from dicom_sieve.web.texts import gettext
 from dicom_sieve.web.view import HEADS, WINDOW, begin_of_window, read_view
 
 router = APIRouter()
@@ -51,13 +52,13 @@ def show_near(request: Request) -> Response:
     return show(
         request,
         "near.html",
-        Page("Series", "build", place.id),
+        Page(gettext("Series"), "build", place.id),
         place=place,
-        title="Series that would pass" if only is None else f"Near misses: only criterion {only} discards",
+        title=_title(only),
         sentences=sentences,
         only=only,
         packed=packed,
-        heads={name: HEADS[name] for name in SHOWN},
+        heads={name: gettext(HEADS[name]) for name in SHOWN},
         lines=listed.lines(places[start : start + WINDOW]),
         modalities=listed.modalities,
         view=view,
@@ -67,3 +68,9 @@ def show_near(request: Request) -> Response:
         address=address,
         state=state,
     )
+
+
+def _title(only: int | None) -> str:
+    if only is None:
+        return gettext("Series that would pass")
+    return gettext("Near misses: only criterion %(number)s discards", number=only)

@@ -6,25 +6,29 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError
 from dicom_sieve.objects import FILE, Location
-from dicom_sieve.reports.words import counted, size_of
+from dicom_sieve.reports.charts import make_environment
 from dicom_sieve.version import __version__
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.people import Person, Role
+from dicom_sieve.web.texts import gettext, later, translated, translated_by_number
+from dicom_sieve.web.words import counted, state_in_words
 
 SESSION = "dicom_sieve_session"
 A_YEAR = 31_536_000
 """In seconds."""
+THEME, LANGUAGE = "theme", "language"
+"""Cookies that keep what somebody chose."""
 NAVIGATION = (
-    ("places", "Places", "/places"),
-    ("explore", "Explore", "/explore"),
-    ("build", "Build", "/build"),
-    ("runs", "Runs", "/runs"),
-    ("compare", "Compare", "/compare"),
-    ("criteria", "Criteria", "/criteria"),
+    ("places", later("Places"), "/places"),
+    ("explore", later("Explore"), "/explore"),
+    ("build", later("Build"), "/build"),
+    ("runs", later("Runs"), "/runs"),
+    ("compare", later("Compare"), "/compare"),
+    ("criteria", later("Criteria"), "/criteria"),
 )
 
 
@@ -47,7 +51,9 @@ class NotAllowedError(DicomSieveError):
     """Somebody asked for what their role does not allow."""
 
     def __init__(self, role: Role) -> None:
-        super().__init__(f"This needs the role {role.name.lower()}. Ask those who run this server.")
+        super().__init__(
+            gettext("This needs the role %(role)s. Ask those who run this server.", role=role.name.lower())
+        )
 
 
 def find_person(context: Context, request: Request) -> Person | None:
@@ -128,14 +134,16 @@ def show(request: Request, template: str, page: Page, status: int = 200, **given
         given: To the template.
     """
     person = getattr(request.state, "person", None)
-    theme = request.cookies.get("theme")
+    theme = request.cookies.get(THEME)
     text = (
         environment()
         .get_template(template)
         .render(
             page=page,
             person=person,
-            navigation=NAVIGATION,
+            navigation=[(key, gettext(name), address) for key, name, address in NAVIGATION],
+            language=request.state.language,
+            languages=context_of(request).languages.names,
             theme=theme if theme in {"dark", "light"} else "",
             here=here_of(request) if request.method == "GET" else "/",
             version=__version__,
@@ -155,18 +163,6 @@ def name_of_place(place: Location) -> str:
 @cache
 def environment() -> Environment:
     """Give the templates; everything in them is escaped."""
-    made = Environment(
-        loader=PackageLoader("dicom_sieve.web", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(counted=counted, size=size_of, number=lambda number: f"{number:,}", place=name_of_place)
-    made.globals["share"] = share
+    made = make_environment("dicom_sieve.web", translated, translated_by_number)
+    made.filters.update(place=name_of_place, counted=counted, state=state_in_words)
     return made
-
-
-def share(part: int, whole: int) -> str:
-    """Give a part of a hundred, for the length of a bar; whatever is there can be seen."""
-    return f"{max(100 * part / whole, 0.4 if part else 0.0):.2f}" if whole else "0"

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dicom_sieve.web.texts import later
+
 LONGEST_SIDE = 320
 """Of the picture, in pixels."""
 MOST_PIXELS = 32_000_000
@@ -24,13 +26,13 @@ Grey = NDArray[np.float32]
 class Reason(StrEnum):
     """Why there is no picture."""
 
-    NO_PIXELS = "no pixels"
-    TOO_LARGE = "too large"
-    NOT_ALLOWED = "not allowed"
-    GONE = "gone, or changed since"
-    NOT_READ = "cannot be read now"
-    NOT_DECODED = "this compression is not decoded here; dicom-sieve[segmentation] decodes more"
-    DAMAGED = "damaged, or not understood"
+    NO_PIXELS = later("no pixels")
+    TOO_LARGE = later("too large")
+    NOT_ALLOWED = later("not allowed")
+    GONE = later("gone, or changed since")
+    NOT_READ = later("cannot be read now")
+    NOT_DECODED = later("this compression is not decoded here; dicom-sieve[segmentation] decodes more")
+    DAMAGED = later("damaged, or not understood")
 
 
 class NoPictureError(Exception):

@@ -1,6 +1,8 @@
 """Pictures: one of a series, rendered on demand from an object of the run's snapshot; or why there is none."""
 
 from asyncio import get_running_loop
+from contextvars import copy_context
+from functools import partial
 from html import escape
 
 from fastapi import APIRouter, Request
@@ -13,6 +15,7 @@ from dicom_sieve.web.of_run import find_run
 from dicom_sieve.web.pages import context_of, person_of
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.picture import NoPictureError, Reason
+from dicom_sieve.web.texts import gettext
 
 router = APIRouter()
 SIDE = 160
@@ -24,7 +27,8 @@ async def show_picture(request: Request, run_id: str, series: str) -> Response:
     """Show the middle image of a series, or that of ``object``; a hatched box with the reason where that cannot be."""
     person_of(request, Role.MANAGER)
     context, key = context_of(request), request.query_params.get("object", "")
-    return await get_running_loop().run_in_executor(context.pictures.threads, _picture, context, run_id, series, key)
+    make = partial(copy_context().run, _picture, context, run_id, series, key)  # in the language of who asks
+    return await get_running_loop().run_in_executor(context.pictures.threads, make)
 
 
 def _picture(context: Context, run_id: str, series: str, key: str) -> Response:
@@ -42,7 +46,7 @@ def _picture(context: Context, run_id: str, series: str, key: str) -> Response:
 
 
 def _box(reason: Reason) -> Response:
-    return Response(hatched(reason), media_type="image/svg+xml")
+    return Response(hatched(gettext(reason)), media_type="image/svg+xml")
 
 
 def hatched(reason: str) -> str:

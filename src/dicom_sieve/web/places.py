@@ -6,6 +6,7 @@ from fastapi.responses import Response
 from dicom_sieve.ledger.reading.places import Place, find_place, list_places
 from dicom_sieve.web.asked import read_number
 from dicom_sieve.web.pages import Page, context_of, show
+from dicom_sieve.web.texts import gettext
 
 router = APIRouter()
 LAST_PLACE = "place"
@@ -47,4 +48,6 @@ def read_id(text: str) -> int:
 @router.get("/places")
 def show_places(request: Request) -> Response:
     """Show all of them."""
-    return show(request, "places.html", Page("Places", "places"), places=list_places(context_of(request).ledger.engine))
+    return show(
+        request, "places.html", Page(gettext("Places"), "places"), places=list_places(context_of(request).ledger.engine)
+    )

@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError
+from dicom_sieve.web.texts import gettext, later
 
 SECONDS = 20.0
 BUSY, MOST_REPEATED, SECONDS_BETWEEN = 503, 20, 0.5
 """Where its SQLite is busy it says so, and is asked again, as Prefect's own clients do."""
 CLEAN = "clean-dicom"
-NO_BLOCK = "credentials: Prefect has no such block any more"
+NO_BLOCK = later("credentials: Prefect has no such block any more")
 DEPLOYMENT = "default"
 PROGRESS = "headers-read"
 """Key of the artifact in which a run says how far it is."""
@@ -99,7 +100,7 @@ class PrefectApi:
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         if not self.url:
-            raise PrefectAwayError("no Prefect server is named: set PREFECT_API_URL")
+            raise PrefectAwayError(gettext("no Prefect server is named: set PREFECT_API_URL"))
         try:
             answer = self._client.request(method, path, json=body)
             for _ in range(MOST_REPEATED):
@@ -108,9 +109,11 @@ class PrefectApi:
                 time.sleep(SECONDS_BETWEEN)
                 answer = self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
-            raise PrefectAwayError(f"Prefect's server does not answer ({type(error).__name__})") from None
+            why = gettext("Prefect's server does not answer (%(error)s)", error=type(error).__name__)
+            raise PrefectAwayError(why) from None
         if answer.status_code == 404:
-            raise NotThereError("Prefect's server has no such thing; 'dicom-sieve up' or 'serve' leaves the deployment")
+            why = gettext("Prefect's server has no such thing; 'dicom-sieve up' or 'serve' leaves the deployment")
+            raise NotThereError(why)
         if answer.is_error:
             raise PrefectAwayError(_why(answer))
         try:
@@ -130,7 +133,7 @@ def credentials_of(name: str, blocks: Mapping[str, str]) -> dict[str, Any]:
     if not name:
         return {}
     if name not in blocks:
-        raise InvalidRequestError((NO_BLOCK,))
+        raise InvalidRequestError((gettext(NO_BLOCK),))
     return {"credentials": {"$ref": {"block_document_id": blocks[name]}}}
 
 
@@ -144,4 +147,4 @@ def _why(answer: httpx.Response) -> str:
     except (ValueError, AttributeError):
         detail = None
     why = f": {detail}" if isinstance(detail, str) else ""
-    return f"Prefect's server refuses ({answer.status_code}){why}"
+    return gettext("Prefect's server refuses (%(status)s)", status=answer.status_code) + why

@@ -9,6 +9,7 @@ from dicom_sieve.ledger import RecordedRun
 from dicom_sieve.ledger.database.tables import RunState
 from dicom_sieve.web.of_run import flow_run_of
 from dicom_sieve.web.prefect_api import PrefectApi, PrefectAwayError
+from dicom_sieve.web.words import state_in_words
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 """States of a flow run that it does not leave."""
@@ -41,6 +42,11 @@ class Progress:
     seconds: int | None = None
     away: str = ""
     failure: str = ""
+
+    @property
+    def words(self) -> str:
+        """The state as the page says it."""
+        return state_in_words(self.state)
 
 
 def progress_of(prefect: PrefectApi, run_id: str, run: RecordedRun | None) -> Progress | None:

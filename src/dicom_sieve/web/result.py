@@ -1,15 +1,18 @@
 """What came of a run, as its page shows it: attrition, counts, near misses, criterion by criterion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dicom_sieve.criteria import CompiledItem, Finding
+from dicom_sieve.headers import Defect
 from dicom_sieve.reports.distribution import Distribution
 from dicom_sieve.reports.figures import Amount, Step
+from dicom_sieve.reports.markdown import amounts
 from dicom_sieve.reports.report import Report
-from dicom_sieve.reports.words import spoken
 from dicom_sieve.reports.would_be import Only, Three, three_of
 from dicom_sieve.web.names import parts_of
+from dicom_sieve.web.texts import gettext
+from dicom_sieve.web.words import DEFECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,17 @@ class OfCriterion:
 
     Attributes:
         sentence: What is asked.
+        subject: Of what.
         three: Instances by answer.
         only: What it alone discards.
         distribution: Of the values that it saw.
-        longest: Instances of the longest bar.
     """
 
     sentence: str
+    subject: str
     three: Three
     only: Only
     distribution: Distribution
-    longest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Result:
         judged: In the unit of the page.
         unjudged: Objects that could not be judged, or not read, with why.
         steps: Of the attrition.
-        amounts: Rows of the table of counts.
+        amounts: By what they count.
         near: The most first.
         criteria: One by one.
     """
@@ -79,7 +82,7 @@ class Result:
     judged: int
     unjudged: tuple[int, Sequence[str]]
     steps: Sequence[StepLine]
-    amounts: Sequence[tuple[str, Amount]]
+    amounts: Mapping[str, Amount]
     near: Sequence[Near]
     criteria: Sequence[OfCriterion]
 
@@ -95,8 +98,8 @@ def result_of(report: Report, unit: str, near: Sequence[tuple[int, int, int]] | 
     figures = report.figures
     sentences = [parts_of(item).sentence for item in report.criteria]
     is_series = unit == "series"
-    why = [f"{spoken(name)}: {count:,}" for name, count in figures.defects.items()]
-    why += [f"not read: {figures.unread:,}"] if figures.unread else []
+    why = [f"{gettext(DEFECTS[Defect(name)])}: {count:,}" for name, count in figures.defects.items()]
+    why += [gettext("not read: %(count)s", count=f"{figures.unread:,}")] if figures.unread else []
     return Result(
         figures.judged.series if is_series else figures.judged.instances,
         (figures.looked_at.instances - figures.judged.instances, why),
@@ -104,7 +107,7 @@ def result_of(report: Report, unit: str, near: Sequence[tuple[int, int, int]] | 
             StepLine(sentence, _left(step, is_series=is_series))
             for sentence, step in zip(sentences, figures.steps, strict=True)
         ],
-        [("Looked at", figures.looked_at), ("Passed", figures.passed), ("Discarded", figures.discarded)],
+        amounts(report),
         _near(report, sentences, near),
         [_criterion(report, place, item) for place, item in enumerate(report.criteria)],
     )
@@ -133,6 +136,5 @@ def _near(report: Report, sentences: Sequence[str], counted: Sequence[tuple[int,
 def _criterion(report: Report, place: int, item: CompiledItem) -> OfCriterion:
     of = report.figures.criteria[place]
     findings = {Finding(name): count for name, count in of.findings.items()}
-    bars = [*of.distribution.bars, *([of.distribution.other] if of.distribution.other else [])]
-    longest = max((bar.instances for bar in bars), default=0)
-    return OfCriterion(parts_of(item).sentence, three_of(findings), Only(of.only), of.distribution, longest)
+    parts = parts_of(item)
+    return OfCriterion(parts.sentence, parts.subject, three_of(findings), Only(of.only), of.distribution)

@@ -28,16 +28,18 @@ from dicom_sieve.web.people import Role
 from dicom_sieve.web.progress import UUID, progress_of
 from dicom_sieve.web.result import result_of
 from dicom_sieve.web.series_part import SeriesPart, look_for, series_part
+from dicom_sieve.web.texts import gettext, later
 from dicom_sieve.web.traced import Trace, trace_of
 from dicom_sieve.web.view import WINDOW, View, read_view
+from dicom_sieve.web.words import named_in_words
 
 router = APIRouter()
 STATES = {
-    "COMPLETED": "Complete",
-    "INCOMPLETE": "Incomplete",
-    "RUNNING": "Running",
-    "FAILED": "Failed",
-    "CANCELLED": "Stopped",
+    "COMPLETED": later("Complete"),
+    "INCOMPLETE": later("Incomplete"),
+    "RUNNING": later("Running"),
+    "FAILED": later("Failed"),
+    "CANCELLED": later("Stopped"),
 }
 """As pages call them."""
 
@@ -90,7 +92,7 @@ def show_runs(request: Request) -> Response:
     return show(
         request,
         "runs.html",
-        Page("Runs", "runs", None if place is None else place.id),
+        Page(gettext("Runs"), "runs", None if place is None else place.id),
         lines=[line_of(row, places, by) for row in shown],
         total=len(chosen),
         start=start,
@@ -129,7 +131,7 @@ def show_run(request: Request, run_id: str) -> Response:
     return show(
         request,
         "run.html",
-        Page(f"Run {run.row.id[:8]}", "runs", None if line.place is None else line.place.id),
+        Page(gettext("Run %(id)s", id=run.row.id[:8]), "runs", None if line.place is None else line.place.id),
         line=line,
         run=run.row,
         view=view,
@@ -180,7 +182,7 @@ def _show_progress(request: Request, run_id: str, run: RecordedRun | None) -> Re
     return show(
         request,
         "running.html",
-        Page("Run", "runs", None if line is None or line.place is None else line.place.id),
+        Page(gettext("Run"), "runs", None if line is None or line.place is None else line.place.id),
         run_id=run_id,
         progress=progress,
         line=line,
@@ -201,10 +203,10 @@ def line_of(row: RunRow, places: Sequence[Place], by: Mapping[str, str] = Mappin
     place = next((each for each in places if each.location == row.location), None)
     return RunLine(
         row,
-        STATES.get(row.state, row.state.capitalize()),
+        gettext(STATES[row.state]) if row.state in STATES else row.state.capitalize(),
         place,
         sentence_of(row),
-        "" if row.named is None else row.named.describe(),
+        "" if row.named is None else named_in_words(row.named),
         counts.get("passed"),
         counts.get("listed"),
         _again(row, place),
@@ -217,7 +219,7 @@ def sentence_of(row: RunRow) -> str:
     try:
         return ", and ".join(parts_of(item).sentence for item in compile_recorded(row.criteria))
     except (InvalidRequestError, LedgerError):  # of an earlier version, which knew other criteria
-        return "Criteria that this version cannot read"
+        return gettext("Criteria that this version cannot read")
 
 
 def _again(row: RunRow, place: Place | None) -> str:

@@ -22,6 +22,7 @@ from dicom_sieve.web.asked import address_of, first_of, read_number
 from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.sentences import Line, lines_of, sentences_of
+from dicom_sieve.web.texts import gettext
 
 router = APIRouter()
 _LOG = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def _ask(request: Request, draft: Draft, *, newest: int | None = None, problems:
     return show(
         request,
         "save.html",
-        Page("Save criteria", "criteria"),
+        Page(gettext("Save criteria"), "criteria"),
         409 if newest else 400 if problems and request.method == "POST" else 200,
         draft=draft,
         sentences=sentences,

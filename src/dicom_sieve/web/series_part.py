@@ -10,9 +10,10 @@ from dicom_sieve.ledger.reading.series_objects import find_object
 from dicom_sieve.reports.listed_series import INSTANCES, KEYWORDS, PASSED, SeriesLine, Tab
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.kept import Deadline
+from dicom_sieve.web.texts import gettext, later
 from dicom_sieve.web.view import HEADS, WINDOW, View, begin_of_window
 
-TABS = {Tab.PASSED: "Passed", Tab.NEAR: "Near misses", Tab.OTHER: "Other", Tab.ALL: "All"}
+TABS = {Tab.PASSED: later("Passed"), Tab.NEAR: later("Near misses"), Tab.OTHER: later("Other"), Tab.ALL: later("All")}
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
@@ -57,9 +58,9 @@ def series_part(context: Context, run: RecordedRun, view: View, deadline: Deadli
     start = begin_of_window(view.start, len(places))
     shown = [*KEYWORDS, *columns, INSTANCES if view.filter.tab is Tab.OTHER else PASSED]
     return SeriesPart(
-        {tab: (TABS[tab], count) for tab, count in listed.counts.items()},
+        {tab: (gettext(TABS[tab]), count) for tab, count in listed.counts.items()},
         listed.modalities,
-        {name: HEADS[name] for name in shown},
+        {name: gettext(HEADS[name]) for name in shown},
         listed.lines(places[start : start + WINDOW]),
         len(places),
         start,

@@ -1,7 +1,9 @@
 """Serving the pages, until stopped."""
 
+import ctypes
 import os
 from collections.abc import Collection
+from contextlib import suppress
 
 import uvicorn
 
@@ -11,6 +13,9 @@ from dicom_sieve.web.app import make_app
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.people import Proxy, Sessions, read_roles
 from dicom_sieve.web.prefect_api import PrefectApi
+
+M_ARENA_MAX, ARENAS = -8, 2
+"""Of ``malloc.h``: pools of memory that threads share. By default each has its own, which keeps what is freed."""
 
 
 def serve_pages(settings: Settings, host: str, port: int, names: Collection[str], password: str | None) -> None:
@@ -27,6 +32,8 @@ def serve_pages(settings: Settings, host: str, port: int, names: Collection[str]
         LedgerError: The ledger cannot be opened.
         SettingsError: Roles are not as they should be.
     """
+    with suppress(OSError, AttributeError):  # no glibc: nothing is set
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
     proxy = Proxy(settings.web_user_header, roles=read_roles(settings.web_roles))
     prefect = PrefectApi(os.environ.get("PREFECT_API_URL", ""), password)
     with open_ledger(settings.database_url.get_secret_value()) as ledger:

@@ -8,6 +8,7 @@ from dicom_sieve.criteria import GroupKind
 from dicom_sieve.criteria.choose import CHOOSE
 from dicom_sieve.criteria.criterion import MOST_LEVELS
 from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.web.texts import gettext
 
 Given = dict[str, Any]
 """One card: a criterion, a measure, a group, as JSON has it; a reference may still be empty."""
@@ -17,7 +18,6 @@ MOST_DEPTH = 24
 """Of lists and objects within each other; three groups of criteria with all that these may hold need fewer."""
 MOST_VALUES = 20_000
 """Of all lists and objects together."""
-_TOO_MANY = "too many for a page; accepted: lists that are saved under a name"
 _TEXTS = ("operation", "measure", "scope", "vr", "private_creator", "if_absent", "name")
 
 
@@ -37,6 +37,10 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
+def _too_many(most: int) -> str:
+    return gettext("criteria: more than %(most)s cards or values; accepted: lists saved under a name", most=f"{most:,}")
+
+
 def check_cards(given: object, problem: str) -> list[Given]:
     """Give cards as they came, where a page can work with them; whether they make sense is told at each of them.
 
@@ -53,15 +57,17 @@ def check_cards(given: object, problem: str) -> list[Given]:
     try:
         json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
     except ValueError:  # half of a pair of surrogates; a number that is not finite, as 1e999
-        raise InvalidRequestError(("criteria: a text or a number in them is none",)) from None
+        raise InvalidRequestError((gettext("criteria: a text or a number in them is none"),)) from None
     count = 0
     for place, card, level in _cards(given):
         count += 1
         if level > MOST_LEVELS:
-            raise InvalidRequestError((f"groups lie in each other {MOST_LEVELS} deep; deeper is not accepted",))
+            raise InvalidRequestError(
+                (gettext("groups lie in each other %(most)s deep; deeper is not accepted", most=MOST_LEVELS),)
+            )
         _check_card(place, card)
     if count > MOST_CARDS:
-        raise InvalidRequestError((f"criteria: more than {MOST_CARDS}, groups among them; {_TOO_MANY}",))
+        raise InvalidRequestError((_too_many(MOST_CARDS),))
     return given
 
 
@@ -72,10 +78,12 @@ def _check_size(given: list[Any]) -> None:
         level = [value for part in inner for value in part]
         values += len(level)
         if values > MOST_VALUES:
-            raise InvalidRequestError((f"criteria: more than {MOST_VALUES:,} values; {_TOO_MANY}",))
+            raise InvalidRequestError((_too_many(MOST_VALUES),))
         if not level:
             return
-    raise InvalidRequestError((f"criteria: nested more than {MOST_DEPTH} deep",))
+    raise InvalidRequestError(
+        (gettext("groups lie in each other %(most)s deep; deeper is not accepted", most=MOST_LEVELS),)
+    )
 
 
 def _cards(given: list[Any], path: str = "criteria", level: int = 0) -> Iterator[tuple[str, Given, int]]:
@@ -83,18 +91,20 @@ def _cards(given: list[Any], path: str = "criteria", level: int = 0) -> Iterator
     for number, card in enumerate(given):
         place = f"{path}[{number}]"
         if not isinstance(card, dict):
-            raise InvalidRequestError((f"{place}: accepted: a criterion",))
+            raise InvalidRequestError((gettext("%(place)s: accepted: a criterion", place=place),))
         yield place, card, level + any(kind.value in card for kind in GroupKind)
         for kind in GroupKind:
             if kind.value in card:
                 if not isinstance(card[kind.value], list):
-                    raise InvalidRequestError((f"{place}.{kind}: accepted: a list of criteria",))
+                    raise InvalidRequestError(
+                        (gettext("%(place)s: accepted: a list of criteria", place=f"{place}.{kind}"),)
+                    )
                 yield from _cards(card[kind.value], f"{place}.{kind}", level + 1)
 
 
 def _check_card(place: str, card: Mapping[str, Any]) -> None:
     for name in _TEXTS:
         if not isinstance(card.get(name, ""), str | None):
-            raise InvalidRequestError((f"{place}.{name}: accepted: a text",))
+            raise InvalidRequestError((gettext("%(place)s: accepted: a text", place=f"{place}.{name}"),))
     if not isinstance(card.get(CHOOSE, {}), dict):
-        raise InvalidRequestError((f"{CHOOSE}: accepted: an object",))
+        raise InvalidRequestError((gettext("%(place)s: accepted: an object", place=CHOOSE),))

@@ -25,6 +25,7 @@ from dicom_sieve.web.pages import Page, context_of, form_of, person_of, problems
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.places import read_id, where_of
 from dicom_sieve.web.prefect_api import PrefectAwayError, credentials_of
+from dicom_sieve.web.texts import gettext
 
 router = APIRouter()
 LONGEST_SAVED = LONGEST_NAME + 10
@@ -51,11 +52,11 @@ def parameters_of(
         InvalidRequestError: There is no such block, or the place is no bucket.
     """
     if place.location.scheme != S3:
-        raise InvalidRequestError(("a directory is screened on the machine that has it: dicom-sieve screen",))
+        raise InvalidRequestError((gettext("a directory is screened on the machine that has it: dicom-sieve screen"),))
     criteria, behind = divide_steps(items)
     steps = {name: value for step in behind for name, value in step.items()}
     if not criteria or not all(map(is_whole, criteria)):
-        raise InvalidRequestError(("criteria: one has no value yet, or there is none",))
+        raise InvalidRequestError((gettext("criteria: one has no value yet, or there is none"),))
     return {
         "input_s3_parameters": {
             **where_of(place),
@@ -141,7 +142,7 @@ def _ask(
     return show(
         request,
         "start.html",
-        Page("Start a run", "build", place.id),
+        Page(gettext("Start a run"), "build", place.id),
         400 if problems else 200,
         place=place,
         packed=packed,

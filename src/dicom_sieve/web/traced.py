@@ -10,9 +10,11 @@ from dicom_sieve.ledger.reading.secret import secret_for
 from dicom_sieve.ledger.reading.series_objects import SeriesObject, find_object, objects_of_series
 from dicom_sieve.ledger.reading.trace import TracedDecision
 from dicom_sieve.reports.traced_findings import extent_of, findings_on
-from dicom_sieve.reports.words import headed, spoken
+from dicom_sieve.reports.words import headed
 from dicom_sieve.web.drawn import middle_of
 from dicom_sieve.web.names import HEADINGS, parts_of
+from dicom_sieve.web.texts import gettext
+from dicom_sieve.web.words import finding_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _trace(
             found.number,
             _sentence(found.item),
             found.value,
-            "" if found.finding is None else headed(spoken(found.finding)),
+            "" if found.finding is None else headed(finding_in_words(found.finding)),
             _kind_of(found.finding),
             found.depth,
         )
@@ -129,23 +131,21 @@ def _trace(
 def heading_of(judged: TracedDecision) -> str:
     """Say what came of an object: passed, or which criteria discard it."""
     if judged.verdict is None:
-        return "The run could not read it"
+        return gettext("The run could not read it")
     missed = [str(number) for number, name in enumerate(judged.findings, 1) if name != Finding.MET]
     if judged.verdict == "PASSED":
-        return "Passed"
+        return gettext("Passed")
     if not missed:
-        return "Could not be judged"
-    return f"Discarded by criterion {missed[0]} alone" if len(missed) == 1 else f"Discarded by {_listed(missed)}"
-
-
-def _listed(numbers: Sequence[str]) -> str:
-    return f"criteria {', '.join(numbers[:-1])} and {numbers[-1]}"
+        return gettext("Could not be judged")
+    if len(missed) == 1:
+        return gettext("Discarded by criterion %(number)s alone", number=missed[0])
+    return gettext("Discarded by criteria %(numbers)s and %(last)s", numbers=", ".join(missed[:-1]), last=missed[-1])
 
 
 def _sentence(item: CompiledItem) -> str:
     """Give the sentence of a criterion; of a group its heading: what lies in it follows."""
     if isinstance(item, CompiledGroup) and not item.given_name:
-        return HEADINGS[item.kind]
+        return gettext(HEADINGS[item.kind])
     return parts_of(item).sentence
 
 

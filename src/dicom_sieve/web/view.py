@@ -18,21 +18,22 @@ from dicom_sieve.reports.listed_series import (
 )
 from dicom_sieve.web.asked import address_of, read_number
 from dicom_sieve.web.of_run import FACTS
+from dicom_sieve.web.texts import later
 
 WINDOW = 50
 """Lines of a table that are shown at a time."""
 HEADS = {
-    DESCRIPTION: "Series",
-    MODALITY: "Modality",
-    BODY_PART: "Body part",
-    DATE: "Study date",
-    AGE: "Age",
-    INSTANCES: "Instances",
-    PASSED: "Passed",
-    "slices": "Slices",
-    "spacing": "Spacing, mm",
-    "plane": "Plane",
-    "thickness": "Thickness, mm",
+    DESCRIPTION: later("Series"),
+    MODALITY: later("Modality"),
+    BODY_PART: later("Body part"),
+    DATE: later("Study date"),
+    AGE: later("Age"),
+    INSTANCES: later("Instances"),
+    PASSED: later("Passed"),
+    "slices": later("Slices"),
+    "spacing": later("Spacing, mm"),
+    "plane": later("Plane"),
+    "thickness": later("Thickness, mm"),
 }
 """What stands above each column."""
 LONGEST_TEXT = 256

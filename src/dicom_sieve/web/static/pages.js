@@ -27,7 +27,7 @@ async function go(address, how = {}, isNew = true) {
   } catch {
     if (number === asked) {
       main.classList.remove("slow");
-      tell("The server does not answer. The page keeps what it shows; try again.");
+      tell(told.dataset.away ?? "");
     }
     return;
   }
