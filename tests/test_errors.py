@@ -40,6 +40,7 @@ WORDS = {
     errors.AlreadyPublishedError("s3://b/manifest.json"): (
         "s3://b/manifest.json exists already and is never overwritten; a new run publishes under its own id"
     ),
+    errors.UnknownPlaceError(7): "the ledger holds no location of the number 7",
     errors.LedgerError("the ledger is of a later version"): "the ledger is of a later version",
     errors.LedgerAwayError("postgresql://h/d"): "the ledger cannot be reached: postgresql://h/d",
     errors.MachineError("the disk is full: make room"): "the disk is full: make room",

@@ -252,6 +252,20 @@ class UnknownRunError(DicomSieveError, LookupError):
         return f"no run {self.args[0]!r} in this ledger; 'dicom-sieve runs' lists them"
 
 
+class UnknownPlaceError(LedgerError, LookupError):
+    """A location that the ledger does not hold.
+
+    Args:
+        place_id: The number that was asked for.
+    """
+
+    def __init__(self, place_id: int) -> None:
+        super(LedgerError, self).__init__(place_id)
+
+    def __str__(self) -> str:
+        return f"the ledger holds no location of the number {self.args[0]}"
+
+
 class UnknownCriteriaError(DicomSieveError, LookupError):
     """Named criteria, or a version of them, that the ledger does not hold.
 

@@ -179,7 +179,7 @@ def full() -> Iterator[Visit]:
     yield from (Visit(build([MODALITY, *KEEP])), Visit(build([ALL[0]], name="KEPT", version="2")))
     yield from (Visit(build([UNSEEN, ONE])), Visit(build([NOT_HEAD, NOTHING])))
     yield from (Visit("/build?place=2"), Visit("/build?place=3"), Visit("/explore?place=3"), Visit("/build"))
-    yield Visit("/build?place=9", status=503)
+    yield Visit("/build?place=9", status=404)
     for do, more in (
         ("json:", {"json": "{"}),
         ("json:", {"json": "1"}),
@@ -298,7 +298,7 @@ def away() -> Iterator[Visit]:
     start = {"place": "1", "criteria": pack([ONE]), "key": "5"}
     yield from (Visit(f"/start?{urlencode(start)}"), Visit("/start", form=start, status=400))
     yield from (Visit("/places/add", "adam"), Visit(f"/listing/{RUN.format(1)}", "adam"), Visit(f"/runs/{WAITING}"))
-    yield Visit(f"/listing/{RUN.format(1)}/stop", "adam", {}, 400)
+    yield Visit(f"/listing/{RUN.format(1)}/stop", "adam", {}, 503)
 
 
 def visit(site: Site, each: Visit) -> str:

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from dicom_sieve import Ledger
 from dicom_sieve.errors import SettingsError
 from dicom_sieve.web import people
-from dicom_sieve.web.app import HEADERS
+from dicom_sieve.web.every_answer import HEADERS
 from dicom_sieve.web.pages import SESSION
 from dicom_sieve.web.people import Role, Sessions, read_roles
 from tests.web.made import CT_OR_MR, HEADER, PASSWORD, build_address, client_of, context_of, demo_ledger, token_of
@@ -192,7 +192,7 @@ class TestEveryAnswer:
         client = client_of(context_of(screened), "ann")
         assert "no location of the number 77" in client.get("/build?place=77").text
         for path in ("/build?place=x", "/start?place=x", "/start?place=" + "9" * 40, "/explore?place=-1"):
-            assert client.get(path).status_code == 503, path
+            assert client.get(path).status_code == 404, path
         answer = client.get("/build?place=1&criteria=xyz")
         assert answer.status_code == 400
         assert "a link as it was copied" in answer.text

@@ -26,7 +26,7 @@ from dicom_sieve.reports.markdown import citation
 from dicom_sieve.reports.words import spoken
 from dicom_sieve.web import app
 from dicom_sieve.web.address import Given
-from dicom_sieve.web.app import make_app
+from dicom_sieve.web.app import make_pages
 from dicom_sieve.web.names import OFFERED_MEASURES, measure_name, parts_of, plain_name
 from dicom_sieve.web.pages import environment
 from dicom_sieve.web.people import Role
@@ -213,7 +213,7 @@ class TestNoTextIsOutside:
 
     def test_every_page_was_looked_at(self, pages: list[tuple[Visit, str]], ledger: Ledger) -> None:
         with site_of(ledger) as site:
-            own = make_app(site.context)._app.routes  # type: ignore[attr-defined]
+            own = make_pages(site.context).routes
         routers = [module.router for module in vars(app).values() if hasattr(module, "router")]
         routes = [
             each for each in (*own, *(each for router in routers for each in router.routes)) if hasattr(each, "path")

@@ -1,6 +1,8 @@
-"""The pages as a web application: who may ask, what every answer says to the browser, and which page answers."""
+"""The pages as a web application: who may ask, and which page answers."""
 
-from collections.abc import Collection
+import logging
+import traceback
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import parse_qs, quote
@@ -11,7 +13,13 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from dicom_sieve.errors import DicomSieveError, LedgerError, UnknownCriteriaError, UnknownRunError
+from dicom_sieve.errors import (
+    DicomSieveError,
+    LedgerError,
+    UnknownCriteriaError,
+    UnknownPlaceError,
+    UnknownRunError,
+)
 from dicom_sieve.flows.server.callers import OwnNamesOnly
 from dicom_sieve.reports.charts import style_of
 from dicom_sieve.web import (
@@ -32,7 +40,9 @@ from dicom_sieve.web import (
 )
 from dicom_sieve.web.asked import Form, first_of
 from dicom_sieve.web.context import Context
+from dicom_sieve.web.every_answer import EveryAnswer
 from dicom_sieve.web.pages import (
+    A_YEAR,
     LANGUAGE,
     SESSION,
     THEME,
@@ -41,35 +51,45 @@ from dicom_sieve.web.pages import (
     find_person,
     here_of,
     problems_of,
+    remember,
     show,
 )
 from dicom_sieve.web.people import LONGEST_NAME
+from dicom_sieve.web.prefect_api import NotThereError, PrefectAwayError
 from dicom_sieve.web.texts import gettext
 
 LARGEST_FORM = 4 * 1024 * 1024
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
+AWAY = 503
+STATUS = {
+    NotAllowedError: 403,
+    UnknownRunError: 404,
+    UnknownCriteriaError: 404,
+    UnknownPlaceError: 404,
+    NotThereError: 404,
+    LedgerError: AWAY,
+    PrefectAwayError: AWAY,
 }
-"""Of every answer: nothing from elsewhere, no inline script or style, in no frame, and kept by no cache."""
-STATUS = {NotAllowedError: 403, UnknownRunError: 404, UnknownCriteriaError: 404, LedgerError: 503}
-"""Of answers to what cannot be done."""
+"""Of answers to what cannot be done; the first that an error is, counts."""
+SECONDS_AWAY = 3.0
+"""That a page waits for a ledger that does not answer; a run waits longer."""
+_LOG = logging.getLogger(__name__)
 OPEN = ("/sign-in", "/static/", "/health")
 """What is shown to those who are not signed in."""
 
 
 def make_app(context: Context, names: Collection[str] = ()) -> ASGIApp:
-    """Make the application.
+    """Make the application, with its doors.
 
     Args:
         context: What all pages need.
         names: Host names of the server, beside ``localhost`` and addresses.
     """
+    context.ledger.wait_at_most(SECONDS_AWAY)
+    return EveryAnswer(OwnNamesOnly(make_pages(context), names=names, origins=()))
+
+
+def make_pages(context: Context) -> FastAPI:
+    """Make what is behind the doors: every page, and who may see it."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context = context
     folder = str(Path(str(files("dicom_sieve.web") / "static")))
@@ -88,7 +108,7 @@ def make_app(context: Context, names: Collection[str] = ()) -> ASGIApp:
     app.add_exception_handler(DicomSieveError, _tell)
     app.add_exception_handler(404, _not_found)
     app.add_middleware(BaseHTTPMiddleware, dispatch=_speak)
-    return OwnNamesOnly(app, names=names, origins=())
+    return app
 
 
 async def _speak(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -101,22 +121,21 @@ async def _speak(request: Request, call_next: RequestResponseEndpoint) -> Respon
 
 
 async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Let those in who are signed in, refuse forms from elsewhere, and say to the browser what it may do."""
+    """Let those in who are signed in, and refuse forms from elsewhere."""
     context: Context = request.app.state.context
     request.state.person = person = find_person(context, request)
     path = request.url.path
-    answer: Response
     if person is None and not path.startswith(OPEN):
-        answer = _to_sign_in(request)
-    elif request.method not in {"GET", "HEAD"} and not await _is_own_form(request):
-        answer = HTMLResponse(gettext("This form is not from this page, or too large. Open the page again."), 403)
-    else:
-        answer = await call_next(request)
-    for name, value in HEADERS.items():
-        answer.headers.setdefault(name, value)
-    if path.startswith("/static/"):
-        answer.headers["Cache-Control"] = "no-cache"
-    return answer
+        return _to_sign_in(request)
+    if request.method not in {"GET", "HEAD"} and not await _is_own_form(request):
+        return HTMLResponse(gettext("This form is not from this page, or too large. Open the page again."), 403)
+    try:
+        return await call_next(request)
+    except Exception as error:
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s in %s\n%s", type(error).__name__, request.scope.get("path", ""), where)
+        failed = gettext("This page failed, which is a defect. The log of this server says where.")
+        return _problem(request, gettext("Not possible"), 500, (failed,))
 
 
 def _to_sign_in(request: Request) -> Response:
@@ -167,7 +186,7 @@ def _sign_in(request: Request) -> Response:
         return show(request, "sign_in.html", Page(gettext("Sign in")), status=403, to=to, problem=problem)
     context.sessions.sign_out(request.cookies.get(SESSION))
     answer = RedirectResponse(to, 303)
-    answer.set_cookie(SESSION, key, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    remember(request, answer, SESSION, key)
     return answer
 
 
@@ -183,16 +202,14 @@ def _theme(request: Request) -> Response:
     form = request.state.form
     theme = "dark" if form.get("theme") == ["dark"] else "light"
     answer = RedirectResponse(_own_address(first_of(form, "to", "/")), 303)
-    answer.set_cookie(THEME, theme, max_age=31_536_000, samesite="lax", secure=request.url.scheme == "https")
+    remember(request, answer, THEME, theme, seconds=A_YEAR)
     return answer
 
 
 def _language(request: Request) -> Response:
     form, context = request.state.form, request.app.state.context
     answer = RedirectResponse(_own_address(first_of(form, "to", "/")), 303)
-    language = context.languages.choose(first_of(form, "language"))
-    is_secure = request.url.scheme == "https"
-    answer.set_cookie(LANGUAGE, language, max_age=31_536_000, samesite="lax", secure=is_secure)
+    remember(request, answer, LANGUAGE, context.languages.choose(first_of(form, "language")), seconds=A_YEAR)
     return answer
 
 
@@ -209,11 +226,14 @@ def _health() -> dict[str, str]:
 async def _tell(request: Request, error: Exception) -> Response:
     """Say what is, and what to do."""
     status = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
-    return show(request, "problem.html", Page(gettext("Not possible")), status=status, problems=problems_of(error))
+    return _problem(request, gettext("Not possible"), status, problems_of(error))
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
     del error
-    return show(
-        request, "problem.html", Page(gettext("Not here")), status=404, problems=(gettext("There is no such page."),)
-    )
+    return _problem(request, gettext("Not here"), 404, (gettext("There is no such page."),))
+
+
+def _problem(request: Request, title: str, status: int, problems: Sequence[str]) -> Response:
+    """Say what is the matter; what is away is asked for again."""
+    return show(request, "problem.html", Page(title), status, problems=problems, is_away=status == AWAY)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,7 +21,7 @@ from dicom_sieve.web.cards import Built, Card, build, divide_steps, leaf_of
 from dicom_sieve.web.chooser import Chooser, chooser_of
 from dicom_sieve.web.explore import Offered, headings, offered
 from dicom_sieve.web.given import Path, read_path, write_path
-from dicom_sieve.web.pages import Page, context_of, form_of, person_of, show
+from dicom_sieve.web.pages import A_YEAR, Page, context_of, form_of, person_of, remember, show
 from dicom_sieve.web.people import Person, Role
 from dicom_sieve.web.places import LAST_PLACE, place_of
 from dicom_sieve.web.texts import gettext, later
@@ -53,6 +53,7 @@ class State:
         search: Among the values of the open card.
         name: Under which the criteria were saved; may be empty.
         version: Of these.
+        packed: The criteria, as an address has them.
     """
 
     place: int | None
@@ -62,12 +63,16 @@ class State:
     search: str = ""
     name: str = ""
     version: str = ""
+    packed: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "packed", pack(self.given) if self.given else "")
 
     def address(self, **changed: Any) -> str:
         """Give the address of this state, or of one that differs."""
         stated: dict[str, Any] = {
             "place": "" if self.place is None else self.place,
-            "criteria": pack(self.given) if self.given else "",
+            "criteria": self.packed,
             "open": "" if self.open is None else write_path(self.open),
             "tab": "" if self.tab == TABS[0] else self.tab,
             "search": self.search,
@@ -173,7 +178,7 @@ def _show(
         counts_away=away,
         problems=problems,
         json_text=text or json.dumps(list(state.given), indent=2, ensure_ascii=False),
-        packed=pack(state.given) if state.given else "",
+        packed=state.packed,
         chosen=_chosen(built),
         preferences={name: gettext(words) for name, (words, _) in PREFERENCES.items()},
         per={name: gettext(words) for name, words in PER.items()},
@@ -181,7 +186,7 @@ def _show(
         total=place.objects if place is not None else 0,
     )
     if place is not None:
-        answer.set_cookie(LAST_PLACE, str(place.id), max_age=31_536_000, samesite="lax", httponly=True)
+        remember(request, answer, LAST_PLACE, str(place.id), seconds=A_YEAR)
     return answer
 
 
@@ -206,7 +211,7 @@ def _chooser(card: Card, counts: CountsAtOnce, search: str, person: Person) -> t
     min_cell = 1 if person.may(Role.MANAGER) else MIN_CELL
     try:
         return chooser_of(card.given, leaf, compiled, counts, search=search, min_cell=min_cell), ""
-    except LedgerError as error:
+    except (LedgerError, InvalidRequestError) as error:
         return None, str(error)
 
 

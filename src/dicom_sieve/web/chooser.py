@@ -14,7 +14,7 @@ from dicom_sieve.ledger.reading.values import AttributeValues
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.distribution import Distribution, distribution_of
 from dicom_sieve.web.address import Given
-from dicom_sieve.web.given import operations_of, vr_of
+from dicom_sieve.web.given import operation_of, operations_of, vr_of
 from dicom_sieve.web.references import as_typed, unit_name
 from dicom_sieve.web.texts import gettext
 
@@ -100,7 +100,7 @@ def chooser_of(
         min_cell: Values of fewer instances are not told apart; 1: all are.
     """
     vr = vr_of(card)
-    operation = Operation(card["operation"])
+    operation = operation_of(card)
     held = counts.values(leaf)
     compared = compiled.compared if isinstance(compiled, CompiledMeasure) else compiled
     is_known_by_digest = isinstance(leaf, CompiledCriterion) and is_identifying(leaf.attribute)

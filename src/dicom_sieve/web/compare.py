@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.errors import DicomSieveError, LedgerAwayError
 from dicom_sieve.ledger.reading.named_criteria import list_newest
 from dicom_sieve.ledger.reading.places import Place, list_places
 from dicom_sieve.reports.compare_runs import Change, Side
@@ -98,6 +98,8 @@ def show_compare(request: Request) -> Response:
     if state.a and state.b:
         try:
             result = context.comparisons.find(context.ledger, state.a, state.b, state.criteria, place)
+        except LedgerAwayError:
+            raise
         except DicomSieveError as error:
             problems = problems_of(error)
     return show(

@@ -23,11 +23,13 @@ from dicom_sieve.web.given import (
     card_at,
     kind_of,
     list_of,
+    operation_of,
     operations_of,
     read_path,
     vr_of,
 )
 from dicom_sieve.web.references import read_typed, unit_name
+from dicom_sieve.web.shape import check_cards, read_json
 from dicom_sieve.web.texts import gettext
 
 FIRST_AGE = "018Y"
@@ -125,7 +127,7 @@ def _set(cards: list[Given], form: Form) -> Change:
         card["operation"] = operation
     values = [value for value in form.get("value", ()) if value.strip()]
     if bar := first_of(form, "bar"):
-        values = references_of(vr_of(card), Operation(card["operation"]), bar, values)
+        values = references_of(vr_of(card), operation_of(card), bar, values)
     _refer(card, values)
     if "absent" in form:
         card.pop("if_absent", None)
@@ -136,7 +138,7 @@ def _set(cards: list[Given], form: Form) -> Change:
 
 def _refer(card: Given, values: list[str]) -> None:
     """Put values in the place of a card's reference, in the shape that its operation takes."""
-    operation = Operation(card["operation"])
+    operation = operation_of(card)
     vr, unit = vr_of(card), _unit_of(card)
     values = list(dict.fromkeys(read_typed(vr, value, unit) for value in values))
     if isinstance(before := card.get("reference"), list):
@@ -249,7 +251,7 @@ def _json(cards: list[Given], form: Form) -> Change:
     """Take cards from JSON as somebody wrote it."""
     del cards
     try:
-        given = json.loads(first_of(form, "json"))
+        given = read_json(first_of(form, "json"))
     except ValueError as error:
         place = (
             gettext("line %(line)s: %(problem)s", line=error.lineno, problem=error.msg)
@@ -258,9 +260,7 @@ def _json(cards: list[Given], form: Form) -> Change:
         )
         raise InvalidRequestError((gettext("this is no JSON: %(place)s", place=place),)) from None
     given = given.get("criteria", given) if isinstance(given, dict) else given
-    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        raise InvalidRequestError((gettext("this is no list of criteria"),))
-    return Change(given, None)
+    return Change(check_cards(given, gettext("this is no list of criteria")), None)
 
 
 def _new(cards: list[Given], form: Form) -> Change:

@@ -68,6 +68,18 @@ def operations_of(card: Given) -> Mapping[Operation, str]:
     return {**vr_of(card).relations, **({} if "measure" in card else PRESENCE)}
 
 
+def operation_of(card: Given) -> Operation:
+    """Give the operation of a card.
+
+    Raises:
+        InvalidRequestError: It has none that is known.
+    """
+    name = card.get("operation")
+    if not isinstance(name, str) or name not in Operation.__members__:
+        raise InvalidRequestError((gettext("operation: not known"),))
+    return Operation[name]
+
+
 def vr_of(card: Given) -> ValueType:
     """Tell by which VR a card's values are read.
 

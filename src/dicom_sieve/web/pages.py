@@ -18,6 +18,8 @@ from dicom_sieve.web.texts import gettext, later, translated, translated_by_numb
 from dicom_sieve.web.words import counted, state_in_words
 
 SESSION = "dicom_sieve_session"
+A_YEAR = 31_536_000
+"""In seconds."""
 THEME, LANGUAGE = "theme", "language"
 """Cookies that keep what somebody chose."""
 NAVIGATION = (
@@ -93,6 +95,27 @@ def form_of(request: Request) -> dict[str, list[str]]:
 def here_of(request: Request) -> str:
     """Give the address that was asked for."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def remember(request: Request, answer: Response, name: str, value: str, *, seconds: int | None = None) -> None:
+    """Give the browser a cookie: for this server alone, and over TLS alone where it came by TLS.
+
+    Args:
+        request: Theirs.
+        answer: With which it goes.
+        name: Of the cookie.
+        value: Of the cookie.
+        seconds: That it is kept; None: until the browser ends.
+    """
+    is_https = is_secure(context_of(request), request)
+    answer.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=is_https)
+
+
+def is_secure(context: Context, request: Request) -> bool:
+    """Tell whether a request came by TLS: to this server, or to the proxy before it."""
+    address = request.client.host if request.client else None
+    is_forwarded = request.headers.getlist("x-forwarded-proto") == ["https"] and context.proxy.is_trusted(address)
+    return request.url.scheme == "https" or is_forwarded
 
 
 def problems_of(error: Exception) -> tuple[str, ...]:

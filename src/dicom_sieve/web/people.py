@@ -113,9 +113,13 @@ class Sessions:
 
 
 def is_right(given: str, password: str) -> bool:
-    """Tell whether a text is ``user:password``, or what stands behind the colon, in a time that tells nothing."""
+    """Tell whether a text is ``user:password``, or what stands behind the colon, in a time that tells nothing.
+
+    Nothing is no password, whatever stands behind the colon.
+    """
     sent = given.encode()
-    return hmac.compare_digest(sent, password.encode()) | hmac.compare_digest(sent, password.partition(":")[2].encode())
+    is_whole = hmac.compare_digest(sent, password.encode())
+    return (is_whole | hmac.compare_digest(sent, password.partition(":")[2].encode())) and bool(sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ class Proxy:
             address: Whence the request comes.
             names: What stands in the header; several are refused, since one of them is not the proxy's.
         """
-        if not self.header or len(names) != 1 or not self._is_trusted(address):
+        if not self.header or len(names) != 1 or not self.is_trusted(address):
             return None
         name = names[0].strip()
         role = self.roles.get(name, self.roles.get(EVERYONE, Role.VIEWER))
@@ -149,7 +153,8 @@ class Proxy:
             return None
         return Person(name, role, hmac.new(self.secret, name.encode(), "sha256").hexdigest())
 
-    def _is_trusted(self, address: str | None) -> bool:
+    def is_trusted(self, address: str | None) -> bool:
+        """Tell whether a request from an address comes from the proxy."""
         try:
             return address is not None and str(ip_address(address)) in self.addresses
         except ValueError:

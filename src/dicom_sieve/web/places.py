@@ -23,7 +23,7 @@ def place_of(request: Request) -> Place | None:
     """Give the place that an address names, or the one used last; None: neither is known.
 
     Raises:
-        LedgerError: The address names one that is not there.
+        UnknownPlaceError: The address names one that is not there.
     """
     engine = context_of(request).ledger.engine
     named = request.query_params.get("place", "")

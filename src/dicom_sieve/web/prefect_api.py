@@ -116,7 +116,12 @@ class PrefectApi:
             raise NotThereError(why)
         if answer.is_error:
             raise PrefectAwayError(_why(answer))
-        return answer.json() if answer.content else None
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:  # a proxy's page to sign in, another server
+            raise PrefectAwayError(
+                "Prefect's server answers with what is no JSON: is PREFECT_API_URL its API?"
+            ) from None
 
 
 def credentials_of(name: str, blocks: Mapping[str, str]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from dicom_sieve.web.names import parts_of
 from dicom_sieve.web.of_run import find_run, flow_run_of, is_decided
 from dicom_sieve.web.pages import Page, context_of, person_of, show
 from dicom_sieve.web.people import Role
-from dicom_sieve.web.progress import progress_of
+from dicom_sieve.web.progress import UUID, progress_of
 from dicom_sieve.web.result import result_of
 from dicom_sieve.web.series_part import SeriesPart, look_for, series_part
 from dicom_sieve.web.texts import gettext, later
@@ -166,7 +166,9 @@ def stop(request: Request, run_id: str) -> Response:
     """Ask Prefect to stop a run."""
     person_of(request, Role.MANAGER)
     flow_run = flow_run_of(run_id)
-    context_of(request).prefect.cancel(quote(flow_run, safe=""))
+    if UUID.fullmatch(flow_run) is None:
+        raise UnknownRunError(run_id)
+    context_of(request).prefect.cancel(flow_run)
     actions.record(request, Action.STOP, run_id=flow_run)
     return RedirectResponse(f"/runs/{quote(run_id, safe='')}", 303)
 

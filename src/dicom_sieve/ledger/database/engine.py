@@ -26,7 +26,7 @@ from dicom_sieve.errors import LedgerAwayError, LedgerError
 from dicom_sieve.explain import PASSING, explain_ledger, state_of
 from dicom_sieve.ledger.database import sqlite_file
 from dicom_sieve.ledger.database.column_types import UtcDateTime
-from dicom_sieve.ledger.database.outages import read, while_away
+from dicom_sieve.ledger.database.outages import read, seconds_of, while_away
 
 _MIGRATION_LOCK = 0x6469636F  # any number that only this program uses
 _OPENING = threading.Lock()
@@ -243,7 +243,7 @@ def write(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
         with writing(engine) as connection:
             return work(connection)
 
-    return while_away(attempt)
+    return while_away(attempt, seconds_of(engine))
 
 
 @contextmanager

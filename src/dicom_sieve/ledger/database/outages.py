@@ -17,6 +17,8 @@ AWAY_SECONDS = 60.0
 """Time that an unreachable ledger is waited for, unless a lease sets another."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
+_WAITS = "dicom_sieve.waits"
+"""Execution option of an engine that is waited for less, or longer."""
 
 
 def while_away(work: Callable[[], T], seconds: float = AWAY_SECONDS) -> T:
@@ -61,4 +63,14 @@ def read(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
         with engine.connect() as connection:
             return work(connection)
 
-    return while_away(attempt)
+    return while_away(attempt, seconds_of(engine))
+
+
+def wait_at_most(engine: sa.Engine, seconds: float) -> None:
+    """Set how long an engine's ledger is waited for while it is unreachable."""
+    engine.update_execution_options(**{_WAITS: seconds})
+
+
+def seconds_of(engine: sa.Engine) -> float:
+    """Give how long an engine's ledger is waited for."""
+    return float(engine.get_execution_options().get(_WAITS, AWAY_SECONDS))

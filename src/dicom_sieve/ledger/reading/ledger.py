@@ -13,6 +13,7 @@ from dicom_sieve.criteria import Verdict
 from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.errors import LedgerError, UnknownRunError
 from dicom_sieve.ledger.database import engine as database
+from dicom_sieve.ledger.database.outages import wait_at_most
 from dicom_sieve.ledger.database.sqlite_file import exposure
 from dicom_sieve.ledger.database.tables import RunState, location, run, snapshot
 from dicom_sieve.ledger.database.views import instance_decision, series_decision
@@ -29,6 +30,7 @@ from dicom_sieve.ledger.reading.conflicts import series_of_run
 from dicom_sieve.ledger.reading.facts import SeriesFacts, series_facts
 from dicom_sieve.ledger.reading.kept_facts import NAMES
 from dicom_sieve.ledger.reading.named_criteria import SavedCriteria, find_criteria
+from dicom_sieve.ledger.reading.object_names import is_text
 from dicom_sieve.ledger.reading.regions import RegionOfSeries, regions_of_run
 from dicom_sieve.ledger.reading.rows import InstanceRow, Rows, RunRow, SeriesRow, make_instance, make_run, make_series
 from dicom_sieve.ledger.reading.run_objects import RunObjects, select_objects
@@ -151,6 +153,10 @@ class Ledger:
         """Close all connections to the database."""
         self.engine.dispose()
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Set how long it is waited for while it does not answer; a minute unless set."""
+        wait_at_most(self.engine, seconds)
+
     @property
     def address(self) -> str:
         """Where the ledger is, without credentials."""
@@ -171,15 +177,19 @@ class Ledger:
         Raises:
             UnknownRunError: There is none, or there are several.
         """
+        if not run_id or not is_text(run_id):
+            raise UnknownRunError(run_id)
         query = _runs(self.engine)
         exact = list(Rows(self.engine, query.where(run.c.id == run_id), make_run))
         matching = exact or list(Rows(self.engine, query.where(begins_with(run.c.id, run_id)).limit(2), make_run))
-        if not run_id or len(matching) != 1:
+        if len(matching) != 1:
             raise UnknownRunError(run_id)
         return RecordedRun(self.engine, matching[0])
 
     def attempts(self, execution_id: str) -> list[RunRow]:
         """Give the runs that one flow run was, the newest first: it may have been started more than once."""
+        if not is_text(execution_id):
+            return []
         is_one = (run.c.id == execution_id) | begins_with(run.c.id, f"{execution_id}.")
         query = _runs(self.engine).where(is_one).order_by(run.c.number.desc())
         return list(Rows(self.engine, query, make_run))

@@ -6,7 +6,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from dicom_sieve.errors import LedgerError
+from dicom_sieve.errors import UnknownPlaceError
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import SnapshotState, forgotten, location, run, snapshot
 from dicom_sieve.objects import Location
@@ -83,9 +83,9 @@ def find_place(engine: sa.Engine, place_id: int) -> Place:
     """Give one location by its id.
 
     Raises:
-        LedgerError: There is none.
+        UnknownPlaceError: There is none.
     """
     places = _list(engine, location.c.id == place_id)
     if not places:
-        raise LedgerError(f"the ledger holds no location of the number {place_id}")
+        raise UnknownPlaceError(place_id)
     return places[0]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.errors import LedgerAwayError
-from dicom_sieve.ledger.database.outages import while_away
+from dicom_sieve.ledger.database.outages import seconds_of, while_away
 from dicom_sieve.objects import Location
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def batches_of(engine: sa.Engine, query: sa.Select[Any]) -> Iterator[Sequence[sa
             raise
 
     try:
-        while (rows := while_away(following)) is not None:
+        while (rows := while_away(following, seconds_of(engine))) is not None:
             rows_given += len(rows)
             yield rows
     finally:
