@@ -13,6 +13,7 @@ from highdicom.seg import SegmentationTypeValues
 from pydicom import Dataset
 from pydicom.uid import MRImageStorage, generate_uid
 
+from dicom_sieve.computations.radiomics import extract as module
 from dicom_sieve.computations.radiomics.extract import extract
 from dicom_sieve.computations.radiomics.masks import refers_to
 from dicom_sieve.computations.radiomics.region import Region
@@ -127,6 +128,26 @@ class TestSegments:
 
         assert one.values
         assert (few.values, few.voxels, few.refused) == ({}, 4, "it has 4 voxels; needed: 8 or more")
+
+    @pytest.mark.parametrize(("spacing", "by_slice"), [(None, False), (1.0, False), (1.0, True)])
+    def test_a_region_that_is_too_large_is_refused(
+        self,
+        spacing: float | None,
+        by_slice: bool,
+        slices: list[Dataset],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        most = int(ONE.sum()) * {None: 1, 1.0: 4 if by_slice else 8}[spacing]
+        aggregations = ["2D"] if by_slice else ["3D"]
+        asked = {"spacing": spacing, "by_slice": by_slice, "aggregations": aggregations}
+        monkeypatch.setattr(module, "MOST_REGION_VOXELS", most)
+        assert run(tmp_path / "most", slices, make_seg(slices, [ONE]), **asked)[0].values
+        monkeypatch.setattr(module, "MOST_REGION_VOXELS", most - 1)
+
+        said = refusal(tmp_path / "more", slices, make_seg(slices, [ONE]), **asked)
+
+        assert said == f"no region can be computed: it has more than {most - 1} voxels, as it is or resampled"
 
     def test_a_region_outside_of_the_range_is_refused(self, slices: list[Dataset], tmp_path: Path) -> None:
         assert refusal(tmp_path, slices, make_seg(slices, [ONE]), lowest=300) == (

@@ -27,6 +27,8 @@ from dicom_sieve.errors import RefusedError
 
 FEWEST_VOXELS = 8
 """Of a region, before and after preparation: of fewer, neither axes nor matrices say anything."""
+MOST_REGION_VOXELS = 20_000_000
+"""Of a region, before and after it is resampled: each takes some 200 bytes while features are computed."""
 UNITS: Mapping[str, str] = MappingProxyType({"CT": "HU", "PT": "SUV"})
 """What MIRP gives intensities in, by modality; of others, as they are stored."""
 _PLANAR = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
@@ -115,6 +117,7 @@ def _compute(
         mask = _mask_of(region, dataset, slices, image)
         voxels, volume = with_mirp.count_voxels(mask)
         _refuse_small(voxels, "it has")
+        _refuse_large_region(voxels, slices, asked)
         values, left = with_mirp.compute(image, mask, asked)
         _refuse_small(left, "after resampling and re-segmentation it has")
     except RefusedError as error:
@@ -164,6 +167,20 @@ def _only(dataset: Dataset, number: int, frame_of_reference: str) -> Dataset:
     alone.ROIContourSequence, alone.StructureSetROISequence = [region], [named]
     alone.file_meta = dataset.file_meta
     return alone
+
+
+def _refuse_large_region(voxels: int, slices: Slices, asked: Mapping[str, Any]) -> None:
+    """Refuse a region of which too many voxels are to be computed on.
+
+    Raises:
+        RefusedError: It is too large.
+    """
+    resampled = float(voxels)
+    if asked["spacing"] is not None:
+        depth = slices.spacing[0] if asked["by_slice"] else asked["spacing"]
+        resampled *= slices.voxel_mm3 / (depth * asked["spacing"] ** 2)
+    if max(voxels, resampled) > MOST_REGION_VOXELS:
+        raise RefusedError(f"it has more than {MOST_REGION_VOXELS:,} voxels, as it is or resampled")
 
 
 def _refuse_small(voxels: int, has: str) -> None:
