@@ -7,7 +7,7 @@ is judged again. Verdicts are those of `dicom_sieve.screening`: the same judges 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from threading import Lock, RLock, Thread
+from threading import Event, Lock, RLock, Thread
 
 import numpy as np
 
@@ -103,7 +103,7 @@ class CountsAtOnce:
         self._groups: dict[tuple[bool, Scope], GroupCodes] = {}
         self._values: OrderedDict[tuple[str, Path], AttributeValues] = OrderedDict()
         self._attributes: AttributesHeld | None = None
-        self._counting: Thread | None = None
+        self._counting: Event | None = None
         self._lock, self._attributes_lock = RLock(), Lock()
 
     def count(self, criteria: Sequence[Asked]) -> WouldBe:
@@ -151,23 +151,27 @@ class CountsAtOnce:
         """
         with self._attributes_lock:
             if self._counting is None:
-                self._counting = Thread(target=self._count_attributes, daemon=True)
-                self._counting.start()
-        self._counting.join(seconds)
+                self._counting = Event()
+                Thread(target=self._count_attributes, args=(self._counting,), daemon=True).start()
+            ended = self._counting
+        ended.wait(seconds)
         return self._attributes
 
     def names(self) -> list[str]:
         """Give the key of every attribute that any object of the ledger has; that is known at once."""
         return read(self._engine, all_names)
 
-    def _count_attributes(self) -> None:
-        """Count them; first what is asked for most is read, all of it at once."""
+    def _count_attributes(self, ended: Event) -> None:
+        """Count them; then what criteria ask for most is read, all of it at once."""
         try:
+            self._attributes = attributes_held(self._engine, self.snapshot)
+            ended.set()
             with self._lock:
                 list(self._sources[False].rows(sorted(set(WARM).intersection(self.names()))))
-            self._attributes = attributes_held(self._engine, self.snapshot)
         except DicomSieveError:
             self._counting = None  # the next one who asks tries again
+        finally:
+            ended.set()
 
     def _values_measured(self, leaf: CompiledMeasure) -> AttributeValues:
         with self._lock:

@@ -21,6 +21,7 @@ from dicom_sieve.web.cards import Built, Card, build, divide_steps, leaf_of
 from dicom_sieve.web.chooser import Chooser, chooser_of
 from dicom_sieve.web.explore import Offered, headings, offered
 from dicom_sieve.web.given import Path, read_path, write_path
+from dicom_sieve.web.may_ask import refuse_identifying
 from dicom_sieve.web.pages import A_YEAR, Page, context_of, form_of, person_of, remember, show
 from dicom_sieve.web.people import Person, Role
 from dicom_sieve.web.places import LAST_PLACE, place_of
@@ -156,7 +157,12 @@ def _show(
     status: int = 200,
 ) -> Response:
     person = person_of(request)
-    counts, away = _counts(request, place)
+    known, away = _counts(request, place)
+    counts = known
+    try:
+        refuse_identifying(person, list(state.given))
+    except InvalidRequestError as error:
+        counts, away = None, " ".join(error.problems)
     built = build(state.given, counts)
     opened = built.find(state.open)
     chooser = None
@@ -173,7 +179,7 @@ def _show(
         built=built,
         opened=opened,
         chooser=chooser,
-        offered=_offered(counts),
+        offered=_offered(known),
         headings=headings(),
         counts_away=away,
         problems=problems,

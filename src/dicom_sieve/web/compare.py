@@ -11,8 +11,10 @@ from dicom_sieve.errors import DicomSieveError, LedgerAwayError
 from dicom_sieve.ledger.reading.named_criteria import list_newest
 from dicom_sieve.ledger.reading.places import Place, list_places
 from dicom_sieve.reports.compare_runs import Change, Side
+from dicom_sieve.web.address import unpack
 from dicom_sieve.web.asked import address_of, read_number
 from dicom_sieve.web.compared import EDIT, MOST_KEPT, Result, choices_of, reasons_of, sentences_of_side
+from dicom_sieve.web.may_ask import refuse_identifying
 from dicom_sieve.web.pages import Page, context_of, person_of, problems_of, show
 from dicom_sieve.web.people import Role
 from dicom_sieve.web.places import place_of
@@ -97,6 +99,7 @@ def show_compare(request: Request) -> Response:
     problems: tuple[str, ...] = ()
     if state.a and state.b:
         try:
+            refuse_identifying(person, unpack(state.criteria))
             result = context.comparisons.find(context.ledger, state.a, state.b, state.criteria, place)
         except LedgerAwayError:
             raise

@@ -26,9 +26,12 @@ def as_source(instance: Dataset, distance: float) -> Dataset:
         distance: Between slices, in mm: that is their thickness in a result, whatever was written.
     """
     source = copy.copy(instance)
+    source._dict = dict(instance._dict)  # a copy of pydicom's shares its elements
     for tag in [tag for tag in source.keys() if not _is_readable(source, tag)]:  # noqa: SIM118 - no mapping
         del source[tag]
-    source.SliceThickness = source.SpacingBetweenSlices = f"{distance:.6g}"
+    for keyword in ("SliceThickness", "SpacingBetweenSlices"):
+        source.pop(keyword, None)  # else the element that both have would be set
+        setattr(source, keyword, f"{distance:.6g}")
     for keyword, conforms in _TYPE_2.items():
         value = instance.get(keyword)
         if value is None or not conforms(value):
