@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from dicom_sieve import open_ledger
 from dicom_sieve.cli.app import app
+from dicom_sieve.computations.command import Command
 from dicom_sieve.computations.segmentation.volume import MOST_VOXELS
 from dicom_sieve.contract.parameters import ComputeParameters, SegmentParameters
 from dicom_sieve.contract.read import LOCATIONS
@@ -214,7 +215,8 @@ class TestComputations:
         assert [row[0] for row in rows] == list(tables.InputState)
 
     def test_the_example_of_a_request_is_accepted(self) -> None:
-        request, then = (json.loads(block) for block in code_blocks(read("docs/computations.md"), "json"))
+        commands, request, then = map(json.loads, code_blocks(read("docs/computations.md"), "json"))
+        assert [Command.model_validate(each).refuses for each in commands.values()] == [(65,)]
         assert set(ComputeParameters.model_fields) == set(request["parameters"])
         jsonschema.validate(request["parameters"], ComputeParameters.model_json_schema())
         jsonschema.validate({"run_id": request["parameters"]["run_id"], **then}, SegmentParameters.model_json_schema())

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=64, description="Requests that list one location at the same time, once it proves large."),
     ] = 16
+    commands: Annotated[
+        str, Field(description="File of JSON that names programs to compute with. Empty: there are none.")
+    ] = ""
     series_in_flight: Annotated[
         int, Field(ge=1, le=1_000, description="Series that one run of compute-series computes on at the same time.")
     ] = 2

@@ -1,6 +1,8 @@
 """What was computed, as the command tells it: of a run forward, of a result back."""
 
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,35 @@ def test_computations_say_how_to_compute_where_there_are_none(tmp_path: Path) ->
     done = run_command("computations", home=tmp_path)
 
     assert (done.returncode, done.stdout) == (0, "nothing was computed yet; docs/computations.md says how\n")
+
+
+class TestCompute:
+    def test_a_program_computes_and_is_skipped_the_next_time(self, home: Path) -> None:
+        counted = "str(len(list(pathlib.Path(sys.argv[1]).iterdir())))"
+        code = f"import pathlib, sys; (pathlib.Path(sys.argv[2]) / 'count').write_text({counted})"
+        program = shlex.join([sys.executable, "-c", code, "{input}", "{output}"])
+        asked = ("compute", run_of(home), "count", "--output", str(home / "counted"), "--command", program, "--json")
+
+        first, second = (run_command(*asked, home=home) for _ in range(2))
+
+        assert (first.returncode, second.returncode) == (0, 0)
+        assert json.loads(first.stdout) == [{"state": "COMPLETED", "reason": None, "series": 2}]
+        assert [(each["state"], each["series"]) for each in json.loads(second.stdout)] == [("SKIPPED", 2)]
+        assert {file.read_text() for file in (home / "counted").rglob("count")} == {"1"}
+
+    def test_what_fails_is_said_and_the_exit_code_tells(self, home: Path) -> None:
+        program = shlex.join([sys.executable, "-c", "raise SystemExit(4)"])
+
+        done = run_command(
+            "compute", run_of(home), "bad", "--output", str(home / "counted"), "--command", program, home=home
+        )
+
+        assert done.returncode == 1
+        assert "FAILED" in done.stdout
+        assert "exit code 4" in done.stdout
+
+    def test_an_unknown_name_is_refused_with_those_that_are_known(self, home: Path) -> None:
+        done = run_command("compute", run_of(home), "nothing", "--output", str(home / "counted"), home=home)
+
+        assert done.returncode != 0
+        assert "accepted: lung-segmentation, radiomics" in done.stderr

@@ -8,6 +8,7 @@ import typer
 
 from dicom_sieve.cli.commands.audit import audit_app, ledger_app
 from dicom_sieve.cli.commands.computations import computations_app
+from dicom_sieve.cli.commands.compute import compute_app
 from dicom_sieve.cli.commands.criteria import criteria_app
 from dicom_sieve.cli.commands.demo import demo_app
 from dicom_sieve.cli.commands.lineage import lineage_app
@@ -66,6 +67,7 @@ for _group in (
     servers_app,
     audit_app,
     computations_app,
+    compute_app,
     demo_app,
     lineage_app,
     objects_app,

@@ -53,7 +53,12 @@ def open_inventory(uri: str | None, store: Place) -> Inventory | None:
 
 def open_output(uri: str | None, endpoint: str | None, region: str) -> Place | None:
     """Open where to publish: ``s3://bucket/prefix``, or a directory that will be made; None where nothing is asked."""
-    return None if uri is None else _open(uri, endpoint, region, "--output")
+    return None if uri is None else open_results(uri, endpoint, region)
+
+
+def open_results(uri: str, endpoint: str | None, region: str) -> Place:
+    """Open where results go: ``s3://bucket/prefix``, or a directory that will be made."""
+    return _open(uri, endpoint, region, "--output")
 
 
 def _open(

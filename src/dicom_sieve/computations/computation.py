@@ -236,15 +236,15 @@ class Series:
         return generate_uid(entropy_srcs=[self.computation.log.identity, self.input.digest, *what])
 
     def record_output(
-        self, output: "str | bytes | Dataset", *, name: str = "result.dcm", digest: str | None = None
+        self, output: "str | bytes | Path | Dataset", *, name: str = "result.dcm", digest: str | None = None
     ) -> str:
-        """Give a result, which is on record when the series ends well; a dataset or bytes are written here and now.
+        """Give a result, which is on record when the series ends well; all but a URI is written here and now.
 
         What has been written before, by a process that was killed or by one that computes the same at the same time,
         is kept, and recorded as it is.
 
         Args:
-            output: A DICOM dataset or bytes to write, or the URI of what is written already.
+            output: A DICOM dataset, bytes or a local file to write, or the URI of what is written already.
             name: Of what is written; several results of one series have several names.
             digest: SHA-256 as hex, where the output is a URI.
 
@@ -276,7 +276,7 @@ class Series:
         told = replace(region, source_uri=source.uri, source_digest=source.digest)
         self._regions.append(replace(told, features=features))
 
-    def _publish(self, output: "bytes | Dataset", name: str) -> Output:
+    def _publish(self, output: "bytes | Path | Dataset", name: str) -> Output:
         """Write a result: to the same place whenever the same is computed on the same input."""
         of = self.computation
         parts = ("computations", of.name, of.log.identity[:16], self.input.digest[:16], name)

@@ -1,6 +1,6 @@
 """A computation of the registry on one run, series after series: in plain Python, without Prefect."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,7 @@ def compute_one_by_one(
     inputs: Inputs,
     outputs: Outputs,
     given: Mapping[str, Any] = MappingProxyType({}),
+    advance: Callable[[int], None] = lambda _: None,
 ) -> list[tuple[InputState, str | None, int]]:
     """Compute on the series of a run.
 
@@ -29,6 +30,7 @@ def compute_one_by_one(
         inputs: Where the judged objects lie.
         outputs: Where results are written.
         given: Parameters, as the kind takes them.
+        advance: Called with 1 when a series has ended.
 
     Returns:
         What became of the series and why, with their number, the most frequent first.
@@ -52,6 +54,7 @@ def compute_one_by_one(
         for series in computation.series():
             with series:
                 computes(series)
+            advance(1)
         if kind.gather is not None:
             kind.gather(computation)
         return computation.reasons()

@@ -1,16 +1,18 @@
 """The computations that requests can name.
 
-Ours, and those of installed packages: an entry point of the group ``dicom_sieve.computations`` names a
-`dicom_sieve.computations.kind.Kind`.
+Ours; programs that the setting ``DICOM_SIEVE_COMMANDS`` names; and those of installed packages: an entry point of the
+group ``dicom_sieve.computations`` names a `dicom_sieve.computations.kind.Kind`.
 """
 
 from functools import cache
 from importlib.metadata import entry_points
 
+from dicom_sieve.computations.command import read_commands
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.radiomics import RADIOMICS
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.errors import InvalidRequestError
+from dicom_sieve.settings import load_settings
 
 GROUP = "dicom_sieve.computations"
 OURS = (LUNG_SEGMENTATION, RADIOMICS)
@@ -19,7 +21,7 @@ OURS = (LUNG_SEGMENTATION, RADIOMICS)
 @cache
 def kinds() -> dict[str, Kind]:
     """Give all of them by name."""
-    found = [*OURS, *(point.load() for point in entry_points(group=GROUP))]
+    found = [*OURS, *read_commands(load_settings().commands), *(point.load() for point in entry_points(group=GROUP))]
     for kind in found:
         if not isinstance(kind, Kind):
             raise TypeError(f"an entry point of {GROUP} names a {type(kind).__name__}; accepted: a Kind")

@@ -1,6 +1,7 @@
 """A computation's results as local files, on their way to the store and back."""
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -32,9 +33,11 @@ def fetch(outputs: Outputs, key: str, target: Path) -> None:
             return
 
 
-def save(output: "bytes | Dataset", file: Path) -> None:
+def save(output: "bytes | Path | Dataset", file: Path) -> None:
     """Write a result to a local file."""
-    if isinstance(output, bytes):
+    if isinstance(output, Path):
+        shutil.copyfile(output, file)
+    elif isinstance(output, bytes):
         file.write_bytes(output)
     else:
         output.save_as(file, enforce_file_format=True)
@@ -47,7 +50,13 @@ def sop_instance_uid(file: Path) -> str:
     return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
 
 
-def publish(outputs: Outputs | None, output: "bytes | Dataset", parts: Sequence[str]) -> Output:
+def _is_dicom(file: Path) -> bool:
+    """Tell whether a file begins as DICOM files do (PS3.10 7.1)."""
+    with file.open("rb") as opened:
+        return opened.read(132)[128:] == b"DICM"
+
+
+def publish(outputs: Outputs | None, output: "bytes | Path | Dataset", parts: Sequence[str]) -> Output:
     """Write a result unless it is there, and describe what is there.
 
     Args:
@@ -72,5 +81,5 @@ def publish(outputs: Outputs | None, output: "bytes | Dataset", parts: Sequence[
             fetch(outputs, key, there)
         with there.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        uid = None if isinstance(output, bytes) else sop_instance_uid(there)
+        uid = None if isinstance(output, bytes) or not _is_dicom(there) else sop_instance_uid(there)
     return Output(outputs.location.uri(key), digest, uid, now())

@@ -3,8 +3,6 @@
 Thin around `dicom_sieve.computations`, whose registry knows what can be computed.
 """
 
-import logging
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -19,6 +17,7 @@ from prefect.states import Completed, Failed
 from dicom_sieve.computations import open_computation
 from dicom_sieve.computations.computation import Series
 from dicom_sieve.computations.kind import Computes, Kind
+from dicom_sieve.computations.quiet import silence_dicom
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.contract.parameters import RawParameters
 from dicom_sieve.contract.read import read_computation
@@ -150,13 +149,6 @@ def _compute_one(computes: Computes, series: Series) -> str:
 
 def _wait(future: PrefectFuture[None]) -> None:
     future.result()
-
-
-def silence_dicom() -> None:
-    """Keep the libraries that read and write DICOM from saying which values they do not like."""
-    warnings.simplefilter("ignore")
-    for name in ("pydicom", "highdicom"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def describe(kind: Kind, counts: Mapping[str, int]) -> str:

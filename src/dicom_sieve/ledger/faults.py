@@ -38,9 +38,14 @@ def describe_place(error: BaseException) -> str:
 
 def keep_traceback(engine: sa.Engine, computation_id: int, series_uid: str, error: BaseException) -> Path | None:
     """Add an error's traceback to the log of a computation; give the file, or None where it cannot be written."""
+    return keep_text(engine, computation_id, series_uid, "".join(traceback.format_exception(error)))
+
+
+def keep_text(engine: sa.Engine, computation_id: int, series_uid: str, said: str) -> Path | None:
+    """Add what is to be said of a series to the log of a computation; see `keep_traceback`."""
     file = log_of(engine, computation_id)
     moment = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    text = f"{moment} series {series_uid}\n{''.join(traceback.format_exception(error))}\n"
+    text = f"{moment} series {series_uid}\n{said}\n"
     try:
         private.take_folder(file.parent)
         with private.append(file) as opened:

@@ -15,6 +15,7 @@ _WORDS = {
     "verify": "verifying",
     "forget": "forgetting",
     "pull": "pulling",
+    "compute": "computing",
 }
 
 

@@ -1,0 +1,99 @@
+"""The command that computes on what a run let pass."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dicom_sieve.cli.exit import FAILED
+from dicom_sieve.cli.open_store import open_results
+from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run
+from dicom_sieve.cli.output import text
+
+compute_app = typer.Typer()
+
+
+@compute_app.command(
+    epilog="Examples: dicom-sieve compute 1f3a lung-segmentation --output ./results"
+    " | dicom-sieve compute 1f3a radiomics --output ./results --parameters features.json"
+    " | dicom-sieve compute 1f3a mine --output ./results --version 1 --command 'my-program {input} {output}'"
+)
+def compute(
+    run: Run,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What is computed; with --command any name of yours.")],
+    *,
+    output: Annotated[
+        str, typer.Option("--output", metavar="URI", help="Where results go: s3://bucket/prefix, or a directory.")
+    ],
+    parameters: Annotated[
+        Path | None, typer.Option("--parameters", metavar="FILE", help="What it is told, as JSON; - is stdin.")
+    ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            "--command",
+            metavar="COMMAND",
+            help="A program that reads the files of a series in {input} and writes results to {output}; no shell.",
+        ),
+    ] = None,
+    version: Annotated[str, typer.Option("--version", help="Of --command: with another one it computes again.")] = "1",
+    timeout: Annotated[float, typer.Option("--timeout", help="Of --command: seconds that a series may take.")] = 3600.0,
+    endpoint: Annotated[
+        str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it that of the run.")
+    ] = None,
+    region: Region = "us-east-1",
+    anonymous: Anonymous = False,
+    requester_pays: RequesterPays = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compute on each series that a completed run let pass whole, one after the other.
+
+    What became of each is in the ledger; what was computed before on the same is not computed again.
+    """
+    import json
+    import shlex
+    import sys
+
+    from dicom_sieve.cli.output.progress import ProgressBar
+    from dicom_sieve.computations.command import Command, kind_of
+    from dicom_sieve.computations.one_by_one import compute_one_by_one
+    from dicom_sieve.computations.quiet import silence_dicom
+    from dicom_sieve.computations.registry import find_kind
+    from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.stores import open_store
+
+    if command is None:
+        kind = find_kind(name, "NAME")
+    else:
+        words = tuple(shlex.split(command))
+        if not words:
+            raise typer.BadParameter("names no program", param_hint="--command")
+        kind = kind_of(name, Command(command=words, version=version, timeout_seconds=timeout))
+    given = {}
+    if parameters is not None:
+        said = sys.stdin.read() if str(parameters) == "-" else parameters.read_text(encoding="utf-8")
+        try:
+            given = json.loads(said)
+        except ValueError as error:
+            raise typer.BadParameter(f"{parameters} is no JSON: {error}", param_hint="--parameters") from None
+        if not isinstance(given, dict):
+            raise typer.BadParameter("accepted: an object", param_hint="--parameters")
+    silence_dicom()
+    target = open_results(output, endpoint, region)
+    with open_ledger() as ledger, ProgressBar() as observer:
+        recorded = ledger.run(run)
+        source = open_store(
+            recorded.location, endpoint=endpoint, region=region, anonymous=anonymous, requester_pays=requester_pays
+        )
+        observer.begin("compute", None)
+        reasons = compute_one_by_one(
+            ledger, kind, recorded.row.id, inputs=source, outputs=target, given=given, advance=observer.advance
+        )
+    rows = [{"state": state.value, "reason": reason, "series": number} for state, reason, number in reasons]
+    if as_json:
+        text.show_json(rows)
+    else:
+        lines = [(str(row["state"]), str(row["reason"] or ""), f"{row['series']:,}") for row in rows]
+        text.show_table(("state", "reason", "series"), lines, right=("series",))
+    if any(row["state"] == "FAILED" for row in rows):
+        raise typer.Exit(FAILED)

@@ -1,0 +1,63 @@
+"""From what is said of programs to kinds of computations."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from dicom_sieve.computations.command.spec import Command
+from dicom_sieve.computations.kind import Computes, Kind, no_parameters
+from dicom_sieve.errors import SettingsError
+
+NAME = r"[a-z0-9][a-z0-9-]{0,63}"
+LARGEST_FILE = 1024 * 1024
+SETTING = "DICOM_SIEVE_COMMANDS"
+
+
+_COMMANDS = TypeAdapter(dict[Annotated[str, Field(pattern=f"^{NAME}$")], Command])
+
+
+def read_commands(file: str) -> list[Kind]:
+    """Read the programs of a deployment: a file of JSON, by their names; empty: there are none.
+
+    Raises:
+        SettingsError: It cannot be read, or says what is not known.
+    """
+    if not file:
+        return []
+    try:
+        with Path(file).open("rb") as opened:
+            given = _COMMANDS.validate_json(opened.read(LARGEST_FILE))
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False))
+        raise SettingsError(tuple(f"{SETTING}: {problem}" for problem in problems)) from None
+    except OSError as error:
+        raise SettingsError((f"{SETTING}: {file} cannot be read: {error.strerror}",)) from None
+    return [kind_of(name, each) for name, each in given.items()]
+
+
+def kind_of(name: str, command: Command) -> Kind:
+    """Make the computation of a program; its arguments are its parameters on record."""
+    return Kind(
+        name=name,
+        version=command.version,
+        description=command.description,
+        done="computed",
+        load=partial(_load, command),
+        read_parameters=partial(_record, command.command),
+    )
+
+
+def _load(command: Command) -> Computes:
+    from dicom_sieve.computations.command.run import run_on_series  # noqa: PLC0415 - requests name few kinds
+
+    return partial(run_on_series, command)
+
+
+def _record(command: Sequence[str], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    if given == {"command": list(command)}:  # as it was recorded
+        return given
+    no_parameters(given)
+    return {"command": list(command)}

@@ -1,0 +1,23 @@
+"""``python limited.py BYTES PROGRAM …``: becomes a program that has a limit of memory. It imports nothing of ours."""
+
+import os
+import resource
+import sys
+
+NOT_FOUND = 127
+
+
+def main() -> None:
+    """Set the limit, and become the program."""
+    limit, program = int(sys.argv[1]), sys.argv[2:]
+    if limit:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        os.execvp(program[0], program)  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        sys.stderr.write(f"{program[0]}: {error.strerror}\n")
+        sys.exit(NOT_FOUND)
+
+
+if __name__ == "__main__":
+    main()
