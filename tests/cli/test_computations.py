@@ -111,7 +111,7 @@ class TestCompute:
         assert (first.returncode, second.returncode) == (0, 0)
         assert json.loads(first.stdout) == [{"state": "COMPLETED", "reason": None, "series": 2}]
         assert [(each["state"], each["series"]) for each in json.loads(second.stdout)] == [("SKIPPED", 2)]
-        assert {file.read_text() for file in (home / "counted").rglob("count")} == {"1"}
+        assert {file.read_text() for file in (home / "counted").rglob("count") if file.is_file()} == {"1"}
 
     def test_what_fails_is_said_and_the_exit_code_tells(self, home: Path) -> None:
         program = shlex.join([sys.executable, "-c", "raise SystemExit(4)"])

@@ -42,7 +42,7 @@ class TestReading:
         with pytest.raises(InvalidRequestError) as caught:
             read_following({"lung-segmentatoin": THEN})
 
-        assert caught.value.problems == ("--then: not known; accepted: lung-segmentation",)
+        assert caught.value.problems == ("--then: not known; accepted: lung-segmentation, radiomics",)
 
     @pytest.mark.parametrize(
         ("given", "problems"),
@@ -54,7 +54,7 @@ class TestReading:
             ),
             (
                 {**THEN, "run_id": "1"},
-                ["run_id: not known; accepted: input_s3_parameters and output_s3_parameters"],
+                ["run_id: not known; accepted: input_s3_parameters, output_s3_parameters, parameters"],
             ),
             (
                 {name: {**PLACE, "credentials": planted.CREDENTIALS} for name in THEN},
