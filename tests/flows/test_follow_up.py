@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prefect.events.schemas.automations import EventTrigger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.automations import set_up
 from dicom_sieve.flows.follow_up import Following, describe_automation, read_following
-from dicom_sieve.flows.names import COMPUTE, SEGMENT
+from dicom_sieve.flows.names import COMPUTATION_COMPLETED, COMPUTE, SEGMENT
 from dicom_sieve.objects import Location
 from tests.flows import planted
 from tests.support.prefect_server import PrefectServer
@@ -38,6 +39,42 @@ class TestReading:
         assert by_name == Following(COMPUTE, "lung-segmentation", place, {"computation": "lung-segmentation", **then})
         assert segmenting == Following(SEGMENT, "lung-segmentation", place, then)
 
+    def test_a_computation_may_wait_for_another(self) -> None:
+        asked = {**THEN, "after": "lung-segmentation", "parameters": {"preset": "IBSI_A"}}
+
+        [features] = read_following({"radiomics": asked})
+
+        place = Location("http://127.0.0.1:9", "images")
+        parameters = {"computation": "radiomics", **THEN, "parameters": {"preset": "IBSI_A"}}
+        assert features == Following(COMPUTE, "radiomics", place, parameters, "lung-segmentation")
+        trigger = describe_automation(features, uuid.uuid4()).trigger
+        assert isinstance(trigger, EventTrigger)
+        assert trigger.expect == {COMPUTATION_COMPLETED}
+        assert trigger.model_dump()["match"]["dicom-sieve.computation"] == "lung-segmentation"
+
+    @pytest.mark.parametrize(
+        ("then", "problem"),
+        [
+            ({"radiomics": {**THEN, "after": "radiomics"}}, "--then radiomics: after: radiomics waits for it"),
+            (
+                {
+                    "radiomics": {**THEN, "after": "lung-segmentation"},
+                    "lung-segmentation": {**THEN, "after": "radiomics"},
+                },
+                "--then radiomics: after: radiomics waits for it",
+            ),
+            (
+                {"radiomics": {**THEN, "after": "nothing"}},
+                "--then radiomics: after: not known; accepted: lung-segmentation, radiomics",
+            ),
+        ],
+    )
+    def test_what_waits_for_itself_is_refused(self, then: dict[str, Any], problem: str) -> None:
+        with pytest.raises(InvalidRequestError) as caught:
+            read_following(then)
+
+        assert list(caught.value.problems) == [problem]
+
     def test_reading_refuses_a_computation_that_is_not_known(self) -> None:
         with pytest.raises(InvalidRequestError) as caught:
             read_following({"lung-segmentatoin": THEN})
@@ -54,7 +91,7 @@ class TestReading:
             ),
             (
                 {**THEN, "run_id": "1"},
-                ["run_id: not known; accepted: input_s3_parameters, output_s3_parameters, parameters"],
+                ["run_id: not known; accepted: input_s3_parameters, output_s3_parameters, parameters, after"],
             ),
             (
                 {name: {**PLACE, "credentials": planted.CREDENTIALS} for name in THEN},

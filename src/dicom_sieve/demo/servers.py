@@ -39,7 +39,7 @@ class Servers:
     Args:
         folder: Where all of it is kept.
         environment: Of every process; the ledger's address is in it.
-        computing: What is computed on what passed: the first follows the run by itself, others are started.
+        computing: What is computed on what passed, each when the one before it has ended.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], computing: Sequence[Kind]) -> None:
@@ -64,13 +64,16 @@ class Servers:
         s3 = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", s3_port]
         up = [sys.executable, "-m", "dicom_sieve", "up", "--port", str(self._port)]
         if self._computing:
-            then = self._folder / "then.json"
             places = {
                 "input_s3_parameters": self._location(BUCKET),
                 "output_s3_parameters": self._location(OUTPUT_BUCKET),
             }
-            then.write_text(json.dumps(places))
-            up += ["--then", f"{self._computing[0].name}={then}"]
+            before: dict[str, Any] = {}
+            for kind in self._computing:
+                then = self._folder / f"then-{kind.name}.json"
+                then.write_text(json.dumps({**places, "parameters": PARAMETERS.get(kind.name, {}), **before}))
+                up += ["--then", f"{kind.name}={then}"]
+                before = {"after": kind.name}
         with (
             _running(s3, self._environment, self._folder / "s3.log"),
             _running(up, self._environment, self._folder / "prefect.log"),
@@ -87,14 +90,9 @@ class Servers:
             "output_s3_parameters": {**self._location(OUTPUT_BUCKET), "credentials": f"{KEY_ID}:{ACCESS_KEY}"},
         }
         run = self._start(deployment, {"criteria": CRITERIA, **places}, say)
-        for number, kind in enumerate(self._computing):
-            if number == 0:
-                say(f"the event of its end starts compute-series {kind.name}: {kind.description}")
-                say(self._api.wait_for_end(self._api.wait_for_following(run)))
-            else:
-                say(f"{kind.name}: {kind.description}")
-                asked = {"computation": kind.name, "run_id": run, "parameters": PARAMETERS.get(kind.name, {}), **places}
-                self._start(str(self._api.call("deployments/name/compute-series/default")["id"]), asked, say)
+        for kind in self._computing:
+            say(f"the event of its end starts compute-series {kind.name}: {kind.description}")
+            say(self._api.wait_for_end(self._api.wait_for_following(run, kind.name)))
         return run
 
     def _start(self, deployment: str, parameters: Mapping[str, Any], say: Say) -> str:
@@ -141,12 +139,13 @@ class Api:
                 time.sleep(0.3)
         raise DemoError(f"the deployment was not served within {SECONDS_TO_START} s; see {self._log}")
 
-    def wait_for_following(self, run: str) -> str:
-        """Wait for the flow run that the automation starts; gives its id."""
+    def wait_for_following(self, run: str, computation: str) -> str:
+        """Wait for the flow run of a computation that an automation starts; gives its id."""
         end = time.monotonic() + SECONDS_TO_START
         while time.monotonic() < end:
             for following in self.call("flow_runs/filter", {"flows": {"name": {"any_": ["compute-series"]}}}):
-                if following["parameters"]["run_id"] == run:
+                asked = following["parameters"]
+                if (asked["run_id"], asked["computation"]) == (run, computation):
                     return str(following["id"])
             time.sleep(0.3)
         raise DemoError(f"nothing followed the run; see {self._log}")

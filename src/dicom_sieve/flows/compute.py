@@ -24,6 +24,7 @@ from dicom_sieve.contract.read import read_computation
 from dicom_sieve.flows.again import stands_in_prefect
 from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.flows.execution import Execution
+from dicom_sieve.flows.follow_up import announce_computation
 from dicom_sieve.flows.guard import Guarded, run_guarded
 from dicom_sieve.flows.names import COMPUTE, SEGMENT
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
@@ -122,6 +123,7 @@ def _compute(given: RawParameters, execution: Execution) -> State[None]:
             counts, reasons = computation.count(), computation.reasons()
             logger.info("computation %d in the ledger", computation.id)
         push_or_say(ledger, anchor, logger.warning)  # its end is sealed now
+    announce_computation(computation, counts)
     message = describe(kind, counts)
     show(message, reasons)
     return Failed(message=message) if counts.get("FAILED") else Completed(message=message)

@@ -14,19 +14,22 @@ from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
+from dicom_sieve.computations.computation import Computation
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.registry import find_kind
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.contract.read import LOCATIONS, as_mapping, read_location
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
-from dicom_sieve.flows.names import CLEAN, COMPUTE, RUN_COMPLETED, SEGMENT
+from dicom_sieve.flows.names import CLEAN, COMPUTATION_COMPLETED, COMPUTE, RUN_COMPLETED, SEGMENT
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Outcome
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores import Retries
 
-PARAMETERS = "parameters"
+PARAMETERS, AFTER = "parameters", "after"
+COMPUTED = "dicom-sieve.computation"
+"""The label that names a computation."""
 _COUNTS = ("listed", "passed", "discarded", "series")
 
 
@@ -44,6 +47,20 @@ def announce(outcome: Outcome, location: Location) -> None:
     )
 
 
+def announce_computation(computation: Computation, counts: Mapping[str, int]) -> None:
+    """Say that a computation has ended: its run's id, series by what became of them, and where the objects lie."""
+    emit_event(
+        COMPUTATION_COMPLETED,
+        resource={
+            "prefect.resource.id": f"dicom-sieve.computation.{computation.id}",
+            "prefect.resource.name": computation.name,
+            **_labels(computation.run.location),
+            COMPUTED: computation.name,
+        },
+        payload={"run_id": computation.run.id, "counts": dict(counts)},
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Following:
     """What is computed on each run that completes on a location.
@@ -53,12 +70,14 @@ class Following:
         computation: What is computed, by its name in the registry.
         location: Whose runs are waited for.
         parameters: Of the flow, without the run's id.
+        after: The computation whose end is waited for; None: the run's.
     """
 
     flow: str
     computation: str
     location: Location
     parameters: Mapping[str, Any]
+    after: str | None = None
 
 
 def read_following(then: Mapping[str, Any], then_segment: Any = None) -> tuple[Following, ...]:
@@ -66,7 +85,7 @@ def read_following(then: Mapping[str, Any], then_segment: Any = None) -> tuple[F
 
     Args:
         then: By the name of the computation: ``input_s3_parameters``, ``output_s3_parameters``, and where it has any
-            ``parameters``, as JSON has them.
+            ``parameters``, as JSON has them; and ``after``, the computation that it waits for, if not for the run.
             Credentials are references to blocks, or absent: a text would stay in Prefect's database.
         then_segment: The same for ``segment-series``; None: it does not follow.
 
@@ -76,18 +95,37 @@ def read_following(then: Mapping[str, Any], then_segment: Any = None) -> tuple[F
     following = []
     for name, given in then.items():
         kind = find_kind(name, "--then")
-        location, parameters = _read_locations(given, kind)
-        following.append(Following(COMPUTE, name, location, {"computation": name, **parameters}))
+        location, asked = _read_locations(given, kind)
+        parameters = {"computation": name, **{each: value for each, value in asked.items() if each != AFTER}}
+        following.append(Following(COMPUTE, name, location, parameters, _read_after(then, name)))
     if then_segment is not None:
         kind = find_kind(LUNG_SEGMENTATION.name, SEGMENT)
         following.append(Following(SEGMENT, kind.name, *_read_locations(then_segment, kind)))
     return tuple(following)
 
 
+def _read_after(then: Mapping[str, Any], name: str) -> str | None:
+    """Give the computation that one waits for, which waits for nothing that waits for it.
+
+    Raises:
+        InvalidRequestError: It is none that is known, or they wait for each other.
+    """
+    waiting, after = {name}, then[name].get(AFTER)
+    first = after
+    while after is not None:
+        find_kind(after, f"--then {name}: {AFTER}")
+        if after in waiting:
+            raise InvalidRequestError((f"--then {name}: {AFTER}: {after} waits for it",))
+        waiting.add(after)
+        asked = then.get(after)
+        after = asked.get(AFTER) if isinstance(asked, dict) else None
+    return None if first is None else str(first)
+
+
 def _read_locations(given: Any, kind: Kind) -> tuple[Location, Mapping[str, Any]]:
     if not isinstance(given, dict):
         raise InvalidRequestError((f"a value of type {type(given).__name__}; accepted: {' and '.join(LOCATIONS)}",))
-    accepted = (*LOCATIONS, PARAMETERS)
+    accepted = (*LOCATIONS, PARAMETERS, AFTER)
     problems = [f"{name}: not known; accepted: {', '.join(accepted)}" for name in given if name not in accepted]
     try:
         kind.read_parameters(as_mapping(given.get(PARAMETERS) or {}) or {})
@@ -111,13 +149,23 @@ def describe_automation(following: Following, deployment_id: UUID) -> Automation
     """Describe it: a run that completed on this bucket is followed by a computation on what it let pass."""
     location, parameters = following.location, following.parameters
     called = SEGMENT if following.flow == SEGMENT else f"{following.flow} {following.computation}"
+    if following.after is None:
+        waits_for, event = CLEAN, RUN_COMPLETED
+        match = {"prefect.resource.id": "dicom-sieve.run.*", **_labels(location)}
+    else:
+        waits_for, event = f"{COMPUTE} {following.after}", COMPUTATION_COMPLETED
+        match = {
+            "prefect.resource.id": "dicom-sieve.computation.*",
+            **_labels(location),
+            COMPUTED: following.after,
+        }
     return AutomationCore(
-        name=f"{called} follows {CLEAN} on {location.bucket} at {location.endpoint}",
+        name=f"{called} follows {waits_for} on {location.bucket} at {location.endpoint}",
         description="Made by dicom-sieve, with --then.",
         trigger=EventTrigger(
             posture=Posture.Reactive,
-            expect={RUN_COMPLETED},
-            match=ResourceSpecification({"prefect.resource.id": "dicom-sieve.run.*", **_labels(location)}),
+            expect={event},
+            match=ResourceSpecification(match),
             threshold=1,
         ),
         actions=[

@@ -10,3 +10,5 @@ FLOWS = (CLEAN, COMPUTE, SEGMENT)
 DEPLOYMENT = "default"
 RUN_COMPLETED = "dicom-sieve.run.completed"
 """The event that a completed run of `CLEAN` ends with."""
+COMPUTATION_COMPLETED = "dicom-sieve.computation.completed"
+"""The event that a computation ends with when every series has been tried."""
