@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from dicom_sieve.cli.exit import FAILED
-from dicom_sieve.cli.open_store import open_results
 from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run
 from dicom_sieve.cli.output import text
 
@@ -54,6 +53,7 @@ def compute(
     import shlex
     import sys
 
+    from dicom_sieve.cli.open_store import open_results
     from dicom_sieve.cli.output.progress import ProgressBar
     from dicom_sieve.computations.command import Command, kind_of
     from dicom_sieve.computations.one_by_one import compute_one_by_one
