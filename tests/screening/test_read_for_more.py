@@ -179,7 +179,7 @@ class TestARunWhoseCriteriaAskForMore:
         assert killed.exitcode == -signal.SIGKILL
 
         with open_ledger(ledger_url) as ledger:
-            counts = screen_thin(DirectoryStore(root), ledger, lease_seconds=1).counts
+            counts = screen_thin(DirectoryStore(root), ledger, lease_seconds=6).counts
 
             assert (counts["passed"], counts["indexed"]) == (6, 3)
             assert "read_again" not in counts
