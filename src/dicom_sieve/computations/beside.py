@@ -1,11 +1,13 @@
 """What a series is computed on beside its instances: a result of an earlier computation, or an object of the run."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dicom_sieve.computations.interface import Inputs, Outputs
+from dicom_sieve.computations.result_files import fetch
+from dicom_sieve.digest import digest_of
 from dicom_sieve.errors import RefusedError
 from dicom_sieve.ledger.reading.results import Output
 from dicom_sieve.objects import ObjectInfo
@@ -28,25 +30,20 @@ class Beside:
 
 def of_results(results: Sequence[Output], outputs: Outputs | None) -> list[Beside]:
     """Give results of an earlier computation, to be read where results are written."""
-    return [Beside(each.uri, each.digest, lambda target, each=each: _fetch(each, outputs, target)) for each in results]  # type: ignore[misc]
+    return [Beside(each.uri, each.digest, partial(_fetch, each, outputs)) for each in results]
 
 
 def of_objects(objects: Sequence[ObjectInfo], inputs: Inputs) -> list[Beside]:
     """Give objects of the run, to be read where its objects lie."""
-    return [
-        Beside(inputs.location.uri(each.key), each.etag, lambda target, each=each: inputs.download(each, target))  # type: ignore[misc]
-        for each in objects
-    ]
+    return [Beside(inputs.location.uri(each.key), each.etag, partial(inputs.download, each)) for each in objects]
 
 
 def _fetch(result: Output, outputs: Outputs | None, target: Path) -> None:
     root = None if outputs is None else outputs.location.uri("")
     if outputs is None or root is None or not result.uri.startswith(root):
         raise RefusedError("what the regions are told by lies elsewhere than results are written to")
-    found = outputs.find(result.uri.removeprefix(root))
-    if found is None:
+    fetch(outputs, result.uri.removeprefix(root), target)
+    if not target.exists():
         raise RefusedError("what the regions are told by is gone")
-    outputs.download(found, target)
-    with target.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != result.digest:
-            raise RefusedError("what the regions are told by is no longer what was recorded")
+    if digest_of(target) != result.digest:
+        raise RefusedError("what the regions are told by is no longer what was recorded")

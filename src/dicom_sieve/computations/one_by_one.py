@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from dicom_sieve.computations.computation import open_computation
 from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.kind import Kind
+from dicom_sieve.computations.of_kind import open_of_kind
 from dicom_sieve.ledger.database.tables import InputState
 from dicom_sieve.ledger.reading.ledger import Ledger
 
@@ -41,20 +41,9 @@ def compute_one_by_one(
         ComputationError: The run did not complete, or the places are not fit for it.
     """
     parameters, computes = kind.read_parameters(given), kind.load()
-    with open_computation(
-        ledger,
-        kind.name,
-        version=kind.version,
-        run=run,
-        parameters=parameters,
-        inputs=inputs,
-        outputs=outputs,
-        beside=kind.beside,
-    ) as computation:
+    with open_of_kind(ledger, kind, run, parameters=parameters, inputs=inputs, outputs=outputs) as computation:
         for series in computation.series():
             with series:
                 computes(series)
             advance(1)
-        if kind.gather is not None:
-            kind.gather(computation)
-        return computation.reasons()
+    return computation.reasons()

@@ -1,6 +1,5 @@
 """A computation's results as local files, on their way to the store and back."""
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from dicom_sieve import private
 from dicom_sieve.clock import now
 from dicom_sieve.computations.interface import Outputs
+from dicom_sieve.digest import digest_of
 from dicom_sieve.errors import AlreadyPublishedError, ComputationError, RefusedError
 from dicom_sieve.ledger.reading.results import Output
 
@@ -79,7 +79,6 @@ def publish(outputs: Outputs | None, output: "bytes | Path | Dataset", parts: Se
                 ours.rename(there)
         if not there.exists():
             fetch(outputs, key, there)
-        with there.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = digest_of(there)
         uid = None if isinstance(output, bytes) or not _is_dicom(there) else sop_instance_uid(there)
     return Output(outputs.location.uri(key), digest, uid, now())

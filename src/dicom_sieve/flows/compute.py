@@ -14,9 +14,9 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
-from dicom_sieve.computations import open_computation
 from dicom_sieve.computations.computation import Series
 from dicom_sieve.computations.kind import Computes, Kind
+from dicom_sieve.computations.of_kind import open_of_kind
 from dicom_sieve.computations.quiet import silence_dicom
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.contract.parameters import RawParameters
@@ -101,13 +101,11 @@ def _compute(given: RawParameters, execution: Execution) -> State[None]:
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
         with (
             following(ledger, logger.warning) as follower,
-            open_computation(
+            open_of_kind(
                 ledger,
-                kind.name,
-                version=kind.version,
-                run=request.run_id,
+                kind,
+                request.run_id,
                 parameters=request.parameters,
-                beside=kind.beside,
                 inputs=request.input,
                 outputs=request.output,
             ) as computation,
@@ -118,8 +116,6 @@ def _compute(given: RawParameters, execution: Execution) -> State[None]:
                 partial(_submit, work), _wait, enumerate(computation.series(), 1), settings.series_in_flight
             ):
                 pass
-            if kind.gather is not None:
-                kind.gather(computation)
             counts, reasons = computation.count(), computation.reasons()
             logger.info("computation %d in the ledger", computation.id)
         push_or_say(ledger, anchor, logger.warning)  # its end is sealed now

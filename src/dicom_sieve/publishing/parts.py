@@ -1,6 +1,5 @@
 """The manifest's Parquet parts, written to local files a batch at a time."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dicom_sieve import private
+from dicom_sieve.digest import digest_of
 
 PART_ROWS = 1_000_000
 
@@ -126,9 +126,3 @@ def write_text(text: str, path: str, directory: Path) -> Part:
     with private.create(file) as stream:
         stream.write(text.encode())
     return Part(path, None, file.stat().st_size, digest_of(file), file)
-
-
-def digest_of(file: Path) -> str:
-    """Give the SHA-256 of a file's bytes, as hex."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

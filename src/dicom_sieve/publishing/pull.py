@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from dicom_sieve import private
 from dicom_sieve.apart import describe_overlap
 from dicom_sieve.criteria import Verdict
+from dicom_sieve.digest import digest_of
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.ledger import ObjectRow, RecordedRun
@@ -23,7 +24,6 @@ from dicom_sieve.ledger.reading.run_objects import duplicate_keys
 from dicom_sieve.objects import Selection
 from dicom_sieve.publishing.copies import NOT_WHOLE, attempt, until_all_fail, wants
 from dicom_sieve.publishing.in_order import in_order
-from dicom_sieve.publishing.parts import digest_of
 from dicom_sieve.publishing.pull_record import Pulled, Record, is_reserved, open_record
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.interface import Downloads, UnwritableKeyError

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from gettext import NullTranslations
 from importlib.resources import files
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
+from dicom_sieve import markup
 from dicom_sieve.reports.words import counted, headed, size_of
 
 PACKAGE = "dicom_sieve.reports"
@@ -24,16 +25,9 @@ def make_environment(
         gettext: Translates a text of a template, which may have tags; by default it stays English.
         ngettext: Translates one that depends on a number.
     """
-    made = Environment(
-        loader=ChoiceLoader([PackageLoader(name, "templates") for name in dict.fromkeys((package, PACKAGE))]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
+    made = markup.make_environment(list(dict.fromkeys((package, PACKAGE))), extensions=["jinja2.ext.i18n"])
     made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    made.filters.update(counted=counted, headed=headed, number=lambda number: f"{number:,}", size=size_of)
+    made.filters.update(counted=counted, headed=headed, size=size_of)
     made.globals["share"] = share
     return made
 

@@ -1,7 +1,5 @@
 """A report as one HTML file that asks for nothing from anywhere, and runs no script."""
 
-import base64
-import hashlib
 from functools import cache
 
 from jinja2 import Environment
@@ -9,6 +7,7 @@ from markupsafe import Markup
 
 from dicom_sieve.criteria import Finding
 from dicom_sieve.headers import Defect
+from dicom_sieve.markup import inline
 from dicom_sieve.reports.attrition import NARROW, WIDE, svg_of
 from dicom_sieve.reports.charts import make_environment, style_of
 from dicom_sieve.reports.markdown import amounts, citation, why_partial
@@ -29,8 +28,7 @@ def as_html(report: Report) -> str:
             criteria=list(zip(report.criteria, report.figures.criteria, strict=True)),
             amounts=amounts(report),
             drawings=[Markup(svg_of(report, shape)) for shape in (WIDE, NARROW)],  # noqa: S704 - it escapes its texts
-            style=Markup(style),  # noqa: S704 - a file of ours
-            style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            **inline(style),
             citation=citation(report),
             findings=list(Finding),
             defects=[Defect(name) for name in report.figures.defects],

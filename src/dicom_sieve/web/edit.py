@@ -29,7 +29,7 @@ from dicom_sieve.web.given import (
     vr_of,
 )
 from dicom_sieve.web.references import read_typed, unit_name
-from dicom_sieve.web.shape import check_cards, read_json
+from dicom_sieve.web.shape import check_cards, read_json, too_deep
 from dicom_sieve.web.texts import gettext
 
 FIRST_AGE = "018Y"
@@ -279,9 +279,7 @@ def _checked(cards: list[Given], path: Path | None) -> Change:
             (gettext("there are %(most)s criteria; more are not accepted in one list", most=MOST_ITEMS),)
         )
     if any(_depth(card) > MOST_LEVELS for card in cards):
-        raise InvalidRequestError(
-            (gettext("groups lie in each other %(most)s deep; deeper is not accepted", most=MOST_LEVELS),)
-        )
+        raise too_deep()
     return Change(cards, path)
 
 

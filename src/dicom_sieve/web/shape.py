@@ -41,6 +41,13 @@ def _too_many(most: int) -> str:
     return gettext("criteria: more than %(most)s cards or values; accepted: lists saved under a name", most=f"{most:,}")
 
 
+def too_deep() -> InvalidRequestError:
+    """Give the refusal of groups that lie in each other deeper than is accepted."""
+    return InvalidRequestError(
+        (gettext("groups lie in each other %(most)s deep; deeper is not accepted", most=MOST_LEVELS),)
+    )
+
+
 def check_cards(given: object, problem: str) -> list[Given]:
     """Give cards as they came, where a page can work with them; whether they make sense is told at each of them.
 
@@ -62,9 +69,7 @@ def check_cards(given: object, problem: str) -> list[Given]:
     for place, card, level in _cards(given):
         count += 1
         if level > MOST_LEVELS:
-            raise InvalidRequestError(
-                (gettext("groups lie in each other %(most)s deep; deeper is not accepted", most=MOST_LEVELS),)
-            )
+            raise too_deep()
         _check_card(place, card)
     if count > MOST_CARDS:
         raise InvalidRequestError((_too_many(MOST_CARDS),))
@@ -81,9 +86,7 @@ def _check_size(given: list[Any]) -> None:
             raise InvalidRequestError((_too_many(MOST_VALUES),))
         if not level:
             return
-    raise InvalidRequestError(
-        (gettext("groups lie in each other %(most)s deep; deeper is not accepted", most=MOST_LEVELS),)
-    )
+    raise too_deep()
 
 
 def _cards(given: list[Any], path: str = "criteria", level: int = 0) -> Iterator[tuple[str, Given, int]]:

@@ -49,10 +49,9 @@ def compute(
 
     What became of each is in the ledger; what was computed before on the same is not computed again.
     """
-    import json
     import shlex
-    import sys
 
+    from dicom_sieve.cli.criteria_file import read_json_file
     from dicom_sieve.cli.open_store import open_results
     from dicom_sieve.cli.output.progress import ProgressBar
     from dicom_sieve.computations.command import Command, kind_of
@@ -71,11 +70,7 @@ def compute(
         kind = kind_of(name, Command(command=words, version=version, timeout_seconds=timeout))
     given = {}
     if parameters is not None:
-        said = sys.stdin.read() if str(parameters) == "-" else parameters.read_text(encoding="utf-8")
-        try:
-            given = json.loads(said)
-        except ValueError as error:
-            raise typer.BadParameter(f"{parameters} is no JSON: {error}", param_hint="--parameters") from None
+        given = read_json_file(Path("/dev/stdin") if str(parameters) == "-" else parameters)
         if not isinstance(given, dict):
             raise typer.BadParameter("accepted: an object", param_hint="--parameters")
     silence_dicom()

@@ -27,8 +27,7 @@ def compute_features(series: Series) -> None:
     """
     images = series.download()
     rows = []
-    for source, file in _masks(series):
-        uid = str(read_mask(file).SOPInstanceUID)
+    for source, file, uid in _masks(series):
         for region in extract(images, file, _of_features(series)):
             series.record_region(as_recorded(region, uid), source)
             of = series.computation
@@ -44,14 +43,15 @@ def _of_features(series: Series) -> dict[str, object]:
     return {name: value for name, value in series.computation.parameters.items() if name != REGIONS_FROM}
 
 
-def _masks(series: Series) -> Iterator[tuple[Beside, Path]]:
-    """Give what refers to the series, as a local file that goes when the next one comes."""
+def _masks(series: Series) -> Iterator[tuple[Beside, Path, str]]:
+    """Give what refers to the series, as a local file that goes when the next one comes, and its UID."""
     for source in series.beside:
         with private.temporary_folder() as folder:
             file = folder / "mask.dcm"
             source.fetch(file)
-            if series.uid in refers_to(read_mask(file)):
-                yield source, file
+            mask = read_mask(file)
+            if series.uid in refers_to(mask):
+                yield source, file, str(mask.SOPInstanceUID)
 
 
 def as_recorded(region: Region, source_uid: str) -> Recorded:

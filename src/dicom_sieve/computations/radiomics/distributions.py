@@ -1,7 +1,5 @@
 """How features are distributed over regions, as one HTML file that asks for nothing and runs no script."""
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,11 +7,11 @@ from functools import cache
 from importlib.resources import files
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from dicom_sieve.computations.radiomics.features import INTENSITY, Feature, features
 from dicom_sieve.computations.radiomics.region import Region
+from dicom_sieve.markup import inline, make_environment
 
 MIN_CELL = 5
 """Fewer regions are counted, and their values are not shown (ADR 13)."""
@@ -117,22 +115,15 @@ def as_html(regions: Iterable[Region], *, title: str, min_cell: int = MIN_CELL) 
             total=len(given),
             refused=sum(bool(region.refused) for region in given),
             min_cell=min_cell,
-            style=Markup(style),  # noqa: S704 - a file of ours
-            style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            **inline(style),
         )
     )
 
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader(__package__, "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(number=lambda number: f"{number:,}", value=lambda value: f"{value:.4g}", family=_spoken)
+    made = make_environment([__package__])
+    made.filters.update(value=lambda value: f"{value:.4g}", family=_spoken)
     return made
 
 
