@@ -17,7 +17,7 @@ from dicom_sieve.ledger.reading.values import attributes_held, values_held
 from dicom_sieve.reports import count_at_once, make_report
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.figures import Figures
-from dicom_sieve.reports.would_be import ItemCounts, WouldBe, three_of
+from dicom_sieve.reports.would_be import ItemCounts, Three, WouldBe, three_of
 from dicom_sieve.screening import screen
 from tests.screening.made_series import some_criteria, some_world
 from tests.screening.screened_series import screening, store_of
@@ -44,8 +44,9 @@ def said_by(would: WouldBe) -> dict[str, Any]:
             {finding.value: count for finding, count in item.findings.items() if count} for item in would.items
         ],
         "only": [item.only.instances if item.only else None for item in would.items],
-        "left": [(left.three.passes, left.series) for left in would.left],
+        "left": [(left.three.passes, left.by_series.passes) for left in would.left],
         "out": [left.three.fails + left.three.undecided for left in would.left],
+        "series out": [(left.by_series.fails, left.by_series.undecided) for left in would.left],
         "judged": (would.judged.series, would.judged.instances, would.judged.bytes),
         "passed": (would.passed.patients, would.passed.studies, would.passed.series, would.passed.instances),
         "bytes": would.passed.bytes,
@@ -59,6 +60,13 @@ def said_by_report(figures: Figures) -> dict[str, Any]:
         "only": [criterion.only for criterion in figures.criteria],
         "left": [(step.instances, step.series) for step in figures.steps],
         "out": [sum(excluded.instances for excluded in step.fell) for step in figures.steps],
+        "series out": [
+            (
+                step.fell_mixed - step.mixed_undecided + sum(of.series for of in step.fell if of.finding.is_decided),
+                step.mixed_undecided + sum(of.series for of in step.fell if not of.finding.is_decided),
+            )
+            for step in figures.steps
+        ],
         "judged": (figures.judged.series, figures.judged.instances, figures.judged.bytes),
         "passed": (
             figures.passed.patients,
@@ -121,6 +129,22 @@ class TestEveryFigure:
             assert item.only.instances == len(alone)
             assert item.only.series == len({series for _, series in alone})
             assert item.only.undecided == sum(finding != "NOT_MET" for finding, _ in alone)
+
+    def test_series_pass_by_any_instance_and_are_undecided_by_all(self, ledger: Ledger) -> None:
+        chance = random.Random(SEED + 4)
+        objects, leaves = some_world(chance, "1", 40), some_criteria(chance, 4)
+        store = store_of(objects)
+        criteria = [leaves[0], {"any": leaves[1:3]}, leaves[3]]
+        screen(screening("run", store, criteria), ledger)
+        screen(screening("leaves", store, leaves), ledger)
+
+        would = counts_of(ledger, store.location).count(load_criteria(criteria), by_series=True)
+
+        wanted = [_series_by_answer(ledger, "run", place) for place in range(3)]
+        assert [item.by_series for item in would.items] == wanted
+        of_leaves = [_series_by_answer(ledger, "leaves", place) for place in range(4)]
+        assert [leaf.by_series for item in would.items for leaf in _leaves(item)] == of_leaves
+        assert any(three.undecided and three.passes for three in of_leaves)
 
     def test_leaves_of_a_group_are_counted_as_if_each_stood_alone(self, ledger: Ledger) -> None:
         chance = random.Random(SEED + 3)
@@ -236,3 +260,15 @@ def test_the_three_answers_are_those_of_kleene() -> None:
     three = three_of({Finding.MET: 5, Finding.NOT_MET: 3, Finding.ABSENT: 2, Finding.UNDECIDED: 1, Finding.SERIES: 4})
 
     assert (three.passes, three.fails, three.undecided, three.all) == (5, 7, 3, 15)
+
+
+def _series_by_answer(ledger: Ledger, run: str, place: int) -> Three:
+    answers: dict[str, set[str]] = {}
+    for text, series in sql(
+        ledger, f"SELECT findings, series_instance_uid FROM instance_decision WHERE run_id = '{run}'"
+    ):
+        if findings := _read(text):
+            answers.setdefault(series, set()).add(findings[place])
+    passes = sum("MET" in each for each in answers.values())
+    fails = sum("NOT_MET" in each and "MET" not in each for each in answers.values())
+    return Three(passes, fails, len(answers) - passes - fails)

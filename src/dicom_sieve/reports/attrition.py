@@ -1,12 +1,14 @@
-"""What is left after each step, and what fell out, in the manner of CONSORT: as boxes, and drawn as SVG or Mermaid."""
+"""What is left after each step, and what fell out: as bars; and in the manner of CONSORT, drawn as SVG or Mermaid."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from dicom_sieve.reports.figures import Step
 from dicom_sieve.reports.report import Report
 from dicom_sieve.reports.words import counted, spoken
+from dicom_sieve.reports.would_be import StepLeft, Three
 
 MOST_LINES = 3
 """Lines of one sentence in a box; a list of references may be longer than a page."""
@@ -36,6 +38,32 @@ class Stage:
 
     excluded: Box | None
     left: Box
+
+
+def steps_left(sentences: Sequence[str], steps: Sequence[Step], *, is_series: bool) -> list[StepLeft]:
+    """Give each step with what it leaves, for the bars of reports and pages.
+
+    Args:
+        sentences: Of the criteria.
+        steps: Of the report.
+        is_series: Whether series are counted; else instances.
+    """
+    return [
+        StepLeft(sentence, _series_left(step) if is_series else _instances_left(step))
+        for sentence, step in zip(sentences, steps, strict=True)
+    ]
+
+
+def _instances_left(step: Step) -> Three:
+    fails = sum(fell.instances for fell in step.fell if fell.finding.is_decided)
+    return Three(step.instances, fails, sum(fell.instances for fell in step.fell) - fails)
+
+
+def _series_left(step: Step) -> Three:
+    """Give it by series; one whose instances fell by several findings fails as soon as one of them is decided."""
+    undecided = step.mixed_undecided + sum(fell.series for fell in step.fell if not fell.finding.is_decided)
+    fell_out = step.fell_mixed + sum(fell.series for fell in step.fell)
+    return Three(step.series, fell_out - undecided, undecided)
 
 
 def stages_of(report: Report) -> tuple[Box, list[Stage]]:

@@ -13,9 +13,8 @@ import numpy as np
 
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import combine
-from dicom_sieve.columns.group_codes import GroupCodes, GroupsByThing, number_groups
+from dicom_sieve.columns.group_codes import GroupCodes, number_groups
 from dicom_sieve.columns.judge import BlockJudge, Values
-from dicom_sieve.columns.lookup import Flags
 from dicom_sieve.columns.measured import GroupsOf
 from dicom_sieve.columns.nested import Path
 from dicom_sieve.criteria import (
@@ -49,8 +48,18 @@ from dicom_sieve.ledger.reading.series_columns import SeriesColumns, sum_by_seri
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
 from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeValues, attributes_held, count_values
 from dicom_sieve.objects import Damaged
-from dicom_sieve.reports.figures import Amount
-from dicom_sieve.reports.would_be import ItemCounts, LeftAfter, Only, WouldBe, fell_at, summed, three_of
+from dicom_sieve.reports.would_be import (
+    SCOPES,
+    ItemCounts,
+    LeftAfter,
+    Only,
+    WouldBe,
+    amount_of,
+    fell_at,
+    summed,
+    three_by_group,
+    three_of,
+)
 
 MOST_FOUND_BYTES = 64 * 1024 * 1024
 """Of findings that are kept: a byte a row and criterion."""
@@ -78,7 +87,6 @@ WARM = tuple(
 """What criteria ask for most, and what tells studies and patients apart."""
 _Found = Coded[Finding | None]
 """What a criterion finds on each row; None: the row cannot be judged."""
-_SCOPES = (Scope.SERIES, Scope.STUDY, Scope.PATIENT)
 
 
 class CountsAtOnce:
@@ -106,8 +114,12 @@ class CountsAtOnce:
         self._counting: Event | None = None
         self._lock, self._attributes_lock = RLock(), Lock()
 
-    def count(self, criteria: Sequence[Asked]) -> WouldBe:
+    def count(self, criteria: Sequence[Asked], *, by_series: bool = False) -> WouldBe:
         """Count it.
+
+        Args:
+            criteria: Which.
+            by_series: Whether series are counted, too, for each criterion and what lies in groups.
 
         Raises:
             InvalidRequestError: The criteria make no sense, or ask for a table.
@@ -117,7 +129,7 @@ class CountsAtOnce:
         compiled = self._compile(criteria)
         with self._lock:
             combined, rows, measured, is_by_object = self._combine(compiled)
-            return self._add_up(compiled, combined, rows, measured, is_by_object=is_by_object)
+            return self._add_up(compiled, combined, rows, measured, is_by_object=is_by_object, by_series=by_series)
 
     def values(self, leaf: Leaf) -> AttributeValues:
         """Count the values of what a criterion looks at; of an age those of Patient's Age.
@@ -248,6 +260,7 @@ class CountsAtOnce:
         measured: Measured,
         *,
         is_by_object: bool,
+        by_series: bool,
     ) -> WouldBe:
         block = rows.block
         instances, sizes = combined.count(block.instances), combined.count(block.bytes)
@@ -256,7 +269,7 @@ class CountsAtOnce:
         ]
         by_scope = {
             scope: self._group(scope, is_by_object=is_by_object).by_thing(combined.codes, len(combined.things))
-            for scope in _SCOPES
+            for scope in SCOPES
         }
         series = by_scope[Scope.SERIES]
         met = [[finding is Finding.MET for finding in findings] for findings in combined.things]
@@ -275,25 +288,26 @@ class CountsAtOnce:
             three_only = three_of(summed(only))
             series_only = series.count_of(falls_once & ~is_met[:, place]) if only else 0
             findings_of = summed([(findings[place], count) for findings, count, _ in counted])
-            children = self._children(item, rows, measured, is_by_object=is_by_object)
-            items.append(
-                ItemCounts(item, findings_of, Only(three_only.all, series_only, three_only.undecided), children)
-            )
+            children = self._children(item, rows, measured, is_by_object=is_by_object, by_series=by_series)
+            only_of = Only(three_only.all, series_only, three_only.undecided)
+            answers = [each[place] for each in combined.things]
+            of_series = three_by_group(series, is_judged, answers) if by_series else None
+            items.append(ItemCounts(item, findings_of, only_of, children, of_series))
             reached = [
                 (findings[place], count)
                 for findings, count, _ in counted
                 if (at := fell_at(findings)) is None or at >= place
             ]
+            left.append(LeftAfter(three_of(summed(reached)), three_by_group(series, before, answers)))
             before = before & is_met[:, place]
-            left.append(LeftAfter(three_of(summed(reached)), series.count_of(before)))
         listed = self.snapshot.counts.listed
         total = sum(count for _, count, _ in counted)
         passed = [(count, size) for findings, count, size in counted if fell_at(findings) is None]
         return WouldBe(
             tuple(items),
             tuple(left),
-            _amount(by_scope, is_judged, [(count, size) for _, count, size in counted]),
-            _amount(by_scope, before, passed),
+            amount_of(by_scope, is_judged, [(count, size) for _, count, size in counted]),
+            amount_of(by_scope, before, passed),
             listed - total,
         )
 
@@ -336,30 +350,24 @@ class CountsAtOnce:
         return found
 
     def _children(
-        self, item: CompiledItem, rows: HeldRows, measured: Measured, *, is_by_object: bool
+        self, item: CompiledItem, rows: HeldRows, measured: Measured, *, is_by_object: bool, by_series: bool
     ) -> tuple[ItemCounts, ...]:
         """Count what lies in a group; what is judged on one item of a sequence has no counts of its own."""
         if not isinstance(item, CompiledGroup) or item.within:
             return ()
         counted = []
         for child in item.items:
-            by_finding = self._find(child, measured, is_by_object=is_by_object).count(rows.block.instances)
+            found = self._find(child, measured, is_by_object=is_by_object)
+            by_finding = found.count(rows.block.instances)
             findings = {finding: count for finding, count in by_finding.items() if finding is not None}
-            counted.append(
-                ItemCounts(
-                    child,
-                    findings,
-                    children=self._children(child, rows, measured, is_by_object=is_by_object),
-                )
-            )
+            children = self._children(child, rows, measured, is_by_object=is_by_object, by_series=by_series)
+            of_series = None
+            if by_series:
+                groups = self._group(Scope.SERIES, is_by_object=is_by_object)
+                is_judged = np.array([each is not None for each in found.things], np.bool_)
+                of_series = three_by_group(groups.by_thing(found.codes, len(found.things)), is_judged, found.things)
+            counted.append(ItemCounts(child, findings, children=children, by_series=of_series))
         return tuple(counted)
-
-
-def _amount(by_scope: Mapping[Scope, GroupsByThing], things: Flags, counted: Sequence[tuple[int, int]]) -> Amount:
-    """Give how much the rows of some things are, of which instances and bytes are counted."""
-    series, studies, patients = (by_scope[scope].count_of(things) for scope in _SCOPES)
-    instances, size = (sum(part) for part in zip(*counted, strict=True)) if counted else (0, 0)
-    return Amount(patients, studies, series, instances, size)
 
 
 def _judge_of(item: CompiledItem, secret: bytes, damaged: Damaged) -> BlockJudge[Finding | None]:

@@ -35,12 +35,14 @@ class Step:
     Attributes:
         fell: What fell out, by finding.
         fell_mixed: Series whose last instances fell here by several findings.
+        mixed_undecided: Of these the ones that no instance is decided of, as where one is absent and one malformed.
         instances: That are left.
         series: Of which any instance is left.
     """
 
     fell: tuple[Excluded, ...]
     fell_mixed: int
+    mixed_undecided: int
     instances: int
     series: int
 

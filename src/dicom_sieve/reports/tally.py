@@ -280,7 +280,7 @@ class Tally:
         """Go through the criteria in their order."""
         left, series = _instances(judged), self._judged_series(by_state)
         for place in range(len(self.criteria)):
-            instances, whole, mixed = Counter[Finding](), Counter[Finding](), 0
+            instances, whole, mixed, undecided = Counter[Finding](), Counter[Finding](), 0, 0
             for findings, amount in judged.items():
                 if set(findings[:place]) <= {Finding.MET} and findings[place] is not Finding.MET:
                     instances[findings[place]] += amount.instances
@@ -290,10 +290,11 @@ class Tally:
                     whole[next(iter(state.by))] += count
                 elif state.depth == place:
                     mixed += count
+                    undecided += 0 if any(finding.is_decided for finding in state.by) else count
             left -= instances.total()
             series -= whole.total() + mixed
             fell = tuple(Excluded(kind, instances[kind], whole[kind]) for kind in Finding if instances[kind])
-            yield Step(fell, mixed, left, series)
+            yield Step(fell, mixed, undecided, left, series)
 
     def _criterion(self, place: int, judged: Mapping[tuple[Finding, ...], Amount], min_cell: int) -> CriterionFigures:
         criterion, values = self.criteria[place], self._values[place]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -40,6 +40,7 @@ PER = {
     "PATIENT": later("one series per patient"),
 }
 TABS = ("counts", "json")
+UNITS = ("instances", "series")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class State:
         search: Among the values of the open card.
         name: Under which the criteria were saved; may be empty.
         version: Of these.
+        counted: What is counted: ``instances`` or ``series``.
         packed: The criteria, as an address has them.
     """
 
@@ -64,6 +66,7 @@ class State:
     search: str = ""
     name: str = ""
     version: str = ""
+    counted: str = UNITS[0]
     packed: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +82,7 @@ class State:
             "search": self.search,
             "name": self.name,
             "version": self.version,
+            "counted": "" if self.counted == UNITS[0] else self.counted,
         } | changed
         return address_of("/build", stated)
 
@@ -98,6 +102,7 @@ def read_state(place: Place | None, asked: Mapping[str, str]) -> State:
         asked.get("search", "")[:64],
         asked.get("name", "")[:64],
         asked.get("version", "")[:8],
+        UNITS[asked.get("counted") == UNITS[1]],
     )
 
 
@@ -118,7 +123,7 @@ def change(request: Request) -> Response:
     sent = {**form, "card": [argument]} if argument else form
     try:
         given, opened = _changed(state, action, sent)
-        address = State(state.place, tuple(given), opened, state.tab, "", state.name, state.version).address()
+        address = replace(state, given=tuple(given), open=opened, search="").address()
     except InvalidRequestError as error:
         return _show(request, place, state, problems=error.problems, text=first_of(form, "json"), status=400)
     return RedirectResponse(address, 303)
@@ -163,7 +168,7 @@ def _show(
         refuse_identifying(person, list(state.given))
     except InvalidRequestError as error:
         counts, away = None, " ".join(error.problems)
-    built = build(state.given, counts)
+    built = build(state.given, counts, by_series=state.counted == UNITS[1])
     opened = built.find(state.open)
     chooser = None
     if opened is not None and opened.kind is None and counts is not None:

@@ -18,7 +18,7 @@ from dicom_sieve.criteria.choose import CHOOSE, UNIT
 from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.reports.count_at_once import CountsAtOnce
-from dicom_sieve.reports.would_be import ItemCounts, Three, WouldBe
+from dicom_sieve.reports.would_be import ItemCounts, StepLeft, Three, WouldBe
 from dicom_sieve.web.address import Given
 from dicom_sieve.web.given import Path, is_whole, kind_of, operations_of, write_path
 from dicom_sieve.web.names import CHOOSE_A_VALUE, HEADINGS, Parts, parts_of
@@ -38,6 +38,7 @@ class Card:
         kind: Of a group.
         children: Of a group.
         counts: What it would do; None: that is not known.
+        three: Its counts, in the unit of the page.
         notes: What is worth a look.
         absent: Instances that do not pass for want of a value, where a negation is why; else 0.
         series_absent: Their series, as far as is known.
@@ -51,6 +52,7 @@ class Card:
     kind: GroupKind | None = None
     children: list["Card"] = field(default_factory=list)
     counts: ItemCounts | None = None
+    three: Three | None = None
     notes: list[str] = field(default_factory=list)
     absent: int = 0
 
@@ -69,11 +71,6 @@ class Card:
         """Of a group."""
         return "" if self.kind is None else gettext(HEADINGS[self.kind])
 
-    @property
-    def three(self) -> Three | None:
-        """Its counts."""
-        return None if self.counts is None else self.counts.three
-
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -85,6 +82,7 @@ class Built:
         would_be: What would come of all; None: not all of them can be counted.
         problem: Why not; empty: because a card has no value yet.
         is_whole: Whether a run can be started.
+        steps_left: What each leaves, steps behind the cards included, in the unit of the page.
     """
 
     cards: tuple[Card, ...]
@@ -92,6 +90,7 @@ class Built:
     would_be: WouldBe | None
     problem: str
     is_whole: bool
+    steps_left: tuple[StepLeft, ...] = ()
 
     def find(self, path: Path | None) -> Card | None:
         """Give a card by its path; None: there is none."""
@@ -111,12 +110,13 @@ def divide_steps(given: Sequence[Given]) -> tuple[list[Given], list[Given]]:
     return [each for each in given if list(each) not in ([UNIT], [CHOOSE])], steps
 
 
-def build(given: Sequence[Given], counts: CountsAtOnce | None) -> Built:
+def build(given: Sequence[Given], counts: CountsAtOnce | None, *, by_series: bool = False) -> Built:
     """Make the cards of criteria, and count.
 
     Args:
         given: Criteria and steps, as JSON has them.
         counts: Of the place; None: there is none.
+        by_series: Whether cards count series; else they count instances.
     """
     listed, steps = divide_steps(given)
     cards = [_card(each, (place,)) for place, each in enumerate(listed)]
@@ -126,7 +126,7 @@ def build(given: Sequence[Given], counts: CountsAtOnce | None) -> Built:
     if counts is not None and good:
         asked = [card.given for card in good] + (steps if is_all_good else [])
         try:
-            would_be = counts.count(load_criteria(asked))
+            would_be = counts.count(load_criteria(asked), by_series=by_series)
         except (LedgerError, InvalidRequestError) as error:
             problem = str(error)
     if would_be is not None:
@@ -134,7 +134,17 @@ def build(given: Sequence[Given], counts: CountsAtOnce | None) -> Built:
             _give(card, of_card)
     if is_all_good:
         _advise(cards, would_be)
-    return Built(tuple(cards), tuple(steps), would_be if is_all_good else None, problem, is_all_good)
+    if not is_all_good:
+        return Built(tuple(cards), tuple(steps), None, problem, is_whole=False)
+    left = () if would_be is None else tuple(_steps_left(cards, would_be, by_series=by_series))
+    return Built(tuple(cards), tuple(steps), would_be, problem, is_whole=True, steps_left=left)
+
+
+def _steps_left(cards: Sequence[Card], would_be: WouldBe, *, by_series: bool) -> Iterator[StepLeft]:
+    sentences = [card.parts.sentence for card in cards]
+    sentences += [of.item.describe() for of in would_be.items[len(cards) :]]
+    for sentence, left in zip(sentences, would_be.left, strict=True):
+        yield StepLeft(sentence, left.by_series if by_series else left.three)
 
 
 def _card(given: Given, path: Path) -> Card:
@@ -182,7 +192,7 @@ def leaf_of(given: Given) -> Leaf | None:
 
 
 def _give(card: Card, counts: ItemCounts) -> None:
-    card.counts = counts
+    card.counts, card.three = counts, counts.by_series or counts.three
     for child, of_child in zip(card.children, counts.children, strict=False):
         _give(child, of_child)
 

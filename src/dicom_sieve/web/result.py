@@ -5,27 +5,15 @@ from dataclasses import dataclass
 
 from dicom_sieve.criteria import CompiledItem, Finding
 from dicom_sieve.headers import Defect
+from dicom_sieve.reports.attrition import steps_left
 from dicom_sieve.reports.distribution import Distribution
-from dicom_sieve.reports.figures import Amount, Step
+from dicom_sieve.reports.figures import Amount
 from dicom_sieve.reports.markdown import amounts
 from dicom_sieve.reports.report import Report
-from dicom_sieve.reports.would_be import Only, Three, three_of
+from dicom_sieve.reports.would_be import Only, StepLeft, Three, three_of
 from dicom_sieve.web.names import parts_of
 from dicom_sieve.web.texts import gettext
 from dicom_sieve.web.words import DEFECTS
-
-
-@dataclass(frozen=True, slots=True)
-class StepLine:
-    """One step of the attrition.
-
-    Attributes:
-        sentence: What is asked.
-        three: What it leaves of what was left before, in the unit of the page.
-    """
-
-    sentence: str
-    three: Three
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +69,7 @@ class Result:
 
     judged: int
     unjudged: tuple[int, Sequence[str]]
-    steps: Sequence[StepLine]
+    steps: Sequence[StepLeft]
     amounts: Mapping[str, Amount]
     near: Sequence[Near]
     criteria: Sequence[OfCriterion]
@@ -103,24 +91,11 @@ def result_of(report: Report, unit: str, near: Sequence[tuple[int, int, int]] | 
     return Result(
         figures.judged.series if is_series else figures.judged.instances,
         (figures.looked_at.instances - figures.judged.instances, why),
-        [
-            StepLine(sentence, _left(step, is_series=is_series))
-            for sentence, step in zip(sentences, figures.steps, strict=True)
-        ],
+        steps_left(sentences, figures.steps, is_series=is_series),
         amounts(report),
         _near(report, sentences, near),
         [_criterion(report, place, item) for place, item in enumerate(report.criteria)],
     )
-
-
-def _left(step: Step, *, is_series: bool) -> Three:
-    """Give what a step leaves; series of which instances fell out by several findings count among what fails."""
-    fails = step.fell_mixed if is_series else 0
-    undecided = 0
-    for fell in step.fell:
-        count = fell.series if is_series else fell.instances
-        fails, undecided = (fails + count, undecided) if fell.finding.is_decided else (fails, undecided + count)
-    return Three(step.series if is_series else step.instances, fails, undecided)
 
 
 def _near(report: Report, sentences: Sequence[str], counted: Sequence[tuple[int, int, int]] | None) -> list[Near]:
