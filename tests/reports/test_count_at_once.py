@@ -3,18 +3,20 @@
 import os
 import random
 from collections import Counter
+from threading import Event
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.criteria import CompiledGroup, Damaged, Finding
 from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.ledger.reading import held_columns
-from dicom_sieve.ledger.reading.snapshots import last_snapshot
-from dicom_sieve.ledger.reading.values import attributes_held, values_held
-from dicom_sieve.reports import count_at_once, make_report
+from dicom_sieve.ledger.reading.snapshots import Snapshot, last_snapshot
+from dicom_sieve.ledger.reading.values import AttributesHeld, attributes_held, values_held
+from dicom_sieve.reports import count_at_once, count_attributes, make_report
 from dicom_sieve.reports.count_at_once import CountsAtOnce
 from dicom_sieve.reports.figures import Figures
 from dicom_sieve.reports.would_be import ItemCounts, Three, WouldBe, three_of
@@ -169,6 +171,31 @@ def _read(text: Any) -> list[str]:
 
 def _leaves(item: ItemCounts) -> list[ItemCounts]:
     return [leaf for child in item.children for leaf in _leaves(child)] if item.children else [item]
+
+
+class TestWhatGoesOnBehind:
+    def test_ends_before_its_ledger_does(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = store_of(some_world(random.Random(SEED), "1", 10))
+        screen(screening("run", store, some_criteria(random.Random(SEED), 2)), ledger)
+        counts, held, go = counts_of(ledger, store.location), Event(), Event()
+
+        def slow(engine: sa.Engine, snapshot: Snapshot) -> AttributesHeld:
+            with engine.connect() as connection:
+                connection.execute(sa.text("SELECT 1"))
+                held.set()
+                go.wait(60)
+            return attributes_held(engine, snapshot)
+
+        monkeypatch.setattr(count_attributes, "attributes_held", slow)
+        assert counts.attributes(0) is None
+        assert held.wait(60)
+        assert counts.end()
+        go.set()
+        counts.close()
+
+        assert ledger.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+        assert not counts.end()
+        assert counts.attributes(0) is not None
 
 
 class TestValues:

@@ -147,7 +147,7 @@ class Attacked:
     def close(self) -> None:
         """End what it started."""
         self.prefect.close()
-        self.context.pictures.draughtsman.close()
+        self.context.close()
 
 
 def objects() -> dict[str, bytes]:

@@ -27,7 +27,7 @@ def pages(ledger: Ledger, prefect: PrefectApi | None = None) -> Iterator[TestCli
     client = TestClient(app, base_url="http://localhost", client=("127.0.0.1", 50_000), headers=MANAGER)
     with client:
         yield client
-    context.pictures.draughtsman.close()
+    context.close()
     context.prefect.close()
 
 

@@ -87,6 +87,11 @@ class Site:
         own = self.token(name) if token is None else token
         return self._client.post(address, data={"token": own, **form}, headers={HEADER: name})
 
+    def close(self) -> None:
+        """End what goes on behind the pages."""
+        self.context.close()
+        self.prefect.close()
+
     def token(self, name: str) -> str:
         """Give the token that somebody's forms have."""
         found = _TOKEN.search(self.get("/places", name))
@@ -101,7 +106,7 @@ def site_of(ledger: Ledger) -> Iterator[Site]:
     try:
         yield site
     finally:
-        site.prefect.close()
+        site.close()
 
 
 def words(page: str) -> str:

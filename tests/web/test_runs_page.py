@@ -55,7 +55,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         serving.join()
-        context.pictures.draughtsman.close()
+        context.close()
         context.prefect.close()
 
 

@@ -7,7 +7,7 @@ is judged again. Verdicts are those of `dicom_sieve.screening`: the same judges 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from threading import Event, Lock, RLock, Thread
+from threading import RLock
 
 import numpy as np
 
@@ -32,7 +32,6 @@ from dicom_sieve.criteria import (
 from dicom_sieve.criteria.items import CompiledStep
 from dicom_sieve.criteria.measures import Scope
 from dicom_sieve.dicom.dictionary import Attribute, attributes_of, find_attribute, key_of
-from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.headers.edition import refuse_not_kept
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
@@ -46,8 +45,9 @@ from dicom_sieve.ledger.reading.measured import NOTHING, Measured, kept_measures
 from dicom_sieve.ledger.reading.secret import read_secret
 from dicom_sieve.ledger.reading.series_columns import SeriesColumns, sum_by_series
 from dicom_sieve.ledger.reading.snapshots import Snapshot, refuse_read_for_less
-from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeValues, attributes_held, count_values
+from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeValues, count_values
 from dicom_sieve.objects import Damaged
+from dicom_sieve.reports.count_attributes import AttributesBehind
 from dicom_sieve.reports.would_be import (
     SCOPES,
     ItemCounts,
@@ -110,9 +110,8 @@ class CountsAtOnce:
         self._measured = NOTHING
         self._groups: dict[tuple[bool, Scope], GroupCodes] = {}
         self._values: OrderedDict[tuple[str, Path], AttributeValues] = OrderedDict()
-        self._attributes: AttributesHeld | None = None
-        self._counting: Event | None = None
-        self._lock, self._attributes_lock = RLock(), Lock()
+        self._attributes = AttributesBehind(ledger.engine, snapshot, then=self._warm_up)
+        self._lock = RLock()
 
     def count(self, criteria: Sequence[Asked], *, by_series: bool = False) -> WouldBe:
         """Count it.
@@ -161,29 +160,24 @@ class CountsAtOnce:
         Returns:
             None: It is not known yet.
         """
-        with self._attributes_lock:
-            if self._counting is None:
-                self._counting = Event()
-                Thread(target=self._count_attributes, args=(self._counting,), daemon=True).start()
-            ended = self._counting
-        ended.wait(seconds)
-        return self._attributes
+        return self._attributes.get(seconds)
 
     def names(self) -> list[str]:
         """Give the key of every attribute that any object of the ledger has; that is known at once."""
         return read(self._engine, all_names)
 
-    def _count_attributes(self, ended: Event) -> None:
-        """Count them; then what criteria ask for most is read, all of it at once."""
-        try:
-            self._attributes = attributes_held(self._engine, self.snapshot)
-            ended.set()
-            with self._lock:
-                list(self._sources[False].rows(sorted(set(WARM).intersection(self.names()))))
-        except DicomSieveError:
-            self._counting = None  # the next one who asks tries again
-        finally:
-            ended.set()
+    def end(self) -> bool:
+        """Begin nothing more of what goes on behind; tell whether anything still does."""
+        return self._attributes.end()
+
+    def close(self) -> None:
+        """Wait for what goes on behind."""
+        self._attributes.close()
+
+    def _warm_up(self) -> None:
+        """Read what criteria ask for most, all of it at once."""
+        with self._lock:
+            list(self._sources[False].rows(sorted(set(WARM).intersection(self.names()))))
 
     def _values_measured(self, leaf: CompiledMeasure) -> AttributeValues:
         with self._lock:

@@ -46,6 +46,7 @@ class Context:
     pictures: Pictures = field(default_factory=Pictures)
     languages: Languages = field(default_factory=Languages)
     _counts: "OrderedDict[Location, CountsAtOnce]" = field(default_factory=OrderedDict)
+    _left: list[CountsAtOnce] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def counts(self, place: Location) -> CountsAtOnce:
@@ -58,8 +59,22 @@ class Context:
         with self._lock:
             known = self._counts.get(place)
             if known is None or known.snapshot.id != snapshot.id:
+                if known is not None:
+                    self._left.append(known)
                 known = self._counts[place] = CountsAtOnce(self.ledger, snapshot)
             self._counts.move_to_end(place)
             while len(self._counts) > MOST_PLACES:
-                self._counts.popitem(last=False)
+                self._left.append(self._counts.popitem(last=False)[1])
+            self._left = [counts for counts in self._left if counts.end()]
             return known
+
+    def close(self) -> None:
+        """Wait for what goes on behind pages: a connection that a thread still uses would outlive its ledger."""
+        self.pictures.close()
+        self.runs.close()
+        with self._lock:
+            counts = [*self._counts.values(), *self._left]
+            for each in counts:
+                each.end()
+            for each in counts:
+                each.close()

@@ -68,6 +68,11 @@ class Pictures:
         self._remember(key, made)
         return made
 
+    def close(self) -> None:
+        """End the process that draws, and wait for what is being read."""
+        self.draughtsman.close()
+        self.threads.shutdown(cancel_futures=True)
+
     def _read(self, where: Location, listed: ObjectInfo) -> bytes:
         if listed.size > MOST_BYTES:
             raise NoPictureError(Reason.TOO_LARGE)

@@ -73,6 +73,10 @@ class Kept(Generic[T]):
         self._drop(key)
         return made
 
+    def close(self) -> None:
+        """Wait for what is being made, and make nothing more."""
+        self._pool.shutdown(cancel_futures=True)
+
     def _forget(self, key: Hashable) -> None:
         with self._lock:
             self._futures.pop(key, None)

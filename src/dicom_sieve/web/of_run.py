@@ -48,6 +48,11 @@ class RunsKept:
         measured = self.facts.get((run.row.id, facts), lambda: run.series_facts(facts), deadline)
         return None if measured is None else made.with_facts(measured)
 
+    def close(self) -> None:
+        """Wait for what is being read."""
+        for kept in (self.reports, self.series, self.facts):
+            kept.close()
+
 
 def _count_facts(facts: SeriesFacts) -> int:
     return sum(len(series) for series, _ in facts.columns.values())

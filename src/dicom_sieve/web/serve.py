@@ -42,5 +42,5 @@ def serve_pages(settings: Settings, host: str, port: int, names: Collection[str]
         uvicorn.run(
             app, host=host, port=port, log_level="warning", access_log=False, proxy_headers=False, server_header=False
         )
-        context.pictures.draughtsman.close()
+        context.close()
     prefect.close()
