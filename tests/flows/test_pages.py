@@ -1,11 +1,18 @@
 """A run that is started on a page is started over Prefect's REST API, by the contract, as a consumer starts it."""
 
+import uuid
+from urllib.parse import quote
+
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_aws import AwsCredentials
+from pydantic import SecretStr
 
 from dicom_sieve import Ledger
 from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.ledger.reading.places import Place, list_places
 from dicom_sieve.screening import Preview, preview
+from dicom_sieve.stores import StaticCredentials
 from dicom_sieve.web.address import Given
 from tests.conftest import S3Server
 from tests.flows import planted
@@ -14,7 +21,17 @@ from tests.support.prefect_server import PrefectServer
 from tests.web.made import CT_OR_MR, client_of, context_of, token_of
 from tests.web.made import build_address as address_of
 
+BLOCK = StaticCredentials("AKIAPLANTEDPAGES", "planted/pages+key")
 IS_CT = [{**CT_OR_MR, "reference": ["CT"]}]
+
+
+@pytest.fixture
+def block(prefect: PrefectServer) -> str:
+    """The name of an AwsCredentials block, as someone saves it once."""
+    name = f"block-{uuid.uuid4().hex[:8]}"
+    with temporary_settings({PREFECT_API_URL: prefect.url}):
+        AwsCredentials(aws_access_key_id=BLOCK.key_id, aws_secret_access_key=SecretStr(BLOCK.access_key)).save(name)
+    return name
 
 
 @pytest.fixture
@@ -74,6 +91,36 @@ def test_credentials_are_a_block_that_is_chosen_and_never_shown(
     assert status == 400
     assert "no such block" in text
     assert planted.CREDENTIALS not in text
+
+
+def test_a_block_is_chosen_by_its_name_signs_and_its_secret_is_on_no_page(
+    prefect: PrefectServer, served_ledger: Ledger, place: Place, block: str
+) -> None:
+    status, leads_to, _ = start(prefect, served_ledger, place, name="with a block", credentials=block)
+    run = leads_to.removeprefix("/runs/")
+    assert (status, prefect.state(run)[0]) == (303, "Completed")
+
+    context = context_of(served_ledger, prefect=prefect.url)
+    client = client_of(context, "bob")
+    criteria = address_of(place.id, IS_CT).partition("criteria=")[2]
+    seen = {}
+    for address in (
+        *(f"{page}?place={place.id}" for page in ("/places", "/explore", "/build", "/runs", "/compare", "/criteria")),
+        f"{address_of(place.id, IS_CT)}&tab=json",
+        f"/start?place={place.id}&criteria={criteria}",
+        "/places/add",
+        *(f"/runs/{run}{part}" for part in ("", "?show=all", "/hand-on/criteria.json", "/hand-on/report.html")),
+    ):
+        answer = client.get(address)
+        seen[address] = (answer.status_code, answer.text + str(answer.headers))
+    context.close()
+    context.prefect.close()
+
+    assert {address: status for address, (status, _) in seen.items() if status != 200} == {}
+    assert any(block in text for _, text in seen.values()), "it can be chosen"
+    for secret in (BLOCK.key_id, BLOCK.access_key, quote(BLOCK.access_key, safe="")):
+        assert [address for address, (_, text) in seen.items() if secret in text] == []
+        assert secret not in str(prefect.flow_run(run)["parameters"])
 
 
 def test_prefect_that_is_away_is_said_and_nothing_is_lost(served_ledger: Ledger, place: Place) -> None:

@@ -17,6 +17,7 @@ from dicom_sieve.screening import preview_known
 from dicom_sieve.web.address import Given
 from tests.web.made import CT_OR_MR, build_address, client_of, context_of, criteria_of, demo_ledger, token_of
 
+MINUS = "\N{MINUS SIGN}"
 THIN: Given = {"dicom_tag": ["0018", "0050"], "operation": "AT_MOST", "reference": "3 mm"}
 NOT_SCOUT: Given = {"dicom_tag": ["0008", "103E"], "operation": "NOT_CONTAINS", "reference": ["scout"]}
 
@@ -185,3 +186,36 @@ def test_a_place_that_was_never_listed_says_so(tmp_path: Path) -> None:
         assert "No place yet" in client.get("/places").text
         assert client.get("/build").status_code == 200
         assert client.get("/explore").status_code == 200
+
+
+class TestUnits:
+    def test_series_are_counted_where_that_is_asked(self, screened: Ledger, client: TestClient) -> None:
+        given = [CT_OR_MR, {"any": [THIN, NOT_SCOUT]}]
+        address = build_address(1, given, counted="series")
+        text = text_of(client.get(address).text)
+
+        would = context_of(screened).counts(list_places(screened.engine)[0].location)
+        counted = would.count(load_criteria(given), by_series=True)
+        for item, left in zip(counted.items, counted.left, strict=True):
+            three = item.by_series
+            assert three is not None
+            assert f"{three.passes} pass {three.fails} fail {three.undecided} undecided" in text
+            out = left.by_series.fails + left.by_series.undecided
+            assert f" {MINUS}{out} {left.by_series.passes} " in text
+        assert counted.items[0].by_series != counted.items[0].three
+
+    def test_a_change_keeps_the_unit(self, client: TestClient) -> None:
+        answer = post(client, [CT_OR_MR], "remove:0", counted="series")
+
+        assert "counted=series" in answer.headers["location"]
+
+
+class TestExplore:
+    def test_what_is_measured_is_told_with_how_often_it_is_there(self, client: TestClient) -> None:
+        page = client.get("/explore?place=1&attribute=SPACING").text
+
+        [row] = [row for row in re.findall(r"<li data-words.*?</li>", page, re.DOTALL) if 'attribute=SPACING"' in row]
+        shown = text_of(row)
+        assert re.search(r"[1-9][0-9]? % ", shown)
+        assert re.search(r"[1-9][0-9]* values? $", shown)
+        assert "in mm" in text_of(page)

@@ -136,20 +136,28 @@ class CountsAtOnce:
         Raises:
             LedgerError: Not all headers were read for it.
         """
-        if isinstance(leaf, CompiledMeasure) and leaf.scope is not None:
-            return self._values_measured(leaf)
-        key = AGE if isinstance(leaf, CompiledMeasure) else leaf.needed_keys[0]
-        path = () if isinstance(leaf, CompiledMeasure) or not leaf.within else _path_of(leaf)
+        key, path = _named(leaf)
         known = self._values.get((key, path))
-        if known is None:
+        if known is None and isinstance(leaf, CompiledMeasure) and leaf.scope is not None:
+            known = self._remember((key, path), self._values_measured(leaf))
+        elif known is None:
             attribute = find_attribute(int(key[:8], 16)) if " " not in key else None
             if isinstance(attribute, Attribute):
                 refuse_read_for_less(self._engine, self.snapshot, [attribute])
             with self._lock:
-                known = self._values[key, path] = count_values(self.rows([key]), key, path)
-                while len(self._values) > MOST_VALUE_LISTS:
-                    self._values.popitem(last=False)
+                known = self._remember((key, path), count_values(self.rows([key]), key, path))
         return known
+
+    def known_values(self, leaf: Leaf) -> AttributeValues | None:
+        """Give what `values` gave before; None: nobody asked for it lately."""
+        return self._values.get(_named(leaf))
+
+    def _remember(self, name: tuple[str, Path], counted: AttributeValues) -> AttributeValues:
+        with self._lock:
+            self._values[name] = counted
+            while len(self._values) > MOST_VALUE_LISTS:
+                self._values.popitem(last=False)
+        return counted
 
     def attributes(self, seconds: float | None = None) -> AttributesHeld | None:
         """Count how often each attribute is there; once, and then it is known.
@@ -374,9 +382,12 @@ def _judge_of(item: CompiledItem, secret: bytes, damaged: Damaged) -> BlockJudge
     return BlockJudge(decider.asked, lambda findings: findings[0], of_part)
 
 
-def _path_of(leaf: Leaf) -> Path:
-    """Give the keys of the sequences within the outermost one, and of the attribute."""
-    return (*(sequence.hex_tag for sequence in leaf.within[1:]), leaf.attribute.hex_tag)
+def _named(leaf: Leaf) -> tuple[str, Path]:
+    """Give the key of what a criterion looks at, and the keys from the outermost sequence to the attribute."""
+    if isinstance(leaf, CompiledMeasure):
+        return (AGE if leaf.scope is None else leaf.key), ()
+    path = (*(sequence.hex_tag for sequence in leaf.within[1:]), leaf.attribute.hex_tag) if leaf.within else ()
+    return leaf.needed_keys[0], path
 
 
 def _judged(rows: Iterator[HeldRows]) -> HeldRows:

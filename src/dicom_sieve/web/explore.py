@@ -1,13 +1,14 @@
 """Explore: which attributes lie there, and which values they have."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from dicom_sieve.criteria import Leaf
 from dicom_sieve.criteria.measures import Measure
 from dicom_sieve.dicom.dictionary import Attribute, find_attribute, format_tag, key_of
 from dicom_sieve.ledger.reading.values import AttributesHeld, AttributeUse
@@ -88,9 +89,26 @@ def headings() -> dict[str, str]:
 
 
 def offered(counts: CountsAtOnce) -> list[Offered]:
-    """Give what can be added, what is often used first; what no instance has a value of is left out."""
+    """Give what can be added, what is often used first; what no instance has a value of is left out.
+
+    What is measured is told with how often it is there once somebody has looked at its values.
+    """
     held = counts.attributes(SECONDS_TO_COUNT)
-    return list(_counted(held) if held is not None else _in_order(dict.fromkeys(counts.names()), 0))
+    listed = _counted(held) if held is not None else _in_order(dict.fromkeys(counts.names()), 0)
+    return [each if each.tag else _with_what_is_known(each, counts) for each in listed]
+
+
+def _with_what_is_known(each: Offered, counts: CountsAtOnce) -> Offered:
+    leaf = _measure(each.asked)
+    known = None if leaf is None else counts.known_values(leaf)
+    if known is None:
+        return each
+    return replace(each, share=round(100 * known.present / max(known.instances, 1)), distinct=len(known.values))
+
+
+@lru_cache(64)
+def _measure(asked: str) -> Leaf | None:
+    return leaf_of(edit.new_card(asked))
 
 
 @lru_cache(8)
@@ -143,12 +161,12 @@ def show_explore(request: Request) -> Response:
     person = person_of(request)
     place = place_of(request)
     counts = None if place is None or place.listed_at is None else context_of(request).counts(place.location)
-    listed = [] if counts is None else offered(counts)
     asked = request.query_params.get("attribute", "")
     search = request.query_params.get("search", "")[:64]
     shown: dict[str, Any] = {"card": None, "chooser": None}
     if counts is not None and asked:
         shown = _values(counts, asked, search, 1 if person.may(Role.MANAGER) else MIN_CELL)
+    listed = [] if counts is None else offered(counts)
     return show(
         request,
         "explore.html",
