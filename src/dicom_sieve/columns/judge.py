@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ class BlockJudge(Generic[Outcome]):
     ) -> None:
         self._asked = tuple(asked)
         self._decide, self._decide_partly_read = decide, decide_partly_read
-        self._known: dict[int, dict[tuple[Entry, ...], Finding]] = {}
+        self._known: dict[int, dict[Any, Finding]] = {}
         self.keys = tuple(sorted({key for item in self._asked for key in _keys_of(item)}))
 
     def judge(self, block: Block) -> Coded[Outcome]:
@@ -100,18 +100,20 @@ class BlockJudge(Generic[Outcome]):
     def _answer(self, question: Question, block: Block) -> Coded[Finding]:
         """Answer a question for each row: once for each distinct combination of values."""
         known = self._known.setdefault(id(question), {})
+        if len(question.keys) == 1:  # the most frequent case: entries are not made tuples of one
+            one = block.coded(question.keys[0])
+            return one.replace([known.get(entry) or self._ask(question, known, entry, entry) for entry in one.things])
         combined = combine([block.coded(key) for key in question.keys], len(block))
-        findings = [known.get(entries) or self._find_and_cache(question, known, entries) for entries in combined.things]
-        return combined.replace(findings)
+        found = [known.get(entries) or self._ask(question, known, entries, *entries) for entries in combined.things]
+        return combined.replace(found)
 
-    def _find_and_cache(
-        self, question: Question, known: dict[tuple[Entry, ...], Finding], entries: tuple[Entry, ...]
-    ) -> Finding:
+    def _ask(self, question: Question, known: dict[Any, Finding], name: Any, *entries: Entry) -> Finding:
+        """Find what some entries are, and remember it by a name."""
         finding, _ = question.find(values_by_key(question.keys, entries), None)
         if len(known) >= MOST_CACHED:
             known.clear()
         if sum(len(entry or "") for entry in entries) <= LONGEST_CACHED:
-            known[entries] = finding
+            known[name] = finding
         return finding
 
     def _judge_partly_read(self, block: Block) -> Coded[Outcome]:

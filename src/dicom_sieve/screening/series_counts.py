@@ -11,6 +11,8 @@ _Rows = tuple[Numbers, Numbers, Numbers]
 """Numbers of series, ascending where they were added up; instances that passed, and that were discarded."""
 FEWEST_WAITING = 1 << 20
 """Headers that wait before they are added up."""
+_HALF_BITS = 31
+_HALF = 1 << _HALF_BITS
 _NONE = np.zeros(0, np.int64)
 
 
@@ -56,11 +58,14 @@ class SeriesCounts:
 def _added_up(parts: Sequence[_Rows]) -> _Rows:
     """Give each series once."""
     numbers, passed, discarded = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    order = np.argsort(numbers)
-    numbers = numbers[order]
     if not len(numbers):
         return _NONE, _NONE, _NONE
+    order = np.argsort(numbers)
+    numbers = numbers[order]
     starts = np.append(0, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)
+    if int(passed.sum()) < _HALF and int(discarded.sum()) < _HALF:  # both sums fit into one number
+        sums = np.add.reduceat(((passed << _HALF_BITS) | discarded)[order], starts)
+        return numbers[starts], sums >> _HALF_BITS, sums & (_HALF - 1)
     return numbers[starts], np.add.reduceat(passed[order], starts), np.add.reduceat(discarded[order], starts)
 
 

@@ -4,6 +4,7 @@ A run from before there were pages has a line for each header, made of its pages
 """
 
 import hashlib
+from binascii import hexlify
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -66,8 +67,8 @@ def digest_headers(digests: NDArray[np.uint8], starts: Sequence[int], ends: Sequ
     """
     width = 2 * DIGEST_BYTES + 1
     lines = np.full((len(digests), width), ord("\n"), np.uint8)
-    lines[:, :-1] = np.frombuffer(digests.tobytes().hex().encode(), np.uint8).reshape(-1, width - 1)
-    text = lines.tobytes()
+    lines[:, :-1] = np.frombuffer(hexlify(np.ascontiguousarray(digests).data), np.uint8).reshape(-1, width - 1)
+    text = lines.data.cast("B") if len(lines) else memoryview(b"")
     return [
         hashlib.sha256(text[start * width : end * width]).hexdigest() for start, end in zip(starts, ends, strict=True)
     ]

@@ -29,7 +29,7 @@ that found them."""
 OWN_NAMES = frozenset({ID, SERIES, STUDY, PATIENT, EXTENT, DIGEST, HEADER, SIZE, ADDED_IN})
 """What is no attribute."""
 DIGEST_BYTES = 32
-CHUNKS_TOGETHER = 200
+CHUNKS_TOGETHER = 60
 """Chunks that are read, and in memory, at a time."""
 _CHUNKS_BESIDES = 4
 """Of each block, besides the columns that are asked for."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dicom_sieve.columns.held import Held
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers, look_up
+from dicom_sieve.ledger.database.bulk import prefetch_next
 from dicom_sieve.ledger.database.chunks import (
     EXTENT,
     ID,
@@ -25,6 +26,7 @@ from dicom_sieve.ledger.database.chunks import (
     read_owners,
 )
 from dicom_sieve.ledger.database.chunks import Block as BlockRow
+from dicom_sieve.ledger.database.engine import is_shared
 from dicom_sieve.ledger.database.header_values import without_values
 from dicom_sieve.ledger.database.held_pages import read_held
 from dicom_sieve.ledger.database.outages import read
@@ -162,11 +164,10 @@ def rows_of_headers(
     """
     blocks = read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=ids))
     is_left_out = np.ones(len(ids), np.bool_)
-    for group in in_groups(blocks, len(keys)):
-        for rows in read(
-            engine,
-            partial(_rows_of, blocks=group, ids=ids, keys=keys, with_digests=with_digests, with_owners=with_owners),
-        ):
+    asked = partial(_rows_of, ids=ids, keys=keys, with_digests=with_digests, with_owners=with_owners)
+    groups = (read(engine, partial(asked, blocks=group)) for group in in_groups(blocks, len(keys)))
+    for found in prefetch_next(groups) if is_shared(engine) else groups:
+        for rows in found:
             is_left_out[rows.places] = False
             yield rows
     if is_left_out.any():
