@@ -15,6 +15,7 @@ from dicom_sieve.web.address import pack
 from dicom_sieve.web.every_answer import HEADERS
 from dicom_sieve.web.pages import SESSION
 from dicom_sieve.web.people import Person, Role, is_right
+from dicom_sieve.web.watching import METRICS
 from tests.security.attacked_pages import (
     CT,
     GETS,
@@ -79,6 +80,9 @@ MAY = {
     "/static/charts.css": None,
     "/sign-in": None,
     "/health": None,
+    "/health/live": None,
+    "/health/ready": None,
+    METRICS: Role.VIEWER,
 }
 """The least role that a page is for; None: it is for everyone. A new route must be put here."""
 
@@ -450,6 +454,8 @@ class TestRoles:
         if is_allowed:
             assert answer.status_code in {200, 303, 400}, answer.text
             assert "/sign-in?to=" not in answer.headers.get("location", "")
+        elif name == "" and route.path == METRICS:  # for programs, which do not sign in
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Basic realm="dicom-sieve"')
         elif name == "":
             assert answer.headers["location"].startswith("/sign-in?to=")
         else:

@@ -36,7 +36,7 @@ from tests.support.simulated_store import SimulatedStore
 from tests.web.made import criteria_of
 from tests.web.site import words
 
-NEEDS_NO_LEDGER = {"/sign-in", "/health", "/import"}
+NEEDS_NO_LEDGER = {"/sign-in", "/health", "/health/live", "/health/ready", "/import"}
 DATABASE_PASSWORD, SECRET_KEY, BLOCK_SECRET = "planted-database-password", "planted-secret-key", "planted-block-secret"
 
 
@@ -208,7 +208,9 @@ def test_a_server_that_is_killed_is_said_without_secrets_and_used_again(
     texts += [f"{answer.headers} {answer.text}" for answer in answers.values()]
 
     assert {answer.status_code for answer in answers.values()} <= {200, 303, 503}
-    away = [words(answer.text) for answer in answers.values() if answer.status_code == 503]
+    assert answers["/health/ready"].json()["ledger"] == "away"
+    pages = [answer for address, answer in answers.items() if address != "/health/ready"]
+    away = [words(answer.text) for answer in pages if answer.status_code == 503]
     assert len(away) > 15
     assert all("cannot be reached" in text or "could not be reached" in text for text in away)
     assert after <= {200, 303, 404}

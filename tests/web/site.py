@@ -13,7 +13,7 @@ from dicom_sieve.settings import Settings
 from dicom_sieve.web.app import make_app
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.people import Proxy, Role, Sessions
-from dicom_sieve.web.prefect_api import NotThereError, PrefectApi, PrefectAwayError
+from dicom_sieve.web.prefect_api import SECONDS, NotThereError, PrefectApi, PrefectAwayError
 
 HEADER = "x-signed-in"
 ROLES = {"vera": Role.VIEWER, "mona": Role.MANAGER, "adam": Role.ADMIN}
@@ -32,7 +32,8 @@ class SimulatedPrefect(PrefectApi):
         self.progress_of: dict[str, dict[str, Any]] = {}
         self.is_away = False
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _ask(self, method: str, path: str, body: Any = None, *, seconds: float = SECONDS) -> Any:
+        assert seconds > 0
         if self.is_away:
             raise PrefectAwayError("Prefect's server does not answer (ConnectError)")
         if path.endswith("/create_flow_run"):
@@ -43,10 +44,8 @@ class SimulatedPrefect(PrefectApi):
             return {"id": run_id}
         if path == "/block_documents/filter":
             return [{"name": "hospital", "id": "block-1", "block_type": {"slug": "aws-credentials"}}]
-        if path == "/artifacts/filter":
-            asked = body["artifacts"]
-            assert asked["key"] == {"any_": ["headers-read"]}
-            return [self.progress_of[run] for run in asked["flow_run_id"]["any_"] if run in self.progress_of]
+        if path in {"/artifacts/filter", "/flow_runs/count"}:
+            return self._count_or_find(path, body)
         if path.endswith("/set_state"):
             self.states.append((path.split("/")[2], body["state"]["type"]))
             return {}
@@ -56,6 +55,14 @@ class SimulatedPrefect(PrefectApi):
                 raise NotThereError("no such run")
             return found
         return {"id": "deployment"} if path.startswith("/deployments/") else []
+
+    def _count_or_find(self, path: str, body: Any) -> Any:
+        if path == "/flow_runs/count":
+            [state] = body["flow_runs"]["state"]["type"]["any_"]
+            return sum(each.get("state_type") == state for each in self.flow_runs.values())
+        asked = body["artifacts"]
+        assert asked["key"] == {"any_": ["headers-read"]}
+        return [self.progress_of[run] for run in asked["flow_run_id"]["any_"] if run in self.progress_of]
 
 
 class Site:

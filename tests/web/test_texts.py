@@ -219,7 +219,17 @@ class TestNoTextIsOutside:
             each for each in (*own, *(each for router in routers for each in router.routes)) if hasattr(each, "path")
         ]
         looked_at = [(visit.address.partition("?")[0], "GET" if visit.form is None else "POST") for visit, _ in pages]
-        beside = {"/static", "/health", "/", "/static/charts.css", "/runs/{run_id}/trace", "/sign-out"}  # say nothing
+        beside = {
+            "/static",
+            "/health",
+            "/health/live",
+            "/health/ready",
+            "/metrics",
+            "/",
+            "/static/charts.css",
+            "/runs/{run_id}/trace",
+            "/sign-out",
+        }  # say nothing
         beside |= {"/runs/{run_id}/stop", "/language"}  # lead elsewhere
 
         missing = [

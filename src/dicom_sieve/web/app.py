@@ -37,6 +37,7 @@ from dicom_sieve.web import (
     runs,
     save,
     start,
+    watching,
 )
 from dicom_sieve.web.asked import Form, first_of
 from dicom_sieve.web.context import Context
@@ -57,6 +58,7 @@ from dicom_sieve.web.pages import (
 from dicom_sieve.web.people import LONGEST_NAME
 from dicom_sieve.web.prefect_api import NotThereError, PrefectAwayError
 from dicom_sieve.web.texts import gettext
+from dicom_sieve.web.watching import METRICS
 
 LARGEST_FORM = 4 * 1024 * 1024
 AWAY = 503
@@ -73,8 +75,8 @@ STATUS = {
 SECONDS_AWAY = 3.0
 """That a page waits for a ledger that does not answer; a run waits longer."""
 _LOG = logging.getLogger(__name__)
-OPEN = ("/sign-in", "/static/", "/health")
-"""What is shown to those who are not signed in."""
+OPEN = ("/sign-in", "/static/", "/health", METRICS)
+"""What is shown to those who are not signed in; metrics look at a password themselves."""
 
 
 def make_app(context: Context, names: Collection[str] = ()) -> ASGIApp:
@@ -96,7 +98,7 @@ def make_pages(context: Context) -> FastAPI:
     app.add_api_route("/static/charts.css", _charts, methods=["GET"])
     app.mount("/static", StaticFiles(directory=folder), name="static")
     pages = (places, listing, explore, build, near, start, runs, pictures, hand_on)
-    for module in (*pages, save, criteria, compare, importing, actions):
+    for module in (*pages, save, criteria, compare, importing, actions, watching):
         app.include_router(module.router)
     app.add_api_route("/", _first, methods=["GET"])
     app.add_api_route("/sign-in", _ask_to_sign_in, methods=["GET"])
@@ -104,7 +106,6 @@ def make_pages(context: Context) -> FastAPI:
     app.add_api_route("/sign-out", _sign_out, methods=["POST"])
     app.add_api_route("/theme", _theme, methods=["POST"])
     app.add_api_route("/language", _language, methods=["POST"])
-    app.add_api_route("/health", _health, methods=["GET"])
     app.add_exception_handler(DicomSieveError, _tell)
     app.add_exception_handler(404, _not_found)
     app.add_middleware(BaseHTTPMiddleware, dispatch=_speak)
@@ -217,10 +218,6 @@ def _own_address(to: str | None) -> str:
     """Give an address of these pages: never one of another server."""
     is_own = to is not None and to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
     return to if to is not None and is_own else "/"
-
-
-def _health() -> dict[str, str]:
-    return {"status": "ok"}
 
 
 async def _tell(request: Request, error: Exception) -> Response:

@@ -83,10 +83,9 @@ class Sessions:
             password: The API's, or the part of it behind the colon.
         """
         with self._lock:
-            now = time.monotonic()
-            self._failures = [at for at in self._failures if now - at < SECONDS_OF_FAILURES]
-            if len(self._failures) >= MOST_FAILURES:
+            if self._are_too_many_wrong():
                 return None
+            now = time.monotonic()
             if self._password is None or not is_right(password, self._password):
                 self._failures.append(now)
                 return None
@@ -96,6 +95,21 @@ class Sessions:
             person = Person(name[:LONGEST_NAME], Role.ADMIN, secrets.token_urlsafe(32))
             self._sessions[key] = _Session(person, now + SECONDS_SIGNED_IN)
             return key
+
+    def knows(self, password: str) -> bool:
+        """Tell whether a program sends the API's password; too many wrong ones let nobody in for a while."""
+        with self._lock:
+            if self._are_too_many_wrong():
+                return False
+            if self._password is not None and hmac.compare_digest(password.encode(), self._password.encode()):
+                return True
+            self._failures.append(time.monotonic())
+            return False
+
+    def _are_too_many_wrong(self) -> bool:
+        now = time.monotonic()
+        self._failures = [at for at in self._failures if now - at < SECONDS_OF_FAILURES]
+        return len(self._failures) >= MOST_FAILURES
 
     def find(self, key: str | None) -> Person | None:
         """Give who has a session; None: there is none of this key."""

@@ -13,7 +13,10 @@ from dicom_sieve.web.texts import gettext, later
 SECONDS = 20.0
 BUSY, MOST_REPEATED, SECONDS_BETWEEN = 503, 20, 0.5
 """Where its SQLite is busy it says so, and is asked again, as Prefect's own clients do."""
-CLEAN = "clean-dicom"
+SECONDS_WATCHED = 2.0
+"""That who watches the service waits for an answer."""
+NOT_ENDED = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING")
+CLEAN, COMPUTE = "clean-dicom", "compute-series"
 NO_BLOCK = later("credentials: Prefect has no such block any more")
 DEPLOYMENT = "default"
 PROGRESS = "headers-read"
@@ -81,6 +84,14 @@ class PrefectApi:
         percent = found[0].get("data")
         return str(found[0].get("description") or ""), float(percent) if isinstance(percent, int | float) else None
 
+    def waiting(self) -> dict[str, int]:
+        """Count the runs that have not ended, by state; a server that is slow is not waited for."""
+        counts = {}
+        for state in NOT_ENDED:
+            asked = {"flows": {"name": {"any_": [CLEAN, COMPUTE]}}, "flow_runs": {"state": {"type": {"any_": [state]}}}}
+            counts[state] = int(self._ask("POST", "/flow_runs/count", asked, seconds=SECONDS_WATCHED))
+        return counts
+
     def cancel(self, run_id: str) -> None:
         """Ask for a run to be stopped."""
         self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}, "force": False})
@@ -98,13 +109,13 @@ class PrefectApi:
         except PrefectAwayError as error:
             return {}, str(error)
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _ask(self, method: str, path: str, body: Any = None, *, seconds: float = SECONDS) -> Any:
         if not self.url:
             raise PrefectAwayError(gettext("no Prefect server is named: set PREFECT_API_URL"))
         try:
-            answer = self._client.request(method, path, json=body)
+            answer = self._client.request(method, path, json=body, timeout=seconds)
             for _ in range(MOST_REPEATED):
-                if answer.status_code != BUSY:
+                if answer.status_code != BUSY or seconds < SECONDS:
                     break
                 time.sleep(SECONDS_BETWEEN)
                 answer = self._client.request(method, path, json=body)

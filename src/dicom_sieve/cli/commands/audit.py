@@ -119,6 +119,17 @@ def forget(
     text.show_lines("forgotten; what was published, copied or backed up elsewhere is as it was")
 
 
+@ledger_app.command(epilog="Example: dicom-sieve ledger metrics > /var/lib/node_exporter/dicom_sieve.prom")
+def metrics() -> None:
+    """Print what the ledger holds and did, as metrics for Prometheus; the pages serve them at /metrics."""
+    from dicom_sieve.ledger.reading.read_only import open_read_only
+    from dicom_sieve.ledger.reading.totals import read_totals
+    from dicom_sieve.reports.metrics import metrics_text
+
+    with open_read_only() as ledger:
+        text.show_lines(*metrics_text(read_totals(ledger.engine)).decode().splitlines())
+
+
 @ledger_app.command(epilog="Example: dicom-sieve ledger upgrade")
 def upgrade(
     backup: Annotated[bool, typer.Option(help="Copy an SQLite file first, beside it.")] = True,
