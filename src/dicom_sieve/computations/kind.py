@@ -40,7 +40,10 @@ class Kind:
         read_parameters: Checks parameters, and gives all of them, as JSON can say them: they are recorded, and with
             others series are computed again. Raises `InvalidRequestError`.
         beside: Finds what a series is computed on beside its instances; with another digest it is computed again.
+        about: Finds what the code is to know of a series that the ledger knows, as `Series.about`. It takes no part in
+            what is the same input.
         gather: Makes results of all series together, when each of them has ended.
+        looks_for_results: Whether a series is computed again of which a result is no longer where it was written.
     """
 
     name: str
@@ -52,7 +55,9 @@ class Kind:
     packages: tuple[str, ...] = ()
     read_parameters: Callable[[Mapping[str, Any]], Mapping[str, Any]] = no_parameters
     beside: Callable[[Computation, InputSeries], Sequence[Beside]] | None = None
+    about: Callable[[Computation, InputSeries], Mapping[str, Any]] | None = None
     gather: Callable[[Computation], None] | None = None
+    looks_for_results: bool = False
 
     def missing_packages(self) -> list[str]:
         """Name what it needs and is not installed."""

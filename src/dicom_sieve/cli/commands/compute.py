@@ -88,7 +88,6 @@ def compute(
     if as_json:
         text.show_json(rows)
     else:
-        lines = [(str(row["state"]), str(row["reason"] or ""), f"{row['series']:,}") for row in rows]
-        text.show_table(("state", "reason", "series"), lines, right=("series",))
+        text.show_reasons(reasons)
     if any(row["state"] == "FAILED" for row in rows):
         raise typer.Exit(FAILED)

@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dicom_sieve import private
@@ -27,6 +27,19 @@ _NOT_ITS_OWN = re.compile(r"^(DICOM_SIEVE|PREFECT|AWS)_|SECRET|TOKEN|PASSWORD|CR
 
 def run_on_series(command: Command, series: Series) -> None:
     """Run the program, and record every file that it leaves as a result; what it prints is kept in the log.
+
+    Raises:
+        RefusedError: The program says that the series is not fit for it.
+        ComputationError: It ended otherwise than well, took too long, or left nothing.
+    """
+    with results_of(command, series) as found:
+        for name, file in found.items():
+            series.record_output(file, name=name)
+
+
+@contextmanager
+def results_of(command: Command, series: Series) -> Iterator[dict[str, Path]]:
+    """Run the program, and give the files that it leaves by their paths; they go when the context is left.
 
     Raises:
         RefusedError: The program says that the series is not fit for it.
@@ -55,8 +68,7 @@ def run_on_series(command: Command, series: Series) -> None:
         found = _results(results)
         if not found:
             raise ComputationError(f"it wrote nothing to {OUTPUT}; {where}")
-        for name, file in found.items():
-            series.record_output(file, name=name)
+        yield found
 
 
 def _link(file: Path, target: Path) -> None:
