@@ -18,8 +18,11 @@ from dicom_sieve.digest import digest_of
 from dicom_sieve.errors import ComputationError, InvalidRequestError
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
-from tests.computations.export.study import PHANTOM, PLANTED, RUN, uid_of
+from tests.computations.export.study import PHANTOM, PLANTED, RUN, uid_of, write_study
+from tests.conftest import S3Server
+from tests.screening.screenings import one_of
 
 pytestmark = pytest.mark.usefixtures("needs_dcm2niix")
 NOT_CONVERTED = (InputState.REFUSED, "the program refuses it: exit code 2", 1)
@@ -141,6 +144,26 @@ class TestNifti:
         assert images.root.is_dir()
         with pytest.raises(ComputationError, match="nothing to read from"):
             export(ledger, RUN, Format.NIFTI, outputs=DirectoryStore(images.root.parent / "results"))
+
+
+def test_from_bucket_to_bucket(ledger: Ledger, moto_server: S3Server, tmp_path: Path) -> None:
+    source, target = (moto_server.store(moto_server.make_bucket(), prefix) for prefix in ("", "study"))
+    folder, client = write_study(tmp_path / "study"), moto_server.client()
+    for file in filter(Path.is_file, folder.rglob("*")):
+        client.upload_file(str(file), source.location.bucket, str(file.relative_to(folder)))
+    screen(Screening(RUN, source, one_of("CT", "MR")), ledger)
+
+    for how in (Format.BIDS, Format.PARQUET, Format.OHIF):
+        exported = export(ledger, RUN, how, inputs=source, outputs=target)
+        assert exported.uri.startswith(f"s3://{target.location.bucket}/study/{RUN}/")
+        assert {state for state, _, _ in export(ledger, RUN, how, inputs=source, outputs=target).reasons} <= {
+            InputState.SKIPPED,
+            InputState.REFUSED,
+        }
+
+    keys = {entry["Key"] for entry in client.list_objects_v2(Bucket=target.location.bucket)["Contents"]}
+    assert {key.removeprefix(f"study/{RUN}/") for key in keys} >= {"series.parquet", "ohif.json", "bids/README"}
+    assert len([key for key in keys if key.endswith(".nii.gz")]) == 3
 
 
 class TestBids:
