@@ -294,6 +294,12 @@ class Series:
         told = replace(region, source_uri=source.uri, source_digest=source.digest)
         self._regions.append(replace(told, features=features))
 
+    def take(self, outputs: Iterable[Output], regions: Iterable[Region]) -> None:
+        """Give results and regions that a worker has written and measured, as if it had been done here."""
+        self._entered()
+        self._outputs.extend(outputs)
+        self._regions.extend(regions)
+
     def _publish(self, output: "bytes | Path | Dataset", name: str) -> Output:
         """Write a result: to the same place whenever the same is computed on the same input."""
         of = self.computation

@@ -6,6 +6,20 @@ from dicom_sieve.ledger.database.tables import InputState
 from dicom_sieve.ledger.faults import describe_place
 
 LONGEST_FAILURE = 1_000
+
+
+class EndedElsewhereError(DicomSieveError):
+    """A series that a worker has refused, or that failed there.
+
+    Args:
+        state: What became of it.
+        failure: Why, as it is recorded.
+    """
+
+    def __init__(self, state: str, failure: str) -> None:
+        super().__init__(state, failure)
+
+
 _NOT_BY_DAMAGE = (DicomSieveError, OSError, MemoryError)
 
 
@@ -13,6 +27,9 @@ def judge_error(error: BaseException | None, damaged: int) -> tuple[InputState, 
     """Tell what became of a series, of which N instances are damaged: what fails on these is no fault of code."""
     if error is None:
         return InputState.COMPLETED, None
+    if isinstance(error, EndedElsewhereError):
+        state, failure = error.args
+        return InputState(state), failure or None
     if isinstance(error, RefusedError):
         return InputState.REFUSED, str(error)[:LONGEST_FAILURE]
     if damaged and isinstance(error, Exception) and not isinstance(error, _NOT_BY_DAMAGE):

@@ -9,7 +9,9 @@ from dicom_sieve.computations.beside import Beside
 from dicom_sieve.computations.computation import Computation, Series
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger.reading.inputs import InputSeries
+from dicom_sieve.workers.resources import Resources
 
+ONE_CORE = Resources()
 Computes = Callable[[Series], None]
 """Computes on one series that is entered, and records its results; what is raised is recorded as the failure."""
 
@@ -44,6 +46,8 @@ class Kind:
             what is the same input.
         gather: Makes results of all series together, when each of them has ended.
         looks_for_results: Whether a series is computed again of which a result is no longer where it was written.
+        resources: What one series needs of a machine: cores, GPUs, memory.
+        own_process: Whether series at the same time must be in different processes, as its code is not for threads.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Kind:
     about: Callable[[Computation, InputSeries], Mapping[str, Any]] | None = None
     gather: Callable[[Computation], None] | None = None
     looks_for_results: bool = False
+    resources: Resources = ONE_CORE
+    own_process: bool = False
 
     def missing_packages(self) -> list[str]:
         """Name what it needs and is not installed."""

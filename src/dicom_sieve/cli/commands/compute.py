@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dicom_sieve.cli.exit import FAILED
-from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run
+from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run, Workers
 from dicom_sieve.cli.output import text
 
 compute_app = typer.Typer()
@@ -50,6 +50,7 @@ def compute(
     ] = None,
     version: Annotated[str, typer.Option("--version", help="Of --command: with another one it computes again.")] = "1",
     timeout: Annotated[float, typer.Option("--timeout", help="Of --command: seconds that a series may take.")] = 3600.0,
+    workers: Workers = 1,
     endpoint: Annotated[
         str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it that of the run.")
     ] = None,
@@ -61,7 +62,7 @@ def compute(
         bool, typer.Option("--list", callback=_list_kinds, is_eager=True, help="Show what can be computed, and leave.")
     ] = False,
 ) -> None:
-    """Compute on each series that a completed run let pass whole, one after the other.
+    """Compute on each series that a completed run let pass whole.
 
     What became of each is in the ledger; what was computed before on the same is not computed again.
     """
@@ -94,7 +95,14 @@ def compute(
         )
         observer.begin("compute", None)
         reasons = compute_one_by_one(
-            ledger, kind, recorded.row.id, inputs=source, outputs=target, given=given, advance=observer.advance
+            ledger,
+            kind,
+            recorded.row.id,
+            inputs=source,
+            outputs=target,
+            given=given,
+            advance=observer.advance,
+            workers=workers,
         )
     rows = [{"state": state.value, "reason": reason, "series": number} for state, reason, number in reasons]
     if as_json:

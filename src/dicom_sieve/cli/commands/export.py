@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dicom_sieve.cli.exit import FAILED
-from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run
+from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run, Workers
 from dicom_sieve.cli.output import text
 
 export_app = typer.Typer()
@@ -63,6 +63,7 @@ def export(
     memory: Annotated[
         float, typer.Option(metavar="GIB", help="Of nifti, bids: memory that the conversion of a series may have.")
     ] = 16.0,
+    workers: Workers = 1,
     endpoint: Annotated[
         str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it that of the run.")
     ] = None,
@@ -98,7 +99,14 @@ def export(
         counts = (recorded.row.counts or {}).get("series", {})
         observer.begin("export", counts.get("WHOLE") if known.is_of_images else None)
         exported = run_export(
-            ledger, recorded.row.id, known, inputs=source, outputs=target, options=options, advance=observer.advance
+            ledger,
+            recorded.row.id,
+            known,
+            inputs=source,
+            outputs=target,
+            options=options,
+            advance=observer.advance,
+            workers=workers,
         )
     rows = [{"state": state.value, "reason": reason, "series": number} for state, reason, number in exported.reasons]
     if as_json:

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from dicom_sieve.computations.command.spec import Command
 from dicom_sieve.computations.kind import Computes, Kind, no_parameters
 from dicom_sieve.errors import InvalidRequestError, SettingsError
+from dicom_sieve.workers.resources import Resources
 
 NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 LARGEST_FILE = 1024 * 1024
@@ -91,6 +92,7 @@ def kind_of(name: str, command: Command) -> Kind:
         done="computed",
         load=partial(_load, command),
         read_parameters=partial(_record, command.command),
+        resources=Resources(command.cpus, command.gpus),
     )
 
 

@@ -48,6 +48,7 @@ def export(
     inputs: Inputs | None = None,
     options: ExportOptions | None = None,
     advance: Callable[[int], None] = lambda _: None,
+    workers: int = 1,
 ) -> Exported:
     """Export a run, unless the same is there already.
 
@@ -61,6 +62,7 @@ def export(
         inputs: Where the judged objects lie; needed where pixels are.
         options: What it is told; None: nothing.
         advance: Called with 1 when a series has ended.
+        workers: Series that are converted at the same time.
 
     Raises:
         InvalidRequestError: What is asked for cannot be, or a program is missing.
@@ -76,7 +78,9 @@ def export(
     uri = outputs.location.uri(key_in(outputs, *root))
     told = {"to": uri}
     kind = nifti_kind(root, options, told) if how is Format.NIFTI else bids_kind(run, root, options, told)
-    reasons = compute_one_by_one(ledger, kind, run.row.id, inputs=_needed(inputs), outputs=outputs, advance=advance)
+    reasons = compute_one_by_one(
+        ledger, kind, run.row.id, inputs=_needed(inputs), outputs=outputs, advance=advance, workers=workers
+    )
     return Exported(uri, reasons)
 
 

@@ -13,7 +13,7 @@ from dicom_sieve.clock import now
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import InputState, RunState
-from dicom_sieve.ledger.faults import keep_text, keep_traceback
+from dicom_sieve.ledger.faults import keep_text, keep_traceback, log_of
 from dicom_sieve.ledger.leases.heartbeat import keep_alive
 from dicom_sieve.ledger.leases.holder import name_holder
 from dicom_sieve.ledger.reading.facts import SeriesFacts, facts_that_are_read
@@ -155,6 +155,11 @@ class ComputationLog:
     def reasons(self) -> list[tuple[InputState, str | None, int]]:
         """Count the series by what became of them and why, the most frequent first."""
         return read(self.engine, lambda connection: computations.count_reasons(connection, self.id))
+
+    @property
+    def file(self) -> Path:
+        """Where `keep_text` and `keep_traceback` write."""
+        return log_of(self.engine, self.id)
 
     def keep_text(self, series_uid: str, text: str) -> Path | None:
         """Keep what a program printed in a file beside the ledger; None where it cannot be written."""
