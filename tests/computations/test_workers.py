@@ -1,6 +1,7 @@
 """Series at the same time: whatever does it, the ledger says the same; and who is killed takes nothing with it."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -216,6 +217,27 @@ def test_who_stops_it_stops_its_processes(number: int, ledger: Ledger, home: Pat
     [row] = ledger.computations()
     assert row.state == ("CANCELLED" if number == signal.SIGTERM else "FAILED")
     assert row.counts == {"FAILED": 2}
+
+
+def test_who_stops_threads_stops_their_programs(ledger: Ledger, home: Path) -> None:
+    (home / "sleeping").mkdir()
+    code = f"import os, time; open({str(home / 'sleeping')!r} + '/' + str(os.getpid()), 'w'); time.sleep(600)"
+    program = shlex.join([sys.executable, "-c", code])
+    asked = ["compute", "run", "sleeps", "--output", str(home / "results"), "--command", program, "--workers", "2"]
+    environment = environment_of(home, DICOM_SIEVE_DATABASE_URL=f"sqlite:///{home / 'ledger.db'}")
+    started = subprocess.Popen([sys.executable, "-m", "dicom_sieve", *asked], env=environment)
+    try:
+        _until(lambda: len(list((home / "sleeping").iterdir())) == 2)
+        programs = [int(file.name) for file in (home / "sleeping").iterdir()]
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(30) == 128 + signal.SIGTERM
+        assert [number for number in programs if _lives(number)] == []
+    finally:
+        started.kill()
+        started.wait()
+
+    [row] = ledger.computations()
+    assert (row.state, row.counts) == ("CANCELLED", {"FAILED": 2})
 
 
 def _lives(pid: int) -> bool:

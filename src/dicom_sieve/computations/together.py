@@ -5,11 +5,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 
+from dicom_sieve.computations.command.run import kill_programs
 from dicom_sieve.computations.computation import Computation, Series
 from dicom_sieve.computations.elsewhere import ComputesElsewhere, compute_elsewhere
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.settings import Settings, load_settings
 from dicom_sieve.workers.choose import runner_for
+
+SECONDS_BETWEEN_KILLS = 0.2
+"""A thread may just be starting a program."""
 
 
 @contextmanager
@@ -66,29 +70,37 @@ def compute_together(
             _compute_here(computes, series)
             advance(1)
         return
-    with _threads(workers) as threads, computing(computation, kind, workers, settings) as (compute, in_flight):
-        flying = set[Future[None]]()
+    flying = set[Future[None]]()
+    with (
+        _threads(workers, flying, computation.id) as threads,
+        computing(computation, kind, workers, settings) as (compute, in_flight),
+    ):
         for series in computation.series():
             if len(flying) >= in_flight:
-                flying = _wait_for_some(flying, advance)
+                _wait_for_some(flying, advance)
             flying.add(threads.submit(compute, series))
         while flying:
-            flying = _wait_for_some(flying, advance)
+            _wait_for_some(flying, advance)
 
 
 @contextmanager
-def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Give threads that are waited for behind their workers, which are killed where this is left by an error."""
+def _threads(workers: int, flying: set[Future[None]], computation_id: int) -> Iterator[ThreadPoolExecutor]:
+    """Give threads, and do not leave before they have ended: their workers and programs are killed before."""
     threads = ThreadPoolExecutor(workers, thread_name_prefix="compute")
     try:
         yield threads
     finally:
-        threads.shutdown(cancel_futures=True)
+        threads.shutdown(wait=False, cancel_futures=True)
+        while flying:
+            kill_programs(computation_id)
+            wait(flying, SECONDS_BETWEEN_KILLS)
+            flying -= {future for future in flying if future.done()}
+        threads.shutdown()
 
 
-def _wait_for_some(flying: set[Future[None]], advance: Callable[[int], None]) -> set[Future[None]]:
-    ended, rest = wait(flying, return_when=FIRST_COMPLETED)
-    for future in ended:
+def _wait_for_some(flying: set[Future[None]], advance: Callable[[int], None]) -> None:
+    """Wait until some have ended, and take them out."""
+    for future in wait(flying, return_when=FIRST_COMPLETED).done:
+        flying.discard(future)
         future.result()
         advance(1)
-    return rest

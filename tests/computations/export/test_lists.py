@@ -108,6 +108,19 @@ class TestStudyList:
             assert told["url"].startswith("dicomweb:https://images.example.org/study/head/")
         assert "PLANTED" not in json.dumps([study["PatientName"], study["PatientID"], study["AccessionNumber"]])
 
+    def test_each_frame_has_an_address_of_its_own(self, ledger: Ledger, results: DirectoryStore) -> None:
+        store = SimulatedStore({"1.dcm": ct("1.2.8", "1.2.8.1", NumberOfFrames=3, Rows=4)})
+        screen(Screening("frames", store, one_of("CT")), ledger)
+
+        exported = export(ledger, "frames", Format.OHIF, outputs=results)
+
+        [study] = json.loads(Path(exported.uri).read_text())["studies"]
+        frames = study["series"][0]["instances"]
+        assert [each["url"].rpartition("/")[2] for each in frames] == [f"1.dcm?frame={number}" for number in (1, 2, 3)]
+        assert study["NumInstances"] == 3
+        assert {each["metadata"]["SOPInstanceUID"] for each in frames} == {"1.2.8.1"}
+        assert not [each for each in frames if "NumberOfFrames" in each["metadata"]]
+
     def test_a_directory_needs_an_address(self, ledger: Ledger, results: DirectoryStore) -> None:
         with pytest.raises(InvalidRequestError, match="--base-url: needed"):
             run_export(ledger, results, Format.OHIF, ExportOptions())

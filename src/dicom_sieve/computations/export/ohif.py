@@ -24,16 +24,20 @@ from dicom_sieve.objects import S3
 _OF_STUDY = ("StudyDate", "StudyTime", "StudyDescription", "PatientAge", "PatientSex")
 _OF_SERIES = ("SeriesNumber", "SeriesDate", "SeriesTime", "SeriesDescription", "Modality", "SliceThickness")
 _OF_INSTANCE = (
+    "AcquisitionDate",
+    "AcquisitionNumber",
+    "AcquisitionTime",
     "BitsAllocated",
     "BitsStored",
     "Columns",
+    "CorrectedImage",
+    "DecayCorrection",
     "FrameOfReferenceUID",
     "HighBit",
     "ImageOrientationPatient",
     "ImagePositionPatient",
     "ImageType",
     "InstanceNumber",
-    "NumberOfFrames",
     "PhotometricInterpretation",
     "PixelRepresentation",
     "PixelSpacing",
@@ -43,19 +47,23 @@ _OF_INSTANCE = (
     "Rows",
     "SamplesPerPixel",
     "SpacingBetweenSlices",
+    "Units",
     "WindowCenter",
     "WindowWidth",
 )
-_ASKED = (*_OF_STUDY, *_OF_SERIES, *_OF_INSTANCE)
+_FRAMES = "NumberOfFrames"
+_ASKED = (*_OF_STUDY, *_OF_SERIES, *_OF_INSTANCE, _FRAMES)
 _NUMBERS = frozenset(
     {
-        *("BitsAllocated", "BitsStored", "Columns", "HighBit", "InstanceNumber", "NumberOfFrames"),
+        *("AcquisitionNumber", "BitsAllocated", "BitsStored", "Columns", "HighBit", "InstanceNumber", _FRAMES),
         *("ImageOrientationPatient", "ImagePositionPatient", "PixelRepresentation", "PixelSpacing"),
         *("RescaleIntercept", "RescaleSlope", "Rows", "SamplesPerPixel", "SeriesNumber", "SliceThickness"),
         *("SpacingBetweenSlices", "WindowCenter", "WindowWidth"),
     }
 )
 _AWS = "amazonaws.com"
+MOST_FRAMES = 100_000
+"""An object that says more is listed as one image."""
 SERIES_TOGETHER = 50
 """Whose objects are asked for at a time."""
 Json = dict[str, Any]
@@ -116,7 +124,7 @@ def _studies(run: RecordedRun, base_url: str, selection: str | None) -> Iterator
             "PatientName": patient,
             "AccessionNumber": "",
             **_values(first.values, _OF_STUDY),
-            "Modalities": BACKSLASH.join(sorted({str(each["Modality"]) for each in listed if "Modality" in each})),
+            "Modalities": "/".join(sorted({str(each["Modality"]) for each in listed if "Modality" in each})),
             "NumInstances": sum(len(each["instances"]) for each in listed),
             "series": listed,
         }
@@ -135,7 +143,11 @@ def _rows_of(objects: RunObjects, uids: Sequence[str]) -> Iterator[tuple[str, li
 def _series(uid: str, rows: Sequence[ObjectRow], base_url: str) -> tuple[ObjectRow, Json]:
     """Give the first object of a series, and the series; instances by their number, then by key."""
     in_order = sorted(rows, key=lambda row: (_number_of(row), row.object_key))
-    instances = [{"metadata": _metadata(row), "url": f"dicomweb:{base_url}{quote(row.object_key)}"} for row in in_order]
+    instances = [
+        {"metadata": _metadata(row), "url": f"dicomweb:{base_url}{quote(row.object_key)}{frame}"}
+        for row in in_order
+        for frame in _frames_of(row)
+    ]
     return rows[0], {"SeriesInstanceUID": uid, **_values(rows[0].values, _OF_SERIES), "instances": instances}
 
 
@@ -148,6 +160,14 @@ def _metadata(row: ObjectRow) -> Json:
     }
     told = _values(row.values, ("Modality", "SliceThickness", *_OF_INSTANCE))
     return {**{name: uid for name, uid in uids.items() if uid}, **told}
+
+
+def _frames_of(row: ObjectRow) -> list[str]:
+    """Give what the addresses of the frames of an object end with: a viewer takes each for an image of its own."""
+    frames = _value(_FRAMES, row.values.get(_FRAMES))
+    if not isinstance(frames, int) or not 1 < frames <= MOST_FRAMES:
+        return [""]
+    return [f"?frame={number}" for number in range(1, frames + 1)]
 
 
 def _number_of(row: ObjectRow) -> float:
