@@ -175,6 +175,16 @@ class TestProcesses:
 
         assert lacking in str(raised.value)
 
+    def test_what_a_machine_does_not_have_is_said_before_ray_is_started(
+        self, ledger: Ledger, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pytest.importorskip("ray")
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        monkeypatch.setenv("DICOM_SIEVE_TASK_RUNNER", "ray")
+
+        with pytest.raises(WorkersError, match="1 GPUs; there are 0"):
+            compute(ledger, home, tells_process(home, gpus=1), 2)
+
     def test_what_cannot_be_sent_is_said(self, ledger: Ledger, home: Path) -> None:
         unsendable = kind("unsendable", lambda _: None, own_process=True)
 

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 
 from dicom_sieve.settings import Settings
@@ -45,7 +46,10 @@ def runner_for(settings: Settings, needed: Resources, most: int, *, own_process:
     if settings.task_runner == "ray":
         from dicom_sieve.workers.ray import ray_pool  # noqa: PLC0415 - as above
 
-        return partial(ray_pool, settings.ray_address, worker_processes(most), needed=needed), most
+        if settings.ray_address:  # machines may be added that have what is needed
+            return partial(ray_pool, settings.ray_address, 0, needed=needed), most
+        count = len(slots_here(needed, most))
+        return partial(ray_pool, "", count * needed.cpus, needed=replace(needed, memory_gib=0)), count
     slots = slots_here(needed, most)
     is_here = settings.task_runner == "threads" and not needed.gpus and (not own_process or len(slots) == 1)
     return (None if is_here else partial(own_processes, slots)), len(slots)

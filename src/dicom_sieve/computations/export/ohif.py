@@ -110,10 +110,11 @@ def write_study_list(run: RecordedRun, file: Path, *, base_url: str, selection: 
 def _studies(run: RecordedRun, base_url: str, selection: str | None) -> Iterator[Json]:
     sums = sum_series(run.engine, run.row)
     wanted = [row.series_instance_uid for row in run.series(selection=selection)]
-    by_study = sorted((sums[uid].study_instance_uid or "", uid) for uid in wanted)
+    # In the order of keys, in which the ledger holds their values beside each other.
+    by_study = sorted((sums[uid].study_instance_uid or "", sums[uid].first_key, uid) for uid in wanted)
     objects = run.objects(columns=_ASKED)
-    for study_uid, pairs in groupby(by_study, key=lambda pair: pair[0]):
-        uids = [uid for _, uid in pairs]
+    for study_uid, listed_series in groupby(by_study, key=lambda each: each[0]):
+        uids = [uid for _, _, uid in listed_series]
         series = [_series(uid, rows, base_url) for uid, rows in _rows_of(objects, uids)]
         first = next(iter(series))[0]
         listed = [each for _, each in series]
