@@ -17,7 +17,11 @@ from typer.main import get_command
 
 from dicom_sieve import open_ledger
 from dicom_sieve.cli.app import app
+from dicom_sieve.cli.commands.export import Format as FormatOfCommand
 from dicom_sieve.computations.command import Command
+from dicom_sieve.computations.export import EXPORTS, ExportOptions
+from dicom_sieve.computations.export.dcm2niix import SITES_AND_DEVICES
+from dicom_sieve.computations.export.options import MR_SUFFIXES
 from dicom_sieve.computations.segmentation.volume import MOST_VOXELS
 from dicom_sieve.contract.parameters import ComputeParameters, SegmentParameters
 from dicom_sieve.contract.read import LOCATIONS
@@ -227,6 +231,35 @@ class TestComputations:
 
     def test_the_bound_is_the_code_s(self) -> None:
         assert f"more than {MOST_VOXELS // 1_000_000} million voxels" in read("docs/computations.md")
+
+
+class TestExport:
+    def test_the_table_of_formats_is_the_code_s(self) -> None:
+        rows = table(read("docs/export.md"))
+        assert [tuple(row) for row in rows[: len(EXPORTS)]] == [(how.value, said) for how, said in EXPORTS.items()]
+
+    def test_the_command_s_formats_are_the_code_s(self) -> None:
+        assert [each.value for each in FormatOfCommand] == [each.value for each in EXPORTS]
+
+    def test_the_fields_that_are_left_out_are_the_code_s(self) -> None:
+        [listed] = code_blocks(section(read("docs/export.md"), "NIfTI"), "text")
+        assert listed.split() == sorted(SITES_AND_DEVICES, key=str.lower)
+
+    def test_suffixes_and_bounds_are_the_code_s(self) -> None:
+        document, usual = read("docs/export.md"), ExportOptions()
+        assert f"({' '.join(MR_SUFFIXES)})" in document
+        assert f"`--timeout` seconds ({usual.timeout_seconds:,.0f})" in document
+        assert f"`--memory` GiB\n({usual.memory_gib:.0f})" in document
+
+    def test_the_example_runs(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        screen_one(tmp_path, monkeypatch)
+        [code] = code_blocks(read("docs/export.md"), "python")
+
+        exec(code.replace("/tmp/results", str(tmp_path / "results")), {})
+
+        assert Path(capsys.readouterr().out.strip()).name == "series.parquet"
 
 
 class TestLineage:

@@ -26,6 +26,7 @@ UV = Path(sys.executable).with_name("uv")
 """In the place of pip, which downloads again each time, and takes minutes."""
 FOLDERS = (
     "cli/commands",
+    "computations/export/bids",
     "computations/segmentation",
     "contract",
     "criteria",

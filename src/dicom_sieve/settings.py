@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     ] = 2
     task_runner: Annotated[
         Literal["threads", "processes", "ray"],
-        Field(description="What shards run in: threads of one process, a process a core, or workers on Ray."),
+        Field(description="What shards and series run in: threads of one process, processes, or workers on Ray."),
     ] = "threads"
     ray_address: Annotated[
         str,

@@ -129,3 +129,23 @@ class TestCompute:
 
         assert done.returncode != 0
         assert "accepted: lung-segmentation, radiomics" in done.stderr
+
+    def test_what_cannot_be_computed_with_is_said_all_at_once(self, home: Path) -> None:
+        more = ("--timeout", "0", "--version", "")
+        done = run_command(
+            "compute", run_of(home), "a/b", "--output", str(home / "c"), "--command", "x 'y", *more, home=home
+        )
+
+        assert done.returncode == 2
+        assert done.stderr.splitlines() == [
+            "dicom-sieve: NAME: accepted: up to 64 small letters, digits and hyphens, the first no hyphen",
+            "dicom-sieve: --command: no closing quotation",
+            "dicom-sieve: --version: string should have at least 1 character",
+            "dicom-sieve: --timeout: input should be greater than 0",
+        ]
+
+    def test_what_can_be_computed_is_listed_without_a_run(self, home: Path) -> None:
+        done = run_command("compute", "--list", home=home)
+
+        assert done.returncode == 0
+        assert [line.split()[0] for line in done.stdout.splitlines()] == ["name", "lung-segmentation", "radiomics"]

@@ -85,6 +85,28 @@ def test_a_cleaning_run_on_moto_is_followed_by_the_segmentation_of_its_series(
     assert {uri.startswith(f"{results['namespace']}/{results['name']}/") for uri in uris} == {True}
 
 
+@pytest.mark.timeout(300)
+def test_series_are_computed_on_in_processes_of_their_own(
+    prefect: PrefectServer, moto_server: S3Server, tmp_path: Path
+) -> None:
+    trace = tmp_path / "processes"  # sitecustomize of every process that starts says its command line
+    trace.mkdir()
+    (tmp_path / "sitecustomize.py").write_text(NOTES_PROCESSES.format(folder=str(trace)))
+    paths = f"{tmp_path}:{prefect.environment.get('PYTHONPATH', '')}".rstrip(":")
+
+    more = {"DICOM_SIEVE_TASK_RUNNER": "processes", "DICOM_SIEVE_SERIES_IN_FLIGHT": "2", "PYTHONPATH": paths}
+    _clean_and_segment(prefect, moto_server, ledger_url(prefect.home), **more)
+
+    assert any("multiprocessing.spawn" in file.read_text() for file in trace.iterdir())
+
+
+NOTES_PROCESSES = """
+import os, pathlib
+command = pathlib.Path("/proc/self/cmdline").read_bytes().decode("utf-8", "replace")
+pathlib.Path({folder!r}, str(os.getpid())).write_text(command)
+"""
+
+
 @pytest.mark.real_s3
 @pytest.mark.real_postgres
 @pytest.mark.timeout(300)

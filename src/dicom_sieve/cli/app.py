@@ -11,6 +11,7 @@ from dicom_sieve.cli.commands.computations import computations_app
 from dicom_sieve.cli.commands.compute import compute_app
 from dicom_sieve.cli.commands.criteria import criteria_app
 from dicom_sieve.cli.commands.demo import demo_app
+from dicom_sieve.cli.commands.export import export_app
 from dicom_sieve.cli.commands.lineage import lineage_app
 from dicom_sieve.cli.commands.named_criteria import named_app
 from dicom_sieve.cli.commands.objects import objects_app
@@ -69,6 +70,7 @@ for _group in (
     computations_app,
     compute_app,
     demo_app,
+    export_app,
     lineage_app,
     objects_app,
     pull_app,

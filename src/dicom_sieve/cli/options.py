@@ -50,4 +50,13 @@ DamagedObjects = Annotated[
     Damaged,
     typer.Option("--damaged", case_sensitive=False, help="Damaged objects: discard, or judge by what is intact."),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=1_000,
+        help="Series at the same time; in threads, processes or on Ray, as DICOM_SIEVE_TASK_RUNNER says.",
+    ),
+]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the beginning of it.")]

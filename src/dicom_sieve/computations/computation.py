@@ -4,28 +4,24 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from dicom_sieve import private
-from dicom_sieve.apart import describe_overlap
 from dicom_sieve.clock import now
 from dicom_sieve.computations.beside import Beside
+from dicom_sieve.computations.failures import LONGEST_FAILURE, judge_error
 from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.result_files import publish
-from dicom_sieve.ending import ending_in_order
-from dicom_sieve.errors import ComputationError, DicomSieveError, RefusedError
-from dicom_sieve.explain import explain
-from dicom_sieve.ledger.database.tables import InputState, RunState
-from dicom_sieve.ledger.faults import describe_place, is_unexpected
-from dicom_sieve.ledger.leases.heartbeat import ALIVE_SECONDS
+from dicom_sieve.errors import ComputationError, DicomSieveError
+from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.faults import is_unexpected
 from dicom_sieve.ledger.reading.facts import SeriesFacts, Value
 from dicom_sieve.ledger.reading.inputs import InputInstance, InputSeries
-from dicom_sieve.ledger.reading.ledger import Ledger
 from dicom_sieve.ledger.reading.regions import Region, RegionOfSeries
 from dicom_sieve.ledger.reading.results import Output
 from dicom_sieve.ledger.reading.rows import RunRow
@@ -33,10 +29,6 @@ from dicom_sieve.ledger.writing.computation_log import ComputationLog
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-LONGEST_FAILURE = 1_000
-SELECTIONS = ("WHOLE", "PARTIAL")
-"""What may be asked for: whole series only; or also, of those of which not all passed, the instances that did."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +52,8 @@ class Computation:
     inputs: Inputs | None = field(repr=False)
     outputs: Outputs | None = field(repr=False)
     beside: "Callable[[Computation, InputSeries], Sequence[Beside]] | None" = field(default=None, repr=False)
+    about: "Callable[[Computation, InputSeries], Mapping[str, Any]] | None" = field(default=None, repr=False)
+    looks_for_results: bool = field(default=False, repr=False)
 
     @cached_property
     def facts(self) -> SeriesFacts:
@@ -81,17 +75,39 @@ class Computation:
         for judged in self.log.input_series(self.run):
             beside = () if self.beside is None else tuple(self.beside(self, judged))
             series = replace(judged, beside=tuple((each.uri, each.digest) for each in beside))
-            if not self.log.is_out(series, partial(self._judge_input, series)):
-                yield Series(self, series, beside)
+            if not self._is_out(series):
+                yield Series(self, series, beside, {} if self.about is None else self.about(self, judged))
 
-    def _judge_input(self, series: InputSeries, before: int | None) -> tuple[InputState, str] | None:
+    def whole_run(self) -> "Series | None":
+        """Give the run itself to compute on, as one whose results are of all of its series: its UID is empty.
+
+        None where the same was computed on the same run before, which is recorded as SKIPPED.
+        """
+        series = InputSeries("", None, (), (), 0, beside=((f"run:{self.run.id}", self.run.criteria_digest),))
+        return None if self._is_out(series) else Series(self, series)
+
+    def _is_out(self, series: InputSeries) -> bool:
+        """Tell whether a series is not to be computed on, and record that."""
+        are_gone = self.looks_for_results and self._are_gone(series)
+        return self.log.is_out(series, partial(self._judge_input, series, are_gone=are_gone))
+
+    def _are_gone(self, series: InputSeries) -> bool:
+        """Tell whether a result that was written before is no longer where it was written."""
+        if self.outputs is None:
+            return False
+        root = self.outputs.location.uri("")
+        written = (output.uri for output in self.log.results_before(series) if output.uri.startswith(root))
+        return any(self.outputs.find(uri.removeprefix(root)) is None for uri in written)
+
+    def _judge_input(self, series: InputSeries, before: int | None, *, are_gone: bool) -> tuple[InputState, str] | None:
         """Tell as what a series is recorded that is not computed on; None where it is."""
         if (conflict := series.conflict) is not None:
             return InputState.REFUSED, conflict
         if series.discarded and self.selection == "WHOLE":
             total = len(series.instances) + len(series.duplicates) + series.discarded
             return InputState.REFUSED, f"not whole: {series.discarded:,} of {total:,} objects did not pass"
-        return None if before is None else (InputState.SKIPPED, f"computed before, by computation {before}")
+        skips = before is not None and not are_gone
+        return (InputState.SKIPPED, f"computed before, by computation {before}") if skips else None
 
     def regions(self) -> list[RegionOfSeries]:
         """Give what was measured on its series, those included that were computed before."""
@@ -136,6 +152,7 @@ class Series:
         computation: Of which computation.
         input: What is computed on.
         beside: What lies beside it, as its segmentation.
+        about: What a kind of computation wants to know of it that the ledger knows, by name.
         state: What became of it; None before it is entered.
         failure: Why it was refused or failed; None where it was not.
     """
@@ -143,6 +160,7 @@ class Series:
     computation: Computation
     input: InputSeries
     beside: tuple[Beside, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
     state: InputState | None = None
     failure: str | None = None
     _row: int | None = None
@@ -276,6 +294,12 @@ class Series:
         told = replace(region, source_uri=source.uri, source_digest=source.digest)
         self._regions.append(replace(told, features=features))
 
+    def take(self, outputs: Iterable[Output], regions: Iterable[Region]) -> None:
+        """Give results and regions that a worker has written and measured, as if it had been done here."""
+        self._entered()
+        self._outputs.extend(outputs)
+        self._regions.extend(regions)
+
     def _publish(self, output: "bytes | Path | Dataset", name: str) -> Output:
         """Write a result: to the same place whenever the same is computed on the same input."""
         of = self.computation
@@ -284,7 +308,7 @@ class Series:
 
     def _judge(self, error: BaseException | None) -> tuple[InputState, str | None]:
         """Tell what became of it; the traceback of an error that is not explained is kept in a file."""
-        state, failure = _judge(error, sum(instance.is_damaged for instance in self.instances))
+        state, failure = judge_error(error, sum(instance.is_damaged for instance in self.instances))
         if error is None or failure is None or isinstance(error, DicomSieveError) or not is_unexpected(error):
             return state, failure
         file = self.computation.log.keep_traceback(self.uid, error)
@@ -299,89 +323,3 @@ class Series:
         if self._row is None:
             raise ComputationError("enter a series before using it: with series: …")
         return self._row
-
-
-_NOT_BY_DAMAGE = (DicomSieveError, OSError, MemoryError)
-
-
-def _judge(error: BaseException | None, damaged: int) -> tuple[InputState, str | None]:
-    """Tell what became of a series, of which N instances are damaged: what fails on these is no fault of code."""
-    if error is None:
-        return InputState.COMPLETED, None
-    if isinstance(error, RefusedError):
-        return InputState.REFUSED, str(error)[:LONGEST_FAILURE]
-    if damaged and isinstance(error, Exception) and not isinstance(error, _NOT_BY_DAMAGE):
-        are = "is" if damaged == 1 else "are"
-        return InputState.REFUSED, f"{damaged:,} of its instances {are} damaged: {_describe(error)}"[:LONGEST_FAILURE]
-    return InputState.FAILED, _describe(error)[:LONGEST_FAILURE]
-
-
-def _describe(error: BaseException) -> str:
-    """Name an error and its place; the words of one that is not ours may hold patients' values and are left out."""
-    if isinstance(error, DicomSieveError):
-        return f"{type(error).__name__}: {error}"
-    if explained := explain(error):
-        return explained
-    return describe_place(error)
-
-
-@contextmanager
-def open_computation(
-    ledger: Ledger,
-    name: str,
-    *,
-    version: str,
-    run: str,
-    parameters: Mapping[str, Any] = MappingProxyType({}),
-    selection: str = "WHOLE",
-    inputs: Inputs | None = None,
-    outputs: Outputs | None = None,
-    seconds: float = ALIVE_SECONDS,
-    beside: Callable[[Computation, InputSeries], Sequence[Beside]] | None = None,
-) -> Iterator[Computation]:
-    """Compute on what a run let pass, and have it recorded from its begin to its end.
-
-    Args:
-        ledger: Where it is recorded.
-        name: What is computed, as ``lung-segmentation``.
-        version: Of the code that computes. Another version computes again.
-        run: Id of a completed run, or its beginning.
-        parameters: Of the computation, as JSON can say them. Others compute again.
-        selection: ``WHOLE``, series all of whose instances passed; or ``PARTIAL``, also what passed of others.
-        inputs: The store in which the judged objects lie.
-        outputs: The store that results are written to.
-        seconds: How long it is taken for alive without a sign of life.
-        beside: Finds what a series is computed on beside its instances.
-
-    Raises:
-        UnknownRunError: There is no such run.
-        ComputationError: The run did not complete, the inputs are another bucket than it judged, or results would
-            lie where it judged.
-    """
-    row = ledger.run(run).row
-    _check(row, selection, inputs, outputs)
-    log = ComputationLog.begin(
-        ledger.engine, row, name=name, version=version, parameters=dict(parameters), seconds=seconds
-    )
-    private.sweep()
-    try:
-        with ending_in_order(), log.keep_alive(seconds):
-            yield Computation(log, name, version, dict(parameters), row, selection, inputs, outputs, beside)
-        state = RunState.COMPLETED
-    except BaseException as error:
-        state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
-        raise
-    finally:
-        log.finish(state)
-
-
-def _check(row: RunRow, selection: str, inputs: Inputs | None, outputs: Outputs | None) -> None:
-    if selection not in SELECTIONS:
-        raise ValueError(f"selection {selection!r} is not known; accepted: {', '.join(SELECTIONS)}")
-    if row.state != RunState.COMPLETED:
-        raise ComputationError(f"run {row.id} is {row.state}: only what a COMPLETED run let pass is computed on")
-    if inputs is not None and inputs.location.bucket != row.bucket:
-        raise ComputationError(f"run {row.id} judged objects of {row.bucket}, the inputs are {inputs.location}")
-    judged = row.location
-    if outputs is not None and (overlap := describe_overlap(judged, outputs.location)):
-        raise ComputationError(f"outputs: {overlap}")

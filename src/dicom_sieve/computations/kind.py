@@ -9,7 +9,9 @@ from dicom_sieve.computations.beside import Beside
 from dicom_sieve.computations.computation import Computation, Series
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger.reading.inputs import InputSeries
+from dicom_sieve.workers.resources import Resources
 
+ONE_CORE = Resources()
 Computes = Callable[[Series], None]
 """Computes on one series that is entered, and records its results; what is raised is recorded as the failure."""
 
@@ -40,7 +42,12 @@ class Kind:
         read_parameters: Checks parameters, and gives all of them, as JSON can say them: they are recorded, and with
             others series are computed again. Raises `InvalidRequestError`.
         beside: Finds what a series is computed on beside its instances; with another digest it is computed again.
+        about: Finds what the code is to know of a series that the ledger knows, as `Series.about`. It takes no part in
+            what is the same input.
         gather: Makes results of all series together, when each of them has ended.
+        looks_for_results: Whether a series is computed again of which a result is no longer where it was written.
+        resources: What one series needs of a machine: cores, GPUs, memory.
+        own_process: Whether series at the same time must be in different processes, as its code is not for threads.
     """
 
     name: str
@@ -52,7 +59,11 @@ class Kind:
     packages: tuple[str, ...] = ()
     read_parameters: Callable[[Mapping[str, Any]], Mapping[str, Any]] = no_parameters
     beside: Callable[[Computation, InputSeries], Sequence[Beside]] | None = None
+    about: Callable[[Computation, InputSeries], Mapping[str, Any]] | None = None
     gather: Callable[[Computation], None] | None = None
+    looks_for_results: bool = False
+    resources: Resources = ONE_CORE
+    own_process: bool = False
 
     def missing_packages(self) -> list[str]:
         """Name what it needs and is not installed."""

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dicom_sieve.computations.computation import Computation, open_computation
+from dicom_sieve.computations.computation import Computation
 from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.kind import Kind
+from dicom_sieve.computations.opening import open_computation
 from dicom_sieve.ledger.reading.ledger import Ledger
 
 
@@ -37,6 +38,8 @@ def open_of_kind(
         inputs=inputs,
         outputs=outputs,
         beside=kind.beside,
+        about=kind.about,
+        looks_for_results=kind.looks_for_results,
     ) as computation:
         yield computation
         if kind.gather is not None:

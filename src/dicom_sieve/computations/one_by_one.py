@@ -1,4 +1,4 @@
-"""A computation of the registry on one run, series after series: in plain Python, without Prefect."""
+"""A computation of the registry on one run, in plain Python, without Prefect: series after series, unless told."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -7,6 +7,7 @@ from typing import Any
 from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.of_kind import open_of_kind
+from dicom_sieve.computations.together import compute_together
 from dicom_sieve.ledger.database.tables import InputState
 from dicom_sieve.ledger.reading.ledger import Ledger
 
@@ -20,6 +21,7 @@ def compute_one_by_one(
     outputs: Outputs,
     given: Mapping[str, Any] = MappingProxyType({}),
     advance: Callable[[int], None] = lambda _: None,
+    workers: int = 1,
 ) -> list[tuple[InputState, str | None, int]]:
     """Compute on the series of a run.
 
@@ -31,6 +33,7 @@ def compute_one_by_one(
         outputs: Where results are written.
         given: Parameters, as the kind takes them.
         advance: Called with 1 when a series has ended.
+        workers: Series at the same time; 1: one after the other, in this thread.
 
     Returns:
         What became of the series and why, with their number, the most frequent first.
@@ -40,10 +43,9 @@ def compute_one_by_one(
         UnknownRunError: There is no such run.
         ComputationError: The run did not complete, or the places are not fit for it.
     """
-    parameters, computes = kind.read_parameters(given), kind.load()
+    parameters = kind.read_parameters(given)
+    if workers == 1:
+        kind.load()  # what is missing is said before anything is recorded
     with open_of_kind(ledger, kind, run, parameters=parameters, inputs=inputs, outputs=outputs) as computation:
-        for series in computation.series():
-            with series:
-                computes(series)
-            advance(1)
+        compute_together(computation, kind, workers, advance=advance)
     return computation.reasons()

@@ -15,10 +15,11 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
 from dicom_sieve.computations.computation import Series
-from dicom_sieve.computations.kind import Computes, Kind
+from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.of_kind import open_of_kind
 from dicom_sieve.computations.quiet import silence_dicom
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
+from dicom_sieve.computations.together import computing
 from dicom_sieve.contract.parameters import RawParameters
 from dicom_sieve.contract.read import read_computation
 from dicom_sieve.flows.again import stands_in_prefect
@@ -97,7 +98,7 @@ def _compute(given: RawParameters, execution: Execution) -> State[None]:
     anchor = open_anchor(settings)  # a wrong setting fails before the work
     request = read_computation(with_blocks(given), Retries.from_settings(settings), rules_of(settings))
     kind = request.kind
-    work = kind.load()
+    kind.load()  # what is missing is said before anything is recorded
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
         with (
             following(ledger, logger.warning) as follower,
@@ -112,10 +113,9 @@ def _compute(given: RawParameters, execution: Execution) -> State[None]:
         ):
             execution.computation, execution.computed_run = computation.id, computation.run.id
             follower.computation(computation)
-            for _ in in_flight(
-                partial(_submit, work), _wait, enumerate(computation.series(), 1), settings.series_in_flight
-            ):
-                pass
+            with computing(computation, kind, settings.series_in_flight, settings) as (compute, most):
+                for _ in in_flight(partial(_submit, compute), _wait, enumerate(computation.series(), 1), most):
+                    pass
             counts, reasons = computation.count(), computation.reasons()
             logger.info("computation %d in the ledger", computation.id)
         push_or_say(ledger, anchor, logger.warning)  # its end is sealed now
@@ -134,14 +134,13 @@ def compute_series_task(number: int, work: Callable[[], str]) -> None:
     logger.info("series %d: %s", number, became)
 
 
-def _submit(computes: Computes, numbered: tuple[int, Series]) -> PrefectFuture[None]:
+def _submit(compute: Callable[[Series], None], numbered: tuple[int, Series]) -> PrefectFuture[None]:
     number, series = numbered
-    return compute_series_task.submit(number, partial(_compute_one, computes, series))
+    return compute_series_task.submit(number, partial(_compute_one, compute, series))
 
 
-def _compute_one(computes: Computes, series: Series) -> str:
-    with series:
-        computes(series)
+def _compute_one(compute: Callable[[Series], None], series: Series) -> str:
+    compute(series)
     return f"{series.state}: {series.failure}" if series.failure else str(series.state)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from dicom_sieve.ledger import ComputationRow, ComputedSeries, RunRow, SeriesRow
+from dicom_sieve.ledger.reading.computations import WHOLE_RUN
 from dicom_sieve.lineage.names import SOFTWARE, Dataset, name_location, name_results, name_uri
 
 _COUNTS = ("listed", "passed", "discarded", "unread")
@@ -185,7 +186,8 @@ def _describe_computation(
 
 
 def _describe_results(document: _Document, activity: str, results: str, computed: ComputedSeries) -> None:
-    series = _name("series", computed.run_id, computed.series_instance_uid)
+    uid = computed.series_instance_uid
+    series = _name("subset", computed.run_id) if uid == WHOLE_RUN else _name("series", computed.run_id, uid)
     if computed.state in _USED_STATES:
         document.relate("used", activity=activity, entity=series)
     for output in computed.outputs:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,12 +26,10 @@ from dicom_sieve.publishing.in_order import in_order
 from dicom_sieve.publishing.pull_record import Pulled, Record, is_reserved, open_record
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.interface import Downloads, UnwritableKeyError
-from dicom_sieve.stores.paths import key_of_copy, names_of_key
+from dicom_sieve.stores.paths import key_of_copy, name_of_uid, names_of_key
 
 CONNECTIONS = 16
 DUPLICATES = "duplicates"
-_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-LONGEST_UID = 64  # PS3.5 9.1
 RESERVED = "the record of the pull, or what is half-written, has that name"
 
 
@@ -255,9 +252,4 @@ def _path_of(row: ObjectRow, source: Downloads, target: DirectoryStore, layout: 
 
 
 def _name(uid: str | None) -> str:
-    """Name a file or folder by a UID; a malformed one, which might lead anywhere, by its digest."""
-    if not uid:
-        return "unknown"
-    if len(uid) <= LONGEST_UID and _UID.fullmatch(uid):
-        return uid
-    return f"odd-{hashlib.sha256(uid.encode()).hexdigest()[:32]}"
+    return name_of_uid(uid) if uid else "unknown"

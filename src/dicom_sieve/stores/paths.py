@@ -5,11 +5,14 @@ A key is a path as text: bytes that are not UTF-8 are written ``\xff``, and the 
 file (``\x2e\x2e``, ``\x41``), is the key of no path: it is never decoded into one (ADR 21).
 """
 
+import hashlib
 import re
 
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, ESCAPED_MARK, MARK, Location, part_of_key
 from dicom_sieve.stores.interface import UnwritableKeyError
 
+LONGEST_UID = 64  # PS3.5 9.1
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
@@ -41,6 +44,13 @@ def key_of_copy(key: str, source: Location, target: Location) -> str:
     if target.endpoint == DIRECTORY_ENDPOINT != source.endpoint:
         return key.replace(MARK, ESCAPED_MARK)
     return key
+
+
+def name_of_uid(uid: str) -> str:
+    """Name a file or folder by a UID; a malformed one, which might lead anywhere, by its digest."""
+    if len(uid) <= LONGEST_UID and _UID.fullmatch(uid):
+        return uid
+    return f"odd-{hashlib.sha256(uid.encode()).hexdigest()[:32]}"
 
 
 def _decode(part: bytes) -> bytes:

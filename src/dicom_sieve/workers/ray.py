@@ -32,7 +32,9 @@ from dicom_sieve.private import SHORT_PREFIX, temporary_folder
 from dicom_sieve.version import __version__
 from dicom_sieve.workers.descendants import descendants_that_name, sweep
 from dicom_sieve.workers.interface import Result, Task
+from dicom_sieve.workers.resources import GIB, Resources
 
+ONE_CORE = Resources()
 EXECUTIONS = 5
 """Number of executions of one task, at most: its worker, or the machine, may die."""
 OBJECT_STORE_BYTES = 256 * 1024 * 1024
@@ -50,7 +52,9 @@ QUIET: dict[str, Any] = {"include_dashboard": False, "configure_logging": False,
 
 
 @contextmanager
-def ray_pool(address: str, workers: int, work: Callable[[Task], Result]) -> Iterator[Callable[[Task], Result]]:
+def ray_pool(
+    address: str, workers: int, work: Callable[[Task], Result], *, needed: Resources = ONE_CORE
+) -> Iterator[Callable[[Task], Result]]:
     """Give a function that runs another on one of Ray's workers, and waits for it.
 
     A task whose worker dies is executed again by another; what it brings is the same.
@@ -60,13 +64,20 @@ def ray_pool(address: str, workers: int, work: Callable[[Task], Result]) -> Iter
             one is started on this machine, and stopped in the end.
         workers: Of the one that is started.
         work: What is run. It is pickled.
+        needed: By each task, of the machine that does it.
 
     Raises:
         WorkersError: Ray cannot be reached, or lost a task permanently.
     """
     sent = pickle.dumps(work)
     with connected(address, workers):
-        execute = ray.remote(_execute).options(name="dicom-sieve-task", num_cpus=1, max_retries=EXECUTIONS - 1)
+        execute = ray.remote(_execute).options(
+            name="dicom-sieve-task",
+            num_cpus=needed.cpus,
+            num_gpus=needed.gpus,
+            memory=int(needed.memory_gib * GIB),
+            max_retries=EXECUTIONS - 1,
+        )
 
         def remote(task: Task) -> Result:
             try:

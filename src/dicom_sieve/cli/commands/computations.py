@@ -78,6 +78,9 @@ def _show_computations(rows: "Sequence[ComputationRow]") -> None:
 def _show_series(rows: "Iterable[ComputedSeries]") -> None:
     text.show_table(
         ("computation", "series", "state", "results", "reason"),
-        [(row.computation_id, row.series_instance_uid, row.state, len(row.outputs), row.failure or "") for row in rows],
+        [
+            (row.computation_id, row.series_instance_uid or "all", row.state, len(row.outputs), row.failure or "")
+            for row in rows
+        ],
         right=("computation", "results"),
     )

@@ -6,10 +6,23 @@ from typing import Annotated
 import typer
 
 from dicom_sieve.cli.exit import FAILED
-from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run
+from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run, Workers
 from dicom_sieve.cli.output import text
 
 compute_app = typer.Typer()
+
+
+def _list_kinds(asked: bool) -> None:
+    """Print the computations of the registry: ours, those of installed packages, and programs of the deployment."""
+    if not asked:
+        return
+    from dicom_sieve.computations.registry import kinds
+
+    text.show_table(
+        ("name", "version", "what it does", "missing"),
+        [(kind.name, kind.version, kind.description, kind.describe_missing()) for kind in kinds().values()],
+    )
+    raise typer.Exit
 
 
 @compute_app.command(
@@ -37,6 +50,7 @@ def compute(
     ] = None,
     version: Annotated[str, typer.Option("--version", help="Of --command: with another one it computes again.")] = "1",
     timeout: Annotated[float, typer.Option("--timeout", help="Of --command: seconds that a series may take.")] = 3600.0,
+    workers: Workers = 1,
     endpoint: Annotated[
         str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it that of the run.")
     ] = None,
@@ -44,17 +58,19 @@ def compute(
     anonymous: Anonymous = False,
     requester_pays: RequesterPays = False,
     as_json: AsJson = False,
+    listed: Annotated[
+        bool, typer.Option("--list", callback=_list_kinds, is_eager=True, help="Show what can be computed, and leave.")
+    ] = False,
 ) -> None:
-    """Compute on each series that a completed run let pass whole, one after the other.
+    """Compute on each series that a completed run let pass whole.
 
     What became of each is in the ledger; what was computed before on the same is not computed again.
     """
-    import shlex
-
+    del listed
     from dicom_sieve.cli.criteria_file import read_json_file
     from dicom_sieve.cli.open_store import open_results
     from dicom_sieve.cli.output.progress import ProgressBar
-    from dicom_sieve.computations.command import Command, kind_of
+    from dicom_sieve.computations.command import kind_of_line
     from dicom_sieve.computations.one_by_one import compute_one_by_one
     from dicom_sieve.computations.quiet import silence_dicom
     from dicom_sieve.computations.registry import find_kind
@@ -64,10 +80,7 @@ def compute(
     if command is None:
         kind = find_kind(name, "NAME")
     else:
-        words = tuple(shlex.split(command))
-        if not words:
-            raise typer.BadParameter("names no program", param_hint="--command")
-        kind = kind_of(name, Command(command=words, version=version, timeout_seconds=timeout))
+        kind = kind_of_line(name, command, version=version, timeout_seconds=timeout)
     given = {}
     if parameters is not None:
         given = read_json_file(Path("/dev/stdin") if str(parameters) == "-" else parameters)
@@ -82,13 +95,19 @@ def compute(
         )
         observer.begin("compute", None)
         reasons = compute_one_by_one(
-            ledger, kind, recorded.row.id, inputs=source, outputs=target, given=given, advance=observer.advance
+            ledger,
+            kind,
+            recorded.row.id,
+            inputs=source,
+            outputs=target,
+            given=given,
+            advance=observer.advance,
+            workers=workers,
         )
     rows = [{"state": state.value, "reason": reason, "series": number} for state, reason, number in reasons]
     if as_json:
         text.show_json(rows)
     else:
-        lines = [(str(row["state"]), str(row["reason"] or ""), f"{row['series']:,}") for row in rows]
-        text.show_table(("state", "reason", "series"), lines, right=("series",))
+        text.show_reasons(reasons)
     if any(row["state"] == "FAILED" for row in rows):
         raise typer.Exit(FAILED)

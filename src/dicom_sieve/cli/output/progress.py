@@ -16,6 +16,7 @@ _WORDS = {
     "forget": "forgetting",
     "pull": "pulling",
     "compute": "computing",
+    "export": "exporting",
 }
 
 

@@ -185,6 +185,12 @@ def _show_selections(counts: Mapping[str, Any]) -> None:
     )
 
 
+def show_reasons(reasons: "Sequence[tuple[object, str | None, int]]") -> None:
+    """Print what became of the series of a computation, and why."""
+    rows = [(str(state), reason or "", f"{number:,}") for state, reason, number in reasons]
+    show_table(("state", "reason", "series"), rows, right=("series",))
+
+
 def show_advice(advice: "Iterable[Advice]") -> None:
     """Print what is worth a look about criteria."""
     lines = [f"warning: {warning}" for warning in advice]

@@ -150,12 +150,15 @@ def show_result(traced: TracedResult) -> None:
     text.show_lines(
         f"made by    computation {series.computation_id}, {series.name} {series.version}, "
         f"parameters {json.dumps(traced.parameters, sort_keys=True)}, {text.moment(output.recorded_at)}",
-        f"series     {series.series_instance_uid}",
+        f"series     {series.series_instance_uid or 'all of the run'}",
         f"run        {series.run_id} over {traced.bucket} at {traced.endpoint}",
     )
     criteria = text.compiled(traced.criteria)
     text.show_lines(*(f"criterion {number}: {criterion.describe()}" for number, criterion in enumerate(criteria, 1)))
     text.show_lines("")
+    if not traced.inputs:
+        text.show_lines(f"what it is made of: dicom-sieve objects {series.run_id}")
+        return
     text.show_table(
         ("use", "object", "instance"),
         [(used.use, used.object_key, used.sop_instance_uid or "-") for used in traced.inputs],

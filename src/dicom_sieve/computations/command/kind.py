@@ -1,5 +1,7 @@
 """From what is said of programs to kinds of computations."""
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,7 +11,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from dicom_sieve.computations.command.spec import Command
 from dicom_sieve.computations.kind import Computes, Kind, no_parameters
-from dicom_sieve.errors import SettingsError
+from dicom_sieve.errors import InvalidRequestError, SettingsError
+from dicom_sieve.workers.resources import Resources
 
 NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 LARGEST_FILE = 1024 * 1024
@@ -38,6 +41,48 @@ def read_commands(file: str) -> list[Kind]:
     return [kind_of(name, each) for name, each in given.items()]
 
 
+def kind_of_line(name: str, line: str, *, version: str, timeout_seconds: float) -> Kind:
+    """Make the computation of a program that somebody names on a command line.
+
+    Args:
+        name: What the ledger calls it.
+        line: Program and arguments as a shell would be given them; none reads them.
+        version: Of what it does.
+        timeout_seconds: That a series may take.
+
+    Raises:
+        InvalidRequestError: Every problem, a sentence each, by the names of the command line.
+    """
+    problems = []
+    if not re.fullmatch(NAME, name):
+        problems.append("NAME: accepted: up to 64 small letters, digits and hyphens, the first no hyphen")
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        words = []
+        problems.append(f"--command: {str(error).lower()}")
+    else:
+        if not words:
+            problems.append("--command: names no program")
+    given = {"command": words or ["program"], "version": version, "timeout_seconds": timeout_seconds}
+    try:
+        command = Command.model_validate(given)
+    except ValidationError as error:
+        problems += [f"{_OPTIONS[str(each['loc'][0])]}: {_said(each)}" for each in error.errors(include_input=False)]
+    if problems:
+        raise InvalidRequestError(tuple(problems))
+    return kind_of(name, command)
+
+
+_OPTIONS = {"command": "--command", "version": "--version", "timeout_seconds": "--timeout"}
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    """Give what pydantic found in its own words, which quote no value."""
+    text = str(problem["msg"])
+    return text[:1].lower() + text[1:]
+
+
 def kind_of(name: str, command: Command) -> Kind:
     """Make the computation of a program; its arguments are its parameters on record."""
     return Kind(
@@ -47,6 +92,7 @@ def kind_of(name: str, command: Command) -> Kind:
         done="computed",
         load=partial(_load, command),
         read_parameters=partial(_record, command.command),
+        resources=Resources(command.cpus, command.gpus),
     )
 
 

@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dicom_sieve import private
@@ -32,6 +32,19 @@ def run_on_series(command: Command, series: Series) -> None:
         RefusedError: The program says that the series is not fit for it.
         ComputationError: It ended otherwise than well, took too long, or left nothing.
     """
+    with results_of(command, series) as found:
+        for name, file in found.items():
+            series.record_output(file, name=name)
+
+
+@contextmanager
+def results_of(command: Command, series: Series) -> Iterator[dict[str, Path]]:
+    """Run the program, and give the files that it leaves by their paths; they go when the context is left.
+
+    Raises:
+        RefusedError: The program says that the series is not fit for it.
+        ComputationError: It ended otherwise than well, took too long, or left nothing.
+    """
     files = series.download()
     with private.temporary_folder() as folder:
         instances, results, scratch = (folder / name for name in ("instances", "results", "scratch"))
@@ -42,7 +55,7 @@ def run_on_series(command: Command, series: Series) -> None:
         said = {INPUT: str(instances), OUTPUT: str(results)}
         arguments = [_fill(part, said) for part in command.command]
         printed = folder / "log"
-        code = _run(arguments, command, scratch, printed)
+        code = _run(arguments, command, scratch, printed, of=series.computation.id)
         log = series.computation.log.keep_text(series.uid, _last_of(printed))
         where = f"what it printed: {log or 'it could not be written'}"
         if code is None:
@@ -55,8 +68,7 @@ def run_on_series(command: Command, series: Series) -> None:
         found = _results(results)
         if not found:
             raise ComputationError(f"it wrote nothing to {OUTPUT}; {where}")
-        for name, file in found.items():
-            series.record_output(file, name=name)
+        yield found
 
 
 def _link(file: Path, target: Path) -> None:
@@ -72,7 +84,18 @@ def _fill(part: str, said: Mapping[str, str]) -> str:
     return part
 
 
-def _run(arguments: Sequence[str], command: Command, scratch: Path, printed: Path) -> int | None:
+_running: dict[int, set["subprocess.Popen[bytes]"]] = {}
+"""Programs under way, by the id of their computation: threads wait for them."""
+
+
+def kill_programs(computation_id: int) -> None:
+    """Kill the programs of a computation that is stopped; threads that wait for them go on then."""
+    for process in tuple(_running.get(computation_id, ())):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _run(arguments: Sequence[str], command: Command, scratch: Path, printed: Path, *, of: int) -> int | None:
     """Run it in a session of its own, of which nothing is left; gives its exit code, None where it was too slow."""
     limit = 0 if command.memory_gib is None else int(command.memory_gib * GIB)
     given = {name: value for name, value in os.environ.items() if not _NOT_ITS_OWN.search(name)}
@@ -86,6 +109,8 @@ def _run(arguments: Sequence[str], command: Command, scratch: Path, printed: Pat
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        running = _running.setdefault(of, set())
+        running.add(process)
         try:
             return process.wait(command.timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -94,6 +119,7 @@ def _run(arguments: Sequence[str], command: Command, scratch: Path, printed: Pat
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            running.discard(process)
 
 
 def _last_of(printed: Path) -> str:

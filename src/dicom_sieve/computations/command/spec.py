@@ -27,6 +27,10 @@ class Command(BaseModel):
     memory_gib: Annotated[
         float | None, Field(gt=0, le=65_536, description="Of addresses that each of its processes may have.")
     ] = None
+    cpus: Annotated[int, Field(ge=1, le=4_096, description="Cores that one series needs.")] = 1
+    gpus: Annotated[
+        int, Field(ge=0, le=64, description="GPUs that one series needs; CUDA_VISIBLE_DEVICES tells it which.")
+    ] = 0
     refuses: Annotated[
         tuple[int, ...], Field(max_length=16, description="Exit codes that say that the series is not fit for it.")
     ] = ()

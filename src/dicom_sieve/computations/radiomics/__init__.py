@@ -47,4 +47,5 @@ RADIOMICS = Kind(
     read_parameters=_read_parameters,
     beside=_find_masks,
     gather=_gather,
+    own_process=True,
 )

@@ -22,6 +22,8 @@ from dicom_sieve.ledger.leases.heartbeat import is_silent
 from dicom_sieve.ledger.reading.object_names import is_text, paths_of
 from dicom_sieve.ledger.reading.results import ABANDONED, Output, has_died
 
+WHOLE_RUN = ""
+"""In the place of a Series Instance UID: what was computed on a run as a whole."""
 _UIDS_A_QUERY = 500
 _OUTPUT = ("uri", "digest", "sop_instance_uid", "recorded_at")
 
@@ -63,7 +65,7 @@ class ComputedSeries:
         run_id: The run whose series it is.
         name: What was computed.
         version: Of the code.
-        series_instance_uid: Which series.
+        series_instance_uid: Which series; `WHOLE_RUN`: the run as a whole.
         state: ``RUNNING``, ``COMPLETED``, ``REFUSED``, ``SKIPPED`` or ``FAILED``.
         failure: Why it was refused, skipped or failed; None where it was not.
         outputs: Its results.

@@ -95,12 +95,14 @@ class RunObjects:
         row: The run.
         verdict: Only those with it; None: all.
         attributes: Attributes whose values are asked for.
+        series: Only those of these series; None: all.
     """
 
     engine: sa.Engine
     row: RunRow
     verdict: str | None
     attributes: tuple[Attribute, ...]
+    series: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -186,6 +188,8 @@ class RunObjects:
         )
         if self.verdict is not None:
             query = query.where(verdict_of_object == self.verdict)
+        if self.series is not None:
+            query = query.where(header.c.series_instance_uid.in_(self.series))
         return query.order_by(object_.c.key)
 
 

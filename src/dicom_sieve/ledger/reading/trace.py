@@ -12,7 +12,7 @@ from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.ledger.database.decisions import decisions_on
 from dicom_sieve.ledger.database.header_values import Values, values_of_headers, values_of_objects
 from dicom_sieve.ledger.database.tables import PageKind, header, location, object_, run, snapshot
-from dicom_sieve.ledger.reading.computations import ComputedSeries, computed_series
+from dicom_sieve.ledger.reading.computations import WHOLE_RUN, ComputedSeries, computed_series
 from dicom_sieve.ledger.reading.conflicts import Conflict, trace_instances, trace_series
 from dicom_sieve.ledger.reading.object_names import find_objects, is_text
 
@@ -130,7 +130,7 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
     of_headers = _decisions(connection, PageKind.HEADER, numbers, {row.header_id for row in rows})
     of_objects = _decisions(connection, PageKind.OBJECT, numbers, {row.id for row in rows})
     conflicts = _conflicts(connection, numbers, rows)
-    computed = computed_series(connection, {row.series_instance_uid for row in rows} - {None})
+    computed = computed_series(connection, {row.series_instance_uid for row in rows} - {None} | {WHOLE_RUN})
     values = values_of_headers(connection, {row.header_id for row in rows} - {None})
     own: dict[int, Values] = {}
     for location_id in {row.location_id for row in rows}:
@@ -148,7 +148,7 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
             if added <= over.snapshot_id and (removed is None or over.snapshot_id < removed):
                 decided = of_objects.get((over.number, object_id)) or of_headers.get((over.number, header_id))
                 verdict, findings = decided or (None, None)
-                results = tuple(computed.get((over.id, row.series_instance_uid), ()))
+                results = _results(computed, over.id, row.series_instance_uid)
                 judged_as = (verdict, tuple(findings or ()), over.damaged)
                 against = conflicts[over.number, row.series_instance_uid] | conflicts[over.number, row.sop_instance_uid]
                 in_order = tuple(conflict for conflict in Conflict if verdict and conflict in against)
@@ -158,6 +158,15 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
                 )
         objects.append(traced)
     return objects
+
+
+def _results(
+    computed: Mapping[tuple[str, str], Sequence[ComputedSeries]], run_id: str, series_uid: str | None
+) -> tuple[ComputedSeries, ...]:
+    """Give what was computed on a series under one run, and on the run as a whole, the newest first."""
+    of_series = computed.get((run_id, series_uid), ()) if series_uid else ()
+    both = (*of_series, *computed.get((run_id, WHOLE_RUN), ()))
+    return tuple(sorted(both, key=lambda each: -each.computation_id))
 
 
 def _conflicts(

@@ -13,13 +13,13 @@ from dicom_sieve.clock import now
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import InputState, RunState
-from dicom_sieve.ledger.faults import keep_text, keep_traceback
+from dicom_sieve.ledger.faults import keep_text, keep_traceback, log_of
 from dicom_sieve.ledger.leases.heartbeat import keep_alive
 from dicom_sieve.ledger.leases.holder import name_holder
 from dicom_sieve.ledger.reading.facts import SeriesFacts, facts_that_are_read
 from dicom_sieve.ledger.reading.inputs import InputSeries, input_series
 from dicom_sieve.ledger.reading.regions import Region, RegionOfSeries, objects_of_study, regions_of, results_on
-from dicom_sieve.ledger.reading.results import Output
+from dicom_sieve.ledger.reading.results import Output, results_of_same
 from dicom_sieve.ledger.reading.rows import RunRow
 from dicom_sieve.ledger.reading.snapshots import place_of_run
 from dicom_sieve.ledger.writing import computations
@@ -111,6 +111,10 @@ class ComputationLog:
             computations.record_not_computed(connection, self.id, series, state=state, reason=reason, moment=moment)
         return out is not None
 
+    def results_before(self, series: InputSeries) -> Sequence[Output]:
+        """Give the results of a computation that computed the same on the same input before; none: there was none."""
+        return results_of_same(self.engine, self.identity, series.uid, series.digest)
+
     def begin_series(self, series: InputSeries) -> int:
         """Record that a series is computed on; gives its row."""
         begin = partial(computations.begin_series, computation_id=self.id, series=series)
@@ -132,6 +136,10 @@ class ComputationLog:
         """Record results that are of no series alone."""
         database.write(self.engine, partial(computations.record_gathered, computation_id=self.id, outputs=outputs))
 
+    def series_done(self) -> list[str]:
+        """Give the series that have results of this computation, or of an earlier one of the same."""
+        return read(self.engine, lambda connection: computations.list_done(connection, self.id))
+
     def regions(self) -> list[RegionOfSeries]:
         """Give what was measured on its series, those included that were computed before."""
         return regions_of(self.engine, self.id)
@@ -147,6 +155,11 @@ class ComputationLog:
     def reasons(self) -> list[tuple[InputState, str | None, int]]:
         """Count the series by what became of them and why, the most frequent first."""
         return read(self.engine, lambda connection: computations.count_reasons(connection, self.id))
+
+    @property
+    def file(self) -> Path:
+        """Where `keep_text` and `keep_traceback` write."""
+        return log_of(self.engine, self.id)
 
     def keep_text(self, series_uid: str, text: str) -> Path | None:
         """Keep what a program printed in a file beside the ledger; None where it cannot be written."""

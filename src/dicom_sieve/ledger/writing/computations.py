@@ -155,13 +155,12 @@ def begin_series(
         *((instance.id, InputUse.USED) for instance in series.instances),
         *((id_, InputUse.DUPLICATE) for id_ in series.duplicates),
     ]
-    connection.execute(
-        sa.insert(computation_input),
-        [
-            {"computation_id": computation_id, "series_instance_uid": series.uid, "object_id": id_, "state": use}
-            for id_, use in used
-        ],
-    )
+    rows = [
+        {"computation_id": computation_id, "series_instance_uid": series.uid, "object_id": id_, "state": use}
+        for id_, use in used
+    ]
+    if rows:  # a run as a whole names no objects: it has them itself
+        connection.execute(sa.insert(computation_input), rows)
     seal_if_ended(connection, computation_id)
     return row
 
@@ -219,6 +218,18 @@ def count_reasons(connection: sa.Connection, computation_id: int) -> list[tuple[
         .order_by(count.desc(), computation_input.c.state, computation_input.c.failure)
     )
     return [(InputState(state), failure, number) for state, failure, number in connection.execute(query)]
+
+
+def list_done(connection: sa.Connection, computation_id: int) -> list[str]:
+    """Give the series of a computation that have results, of it or of an earlier one of the same, in order."""
+    columns = computation_input.c
+    query = (
+        sa.select(columns.series_instance_uid)
+        .where(columns.computation_id == computation_id, columns.object_id.is_(None))
+        .where(columns.state.in_([InputState.COMPLETED, InputState.SKIPPED]))
+        .order_by(columns.series_instance_uid)
+    )
+    return list(connection.scalars(query))
 
 
 def _series_values(
