@@ -1,6 +1,6 @@
 """Read the header of one object, as it is now: a few ranged reads, until the header is complete."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from dicom_sieve.advice import ANOTHER_ETAG, CHANGED
@@ -12,6 +12,8 @@ from dicom_sieve.stores.interface import (
     ObjectGoneError,
     ReadRefusedError,
     Reads,
+    TellsHeaders,
+    ToldHeader,
     TransportError,
 )
 
@@ -60,6 +62,8 @@ async def read_header(store: Reads, info: ObjectInfo, limits: Limits, meter: Met
     cause = ANOTHER_ETAG
     for _ in range(CHANGES_FOLLOWED):
         try:
+            if isinstance(store, TellsHeaders):
+                return info, _take(await store.tell(info), limits, meter)
             return info, await _read(store, info, limits, meter)
         except ObjectGoneError:
             return info, defective(Defect.GONE)
@@ -97,6 +101,18 @@ async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: Meter) ->
         answer = _scan(window, limits)
         length *= 2
     return answer
+
+
+def _take(told: ToldHeader, limits: Limits, meter: Meter) -> Instance:
+    """Read a header that was told as those of objects are read."""
+    meter.reads += told.reads
+    meter.bytes_read += told.bytes_read
+    window = Window(len(told.data))
+    window.add(0, told.data[: limits.header_limit_bytes])
+    answer = _scan(window, limits)
+    instance = _scan_bounded(window, limits) if isinstance(answer, NeedMore) else answer
+    attributes = dict(sorted({**instance.header.attributes, **told.beside}.items()))
+    return replace(instance, header=replace(instance.header, attributes=attributes))
 
 
 def _scan(window: Window, limits: Limits) -> Instance | NeedMore:
