@@ -1,6 +1,7 @@
 """A proxy before a PACS that counts what passes, and spoils what a test wants spoiled."""
 
 import http.client
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,8 +40,8 @@ class CountingProxy:
 
 
 @contextmanager
-def count_requests(root: str) -> Iterator[CountingProxy]:
-    """Run a proxy before a server, given by its URL."""
+def count_requests(root: str, tls: ssl.SSLContext | None = None) -> Iterator[CountingProxy]:
+    """Run a proxy before a server, given by its URL; by https where it has a certificate."""
     parts, lock = urlsplit(root), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,7 +83,9 @@ def count_requests(root: str) -> Iterator[CountingProxy]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    proxy = CountingProxy(f"http://127.0.0.1:{server.server_port}")
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    proxy = CountingProxy(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -13,12 +13,14 @@ import requests
 from dicom_sieve.objects import Location
 from dicom_sieve.stores.dicomweb.access import DicomWebAccess, HttpCredentials
 from dicom_sieve.stores.dicomweb.store import DicomWebStore
+from dicom_sieve.stores.endpoints import EndpointRules
 from dicom_sieve.stores.retries import Retries
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 USER, PASSWORD = "sieve", "orthanc-secret"
 STARTS_WITHIN_SECONDS = 60
 AT_ONCE = Retries(first_pause_seconds=0.0)
+ANYWHERE = EndpointRules()
 
 
 def available() -> str | None:
@@ -68,11 +70,13 @@ class Orthanc:
         answer = self.session.post(f"{self.root}/tools/find", json={"Level": level, "Query": query}, timeout=60)
         return answer.json()
 
-    def store(self, prefix: str = "", *, root: str | None = None, path: str = "/dicom-web") -> DicomWebStore:
+    def store(self, prefix: str = "", *, root: str | None = None, rules: EndpointRules = ANYWHERE) -> DicomWebStore:
         """Give it as a store; over a proxy, where the root of one is given."""
-        url = f"{root or self.root}{path}"
-        place = Location("dicomweb+http:", url.removeprefix("http://"), prefix)
-        return DicomWebStore(DicomWebAccess(url, HttpCredentials.parse(f"{USER}:{PASSWORD}"), AT_ONCE), place)
+        url = f"{root or self.root}/dicom-web"
+        scheme, _, bucket = url.partition("://")
+        credentials = HttpCredentials.parse(f"{USER}:{PASSWORD}")
+        access = DicomWebAccess(url, credentials, AT_ONCE, rules)
+        return DicomWebStore(access, Location(f"dicomweb+{scheme}:", bucket, prefix))
 
     def stop(self) -> None:
         """End the process, and wait for its end."""

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from dicom_sieve.settings import MIB
 from dicom_sieve.stores.dicomweb.access import DicomWebAccess, key_of
 from dicom_sieve.stores.dicomweb.answers import INSTANCE_UID, Row, Rows, uid_in
-from dicom_sieve.stores.dicomweb.identity import ByAnswers, ByMetadata, Identifies, Identity, find_identities
+from dicom_sieve.stores.dicomweb.identity import ByAnswers, ByMetadata, ByOrthanc, Identifies, Identity, find_identities
 from dicom_sieve.stores.dicomweb.made_header import MadeHeader, make_header
 from dicom_sieve.stores.dicomweb.query import Queries
 from dicom_sieve.stores.dicomweb.retrieve import ACCEPTED, write_instance
@@ -70,6 +70,8 @@ class Connection:
 
     def identify(self, study_uid: str, series_uid: str, instance_uid: str | None = None) -> Mapping[str, Identity]:
         """Give what the instances of a series, or one of them, are known by now, by their UIDs; raises as `Queries`."""
+        if isinstance(self.identities, ByOrthanc):
+            return self.identities.now(study_uid, series_uid, instance_uid)
         study = self.queries.studies(study_uid).get(study_uid)
         series = None if study is None else self.queries.series(study, series_uid).get(series_uid)
         if study is None or series is None:

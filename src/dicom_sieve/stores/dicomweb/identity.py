@@ -76,14 +76,21 @@ class ByOrthanc:
 
     def of_series(self, study: Row, series: Row, instances: Sequence[Row]) -> dict[str, Identity]:
         """See `Identifies.of_series`; one request."""
-        query = {"StudyInstanceUID": uid_in(study, STUDY_UID), "SeriesInstanceUID": uid_in(series, SERIES_UID)}
+        listed = {uid_in(row, INSTANCE_UID) for row in instances}
+        found = self.now(uid_in(study, STUDY_UID), uid_in(series, SERIES_UID))
+        return {uid: identity for uid, identity in found.items() if uid in listed}
+
+    def now(self, study_uid: str, series_uid: str, instance_uid: str | None = None) -> dict[str, Identity]:
+        """Give the identities of the instances of a series, or of one of them, without a listing; one request."""
+        query = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid}
+        if instance_uid is not None:
+            query["SOPInstanceUID"] = instance_uid
         found = self.session.find(f"{self.url}/tools/find", {"Level": "Instance", "Expand": True, "Query": query})
         files: dict[str, list[tuple[str, int]]] = {}
         for entry in found if isinstance(found, list) else [None]:
             uid, file = _file_of(entry)
             files.setdefault(uid, []).append(file)
-        listed = {uid_in(row, INSTANCE_UID) for row in instances}
-        return {uid: _of_files(sorted(those)) for uid, those in files.items() if uid in listed}
+        return {uid: _of_files(sorted(those)) for uid, those in files.items()}
 
 
 @dataclass(frozen=True, slots=True)

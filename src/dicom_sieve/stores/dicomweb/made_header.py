@@ -130,7 +130,7 @@ def _data_set(row: Row, how: _Writing, depth: int = 0) -> bytes:
 
 
 def _written(tag: int, attribute: Mapping[str, Any], how: _Writing, depth: int) -> bytes:
-    vr = attribute["vr"]
+    vr = attribute.get("vr")
     if not (isinstance(vr, str) and len(vr) == 2 and vr.isascii() and vr.isupper()):
         raise MalformedAnswerError("the answer has a VR that is none")
     if "BulkDataURI" in attribute:

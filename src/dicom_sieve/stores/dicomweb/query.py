@@ -130,7 +130,7 @@ class Queries:
                     raise RefusedAnswerError("HTTP 404") from None
                 return []
 
-        found = all_rows(page, tag, count)
+        found = all_rows(page, tag, count, PAGE_ROWS)
         if filters:  # a server may list what it was not asked for
             found = {uid: row for uid, row in found.items() if uid == filters[tag]}
         return found
@@ -147,9 +147,7 @@ class Queries:
             return read_rows(ask(**options))
 
 
-def all_rows(
-    ask: Callable[[int, int], list[Row]], tag: str, count: int | None, page_rows: int = PAGE_ROWS
-) -> dict[str, Row]:
+def all_rows(ask: Callable[[int, int], list[Row]], tag: str, count: int | None, page_rows: int) -> dict[str, Row]:
     """Ask for page after page, until nothing new comes.
 
     A short page is not the last: servers give fewer rows than they are asked for. One that takes no notice of the

@@ -2,12 +2,15 @@
 
 import asyncio
 import datetime
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from dicom_sieve import private
 from dicom_sieve.advice import ADVICE
@@ -15,6 +18,7 @@ from dicom_sieve.errors import StoreError
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.settings import MIB
 from dicom_sieve.stores.dicomweb.access import DicomWebAccess, key_of, uids_of
+from dicom_sieve.stores.dicomweb.answers import Row
 from dicom_sieve.stores.dicomweb.connection import Connection, connect
 from dicom_sieve.stores.dicomweb.identity import Identity
 from dicom_sieve.stores.interface import (
@@ -27,6 +31,11 @@ from dicom_sieve.stores.interface import (
     UnwritableKeyError,
 )
 
+T = TypeVar("T")
+R = TypeVar("R")
+
+STUDIES_AHEAD = 4
+"""Studies that are listed at the same time."""
 NO_TIME = datetime.datetime.fromtimestamp(0, datetime.UTC)
 """Stands for the time of a change: DICOMweb tells of none."""
 LARGEST_IN_MEMORY = 1024 * MIB
@@ -62,12 +71,9 @@ class DicomWebStore:
             study_uid, series_uid, *_ = (*uids_of(self.place.prefix), None, None)
             pacs = self._connection()
             studies = pacs.queries.studies(study_uid)
-            for uid in sorted(studies, key=key_of):
-                study, found = studies[uid], []
-                for of_series, series in pacs.queries.series(study, series_uid).items():
-                    identities = pacs.identify_in(study, series)
-                    found += [_info(key_of(uid, of_series, one), known) for one, known in identities.items()]
-                yield from sorted(found, key=lambda info: info.key)
+            ask = partial(_of_study, pacs, series_uid=series_uid)
+            for found in _ahead(ask, [(uid, studies[uid]) for uid in sorted(studies, key=key_of)]):
+                yield from found
 
     async def tell(self, listed: ObjectInfo) -> ToldHeader:
         """Tell the header of an instance; see `TellsHeaders.tell`. The metadata of a series is one request."""
@@ -171,6 +177,33 @@ class DicomWebStore:
             raise StoreError(action, str(self.place), cause, ADVICE.get(cause, "")) from None
         except (ObjectGoneError, UnwritableKeyError, ValueError) as error:
             raise StoreError(action, str(self.place), f"the answer is not DICOMweb's: {type(error).__name__}") from None
+
+
+def _of_study(pacs: Connection, listed: tuple[str, Row], *, series_uid: str | None) -> list[ObjectInfo]:
+    """Give the instances of a study, in the order of keys."""
+    uid, study = listed
+    found = [
+        _info(key_of(uid, of_series, one), known)
+        for of_series, series in pacs.queries.series(study, series_uid).items()
+        for one, known in pacs.identify_in(study, series).items()
+    ]
+    return sorted(found, key=lambda info: info.key)
+
+
+def _ahead(ask: Callable[[T], R], questions: Iterable[T]) -> Iterator[R]:
+    """Ask some questions ahead; the answers come in order."""
+    with ThreadPoolExecutor(STUDIES_AHEAD) as pool:
+        asked: deque[Future[R]] = deque()
+        try:
+            for question in questions:
+                asked.append(pool.submit(ask, question))
+                if len(asked) > STUDIES_AHEAD:
+                    yield asked.popleft().result()
+            while asked:
+                yield asked.popleft().result()
+        finally:
+            for future in asked:
+                future.cancel()
 
 
 def _info(key: str, known: Identity) -> ObjectInfo:
