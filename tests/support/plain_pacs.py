@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import pydicom
 from dicom_sieve.objects import Location
 from dicom_sieve.stores.dicomweb.access import DicomWebAccess, HttpCredentials
 from dicom_sieve.stores.dicomweb.store import DicomWebStore
+from dicom_sieve.stores.retries import Retries
 from tests.support.orthanc import AT_ONCE
 
 Row = dict[str, Any]
@@ -36,6 +38,8 @@ class Reply:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     announced: int | None = None
+    drip_seconds: float = 0.0
+    """Between any two bytes of the body."""
 
 
 @dataclass
@@ -68,11 +72,13 @@ class PlainPacs:
         found = pydicom.dcmread(BytesIO(data), stop_before_pixels=True)
         self.held[found.StudyInstanceUID, found.SeriesInstanceUID, found.SOPInstanceUID] = data
 
-    def store(self, prefix: str = "", *, credentials: str = "", by_metadata: bool = False) -> DicomWebStore:
+    def store(
+        self, prefix: str = "", *, credentials: str = "", by_metadata: bool = False, retries: Retries = AT_ONCE
+    ) -> DicomWebStore:
         """Give it as a store."""
         url = f"{self.root}{SERVICES}"
         place = Location("dicomweb+http:", url.removeprefix("http://"), prefix)
-        access = DicomWebAccess(url, HttpCredentials.parse(credentials), AT_ONCE, by_metadata=by_metadata)
+        access = DicomWebAccess(url, HttpCredentials.parse(credentials), retries, by_metadata=by_metadata)
         return DicomWebStore(access, place)
 
     def answer(self, path: str, query: dict[str, list[str]]) -> Reply:
@@ -157,8 +163,17 @@ def run_plain_pacs() -> Iterator[PlainPacs]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body) if reply.announced is None else reply.announced))
             self.end_headers()
-            self.wfile.write(reply.body)
-            self.wfile.flush()
+            if reply.drip_seconds:
+                self._drip(reply)
+            else:
+                self.wfile.write(reply.body)
+                self.wfile.flush()
+
+        def _drip(self, reply: Reply) -> None:
+            for number in range(len(reply.body)):
+                self.wfile.write(reply.body[number : number + 1])
+                self.wfile.flush()
+                time.sleep(reply.drip_seconds)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -10,6 +10,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from dicom_sieve.settings import MIB
 from dicom_sieve.stores.dicomweb.access import DicomWebAccess
@@ -30,8 +31,9 @@ _NAMES: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.SSLError, "SSLError"),
     (requests.exceptions.ConnectTimeout, "ConnectTimeoutError"),
     (requests.exceptions.ReadTimeout, "ReadTimeoutError"),
-    (requests.exceptions.ChunkedEncodingError, "ConnectionClosedError"),
     (requests.exceptions.ConnectionError, "EndpointConnectionError"),
+    (ReadTimeoutError, "ReadTimeoutError"),
+    (ProtocolError, "ConnectionClosedError"),
 )
 """Names by which `dicom_sieve.advice` knows what is wrong."""
 
@@ -139,15 +141,14 @@ class CheckedSession(requests.Session):
                 yield response  # type: ignore[misc]
         except RefusedEndpointError as error:
             raise NotSentError(f"the endpoint {error}") from None
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             name = next((name for kind, name in _NAMES if isinstance(error, kind)), type(error).__name__)
             raise TransportError(name) from None
 
     def _body(self, response: Answer) -> Iterator[bytes]:
         """Give the parts of a body; one that drips ends as one that does not come."""
         until = time.monotonic() + self.access.retries.read_deadline_seconds
-        parts = response.iter_content(_CHUNK)
-        for part in parts:
+        while part := response.raw.read1(_CHUNK, decode_content=True):  # as it comes; `iter_content` waits for all
             yield part
             if time.monotonic() > until:
                 raise TransportError("ReadTimeoutError")
