@@ -97,6 +97,15 @@ def split_uri(text: str) -> tuple[str, str, str] | None:
     return (found[1], found[2].rstrip("/"), found[3] or "") if found else None
 
 
+def prefix_of(scheme: str, key: str) -> str:
+    """Give what keys begin with, of what stands behind the bucket in an address.
+
+    Of DICOMweb it ends with a slash: a study is no other one whose UID begins with its own.
+    """
+    is_path = key and _SERVICES.match(f"{scheme}://") is not None
+    return f"{key.rstrip('/')}/" if is_path else key
+
+
 def split_s3(text: str) -> tuple[str, str] | None:
     """Split ``s3://bucket/key`` into bucket and key, which may be empty; None where a text is no such address."""
     parts = split_uri(text)

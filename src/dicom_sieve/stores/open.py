@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, FILE, S3, Location, split_uri
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, FILE, S3, Location, prefix_of, split_uri
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import ALLOWED, DEFAULT_CHAIN, EndpointRules, check_bucket, place_of
@@ -187,9 +187,7 @@ def read_address(text: str) -> Location:
         raise InvalidRequestError((describe_unknown(scheme),))
     if not bucket:
         raise InvalidRequestError((f"{text} names no bucket; accepted: {scheme}://bucket/prefix, or a directory",))
-    if scheme in READ_ONLY:  # as keys begin: a study is no other one whose UID begins with its own
-        prefix = prefix and f"{prefix.rstrip('/')}/"
-    return Location(AWS_ENDPOINT if scheme == S3 else f"{scheme}:", bucket, prefix)
+    return Location(AWS_ENDPOINT if scheme == S3 else f"{scheme}:", bucket, prefix_of(scheme, prefix))
 
 
 def _read_credentials(credentials: str | GivesSession | None) -> GivesSession:

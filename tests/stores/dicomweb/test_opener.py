@@ -11,7 +11,11 @@ from dicom_sieve.cli.open_store import open_input, open_output
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.objects import Location
 from dicom_sieve.stores import open_store
+from dicom_sieve.stores.dicomweb.opener import make_dicomweb
+from dicom_sieve.stores.endpoints import EndpointRules
 from dicom_sieve.stores.open import read_address
+from dicom_sieve.stores.opener import Access
+from dicom_sieve.stores.retries import DEFAULT_RETRIES
 from tests.cli.command import run_command
 from tests.flows import planted
 from tests.support.builders import make_instance
@@ -110,6 +114,32 @@ class TestCredentials:
         assert list(open_store(location).list())
         assert filled.authorizations == {SENT}
 
+    def test_an_endpoint_that_is_named_is_that_of_the_address(
+        self, filled: PlainPacs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DICOM_SIEVE_DICOMWEB_CREDENTIALS", OWN)
+        location = read_address(address_of(filled))
+
+        assert list(open_store(location, endpoint=f"{filled.root}{SERVICES}").list())
+        with pytest.raises(InvalidRequestError, match="is another than that of the address"):
+            open_store(location, endpoint="https://pacs.example.org")
+        assert filled.authorizations == {SENT}
+
+    def test_a_machine_s_own_are_no_request_s(self, filled: PlainPacs, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DICOM_SIEVE_DICOMWEB_CREDENTIALS", OWN)
+        location, problems = read_address(address_of(filled)), []  # type: tuple[Location, list[str]]
+
+        made = make_dicomweb(location, Access(), EndpointRules(), DEFAULT_RETRIES, problems=problems)
+
+        assert made is None
+        wrong = (
+            "endpoint: would be sent this machine's own credentials; accepted: credentials in the request, or one that "
+            "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS lists"
+        )
+        assert problems == [wrong]
+        given = Access(credentials="user:password")
+        assert make_dicomweb(location, given, EndpointRules(), DEFAULT_RETRIES, problems=[]) is not None
+
     def test_none_are_sent_where_none_are_there(self, filled: PlainPacs) -> None:
         assert list(open_store(Location("dicomweb+http:", read_address(address_of(filled)).bucket)).list())
         assert filled.authorizations == {None}
@@ -140,5 +170,25 @@ def test_the_command_screens_a_pacs_and_copies_what_passed(filled: PlainPacs, tm
     assert [path.read_bytes() for path in copies] == [filled.held["1.2.3", "1.2.3.4", "1.5"]]
     with open_ledger(f"sqlite:///{tmp_path / '.dicom-sieve' / 'ledger.db'}") as ledger:
         (run,) = ledger.runs()
-        assert run.endpoint == "dicomweb+http:"
+    assert run.endpoint == "dicomweb+http:"
     assert OWN not in done.stdout
+
+    pull = ("pull", run.id, str(tmp_path / "pulled"), "--endpoint", f"{filled.root}{SERVICES}")
+    pulled = run_command(*pull, home=tmp_path, DICOM_SIEVE_DICOMWEB_CREDENTIALS=OWN)
+
+    assert pulled.returncode == 0, pulled.stderr
+    files = [path.read_bytes() for path in (tmp_path / "pulled").rglob("*.dcm")]
+    assert sorted(files) == sorted(filled.held.values())
+    known = run_command("preview", address_of(filled), "--no-listing", "--criteria", str(criteria), home=tmp_path)
+    assert (known.returncode, known.stderr) == (0, "")
+
+
+def test_a_study_alone_is_known_by_its_address(filled: PlainPacs, tmp_path: Path) -> None:
+    criteria = tmp_path / "criteria.json"
+    criteria.write_text(json.dumps(planted.IS_CT))
+    asked = (f"{address_of(filled)}/studies/1.2.33", "--criteria", str(criteria))
+
+    assert run_command("screen", *asked, home=tmp_path).returncode == 0
+
+    known = run_command("preview", *asked, "--no-listing", home=tmp_path)
+    assert (known.returncode, known.stderr) == (0, "")
