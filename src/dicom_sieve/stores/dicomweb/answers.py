@@ -81,6 +81,11 @@ def uid_in(row: Row, tag: str) -> str:
     raise MalformedAnswerError("the answer names no UID")
 
 
+def row_of(tag: str, uid: str) -> Row:
+    """Give a row that names a UID, and nothing else."""
+    return {tag: {"vr": "UI", "Value": [uid]}}
+
+
 def text_in(row: Row, tag: str) -> str:
     """Give the first value of an attribute; empty where it has none."""
     values = values_in(row, tag)

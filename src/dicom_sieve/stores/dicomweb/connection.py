@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from dicom_sieve.settings import MIB
 from dicom_sieve.stores.dicomweb.access import DicomWebAccess, key_of
-from dicom_sieve.stores.dicomweb.answers import INSTANCE_UID, Row, Rows, uid_in
-from dicom_sieve.stores.dicomweb.identity import ByAnswers, ByMetadata, ByOrthanc, Identifies, Identity, find_identities
+from dicom_sieve.stores.dicomweb.answers import INSTANCE_UID, SERIES_UID, STUDY_UID, Rows, row_of, uid_in
+from dicom_sieve.stores.dicomweb.identity import ByAnswers, ByMetadata, Identifies, Identity, find_orthanc
 from dicom_sieve.stores.dicomweb.made_header import MadeHeader, make_header
 from dicom_sieve.stores.dicomweb.query import Queries
 from dicom_sieve.stores.dicomweb.retrieve import ACCEPTED, write_instance
@@ -70,18 +70,13 @@ class Connection:
 
     def identify(self, study_uid: str, series_uid: str, instance_uid: str | None = None) -> Mapping[str, Identity]:
         """Give what the instances of a series, or one of them, are known by now, by their UIDs; raises as `Queries`."""
-        if isinstance(self.identities, ByOrthanc):
-            return self.identities.now(study_uid, series_uid, instance_uid)
+        if not self.identities.needs_rows:
+            return self.identities.of_series(row_of(STUDY_UID, study_uid), row_of(SERIES_UID, series_uid), instance_uid)
         study = self.queries.studies(study_uid).get(study_uid)
         series = None if study is None else self.queries.series(study, series_uid).get(series_uid)
         if study is None or series is None:
             return {}
-        return self.identify_in(study, series, instance_uid)
-
-    def identify_in(self, study: Row, series: Row, instance_uid: str | None = None) -> Mapping[str, Identity]:
-        """Give them where study and series are listed already; see `identify`."""
-        instances = self.queries.instances(study, series, instance_uid)
-        return self.identities.of_series(study, series, list(instances.values()))
+        return self.identities.of_series(study, series, instance_uid)
 
     def told(self, key: SeriesKey, *, but_not: "Future[ToldSeries] | None" = None) -> "Future[ToldSeries]":
         """Give what will hold a series, and is the same for all who ask meanwhile: its metadata is asked for once.
@@ -161,10 +156,8 @@ def connect(access: DicomWebAccess) -> Connection:
 @lru_cache(maxsize=16)
 def _connect(access: DicomWebAccess) -> Connection:
     session = CheckedSession(access)
-    identities = find_identities(access.url, session)
+    orthanc = find_orthanc(access.url, session)
     # Where instances are known by what is listed of them, as much as possible is listed.
-    by_listing = isinstance(identities, ByAnswers) and not access.by_metadata
-    queries = Queries(access.url, session, wants_all=by_listing)
-    if isinstance(identities, ByAnswers) and access.by_metadata:
-        identities = ByMetadata(queries)
-    return Connection(access, session, queries, identities)
+    queries = Queries(access.url, session, wants_all=orthanc is None and not access.by_metadata)
+    others = ByMetadata(queries) if access.by_metadata else ByAnswers(queries)
+    return Connection(access, session, queries, orthanc or others)

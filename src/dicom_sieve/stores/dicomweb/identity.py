@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from dicom_sieve.stores.dicomweb.answers import INSTANCE_UID, SERIES_UID, STUDY_UID, MalformedAnswerError, Row, uid_in
 from dicom_sieve.stores.dicomweb.query import Queries
@@ -38,13 +38,18 @@ class Identity:
 class Identifies(Protocol):
     """Tells what the instances of a series are known by."""
 
-    def of_series(self, study: Row, series: Row, instances: Sequence[Row]) -> Mapping[str, Identity]:
-        """Give the identities of instances, by their UIDs; of one that was deleted meanwhile there is none.
+    @property
+    def needs_rows(self) -> bool:
+        """Whether it goes by what is listed of study and series, and not by their UIDs alone."""
+        ...
+
+    def of_series(self, study: Row, series: Row, instance_uid: str | None = None) -> Mapping[str, Identity]:
+        """Give the identities of the instances of a series, or of one of them, by their UIDs.
 
         Args:
-            study: As the server lists it, and likewise the others.
+            study: As the server lists it, and likewise the series.
             series: Of the study.
-            instances: Of the series.
+            instance_uid: Of the instance that is asked for; None: all.
 
         Raises:
             TransportError: The server does not tell.
@@ -54,12 +59,44 @@ class Identifies(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ByAnswers:
-    """What a server without counters of its own says of an instance in a listing: a digest of all of it."""
+    """What a server without names of its own for instances lists of one: a digest of all of it.
 
-    def of_series(self, study: Row, series: Row, instances: Sequence[Row]) -> dict[str, Identity]:
-        """See `Identifies.of_series`."""
+    Attributes:
+        queries: Ask for it.
+    """
+
+    queries: Queries
+    needs_rows: ClassVar[bool] = True
+
+    def of_series(self, study: Row, series: Row, instance_uid: str | None = None) -> dict[str, Identity]:
+        """See `Identifies.of_series`; one request a page."""
         above = [_lasting(study), _lasting(series)]
-        return {uid_in(row, INSTANCE_UID): Identity("q" + _digest([*above, _lasting(row)])[:40]) for row in instances}
+        rows = self.queries.instances(study, series, instance_uid)
+        return {uid: Identity("q" + _digest([*above, _lasting(row)])[:40]) for uid, row in rows.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ByMetadata:
+    """All that metadata tells of an instance: a digest of it.
+
+    Attributes:
+        queries: Ask for it.
+    """
+
+    queries: Queries
+    needs_rows: ClassVar[bool] = False
+
+    def of_series(self, study: Row, series: Row, instance_uid: str | None = None) -> dict[str, Identity]:
+        """See `Identifies.of_series`; one request for the metadata."""
+        study_uid, series_uid = uid_in(study, STUDY_UID), uid_in(series, SERIES_UID)
+        try:
+            return self.of_rows(self.queries.metadata_of(study_uid, series_uid, instance_uid))
+        except ObjectGoneError:
+            return {}
+
+    def of_rows(self, rows: Sequence[Row]) -> dict[str, Identity]:
+        """Give the identities of instances by their metadata."""
+        return {uid_in(row, INSTANCE_UID): Identity("m" + _digest(_told(row))[:40]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +110,11 @@ class ByOrthanc:
 
     url: str
     session: CheckedSession
+    needs_rows: ClassVar[bool] = False
 
-    def of_series(self, study: Row, series: Row, instances: Sequence[Row]) -> dict[str, Identity]:
+    def of_series(self, study: Row, series: Row, instance_uid: str | None = None) -> dict[str, Identity]:
         """See `Identifies.of_series`; one request."""
-        listed = {uid_in(row, INSTANCE_UID) for row in instances}
-        found = self.now(uid_in(study, STUDY_UID), uid_in(series, SERIES_UID))
-        return {uid: identity for uid, identity in found.items() if uid in listed}
-
-    def now(self, study_uid: str, series_uid: str, instance_uid: str | None = None) -> dict[str, Identity]:
-        """Give the identities of the instances of a series, or of one of them, without a listing; one request."""
-        query = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid}
+        query = {"StudyInstanceUID": uid_in(study, STUDY_UID), "SeriesInstanceUID": uid_in(series, SERIES_UID)}
         if instance_uid is not None:
             query["SOPInstanceUID"] = instance_uid
         found = self.session.find(f"{self.url}/tools/find", {"Level": "Instance", "Expand": True, "Query": query})
@@ -93,40 +125,15 @@ class ByOrthanc:
         return {uid: _of_files(sorted(those)) for uid, those in files.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class ByMetadata:
-    """All that metadata tells of an instance: a digest of it.
-
-    Attributes:
-        queries: Ask for it.
-    """
-
-    queries: Queries
-
-    def of_series(self, study: Row, series: Row, instances: Sequence[Row]) -> dict[str, Identity]:
-        """See `Identifies.of_series`; one request for the metadata."""
-        of_one = uid_in(instances[0], INSTANCE_UID) if len(instances) == 1 else None
-        listed = {uid_in(row, INSTANCE_UID) for row in instances}
-        try:
-            found = self.of_rows(self.queries.metadata_of(uid_in(study, STUDY_UID), uid_in(series, SERIES_UID), of_one))
-        except ObjectGoneError:
-            found = {}
-        return {uid: identity for uid, identity in found.items() if uid in listed}
-
-    def of_rows(self, rows: Sequence[Row]) -> dict[str, Identity]:
-        """Give the identities of instances by their metadata."""
-        return {uid_in(row, INSTANCE_UID): Identity("m" + _digest(_told(row))[:40]) for row in rows}
-
-
-def find_identities(url: str, session: CheckedSession) -> Identifies:
-    """Tell by what the instances of a server are known: Orthanc's own names where it is one, and gives them.
+def find_orthanc(url: str, session: CheckedSession) -> ByOrthanc | None:
+    """Give what Orthanc's own names are asked by; None where a server is no Orthanc, or does not let the user ask.
 
     Raises:
         TransportError: The server does not answer.
     """
     above = url.removesuffix(_SERVICES)
     if above == url:
-        return ByAnswers()
+        return None
     try:
         said = session.get(f"{above}/system").json()
         if isinstance(said, dict) and said.keys() >= _NAMES:
@@ -137,7 +144,7 @@ def find_identities(url: str, session: CheckedSession) -> Identifies:
     except TransportError as error:
         if not _is_refusal(error):
             raise
-    return ByAnswers()
+    return None
 
 
 def _is_refusal(error: TransportError) -> bool:

@@ -21,6 +21,7 @@ from dicom_sieve.stores.dicomweb.answers import (
     TooLongAnswerError,
     count_in,
     read_rows,
+    row_of,
     uid_in,
 )
 from dicom_sieve.stores.dicomweb.session import CheckedSession, RefusedAnswerError
@@ -97,9 +98,8 @@ class Queries:
         except TooLongAnswerError:
             if instance_uid is not None:
                 raise
-        study = {STUDY_UID: {"Value": [study_uid]}}
-        series = {SERIES_UID: {"Value": [series_uid]}}
-        each = [self.metadata(study_uid, series_uid, uid) for uid in self.instances(study, series)]
+        listed = self.instances(row_of(STUDY_UID, study_uid), row_of(SERIES_UID, series_uid))
+        each = [self.metadata(study_uid, series_uid, uid) for uid in listed]
         return Rows([row for rows in each for row in rows], sum(rows.size for rows in each))
 
     def metadata(self, study_uid: str, series_uid: str, instance_uid: str | None = None) -> Rows:

@@ -185,7 +185,7 @@ def _of_study(pacs: Connection, listed: tuple[str, Row], *, series_uid: str | No
     found = [
         _info(key_of(uid, of_series, one), known)
         for of_series, series in pacs.queries.series(study, series_uid).items()
-        for one, known in pacs.identify_in(study, series).items()
+        for one, known in pacs.identities.of_series(study, series).items()
     ]
     return sorted(found, key=lambda info: info.key)
 
