@@ -45,8 +45,12 @@ fi
 for ((attempt = 1; attempt <= attempts; attempt++)); do
     if apt update && apt install --yes --no-install-recommends "${missing[@]}"; then
         echo "installed: ${missing[*]}"
-        if [[ -d /run/systemd/system && " ${missing[*]} " == *" orthanc "* ]]; then
-            as_root systemctl disable --now orthanc
+        if [[ " ${missing[*]} " == *" orthanc "* ]]; then
+            if [[ -d /run/systemd/system ]]; then
+                as_root systemctl disable --now orthanc
+            else
+                as_root service orthanc stop >/dev/null 2>&1 || true # where it was not started
+            fi
         fi
         exit 0
     fi

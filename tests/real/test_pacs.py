@@ -105,6 +105,7 @@ def test_instances_pass_in_a_pacs_as_in_a_bucket(both: tuple[Store, Store], ledg
     assert {place: in_bucket[place] for place in in_pacs} == in_pacs
 
 
+# Last in this file: it empties the PACS.
 def test_what_metadata_does_not_tell_is_undecided(pacs: Orthanc, ledger: Ledger) -> None:
     made = make_instance(SOPInstanceUID="1.2.3.4.1", SpecificCharacterSet="ISO_IR 192", PatientName="Größe")
     assert pacs.put(made)

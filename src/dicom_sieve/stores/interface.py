@@ -149,12 +149,14 @@ class ToldHeader:
         beside: Key to texts of what stands otherwise in the object's own bytes, or cannot be told.
         reads: Requests that were made for it; 0 where one for another object brought it.
         bytes_read: How many bytes these brought.
+        is_whole: Whether all attributes of the object were told; else what is not there may be in the object.
     """
 
     data: bytes = field(repr=False)
     beside: Mapping[str, tuple[str, ...]] = field(repr=False)
     reads: int = 1
     bytes_read: int = 0
+    is_whole: bool = True
 
 
 @runtime_checkable

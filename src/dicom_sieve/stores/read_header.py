@@ -18,6 +18,8 @@ from dicom_sieve.stores.interface import (
 )
 
 CHANGES_FOLLOWED = 3
+_FROM_THE_START = "00000000"
+"""Where reading ended of a header of which any attribute may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def _take(told: ToldHeader, limits: Limits, meter: Meter) -> Instance:
     answer = _scan(window, limits)
     instance = _scan_bounded(window, limits) if isinstance(answer, NeedMore) else answer
     attributes = dict(sorted({**instance.header.attributes, **told.beside}.items()))
-    return replace(instance, header=replace(instance.header, attributes=attributes))
+    end = instance.header.unreadable_from if told.is_whole else _FROM_THE_START
+    return replace(instance, header=replace(instance.header, attributes=attributes, unreadable_from=end))
 
 
 def _scan(window: Window, limits: Limits) -> Instance | NeedMore:

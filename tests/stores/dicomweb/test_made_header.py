@@ -34,7 +34,7 @@ def read(data: bytes) -> Instance:
 def tell(row: Mapping[str, Any]) -> Instance:
     (parsed,) = read_rows(read_json(json.dumps([row]).encode()))
     made = make_header(parsed)
-    return _take(ToldHeader(made.data, made.beside), Limits(), Meter())
+    return _take(ToldHeader(made.data, made.beside, is_whole=made.is_whole), Limits(), Meter())
 
 
 def told(**attributes: Any) -> dict[str, tuple[str, ...]]:
@@ -182,6 +182,12 @@ class TestValues:
 
 
 class TestWhatMetadataDoesNotTell:
+    def test_where_the_class_is_missing_anything_may_be(self) -> None:
+        sop_class = {"00080016": {"vr": "UI", "Value": ["1.4"]}}
+
+        assert tell(UID).header.unreadable_from == "00000000"
+        assert tell(UID | sop_class).header.unreadable_from is None
+
     def test_file_meta_information_is_not_told(self) -> None:
         found = told()
 

@@ -179,6 +179,8 @@ def test_the_command_screens_a_pacs_and_copies_what_passed(filled: PlainPacs, tm
     assert pulled.returncode == 0, pulled.stderr
     files = [path.read_bytes() for path in (tmp_path / "pulled").rglob("*.dcm")]
     assert sorted(files) == sorted(filled.held.values())
+    again = run_command(*pull, "--json", home=tmp_path, DICOM_SIEVE_DICOMWEB_CREDENTIALS=OWN)
+    assert json.loads(again.stdout)["outcomes"] == {"PRESENT": 2}
     known = run_command("preview", address_of(filled), "--no-listing", "--criteria", str(criteria), home=tmp_path)
     assert (known.returncode, known.stderr) == (0, "")
 

@@ -20,6 +20,7 @@ from dicom_sieve.headers.vocabulary import current_vocabulary
 from dicom_sieve.stores.dicomweb.answers import MalformedAnswerError, Number, Row, text_in, values_in
 
 AVAILABLE_TRANSFER_SYNTAXES, TRANSFER_SYNTAX = "00083002", "00020010"
+_SOP_CLASS = "00080016"
 CHARACTER_SET, UTF_8 = "00080005", "ISO_IR 192"
 LONGEST_DECIMAL = 16
 """Characters of a DS (PS3.5 6.2)."""
@@ -51,10 +52,13 @@ class MadeHeader:
     Attributes:
         data: An object without pixels (PS3.10 7).
         beside: Key to texts of what stands in its data otherwise than in the object, or cannot be told.
+        is_whole: Whether the metadata is that of the whole object. Every object has a SOP Class UID (PS3.3 C.12.1):
+            where that is missing, a server tells what it has in its index alone, as Orthanc may be set to.
     """
 
     data: bytes
     beside: Mapping[str, tuple[str, ...]]
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def make_header(row: Row) -> MadeHeader:
         (_element(0x00020001, "OB", b"\0\1"), _element(0x00020010, "UI", _EXPLICIT_LITTLE)),
     )
     length = _element(0x00020000, "UL", struct.pack("<I", len(meta)))
-    return MadeHeader(_PREAMBLE + length + meta + written, _beside(row, names))
+    return MadeHeader(_PREAMBLE + length + meta + written, _beside(row, names), bool(text_in(row, _SOP_CLASS)))
 
 
 def _beside(row: Row, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

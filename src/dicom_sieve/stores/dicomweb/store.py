@@ -92,7 +92,7 @@ class DicomWebStore:
                     pacs.forget((study, series), future)
                 if header is None:
                     raise ReadRefusedError(_SEVERAL)
-                return ToldHeader(header.data, header.beside, reads=1 if size else 0, bytes_read=size)
+                return ToldHeader(header.data, header.beside, int(size > 0), size, header.is_whole)
             if is_new:
                 break
             out_of_date = future  # perhaps told before the instance was listed; or this header was asked for before
