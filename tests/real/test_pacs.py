@@ -105,7 +105,18 @@ def test_instances_pass_in_a_pacs_as_in_a_bucket(both: tuple[Store, Store], ledg
     assert {place: in_bucket[place] for place in in_pacs} == in_pacs
 
 
-# Last in this file: it empties the PACS.
+# Last in this file: these empty the PACS.
+def test_a_uid_of_several_instances_names_none(pacs: Orthanc, ledger: Ledger) -> None:
+    for patient in ("A", "B"):
+        assert pacs.put(make_instance(SOPInstanceUID="1.2.3.4.1", PatientID=patient, Modality="CT"))
+
+    assert pacs.put(make_instance(series_instance_uid="1.2.3.5", SOPInstanceUID="1.2.3.5.1", Modality="CT"))
+
+    rows = judge(pacs.store(), ledger, "run", CRITERIA[1:2])
+
+    assert [(row.verdict, row.defect) for row in rows] == [("DISCARDED", "UNREADABLE"), ("PASSED", None)]
+
+
 def test_what_metadata_does_not_tell_is_undecided(pacs: Orthanc, ledger: Ledger) -> None:
     made = make_instance(SOPInstanceUID="1.2.3.4.1", SpecificCharacterSet="ISO_IR 192", PatientName="Größe")
     assert pacs.put(made)
