@@ -24,7 +24,8 @@ from scripts import ceph_rgw
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
-from tests.support import distribution
+from tests.support import distribution, orthanc
+from tests.support.orthanc import Orthanc
 
 hypothesis.settings.register_profile("plain", deadline=None, database=None)  # machines may be slow, and leave nothing
 hypothesis.settings.load_profile("plain")
@@ -208,6 +209,24 @@ def rgw_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         not_present("Ceph RGW", reason)
     with ceph_rgw.CephRgw(tmp_path_factory.mktemp("rgw")) as rgw:
         yield S3Server("rgw", rgw.endpoint, rgw.access_key, rgw.secret_key)
+
+
+@pytest.fixture(scope="session")
+def orthanc_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    """A PACS, from Debian's packages."""
+    reason = orthanc.available()
+    if reason is not None:
+        not_present("Orthanc", reason)
+    server = Orthanc(tmp_path_factory.mktemp("orthanc"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def pacs(orthanc_server: Orthanc) -> Orthanc:
+    """A PACS without instances."""
+    orthanc_server.empty()
+    return orthanc_server
 
 
 @pytest.fixture(params=["moto", pytest.param("rgw", marks=pytest.mark.real_s3)])

@@ -14,6 +14,10 @@ MARK, ESCAPED_MARK = r"\x", r"\x5cx"
 
 _SCHEME = r"[a-z][a-z0-9+.-]*"
 _URI = re.compile(rf"({_SCHEME})://([^/]*)/?(.*)", re.DOTALL | re.IGNORECASE)
+_SERVICES = re.compile(
+    r"(dicomweb\+https?)://([^/]*(?:/.*?)?)/*(?:(?<=/)(studies(?:/.*)?))?", re.DOTALL | re.IGNORECASE
+)
+"""Of DICOMweb: the "bucket" is host, port and path of the services, a key what stands below them (ADR 50)."""
 _OWN_SCHEME = re.compile(rf"(?!https?:)({_SCHEME}):(?!//|[0-9])")
 """How an endpoint begins that is not S3's. ``//`` behind the colon makes it a URL, digits a port."""
 
@@ -39,7 +43,7 @@ class Location:
     Attributes:
         endpoint: URL of the S3 endpoint without a trailing slash; ``file:`` for a directory; of another store
             ``NAME:``, and what more it needs: its addresses are ``NAME://bucket/key``.
-        bucket: Name of the bucket; the absolute path of a directory.
+        bucket: Name of the bucket; the absolute path of a directory; of DICOMweb host, port and path of its services.
         prefix: What keys begin with; may be empty.
     """
 
@@ -70,7 +74,7 @@ class ObjectInfo:
     Attributes:
         key: The key; for a directory the path relative to it, with ``/``.
         etag: The entity tag, without quotation marks.
-        size: In bytes.
+        size: In bytes; 0 also where a place tells headers (`stores.interface.TellsHeaders`), and no sizes.
         last_modified: With time zone.
     """
 
@@ -86,9 +90,20 @@ def split_uri(text: str) -> tuple[str, str, str] | None:
     Examples:
         >>> split_uri("s3://bucket/a/b"), split_uri("/a/b")
         (('s3', 'bucket', 'a/b'), None)
+        >>> split_uri("dicomweb+https://host:8042/dicom-web/studies/1.2")
+        ('dicomweb+https', 'host:8042/dicom-web', 'studies/1.2')
     """
-    found = _URI.fullmatch(text)
-    return (found[1], found[2], found[3]) if found else None
+    found = _SERVICES.fullmatch(text) or _URI.fullmatch(text)
+    return (found[1], found[2].rstrip("/"), found[3] or "") if found else None
+
+
+def prefix_of(scheme: str, key: str) -> str:
+    """Give what keys begin with, of what stands behind the bucket in an address.
+
+    Of DICOMweb it ends with a slash: a study is no other one whose UID begins with its own.
+    """
+    is_path = key and _SERVICES.match(f"{scheme}://") is not None
+    return f"{key.rstrip('/')}/" if is_path else key
 
 
 def split_s3(text: str) -> tuple[str, str] | None:

@@ -112,6 +112,20 @@ class Settings(BaseSettings):
             description="Endpoints beside AWS that requests without credentials may name: they get this machine's own.",
         ),
     ] = ""
+    dicomweb_credentials: Annotated[
+        SecretStr,
+        Field(
+            description="Of this machine at a PACS, as user:password, or Bearer and a token. Sent where the user names "
+            "the PACS on the command line, or default_chain_endpoints lists it.",
+        ),
+    ] = SecretStr("")
+    dicomweb_identity: Annotated[
+        Literal["listing", "metadata"],
+        Field(
+            description="By what an instance of a PACS other than Orthanc is known: what the PACS lists of it, or all "
+            "of its metadata, which each run reads then.",
+        ),
+    ] = "listing"
     ca_bundle: Annotated[
         str,
         Field(

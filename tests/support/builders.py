@@ -26,7 +26,7 @@ def make_instance(
     dataset = Dataset()
     dataset.SOPClassUID = CTImageStorage
     dataset.SOPInstanceUID = attributes.pop("SOPInstanceUID", generate_uid())
-    dataset.StudyInstanceUID = "1.2.3"
+    dataset.StudyInstanceUID = attributes.pop("StudyInstanceUID", "1.2.3")
     if series_instance_uid is not None:
         dataset.SeriesInstanceUID = series_instance_uid
     with pydicom.config.disable_value_validation():

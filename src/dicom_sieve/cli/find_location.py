@@ -6,7 +6,7 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.inert import inert
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import find_locations
-from dicom_sieve.objects import FILE, Location, split_uri
+from dicom_sieve.objects import FILE, Location, prefix_of, split_uri
 
 LIST_FIRST = "'dicom-sieve preview' without --no-listing, or a run, lists it first"
 
@@ -38,4 +38,5 @@ def _bucket_and_prefix(uri: str) -> tuple[str, str]:
     parts = split_uri(uri)
     if parts is None or parts[0] == FILE:
         return str(Path(uri.removeprefix(f"{FILE}://")).resolve()), ""
-    return parts[1:]
+    scheme, bucket, key = parts
+    return bucket, prefix_of(scheme, key)

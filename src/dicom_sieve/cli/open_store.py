@@ -7,7 +7,7 @@ import typer
 from dicom_sieve.objects import FILE, S3, split_uri
 from dicom_sieve.stores import DirectoryStore, Inventory, S3Store
 from dicom_sieve.stores.interface import Place
-from dicom_sieve.stores.open import OPENERS, describe_unknown, open_location, read_address
+from dicom_sieve.stores.open import OPENERS, READ_ONLY, describe_unknown, open_location, read_address
 from dicom_sieve.stores.opener import Access
 
 INVENTORY = "--inventory"
@@ -58,6 +58,9 @@ def open_output(uri: str | None, endpoint: str | None, region: str) -> Place | N
 
 def open_results(uri: str, endpoint: str | None, region: str) -> Place:
     """Open where results go: ``s3://bucket/prefix``, or a directory that will be made."""
+    if _scheme_of(uri, "--output") in READ_ONLY:
+        accepted = "accepted: s3://bucket/prefix, or a directory"
+        raise typer.BadParameter(f"nothing is written to a PACS; {accepted}", param_hint="--output")
     return _open(uri, endpoint, region, "--output")
 
 

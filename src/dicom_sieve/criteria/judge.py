@@ -12,7 +12,7 @@ from dicom_sieve.criteria.unknown import read_unknown
 from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, Attribute
 from dicom_sieve.dicom.functional_groups import PATHS
 from dicom_sieve.dicom.identity import normalise_identity
-from dicom_sieve.dicom.marks import BYTES, IDENTITY, MARKS, NOT_KEPT
+from dicom_sieve.dicom.marks import BYTES, IDENTITY, MARKS, NOT_KEPT, NOT_TOLD
 from dicom_sieve.dicom.vr.clock import Moment, parse_offset
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation, trim
 from dicom_sieve.errors import MalformedValueError
@@ -129,6 +129,8 @@ def _found(criterion: CompiledCriterion, values: Sequence[Any] | None, offset: i
         return Finding.ABSENT
     if values and not isinstance(values[0], str):
         return Finding.MET if criterion.positive is Operation.PRESENT else Finding.UNDECIDED
+    if values and values[0] == NOT_TOLD:
+        return Finding.UNDECIDED
     is_incomplete = bool(values) and values[-1] == NOT_KEPT
     known = values[:-1] if is_incomplete else values
     if is_incomplete and (criterion.positive is Operation.PRESENT or not known or criterion.value):

@@ -210,7 +210,10 @@ def _pull(request: _Request, *, source: Downloads, target: DirectoryStore, layou
     if outcome is not None:
         return replace(result, outcome=outcome.value, reason=reason)
     outcome_of_file = PullOutcome.REPLACED if is_damaged else PullOutcome.PULLED
-    return replace(result, outcome=outcome_of_file, path=path, sha256=digests[0], local=_local(target, path))
+    there = target.find(path)
+    size = row.size if there is None else there.size  # a PACS may not have told it
+    local = None if there is None else there.etag
+    return replace(result, outcome=outcome_of_file, path=path, sha256=digests[0], local=local, size=size)
 
 
 def _is_there(before: Pulled, target: DirectoryStore) -> bool:

@@ -1,6 +1,7 @@
 """Connections of boto3 to checked addresses alone (ADR 23)."""
 
 import socket
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.awsrequest import (
@@ -61,9 +62,21 @@ def guard(client: "S3Client", rules: EndpointRules) -> None:
         "https": (AWSHTTPSConnectionPool, AWSHTTPSConnection),
     }
     by_scheme = client._endpoint.http_session._pool_classes_by_scheme  # type: ignore[attr-defined]
+    by_scheme.update(checked_pools(classes, rules))
+
+
+def checked_pools(classes: Mapping[str, tuple[type, type]], rules: EndpointRules) -> dict[str, type]:
+    """Give, by scheme, pools whose connections are to checked addresses alone, and which follow no redirect.
+
+    Args:
+        classes: By scheme the pool of urllib3, and its connection, that are made so.
+        rules: Which addresses may be asked.
+    """
+    pools = {}
     for scheme, (pool, connection) in classes.items():
         checked = type(f"Checked{connection.__name__}", (_Checked, connection), {"rules": rules})
-        by_scheme[scheme] = type(f"Checked{pool.__name__}", (_Direct, pool), {"ConnectionCls": checked})
+        pools[scheme] = type(f"Checked{pool.__name__}", (_Direct, pool), {"ConnectionCls": checked})
+    return pools
 
 
 def is_proxied(endpoint: str) -> bool:

@@ -1,9 +1,10 @@
 """What the rest of the program asks of a place where objects lie: one Protocol a capability."""
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dicom_sieve.errors import DicomSieveError, RefusedError
 from dicom_sieve.objects import Location, ObjectInfo
@@ -136,6 +137,34 @@ class Reads(Protocol):
             ReadRefusedError: The store refuses to answer.
             TransportError: All attempts failed.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToldHeader:
+    """What a place tells of an object whose bytes it does not give in parts.
+
+    Attributes:
+        data: An object (PS3.10) with this header, whole; what is in it is read as that of any other.
+        beside: Key to texts of what stands otherwise in the object's own bytes, or cannot be told.
+        reads: Requests that were made for it; 0 where one for another object brought it.
+        bytes_read: How many bytes these brought.
+        is_whole: Whether all attributes of the object were told; else what is not there may be in the object.
+    """
+
+    data: bytes = field(repr=False)
+    beside: Mapping[str, tuple[str, ...]] = field(repr=False)
+    reads: int = 1
+    bytes_read: int = 0
+    is_whole: bool = True
+
+
+@runtime_checkable
+class TellsHeaders(Protocol):
+    """A place that tells the headers of objects, so that none of their bytes are read for these."""
+
+    async def tell(self, listed: ObjectInfo) -> ToldHeader:
+        """Tell the header of an object, if it is still the one that was listed; raises as `Reads.read`."""
         ...
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from dicom_sieve.errors import InvalidRequestError
-from dicom_sieve.objects import DIRECTORY_ENDPOINT, FILE, S3, Location, split_uri
+from dicom_sieve.objects import DIRECTORY_ENDPOINT, FILE, S3, Location, prefix_of, split_uri
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import ALLOWED, DEFAULT_CHAIN, EndpointRules, check_bucket, place_of
@@ -56,7 +56,8 @@ def open_store(
     if endpoint or (named and location.scheme == S3 and location is not where):
         lies_at = named
     url = None if lies_at == AWS_ENDPOINT else lies_at
-    return open_location(location, Access(url, region, credentials, anonymous, requester_pays, lies_at == named))
+    is_named = lies_at == named or (location is not where and location.scheme in READ_ONLY)  # the address names it
+    return open_location(location, Access(url, region, credentials, anonymous, requester_pays, is_named))
 
 
 def open_location(location: Location, access: Access) -> Place:
@@ -129,8 +130,25 @@ def _open_s3(location: Location, access: Access) -> S3Store:
     return store
 
 
-OPENERS: dict[str, Opener] = {FILE: _open_directory, S3: _open_s3}
+def _open_dicomweb(location: Location, access: Access) -> Place:
+    try:
+        from dicom_sieve.stores.dicomweb.opener import open_dicomweb  # noqa: PLC0415 - of an extra
+    except ModuleNotFoundError as error:
+        if error.name not in {"dicomweb_client", "requests"}:
+            raise
+        wrong = f"{location.scheme}:// needs a package more; pip install 'dicom-sieve[dicomweb]'"
+        raise InvalidRequestError((wrong,)) from None
+    return open_dicomweb(location, access)
+
+
+OPENERS: dict[str, Opener] = {
+    FILE: _open_directory,
+    S3: _open_s3,
+    **dict.fromkeys(("dicomweb+http", "dicomweb+https"), _open_dicomweb),
+}
 """By the scheme of an address: the only list of stores."""
+READ_ONLY = frozenset({"dicomweb+http", "dicomweb+https"})
+"""Schemes of stores that nothing is written to."""
 
 
 def _refuse_of_ledger(url: str, region: str, rules: EndpointRules, *, is_given: bool) -> None:
@@ -164,11 +182,12 @@ def read_address(text: str) -> Location:
         path = Path(text.removeprefix(f"{FILE}://"))
         return Location(DIRECTORY_ENDPOINT, str(path.expanduser().resolve()))
     scheme, bucket, prefix = parts
+    scheme = scheme.lower() if scheme.lower() in READ_ONLY else scheme
     if scheme not in OPENERS:
         raise InvalidRequestError((describe_unknown(scheme),))
     if not bucket:
         raise InvalidRequestError((f"{text} names no bucket; accepted: {scheme}://bucket/prefix, or a directory",))
-    return Location(AWS_ENDPOINT if scheme == S3 else f"{scheme}:", bucket, prefix)
+    return Location(AWS_ENDPOINT if scheme == S3 else f"{scheme}:", bucket, prefix_of(scheme, prefix))
 
 
 def _read_credentials(credentials: str | GivesSession | None) -> GivesSession:

@@ -1,6 +1,6 @@
 """Read the header of one object, as it is now: a few ranged reads, until the header is complete."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from dicom_sieve.advice import ANOTHER_ETAG, CHANGED
@@ -12,10 +12,14 @@ from dicom_sieve.stores.interface import (
     ObjectGoneError,
     ReadRefusedError,
     Reads,
+    TellsHeaders,
+    ToldHeader,
     TransportError,
 )
 
 CHANGES_FOLLOWED = 3
+_FROM_THE_START = "00000000"
+"""Where reading ended of a header of which any attribute may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ async def read_header(store: Reads, info: ObjectInfo, limits: Limits, meter: Met
     cause = ANOTHER_ETAG
     for _ in range(CHANGES_FOLLOWED):
         try:
+            if isinstance(store, TellsHeaders):
+                return info, _take(await store.tell(info), limits, meter)
             return info, await _read(store, info, limits, meter)
         except ObjectGoneError:
             return info, defective(Defect.GONE)
@@ -97,6 +103,19 @@ async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: Meter) ->
         answer = _scan(window, limits)
         length *= 2
     return answer
+
+
+def _take(told: ToldHeader, limits: Limits, meter: Meter) -> Instance:
+    """Read a header that was told as those of objects are read."""
+    meter.reads += told.reads
+    meter.bytes_read += told.bytes_read
+    window = Window(len(told.data))
+    window.add(0, told.data[: limits.header_limit_bytes])
+    answer = _scan(window, limits)
+    instance = _scan_bounded(window, limits) if isinstance(answer, NeedMore) else answer
+    attributes = dict(sorted({**instance.header.attributes, **told.beside}.items()))
+    end = instance.header.unreadable_from if told.is_whole else _FROM_THE_START
+    return replace(instance, header=replace(instance.header, attributes=attributes, unreadable_from=end))
 
 
 def _scan(window: Window, limits: Limits) -> Instance | NeedMore:
