@@ -7,6 +7,8 @@ from enum import StrEnum
 
 S3, FILE = "s3", "file"
 """Schemes of addresses: ``s3://bucket/key``; a directory's are paths, or begin with ``file:``."""
+OF_ACCOUNTS = frozenset({"az"})
+"""Schemes whose addresses name an account first: account and container together stand where a bucket would."""
 DIRECTORY_ENDPOINT = f"{FILE}:"
 """Stands where a location's endpoint would, when the location is a directory."""
 MARK, ESCAPED_MARK = r"\x", r"\x5cx"
@@ -86,9 +88,16 @@ def split_uri(text: str) -> tuple[str, str, str] | None:
     Examples:
         >>> split_uri("s3://bucket/a/b"), split_uri("/a/b")
         (('s3', 'bucket', 'a/b'), None)
+        >>> split_uri("az://account/container/a/b"), split_uri("az://account")
+        (('az', 'account/container', 'a/b'), ('az', '', ''))
     """
-    found = _URI.fullmatch(text)
-    return (found[1], found[2], found[3]) if found else None
+    if (found := _URI.fullmatch(text)) is None:
+        return None
+    scheme, bucket, key = found[1], found[2], found[3]
+    if scheme in OF_ACCOUNTS:
+        container, _, key = key.partition("/")
+        bucket = f"{bucket}/{container}" if bucket and container else ""
+    return scheme, bucket, key
 
 
 def split_s3(text: str) -> tuple[str, str] | None:

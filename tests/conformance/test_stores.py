@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from dicom_sieve.stores import DirectoryStore, Store
 from dicom_sieve.stores.interface import Downloads, ObjectChangedError, ObjectGoneError
 from dicom_sieve.stores.open import OPENERS
 from tests.conftest import S3Server
+from tests.support.clouds import AzureServer, GcsServer
 from tests.support.simulated_store import SimulatedStore
 
 OBJECTS = {"a-": b"0123456789", "a/b": b"bbb", "a0": b"0", "dir/z": b"z" * 20_000, "other": b"o", "ä": b"letter"}
@@ -66,6 +68,18 @@ def s3(request: pytest.FixtureRequest) -> Held:
     )
 
 
+def gcs(request: pytest.FixtureRequest) -> Held:
+    server: GcsServer = request.getfixturevalue("gcs_server")
+    bucket = server.make_bucket()
+    return Held(server.store(bucket), partial(server.put, bucket), partial(server.delete, bucket))
+
+
+def azure(request: pytest.FixtureRequest) -> Held:
+    server: AzureServer = request.getfixturevalue("azure_server")
+    container = server.make_bucket()
+    return Held(server.store(container), partial(server.put, container), partial(server.delete, container))
+
+
 def memory(request: pytest.FixtureRequest) -> Held:
     store = MemoryStore(uuid.uuid4().hex)
     request.addfinalizer(lambda: BUCKETS.pop(store.bucket, None))
@@ -78,7 +92,7 @@ def simulated(request: pytest.FixtureRequest) -> Held:
     return Held(store, store.put, store.delete)
 
 
-MAKERS = {"file": directory, "s3": s3, "memory": memory, "simulated": simulated}
+MAKERS = {"file": directory, "s3": s3, "gs": gcs, "az": azure, "memory": memory, "simulated": simulated}
 
 
 @pytest.fixture(params=MAKERS)

@@ -104,14 +104,16 @@ class TestAStoreOfItsOwnScheme:
 
 class TestASchemeThatIsNotKnown:
     def test_a_scheme_that_is_not_known_is_an_error_that_names_those_accepted(self) -> None:
-        known = r"^memory:// is not known; accepted: file://, s3://, or a directory$"
+        known = r"^memory:// is not known; accepted: az://, file://, gs://, s3://, or a directory$"
         for where in ("memory://bucket/prefix", Location("memory:", "bucket")):
             with pytest.raises(InvalidRequestError, match=known):
                 open_store(where)
 
     @pytest.mark.parametrize("opened", [open_input, open_output])
     def test_a_scheme_that_is_not_known_is_one_of_the_command_too(self, opened: object) -> None:
-        with pytest.raises(typer.BadParameter, match=r"^memory:// is not known; accepted: file://, s3://"):
+        with pytest.raises(
+            typer.BadParameter, match=r"^memory:// is not known; accepted: az://, file://, gs://, s3://"
+        ):
             opened("memory://bucket", None, "us-east-1")  # type: ignore[operator]
 
     def test_a_scheme_that_is_not_known_is_not_the_name_of_a_directory(
