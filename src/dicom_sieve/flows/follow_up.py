@@ -18,7 +18,8 @@ from dicom_sieve.computations.computation import Computation
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.registry import find_kind
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
-from dicom_sieve.contract.read import LOCATIONS, as_mapping, read_location
+from dicom_sieve.contract.read import LOCATIONS
+from dicom_sieve.contract.read_location import as_mapping, read_location
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.flows.names import CLEAN, COMPUTATION_COMPLETED, COMPUTE, RUN_COMPLETED, SEGMENT

@@ -19,6 +19,7 @@ from dicom_sieve.stores.addresses import forbidden, is_metadata, is_of_this_mach
 
 ALLOWED = "DICOM_SIEVE_ALLOWED_ENDPOINTS"
 DEFAULT_CHAIN = "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS"
+INPUT_DIRECTORIES = "DICOM_SIEVE_INPUT_DIRECTORIES"
 LONGEST_ENDPOINT = 2_048
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432}
 _ADDRESSES = re.compile(r"(?:.*[.])?[0-9*]+")
@@ -54,6 +55,7 @@ class EndpointRules:
         ca_bundle: PEM file of the trusted certificate authorities; empty: as the environment says.
         allows_metadata: Whether the address is asked where a cloud gives this machine its credentials. No request can
             say so: it is for the address that is written in this package.
+        directories: Absolute paths of the directories that requests may name, with what lies below; empty: none.
     """
 
     allowed: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ class EndpointRules:
     own: tuple[Place, ...] = ()
     ca_bundle: str = ""
     allows_metadata: bool = False
+    directories: tuple[str, ...] = ()
 
     @classmethod
     def from_settings(cls, settings: Settings, *services: str | None) -> Self:
@@ -76,6 +79,7 @@ class EndpointRules:
             _patterns(settings.default_chain_endpoints),
             tuple(place for url in urls if url for place in _places_of(url)),
             settings.ca_bundle,
+            directories=tuple(path.strip() for path in settings.input_directories.split(",") if path.strip()),
         )
 
     def trusts(self, host: str, port: int) -> bool:

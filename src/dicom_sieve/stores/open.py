@@ -62,7 +62,7 @@ def open_store(
     """
     location = where if isinstance(where, Location) else read_address(str(where))
     if location.scheme in CLOUDS:
-        own = _of_cloud(endpoint)
+        own = own_endpoint(endpoint)
         return open_location(location, Access(own, region, credentials, anonymous, requester_pays, own is not None))
     named = (endpoint or os.environ.get("AWS_ENDPOINT_URL") or "").rstrip("/")
     lies_at = location.endpoint
@@ -108,7 +108,7 @@ def describe_no_bucket(text: str, scheme: str) -> str:
     return f"{text} names {what}; accepted: {FORMS.get(scheme, f'{scheme}://bucket/prefix')}"
 
 
-def _of_cloud(endpoint: str | None) -> str | None:
+def own_endpoint(endpoint: str | None) -> str | None:
     """Give the endpoint that is named for another cloud than AWS; what the environment has for AWS's tools is none."""
     url = (endpoint or "").rstrip("/")
     return url if url and url != os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/") else None
@@ -178,9 +178,9 @@ _TYPE_INSTEAD = (
         re.compile(r"https?://(?:storage\.googleapis\.com|storage\.cloud\.google\.com)/([^/?#]+)/?([^?#]*)"),
         "gs://{}/{}",
     ),
-    (re.compile(r"https?://([^./?#]+)\.storage\.googleapis\.com/?([^?#]*)"), "gs://{}/{}"),
-    (re.compile(r"https?://([^./?#]+)\.(?:blob|dfs)\.[^/?#]+/([^/?#]+)/?([^?#]*)"), "az://{}/{}/{}"),
-    (re.compile(r"https?://([^/?#]+)\.s3[.-][^/?#]*amazonaws\.com/?([^?#]*)"), "s3://{}/{}"),
+    (re.compile(r"https?://([^./?#@:]+)\.storage\.googleapis\.com/?([^?#]*)"), "gs://{}/{}"),
+    (re.compile(r"https?://([^./?#@:]+)\.(?:blob|dfs)\.[^/?#]+/([^/?#]+)/?([^?#]*)"), "az://{}/{}/{}"),
+    (re.compile(r"https?://([^/?#@:]+)\.s3[.-][^/?#]*amazonaws\.com/?([^?#]*)"), "s3://{}/{}"),
     (re.compile(r"https?://s3[.-][^/?#]*amazonaws\.com/([^/?#]+)/?([^?#]*)"), "s3://{}/{}"),
 )
 """Addresses of the web, and what is typed in place of them. A query is never repeated: it may authorize."""
