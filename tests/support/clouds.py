@@ -3,6 +3,9 @@
 What is put and deleted behind a store's back goes by requests of its own, not by the store's.
 """
 
+import base64
+import datetime
+import hmac
 import json
 import subprocess
 import uuid
@@ -11,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 import urllib3
 from scripts.azurite import Azurite
 
 from dicom_sieve.stores.azure.credentials import read_credentials
 from dicom_sieve.stores.azure.service import VERSION, AzureService
-from dicom_sieve.stores.azure.signing import SharedKey
+from dicom_sieve.stores.azure.signing import Sas, SharedKey
 from dicom_sieve.stores.endpoints import EndpointRules
 from dicom_sieve.stores.gcs.service import GcsService
 from dicom_sieve.stores.rest.messages import BytesBody, Call
@@ -102,6 +105,16 @@ class AzureServer:
         signs = signer or read_credentials(self.key, self.account, EndpointRules())
         service = AzureService(self.account, container, signs, endpoint or self.endpoint, EndpointRules(), retries)
         return RestStore(service, prefix)
+
+    def sas(self, permissions: str = "rwdlacu") -> Sas:
+        """Sign that who has this may do so with all containers, for a day (an account SAS)."""
+        now = datetime.datetime.now(datetime.UTC)
+        start, end = (f"{now + datetime.timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (-1, 1))
+        said = [self.account, permissions, "b", "sco", start, end, "", "http,https", VERSION, "", ""]
+        key = base64.b64decode(self.key)
+        signature = base64.b64encode(hmac.digest(key, "\n".join(said).encode(), "sha256")).decode()
+        named = {"sp": permissions, "ss": "b", "srt": "sco", "st": start, "se": end, "spr": "http,https"}
+        return Sas(urlencode({**named, "sv": VERSION, "sig": signature}))
 
     def ask(self, method: str, target: str, headers: dict[str, str], data: bytes = b"") -> None:
         signer = read_credentials(self.key, self.account, EndpointRules())
