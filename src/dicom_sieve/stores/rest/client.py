@@ -69,6 +69,7 @@ class HttpClient:
             headers=headers,
             redirect=False,
             retries=False,
+            assert_same_host=target == call.target,  # a proxy's is another than the one that is asked
             preload_content=False,
             decode_content=False,
         )
