@@ -9,6 +9,8 @@ S3, FILE = "s3", "file"
 """Schemes of addresses: ``s3://bucket/key``; a directory's are paths, or begin with ``file:``."""
 OF_ACCOUNTS = frozenset({"az"})
 """Schemes whose addresses name an account first: account and container together stand where a bucket would."""
+OF_WRITES = (FILE, "gs", "az")
+"""Schemes of stores whose etags say when bytes were written, and not which: equal bytes have different ones."""
 DIRECTORY_ENDPOINT = f"{FILE}:"
 """Stands where a location's endpoint would, when the location is a directory."""
 MARK, ESCAPED_MARK = r"\x", r"\x5cx"
