@@ -42,7 +42,11 @@ class SimulatedPrefect(PrefectApi):
             self.flow_runs.setdefault(run_id, {"parameters": body["parameters"], "state_type": "SCHEDULED"})
             return {"id": run_id}
         if path == "/block_documents/filter":
-            return [{"name": "hospital", "id": "block-1", "block_type": {"slug": "aws-credentials"}}]
+            kinds = {"hospital": "aws-credentials", "azure-key": "secret"}
+            return [
+                {"name": name, "id": f"block-{number}", "block_type": {"slug": kind}}
+                for number, (name, kind) in enumerate(kinds.items(), 1)
+            ]
         if path == "/artifacts/filter":
             asked = body["artifacts"]
             assert asked["key"] == {"any_": ["headers-read"]}
