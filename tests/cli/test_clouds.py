@@ -1,5 +1,7 @@
 """Addresses of other clouds on the command line: as ``s3://`` everywhere, and those of the web refused."""
 
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from dicom_sieve import open_ledger
 from tests.cli.command import run_command
 from tests.flows import planted
+from tests.support.builders import make_instance
 from tests.support.clouds import AzureServer, GcsServer
 
 COUNT, PREVIEWED = "2 of 3 instances passed", "2 of 3 instances would pass"
@@ -34,7 +37,7 @@ def own(server: AzureServer) -> dict[str, str]:
 
 
 class TestAzure:
-    def test_azure_is_screened_published_to_traced_pulled_and_computed_on(
+    def test_azure_is_screened_published_to_traced_and_pulled(
         self, azure_server: AzureServer, container: str, criteria: Path, tmp_path: Path
     ) -> None:
         address, results = f"az://{azure_server.account}/{container}/in/", azure_server.make_bucket()
@@ -57,6 +60,31 @@ class TestAzure:
         assert PREVIEWED in run("preview", address, "--criteria", str(criteria), "--no-listing")
         run("pull", row.id, str(tmp_path / "pulled"), "--by-key", *there)
         assert len(list((tmp_path / "pulled").rglob("*.dcm"))) == 2
+
+    def test_azure_is_computed_on_and_published_to(
+        self, azure_server: AzureServer, criteria: Path, tmp_path: Path
+    ) -> None:
+        container, results = azure_server.make_bucket(), azure_server.make_bucket()
+        for number in range(3):
+            slice_ = make_instance(series_instance_uid="1.2.3.9", SOPInstanceUID=f"1.2.3.9.{number}", Modality="CT")
+            azure_server.put(container, f"größe/{number} a%20b.dcm", slice_)
+        address, output = (f"az://{azure_server.account}/{bucket}" for bucket in (container, results))
+        there = ("--endpoint", azure_server.endpoint)
+        counted = "str(len(list(pathlib.Path(sys.argv[1]).iterdir())))"
+        code = f"import pathlib, sys; (pathlib.Path(sys.argv[2]) / 'count').write_text({counted})"
+        program = shlex.join([sys.executable, "-c", code, "{input}", "{output}"])
+
+        screened = ("screen", address, "--criteria", str(criteria), *there)
+        assert run_command(*screened, home=tmp_path, **own(azure_server)).returncode == 0
+        with open_ledger(f"sqlite:///{tmp_path / '.dicom-sieve' / 'ledger.db'}") as ledger:
+            (row,) = ledger.runs()
+        asked = ("compute", row.id, "count", "--output", output, "--command", program, *there)
+        done = run_command(*asked, home=tmp_path, **own(azure_server))
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "COMPLETED" in done.stdout
+        store = azure_server.store(results)
+        assert [store.read_bytes(info) for info in store.list() if info.key.endswith("/count")] == [b"3"]
 
     def test_azure_without_credentials_says_what_to_give(
         self, azure_server: AzureServer, container: str, criteria: Path, tmp_path: Path

@@ -217,12 +217,19 @@ def read_computation(
     run_id = parameters.get("run_id")
     if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
         problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
-    field, place = _given_input(parameters, problems)
-    source = _read_source(field, place, retries, problems, rules, model=SourceParameters)
+    source = read_source(parameters, retries, problems, rules)
     output = read_location(parameters.get(OUTPUT), OUTPUT, retries, problems, rules, model=S3Parameters)
     if problems or kind is None or source is None or output is None:
         raise InvalidRequestError(tuple(problems))
     return ComputationRequest(kind, str(run_id), source, output, asked)
+
+
+def read_source(
+    parameters: RawParameters, retries: Retries, problems: list[str], rules: EndpointRules = ANY_ENDPOINT
+) -> Place | None:
+    """Read where the objects lie that are computed on, by one of the two inputs; see `read_location`."""
+    field, place = _given_input(parameters, problems)
+    return _read_source(field, place, retries, problems, rules, model=SourceParameters)
 
 
 def _of_computation(given: Any) -> Mapping[str, Any]:
