@@ -8,6 +8,7 @@ import typer
 from examples.store_memory import BUCKETS, MemoryStore, open_memory
 
 from dicom_sieve import Ledger, open_store
+from dicom_sieve.apart import describe_overlap
 from dicom_sieve.cli.find_location import find_known
 from dicom_sieve.cli.open_store import open_input, open_inventory, open_output
 from dicom_sieve.errors import InvalidRequestError
@@ -100,6 +101,15 @@ class TestAStoreOfItsOwnScheme:
             open_input("memory://bucket", None, "us-east-1", anonymous=True)
         with pytest.raises(typer.BadParameter, match=r"accepted with s3://bucket"):
             open_inventory("s3://bucket/manifest.json", memory)
+
+
+def test_one_server_in_two_spellings_is_one_server() -> None:
+    places = [Location(f"az:http://{host}:10000", "account/scans") for host in ("127.0.0.1", "localhost")]
+
+    assert "is the input itself" in str(describe_overlap(*places))
+    assert describe_overlap(places[0], Location("az:", "account/scans")) is None
+    assert describe_overlap(Location("gs:", "b"), Location("gs:", "b", "p/")) is not None
+    assert describe_overlap(Location("gs:", "b"), Location("memory:", "b")) is None
 
 
 class TestASchemeThatIsNotKnown:
