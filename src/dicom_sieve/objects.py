@@ -7,6 +7,10 @@ from enum import StrEnum
 
 S3, FILE = "s3", "file"
 """Schemes of addresses: ``s3://bucket/key``; a directory's are paths, or begin with ``file:``."""
+OF_ACCOUNTS = frozenset({"az"})
+"""Schemes whose addresses name an account first: account and container together stand where a bucket would."""
+OF_WRITES = (FILE, "gs", "az")
+"""Schemes of stores whose etags say when bytes were written, and not which: equal bytes have different ones."""
 DIRECTORY_ENDPOINT = f"{FILE}:"
 """Stands where a location's endpoint would, when the location is a directory."""
 MARK, ESCAPED_MARK = r"\x", r"\x5cx"
@@ -92,9 +96,18 @@ def split_uri(text: str) -> tuple[str, str, str] | None:
         (('s3', 'bucket', 'a/b'), None)
         >>> split_uri("dicomweb+https://host:8042/dicom-web/studies/1.2")
         ('dicomweb+https', 'host:8042/dicom-web', 'studies/1.2')
+        >>> split_uri("az://account/container/a/b"), split_uri("az://account")
+        (('az', 'account/container', 'a/b'), ('az', '', ''))
     """
-    found = _SERVICES.fullmatch(text) or _URI.fullmatch(text)
-    return (found[1], found[2].rstrip("/"), found[3] or "") if found else None
+    if (found := _SERVICES.fullmatch(text)) is not None:
+        return found[1], found[2].rstrip("/"), found[3] or ""
+    if (found := _URI.fullmatch(text)) is None:
+        return None
+    scheme, bucket, key = found[1], found[2], found[3]
+    if scheme in OF_ACCOUNTS:
+        container, _, key = key.partition("/")
+        bucket = f"{bucket}/{container}" if bucket and container else ""
+    return scheme, bucket, key
 
 
 def prefix_of(scheme: str, key: str) -> str:

@@ -126,6 +126,13 @@ class Settings(BaseSettings):
             "of its metadata, which each run reads then.",
         ),
     ] = "listing"
+    input_directories: Annotated[
+        str,
+        Field(
+            description="Directories of the serving machine, with commas between, that requests may name as input, and "
+            "all that lies below. Empty: none.",
+        ),
+    ] = ""
     ca_bundle: Annotated[
         str,
         Field(
@@ -191,6 +198,13 @@ class Settings(BaseSettings):
                 "accepted: hosts, each with a port or without, and commas between, as minio.org:9000,*.local"
             )
         return endpoints
+
+    @field_validator("input_directories")
+    @classmethod
+    def _are_absolute(cls, paths: str) -> str:
+        if not all(path.strip().startswith("/") for path in paths.split(",") if path.strip()):
+            raise ValueError("accepted: absolute paths, with commas between, as /data/images,/mnt/scans")
+        return paths
 
     @field_validator("keep_in_clear")
     @classmethod

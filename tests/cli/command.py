@@ -14,7 +14,7 @@ from dicom_sieve.cli import main
 
 def environment_of(home: Path, **more: str) -> dict[str, str]:
     """Give an environment with a home of its own and no settings but those given."""
-    ours = ("DICOM_SIEVE_", "AWS_", "OPENLINEAGE_")
+    ours = ("DICOM_SIEVE_", "AWS_", "AZURE_", "GOOGLE_", "OPENLINEAGE_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**clean, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "100", **more}
 

@@ -142,7 +142,7 @@ class TestScreen:
         ("arguments", "words"),
         [
             ((), "Missing argument"),
-            (("/no/such/place", "--criteria", "c.json"), "neither s3://bucket/prefix nor a"),
+            (("/no/such/place", "--criteria", "c.json"), "neither s3://bucket/prefix, gs://"),
             (("s3://", "--criteria", "CRITERIA"), "names no bucket"),
             (("s3://bucket", "--criteria", "CRITERIA", "--endpoint", "http://key:PLANTED@host"), "holds credentials"),
             (("s3://bucket", "--criteria", "no-such-file.json"), "no-such-file.json: cannot be read"),

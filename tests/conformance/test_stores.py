@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -30,6 +31,7 @@ from dicom_sieve.stores.open import OPENERS, READ_ONLY
 from tests.conftest import S3Server
 from tests.security.certificates import make_server_context
 from tests.support.builders import make_instance
+from tests.support.clouds import AzureServer, GcsServer
 from tests.support.counting_proxy import count_requests
 from tests.support.orthanc import Orthanc
 from tests.support.simulated_store import SimulatedStore
@@ -110,6 +112,18 @@ def s3(request: pytest.FixtureRequest) -> Held:
     )
 
 
+def gcs(request: pytest.FixtureRequest) -> Held:
+    server: GcsServer = request.getfixturevalue("gcs_server")
+    bucket = server.make_bucket()
+    return Held(server.store(bucket), partial(server.put, bucket), partial(server.delete, bucket))
+
+
+def azure(request: pytest.FixtureRequest) -> Held:
+    server: AzureServer = request.getfixturevalue("azure_server")
+    container = server.make_bucket()
+    return Held(server.store(container), partial(server.put, container), partial(server.delete, container))
+
+
 def memory(request: pytest.FixtureRequest) -> Held:
     store = MemoryStore(uuid.uuid4().hex)
     request.addfinalizer(lambda: BUCKETS.pop(store.bucket, None))
@@ -155,6 +169,8 @@ def _instance(study: str, series: str, uid: str, **attributes: Any) -> tuple[str
 MAKERS = {
     "file": directory,
     "s3": s3,
+    "gs": gcs,
+    "az": azure,
     "memory": memory,
     "simulated": simulated,
     "dicomweb+http": pacs,

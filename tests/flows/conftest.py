@@ -25,6 +25,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]
         "AWS_ACCESS_KEY_ID": planted.CHAIN.key_id,
         "AWS_SECRET_ACCESS_KEY": planted.CHAIN.access_key,
         "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS": "127.0.0.1",
+        "DICOM_SIEVE_INPUT_DIRECTORIES": str(home / "images"),
     }
     with prefect_server(home, is_ours=True) as server, server.serving(SERVE, "serve.log", **environment):
         yield server

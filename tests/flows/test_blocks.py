@@ -18,7 +18,7 @@ from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows import follow_up
 from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.settings import load_settings
-from dicom_sieve.stores import Retries
+from dicom_sieve.stores import Retries, S3Store
 from tests.flows import planted
 from tests.security.certificates import make_server_context
 from tests.stores.buckets import read
@@ -157,7 +157,9 @@ class TestOtherMembers:
             )
 
     def test_a_region_is_the_requests(self, server: ScriptedServer) -> None:
-        assert asked(block(region_name="eu-west-1"), server.endpoint).store.access.region == "eu-west-1"
+        store = asked(block(region_name="eu-west-1"), server.endpoint).store
+        assert isinstance(store, S3Store)
+        assert store.access.region == "eu-west-1"
         assert problem(block(region_name="PLANTED-1"), server.endpoint) == (
             f"{FIELD}.region: is another than the block's region_name; accepted: the same in both, or a block without"
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from dicom_sieve.contract.parameters import OutputS3Parameters, Publish
+from dicom_sieve.contract.locations import OutputS3Parameters, Publish
 from tests.conftest import S3Server
 from tests.flows import planted
 from tests.stores.buckets import contents

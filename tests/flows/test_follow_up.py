@@ -39,6 +39,19 @@ class TestReading:
         assert by_name == Following(COMPUTE, "lung-segmentation", place, {"computation": "lung-segmentation", **then})
         assert segmenting == Following(SEGMENT, "lung-segmentation", place, then)
 
+    def test_reading_takes_a_location_of_any_kind(self) -> None:
+        then = {"input": {"uri": "az://account/scans/ct/"}, "output_s3_parameters": THEN["output_s3_parameters"]}
+
+        [following] = read_following({"lung-segmentation": then})
+
+        assert following.location == Location("az:", "account/scans", "ct/")
+        assert following.parameters["input"] == then["input"]
+        with pytest.raises(InvalidRequestError) as caught:
+            read_following({"lung-segmentation": {**then, "input": {**then["input"], "credentials": "PLANTED"}}})
+        assert list(caught.value.problems) == [
+            'input.credentials: a text would be stored; accepted: {"$ref": "<block id>"}, or none'
+        ]
+
     def test_a_computation_may_wait_for_another(self) -> None:
         asked = {**THEN, "after": "lung-segmentation", "parameters": {"preset": "IBSI_A"}}
 
@@ -91,7 +104,7 @@ class TestReading:
             ),
             (
                 {**THEN, "run_id": "1"},
-                ["run_id: not known; accepted: input_s3_parameters, output_s3_parameters, parameters, after"],
+                ["run_id: not known; accepted: input_s3_parameters, output_s3_parameters, input, parameters, after"],
             ),
             (
                 {name: {**PLACE, "credentials": planted.CREDENTIALS} for name in THEN},

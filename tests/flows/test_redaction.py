@@ -231,16 +231,16 @@ class TestTheContractsSchema:
         schema = contract_schema().model_dump(exclude_unset=True)
 
         assert schema["additionalProperties"] is False
-        assert schema["required"] == ["input_s3_parameters", "criteria"]
-        assert [schema["properties"][name]["position"] for name in schema["properties"]] == [0, 1, 2, 3, 4, 5, 6]
+        assert schema["required"] == ["criteria"]  # which input is given, a rule says
+        assert [schema["properties"][name]["position"] for name in schema["properties"]] == list(range(8))
 
     def test_the_contracts_schema_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
         schema = contract_schema().model_dump()
         fields = dict(schema["properties"])
-        for model in ("InputS3Parameters", "TopItem", "ChooseParameters", "PreferenceParameters"):
+        for model in ("InputParameters", "InputS3Parameters", "TopItem", "ChooseParameters", "PreferenceParameters"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 39
+        assert len(fields) == 41
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name

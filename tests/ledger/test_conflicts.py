@@ -16,6 +16,7 @@ from dicom_sieve.reports import make_report, render
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
 from tests.screening.screenings import ct, mr, one_of, screen_ct, sql
+from tests.support.clouds import GcsServer
 from tests.support.simulated_store import SimulatedStore
 
 TWO_STUDIES, TWO_PATIENTS, BOTH, DISCARDED, BYTES, ONE, OTHER, GOOD = (f"1.5.{number}" for number in range(8))
@@ -116,6 +117,14 @@ class TestSeries:
         for name, body in {"1": "g/2", "2": "g/3", "3": "e/1", "4": "e/2"}.items():
             (tmp_path / name).write_bytes(OBJECTS[body])
         screen_ct(DirectoryStore(tmp_path), ledger, "a")
+
+        assert found(ledger) == {BYTES: ("DIFFERENT_BYTES",)}
+
+    def test_series_of_another_cloud_differ_by_size_likewise(self, ledger: Ledger, gcs_server: GcsServer) -> None:
+        bucket = gcs_server.make_bucket()
+        for name, body in {"1": "g/2", "2": "g/2", "3": "e/1", "4": "e/2"}.items():
+            gcs_server.put(bucket, name, OBJECTS[body])
+        screen(Screening("a", gcs_server.store(bucket), one_of("CT")), ledger)
 
         assert found(ledger) == {BYTES: ("DIFFERENT_BYTES",)}
 

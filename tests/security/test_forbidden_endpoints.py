@@ -13,7 +13,8 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from dicom_sieve.contract.read import read_location, read_request
+from dicom_sieve.contract.read import read_request
+from dicom_sieve.contract.read_location import read_location
 from dicom_sieve.errors import InvalidRequestError, StoreError
 from dicom_sieve.flows.blocks_in_requests import rules_of
 from dicom_sieve.literals import read_literal

@@ -36,6 +36,7 @@ class Request:
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes = b""
 
     @property
     def is_range_client(self) -> bool:
@@ -86,9 +87,9 @@ def serve(
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = script.take(Request(self.command, path_of(self.path), headers))
+            answer = script.take(Request(self.command, path_of(self.path), headers, body))
             self.close_connection = True
             if answer.status:
                 self.send_response(answer.status)
@@ -101,7 +102,7 @@ def serve(
                 if self.command != "HEAD":
                     self.wfile.write(answer.body)
 
-        do_GET = do_HEAD = do_PUT = answer  # noqa: N815 - names that http.server calls
+        do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 - names that http.server calls
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -8,6 +8,7 @@ import typer
 from examples.store_memory import BUCKETS, MemoryStore, open_memory
 
 from dicom_sieve import Ledger, open_store
+from dicom_sieve.apart import describe_overlap
 from dicom_sieve.cli.find_location import find_known
 from dicom_sieve.cli.open_store import open_input, open_inventory, open_output
 from dicom_sieve.errors import InvalidRequestError
@@ -102,10 +103,20 @@ class TestAStoreOfItsOwnScheme:
             open_inventory("s3://bucket/manifest.json", memory)
 
 
+def test_one_server_in_two_spellings_is_one_server() -> None:
+    places = [Location(f"az:http://{host}:10000", "account/scans") for host in ("127.0.0.1", "localhost")]
+
+    assert "is the input itself" in str(describe_overlap(*places))
+    assert describe_overlap(places[0], Location("az:", "account/scans")) is None
+    assert describe_overlap(Location("gs:", "b"), Location("gs:", "b", "p/")) is not None
+    assert describe_overlap(Location("gs:", "b"), Location("memory:", "b")) is None
+
+
 class TestASchemeThatIsNotKnown:
     def test_a_scheme_that_is_not_known_is_an_error_that_names_those_accepted(self) -> None:
         known = (
-            r"^memory:// is not known; accepted: dicomweb\+http://, dicomweb\+https://, file://, s3://, or a directory$"
+            r"^memory:// is not known; accepted: az://, dicomweb\+http://, dicomweb\+https://, file://, gs://, s3://, "
+            r"or a directory$"
         )
         for where in ("memory://bucket/prefix", Location("memory:", "bucket")):
             with pytest.raises(InvalidRequestError, match=known):

@@ -43,7 +43,11 @@ class SimulatedPrefect(PrefectApi):
             self.flow_runs.setdefault(run_id, {"parameters": body["parameters"], "state_type": "SCHEDULED"})
             return {"id": run_id}
         if path == "/block_documents/filter":
-            return [{"name": "hospital", "id": "block-1", "block_type": {"slug": "aws-credentials"}}]
+            kinds = {"hospital": "aws-credentials", "azure-key": "secret"}
+            return [
+                {"name": name, "id": f"block-{number}", "block_type": {"slug": kind}}
+                for number, (name, kind) in enumerate(kinds.items(), 1)
+            ]
         if path in {"/artifacts/filter", "/flow_runs/count"}:
             return self._count_or_find(path, body)
         if path.endswith("/set_state"):

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from dicom_sieve.contract.read import read_request
+from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.reading.page_actions import list_actions
+from dicom_sieve.ledger.reading.places import find_place
 from dicom_sieve.ledger.writing.page_actions import record_action
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Preview, preview
@@ -15,6 +17,7 @@ from dicom_sieve.stores import Retries
 from dicom_sieve.stores.endpoints import EndpointRules
 from dicom_sieve.web.address import pack
 from dicom_sieve.web.listing import ASKED, parameters_of
+from dicom_sieve.web.start import parameters_of as parameters_of_run
 from tests.screening.screenings import ct, one_of, screen_ct
 from tests.support.simulated_store import SimulatedStore
 from tests.web.site import RUN, Site, words
@@ -238,3 +241,41 @@ class TestHistory:
     def test_is_not_for_viewers(self, site: Site) -> None:
         assert "needs the role manager" in site.get("/history", "vera", 403)
         assert "/history" not in site.get("/places", "vera")
+
+
+class TestOtherClouds:
+    """Places in Google Cloud Storage and Azure: by their address, over the parameter ``input``."""
+
+    AZURE = Location("az:http://127.0.0.1:10000", "account/scans", "ct/")
+
+    def test_a_place_is_added_by_its_address_with_a_secret(self, site: Site) -> None:
+        add(site, bucket="gs://images", prefix="ct/", endpoint="", credentials="azure-key")
+
+        [started] = site.prefect.started
+        assert started["parameters"] == {
+            "input": {"uri": "gs://images/ct/", "credentials": {"$ref": {"block_document_id": "block-2"}}},
+            "criteria": [ASKED],
+            "preview": True,
+        }
+        page = site.get("/places/add", "adam")
+        assert "hospital" in page
+        assert "azure-key" in page
+        answer = site.post("/places/add", PLACE | {"bucket": "gs://images", "credentials": "hospital"}, "adam")
+        assert "Prefect has no such block any more" in words(answer.text)
+
+    def test_a_known_place_is_listed_again_and_screened_where_it_is(self, site: Site) -> None:
+        screen_ct(SimulatedStore({"1": ct()}, location=self.AZURE), site.ledger, "a")
+        add(site, place="1")
+        started = site.prefect.started[0]["parameters"]
+        assert started["input"] == {"uri": "az://account/scans/ct/", "endpoint": "http://127.0.0.1:10000"}
+        site.prefect.flow_runs[RUN.format(0)] |= {"state_type": "COMPLETED"}
+        assert "account/scans/ct" in words(site.get(f"/listing/{RUN.format(0)}", "adam"))
+
+        place = find_place(site.ledger.engine, 1)
+        given = parameters_of_run(place, CT, {"credentials": "azure-key"}, {"azure-key": "block-2"})
+
+        assert given["input"] == started["input"] | {"credentials": {"$ref": {"block_document_id": "block-2"}}}
+        rules = EndpointRules(default_chain=("127.0.0.1:10000",))
+        assert read_request(started, Retries(), rules).store.location == self.AZURE
+        with pytest.raises(InvalidRequestError, match="published by: dicom-sieve screen --output"):
+            parameters_of_run(place, CT, {"output_bucket": "results"}, {})

@@ -167,6 +167,7 @@ STAYS = {
         "mm",
         "KiB",
         "bytes",
+        "azure-key",
         "hospital",
     ],
     "names and addresses of places": ["images/ct", "s3://images/ct.*", "https://s3.example.org", "file"],

@@ -6,7 +6,8 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.inert import inert
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.audit.forget import find_locations
-from dicom_sieve.objects import FILE, Location, prefix_of, split_uri
+from dicom_sieve.objects import FILE, S3, Location, prefix_of, split_uri
+from dicom_sieve.stores.open import CLOUDS, own_endpoint
 
 LIST_FIRST = "'dicom-sieve preview' without --no-listing, or a run, lists it first"
 
@@ -25,7 +26,13 @@ def find_known(
     Raises:
         LedgerError: The ledger knows none, or several.
     """
-    places = find_locations(ledger.engine, *_bucket_and_prefix(uri), endpoint and endpoint.rstrip("/"))
+    scheme, bucket, prefix = _read(uri)
+    server = endpoint and endpoint.rstrip("/")
+    found = find_locations(ledger.engine, bucket, prefix, server if scheme in {None, S3} else None)
+    # Buckets of two clouds may have one name. Another cloud's endpoint stands behind its scheme.
+    places = [place for place in found if scheme is None or place.scheme == scheme]
+    if scheme in CLOUDS and (own := own_endpoint(endpoint)):
+        places = [place for place in places if place.endpoint == f"{scheme}:{own}"]
     if len(places) == 1:
         return places[0]
     if not places:
@@ -34,9 +41,10 @@ def find_known(
     raise LedgerError(f"{inert(uri)} is known at several servers: say which with --endpoint; known: {servers}")
 
 
-def _bucket_and_prefix(uri: str) -> tuple[str, str]:
+def _read(uri: str) -> tuple[str | None, str, str]:
+    """Give scheme, bucket and prefix; of a directory its path, and no scheme."""
     parts = split_uri(uri)
     if parts is None or parts[0] == FILE:
-        return str(Path(uri.removeprefix(f"{FILE}://")).resolve()), ""
+        return None, str(Path(uri.removeprefix(f"{FILE}://")).resolve()), ""
     scheme, bucket, key = parts
-    return bucket, prefix_of(scheme, key)
+    return scheme, bucket, prefix_of(scheme, key)

@@ -6,8 +6,20 @@ import typer
 
 from dicom_sieve.objects import FILE, S3, split_uri
 from dicom_sieve.stores import DirectoryStore, Inventory, S3Store
+from dicom_sieve.stores.azure.service import AZURE
 from dicom_sieve.stores.interface import Place
-from dicom_sieve.stores.open import OPENERS, READ_ONLY, describe_unknown, open_location, read_address
+from dicom_sieve.stores.open import (
+    CLOUDS,
+    FORMS,
+    OPENERS,
+    READ_ONLY,
+    describe_no_bucket,
+    describe_unknown,
+    describe_web,
+    open_location,
+    own_endpoint,
+    read_address,
+)
 from dicom_sieve.stores.opener import Access
 
 INVENTORY = "--inventory"
@@ -17,22 +29,24 @@ ANONYMOUS, REQUESTER_PAYS = "--anonymous", "--requester-pays"
 def open_input(
     uri: str, endpoint: str | None, region: str, *, anonymous: bool = False, requester_pays: bool = False
 ) -> Place:
-    """Open what is to be screened: ``s3://bucket/prefix``, or a directory that is there.
+    """Open what is to be screened: ``s3://bucket/prefix``, one of another cloud, or a directory that is there.
 
     Args:
         uri: Which.
-        endpoint: Of the S3 server; None: AWS.
+        endpoint: Of the server; None: the cloud itself.
         region: Of the bucket.
         anonymous: Whether no request is signed.
         requester_pays: Whether the credentials' owner pays.
     """
     scheme = _scheme_of(uri, "URI")
     if scheme is None and not Path(uri).is_dir():
-        raise typer.BadParameter(f"{uri} is neither s3://bucket/prefix nor a directory", param_hint="URI")
+        accepted = f"neither s3://bucket/prefix, gs://bucket/prefix, {FORMS[AZURE]} nor a directory"
+        raise typer.BadParameter(f"{uri} is {accepted}", param_hint="URI")
     name = ANONYMOUS if anonymous else REQUESTER_PAYS
     if anonymous and requester_pays:
         raise typer.BadParameter(f"with {ANONYMOUS}: nobody would pay", param_hint=REQUESTER_PAYS)
-    if (anonymous or requester_pays) and scheme != S3:
+    has_option = scheme == S3 or (scheme in CLOUDS and not requester_pays)
+    if (anonymous or requester_pays) and not has_option:
         why = "a directory is read by this machine" if scheme in {None, FILE} else f"{scheme}:// has no such option"
         raise typer.BadParameter(f"{why}; accepted with s3://bucket", param_hint=name)
     return _open(uri, endpoint, region, "URI", anonymous=anonymous, requester_pays=requester_pays)
@@ -70,17 +84,20 @@ def _open(
     scheme = _scheme_of(uri, name)
     address = str(Path(uri).resolve()) if scheme is None else uri
     called = ("--endpoint", f"{name}: the bucket")
-    access = Access(endpoint or None, region, None, anonymous, requester_pays, is_named=True, called=called)
+    url = own_endpoint(endpoint) if scheme in CLOUDS else endpoint or None
+    access = Access(url, region, None, anonymous, requester_pays, is_named=True, called=called)
     return open_location(read_address(address), access)
 
 
 def _scheme_of(uri: str, name: str) -> str | None:
     """Give the scheme of an address, which is known and names a bucket; None where it is a path."""
+    if wrong := describe_web(uri):
+        raise typer.BadParameter(wrong, param_hint=name)
     if (parts := split_uri(uri)) is None:
         return None
     scheme, bucket, _ = parts
     if scheme not in OPENERS:
         raise typer.BadParameter(describe_unknown(scheme), param_hint=name)
     if scheme != FILE and not bucket:
-        raise typer.BadParameter(f"{uri} names no bucket; accepted: {scheme}://bucket/prefix", param_hint=name)
+        raise typer.BadParameter(describe_no_bucket(uri, scheme), param_hint=name)
     return scheme

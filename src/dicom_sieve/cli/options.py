@@ -25,7 +25,8 @@ CriteriaFile = Annotated[
     ),
 ]
 Endpoint = Annotated[
-    str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it AWS itself.")
+    str | None,
+    typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the server; without it AWS itself, or another cloud."),
 ]
 ManifestOfInventory = Annotated[
     str | None,

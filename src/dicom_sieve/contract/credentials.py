@@ -1,8 +1,8 @@
 """Credentials that are kept elsewhere, as in a block of Prefect's: found before a request is read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from dicom_sieve.stores.s3.credentials import GivesSession
 
@@ -46,3 +46,14 @@ class NotFound:
     """
 
     problem: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SavedSecret:
+    """Credentials that a block of type Secret keeps, as a text or as JSON.
+
+    Attributes:
+        value: They.
+    """
+
+    value: str | Mapping[str, Any]

@@ -1,41 +1,27 @@
-"""Parameters of a run, as the contract names them: what the form shows, what the REST call refuses.
+"""Parameters of a run, as the contract names them: what the form shows, what the REST call refuses."""
 
-No pattern is put on credentials: a refusal quotes what it refuses. What holds them asks for their shape (`unquoted`).
-All other texts have one that refuses what cannot be stored or sent: control characters and halves of surrogate pairs.
-"""
-
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from dicom_sieve.computations.registry import kinds
 from dicom_sieve.contract.items import TopItem, of_preference
-from dicom_sieve.contract.unquoted import OF_CREDENTIALS, JsonSchema, by_name_or_list, in_turn, of_locations
+from dicom_sieve.contract.locations import (
+    InputByAddress,
+    InputS3Parameters,
+    OutputS3Parameters,
+    S3Parameters,
+    SourceParameters,
+)
+from dicom_sieve.contract.unquoted import JsonSchema, by_name_or_list, of_either, of_locations
 from dicom_sieve.criteria import Damaged
 from dicom_sieve.criteria.choose import Unit
 from dicom_sieve.criteria.criterion import MOST_ITEMS, without_defaults
 from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.named import LONGEST_NAME, MOST_VERSIONS, NAME
 from dicom_sieve.criteria.read_choose import MOST_PREFERENCES
-from dicom_sieve.criteria.tag import PLAIN_TEXT, TAGS
-from dicom_sieve.stores.s3.credentials import GivesSession
+from dicom_sieve.criteria.tag import TAGS
 
-_REFERENCE_TO_BLOCK = {
-    "title": "AWS Credentials",
-    "description": "A block that Prefect keeps.",
-    "type": "object",
-    "block_type_slug": "aws-credentials",
-    "minProperties": 1,
-    "propertyNames": {"const": "$ref"},
-}
-"""What JSON gives for a block: ``{"$ref": "<block id>"}``. The form offers the blocks there are.
-
-The id has no pattern: a secret may stand in its place, and a refusal quotes what it refuses.
-"""
-
-
-PLAIN: dict[str, JsonValue] = {"pattern": PLAIN_TEXT}
 ORDERED_SCHEMA: dict[str, JsonValue] = {
     "anyOf": [
         *TAGS,
@@ -43,140 +29,8 @@ ORDERED_SCHEMA: dict[str, JsonValue] = {
     ]
 }
 """An attribute, or a measure."""
-LONGEST_BUCKET, LONGEST_PREFIX, LONGEST_REGION, LONGEST_URL = 255, 1024, 128, 2048
-"""Numbers of characters; S3 counts a key in bytes of UTF-8, which the flow checks."""
-
-
-def _plain(longest: int) -> dict[str, JsonValue]:
-    """Refuse what cannot be stored; of a text that is too long only its length is refused.
-
-    Were both, then Prefect's answer would quote all of a location that is refused under ``anyOf`` (`unquoted`).
-    """
-    return {"pattern": rf"{PLAIN_TEXT}|^[\s\S]{{{longest + 1},}}"}
-
-
 RUN_ID = r"[0-9A-Fa-f-]{1,40}(\.[0-9]{1,9})?"
 """The id of a flow run; that of a run that was started again ends in a number."""
-
-
-class S3Parameters(BaseModel):
-    """A location in an object store, and how to reach it."""
-
-    model_config = ConfigDict(
-        title="Location",
-        extra="forbid",
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
-        json_schema_extra=in_turn(OF_CREDENTIALS),
-    )
-
-    bucket: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=LONGEST_BUCKET,
-            title="Bucket",
-            description="Name of the bucket.",
-            json_schema_extra={"position": 0, **_plain(LONGEST_BUCKET)},
-        ),
-    ]
-    prefix: Annotated[
-        str,
-        Field(
-            max_length=LONGEST_PREFIX,
-            title="Prefix",
-            description="Only objects whose key begins so. Empty: the whole bucket.",
-            json_schema_extra={"position": 1, **_plain(LONGEST_PREFIX)},
-        ),
-    ] = ""
-    region: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=LONGEST_REGION,
-            title="Region",
-            description="As eu-west-1; other servers than AWS use names of their own.",
-            json_schema_extra={"position": 2, **_plain(LONGEST_REGION)},
-        ),
-    ]
-    endpoint: Annotated[
-        Annotated[str, Field(title="URL", max_length=LONGEST_URL, json_schema_extra=PLAIN)] | None,
-        Field(
-            title="Endpoint",
-            description="URL of the S3 server, as https://localhost:9000. None: AWS itself.",
-            json_schema_extra={"position": 3},
-        ),
-    ] = None
-    credentials: Annotated[
-        Annotated[str, Field(title="Keys")] | Annotated[GivesSession, WithJsonSchema(_REFERENCE_TO_BLOCK)] | None,
-        Field(
-            repr=False,
-            title="Credentials",
-            description="key_id:access_key, or a block of type AWS Credentials. None: AWS's default chain.",
-            json_schema_extra={"position": 4},
-        ),
-    ] = None
-
-
-class SourceParameters(S3Parameters):
-    """Where objects are read, and on what terms."""
-
-    anonymous: Annotated[
-        bool,
-        Field(
-            strict=True,
-            title="Anonymous",
-            description="Requests are not signed, as for a public bucket. Then there are no credentials.",
-            json_schema_extra={"position": 6},
-        ),
-    ] = False
-    requester_pays: Annotated[
-        bool,
-        Field(
-            strict=True,
-            title="Requester pays",
-            description="The owner of the credentials pays for the requests, where the bucket requires that.",
-            json_schema_extra={"position": 7},
-        ),
-    ] = False
-
-
-class InputS3Parameters(SourceParameters):
-    """Where a run finds its objects, and how it learns which there are."""
-
-    model_config = ConfigDict(title="Input location")
-
-    inventory: Annotated[
-        Annotated[str, Field(title="URI", max_length=LONGEST_URL, json_schema_extra=PLAIN)] | None,
-        Field(
-            title="Inventory",
-            description="s3://bucket/path/manifest.json of an S3 Inventory, read instead of listing.",
-            json_schema_extra={"position": 5},
-        ),
-    ] = None
-
-
-class Publish(StrEnum):
-    """What a run publishes."""
-
-    MANIFEST = "MANIFEST"
-    COPY = "COPY"
-    COPY_WHOLE = "COPY_WHOLE"
-
-
-class OutputS3Parameters(S3Parameters):
-    """Where a run publishes, and what."""
-
-    model_config = ConfigDict(title="Output location")
-
-    publish: Annotated[
-        Publish,
-        Field(
-            title="Publish",
-            description="MANIFEST: verdicts and reasons. COPY: copies of what passed, too. COPY_WHOLE: whole series.",
-            json_schema_extra={"position": 5},
-        ),
-    ] = Publish.MANIFEST
 
 
 OrderedBy = Annotated[str, WithJsonSchema(ORDERED_SCHEMA)]
@@ -276,14 +130,32 @@ def _list_or_name(schema: dict[str, Any]) -> None:
     schema.update({"anyOf": choice, **members, "position": 1})
 
 
+S3_INPUT, ANY_INPUT = "input_s3_parameters", "input"
+"""The two parameters that say where objects lie: exactly one is given."""
+
+
+def _either(rules: JsonSchema) -> Any:
+    """Ask for one of the two inputs, which the model's own ``required`` cannot say."""
+
+    def extend(schema: dict[str, Any]) -> None:
+        schema["required"] = [name for name in schema["required"] if name != S3_INPUT]
+        schema.update(rules)
+
+    return extend
+
+
 class Parameters(BaseModel):
     """What a run is started with."""
 
     model_config = ConfigDict(
         extra="forbid",
         hide_input_in_errors=True,
-        json_schema_extra=of_locations(
-            "input_s3_parameters", optional="output_s3_parameters", more=[by_name_or_list("criteria")]
+        json_schema_extra=_either(
+            of_locations(
+                S3_INPUT,
+                optional="output_s3_parameters",
+                more=[*of_either(S3_INPUT, ANY_INPUT), by_name_or_list("criteria")],
+            )
         ),
     )
 
@@ -339,6 +211,7 @@ class Parameters(BaseModel):
             json_schema_extra={"position": 6},
         ),
     ] = None
+    input: InputByAddress = None
 
 
 class SegmentParameters(BaseModel):
@@ -348,7 +221,7 @@ class SegmentParameters(BaseModel):
         title="Parameters",
         extra="forbid",
         hide_input_in_errors=True,
-        json_schema_extra=of_locations("input_s3_parameters", "output_s3_parameters"),
+        json_schema_extra=_either(of_locations(S3_INPUT, "output_s3_parameters", more=of_either(S3_INPUT, ANY_INPUT))),
     )
 
     run_id: Annotated[
@@ -368,6 +241,7 @@ class SegmentParameters(BaseModel):
         S3Parameters,
         Field(title="Output", description="Where results are written.", json_schema_extra={"position": 2}),
     ]
+    input: InputByAddress = None
 
 
 def _name_kinds(schema: JsonSchema) -> None:

@@ -1,7 +1,7 @@
 """From the parameters of a run to stores and criteria, or to everything that is wrong with them at once."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,17 +9,16 @@ from pydantic import ValidationError
 
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.registry import find_kind
-from dicom_sieve.contract.credentials import NotFound, SavedCredentials
-from dicom_sieve.contract.parameters import (
-    RUN_ID,
-    ByName,
+from dicom_sieve.contract.locations import (
     InputS3Parameters,
     OutputS3Parameters,
     Publish,
-    RawParameters,
     S3Parameters,
     SourceParameters,
 )
+from dicom_sieve.contract.parameters import ANY_INPUT, RUN_ID, S3_INPUT, ByName, RawParameters
+from dicom_sieve.contract.read_input import read_input
+from dicom_sieve.contract.read_location import ANY_ENDPOINT, as_mapping, read_location
 from dicom_sieve.criteria import Asked, Damaged
 from dicom_sieve.criteria.choose import CHOOSE, UNIT, Unit
 from dicom_sieve.criteria.named import NamedCriteria, check_name
@@ -27,27 +26,14 @@ from dicom_sieve.criteria.problems import describe_validation
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.stores import (
-    Anonymous,
-    DefaultChain,
-    EndpointRules,
-    GivesSession,
-    Inventory,
-    Retries,
-    S3Access,
-    S3Store,
-    StaticCredentials,
-    address_of_manifest,
-    check_bucket,
-)
+from dicom_sieve.stores import EndpointRules, Inventory, Retries, S3Store, address_of_manifest
+from dicom_sieve.stores.interface import Place
 
-ANY_ENDPOINT = EndpointRules()
-"""Any may be asked that is not forbidden always, none but AWS by the default chain."""
-LOCATIONS: Mapping[str, type[S3Parameters]] = {
-    "input_s3_parameters": SourceParameters,
-    "output_s3_parameters": S3Parameters,
-}
-"""The locations of a run of ``compute-series``, and what they may say."""
+OUTPUT = "output_s3_parameters"
+LOCATIONS: Mapping[str, type[S3Parameters]] = {S3_INPUT: SourceParameters, OUTPUT: S3Parameters}
+"""The locations in S3 of a run of ``compute-series``, and what they may say."""
+HOLDERS = (*LOCATIONS, ANY_INPUT)
+"""Parameters that may hold credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +51,7 @@ class Request:
         named: What the criteria were saved as, or None. As long as they are not looked up, there are none.
     """
 
-    store: S3Store
+    store: Place
     criteria: tuple[Asked, ...]
     output: S3Store | None
     publish: Publish = Publish.MANIFEST
@@ -89,7 +75,7 @@ class ComputationRequest:
 
     kind: Kind
     run_id: str
-    input: S3Store
+    input: Place
     output: S3Store
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -106,14 +92,14 @@ def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRul
         InvalidRequestError: Every problem, one line each; no line quotes credentials.
     """
     problems: list[str] = []
-    place = as_mapping(parameters.get("input_s3_parameters"))
+    field, place = _given_input(parameters, problems)
     uri = None if place is None else place.pop("inventory", None)
-    store = read_location(place, "input_s3_parameters", retries, problems, rules, model=InputS3Parameters)
-    inventory = None if uri is None else _read_inventory(uri, store, problems)
+    store = _read_source(field, place, retries, problems, rules, model=InputS3Parameters)
+    inventory = None if uri is None else _read_inventory(uri, f"{field}.inventory", store, problems)
     output, publish = None, Publish.MANIFEST
-    if parameters.get("output_s3_parameters") is not None:
-        location, publish = _without_publish(parameters["output_s3_parameters"], problems)
-        output = read_location(location, "output_s3_parameters", retries, problems, rules, model=OutputS3Parameters)
+    if parameters.get(OUTPUT) is not None:
+        location, publish = _without_publish(parameters[OUTPUT], problems)
+        output = read_location(location, OUTPUT, retries, problems, rules, model=OutputS3Parameters)
     criteria, named = _read_criteria(parameters, problems)
     preview = parameters.get("preview", False)
     if not isinstance(preview, bool):
@@ -167,11 +153,37 @@ def _read_damaged(given: Any, problems: list[str]) -> Damaged:
         return Damaged.DISCARD
 
 
-def _read_inventory(uri: Any, store: S3Store | None, problems: list[str]) -> Inventory | None:
+def _given_input(parameters: RawParameters, problems: list[str]) -> tuple[str, dict[str, Any] | None]:
+    """Give which of the two inputs is given, and its members; both are a problem, and so is neither."""
+    if parameters.get(ANY_INPUT) is None:
+        return S3_INPUT, as_mapping(parameters.get(S3_INPUT))
+    if parameters.get(S3_INPUT) is not None:
+        problems.append(f"{ANY_INPUT}: given beside {S3_INPUT}; accepted: one of the two")
+    return ANY_INPUT, as_mapping(parameters[ANY_INPUT])
+
+
+def _read_source(
+    field: str,
+    place: dict[str, Any] | None,
+    retries: Retries,
+    problems: list[str],
+    rules: EndpointRules,
+    *,
+    model: type[S3Parameters],
+) -> Place | None:
+    if field == ANY_INPUT:
+        return read_input(place, field, retries, problems, rules)
+    return read_location(place, field, retries, problems, rules, model=model)
+
+
+def _read_inventory(uri: Any, field: str, store: Place | None, problems: list[str]) -> Inventory | None:
     try:
         address_of_manifest(uri if isinstance(uri, str) else "")
     except ValueError as error:
-        problems.append(f"input_s3_parameters.inventory: {error}")
+        problems.append(f"{field}: {error}")
+        return None
+    if store is not None and not isinstance(store, S3Store):
+        problems.append(f"{field}: there is none of such a store; accepted with s3://bucket")
         return None
     return None if store is None else store.inventory(uri)
 
@@ -205,13 +217,19 @@ def read_computation(
     run_id = parameters.get("run_id")
     if not isinstance(run_id, str) or not re.fullmatch(RUN_ID, run_id):
         problems.append("run_id: is none; accepted: the id of a completed run, or the beginning of it")
-    source, output = (
-        read_location(parameters.get(name), name, retries, problems, rules, model=kind)
-        for name, kind in LOCATIONS.items()
-    )
+    source = read_source(parameters, retries, problems, rules)
+    output = read_location(parameters.get(OUTPUT), OUTPUT, retries, problems, rules, model=S3Parameters)
     if problems or kind is None or source is None or output is None:
         raise InvalidRequestError(tuple(problems))
     return ComputationRequest(kind, str(run_id), source, output, asked)
+
+
+def read_source(
+    parameters: RawParameters, retries: Retries, problems: list[str], rules: EndpointRules = ANY_ENDPOINT
+) -> Place | None:
+    """Read where the objects lie that are computed on, by one of the two inputs; see `read_location`."""
+    field, place = _given_input(parameters, problems)
+    return _read_source(field, place, retries, problems, rules, model=SourceParameters)
 
 
 def _of_computation(given: Any) -> Mapping[str, Any]:
@@ -220,107 +238,3 @@ def _of_computation(given: Any) -> Mapping[str, Any]:
     if found is None:
         raise InvalidRequestError((f"parameters: a value of type {type(given).__name__}; accepted: an object of JSON",))
     return found
-
-
-def read_location(
-    given: Any,
-    field: str,
-    retries: Retries,
-    problems: list[str],
-    rules: EndpointRules = ANY_ENDPOINT,
-    *,
-    model: type[S3Parameters] = S3Parameters,
-) -> S3Store | None:
-    """Read where objects lie and how to reach them; what is wrong with it is added to the problems.
-
-    Args:
-        given: As it came.
-        field: Its name, which problems begin with.
-        retries: How long the store is waited for.
-        problems: Is added to.
-        rules: Which endpoints may be asked.
-        model: What may be said of such a location.
-    """
-    given = as_mapping(given)
-    if given is None:
-        problems.append(f"{field}: missing; accepted: bucket, region, and optionally endpoint, credentials, prefix")
-        return None
-    credentials = _read_credentials(given.pop("credentials", None), f"{field}.credentials", problems)
-    try:
-        location = model.model_validate(given)
-    except ValidationError as error:
-        problems.extend(describe_validation(error, field, model))
-        return None
-    if credentials is None:
-        return None
-    if isinstance(location, SourceParameters) and location.anonymous:
-        problems.extend(_contradictions(location, credentials, field))
-        credentials = Anonymous()
-    access = _read_access(location, credentials, retries, rules)
-    if wrong := list(_find_problems(location, access, field)):
-        problems.extend(wrong)
-        return None
-    return S3Store(access, location.prefix)
-
-
-def _read_access(location: S3Parameters, credentials: GivesSession, retries: Retries, rules: EndpointRules) -> S3Access:
-    saved = credentials if isinstance(credentials, SavedCredentials) else None
-    endpoint = (location.endpoint or (saved.endpoint if saved else "")).rstrip("/") or None
-    if saved and saved.ca_bundle:
-        rules = replace(rules, ca_bundle=saved.ca_bundle)
-    pays = isinstance(location, SourceParameters) and location.requester_pays
-    return S3Access(location.bucket, location.region, endpoint, credentials, retries, rules, pays)
-
-
-def _contradictions(location: SourceParameters, credentials: GivesSession, field: str) -> Iterator[str]:
-    if not isinstance(credentials, DefaultChain):
-        yield f"{field}.anonymous: true, with credentials; accepted: one of the two"
-    if location.requester_pays:
-        yield f"{field}.requester_pays: true, with anonymous: nobody would pay; accepted: one of the two"
-
-
-def _find_problems(location: S3Parameters, access: S3Access, field: str) -> Iterator[str]:
-    """Tell what is wrong with how a location is to be reached."""
-    saved = access.credentials if isinstance(access.credentials, SavedCredentials) else None
-    of_block = saved.endpoint.rstrip("/") if saved else ""
-    if of_block and location.endpoint and of_block.lower() != (access.endpoint or "").lower():
-        yield (
-            f"{field}.endpoint: is another than the block's aws_client_parameters.endpoint_url; accepted: the same in "
-            "both, or one of them alone"
-        )
-        return
-    named = f"{field}.endpoint:"
-    if of_block and not location.endpoint:
-        named = f"{field}.credentials: the block's aws_client_parameters.endpoint_url"
-    # What is not known to bring keys of its own may use this machine's.
-    is_ours = saved.lacks_keys if saved else not isinstance(access.credentials, StaticCredentials | Anonymous)
-    if wrong := access.rules.find_problem(access.endpoint, access.region, uses_default_chain=is_ours):
-        yield f"{named} {wrong}"
-    elif wrong := check_bucket(access.bucket, access.endpoint):
-        yield f"{field}.bucket: {wrong}"
-    if saved:
-        yield from saved.find_problems(field, access.region, access.endpoint)
-
-
-def as_mapping(given: Any) -> dict[str, Any] | None:
-    """Give a location's members; None where it is no location."""
-    if isinstance(given, S3Parameters):  # called from Python rather than over REST
-        return {name: getattr(given, name) for name in type(given).model_fields}
-    return dict(given) if isinstance(given, dict) else None
-
-
-def _read_credentials(given: Any, field: str, problems: list[str]) -> GivesSession | None:
-    if given is None or given == "":
-        return DefaultChain()
-    if isinstance(given, NotFound):
-        problems.append(f"{field}: {given.problem}")
-        return None
-    if isinstance(given, GivesSession):
-        return given
-    if isinstance(given, str):
-        keys = StaticCredentials.parse(given)
-        if keys is None:
-            problems.append(f"{field}: no colon between two parts; accepted: key_id:access_key")
-        return keys
-    problems.append(f'{field}: not accepted; accepted: key_id:access_key, or a block as {{"$ref": "<block id>"}}')
-    return None

@@ -11,12 +11,23 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 JsonSchema = dict[str, JsonValue]
+LONGEST_URI = 2_048
+_NOT_PLAIN = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
+"""What cannot be stored or sent, in a class of characters."""
 Rule = tuple[JsonSchema, str]
 """What is refused of a location, and what is accepted."""
 
 _KEYS: JsonSchema = {"type": "string", "pattern": r"^([^:]+:[\s\S]+)?(?![\s\S])"}
 _BLOCK: JsonSchema = {"type": "object", "required": ["$ref"], "maxProperties": 1}
 _CREDENTIALS: JsonSchema = {"anyOf": [{"type": "null"}, _KEYS, _BLOCK]}
+_TEXT_OR_BLOCK: JsonSchema = {"anyOf": [{"type": ["null", "string"]}, _BLOCK]}
+_URI: JsonSchema = {
+    "type": "string",
+    "maxLength": LONGEST_URI,
+    "pattern": rf"^(?:(?:s3|gs)://[^/]|az://[^/]+/[^/]|file:///|/)[^{_NOT_PLAIN}]*(?![\s\S])",
+}
+ACCEPTED_URI = "as s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix or file:///directory"
+_OF_ADDRESS = "as a location: uri, and optionally credentials"
 ACCEPTED = "credentials as key_id:access_key, with a colon, or as a block"
 
 OF_CREDENTIALS: Rule = ({"properties": {"credentials": {"not": _CREDENTIALS}}, "required": ["credentials"]}, ACCEPTED)
@@ -48,6 +59,31 @@ def of_locations(*names: str, optional: str | None = None, more: Sequence[Rule] 
         refused, accepted = OF_CREDENTIALS
         rules.append(_is(optional, {"type": "object", **refused}, f"{optional}.{accepted}"))
     return in_turn(*rules, *more)
+
+
+def of_either(plain: str, other: str) -> tuple[Rule, ...]:
+    """Give what is refused of two parameters of which exactly one is given; null is not given.
+
+    Args:
+        plain: The one that is no more than required.
+        other: The one that may be null, whose members are validated under ``anyOf``.
+    """
+    one: JsonSchema = {"required": [plain]}
+    both: JsonSchema = {"required": [plain, other]}
+    given: JsonSchema = {"properties": {other: {"not": {"type": "null"}}}, "required": [other]}
+    return (
+        ({"allOf": [both, given]}, f"one of {plain} and {other}, not both"),
+        ({"not": {"anyOf": [one, given]}}, f"{plain}, or {other}"),
+        _is(other, {"not": {"type": ["object", "null"]}}, f"{other} {_OF_ADDRESS}, or null"),
+        _is(other, {"type": "object", "not": {"required": ["uri"]}}, f"{other}.uri"),
+        _is(other, _lacks("uri", _URI), f"{other}.uri {ACCEPTED_URI}"),
+        _is(other, _lacks("credentials", _TEXT_OR_BLOCK), f"{other}.credentials as a text, or as a block"),
+    )
+
+
+def _lacks(member: str, accepted: JsonSchema) -> JsonSchema:
+    """Give what is refused of an object: a member that is not as it is accepted."""
+    return {"type": "object", "properties": {member: {"not": accepted}}, "required": [member]}
 
 
 def by_name_or_list(name: str) -> Rule:

@@ -5,17 +5,18 @@ boto3 would take all of it; here two clients are made alike, and only of what bo
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect.blocks.core import Block
+from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect_aws import AwsCredentials
 from pydantic import ValidationError
 
-from dicom_sieve.contract.credentials import NotFound
+from dicom_sieve.contract.credentials import NotFound, SavedSecret
 from dicom_sieve.stores import UnreadableBundleError, read_bundle
 
 PARAMETERS = "aws_client_parameters"
@@ -79,11 +80,35 @@ class SavedBlock:
 
 
 def load_block(reference: Any) -> SavedBlock | NotFound:
-    """Load a block, or tell what is wrong with it.
+    """Load a block with credentials of AWS, or tell what is wrong with it.
 
     Args:
         reference: Its id, or what Prefect has in place of it.
     """
+    block = _load(reference)
+    if isinstance(block, AwsCredentials):
+        return saved_block(block)
+    return block if isinstance(block, NotFound) else _of_another_type(block, "AwsCredentials")
+
+
+def load_secret(reference: Any) -> SavedBlock | SavedSecret | NotFound:
+    """Load a block with credentials of any kind, or tell what is wrong with it.
+
+    Args:
+        reference: As `load_block`'s.
+    """
+    block = _load(reference)
+    if isinstance(block, AwsCredentials):
+        return saved_block(block)
+    if not isinstance(block, Secret):
+        return block if isinstance(block, NotFound) else _of_another_type(block, "Secret, or AwsCredentials for s3://")
+    value = block.get()
+    if isinstance(value, str | Mapping):
+        return SavedSecret(value)
+    return NotFound("the block keeps neither a text nor an object of JSON; accepted: one of both")
+
+
+def _load(reference: Any) -> Block | NotFound:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # prefect-aws: that it drops a file, which `saved_block` puts back
@@ -94,9 +119,11 @@ def load_block(reference: Any) -> SavedBlock | NotFound:
             return NotFound(f"the block cannot be loaded ({type(error).__name__}); accepted: id of a block")
         members = ", ".join(sorted({".".join(str(part) for part in detail["loc"]) for detail in wrong.errors()}))
         return NotFound(f"the block cannot be loaded: not valid here, as a file that is not on this machine: {members}")
-    if not isinstance(block, AwsCredentials):
-        return NotFound(f"a block of type {type(block).__name__}; accepted: AwsCredentials")
-    return saved_block(block)
+    return block if isinstance(block, Block) else NotFound("the block cannot be loaded; accepted: id of a block")
+
+
+def _of_another_type(block: Block, accepted: str) -> NotFound:
+    return NotFound(f"a block of type {type(block).__name__}; accepted: {accepted}")
 
 
 def saved_block(block: AwsCredentials) -> SavedBlock:

@@ -5,10 +5,11 @@ from typing import Any
 from prefect.settings import PREFECT_API_URL
 from prefect_aws import AwsCredentials
 
-from dicom_sieve.contract.credentials import NotFound, SavedCredentials
-from dicom_sieve.contract.parameters import RawParameters
-from dicom_sieve.contract.read import LOCATIONS, as_mapping
-from dicom_sieve.flows.blocks import load_block, saved_block
+from dicom_sieve.contract.credentials import NotFound, SavedCredentials, SavedSecret
+from dicom_sieve.contract.parameters import ANY_INPUT, RawParameters
+from dicom_sieve.contract.read import HOLDERS
+from dicom_sieve.contract.read_location import as_mapping
+from dicom_sieve.flows.blocks import load_block, load_secret, saved_block
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores import EndpointRules
 
@@ -24,22 +25,26 @@ def with_blocks(parameters: RawParameters) -> RawParameters:
     Args:
         parameters: As they were given; they stay as they are.
     """
-    found = {name: as_mapping(parameters.get(name)) for name in LOCATIONS}
+    found = {name: as_mapping(parameters.get(name)) for name in HOLDERS}
     return {
         **parameters,
-        **{name: _with_block(location) for name, location in found.items() if location is not None},
+        **{
+            name: _with_block(location, takes_secrets=name == ANY_INPUT)
+            for name, location in found.items()
+            if location is not None
+        },
     }
 
 
-def _with_block(location: dict[str, Any]) -> dict[str, Any]:
+def _with_block(location: dict[str, Any], *, takes_secrets: bool) -> dict[str, Any]:
     if "credentials" not in location:
         return location
-    return {**location, "credentials": _find_block(location["credentials"])}
+    return {**location, "credentials": _find_block(location["credentials"], takes_secrets=takes_secrets)}
 
 
-def _find_block(given: Any) -> SavedCredentials | NotFound | Any:
+def _find_block(given: Any, *, takes_secrets: bool) -> SavedCredentials | SavedSecret | NotFound | Any:
     if isinstance(given, AwsCredentials):
         return saved_block(given)
     if isinstance(given, dict) and set(given) == {"$ref"}:
-        return load_block(given["$ref"])
+        return (load_secret if takes_secrets else load_block)(given["$ref"])
     return given

@@ -57,6 +57,8 @@ def compute_series_of_run(
     input_s3_parameters: Any = None,
     output_s3_parameters: Any = None,
     parameters: Any = None,
+    *,
+    input: Any = None,  # noqa: A002 - the contract's name
 ) -> State[None]:
     """Compute on the series of a run. Its parameters are `dicom_sieve.contract.parameters.ComputeParameters`."""
     given = {
@@ -65,6 +67,7 @@ def compute_series_of_run(
         "input_s3_parameters": input_s3_parameters,
         "output_s3_parameters": output_s3_parameters,
         "parameters": parameters,
+        "input": input,
     }
     return run_guarded(given, Guarded(partial(_compute, given), stands_in_prefect, partial(of_computation, COMPUTE)))
 
@@ -80,12 +83,15 @@ def segment_series_of_run(
     run_id: Any = None,
     input_s3_parameters: Any = None,
     output_s3_parameters: Any = None,
+    *,
+    input: Any = None,  # noqa: A002 - the contract's name
 ) -> State[None]:
     """Segment the series of a run. Its parameters are `dicom_sieve.contract.parameters.SegmentParameters`."""
     given = {
         "run_id": run_id,
         "input_s3_parameters": input_s3_parameters,
         "output_s3_parameters": output_s3_parameters,
+        "input": input,
     }
     asked = {**given, "computation": LUNG_SEGMENTATION.name}
     return run_guarded(given, Guarded(partial(_compute, asked), stands_in_prefect, partial(of_computation, SEGMENT)))

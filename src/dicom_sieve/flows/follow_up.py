@@ -18,7 +18,8 @@ from dicom_sieve.computations.computation import Computation
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.registry import find_kind
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
-from dicom_sieve.contract.read import LOCATIONS, as_mapping, read_location
+from dicom_sieve.contract.read import HOLDERS, LOCATIONS, OUTPUT, read_source
+from dicom_sieve.contract.read_location import as_mapping, read_location
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.flows.names import CLEAN, COMPUTATION_COMPLETED, COMPUTE, RUN_COMPLETED, SEGMENT
@@ -125,21 +126,20 @@ def _read_after(then: Mapping[str, Any], name: str) -> str | None:
 def _read_locations(given: Any, kind: Kind) -> tuple[Location, Mapping[str, Any]]:
     if not isinstance(given, dict):
         raise InvalidRequestError((f"a value of type {type(given).__name__}; accepted: {' and '.join(LOCATIONS)}",))
-    accepted = (*LOCATIONS, PARAMETERS, AFTER)
+    accepted = (*HOLDERS, PARAMETERS, AFTER)
     problems = [f"{name}: not known; accepted: {', '.join(accepted)}" for name in given if name not in accepted]
     try:
         kind.read_parameters(as_mapping(given.get(PARAMETERS) or {}) or {})
     except InvalidRequestError as error:
         problems.extend(error.problems)
-    stores, rules = {}, rules_of(load_settings())
-    found = with_blocks(given)
-    for name in LOCATIONS:
+    found, rules = with_blocks(given), rules_of(load_settings())
+    for name in HOLDERS:
         location = given.get(name)
         if isinstance(location, dict) and isinstance(location.get("credentials"), str):
             problems.append(f'{name}.credentials: a text would be stored; accepted: {{"$ref": "<block id>"}}, or none')
-        else:
-            stores[name] = read_location(found.get(name), name, Retries(), problems, rules, model=LOCATIONS[name])
-    source = stores.get("input_s3_parameters")
+            found[name] = {**location, "credentials": None}
+    source = read_source(found, Retries(), problems, rules)
+    read_location(found.get(OUTPUT), OUTPUT, Retries(), problems, rules, model=LOCATIONS[OUTPUT])
     if problems or source is None:
         raise InvalidRequestError(tuple(problems))
     return source.location, given

@@ -25,15 +25,17 @@ from dicom_sieve.errors import DicomSieveError, MachineError, SpentCredentialsEr
 from dicom_sieve.explain import explain
 
 REDACTED = "***"
-LOCATIONS = ("input_s3_parameters", "output_s3_parameters")
+LOCATIONS = ("input_s3_parameters", "output_s3_parameters", "input")
 KEPT = ("bucket", "prefix", "region", "publish")
 SWITCHES = ("anonymous", "requester_pays")
 ADDRESSES = ("endpoint", "inventory")
 """Kept without what may be a secret in a URL: user and password, query, fragment."""
+OF_A_STORE = re.compile(r"(?:s3|gs|az)://[^/@?#:]+(?:/.*)?|(?:file://)?/(?!/).*", re.DOTALL)
+"""An address of a store, which has no place for a secret; all behind the bucket is the prefix."""
 OF_A_BLOCK = re.compile(r"[0-9A-Fa-f-]{1,36}")
 STORED_IN_CLEAR = (
     "credentials came as a text: it lay in Prefect's database in clear until now, and may lie in freed pages of its "
-    'file still; use a block: {"$ref": "<id of an AwsCredentials block>"}'
+    'file still; use a block: {"$ref": "<id of a block>"}'
 )
 
 
@@ -115,6 +117,8 @@ def _redact_location(location: Any) -> Any:
 def _redact_member(name: str, value: Any) -> Any:
     if value is None or value == "":
         return value
+    if name == "uri" and isinstance(value, str):
+        return value if OF_A_STORE.fullmatch(value) else _without_secrets(value)
     if name in ADDRESSES and isinstance(value, str):
         return _without_secrets(value)
     return value if _is_kept(name, value) else REDACTED

@@ -10,7 +10,8 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed
 
-from dicom_sieve.contract.parameters import Publish, RawParameters
+from dicom_sieve.contract.locations import Publish
+from dicom_sieve.contract.parameters import RawParameters
 from dicom_sieve.contract.read import Request, look_up_criteria, read_request
 from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.criteria.choose import Unit
@@ -57,6 +58,7 @@ def clean_dicom(
     *,
     unit: Any = Unit.INSTANCE.value,
     choose: Any = None,
+    input: Any = None,  # noqa: A002 - the contract's name
 ) -> State[None]:
     """Do what a request asks, as a flow run. Its parameters are `dicom_sieve.contract.parameters.Parameters`."""
     given = {
@@ -67,6 +69,7 @@ def clean_dicom(
         "damaged": damaged,
         "unit": unit,
         "choose": choose,
+        "input": input,
     }
     stands = stands_in_prefect if preview is True else partial(stands_in_ledger, given)
     return run_guarded(given, Guarded(partial(_do, given), stands, _result))

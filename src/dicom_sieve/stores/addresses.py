@@ -35,6 +35,11 @@ def forbidden(address: IpAddress) -> str | None:
     return next((reason for candidate in (plain, *_within(plain)) if (reason := _forbidden(candidate))), None)
 
 
+def is_metadata(address: IpAddress) -> bool:
+    """Tell whether an address is one where clouds answer with the credentials of the machine that asks."""
+    return address in _METADATA
+
+
 def is_of_this_machine(address: IpAddress) -> bool:
     """Tell whether an address is one of this machine's own; nothing is sent for that."""
     plain = next(iter(_within(address)), address)

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import boto3
+from botocore.httpsession import get_cert_path
 
 from dicom_sieve.errors import DicomSieveError
 
@@ -47,6 +48,21 @@ def find_bundle(named: str, session: boto3.Session) -> str | None:
     if path:
         read_bundle(path)
     return path or None
+
+
+def trusted_authorities(named: str) -> str:
+    """Give the file of the authorities that clients beside boto3 trust: the named one, the environment's, or boto3's.
+
+    Args:
+        named: Path in a setting; empty where it names none.
+
+    Raises:
+        UnreadableBundleError: The file that is named holds none that can be read.
+    """
+    path = named or next((found for name in VARIABLES if (found := os.environ.get(name))), "")
+    if path:
+        read_bundle(path)
+    return path or str(get_cert_path(True))
 
 
 def read_bundle(path: str) -> bytes:

@@ -15,10 +15,11 @@ from botocore.utils import is_valid_uri
 from dicom_sieve.errors import DicomSieveError
 from dicom_sieve.literals import read_literal
 from dicom_sieve.settings import Settings
-from dicom_sieve.stores.addresses import forbidden, is_of_this_machine
+from dicom_sieve.stores.addresses import forbidden, is_metadata, is_of_this_machine
 
 ALLOWED = "DICOM_SIEVE_ALLOWED_ENDPOINTS"
 DEFAULT_CHAIN = "DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS"
+INPUT_DIRECTORIES = "DICOM_SIEVE_INPUT_DIRECTORIES"
 LONGEST_ENDPOINT = 2_048
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432}
 _ADDRESSES = re.compile(r"(?:.*[.])?[0-9*]+")
@@ -52,12 +53,17 @@ class EndpointRules:
         default_chain: Patterns of those that the default chain's credentials may be sent to, beside AWS.
         own: Hosts and ports of this deployment's own services: Prefect, the ledger.
         ca_bundle: PEM file of the trusted certificate authorities; empty: as the environment says.
+        allows_metadata: Whether the address is asked where a cloud gives this machine its credentials. No request can
+            say so: it is for the address that is written in this package.
+        directories: Absolute paths of the directories that requests may name, with what lies below; empty: none.
     """
 
     allowed: tuple[str, ...] = ()
     default_chain: tuple[str, ...] = ()
     own: tuple[Place, ...] = ()
     ca_bundle: str = ""
+    allows_metadata: bool = False
+    directories: tuple[str, ...] = ()
 
     @classmethod
     def from_settings(cls, settings: Settings, *services: str | None) -> Self:
@@ -73,6 +79,7 @@ class EndpointRules:
             _patterns(settings.default_chain_endpoints),
             tuple(place for url in urls if url for place in _places_of(url)),
             settings.ca_bundle,
+            directories=tuple(path.strip() for path in settings.input_directories.split(",") if path.strip()),
         )
 
     def trusts(self, host: str, port: int) -> bool:
@@ -107,6 +114,23 @@ class EndpointRules:
             pass
         return None
 
+    def find_problem_at(self, endpoint: str, home: str, cloud: str, *, uses_default_chain: bool) -> str | None:
+        """Tell what is wrong with an endpoint of another cloud than AWS, or None; see `find_problem`.
+
+        Args:
+            endpoint: URL.
+            home: URL of the cloud itself, which this machine's own credentials may be sent to.
+            cloud: Its name.
+            uses_default_chain: Whether the request has no credentials of its own.
+        """
+        if endpoint == home:
+            host, port = place_of(home)
+            if self.allowed and not any(_matches(pattern, host, port) for pattern in self.allowed):
+                return f"is missing, and {cloud} is not allowed here; accepted: those that {ALLOWED} lists"
+            return None
+        wrong = self.find_problem(endpoint, "", uses_default_chain=uses_default_chain)
+        return wrong and wrong.replace("no endpoint (AWS)", f"no endpoint ({cloud})").replace("an S3 server", cloud)
+
     def resolve(self, host: str, port: int) -> tuple[str, ...]:
         """Give the addresses to connect to: all that a host has, if each of them may be asked.
 
@@ -118,6 +142,8 @@ class EndpointRules:
         found = addresses_of(host, port) if literal is None else (str(literal),)
         for text in found:
             address = read_literal(text)
+            if self.allows_metadata and address is not None and is_metadata(address):
+                continue
             if address is None or (reason := forbidden(address)):
                 kind = reason if address is not None else "no address"
                 raise RefusedEndpointError(f"leads to {kind}; accepted: the address of an S3 server")

@@ -1,4 +1,4 @@
-"""Connections of boto3 to checked addresses alone (ADR 23)."""
+"""Connections of boto3 and of urllib3 to checked addresses alone (ADR 23)."""
 
 import socket
 from collections.abc import Mapping
@@ -11,9 +11,13 @@ from botocore.awsrequest import (
     AWSHTTPSConnectionPool,
 )
 from botocore.utils import get_environ_proxies
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from dicom_sieve.stores.endpoints import EndpointRules
+from dicom_sieve.stores.certificates import trusted_authorities
+from dicom_sieve.stores.endpoints import EndpointRules, place_of
+from dicom_sieve.stores.retries import Retries
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -82,3 +86,32 @@ def checked_pools(classes: Mapping[str, tuple[type, type]], rules: EndpointRules
 def is_proxied(endpoint: str) -> bool:
     """Tell whether the environment names a proxy for an endpoint."""
     return bool(get_environ_proxies(endpoint).get(endpoint.partition(":")[0].lower()))
+
+
+def checked_pool(endpoint: str, rules: EndpointRules, retries: Retries, connections: int) -> HTTPConnectionPool:
+    """Give connections to one endpoint, opened to checked addresses alone, or through the environment's proxy.
+
+    Args:
+        endpoint: URL.
+        rules: Which addresses may be connected to, and which authorities are trusted.
+        retries: Timeouts.
+        connections: That are kept open, at most.
+
+    Raises:
+        UnreadableBundleError: The file of trusted certificates cannot be read.
+    """
+    scheme, (host, port) = endpoint.partition(":")[0].lower(), place_of(endpoint)
+    timeout = Timeout(retries.connect_timeout_seconds, retries.request_timeout_seconds)
+    how: dict[str, Any] = {"timeout": timeout, "maxsize": connections, "retries": False}
+    if scheme == "https":
+        how |= {"ca_certs": trusted_authorities(rules.ca_bundle), "cert_reqs": "CERT_REQUIRED"}
+    if proxy := get_environ_proxies(endpoint).get(scheme):
+        return ProxyManager(proxy, **how).connection_from_host(host, port, scheme)
+    named = f"[{host}]" if ":" in host else host
+    if scheme == "https":
+        pool: HTTPConnectionPool = HTTPSConnectionPool(named, port, **how)
+        pool.ConnectionCls = type("CheckedConnection", (_Checked, HTTPSConnection), {"rules": rules})
+    else:
+        pool = HTTPConnectionPool(named, port, **how)
+        pool.ConnectionCls = type("CheckedConnection", (_Checked, HTTPConnection), {"rules": rules})
+    return pool

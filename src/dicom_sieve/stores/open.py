@@ -1,13 +1,21 @@
 """From an address to a store: for readers of objects in Python, and for commands that read where a run judged."""
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, FILE, S3, Location, prefix_of, split_uri
 from dicom_sieve.settings import load_settings
+from dicom_sieve.stores.azure.open import open_azure
+from dicom_sieve.stores.azure.service import AZURE
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.stores.endpoints import ALLOWED, DEFAULT_CHAIN, EndpointRules, check_bucket, place_of
+from dicom_sieve.stores.gcs.open import open_gcs
+from dicom_sieve.stores.gcs.service import GCS
 from dicom_sieve.stores.interface import Place
 from dicom_sieve.stores.opener import Access, Opener
 from dicom_sieve.stores.retries import Retries
@@ -26,20 +34,22 @@ def open_store(
     *,
     endpoint: str | None = None,
     region: str | None = None,
-    credentials: str | GivesSession | None = None,
+    credentials: str | GivesSession | Mapping[str, Any] | None = None,
     anonymous: bool = False,
     requester_pays: bool = False,
 ) -> Place:
     """Open the place where objects lie, to read them: bound to the etags that were judged.
 
     Args:
-        where: ``s3://bucket/prefix``, or of another scheme that `OPENERS` has; a directory, or the location of a run
-            (``run.location``).
-        endpoint: URL of the S3 server; None: that of the location, else ``AWS_ENDPOINT_URL``, else AWS itself.
+        where: ``s3://bucket/prefix``, ``gs://bucket/prefix``, ``az://account/container/prefix``, or of another scheme
+            that `OPENERS` has; a directory, or the location of a run (``run.location``).
+        endpoint: URL of the server; None: that of the location, else, for S3, ``AWS_ENDPOINT_URL``, else the cloud
+            itself.
         region: None: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, or us-east-1.
-        credentials: ``key_id:access_key``; None: AWS's default chain. Both go to AWS, to an endpoint that is named here
-            or in ``AWS_ENDPOINT_URL``, and to those that ``DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS`` lists; what is given,
-            also to those of ``DICOM_SIEVE_ALLOWED_ENDPOINTS``.
+        credentials: Of S3 ``key_id:access_key``, of Google the JSON of a key, of Azure an account's key or a SAS; None:
+            this machine's own. Both go to the cloud, to an endpoint that is named here or in ``AWS_ENDPOINT_URL``, and
+            to those that ``DICOM_SIEVE_DEFAULT_CHAIN_ENDPOINTS`` lists; what is given, also to those of
+            ``DICOM_SIEVE_ALLOWED_ENDPOINTS``.
         anonymous: Requests are not signed, as for a public bucket: there are no credentials.
         requester_pays: The owner of the credentials pays for the requests, where the bucket wants that.
 
@@ -50,8 +60,11 @@ def open_store(
         >>> open_store("/data/images").location.bucket
         '/data/images'
     """
-    named = (endpoint or os.environ.get("AWS_ENDPOINT_URL") or "").rstrip("/")
     location = where if isinstance(where, Location) else read_address(str(where))
+    if location.scheme in CLOUDS:
+        own = own_endpoint(endpoint)
+        return open_location(location, Access(own, region, credentials, anonymous, requester_pays, own is not None))
+    named = (endpoint or os.environ.get("AWS_ENDPOINT_URL") or "").rstrip("/")
     lies_at = location.endpoint
     if endpoint or (named and location.scheme == S3 and location is not where):
         lies_at = named
@@ -75,6 +88,31 @@ def describe_unknown(scheme: str) -> str:
     """Say that a scheme is not known, and which are."""
     accepted = ", ".join(f"{name}://" for name in sorted(OPENERS))
     return f"{scheme}:// is not known; accepted: {accepted}, or a directory"
+
+
+def describe_web(text: str) -> str | None:
+    """Say what to type in place of an address of the web; None where a text is none. No query is repeated."""
+    if not text.lower().startswith(("http://", "https://")):
+        return None
+    for pattern, form in _TYPE_INSTEAD:
+        if found := pattern.fullmatch(text.partition("?")[0].partition("#")[0]):
+            return (
+                f"an address of the web is no location; type {form.format(*map(unquote, found.groups())).rstrip('/')}"
+            )
+    accepted = f"s3://bucket/prefix, {GCS}://bucket/prefix, {FORMS[AZURE]}"
+    return f"an address of the web is no location; accepted: {accepted}, and the server's own address as the endpoint"
+
+
+def describe_no_bucket(text: str, scheme: str) -> str:
+    """Say that an address names no bucket, and how one is written."""
+    what = "no account and container" if scheme == AZURE else "no bucket"
+    return f"{text} names {what}; accepted: {FORMS.get(scheme, f'{scheme}://bucket/prefix')}"
+
+
+def own_endpoint(endpoint: str | None) -> str | None:
+    """Give the endpoint that is named for another cloud than AWS; what the environment has for AWS's tools is none."""
+    url = (endpoint or "").rstrip("/")
+    return url if url and url != os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/") else None
 
 
 def open_bucket(
@@ -144,11 +182,28 @@ def _open_dicomweb(location: Location, access: Access) -> Place:
 OPENERS: dict[str, Opener] = {
     FILE: _open_directory,
     S3: _open_s3,
+    GCS: open_gcs,
+    AZURE: open_azure,
     **dict.fromkeys(("dicomweb+http", "dicomweb+https"), _open_dicomweb),
 }
 """By the scheme of an address: the only list of stores."""
 READ_ONLY = frozenset({"dicomweb+http", "dicomweb+https"})
 """Schemes of stores that nothing is written to."""
+CLOUDS = frozenset({GCS, AZURE})
+"""Schemes of stores that know an endpoint only where one is named for them: ``AWS_ENDPOINT_URL`` is none of theirs."""
+FORMS = {AZURE: f"{AZURE}://account/container/prefix"}
+"""How addresses are written, where that is not ``scheme://bucket/prefix``."""
+_TYPE_INSTEAD = (
+    (
+        re.compile(r"https?://(?:storage\.googleapis\.com|storage\.cloud\.google\.com)/([^/?#]+)/?([^?#]*)"),
+        "gs://{}/{}",
+    ),
+    (re.compile(r"https?://([^./?#@:]+)\.storage\.googleapis\.com/?([^?#]*)"), "gs://{}/{}"),
+    (re.compile(r"https?://([^./?#@:]+)\.(?:blob|dfs)\.[^/?#]+/([^/?#]+)/?([^?#]*)"), "az://{}/{}/{}"),
+    (re.compile(r"https?://([^/?#@:]+)\.s3[.-][^/?#]*amazonaws\.com/?([^?#]*)"), "s3://{}/{}"),
+    (re.compile(r"https?://s3[.-][^/?#]*amazonaws\.com/([^/?#]+)/?([^?#]*)"), "s3://{}/{}"),
+)
+"""Addresses of the web, and what is typed in place of them. A query is never repeated: it may authorize."""
 
 
 def _refuse_of_ledger(url: str, region: str, rules: EndpointRules, *, is_given: bool) -> None:
@@ -177,6 +232,8 @@ def read_address(text: str) -> Location:
     Raises:
         InvalidRequestError: Its scheme is not known, or it names no bucket.
     """
+    if wrong := describe_web(text):
+        raise InvalidRequestError((wrong,))
     parts = split_uri(text)
     if parts is None or parts[0] == FILE:
         path = Path(text.removeprefix(f"{FILE}://"))
@@ -186,16 +243,16 @@ def read_address(text: str) -> Location:
     if scheme not in OPENERS:
         raise InvalidRequestError((describe_unknown(scheme),))
     if not bucket:
-        raise InvalidRequestError((f"{text} names no bucket; accepted: {scheme}://bucket/prefix, or a directory",))
+        raise InvalidRequestError((f"{describe_no_bucket(text, scheme)}, or a directory",))
     return Location(AWS_ENDPOINT if scheme == S3 else f"{scheme}:", bucket, prefix_of(scheme, prefix))
 
 
-def _read_credentials(credentials: str | GivesSession | None) -> GivesSession:
+def _read_credentials(credentials: str | GivesSession | Mapping[str, Any] | None) -> GivesSession:
     if credentials is None:
         return DefaultChain()
-    if not isinstance(credentials, str):
+    if isinstance(credentials, GivesSession):
         return credentials
-    keys = StaticCredentials.parse(credentials)
+    keys = StaticCredentials.parse(credentials) if isinstance(credentials, str) else None
     if keys is None:
         raise InvalidRequestError(("credentials: no colon between two parts; accepted: key_id:access_key",))
     return keys

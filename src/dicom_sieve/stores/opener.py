@@ -1,7 +1,8 @@
 """What opens a store: how it is to be reached, and the function that each store brings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dicom_sieve.objects import Location
 from dicom_sieve.stores.interface import Place
@@ -15,7 +16,8 @@ class Access:
     Attributes:
         endpoint: URL of the server; None: the one that the store goes to by itself.
         region: None: as the environment says.
-        credentials: ``key_id:access_key``, or what gives a session; None: this machine's own.
+        credentials: As the store has them: S3's are ``key_id:access_key``, or what gives a session; those of other
+            clouds a text, or JSON. None: this machine's own.
         anonymous: Whether no request is signed.
         requester_pays: Whether the credentials' owner pays.
         is_named: Whether the caller named the endpoint; else a ledger did, perhaps by somebody else's request.
@@ -24,7 +26,7 @@ class Access:
 
     endpoint: str | None = None
     region: str | None = None
-    credentials: str | GivesSession | None = field(default=None, repr=False)
+    credentials: str | GivesSession | Mapping[str, Any] | None = field(default=None, repr=False)
     anonymous: bool = False
     requester_pays: bool = False
     is_named: bool = False

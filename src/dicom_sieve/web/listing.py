@@ -14,13 +14,14 @@ from fastapi.responses import RedirectResponse, Response
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.reading.places import Place, find_place, list_places
-from dicom_sieve.objects import S3, Location
+from dicom_sieve.objects import S3
+from dicom_sieve.stores.open import CLOUDS
 from dicom_sieve.web.actions import record
 from dicom_sieve.web.asked import first_of, read_number
 from dicom_sieve.web.pages import Page, context_of, form_of, name_of_place, person_of, problems_of, show
 from dicom_sieve.web.people import Role
-from dicom_sieve.web.places import where_of
-from dicom_sieve.web.prefect_api import NO_BLOCK, PrefectAwayError, credentials_of
+from dicom_sieve.web.places import input_of, is_address, location_of, where_of
+from dicom_sieve.web.prefect_api import CREDENTIALS, NO_BLOCK, SECRETS, PrefectAwayError, credentials_of
 from dicom_sieve.web.progress import ENDED, LONGEST_MESSAGE, UUID, may_be_stopped
 from dicom_sieve.web.texts import gettext
 from dicom_sieve.web.words import state_in_words
@@ -56,12 +57,10 @@ def parameters_of(given: Mapping[str, str], blocks: Mapping[str, str]) -> dict[s
         problems.append(gettext("credentials: none are sent with requests that are not signed; choose one of both"))
     if problems:
         raise InvalidRequestError(tuple(problems))
-    place: dict[str, Any] = {"bucket": where["bucket"], "prefix": where["prefix"]}
-    place |= {"region": where["region"] or "us-east-1"}
-    place |= {"endpoint": where["endpoint"].rstrip("/")} if where["endpoint"] else {}
-    place |= {"anonymous": True} if where["anonymous"] else {}
-    place |= credentials_of(where["credentials"], blocks)
-    return {"input_s3_parameters": place, "criteria": [ASKED], "preview": True}
+    more: dict[str, Any] = {"anonymous": True} if where["anonymous"] else {}
+    more |= credentials_of(where["credentials"], blocks)
+    where["endpoint"] = where["endpoint"].rstrip("/")
+    return {**input_of(where, where["region"], more), "criteria": [ASKED], "preview": True}
 
 
 @router.get("/places/add")
@@ -82,8 +81,9 @@ def add(request: Request) -> Response:
     given = {name: first_of(form, name) for name in FIELDS} | ({} if place is None else where_of(place))
     key = first_of(form, "key")
     try:
-        parameters = parameters_of(given, context.prefect.blocks())
-        called = name_of_place(Location(given["endpoint"], given["bucket"].strip(), given["prefix"].strip()))
+        is_cloud = is_address(given["bucket"].strip())
+        parameters = parameters_of(given, context.prefect.blocks(SECRETS if is_cloud else CREDENTIALS))
+        called = _called(parameters)
         run_id = context.prefect.start(parameters, key=key)
     except (PrefectAwayError, InvalidRequestError) as error:
         return _ask(request, place, given, key, problems_of(error))
@@ -98,7 +98,7 @@ def _place_of(request: Request, number: str) -> Place | None:
     if place_id is None:
         return None
     place = find_place(context_of(request).ledger.engine, place_id)
-    if place.location.scheme != S3:
+    if place.location.scheme not in {S3, *CLOUDS}:
         raise InvalidRequestError((gettext("a directory is listed on the machine that has it: dicom-sieve preview"),))
     return place
 
@@ -106,7 +106,11 @@ def _place_of(request: Request, number: str) -> Place | None:
 def _ask(
     request: Request, place: Place | None, given: Mapping[str, str], key: str, problems: Sequence[str] = ()
 ) -> Response:
-    blocks, away = context_of(request).prefect.blocks_or_why()
+    prefect = context_of(request).prefect
+    blocks, away = prefect.blocks_or_why()
+    if place is None or place.location.scheme in CLOUDS:
+        secrets_of_clouds = prefect.blocks_or_why(SECRETS)[0]
+        blocks = secrets_of_clouds if place is not None else blocks | secrets_of_clouds
     title = gettext("Add a place") if place is None else gettext("List again")
     return show(
         request,
@@ -129,7 +133,7 @@ def show_listing(request: Request, run_id: str) -> Response:
     flow_run, away = _flow_run(request, run_id)
     state = str(flow_run.get("state_type") or "SCHEDULED")
     told = (flow_run.get("state") or {}).get("message") or ""
-    where = (flow_run.get("parameters") or {}).get("input_s3_parameters") or {}
+    asked = flow_run.get("parameters") or {}
     progress, percent = _progress(request, run_id) if state == "RUNNING" else ("", None)
     return show(
         request,
@@ -140,12 +144,12 @@ def show_listing(request: Request, run_id: str) -> Response:
         state=state_in_words(state),
         message=progress or str(told)[:LONGEST_MESSAGE],
         percent=percent,
-        called=_called(where),
+        called=_called(asked),
         away=away,
         is_over=state in ENDED and not away,
         is_done=state == "COMPLETED",
         can_stop=not away and may_be_stopped(state),
-        place=_listed(request, where) if state == "COMPLETED" else None,
+        place=_listed(request, asked) if state == "COMPLETED" else None,
     )
 
 
@@ -157,7 +161,7 @@ def stop(request: Request, run_id: str) -> Response:
     if away:
         raise PrefectAwayError(away)
     context_of(request).prefect.cancel(run_id)
-    called = _called((flow_run.get("parameters") or {}).get("input_s3_parameters") or {})
+    called = _called(flow_run.get("parameters") or {})
     record(request, Action.STOP, run_id=run_id, place=called or None)
     return RedirectResponse(f"/listing/{run_id}", 303)
 
@@ -187,19 +191,19 @@ def _progress(request: Request, run_id: str) -> tuple[str, float | None]:
         return "", None
 
 
-def _called(where: Mapping[str, Any]) -> str:
+def _called(parameters: Mapping[str, Any]) -> str:
     """Give the name of a place as a request has it, never its credentials."""
-    bucket, prefix = (str(where.get(name) or "") for name in ("bucket", "prefix"))
-    return f"{bucket}/{prefix}".rstrip("/")
+    where = location_of(parameters)
+    return "" if where is None else name_of_place(where)
 
 
-def _listed(request: Request, where: Mapping[str, Any]) -> Place | None:
+def _listed(request: Request, parameters: Mapping[str, Any]) -> Place | None:
     """Give the place of a request, where the ledger knows it now."""
-    endpoint = str(where.get("endpoint") or "").rstrip("/")
-    asked = (str(where.get("bucket") or ""), str(where.get("prefix") or ""))
+    if (asked := location_of(parameters)) is None:
+        return None
     for place in list_places(context_of(request).ledger.engine):
         its = place.location
-        is_there = its.endpoint == endpoint if endpoint else its.scheme == S3
-        if is_there and (its.bucket, its.prefix) == asked:
+        is_there = its.endpoint == asked.endpoint if asked.endpoint else its.scheme == S3
+        if is_there and (its.bucket, its.prefix) == (asked.bucket, asked.prefix):
             return place
     return None

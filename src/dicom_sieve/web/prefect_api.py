@@ -23,6 +23,8 @@ PROGRESS = "headers-read"
 """Key of the artifact in which a run says how far it is."""
 CREDENTIALS = "aws-credentials"
 """The kind of blocks that a location's credentials may be."""
+SECRETS = "secret"
+"""The same in other clouds than AWS."""
 
 
 class PrefectAwayError(DicomSieveError):
@@ -96,16 +98,20 @@ class PrefectApi:
         """Ask for a run to be stopped."""
         self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}, "force": False})
 
-    def blocks(self) -> dict[str, str]:
-        """Give the id of each block with credentials by its name; never what is in it."""
+    def blocks(self, kind: str = CREDENTIALS) -> dict[str, str]:
+        """Give the id of each block with credentials by its name; never what is in it.
+
+        Args:
+            kind: `CREDENTIALS` or `SECRETS`.
+        """
         asked = {"block_documents": {"is_anonymous": {"eq_": False}}, "include_secrets": False, "limit": 200}
         found = self._ask("POST", "/block_documents/filter", asked)
-        return {block["name"]: block["id"] for block in found if block["block_type"]["slug"] == CREDENTIALS}
+        return {block["name"]: block["id"] for block in found if block["block_type"]["slug"] == kind}
 
-    def blocks_or_why(self) -> tuple[dict[str, str], str]:
+    def blocks_or_why(self, kind: str = CREDENTIALS) -> tuple[dict[str, str], str]:
         """Give `blocks`, and why there are none: where Prefect's server is away; else nothing."""
         try:
-            return self.blocks(), ""
+            return self.blocks(kind), ""
         except PrefectAwayError as error:
             return {}, str(error)
 

@@ -16,6 +16,7 @@ from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.reading.page_actions import starters_of
 from dicom_sieve.ledger.reading.places import Place, find_place
 from dicom_sieve.objects import S3
+from dicom_sieve.stores.open import CLOUDS
 from dicom_sieve.web.actions import record
 from dicom_sieve.web.address import Given, unpack
 from dicom_sieve.web.asked import first_of
@@ -23,8 +24,8 @@ from dicom_sieve.web.cards import divide_steps
 from dicom_sieve.web.given import is_whole
 from dicom_sieve.web.pages import Page, context_of, form_of, person_of, problems_of, show
 from dicom_sieve.web.people import Role
-from dicom_sieve.web.places import read_id, where_of
-from dicom_sieve.web.prefect_api import PrefectAwayError, credentials_of
+from dicom_sieve.web.places import input_of, read_id, where_of
+from dicom_sieve.web.prefect_api import CREDENTIALS, SECRETS, PrefectAwayError, credentials_of
 from dicom_sieve.web.texts import gettext
 
 router = APIRouter()
@@ -51,21 +52,26 @@ def parameters_of(
     Raises:
         InvalidRequestError: There is no such block, or the place is no bucket.
     """
-    if place.location.scheme != S3:
+    is_cloud = place.location.scheme in CLOUDS
+    if place.location.scheme != S3 and not is_cloud:
         raise InvalidRequestError((gettext("a directory is screened on the machine that has it: dicom-sieve screen"),))
     criteria, behind = divide_steps(items)
     steps = {name: value for step in behind for name, value in step.items()}
     if not criteria or not all(map(is_whole, criteria)):
         raise InvalidRequestError((gettext("criteria: one has no value yet, or there is none"),))
+    if is_cloud and given.get("output_bucket", "").strip():
+        raise InvalidRequestError((gettext("what lies in another cloud is published by: dicom-sieve screen --output"),))
+    credentials = credentials_of(given.get("credentials", ""), blocks)
     return {
-        "input_s3_parameters": {
-            **where_of(place),
-            "region": given.get("region") or "us-east-1",
-            **credentials_of(given.get("credentials", ""), blocks),
-        },
+        **input_of(where_of(place), given.get("region", ""), credentials),
         **({"criteria": criteria, **steps} if named is None else {"criteria": _by_name(named)}),
         **_output(place, given, blocks),
     }
+
+
+def _kind_of(place: Place) -> str:
+    """Give the kind of blocks that may have its credentials."""
+    return SECRETS if place.location.scheme in CLOUDS else CREDENTIALS
 
 
 def _by_name(named: NamedCriteria) -> dict[str, Any]:
@@ -125,7 +131,8 @@ def begin(request: Request) -> Response:
     items = unpack(packed)
     try:
         named = saved_as(context.ledger, given["saved"], items)
-        parameters = parameters_of(place, items, given, context.prefect.blocks(), named)
+        blocks = context.prefect.blocks(_kind_of(place))
+        parameters = parameters_of(place, items, given, blocks, named)
         run_id = context.prefect.start(parameters, name=given["name"].strip(), key=given["key"])
     except (PrefectAwayError, InvalidRequestError) as error:
         return _ask(request, place, packed, given, problems_of(error))
@@ -138,7 +145,7 @@ def _ask(
     request: Request, place: Place, packed: str, given: Mapping[str, str], problems: Sequence[str] = ()
 ) -> Response:
     """Show the form."""
-    blocks, away = context_of(request).prefect.blocks_or_why()
+    blocks, away = context_of(request).prefect.blocks_or_why(_kind_of(place))
     return show(
         request,
         "start.html",

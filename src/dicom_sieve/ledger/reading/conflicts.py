@@ -21,7 +21,7 @@ from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import header, location, object_, run
 from dicom_sieve.ledger.database.views import series_decision
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
-from dicom_sieve.objects import DIRECTORY_ENDPOINT
+from dicom_sieve.objects import OF_WRITES
 
 MOST_EXAMPLES = 100
 """Series in conflict that are listed."""
@@ -240,8 +240,9 @@ def _of_instances(objects: sa.FromClause, *conditions: sa.ColumnElement[bool]) -
     """Select SOP Instance UIDs whose objects contradict each other, likewise."""
     series = header.c.series_instance_uid
     size = sa.cast(object_.c.size, sa.Text)
-    # Of a file the etag says when it was written, not what is in it (ADR 3).
-    content = sa.case((location.c.endpoint == DIRECTORY_ENDPOINT, size), else_=object_.c.etag)
+    # Of a file, and in other clouds than AWS, the etag says when it was written, not what is in it (ADR 3, ADR 49).
+    is_of_writes = sa.or_(*(location.c.endpoint.startswith(f"{scheme}:") for scheme in OF_WRITES))
+    content = sa.case((is_of_writes, size), else_=object_.c.etag)
     # Equal bytes have a header for each edition that they were read for (ADR 32).
     is_other_header = sa.func.count(header.c.id.distinct()) > sa.func.count(header.c.edition.distinct())
     differ = {

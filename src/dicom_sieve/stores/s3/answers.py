@@ -11,7 +11,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 LONGEST_HEAD = 64 * 1024
 """Bytes of an answer beside those asked for: its headers, its chunks' sizes, or the text of an error."""
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
-_KEPT = _LENGTHS | {b"content-range", b"etag"}
+_KEPT = _LENGTHS | {b"content-range", b"etag", b"x-goog-generation"}
 _OK = 200
 
 
@@ -28,12 +28,14 @@ class Answer:
         content_range: The header, empty where there is none.
         etag: The header, empty where there is none.
         body: The bytes.
+        generation: The header of Google Cloud Storage, empty where there is none.
     """
 
     status: int
     content_range: bytes
     etag: bytes
     body: bytes
+    generation: bytes = b""
 
 
 class AnswerParser:
@@ -110,4 +112,5 @@ class AnswerParser:
         if status >= _OK:
             self.is_last = not self._parser.should_keep_alive()
             content_range, etag = headers.get(b"content-range", b""), headers.get(b"etag", b"")
-            self._answer = Answer(status, content_range, etag, b"".join(body))
+            generation = headers.get(b"x-goog-generation", b"")
+            self._answer = Answer(status, content_range, etag, b"".join(body), generation)

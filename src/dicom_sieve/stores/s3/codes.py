@@ -40,7 +40,7 @@ def code_of(error: Exception) -> str:
     if isinstance(error, NotS3Error):
         return error.code
     if isinstance(error, SSLError):
-        return _code_of_tls(error)
+        return code_of_tls(error.kwargs.get("error")) or type(error).__name__
     return type(error).__name__
 
 
@@ -97,8 +97,9 @@ def _code_of_answer(error: ClientError) -> str:
     return code if _CODE.fullmatch(code) else "Unknown"
 
 
-def _code_of_tls(error: SSLError) -> str:
-    for cause in _causes(error.kwargs.get("error")):
+def code_of_tls(error: object) -> str | None:
+    """Give this package's code of a fault of TLS, by an error or what it wraps; None: of none that is known."""
+    for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             is_expired, is_other = cause.verify_code in _EXPIRED, cause.verify_code in _OTHER_HOST
             code = "CertificateOfAnotherHost" if is_other else "CertificateNotTrusted"
@@ -107,7 +108,7 @@ def _code_of_tls(error: SSLError) -> str:
             return "CertificateOfAnotherHost"
         if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
             return "NoTls"
-    return type(error).__name__
+    return None
 
 
 def _causes(error: object) -> Iterator[BaseException]:

@@ -211,11 +211,6 @@ _NOT_SENT = (
 not answer (CredentialRetrievalError), the next attempt may be answered."""
 
 
-def may_be_repeated(error: Exception) -> bool:
-    """Tell whether the same read may succeed when it is asked for again."""
-    return isinstance(error, TransportError) and not isinstance(error, NotSentError)
-
-
 @contextmanager
 def as_store_error(action: str, address: str, access: S3Access | None = None) -> Iterator[None]:
     """Turn every exception of boto3 inside into a StoreError, which names codes alone.

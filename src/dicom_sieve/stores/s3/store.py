@@ -2,32 +2,26 @@
 
 The bytes of a read are bound to the etag that was listed (``If-Match``). An answer of either client counts when length,
 range, size and etag are all what was asked for. Where the first one's answer is not clearly a fault, boto3 is asked
-again: it gives the error's code. A request is repeated as a whole, with its body, within limits of number and time. A
-request to slow down applies to all reads of the event loop (`Throttle`).
+again: it gives the error's code. A request is repeated as a whole, with its body, within limits of number and time.
 """
 
-import asyncio
 import base64
 import datetime
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_sieve import private
-from dicom_sieve.advice import ANOTHER_ETAG
 from dicom_sieve.errors import AlreadyPublishedError
 from dicom_sieve.objects import Location, ObjectInfo, plain_etag
 from dicom_sieve.stores.interface import (
-    PART_BYTES,
     Downloads,
     ObjectChangedError,
     TransportError,
@@ -35,8 +29,9 @@ from dicom_sieve.stores.interface import (
 )
 from dicom_sieve.stores.key_space import LONGEST_KEY
 from dicom_sieve.stores.listing import Cursor, Page, list_objects
+from dicom_sieve.stores.retries import Retries
 from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
-from dicom_sieve.stores.s3.clients import CONNECTIONS, make_boto3_client, make_range_client
+from dicom_sieve.stores.s3.clients import make_boto3_client, make_range_client
 from dicom_sieve.stores.s3.codes import code_of
 from dicom_sieve.stores.s3.errors import (
     MalformedAnswerError,
@@ -44,7 +39,6 @@ from dicom_sieve.stores.s3.errors import (
     is_conflict,
     is_passing,
     is_refusal,
-    may_be_repeated,
     name_of,
     read_error,
 )
@@ -52,7 +46,7 @@ from dicom_sieve.stores.s3.inventory import Inventory, address_of_manifest
 from dicom_sieve.stores.s3.pages import list_page
 from dicom_sieve.stores.s3.ranges import RangeClient
 from dicom_sieve.stores.s3.through_proxy import ProxiedClient
-from dicom_sieve.stores.throttle import Throttle
+from dicom_sieve.stores.two_ways import ReadsTwoWays
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -60,12 +54,11 @@ if TYPE_CHECKING:
 LARGEST_PUT = 5 * 1024**3
 """Bytes that one S3 request may write or copy."""
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class S3Store:
+class S3Store(ReadsTwoWays):
     """One bucket, or the part of it under a prefix.
 
     Attributes:
@@ -81,6 +74,11 @@ class S3Store:
         """Where it is."""
         endpoint = (self.access.endpoint or AWS_ENDPOINT).rstrip("/")
         return Location(endpoint, self.access.bucket, self.prefix)
+
+    @property
+    def retries(self) -> Retries:
+        """Timeouts and attempts."""
+        return self.access.retries
 
     def list(self) -> Iterator[ObjectInfo]:
         """Give every object, in the order in which S3 lists: that of the keys' UTF-8 bytes.
@@ -102,35 +100,6 @@ class S3Store:
         """
         bucket, key = address_of_manifest(uri)
         return Inventory(self.location, S3Store(replace(self.access, bucket=bucket)), key)
-
-    async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:
-        """Read bytes of an object, if it is still the one that was listed; see `Reads.read`."""
-        if not 0 <= start < end <= listed.size:
-            raise ValueError("start and end must be a range within the object")
-        loop, throttle = asyncio.get_running_loop(), self._throttle()
-        until = loop.time() + self.access.retries.read_deadline_seconds
-        fault = None
-        if throttle.has_room:  # then the first attempt bounds its time itself: one timer less for each read
-            try:
-                return await self._ask(throttle, listed, start, end)
-            except TransportError as error:
-                if not may_be_repeated(error):
-                    raise
-                fault = error
-        return await self._ask_until(until, fault, partial(self._ask, throttle, listed, start, end))
-
-    def download(self, listed: ObjectInfo, target: Path) -> None:
-        """Read a whole object into a new local file, if it is still the one that was listed; see `Downloads`."""
-        with private.create(target) as file:
-            file.writelines(self._parts(listed))
-
-    def read_bytes(self, listed: ObjectInfo) -> bytes:
-        """Read a whole object, if it is still the one that was listed; raises as `Downloads.download` does."""
-        return b"".join(self._parts(listed))
-
-    async def stat(self, key: str) -> ObjectInfo:
-        """Look one object up as it is now; see `Reads.stat`."""
-        return await self._in_thread(self._stat, key)
 
     def find(self, key: str) -> ObjectInfo | None:
         """Look for an object; see `Writes.find`."""
@@ -192,65 +161,16 @@ class S3Store:
         return make_range_client(self.access, endpoint=self._boto3.meta.endpoint_url)
 
     @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="boto3")
-
-    @cached_property
     def _not_copied_within(self) -> set[str]:
         """Buckets that the server refuses to copy from: it is not asked again."""
         return set()
-
-    @cached_property
-    def _throttles(self) -> WeakKeyDictionary[asyncio.AbstractEventLoop, Throttle]:
-        return WeakKeyDictionary()
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the clients behind: another process opens its own."""
         return {"access": self.access, "prefix": self.prefix}
 
-    def _throttle(self) -> Throttle:
-        """Give the throttle of the running event loop."""
-        loop = asyncio.get_running_loop()
-        throttle = self._throttles.get(loop)
-        if throttle is None:
-            throttle = self._throttles[loop] = Throttle(self.access.retries.requests_in_flight)
-        return throttle
-
     def _repeat(self, ask: Callable[[], T]) -> T:
         return self.access.retries.repeat(ask, is_passing)
-
-    async def _in_thread(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(ask, *args, **kwargs))
-
-    async def _ask(self, throttle: Throttle, listed: ObjectInfo, start: int, end: int) -> bytes:
-        """Make one attempt at a read: the first client limits its whole time, boto3 that of each part of an answer."""
-        async with throttle:
-            if (data := await self._read_quickly(listed, start, end)) is not None:
-                return data
-            try:
-                async with asyncio.timeout(self.access.retries.read_deadline_seconds):
-                    return await self._in_thread(self._read_any, listed, start, end)
-            except TimeoutError:
-                raise TransportError("no answer") from None
-
-    async def _ask_until(
-        self, until: float, fault: TransportError | None, ask: Callable[[], Awaitable[bytes]]
-    ) -> bytes:
-        """Make the remaining attempts, up to a time of the loop; all of them where there is no fault yet."""
-        retries = self.access.retries
-        try:
-            async with asyncio.timeout_at(until):
-                for attempt in range(0 if fault is None else 1, retries.read_attempts):
-                    await asyncio.sleep(retries.pause(attempt))
-                    try:
-                        return await ask()
-                    except TransportError as error:
-                        if not may_be_repeated(error):
-                            raise
-                        fault = error
-        except TimeoutError:
-            pass
-        raise fault or TransportError("no answer")
 
     async def _read_quickly(self, listed: ObjectInfo, start: int, end: int) -> bytes | None:
         """Read for little CPU; None where boto3 is to read, or to tell what is wrong."""
@@ -281,20 +201,6 @@ class S3Store:
         if len(data) != end - start or content_range != f"bytes {start}-{end - 1}/{listed.size}":
             raise TransportError("not the bytes that were asked for")
         return data
-
-    def _parts(self, listed: ObjectInfo) -> Iterator[bytes]:
-        for start in range(0, listed.size, PART_BYTES):
-            ask = partial(self._read_part, listed, start, min(start + PART_BYTES, listed.size))
-            yield self.access.retries.repeat(ask, may_be_repeated)
-
-    def _read_part(self, listed: ObjectInfo, start: int, end: int) -> bytes:
-        try:
-            return self._read_any(listed, start, end)
-        except ObjectChangedError:
-            now = self._stat(listed.key)
-            if (now.etag, now.size) != (plain_etag(listed.etag), listed.size):
-                raise
-            raise TransportError(ANOTHER_ETAG) from None
 
     def _copy_within(self, source: "S3Store", listed: ObjectInfo, key: str) -> bool:
         """Let the server copy; False where it does not: reading and writing then shows what is wrong.
