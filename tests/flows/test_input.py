@@ -18,13 +18,15 @@ from dicom_sieve.flows.redaction import redact
 from dicom_sieve.stores import DirectoryStore, EndpointRules, Retries, S3Store
 from dicom_sieve.stores.azure.service import AzureService
 from dicom_sieve.stores.azure.signing import Sas, SharedKey
-from dicom_sieve.stores.endpoints import ALLOWED
+from dicom_sieve.stores.endpoints import ALLOWED, DEFAULT_CHAIN
 from dicom_sieve.stores.gcs.service import GcsService
 from dicom_sieve.stores.rest.store import RestStore
 from dicom_sieve.stores.rest.tokens import Unsigned
 from tests.conftest import S3Server
 from tests.flows import planted
+from tests.support.builders import make_instance
 from tests.support.clouds import AzureServer, CloudServer, GcsServer
+from tests.support.orthanc import PASSWORD, USER, Orthanc
 from tests.support.prefect_server import PrefectServer
 
 RUN = jsonschema.Draft202012Validator(Parameters.model_json_schema())
@@ -59,6 +61,7 @@ class TestTheSchema:
             {"uri": "gs://bucket"},
             {"uri": "az://account/container/prefix", "credentials": KEY},
             {"uri": "az://account/container", "credentials": {"$ref": str(uuid.uuid4())}, "anonymous": False},
+            {"uri": "dicomweb+https://pacs.example.org/dicom-web/studies/1.2", "credentials": "Bearer token"},
             {"uri": "file:///data/images"},
             {"uri": "/data/images", "credentials": None, "endpoint": None, "region": None, "inventory": None},
         ],
@@ -87,6 +90,7 @@ class TestTheSchema:
             ({"uri": f"https://account.blob.core.windows.net/c?{SAS}"}, "az://account/container/prefix"),
             ({"uri": "az://container-alone"}, "az://account/container/prefix"),
             ({"uri": "ftp://host/x"}, "gs://bucket/prefix"),
+            ({"uri": "dicomweb+ftp://host/dicom-web"}, "dicomweb+https://host/dicom-web"),
             ({"uri": "gs://b/a\nb"}, "gs://bucket/prefix"),
             ({"uri": 7}, "gs://bucket/prefix"),
             ({"uri": "gs://b", "credentials": 7}, "input.credentials as a text, or as a block"),
@@ -277,6 +281,47 @@ def place(request: pytest.FixtureRequest, prefect: PrefectServer) -> Iterator[di
     yield {"uri": f"az://{server.account}/{bucket}/in/", "endpoint": server.endpoint, "credentials": given}
 
 
+class TestAPacs:
+    URI = "dicomweb+https://93.184.216.34/dicom-web"
+
+    def test_is_opened_with_what_the_request_says(self) -> None:
+        store = asked(input={"uri": f"{self.URI}/studies/1.2", "credentials": "user:PLANTED"}).store
+
+        assert str(store.location) == f"{self.URI}/studies/1.2"
+        assert "PLANTED" not in repr(store)
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ({"uri": URI, "credentials": "PLANTED"}, "input.credentials: accepted: user:password"),
+            ({"uri": URI, "region": "eu"}, "input.region: dicomweb+https:// knows none; accepted with s3://bucket"),
+            ({"uri": URI, "requester_pays": True}, "input.requester_pays: dicomweb+https:// knows none"),
+            ({"uri": URI, "endpoint": "https://93.184.216.35"}, "input.endpoint: is another than that of the address"),
+            ({"uri": f"{URI}/studies/1.2/instances/3"}, "input.uri: accepted behind the URL of the services: studies/UID"),
+            ({"uri": "dicomweb+https://user:PLANTED@host/dicom-web"}, "input.endpoint: holds credentials"),
+            ({"uri": "dicomweb+http://93.184.216.34/dicom-web"}, "input.endpoint: is not encrypted"),
+            ({"uri": "dicomweb+http://169.254.169.254/dicom-web"}, "input.endpoint: "),
+            ({"uri": URI, "anonymous": True, "credentials": "user:PLANTED"}, "input.credentials: beside anonymous"),
+        ],
+    )
+    def test_what_is_wrong_is_said_and_no_secret_quoted(self, given: dict[str, Any], told: str) -> None:
+        found = problems(input=given)
+
+        assert [problem for problem in found if problem.startswith(told)], found
+        assert "PLANTED" not in str(found)
+
+    def test_this_machine_s_own_credentials_go_where_a_setting_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DICOM_SIEVE_DICOMWEB_CREDENTIALS", "user:PLANTED")
+
+        [problem] = problems(input={"uri": self.URI})
+
+        assert problem.startswith("input.endpoint: ")
+        assert DEFAULT_CHAIN in problem
+        assert "PLANTED" not in problem
+        listed = EndpointRules(default_chain=("93.184.216.34",))
+        assert str(asked(listed, input={"uri": self.URI}).store.location) == self.URI
+
+
 class TestOverRest:
     def test_runs_over_rest_judge_what_lies_there(
         self, place: dict[str, Any], prefect: PrefectServer, served_ledger: Ledger
@@ -290,6 +335,27 @@ class TestOverRest:
         stored = prefect.flow_run(run)["parameters"]["input"]
         given = place.get("credentials")
         assert stored == {**place, **({"credentials": "***"} if isinstance(given, str) else {})}
+
+    @pytest.mark.real_pacs
+    @pytest.mark.parametrize("kind", ["text", "block"])
+    def test_runs_over_rest_judge_what_lies_in_a_pacs(
+        self, pacs: Orthanc, prefect: PrefectServer, served_ledger: Ledger, kind: str
+    ) -> None:
+        modalities = ("CT", "CT", "MR")
+        for number, modality in enumerate(modalities):
+            assert pacs.put(make_instance(SOPInstanceUID=f"1.2.3.4.{number}", Modality=modality))
+        keys = f"{USER}:{PASSWORD}"
+        credentials: Any = keys if kind == "text" else {"$ref": prefect.secret(keys)}
+        uri = f"dicomweb+{pacs.root}/dicom-web"
+        run = prefect.start({"input": {"uri": uri, "credentials": credentials}, "criteria": planted.IS_CT})
+
+        assert prefect.state(run) == ("Completed", "2 of 3 instances passed in 1 partial series")
+        judged = served_ledger.run(run)
+        rows = {row.sop_instance_uid: row.verdict for row in judged.instances()}
+        assert rows == {"1.2.3.4.0": "PASSED", "1.2.3.4.1": "PASSED", "1.2.3.4.2": "DISCARDED"}
+        assert str(judged.location) == uri
+        stored = prefect.flow_run(run)["parameters"]["input"]
+        assert stored == {"uri": uri, "credentials": "***" if kind == "text" else credentials}
 
     def test_a_block_of_another_type_is_named(self, prefect: PrefectServer) -> None:
         for uri, wrong in (("gs://b", "a text, or a block of type Secret"), ("az://account/container", "Secret")):

@@ -12,6 +12,7 @@ from dicom_sieve.stores.open import (
     CLOUDS,
     FORMS,
     OPENERS,
+    PACS,
     READ_ONLY,
     describe_no_bucket,
     describe_unknown,
@@ -40,7 +41,7 @@ def open_input(
     """
     scheme = _scheme_of(uri, "URI")
     if scheme is None and not Path(uri).is_dir():
-        accepted = f"neither s3://bucket/prefix, gs://bucket/prefix, {FORMS[AZURE]} nor a directory"
+        accepted = f"neither s3://bucket/prefix, gs://bucket/prefix, {FORMS[AZURE]}, {FORMS[PACS[1]]} nor a directory"
         raise typer.BadParameter(f"{uri} is {accepted}", param_hint="URI")
     name = ANONYMOUS if anonymous else REQUESTER_PAYS
     if anonymous and requester_pays:

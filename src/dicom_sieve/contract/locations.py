@@ -182,7 +182,8 @@ class InputParameters(BaseModel):
         Field(
             max_length=LONGEST_URI,
             title="URI",
-            description="s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix, or a directory.",
+            description="s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix, "
+            "dicomweb+https://host/dicom-web, or a directory.",
             json_schema_extra={"position": 0},
         ),
     ]

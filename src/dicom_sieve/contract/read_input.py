@@ -19,11 +19,11 @@ from dicom_sieve.stores.endpoints import INPUT_DIRECTORIES
 from dicom_sieve.stores.gcs.open import make_gcs
 from dicom_sieve.stores.gcs.service import GCS
 from dicom_sieve.stores.interface import Place
-from dicom_sieve.stores.open import DEFAULT_REGION, read_address
+from dicom_sieve.stores.open import DEFAULT_REGION, PACS, make_pacs, read_address
 from dicom_sieve.stores.opener import Access
 from dicom_sieve.stores.rest.opening import Makes, Opening
 
-CLOUDS: Mapping[str, Makes] = {GCS: make_gcs, AZURE: make_azure}
+CLOUDS: Mapping[str, Makes] = {GCS: make_gcs, AZURE: make_azure, **dict.fromkeys(PACS, make_pacs)}
 _OF_S3 = ("region", "inventory", "requester_pays")
 _OF_REQUESTS = ("credentials", "endpoint", "anonymous", *_OF_S3)
 ACCEPTED = "uri, and optionally credentials, endpoint, region, inventory, anonymous, requester_pays"

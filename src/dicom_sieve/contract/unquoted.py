@@ -24,9 +24,12 @@ _TEXT_OR_BLOCK: JsonSchema = {"anyOf": [{"type": ["null", "string"]}, _BLOCK]}
 _URI: JsonSchema = {
     "type": "string",
     "maxLength": LONGEST_URI,
-    "pattern": rf"^(?:(?:s3|gs)://[^/]|az://[^/]+/[^/]|file:///|/)[^{_NOT_PLAIN}]*(?![\s\S])",
+    "pattern": rf"^(?:(?:s3|gs|dicomweb\+https?)://[^/]|az://[^/]+/[^/]|file:///|/)[^{_NOT_PLAIN}]*(?![\s\S])",
 }
-ACCEPTED_URI = "as s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix or file:///directory"
+ACCEPTED_URI = (
+    "as s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix, dicomweb+https://host/dicom-web or "
+    "file:///directory"
+)
 _OF_ADDRESS = "as a location: uri, and optionally credentials"
 ACCEPTED = "credentials as key_id:access_key, with a colon, or as a block"
 

@@ -110,7 +110,7 @@ class CountsAtOnce:
         self._measured = NOTHING
         self._groups: dict[tuple[bool, Scope], GroupCodes] = {}
         self._values: OrderedDict[tuple[str, Path], AttributeValues] = OrderedDict()
-        self._attributes = AttributesBehind(ledger.engine, snapshot, then=self._warm_up)
+        self._attributes = AttributesBehind(ledger, snapshot, then=self._warm_up)
         self._lock = RLock()
 
     def count(self, criteria: Sequence[Asked], *, by_series: bool = False) -> WouldBe:

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 
-import sqlalchemy as sa
-
 from dicom_sieve.errors import DicomSieveError
+from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.reading.snapshots import Snapshot
 from dicom_sieve.ledger.reading.values import AttributesHeld, attributes_held
 
@@ -14,13 +13,13 @@ class AttributesBehind:
     """Counts the attributes of a snapshot when they are asked for first; safe to be asked by several threads.
 
     Args:
-        engine: Of the ledger.
+        ledger: Where it lies.
         snapshot: Which.
         then: What is done after it, in the same thread.
     """
 
-    def __init__(self, engine: sa.Engine, snapshot: Snapshot, then: Callable[[], None]) -> None:
-        self._engine, self._snapshot, self._then = engine, snapshot, then
+    def __init__(self, ledger: Ledger, snapshot: Snapshot, then: Callable[[], None]) -> None:
+        self._engine, self._snapshot, self._then = ledger.engine, snapshot, then
         self._counted: AttributesHeld | None = None
         self._counting: Event | None = None
         self._thread: Thread | None = None

@@ -2,7 +2,9 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +20,7 @@ from dicom_sieve.stores.gcs.open import open_gcs
 from dicom_sieve.stores.gcs.service import GCS
 from dicom_sieve.stores.interface import Place
 from dicom_sieve.stores.opener import Access, Opener
+from dicom_sieve.stores.rest.opening import Opening
 from dicom_sieve.stores.retries import Retries
 from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
 from dicom_sieve.stores.s3.credentials import Anonymous, DefaultChain, GivesSession, StaticCredentials
@@ -169,29 +172,53 @@ def _open_s3(location: Location, access: Access) -> S3Store:
 
 
 def _open_dicomweb(location: Location, access: Access) -> Place:
-    try:
+    with _extra_of(location):
         from dicom_sieve.stores.dicomweb.opener import open_dicomweb  # noqa: PLC0415 - of an extra
+    return open_dicomweb(location, access)
+
+
+def make_pacs(opening: Opening, problems: list[str]) -> Place | None:
+    """Make the store of a PACS for a request; what is wrong is added to the problems, and nothing is sent."""
+    try:
+        with _extra_of(opening.location):
+            from dicom_sieve.stores.dicomweb.opener import make_dicomweb  # noqa: PLC0415 - of an extra
+    except InvalidRequestError as error:
+        problems.extend(f"{opening.called[1]}: {problem}" for problem in error.problems)
+        return None
+    access = replace(opening.access, endpoint=opening.endpoint or None, is_named=False)
+    location, rules, retries = opening.location, opening.rules, opening.retries
+    return make_dicomweb(location, access, rules, retries, problems=problems, called=opening.called)
+
+
+@contextmanager
+def _extra_of(location: Location) -> Iterator[None]:
+    """Say which extra a store needs, where its client is not installed."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if error.name not in {"dicomweb_client", "requests"}:
             raise
         wrong = f"{location.scheme}:// needs a package more; pip install 'dicom-sieve[dicomweb]'"
         raise InvalidRequestError((wrong,)) from None
-    return open_dicomweb(location, access)
 
 
+PACS = ("dicomweb+http", "dicomweb+https")
 OPENERS: dict[str, Opener] = {
     FILE: _open_directory,
     S3: _open_s3,
     GCS: open_gcs,
     AZURE: open_azure,
-    **dict.fromkeys(("dicomweb+http", "dicomweb+https"), _open_dicomweb),
+    **dict.fromkeys(PACS, _open_dicomweb),
 }
 """By the scheme of an address: the only list of stores."""
-READ_ONLY = frozenset({"dicomweb+http", "dicomweb+https"})
+READ_ONLY = frozenset(PACS)
 """Schemes of stores that nothing is written to."""
 CLOUDS = frozenset({GCS, AZURE})
 """Schemes of stores that know an endpoint only where one is named for them: ``AWS_ENDPOINT_URL`` is none of theirs."""
-FORMS = {AZURE: f"{AZURE}://account/container/prefix"}
+FORMS = {
+    AZURE: f"{AZURE}://account/container/prefix",
+    **{scheme: f"{scheme}://host/dicom-web" for scheme in PACS},
+}
 """How addresses are written, where that is not ``scheme://bucket/prefix``."""
 _TYPE_INSTEAD = (
     (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dicom_sieve.objects import Location
 from dicom_sieve.stores.azure.credentials import find_credentials, read_credentials
 from dicom_sieve.stores.azure.service import AzureService, home_of
+from dicom_sieve.stores.interface import Place
 from dicom_sieve.stores.opener import Access
 from dicom_sieve.stores.rest.errors import NotCredentialsError
 from dicom_sieve.stores.rest.opening import Opening, open_for_user
@@ -18,7 +19,7 @@ _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]|\$(?:root|web|logs)")
 
 
-def open_azure(location: Location, access: Access) -> RestStore:
+def open_azure(location: Location, access: Access) -> Place:
     """Open a container for the user of this machine; see `open_for_user`."""
     return open_for_user(location, access, make_azure)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dicom_sieve.objects import Location
 from dicom_sieve.stores.gcs.credentials import OfThisMachine, read_credentials
 from dicom_sieve.stores.gcs.service import GOOGLE, GcsService
+from dicom_sieve.stores.interface import Place
 from dicom_sieve.stores.opener import Access
 from dicom_sieve.stores.rest.errors import NotCredentialsError
 from dicom_sieve.stores.rest.opening import Opening, open_for_user
@@ -15,7 +16,7 @@ from dicom_sieve.stores.rest.tokens import Bearer, Unsigned
 CLOUD = "Google Cloud Storage"
 
 
-def open_gcs(location: Location, access: Access) -> RestStore:
+def open_gcs(location: Location, access: Access) -> Place:
     """Open a bucket for the user of this machine; see `open_for_user`."""
     return open_for_user(location, access, make_gcs)
 

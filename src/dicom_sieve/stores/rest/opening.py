@@ -8,8 +8,8 @@ from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.objects import Location
 from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.endpoints import ALLOWED, DEFAULT_CHAIN, EndpointRules, place_of
+from dicom_sieve.stores.interface import Place
 from dicom_sieve.stores.opener import Access
-from dicom_sieve.stores.rest.store import RestStore
 from dicom_sieve.stores.retries import Retries
 
 
@@ -51,11 +51,11 @@ class Opening:
             yield f"requester_pays: {cloud} is not asked so; accepted with s3://bucket"
 
 
-Makes = Callable[[Opening, list[str]], RestStore | None]
+Makes = Callable[[Opening, list[str]], Place | None]
 """Makes a store; what is wrong is added to the problems, and nothing is sent."""
 
 
-def open_for_user(location: Location, access: Access, make: Makes) -> RestStore:
+def open_for_user(location: Location, access: Access, make: Makes) -> Place:
     """Open a location for the user of this machine: the environment's settings hold.
 
     Args:
