@@ -123,8 +123,14 @@ class TestAddresses:
             ("https://storage.googleapis.com/bucket/p", "type gs://bucket/p"),
             ("https://localhost:9000/bucket", "the server's own address as the endpoint"),
             ("az://container", "names no account and container; accepted: az://account/container/prefix"),
-            ("abfs://x/y", "abfs:// is not known; accepted: az://, dicomweb+http://, dicomweb+https://, file://, gs://, s3://"),
-            ("nowhere", "neither s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix, dicomweb+https"),
+            (
+                "abfs://x/y",
+                "abfs:// is not known; accepted: az://, dicomweb+http://, dicomweb+https://, file://, gs://",
+            ),
+            (
+                "nowhere",
+                "neither s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix, dicomweb+https",
+            ),
         ],
     )
     def test_addresses_that_are_none_are_refused_with_what_to_type(
