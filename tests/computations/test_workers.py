@@ -192,6 +192,7 @@ class TestProcesses:
             compute(ledger, home, unsendable, 2)
 
 
+ROOT = Path(__file__).parents[2]
 SLEEPS = """
 import sys
 from pathlib import Path
@@ -212,7 +213,7 @@ def test_who_stops_it_stops_its_processes(number: int, ledger: Ledger, home: Pat
     (home / "sleeping").mkdir()
     script = home / "sleeps.py"
     script.write_text(SLEEPS)
-    started = subprocess.Popen([sys.executable, str(script), str(home)], env=environment_of(home))
+    started = subprocess.Popen([sys.executable, str(script), str(home)], env=environment_of(home, PYTHONPATH=str(ROOT)))
     try:
         _until(lambda: len(list((home / "sleeping").iterdir())) == 2)
         children = descendants(started.pid)
