@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from dicom_sieve.version import __version__
+
 ROOT = Path(__file__).parents[1]
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 
@@ -36,3 +38,7 @@ def test_who_finds_a_hole_is_told_where_to_say_it() -> None:
 
     assert "privately" in text
     assert "SECURITY.md" in (ROOT / "CODE_OF_CONDUCT.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_names_the_wheel_that_is_built() -> None:
+    assert f"dist/dicom_sieve-{__version__}-py3-none-any.whl" in (ROOT / "README.md").read_text(encoding="utf-8")
