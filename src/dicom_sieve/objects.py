@@ -33,6 +33,13 @@ class Damaged(StrEnum):
     JUDGE = "JUDGE"
 
 
+class Listing(StrEnum):
+    """Whether a run lists its location again, or judges what was listed last."""
+
+    NEW = "NEW"
+    LAST = "LAST"
+
+
 class Selection(StrEnum):
     """Which of the objects that passed are taken along: all; or of series all of whose instances passed."""
 

@@ -32,6 +32,7 @@ class TestRedacting:
             "output_s3_parameters": None,
             "preview": True,
             "damaged": "JUDGE",
+            "listing": "LAST",
         }
 
         assert redact(given) == given
@@ -54,6 +55,10 @@ class TestRedacting:
     @pytest.mark.parametrize("damaged", ["key:secret", ["JUDGE"], "judge", True, None])
     def test_redacting_replaces_what_stands_where_damaged_objects_should(self, damaged: Any) -> None:
         assert redact({"damaged": damaged}) == {"damaged": "***"}
+
+    @pytest.mark.parametrize("listing", ["key:secret", ["LAST"], "last", False, None])
+    def test_redacting_replaces_what_stands_where_a_listing_should(self, listing: Any) -> None:
+        assert redact({"listing": listing}) == {"listing": "***"}
 
     @pytest.mark.parametrize("location", ["key:secret", ["key:secret"], 7])
     def test_redacting_replaces_what_stands_where_a_location_should(self, location: Any) -> None:
@@ -232,7 +237,7 @@ class TestTheContractsSchema:
 
         assert schema["additionalProperties"] is False
         assert schema["required"] == ["criteria"]  # which input is given, a rule says
-        assert [schema["properties"][name]["position"] for name in schema["properties"]] == list(range(8))
+        assert [schema["properties"][name]["position"] for name in schema["properties"]] == list(range(9))
 
     def test_the_contracts_schema_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
         schema = contract_schema().model_dump()
@@ -240,7 +245,7 @@ class TestTheContractsSchema:
         for model in ("InputParameters", "InputS3Parameters", "TopItem", "ChooseParameters", "PreferenceParameters"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 41
+        assert len(fields) == 42
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name

@@ -50,6 +50,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an extra member of a criterion": (criterion(comment="x"), "comment"),
     "an extra parameter": ({"comment": "x"}, "comment"),
     "a preview of another type": ({"preview": "yes"}, "preview"),
+    "a listing that is neither": ({"listing": "OLD"}, "listing"),
+    "a listing as a tick": ({"listing": True}, "listing"),
     "damaged objects kept": ({"damaged": "KEEP"}, "damaged"),
     "damaged objects in lower case": ({"damaged": "judge"}, "damaged"),
     "damaged objects as a tick": ({"damaged": True}, "damaged"),

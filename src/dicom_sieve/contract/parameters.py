@@ -21,6 +21,7 @@ from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.named import LONGEST_NAME, MOST_VERSIONS, NAME
 from dicom_sieve.criteria.read_choose import MOST_PREFERENCES
 from dicom_sieve.criteria.tag import TAGS
+from dicom_sieve.objects import Listing
 
 ORDERED_SCHEMA: dict[str, JsonValue] = {
     "anyOf": [
@@ -212,6 +213,14 @@ class Parameters(BaseModel):
         ),
     ] = None
     input: InputByAddress = None
+    listing: Annotated[
+        Listing,
+        Field(
+            title="Listing",
+            description="LAST: nothing is listed or read; what was listed last is judged as it is.",
+            json_schema_extra={"position": 8},
+        ),
+    ] = Listing.NEW
 
 
 class SegmentParameters(BaseModel):

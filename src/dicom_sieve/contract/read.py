@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -26,6 +27,7 @@ from dicom_sieve.criteria.problems import describe_validation
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger import Ledger
+from dicom_sieve.objects import Listing
 from dicom_sieve.stores import EndpointRules, Inventory, Retries, S3Store, address_of_manifest
 from dicom_sieve.stores.interface import Place
 
@@ -34,6 +36,9 @@ LOCATIONS: Mapping[str, type[S3Parameters]] = {S3_INPUT: SourceParameters, OUTPU
 """The locations in S3 of a run of ``compute-series``, and what they may say."""
 HOLDERS = (*LOCATIONS, ANY_INPUT)
 """Parameters that may hold credentials."""
+
+
+Name = TypeVar("Name", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Request:
         inventory: To be read in place of listing, or None.
         damaged: What becomes of damaged objects.
         named: What the criteria were saved as, or None. As long as they are not looked up, there are none.
+        listing: Whether the location is listed again.
     """
 
     store: Place
@@ -59,6 +65,7 @@ class Request:
     inventory: Inventory | None = None
     damaged: Damaged = Damaged.DISCARD
     named: NamedCriteria | None = None
+    listing: Listing = Listing.NEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +111,13 @@ def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRul
     preview = parameters.get("preview", False)
     if not isinstance(preview, bool):
         problems.append(f"preview: a value of type {type(preview).__name__}; accepted: true or false")
-    damaged = _read_damaged(parameters.get("damaged", Damaged.DISCARD), problems)
+    damaged = _read_name("damaged", parameters.get("damaged", Damaged.DISCARD), Damaged.DISCARD, problems)
+    listing = _read_name("listing", parameters.get("listing", Listing.NEW), Listing.NEW, problems)
+    if uri is not None and listing is Listing.LAST:
+        problems.append(f"{field}.inventory: with listing LAST nothing is listed; accepted: one of the two")
     if problems or store is None:
         raise InvalidRequestError(tuple(problems))
-    return Request(store, criteria, output, publish, preview, inventory, damaged, named)
+    return Request(store, criteria, output, publish, preview, inventory, damaged, named, listing)
 
 
 def look_up_criteria(request: Request, ledger: Ledger) -> Request:
@@ -145,12 +155,14 @@ def _read_criteria(parameters: RawParameters, problems: list[str]) -> tuple[tupl
     return criteria, None
 
 
-def _read_damaged(given: Any, problems: list[str]) -> Damaged:
+def _read_name(name: str, given: Any, default: Name, problems: list[str]) -> Name:
+    """Read one of a few names."""
+    kind = type(default)
     try:
-        return Damaged(given)
+        return kind(given)
     except ValueError:
-        problems.append(f"damaged: not accepted; accepted: {', '.join(Damaged)}")
-        return Damaged.DISCARD
+        problems.append(f"{name}: not accepted; accepted: {', '.join(kind)}")
+        return default
 
 
 def _given_input(parameters: RawParameters, problems: list[str]) -> tuple[str, dict[str, Any] | None]:

@@ -23,8 +23,11 @@ from dicom_sieve.criteria import Damaged, Operation
 from dicom_sieve.criteria.choose import Unit
 from dicom_sieve.errors import DicomSieveError, MachineError, SpentCredentialsError
 from dicom_sieve.explain import explain
+from dicom_sieve.objects import Listing
 
 REDACTED = "***"
+_NAMES = {"damaged": Damaged, "listing": Listing, "unit": Unit}
+"""Parameters that are one of a few names."""
 LOCATIONS = ("input_s3_parameters", "output_s3_parameters", "input")
 KEPT = ("bucket", "prefix", "region", "publish")
 SWITCHES = ("anonymous", "requester_pays")
@@ -193,10 +196,8 @@ def _is_plain(name: str, value: Any) -> bool:
     match name:
         case "preview":
             return isinstance(value, bool)
-        case "damaged":
-            return isinstance(value, str) and value in set(Damaged)
-        case "unit":
-            return isinstance(value, str) and value in set(Unit)
+        case "damaged" | "listing" | "unit":
+            return isinstance(value, str) and value in set(_NAMES[name])
         case "choose":
             return value is None
         case "computation":

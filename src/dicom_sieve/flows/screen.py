@@ -29,10 +29,20 @@ from dicom_sieve.flows.result import Result, of_clean
 from dicom_sieve.flows.result import State as EndState
 from dicom_sieve.ledger import Ledger, RecordedRun, open_ledger
 from dicom_sieve.lineage import following
-from dicom_sieve.objects import Selection
+from dicom_sieve.objects import Listing, Selection
 from dicom_sieve.publishing.anchor import open_anchor
 from dicom_sieve.reports import make_report
-from dicom_sieve.screening import Limits, Preview, RunsShards, Screening, Shard, ShardResult, screen
+from dicom_sieve.screening import (
+    Limits,
+    Preview,
+    PreviewResult,
+    RunsShards,
+    Screening,
+    Shard,
+    ShardResult,
+    preview_known,
+    screen,
+)
 from dicom_sieve.screening import preview as run_preview
 from dicom_sieve.settings import Settings, load_settings
 from dicom_sieve.stores import Retries
@@ -59,6 +69,7 @@ def clean_dicom(
     unit: Any = Unit.INSTANCE.value,
     choose: Any = None,
     input: Any = None,  # noqa: A002 - the contract's name
+    listing: Any = Listing.NEW.value,
 ) -> State[None]:
     """Do what a request asks, as a flow run. Its parameters are `dicom_sieve.contract.parameters.Parameters`."""
     given = {
@@ -70,6 +81,7 @@ def clean_dicom(
         "unit": unit,
         "choose": choose,
         "input": input,
+        "listing": listing,
     }
     stands = stands_in_prefect if preview is True else partial(stands_in_ledger, given)
     return run_guarded(given, Guarded(partial(_do, given), stands, _result))
@@ -98,6 +110,10 @@ def _preview(request: Request, settings: Settings, execution: Execution) -> Stat
     if request.output is not None:
         execution.logger.info("a preview publishes nothing: the output is not used")
     with open_ledger(settings.database_url.get_secret_value()) as ledger, observing(execution.logger) as observer:
+        if request.listing is Listing.LAST:
+            place, damaged = request.store.location, request.damaged
+            known = preview_known(place, request.criteria, ledger, observer=observer, damaged=damaged)
+            return _show_preview(known, request, execution)
         asked = Preview(
             request.store,
             request.criteria,
@@ -110,7 +126,10 @@ def _preview(request: Request, settings: Settings, execution: Execution) -> Stat
             damaged=request.damaged,
             tables_in=(request.output, request.store),
         )
-        previewed = run_preview(asked, ledger)
+        return _show_preview(run_preview(asked, ledger), request, execution)
+
+
+def _show_preview(previewed: PreviewResult, request: Request, execution: Execution) -> State[None]:
     execution.counts = previewed.counts
     show_verdicts(previewed.describe(), previewed.counts, compile_criteria(request.criteria))
     return Completed(message=previewed.describe())
@@ -138,6 +157,7 @@ def _screen(request: Request, settings: Settings, execution: Execution) -> State
             on_begin=follower.run,
             inventory=request.inventory,
             damaged=request.damaged,
+            listing=request.listing,
             named=request.named,
             tables_in=(request.output, request.store),
             anchor=open_anchor(settings),

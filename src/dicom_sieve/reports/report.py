@@ -25,6 +25,7 @@ from dicom_sieve.reports.tally import Tally
 from dicom_sieve.reports.words import Reason as DiscardReason
 from dicom_sieve.reports.words import (
     describe_damaged,
+    describe_listed_before,
     describe_sum,
     describe_unread,
     headed,
@@ -100,6 +101,7 @@ class Report:
         unread = describe_unread(self.figures.unread, self.unread_causes)
         return [
             *self._nothing_listed(),
+            *describe_listed_before(self.run.listed_at, self.run.started_at),
             *unread,
             *map(str, advise(self.criteria, [of.findings for of in self.figures.criteria])),
             *warnings_of(self.criteria, self.figures),

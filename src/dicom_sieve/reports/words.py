@@ -1,5 +1,6 @@
 """What the figures mean, in sentences. Everything from outside is made inert by who shows it."""
 
+import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,10 @@ from dicom_sieve.ledger.reading.conflicts import Conflict
 from dicom_sieve.reports.damaged_objects import DamagedFigures
 from dicom_sieve.reports.figures import CriterionFigures, Figures
 
+_SPANS = (("day", 24 * 60), ("hour", 60), ("minute", 1))
+"""In minutes."""
+FRESH = datetime.timedelta(seconds=1)
+"""A listing that is older than the run by more than this was not made for it; clocks may differ by less."""
 PASSED, WOULD_PASS = "passed", "would pass"
 MOST_NAMED = 10
 """Values that no instance has, in one sentence."""
@@ -99,6 +104,21 @@ def reasons_to_discard(
         if name is not Finding.MET and name in by_name
     )
     return [*of_criteria, *(Reason(Defect(name).describe(), name, count) for name, count in defects.items())]
+
+
+def describe_listed_before(listed_at: datetime.datetime | None, started_at: datetime.datetime) -> list[str]:
+    """Say how old the listing was that a run judged; nothing where it listed the location itself."""
+    if listed_at is None or started_at - listed_at < FRESH:
+        return []
+    return [f"What was judged had been listed {age_of(started_at - listed_at)} before the run, and not again since."]
+
+
+def age_of(span: datetime.timedelta) -> str:
+    """Give a span of time in its largest unit, as ``3 days``; what is less than a minute counts as one."""
+    minutes = int(span.total_seconds()) // 60
+    unit, each = next(((unit, each) for unit, each in _SPANS if minutes >= each), _SPANS[-1])
+    number = max(minutes // each, 1)
+    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
 
 
 def describe_unread(unread: int, causes: Mapping[str, int]) -> list[str]:

@@ -4,7 +4,7 @@ import datetime
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
@@ -16,10 +16,11 @@ from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.reading.editions import find_read_for_less
-from dicom_sieve.ledger.reading.snapshots import Snapshot
+from dicom_sieve.ledger.reading.snapshots import Snapshot, last_snapshot, refuse_read_for_less
 from dicom_sieve.ledger.writing.facts import keep_facts
 from dicom_sieve.ledger.writing.header_counts import keep_sums
 from dicom_sieve.ledger.writing.headers import UnreadObject, count_unread, record_headers, unread_objects
+from dicom_sieve.objects import Listing
 from dicom_sieve.screening.gc_freeze import frozen_gc
 from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
@@ -28,6 +29,7 @@ from dicom_sieve.stores.interface import ListsAsOf, Store
 from dicom_sieve.stores.read_header import Limits
 from dicom_sieve.workers.local import one_by_one
 
+LIST_FIRST = "let the run list the location"
 FRUITLESS_SHARDS = 3
 """Shards in a row without one readable object; after these the store counts as down, and the rest stays unread."""
 
@@ -45,6 +47,7 @@ class RunOptions:
         lease_seconds: How long one may be away before others may write to the location.
         inventory: Of the location, read in place of listing it.
         in_clear: Tags of what the ledger keeps as it is, although it identifies.
+        listing: LAST: nothing is listed and nothing read; what was listed last is judged as it is.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -55,6 +58,7 @@ class RunOptions:
     lease_seconds: float = LEASE_SECONDS
     inventory: ListsAsOf | None = None
     in_clear: frozenset[int] = frozenset()
+    listing: Listing = Listing.NEW
 
 
 @dataclass(slots=True)
@@ -124,8 +128,11 @@ def refresh(
 
     Raises:
         StoreError: The location cannot be listed.
+        LedgerError: It is not to be listed, and was never, or not everything that was listed is read.
         LeaseLostError: The lease has ended.
     """
+    if means.listing is Listing.LAST:
+        return _as_listed_last(means, ledger, lease, criteria, on_listed)
     lacking = _find_lacking(means, lease, criteria)
     take = partial(take_snapshot, store, lease, clock=means.clock, observer=means.observer, inventory=means.inventory)
     snapshot = take(lacking=lacking)
@@ -138,6 +145,26 @@ def refresh(
     keep_sums(lease)
     _keep_facts(means, lease, snapshot.id)
     return refreshed
+
+
+def _as_listed_last(
+    means: RunOptions,
+    ledger: Ledger,
+    lease: Lease,
+    criteria: Sequence[CompiledItem],
+    on_listed: Callable[[int], None],
+) -> Refreshed:
+    """Give what was listed last; the store is not asked for anything."""
+    snapshot = last_snapshot(ledger.engine, lease.place)
+    refuse_read_for_less(ledger.engine, snapshot, attributes_read_for(criteria))
+    unread, _ = count_unread(ledger.engine, snapshot.location_id)
+    if unread:
+        raise LedgerError(f"{unread:,} objects are not read yet: {LIST_FIRST}")
+    on_listed(snapshot.id)
+    keep_sums(lease)
+    _keep_facts(means, lease, snapshot.id)
+    nothing_new = replace(snapshot.counts, added=0, removed=0, read_again=0)
+    return Refreshed(replace(snapshot, counts=nothing_new))
 
 
 def _keep_facts(means: RunOptions, lease: Lease, snapshot_id: int) -> None:

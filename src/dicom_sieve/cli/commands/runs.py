@@ -19,7 +19,7 @@ from dicom_sieve.cli.options import (
     Uri,
 )
 from dicom_sieve.cli.output import text
-from dicom_sieve.objects import Damaged
+from dicom_sieve.objects import Damaged, Listing
 from dicom_sieve.objects import Selection as Copied
 
 runs_app = typer.Typer()
@@ -45,6 +45,9 @@ def screen(
         bool, typer.Option("--copy-whole", help="As --copy, of series all of whose instances passed.")
     ] = False,
     inventory: ManifestOfInventory = None,
+    no_listing: Annotated[
+        bool, typer.Option("--no-listing", help="Judge what was listed last; nothing is listed or read.")
+    ] = False,
     damaged: DamagedObjects = Damaged.DISCARD,
     anonymous: Anonymous = False,
     requester_pays: RequesterPays = False,
@@ -68,6 +71,8 @@ def screen(
         raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
     if copy and copy_whole:
         raise typer.BadParameter("say which: --copy or --copy-whole", param_hint="--copy-whole")
+    if no_listing and inventory:
+        raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint="--inventory")
     asked = read_asked(criteria)
     settings = load_settings()
     store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
@@ -95,6 +100,7 @@ def screen(
                 on_begin=follower.run,
                 inventory=open_inventory(inventory, store),
                 damaged=damaged,
+                listing=Listing.LAST if no_listing else Listing.NEW,
                 anchor=open_anchor(settings),
             ),
             ledger,
