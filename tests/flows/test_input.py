@@ -297,7 +297,10 @@ class TestAPacs:
             ({"uri": URI, "region": "eu"}, "input.region: dicomweb+https:// knows none; accepted with s3://bucket"),
             ({"uri": URI, "requester_pays": True}, "input.requester_pays: dicomweb+https:// knows none"),
             ({"uri": URI, "endpoint": "https://93.184.216.35"}, "input.endpoint: is another than that of the address"),
-            ({"uri": f"{URI}/studies/1.2/instances/3"}, "input.uri: accepted behind the URL of the services: studies/UID"),
+            (
+                {"uri": f"{URI}/studies/1.2/instances/3"},
+                "input.uri: accepted behind the URL of the services: studies/UID",
+            ),
             ({"uri": "dicomweb+https://user:PLANTED@host/dicom-web"}, "input.endpoint: holds credentials"),
             ({"uri": "dicomweb+http://93.184.216.34/dicom-web"}, "input.endpoint: is not encrypted"),
             ({"uri": "dicomweb+http://169.254.169.254/dicom-web"}, "input.endpoint: "),
