@@ -65,7 +65,9 @@ _changing = threading.Lock()
 
 
 async def unpacked(store: Reads, archive: ObjectInfo) -> Spool:
-    """Give what an archive unpacks to; it is read once, and by one of those who ask at the same time.
+    """Give what an archive unpacks to, if it is still the one that was listed.
+
+    It is read once, by one of those who ask at the same time; else one byte is, which is bound to its etag.
 
     Raises:
         DamagedObjectError: It is no archive of this kind.
@@ -73,6 +75,8 @@ async def unpacked(store: Reads, archive: ObjectInfo) -> Spool:
         ObjectChangedError: As `Reads.read` does, and its other errors.
     """
     try:
+        if _is_kept(store, archive):
+            await store.read(archive, start=0, end=1)
         return await spool_of(store, archive)
     except NoArchiveError:
         raise DamagedObjectError("it is no archive") from None
@@ -80,9 +84,18 @@ async def unpacked(store: Reads, archive: ObjectInfo) -> Spool:
         raise BeyondLimitError("the archive has too much in it") from None
 
 
+def _key(store: Reads, archive: ObjectInfo) -> _Key:
+    return getattr(store, "location", None), archive.key, archive.etag
+
+
+def _is_kept(store: Reads, archive: ObjectInfo) -> bool:
+    with _changing:
+        return _key(store, archive) in _spools
+
+
 async def spool_of(store: Reads, archive: ObjectInfo) -> Spool:
     """Do as `unpacked`, with the errors of who lists archives."""
-    key = (getattr(store, "location", None), archive.key, archive.etag)
+    key = _key(store, archive)
     with _changing:
         future = _spools.get(key)
         is_mine = future is None

@@ -24,6 +24,7 @@ from dicom_sieve.stores.interface import (
     Downloads,
     Lists,
     ListsAsOf,
+    ObjectChangedError,
     ObjectGoneError,
     Place,
     ReadRefusedError,
@@ -98,7 +99,7 @@ class ArchivesOpened:
         mark, archive = found
         key = (self.location, listed.key, listed.etag)
         member = _members.take(key) or Member(self.holder, archive, mark, listed.size)
-        data = await member.read(start, end)
+        data = await self._read(member, listed.key, start, end)
         if end < listed.size:
             _members.keep(key, member)
         return data
@@ -173,7 +174,16 @@ class ArchivesOpened:
         check_readable(mark)
         member = Member(self.holder, archive, mark, listed.size)
         for start in range(0, listed.size, PART_BYTES):
-            yield run_beside_others(member.read(start, min(start + PART_BYTES, listed.size)))
+            end = min(start + PART_BYTES, listed.size)
+            yield run_beside_others(self._read(member, listed.key, start, end))
+
+    async def _read(self, member: Member, key: str, start: int, end: int) -> bytes:
+        try:
+            return await member.read(start, end)
+        except ObjectChangedError:  # of the archive: a member that is no longer in it is gone
+            if await self._find_member(key) is None:
+                raise ObjectGoneError from None
+            raise
 
 
 @dataclass(frozen=True, slots=True)

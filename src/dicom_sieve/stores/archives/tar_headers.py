@@ -55,7 +55,7 @@ class _Walk:
         return self._held[start - self._begin : start - self._begin + length]
 
     async def walk(self) -> None:
-        """Walk to the end of the archive: a block of zeros, or the end of the object."""
+        """Walk to the end of the archive, a block of zeros: where there is none, more may be missing."""
         while self.at < self.source.size:
             block = await self.read(self.at, BLOCK)
             if len(block) == BLOCK and not any(block):
@@ -63,6 +63,7 @@ class _Walk:
             await self._take(_read_header(block), block)
             if len(self.entries) > MOST_MEMBERS:
                 raise BeyondBoundsError
+        raise BrokenArchiveError
 
     async def _take(self, header: tarfile.TarInfo, block: bytes) -> None:
         if header.type in _BEFORE:

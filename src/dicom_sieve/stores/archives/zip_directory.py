@@ -125,8 +125,9 @@ def _read_entries(data: bytes, directory: _Directory) -> Iterator[Entry]:
         flags, method, crc, packed, size = fields[3], fields[4], *fields[7:10]
         name_length, extra_length, comment_length, offset = *fields[10:13], fields[16]
         begin = at + CENTRAL_HEADER.size
-        name, extra = data[begin : begin + name_length], data[begin + name_length :][:extra_length]
-        at = begin + name_length + extra_length + comment_length
+        behind = begin + name_length
+        name, extra = data[begin:behind], data[behind : behind + extra_length]
+        at = behind + extra_length + comment_length
         number += 1
         if at > len(data):
             raise BrokenArchiveError
