@@ -354,3 +354,19 @@ def test_what_is_listed_of_an_archive_names_it() -> None:
     listed = asyncio.run(list_archive(held, held.objects()["a.tgz"]))
     assert list(listed.objects) == ["a.tgz!/x"]
     assert listed.archive == held.objects()["a.tgz"]
+
+
+def test_an_archive_that_changed_is_opened_once_for_all_its_members() -> None:
+    members = {str(number): BODY for number in range(50)}
+    store, held = opened(a_zip=zipped(members))
+    listed = list(store.list())
+    held.put("a.zip", stored(members))
+    held.forget_requests()
+
+    async def read_each() -> list[Defect | None]:
+        read = await asyncio.gather(*(read_header(store, info, Limits(), Meter()) for info in listed))
+        return [instance.header.defect for _, instance in read]
+
+    assert asyncio.run(read_each()) == [None] * 50
+    size = len(held.content("a.zip"))
+    assert [(start, end) for _, start, end in held.reads].count((0, size)) == 1

@@ -6,12 +6,10 @@ The file has no name, so that nobody else opens it, and it is gone with the proc
 import asyncio
 import os
 import tempfile
-import threading
 import weakref
 import zlib
-from collections import OrderedDict
-from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 from dicom_sieve.objects import Location, ObjectInfo
@@ -23,6 +21,7 @@ from dicom_sieve.stores.archives.bounds import (
     SPOOLS_KEPT,
 )
 from dicom_sieve.stores.archives.entries import BeyondBoundsError, NoArchiveError
+from dicom_sieve.stores.archives.kept import Once
 from dicom_sieve.stores.interface import BeyondLimitError, DamagedObjectError, Reads, TransportError
 
 PIECE_BYTES = 4 * MIB
@@ -59,9 +58,7 @@ class Spool:
         return data
 
 
-_Key = tuple[Location | None, str, str]
-_spools: "OrderedDict[_Key, Future[Spool]]" = OrderedDict()
-_changing = threading.Lock()
+_spools: Once[Spool] = Once(SPOOLS_KEPT)
 
 
 async def unpacked(store: Reads, archive: ObjectInfo) -> Spool:
@@ -75,7 +72,7 @@ async def unpacked(store: Reads, archive: ObjectInfo) -> Spool:
         ObjectChangedError: As `Reads.read` does, and its other errors.
     """
     try:
-        if _is_kept(store, archive):
+        if _spools.has(_key(store, archive)):
             await store.read(archive, start=0, end=1)
         return await spool_of(store, archive)
     except NoArchiveError:
@@ -84,37 +81,13 @@ async def unpacked(store: Reads, archive: ObjectInfo) -> Spool:
         raise BeyondLimitError("the archive has too much in it") from None
 
 
-def _key(store: Reads, archive: ObjectInfo) -> _Key:
-    return getattr(store, "location", None), archive.key, archive.etag
-
-
-def _is_kept(store: Reads, archive: ObjectInfo) -> bool:
-    with _changing:
-        return _key(store, archive) in _spools
-
-
 async def spool_of(store: Reads, archive: ObjectInfo) -> Spool:
     """Do as `unpacked`, with the errors of who lists archives."""
-    key = _key(store, archive)
-    with _changing:
-        future = _spools.get(key)
-        is_mine = future is None
-        if future is None:
-            future = _spools[key] = Future()
-        _spools.move_to_end(key)
-        while len(_spools) > SPOOLS_KEPT and next(iter(_spools.values())).done():
-            _spools.popitem(last=False)
-    if not is_mine:
-        return await asyncio.wrap_future(future)
-    try:
-        spool = await _unpack(store, archive)
-    except BaseException as error:
-        with _changing:
-            _spools.pop(key, None)
-        future.set_exception(error if isinstance(error, Exception) else TransportError("interrupted"))
-        raise
-    future.set_result(spool)
-    return spool
+    return await _spools.get(_key(store, archive), partial(_unpack, store, archive))
+
+
+def _key(store: Reads, archive: ObjectInfo) -> tuple[Location | None, str, str]:
+    return getattr(store, "location", None), archive.key, archive.etag
 
 
 async def _unpack(store: Reads, archive: ObjectInfo) -> Spool:

@@ -1,18 +1,17 @@
 """A store whose archives are opened: what lies in them are objects of their own (ADR 53)."""
 
 import datetime
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from dicom_sieve import private
 from dicom_sieve.advice import ADVICE
 from dicom_sieve.errors import StoreError
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.stores.archives.bounds import LISTINGS_KEPT, MEMBERS_KEPT
+from dicom_sieve.stores.archives.kept import Kept, Once
 from dicom_sieve.stores.archives.mark import Mark, is_member, mark_of
 from dicom_sieve.stores.archives.member import Member, check_readable
 from dicom_sieve.stores.archives.merged import with_members
@@ -31,31 +30,8 @@ from dicom_sieve.stores.interface import (
     TransportError,
 )
 
-V = TypeVar("V")
-_Key = tuple[Location, str, str]
-
-
-class _Kept(Generic[V]):
-    """The last few values that a process keeps, each given to one caller at a time."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[_Key, V] = OrderedDict()
-        self._changing = threading.Lock()
-
-    def take(self, key: _Key) -> V | None:
-        with self._changing:
-            return self._values.pop(key, None)
-
-    def keep(self, key: _Key, value: V) -> None:
-        with self._changing:
-            self._values[key] = value
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
-
-
-_members: _Kept[Member] = _Kept(MEMBERS_KEPT)
-_listings: _Kept[Listed] = _Kept(LISTINGS_KEPT)
+_members: Kept[Member] = Kept(MEMBERS_KEPT)
+_listings: Once[Listed] = Once(LISTINGS_KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +139,7 @@ class ArchivesOpened:
             except ObjectGoneError:
                 continue
             kept = (self.location, archive.key, archive.etag)
-            listed = _listings.take(kept) or await list_archive(self.holder, archive)
-            _listings.keep(kept, listed)
+            listed = await _listings.get(kept, partial(list_archive, self.holder, archive))
             if key in listed.objects:
                 return listed.objects[key]
         return None
