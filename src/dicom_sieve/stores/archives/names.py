@@ -65,6 +65,13 @@ def _inert_part(name: bytes) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", part_of_key(name))
 
 
+def shortened(name: bytes) -> bytes:
+    """Give a name that takes little memory, where an archive has many long ones; a shorter one as it is."""
+    if len(name) <= 2 * MOST_NAME_BYTES:
+        return name
+    return name[: 2 * MOST_NAME_BYTES] + hashlib.sha256(name).hexdigest()[:_DIGEST_DIGITS].encode()
+
+
 def _bounded(text: str) -> str:
     whole = text.encode()
     if len(whole) <= MOST_NAME_BYTES:

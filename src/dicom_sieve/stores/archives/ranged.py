@@ -1,5 +1,6 @@
 """An object, or a file, that is read in ranges."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ def of_file(file: BinaryIO, size: int) -> Ranged:
     """Read a file."""
 
     async def ask(start: int, end: int) -> bytes:
+        await asyncio.sleep(0)  # others of the event loop have their turn
         return os.pread(file.fileno(), end - start, start)
 
     return Ranged(size, ask)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from dicom_sieve.settings import KIB
 from dicom_sieve.stores.archives.bounds import LARGEST_SIZE, MOST_EXTENDED_BYTES, MOST_MEMBERS
 from dicom_sieve.stores.archives.entries import BeyondBoundsError, BrokenArchiveError, Entry, Kind, NoArchiveError
+from dicom_sieve.stores.archives.names import shortened
 from dicom_sieve.stores.archives.ranged import Ranged
 
 BLOCK = tarfile.BLOCKSIZE
@@ -78,7 +79,7 @@ class _Walk:
         size = 0 if header.type in _NO_DATA else size
         self.at = begin + _in_blocks(size)
         if header.type not in _NO_OBJECTS:
-            name = said.get(_SPARSE_NAME) or said.get("path") or _bytes(header.name)
+            name = shortened(said.get(_SPARSE_NAME) or said.get("path") or _bytes(header.name))
             if header.type in _LINKS:
                 entry = self._link(header, said)
             elif is_sparse:
@@ -107,7 +108,7 @@ class _Walk:
 
     def _link(self, header: tarfile.TarInfo, said: dict[str, bytes]) -> Entry:
         """Give what a hard link leads to; other links, and those that lead to no member, have no bytes."""
-        target = self.named.get(said.get("linkpath") or _bytes(header.linkname))
+        target = self.named.get(shortened(said.get("linkpath") or _bytes(header.linkname)))
         is_hard = header.type == tarfile.LNKTYPE and target is not None
         return target if is_hard and target is not None else Entry(b"", self.kind, 0, 0, 0)
 
