@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_sieve import Ledger
+from dicom_sieve.errors import StoreError
 from dicom_sieve.headers import Defect, Instance
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.stores.archives.store import ArchivesOpened
 from dicom_sieve.stores.interface import ReadRefusedError
 from dicom_sieve.stores.read_header import Limits, Meter, read_header
-from tests.screening.screenings import ct, screen_ct, verdicts
+from tests.screening.screenings import ct, screen_ct, state_of, verdicts
 from tests.stores.archives.packed import PACKERS
 from tests.stores.archives.simulated import Simulated
 
@@ -91,6 +92,22 @@ class TestDamage:
 
         for data in (noise, b"PK\3\4" + noise, noise + b"PK\5\6" + bytes(18), b"PK\5\6" * 30_000, bytes(5_000)):
             assert read(kind, data)
+
+
+def test_a_fault_while_an_archive_is_listed_fails_the_run_and_takes_nothing_away(ledger: Ledger) -> None:
+    place = Simulated({**PACKED, "plain.dcm": ct(uid="1.9")})
+    store = ArchivesOpened(place)
+    screen_ct(store, ledger, "first")
+
+    place.faults["deflated.zip"] = -1
+    with pytest.raises(StoreError, match="an archive could not be read"):
+        screen_ct(store, ledger, "second")
+    place.faults.clear()
+    third = screen_ct(store, ledger, "third")
+
+    assert state_of(ledger, "second")[0] == "FAILED"
+    assert (third.counts["added"], third.counts["removed"], third.counts["indexed"]) == (0, 0, 0)
+    assert verdicts(ledger, "third") == verdicts(ledger, "first")
 
 
 def test_a_cut_archive_is_seen_in_a_run(ledger: Ledger) -> None:
