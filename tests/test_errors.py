@@ -80,6 +80,10 @@ WORDS = {
     interface.ObjectChangedError(): "the object has changed since it was listed",
     interface.ObjectGoneError(): "the object is gone",
     interface.ReadRefusedError("AccessDenied"): "the store refuses the object: AccessDenied",
+    interface.DamagedObjectError("the CRC differs"): "the object is damaged: the CRC differs",
+    interface.BeyondLimitError("the archive has too much in it"): (
+        "the object exceeds a limit: the archive has too much in it"
+    ),
     interface.UnwritableKeyError(): "no object of that key can be written there: it is too long, or no path",
     interface.TransportError("SlowDown"): "the object could not be read: SlowDown",
     interface.NotSentError("NoCredentialsError"): "the object could not be read: NoCredentialsError",
