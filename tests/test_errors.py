@@ -29,7 +29,7 @@ WORDS = {
     ),
     errors.NothingReadableError("s3://b/", 1234): (
         "s3://b/: not one object can be read (1,234 refused): these credentials may list but not read; "
-        "needed: s3:GetObject on the location"
+        "needed: s3:GetObject on the location; in archives, what is not encrypted"
     ),
     errors.RefusedError("a slice is missing"): "a slice is missing",
     errors.ComputationError("enter a series before using it"): "enter a series before using it",
