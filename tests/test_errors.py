@@ -29,7 +29,7 @@ WORDS = {
     ),
     errors.NothingReadableError("s3://b/", 1234): (
         "s3://b/: not one object can be read (1,234 refused): these credentials may list but not read; "
-        "needed: s3:GetObject on the location"
+        "needed: s3:GetObject on the location; in archives, what is not encrypted"
     ),
     errors.RefusedError("a slice is missing"): "a slice is missing",
     errors.ComputationError("enter a series before using it"): "enter a series before using it",
@@ -80,6 +80,10 @@ WORDS = {
     interface.ObjectChangedError(): "the object has changed since it was listed",
     interface.ObjectGoneError(): "the object is gone",
     interface.ReadRefusedError("AccessDenied"): "the store refuses the object: AccessDenied",
+    interface.DamagedObjectError("the CRC differs"): "the object is damaged: the CRC differs",
+    interface.BeyondLimitError("the archive has too much in it"): (
+        "the object exceeds a limit: the archive has too much in it"
+    ),
     interface.UnwritableKeyError(): "no object of that key can be written there: it is too long, or no path",
     interface.TransportError("SlowDown"): "the object could not be read: SlowDown",
     interface.NotSentError("NoCredentialsError"): "the object could not be read: NoCredentialsError",

@@ -89,7 +89,7 @@ class NothingReadableError(DicomSieveError):
         location, refused = self.args
         return (
             f"{location}: not one object can be read ({refused:,} refused): these credentials may list but not read; "
-            "needed: s3:GetObject on the location"
+            "needed: s3:GetObject on the location; in archives, what is not encrypted"
         )
 
 

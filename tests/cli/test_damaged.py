@@ -72,7 +72,10 @@ class TestTrace:
                     "  PatientAge (0010,1010) is younger than 065Y: UNREACHED, value not reached",
                 ],
             ),
-            ("of old", ["defect     CORRUPT: The object is DICOM, but its header is damaged or cut short."]),
+            (
+                "of old",
+                ["defect     CORRUPT: The object is DICOM, or an archive, and damaged or cut short."],
+            ),
         ],
     )
     def test_trace_says_where_the_damage_is_and_whether_all_that_was_asked_lies_before(
@@ -135,7 +138,7 @@ class TestTrying:
 
         for text in (said, tried):
             assert "IN       1.5.1  NONE 0/2 -> WHOLE 2/2  A CORRUPT 2" in text
-            assert "A: The object is DICOM, but its header is damaged or cut short." in text
+            assert "A: The object is DICOM, or an archive, and damaged or cut short." in text
             assert text.count("damaged objects are judged by what lies before the damage") == 1
 
     def test_a_comparison_of_two_runs_has_what_they_did(self, home: Home) -> None:

@@ -16,6 +16,7 @@ from examples.store_memory import BUCKETS, MemoryStore
 from dicom_sieve.errors import AlreadyPublishedError, StoreError
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.stores import DirectoryStore, Store
+from dicom_sieve.stores.archives.store import ArchivesOpened
 from dicom_sieve.stores.dicomweb.access import key_of, uids_of
 from dicom_sieve.stores.dicomweb.store import DicomWebStore
 from dicom_sieve.stores.endpoints import EndpointRules
@@ -30,6 +31,7 @@ from dicom_sieve.stores.interface import (
 from dicom_sieve.stores.open import OPENERS, READ_ONLY
 from tests.conftest import S3Server
 from tests.security.certificates import make_server_context
+from tests.stores.archives.packed import PACKERS
 from tests.support.builders import make_instance
 from tests.support.clouds import AzureServer, GcsServer
 from tests.support.counting_proxy import count_requests
@@ -124,6 +126,29 @@ def azure(request: pytest.FixtureRequest) -> Held:
     return Held(server.store(container), partial(server.put, container), partial(server.delete, container))
 
 
+def archive(request: pytest.FixtureRequest, name: str) -> Held:
+    """One archive in a directory: what is put is packed again."""
+    root: Path = request.getfixturevalue("tmp_path") / "objects"
+    root.mkdir()
+    members: Contents = {}
+
+    def pack() -> None:
+        (root / name).unlink(missing_ok=True)
+        if members:
+            (root / name).write_bytes(PACKERS[name](members))
+
+    def put(key: str, data: bytes) -> None:
+        members[key.partition("!/")[2]] = data
+        pack()
+
+    def delete(key: str) -> None:
+        del members[key.partition("!/")[2]]
+        pack()
+
+    objects = {f"{name}!/{key}": data for key, data in OBJECTS.items()}
+    return Held(ArchivesOpened(DirectoryStore(root)), put, delete, objects)
+
+
 def memory(request: pytest.FixtureRequest) -> Held:
     store = MemoryStore(uuid.uuid4().hex)
     request.addfinalizer(lambda: BUCKETS.pop(store.bucket, None))
@@ -166,13 +191,14 @@ def _instance(study: str, series: str, uid: str, **attributes: Any) -> tuple[str
     return key_of(study, series, uid), made
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[[pytest.FixtureRequest], Held]] = {
     "file": directory,
     "s3": s3,
     "gs": gcs,
     "az": azure,
     "memory": memory,
     "simulated": simulated,
+    **{name: partial(archive, name=name) for name in ("stored.zip", "deflated.zip", "plain.tar", "packed.tgz")},
     "dicomweb+http": pacs,
     "dicomweb+https": pacs_over_https,
 }

@@ -2,7 +2,7 @@
 
 from dicom_sieve.contract.read import read_request
 from dicom_sieve.objects import Location
-from dicom_sieve.stores import Retries
+from dicom_sieve.stores import Inventory, Retries
 from tests.flows import planted
 
 PLACE = {"bucket": "challenge-tech", "region": "eu-west", "endpoint": "http://127.0.0.1:9", "credentials": "a:b"}
@@ -15,7 +15,7 @@ class TestAnInventoryThatIsAskedFor:
 
         inventory = read_request(parameters, Retries()).inventory
 
-        assert inventory is not None
+        assert isinstance(inventory, Inventory)
         assert inventory.location == Location("http://127.0.0.1:9", "challenge-tech")
         assert inventory.kept_in.location == Location("http://127.0.0.1:9", "inventories")
         assert inventory.key == "weekly/manifest.json"

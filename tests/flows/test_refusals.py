@@ -246,7 +246,7 @@ class TestTheFlow:
             "preview",
             "damaged",
         ]
-        known = "bucket, prefix, region, endpoint, credentials, anonymous, requester_pays, inventory"
+        known = "bucket, prefix, region, endpoint, credentials, anonymous, requester_pays, inventory, archives"
         assert lines[1] == f"input_s3_parameters: has a member 'access_key' that is not known; accepted: {known}"
         operations = [repr(operation.value) for operation in Operation]
         accepted = f"{', '.join(operations[:-1])} or {operations[-1]}"

@@ -10,7 +10,7 @@ from threading import Event, Timer
 
 import pytest
 
-from dicom_sieve.screening.event_loop import run_beside_others
+from dicom_sieve.stores.event_loop import run_beside_others
 
 
 async def loop_id() -> int:
@@ -71,7 +71,7 @@ class TestRunBesideOthers:
         assert work.was_cancelled
 
     def test_a_process_ends_though_the_loop_runs(self) -> None:
-        program = "import asyncio, dicom_sieve.screening.event_loop as one; one.run_beside_others(asyncio.sleep(0))"
+        program = "import asyncio, dicom_sieve.stores.event_loop as one; one.run_beside_others(asyncio.sleep(0))"
         ended = subprocess.run(
             [sys.executable, "-W", "error", "-c", program], capture_output=True, timeout=60, check=True
         )

@@ -285,7 +285,7 @@ class TestRunsThatFail:
 
         assert str(caught.value) == (
             "s3://challenge-tech: not one object can be read (2 refused): these credentials may list but not read; "
-            "needed: s3:GetObject on the location"
+            "needed: s3:GetObject on the location; in archives, what is not encrypted"
         )
         assert state_of(ledger, "a") == ("FAILED", str(caught.value))
         assert {verdict for verdict, _ in verdicts(ledger, "a").values()} == {None}

@@ -10,12 +10,20 @@ from dicom_sieve import open_ledger, open_store
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.objects import Location
 from dicom_sieve.stores import DirectoryStore, S3Store, StaticCredentials
-from dicom_sieve.stores.interface import ObjectChangedError
+from dicom_sieve.stores.archives.store import ArchivesOpened
+from dicom_sieve.stores.interface import ObjectChangedError, Place
 from tests.conftest import S3Server
 from tests.screening.screenings import ct, screen_ct
 from tests.stores.buckets import fill
 
 BODY = ct(pixel_bytes=20_000_000)
+
+
+def plain(place: Place) -> S3Store:
+    """Give the bucket, whose archives are read, too."""
+    assert isinstance(place, ArchivesOpened)
+    assert isinstance(place.holder, S3Store)
+    return place.holder
 
 
 class TestReading:
@@ -60,8 +68,7 @@ class TestReading:
 
 class TestCredentials:
     def place(self, where: str | Location, **how: Any) -> tuple[str, str]:
-        store = open_store(where, **how)
-        assert isinstance(store, S3Store)
+        store = plain(open_store(where, **how))
         return store.location.endpoint, type(store.access.credentials).__name__
 
     def test_credentials_of_this_machine_go_to_aws_and_where_it_was_named(
@@ -120,8 +127,7 @@ class TestCredentials:
         assert self.place(judged, anonymous=True) == (judged.endpoint, "Anonymous")
 
     def test_pay_where_that_is_asked_for(self) -> None:
-        store = open_store("s3://bucket", requester_pays=True)
-        assert isinstance(store, S3Store)
+        store = plain(open_store("s3://bucket", requester_pays=True))
         assert store.access.requester_pays
 
     @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.lineage.names import name_location, name_uri
 from dicom_sieve.objects import Location, split_s3, split_uri
 from dicom_sieve.stores import DirectoryStore
+from dicom_sieve.stores.archives.store import ArchivesOpened
 from dicom_sieve.stores.open import OPENERS
 from tests.screening.screenings import ct, mr, screen_ct, verdicts
 
@@ -57,8 +58,8 @@ def test_addresses_are_split_into_bucket_and_key() -> None:
 
 class TestAStoreOfItsOwnScheme:
     def test_a_store_of_its_own_scheme_is_opened_by_its_address_and_by_its_location(self, memory: MemoryStore) -> None:
-        assert open_store("memory://bucket/p/") == MemoryStore("bucket", "p/")
-        assert open_store(memory.location) == memory
+        assert open_store("memory://bucket/p/") == ArchivesOpened(MemoryStore("bucket", "p/"), lists=False)
+        assert open_store(memory.location) == ArchivesOpened(memory, lists=False)
         assert open_input("memory://bucket/p/", None, "us-east-1") == MemoryStore("bucket", "p/")
         assert open_output("memory://bucket", None, "us-east-1") == memory
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import typer
 
 from dicom_sieve.objects import FILE, S3, split_uri
-from dicom_sieve.stores import DirectoryStore, Inventory, S3Store
+from dicom_sieve.stores import DirectoryStore, S3Store
+from dicom_sieve.stores.archives.store import ArchivesOfInventory, ArchivesOpened
 from dicom_sieve.stores.azure.service import AZURE
-from dicom_sieve.stores.interface import Place
+from dicom_sieve.stores.interface import ListsAsOf, Place
 from dicom_sieve.stores.open import (
     CLOUDS,
     FORMS,
@@ -24,11 +25,18 @@ from dicom_sieve.stores.open import (
 from dicom_sieve.stores.opener import Access
 
 INVENTORY = "--inventory"
+ARCHIVES = "--archives"
 ANONYMOUS, REQUESTER_PAYS = "--anonymous", "--requester-pays"
 
 
 def open_input(
-    uri: str, endpoint: str | None, region: str, *, anonymous: bool = False, requester_pays: bool = False
+    uri: str,
+    endpoint: str | None,
+    region: str,
+    *,
+    anonymous: bool = False,
+    requester_pays: bool = False,
+    archives: bool = False,
 ) -> Place:
     """Open what is to be screened: ``s3://bucket/prefix``, one of another cloud, or a directory that is there.
 
@@ -38,6 +46,7 @@ def open_input(
         region: Of the bucket.
         anonymous: Whether no request is signed.
         requester_pays: Whether the credentials' owner pays.
+        archives: Whether what lies in archives is listed in their place.
     """
     scheme = _scheme_of(uri, "URI")
     if scheme is None and not Path(uri).is_dir():
@@ -50,13 +59,19 @@ def open_input(
     if (anonymous or requester_pays) and not has_option:
         why = "a directory is read by this machine" if scheme in {None, FILE} else f"{scheme}:// has no such option"
         raise typer.BadParameter(f"{why}; accepted with s3://bucket", param_hint=name)
-    return _open(uri, endpoint, region, "URI", anonymous=anonymous, requester_pays=requester_pays)
+    if archives and scheme in READ_ONLY:
+        raise typer.BadParameter(f"{scheme}:// holds no archives", param_hint=ARCHIVES)
+    store = _open(uri, endpoint, region, "URI", anonymous=anonymous, requester_pays=requester_pays)
+    return ArchivesOpened(store) if archives else store
 
 
-def open_inventory(uri: str | None, store: Place) -> Inventory | None:
+def open_inventory(uri: str | None, store: Place) -> ListsAsOf | None:
     """Open the inventory to read in place of listing a store; None where nothing is asked."""
     if uri is None:
         return None
+    if isinstance(store, ArchivesOpened):
+        inventory = open_inventory(uri, store.holder)
+        return inventory and ArchivesOfInventory(inventory, store)
     if not isinstance(store, S3Store):
         what = "a directory" if isinstance(store, DirectoryStore) else f"{store.location.scheme}://"
         raise typer.BadParameter(f"{what} has no inventory; accepted with s3://bucket", param_hint=INVENTORY)

@@ -45,6 +45,9 @@ Anonymous = Annotated[
 RequesterPays = Annotated[
     bool, typer.Option("--requester-pays", help="Pay for reading, where the bucket wants its requester to.")
 ]
+Archives = Annotated[
+    bool, typer.Option("--archives", help="Screen what lies in .zip, .tar, .tar.gz and .tgz objects, in their place.")
+]
 Region = Annotated[str, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="For signing.")]
 Uri = Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory.")]
 DamagedObjects = Annotated[

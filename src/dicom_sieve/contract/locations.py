@@ -145,6 +145,15 @@ class InputS3Parameters(SourceParameters):
             json_schema_extra={"position": 5},
         ),
     ] = None
+    archives: Annotated[
+        bool,
+        Field(
+            strict=True,
+            title="Archives",
+            description="What lies in .zip, .tar, .tar.gz and .tgz objects is screened in their place.",
+            json_schema_extra={"position": 8},
+        ),
+    ] = False
 
 
 class Publish(StrEnum):
@@ -232,6 +241,15 @@ class InputParameters(BaseModel):
             title="Requester pays",
             description="Of S3 alone: the owner of the credentials pays, where the bucket requires that.",
             json_schema_extra={"position": 6},
+        ),
+    ] = False
+    archives: Annotated[
+        bool,
+        Field(
+            strict=True,
+            title="Archives",
+            description="What lies in .zip, .tar, .tar.gz and .tgz objects is screened in their place.",
+            json_schema_extra={"position": 7},
         ),
     ] = False
 

@@ -29,7 +29,9 @@ from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.objects import Listing
 from dicom_sieve.stores import EndpointRules, Inventory, Retries, S3Store, address_of_manifest
-from dicom_sieve.stores.interface import Place
+from dicom_sieve.stores.archives.store import ArchivesOfInventory, ArchivesOpened
+from dicom_sieve.stores.interface import ListsAsOf, Place
+from dicom_sieve.stores.open import READ_ONLY, open_archives
 
 OUTPUT = "output_s3_parameters"
 LOCATIONS: Mapping[str, type[S3Parameters]] = {S3_INPUT: SourceParameters, OUTPUT: S3Parameters}
@@ -62,7 +64,7 @@ class Request:
     output: S3Store | None
     publish: Publish = Publish.MANIFEST
     preview: bool = False
-    inventory: Inventory | None = None
+    inventory: ListsAsOf | None = None
     damaged: Damaged = Damaged.DISCARD
     named: NamedCriteria | None = None
     listing: Listing = Listing.NEW
@@ -102,7 +104,9 @@ def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRul
     field, place = _given_input(parameters, problems)
     uri = None if place is None else place.pop("inventory", None)
     store = _read_source(field, place, retries, problems, rules, model=InputS3Parameters)
-    inventory = None if uri is None else _read_inventory(uri, f"{field}.inventory", store, problems)
+    inventory: ListsAsOf | None = None if uri is None else _read_inventory(uri, f"{field}.inventory", store, problems)
+    if store is not None and place is not None and place.get("archives"):
+        store, inventory = _open_archives(store, inventory, f"{field}.archives", problems)
     output, publish = None, Publish.MANIFEST
     if parameters.get(OUTPUT) is not None:
         location, publish = _without_publish(parameters[OUTPUT], problems)
@@ -200,6 +204,17 @@ def _read_inventory(uri: Any, field: str, store: Place | None, problems: list[st
     return None if store is None else store.inventory(uri)
 
 
+def _open_archives(
+    store: Place, inventory: ListsAsOf | None, field: str, problems: list[str]
+) -> tuple[Place, ListsAsOf | None]:
+    """Have what lies in archives listed in their place, by the inventory too."""
+    if store.location.scheme in READ_ONLY:
+        problems.append(f"{field}: {store.location.scheme}:// holds none; accepted: false")
+        return store, inventory
+    opened = ArchivesOpened(store)
+    return opened, inventory and ArchivesOfInventory(inventory, opened)
+
+
 def _without_publish(given: Any, problems: list[str]) -> tuple[Any, Publish]:
     """Take out of the output what is to be published there."""
     location = as_mapping(given)
@@ -241,7 +256,8 @@ def read_source(
 ) -> Place | None:
     """Read where the objects lie that are computed on, by one of the two inputs; see `read_location`."""
     field, place = _given_input(parameters, problems)
-    return _read_source(field, place, retries, problems, rules, model=SourceParameters)
+    store = _read_source(field, place, retries, problems, rules, model=SourceParameters)
+    return store and open_archives(store, lists=False)
 
 
 def _of_computation(given: Any) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ from dicom_sieve.stores.rest.opening import Makes, Opening
 CLOUDS: Mapping[str, Makes] = {GCS: make_gcs, AZURE: make_azure, **dict.fromkeys(PACS, make_pacs)}
 _OF_S3 = ("region", "inventory", "requester_pays")
 _OF_REQUESTS = ("credentials", "endpoint", "anonymous", *_OF_S3)
-ACCEPTED = "uri, and optionally credentials, endpoint, region, inventory, anonymous, requester_pays"
+ACCEPTED = "uri, and optionally credentials, endpoint, region, inventory, anonymous, requester_pays, archives"
 
 
 def read_input(given: Any, field: str, retries: Retries, problems: list[str], rules: EndpointRules) -> Place | None:

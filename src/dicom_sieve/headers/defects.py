@@ -27,9 +27,9 @@ class Defect(StrEnum):
 _DEFECT_SENTENCES = {
     Defect.NOT_DICOM: "The object is no DICOM.",
     Defect.EMPTY_OBJECT: "The object has no bytes.",
-    Defect.CORRUPT: "The object is DICOM, but its header is damaged or cut short.",
-    Defect.TOO_LARGE: "The object's header exceeds the limit.",
-    Defect.UNREADABLE: "The store refused to give the object: access denied, or archived.",
+    Defect.CORRUPT: "The object is DICOM, or an archive, and damaged or cut short.",
+    Defect.TOO_LARGE: "The object's header exceeds the limit, or what an archive holds does.",
+    Defect.UNREADABLE: "The store refused to give the object: access denied, archived, or encrypted in an archive.",
     Defect.GONE: "The object was deleted between listing and reading.",
     Defect.NO_SERIES: "The object is DICOM without a Series Instance UID, as a DICOMDIR.",
 }

@@ -16,6 +16,7 @@ from dicom_sieve.ledger import RecordedRun
 from dicom_sieve.ledger.reading.run_objects import series_in_parts
 from dicom_sieve.objects import Location, ObjectInfo, Selection
 from dicom_sieve.publishing.in_order import in_order
+from dicom_sieve.stores.archives.store import holder_of
 from dicom_sieve.stores.interface import (
     NOT_READ,
     Copies,
@@ -144,7 +145,8 @@ def _copy(
     key = f"{folder}/{path}"
     if not is_wanted:
         return Copied(info, key, CopyOutcome.NOT_WHOLE, NOT_WHOLE)
-    outcome, reason = attempt(lambda: target.copy_from(source, info, key, [f"{former}/{path}" for former in formers]))
+    holder = holder_of(source, info)
+    outcome, reason = attempt(lambda: target.copy_from(holder, info, key, [f"{former}/{path}" for former in formers]))
     return Copied(info, key, outcome or CopyOutcome.COPIED, reason)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from dicom_sieve.advice import NOT_ASKED
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger.writing.headers import IndexedObject, UnreadObject
-from dicom_sieve.screening.event_loop import run_beside_others
+from dicom_sieve.stores.event_loop import run_beside_others
 from dicom_sieve.stores.interface import (
     Reads,
     TransportError,

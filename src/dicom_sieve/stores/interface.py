@@ -37,6 +37,20 @@ class ReadRefusedError(RefusedError):
         return f"the store refuses the object: {self.args[0]}"
 
 
+class DamagedObjectError(ReadRefusedError):
+    """The bytes that the object is made of are damaged where they lie, as in a broken archive: it is CORRUPT."""
+
+    def __str__(self) -> str:
+        return f"the object is damaged: {self.args[0]}"
+
+
+class BeyondLimitError(ReadRefusedError):
+    """To give the object would take more than is allowed, as of an archive with too much in it: it is TOO_LARGE."""
+
+    def __str__(self) -> str:
+        return f"the object exceeds a limit: {self.args[0]}"
+
+
 class UnwritableKeyError(RefusedError):
     """No object of that key can be written.
 

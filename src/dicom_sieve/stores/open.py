@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.objects import DIRECTORY_ENDPOINT, FILE, S3, Location, prefix_of, split_uri
 from dicom_sieve.settings import load_settings
+from dicom_sieve.stores.archives.store import ArchivesOpened
 from dicom_sieve.stores.azure.open import open_azure
 from dicom_sieve.stores.azure.service import AZURE
 from dicom_sieve.stores.directory import DirectoryStore
@@ -40,8 +41,11 @@ def open_store(
     credentials: str | GivesSession | Mapping[str, Any] | None = None,
     anonymous: bool = False,
     requester_pays: bool = False,
+    archives: bool = False,
 ) -> Place:
     """Open the place where objects lie, to read them: bound to the etags that were judged.
+
+    What a run judged in an archive is read there, too.
 
     Args:
         where: ``s3://bucket/prefix``, ``gs://bucket/prefix``, ``az://account/container/prefix``, or of another scheme
@@ -55,6 +59,7 @@ def open_store(
             ``DICOM_SIEVE_ALLOWED_ENDPOINTS``.
         anonymous: Requests are not signed, as for a public bucket: there are no credentials.
         requester_pays: The owner of the credentials pays for the requests, where the bucket wants that.
+        archives: Whether ``list`` gives what lies in ZIP and tar archives in place of these.
 
     Raises:
         InvalidRequestError: It is no address, or its endpoint may not be asked. Credentials are never quoted.
@@ -66,14 +71,33 @@ def open_store(
     location = where if isinstance(where, Location) else read_address(str(where))
     if location.scheme in CLOUDS:
         own = own_endpoint(endpoint)
-        return open_location(location, Access(own, region, credentials, anonymous, requester_pays, own is not None))
+        access = Access(own, region, credentials, anonymous, requester_pays, own is not None)
+        return open_archives(open_location(location, access), lists=archives)
     named = (endpoint or os.environ.get("AWS_ENDPOINT_URL") or "").rstrip("/")
     lies_at = location.endpoint
     if endpoint or (named and location.scheme == S3 and location is not where):
         lies_at = named
     url = None if lies_at == AWS_ENDPOINT else lies_at
     is_named = lies_at == named or (location is not where and location.scheme in READ_ONLY)  # the address names it
-    return open_location(location, Access(url, region, credentials, anonymous, requester_pays, is_named))
+    access = Access(url, region, credentials, anonymous, requester_pays, is_named)
+    return open_archives(open_location(location, access), lists=archives)
+
+
+def open_archives(place: Place, *, lists: bool) -> Place:
+    """Read what lies in archives of a place, too.
+
+    Args:
+        place: Where archives may lie.
+        lists: Whether members are listed in place of their archives.
+
+    Raises:
+        InvalidRequestError: They are to be listed, and such a place holds none.
+    """
+    if place.location.scheme in READ_ONLY:
+        if lists:
+            raise InvalidRequestError((f"archives: {place.location.scheme}:// holds none; accepted: false",))
+        return place
+    return ArchivesOpened(place, lists=lists)
 
 
 def open_location(location: Location, access: Access) -> Place:

@@ -4,10 +4,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from dicom_sieve.advice import ANOTHER_ETAG, CHANGED
+from dicom_sieve.errors import RefusedError
 from dicom_sieve.headers import MOST_ELEMENTS, Defect, Instance, NeedMore, Window, defective, scan, scan_bounded
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.settings import Settings
 from dicom_sieve.stores.interface import (
+    BeyondLimitError,
+    DamagedObjectError,
     ObjectChangedError,
     ObjectGoneError,
     ReadRefusedError,
@@ -67,20 +70,29 @@ async def read_header(store: Reads, info: ObjectInfo, limits: Limits, meter: Met
             if isinstance(store, TellsHeaders):
                 return info, _take(await store.tell(info), limits, meter)
             return info, await _read(store, info, limits, meter)
-        except ObjectGoneError:
-            return info, defective(Defect.GONE)
-        except ReadRefusedError:
-            return info, defective(Defect.UNREADABLE)
+        except (ObjectGoneError, ReadRefusedError) as error:
+            return info, defective(_defect_of(error))
         except ObjectChangedError:
             try:
                 now = await store.stat(info.key)
-            except ObjectGoneError:
-                return info, defective(Defect.GONE)
-            except ReadRefusedError:
-                return info, defective(Defect.UNREADABLE)
+            except (ObjectGoneError, ReadRefusedError) as error:
+                return info, defective(_defect_of(error))
             cause = cause if (now.etag, now.size) == (info.etag, info.size) else CHANGED
             info = now
     raise TransportError(cause)
+
+
+def _defect_of(error: ObjectGoneError | ReadRefusedError) -> Defect:
+    return next(defect for kind, defect in _DEFECTS.items() if isinstance(error, kind))
+
+
+_DEFECTS: dict[type[RefusedError], Defect] = {
+    ObjectGoneError: Defect.GONE,
+    DamagedObjectError: Defect.CORRUPT,
+    BeyondLimitError: Defect.TOO_LARGE,
+    ReadRefusedError: Defect.UNREADABLE,
+}
+"""What an object is that a store does not give: the first that fits counts."""
 
 
 async def _read(store: Reads, info: ObjectInfo, limits: Limits, meter: Meter) -> Instance:

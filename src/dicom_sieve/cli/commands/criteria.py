@@ -8,6 +8,7 @@ import typer
 
 from dicom_sieve.cli.options import (
     Anonymous,
+    Archives,
     AsCsv,
     AsJson,
     CriteriaFile,
@@ -99,6 +100,7 @@ def preview(
     damaged: DamagedObjects = Damaged.DISCARD,
     anonymous: Anonymous = False,
     requester_pays: RequesterPays = False,
+    archives: Archives = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell what a run would say, without one.
@@ -121,6 +123,8 @@ def preview(
     if no_listing and (anonymous or requester_pays):
         name = "--anonymous" if anonymous else "--requester-pays"
         raise typer.BadParameter("nothing is asked of the bucket; leave out --no-listing", param_hint=name)
+    if no_listing and archives:
+        raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint="--archives")
     asked = read_criteria_file(criteria)
     settings = load_settings()
     with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
@@ -128,7 +132,9 @@ def preview(
             known = find_known(ledger, uri, endpoint, LIST_FIRST)
             previewed = preview_known(known, asked, ledger, observer=observer, damaged=damaged)
         else:
-            store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
+            store = open_input(
+                uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays, archives=archives
+            )
             what = Preview(
                 store,
                 asked,

@@ -8,6 +8,7 @@ import typer
 
 from dicom_sieve.cli.options import (
     Anonymous,
+    Archives,
     AsJson,
     CriteriaFile,
     DamagedObjects,
@@ -51,6 +52,7 @@ def screen(
     damaged: DamagedObjects = Damaged.DISCARD,
     anonymous: Anonymous = False,
     requester_pays: RequesterPays = False,
+    archives: Archives = False,
     as_json: AsJson = False,
 ) -> None:
     """Screen a location without a Prefect server.
@@ -75,7 +77,7 @@ def screen(
         raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint="--inventory")
     asked = read_asked(criteria)
     settings = load_settings()
-    store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays)
+    store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays, archives=archives)
     target = open_output(output, endpoint, region)
     with (
         ProgressBar() as observer,

@@ -1,0 +1,1 @@
+"""ZIP and tar archives in a store: their members are objects, read where they lie (ADR 53)."""
