@@ -245,7 +245,7 @@ class TestTheContractsSchema:
         for model in ("InputParameters", "InputS3Parameters", "TopItem", "ChooseParameters", "PreferenceParameters"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 42
+        assert len(fields) == 43
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name
