@@ -166,7 +166,9 @@ def rows_of_headers(
     is_left_out = np.ones(len(ids), np.bool_)
     asked = partial(_rows_of, ids=ids, keys=keys, with_digests=with_digests, with_owners=with_owners)
     groups = (read(engine, partial(asked, blocks=group)) for group in in_groups(blocks, len(keys)))
-    for found in prefetch_next(groups) if is_shared(engine) else groups:
+    # Who asks for digests records decisions meanwhile: there is something to do while the next blocks are read. Others
+    # would only hold more of them in memory.
+    for found in prefetch_next(groups) if with_digests and is_shared(engine) else groups:
         for rows in found:
             is_left_out[rows.places] = False
             yield rows
