@@ -1,5 +1,6 @@
 """The demo where no S3 server is installed: on files; `tests/test_wheel.py` runs it on servers."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dicom_sieve.cli.app import app
+from dicom_sieve.demo import servers
 from dicom_sieve.demo.bucket import objects
 from dicom_sieve.errors import DicomSieveError
 from tests.support.demo import Demo, check_commands, check_end, run_demo
@@ -66,3 +68,19 @@ def test_a_folder_with_something_else_is_left_as_it_is(tmp_path: Path) -> None:
 
 def test_the_bucket_is_the_same_each_time() -> None:
     assert dict(objects()) == dict(objects())
+
+
+def test_a_server_that_ended_is_said_at_once(tmp_path: Path) -> None:
+    made = servers.Api("http://127.0.0.1:9/api", tmp_path / "password", tmp_path / "prefect.log")
+    (tmp_path / "password").write_text("user:password")
+    made.process = subprocess.Popen([sys.executable, "-c", ""])
+    made.process.wait()
+
+    with pytest.raises(servers.DemoError, match=r"'dicom-sieve up' ended; see .*prefect\.log"):
+        made.wait_for_deployment()
+
+
+def test_pages_have_a_port_of_their_own(tmp_path: Path) -> None:
+    made = servers.Servers(tmp_path, {}, ())
+
+    assert len({made.s3, made.prefect, made.pages}) == 3

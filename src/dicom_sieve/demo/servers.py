@@ -45,8 +45,9 @@ class Servers:
     def __init__(self, folder: Path, environment: Mapping[str, str], computing: Sequence[Kind]) -> None:
         self._folder = folder
         self._computing = computing
-        s3_port, self._port = _free_ports(2)
+        s3_port, self._port, self._web_port = _free_ports(3)
         self.s3, self.prefect = f"http://127.0.0.1:{s3_port}", f"http://127.0.0.1:{self._port}"
+        self.pages = f"http://127.0.0.1:{self._web_port}"
         self._api = Api(f"{self.prefect}/api", folder / "prefect" / "api-password", folder / "prefect.log")
         self._environment = {
             **environment,
@@ -62,7 +63,8 @@ class Servers:
         """Start both, and stop them in the end; what they print is in files."""
         s3_port = self.s3.rpartition(":")[2]
         s3 = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", s3_port]
-        up = [sys.executable, "-m", "dicom_sieve", "up", "--port", str(self._port)]
+        ports = ["--port", str(self._port), "--web-port", str(self._web_port)]  # one more may be that of S3
+        up = [sys.executable, "-m", "dicom_sieve", "up", *ports]
         if self._computing:
             places = {
                 "input_s3_parameters": self._location(BUCKET),
@@ -76,7 +78,7 @@ class Servers:
                 before = {"after": kind.name}
         with (
             _running(s3, self._environment, self._folder / "s3.log"),
-            _running(up, self._environment, self._folder / "prefect.log"),
+            _running(up, self._environment, self._folder / "prefect.log") as self._api.process,
         ):
             yield
 
@@ -109,7 +111,8 @@ class Servers:
         password = self._folder / "prefect" / "api-password"
         return [
             f"the run        {self.prefect}/v2/runs/flow-run/{run}",
-            f"its password   cat {password}",
+            f"pages          {self.pages}",
+            f"the password   cat {password}",
             f"S3             {self.s3} ({KEY_ID}:{ACCESS_KEY})",
         ]
 
@@ -128,6 +131,7 @@ class Api:
 
     def __init__(self, url: str, password: Path, log: Path) -> None:
         self._url, self._password, self._log = url, password, log
+        self.process: subprocess.Popen[bytes] | None = None
 
     def wait_for_deployment(self) -> str:
         """Wait until runs can be started; gives the deployment's id."""
@@ -136,6 +140,8 @@ class Api:
             try:
                 return str(self.call("deployments/name/clean-dicom/default")["id"])
             except OSError:
+                if self.process is not None and self.process.poll() is not None:
+                    raise DemoError(f"'dicom-sieve up' ended; see {self._log}") from None
                 time.sleep(0.3)
         raise DemoError(f"the deployment was not served within {SECONDS_TO_START} s; see {self._log}")
 
@@ -216,13 +222,13 @@ def _wait_until_answering(url: str, log: Path) -> None:
 
 
 @contextmanager
-def _running(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
+def _running(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - made here
             command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
