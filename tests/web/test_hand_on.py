@@ -39,10 +39,12 @@ class TestLists:
         shown = uids(see(client, f"/runs/made?{asked}"))
 
         as_csv = rows_of(client.get(f"/runs/made/hand-on/series.csv?{asked}&columns=slices").text)
+        as_json = client.get(f"/runs/made/hand-on/series.json?{asked}").json()
         as_parquet = pq.read_table(io.BytesIO(client.get(f"/runs/made/hand-on/series.parquet?{asked}").content))
 
         assert [row["series_instance_uid"] for row in as_csv] == shown
         assert as_parquet["series_instance_uid"].to_pylist() == shown
+        assert as_json == as_parquet.to_pylist()
         assert "slices" in as_csv[0]
 
     def test_counts_are_those_of_the_ledger(self, client: TestClient, ledger: Ledger) -> None:

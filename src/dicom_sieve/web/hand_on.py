@@ -91,6 +91,13 @@ def _series_parquet(request: Request, run: RecordedRun, view: View) -> Response:
     return Response(file.getvalue(), media_type="application/vnd.apache.parquet")
 
 
+def _series_json(request: Request, run: RecordedRun, view: View) -> Response:
+    names = [*SERIES, *view.columns]
+    rows = _series_rows(_listed(request, run, view), view)
+    text = json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2, ensure_ascii=False)
+    return Response(text + "\n", media_type="application/json")
+
+
 def _instances_csv(request: Request, run: RecordedRun, view: View) -> Response:
     listed = _listed(request, run, view)
     chosen = {line.uid for line in listed.lines(listed.select(view.filter))}
@@ -121,6 +128,7 @@ def _report(request: Request, run: RecordedRun, view: View) -> Response:
 FILES: Mapping[str, Callable[[Request, RecordedRun, View], Response]] = {
     "series.csv": _series_csv,
     "series.parquet": _series_parquet,
+    "series.json": _series_json,
     "instances.csv": _instances_csv,
     "criteria.json": _criteria,
     "report.html": _report,
