@@ -249,7 +249,7 @@ class TestEveryAnswer:
 
     def test_what_is_downloaded_is_a_file_of_a_plain_name(self, site: Attacked) -> None:
         downloads = [route.address for route in GETS if route.path.endswith("/hand-on/{name}")]
-        assert len(downloads) == 5
+        assert len(downloads) == 6
 
         for address in downloads:
             answer = site.client("mona").get(address)
