@@ -39,6 +39,9 @@ ManifestOfInventory = Annotated[
 KnownEndpoint = Annotated[
     str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server, if several have such a bucket.")
 ]
+EndpointOfRun = Annotated[
+    str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it that of the run.")
+]
 Anonymous = Annotated[
     bool, typer.Option("--anonymous", help="Send no credentials to the bucket that is read: it is public.")
 ]

@@ -50,6 +50,18 @@ def _plain(longest: int) -> dict[str, JsonValue]:
     return {"pattern": rf"{PLAIN_TEXT}|^[\s\S]{{{longest + 1},}}"}
 
 
+def _switch(title: str, description: str, position: int) -> Any:
+    """Give the field of what is true or false; nothing else is taken for either."""
+    return Field(strict=True, title=title, description=description, json_schema_extra={"position": position})
+
+
+def _archives(position: int) -> Any:
+    """Give the field that both kinds of input have for archives."""
+    return _switch(
+        "Archives", "What lies in .zip, .tar, .tar.gz and .tgz objects is screened in their place.", position
+    )
+
+
 class S3Parameters(BaseModel):
     """A location in an object store, and how to reach it."""
 
@@ -113,21 +125,12 @@ class SourceParameters(S3Parameters):
     """Where objects are read, and on what terms."""
 
     anonymous: Annotated[
-        bool,
-        Field(
-            strict=True,
-            title="Anonymous",
-            description="Requests are not signed, as for a public bucket. Then there are no credentials.",
-            json_schema_extra={"position": 6},
-        ),
+        bool, _switch("Anonymous", "Requests are not signed, as for a public bucket. Then there are no credentials.", 6)
     ] = False
     requester_pays: Annotated[
         bool,
-        Field(
-            strict=True,
-            title="Requester pays",
-            description="The owner of the credentials pays for the requests, where the bucket requires that.",
-            json_schema_extra={"position": 7},
+        _switch(
+            "Requester pays", "The owner of the credentials pays for the requests, where the bucket requires that.", 7
         ),
     ] = False
 
@@ -145,15 +148,7 @@ class InputS3Parameters(SourceParameters):
             json_schema_extra={"position": 5},
         ),
     ] = None
-    archives: Annotated[
-        bool,
-        Field(
-            strict=True,
-            title="Archives",
-            description="What lies in .zip, .tar, .tar.gz and .tgz objects is screened in their place.",
-            json_schema_extra={"position": 8},
-        ),
-    ] = False
+    archives: Annotated[bool, _archives(8)] = False
 
 
 class Publish(StrEnum):
@@ -226,32 +221,13 @@ class InputParameters(BaseModel):
         ),
     ] = None
     anonymous: Annotated[
-        bool,
-        Field(
-            strict=True,
-            title="Anonymous",
-            description="Requests are not signed, as for what is public. Then there are no credentials.",
-            json_schema_extra={"position": 5},
-        ),
+        bool, _switch("Anonymous", "Requests are not signed, as for what is public. Then there are no credentials.", 5)
     ] = False
     requester_pays: Annotated[
         bool,
-        Field(
-            strict=True,
-            title="Requester pays",
-            description="Of S3 alone: the owner of the credentials pays, where the bucket requires that.",
-            json_schema_extra={"position": 6},
-        ),
+        _switch("Requester pays", "Of S3 alone: the owner of the credentials pays, where the bucket requires that.", 6),
     ] = False
-    archives: Annotated[
-        bool,
-        Field(
-            strict=True,
-            title="Archives",
-            description="What lies in .zip, .tar, .tar.gz and .tgz objects is screened in their place.",
-            json_schema_extra={"position": 7},
-        ),
-    ] = False
+    archives: Annotated[bool, _archives(7)] = False
 
 
 InputByAddress = Annotated[

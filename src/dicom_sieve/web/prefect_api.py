@@ -86,13 +86,21 @@ class PrefectApi:
         percent = found[0].get("data")
         return str(found[0].get("description") or ""), float(percent) if isinstance(percent, int | float) else None
 
+    def is_there(self) -> bool:
+        """Tell that it answers what it is asked; a server that is slow is not waited for.
+
+        Raises:
+            PrefectAwayError: It does not.
+        """
+        return self._count(NOT_ENDED[0]) >= 0
+
     def waiting(self) -> dict[str, int]:
         """Count the runs that have not ended, by state; a server that is slow is not waited for."""
-        counts = {}
-        for state in NOT_ENDED:
-            asked = {"flows": {"name": {"any_": [CLEAN, COMPUTE]}}, "flow_runs": {"state": {"type": {"any_": [state]}}}}
-            counts[state] = int(self._ask("POST", "/flow_runs/count", asked, seconds=SECONDS_WATCHED))
-        return counts
+        return {state: self._count(state) for state in NOT_ENDED}
+
+    def _count(self, state: str) -> int:
+        asked = {"flows": {"name": {"any_": [CLEAN, COMPUTE]}}, "flow_runs": {"state": {"type": {"any_": [state]}}}}
+        return int(self._ask("POST", "/flow_runs/count", asked, seconds=SECONDS_WATCHED))
 
     def cancel(self, run_id: str) -> None:
         """Ask for a run to be stopped."""

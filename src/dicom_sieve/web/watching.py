@@ -30,7 +30,7 @@ def is_ready(request: Request) -> Response:
     """Say whether pages can be answered: 503 where the ledger is away. Without Prefect they can; no run starts."""
     context = context_of(request)
     ledger = _answers(lambda: is_there(context.ledger.engine))
-    prefect = _answers(context.prefect.waiting)
+    prefect = _answers(context.prefect.is_there)
     said = {"status": ledger, "ledger": ledger, "prefect": prefect}
     return JSONResponse(said, 200 if ledger == "ok" else 503)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dicom_sieve.cli.exit import FAILED
-from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run, Workers
+from dicom_sieve.cli.options import Anonymous, AsJson, EndpointOfRun, Region, RequesterPays, Run, Workers
 from dicom_sieve.cli.output import text
 
 compute_app = typer.Typer()
@@ -51,9 +51,7 @@ def compute(
     version: Annotated[str, typer.Option("--version", help="Of --command: with another one it computes again.")] = "1",
     timeout: Annotated[float, typer.Option("--timeout", help="Of --command: seconds that a series may take.")] = 3600.0,
     workers: Workers = 1,
-    endpoint: Annotated[
-        str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it that of the run.")
-    ] = None,
+    endpoint: EndpointOfRun = None,
     region: Region = "us-east-1",
     anonymous: Anonymous = False,
     requester_pays: RequesterPays = False,
@@ -104,7 +102,7 @@ def compute(
             advance=observer.advance,
             workers=workers,
         )
-    rows = [{"state": state.value, "reason": reason, "series": number} for state, reason, number in reasons]
+    rows = text.outcomes_of(reasons)
     if as_json:
         text.show_json(rows)
     else:

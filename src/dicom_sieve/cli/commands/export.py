@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dicom_sieve.cli.exit import FAILED
-from dicom_sieve.cli.options import Anonymous, AsJson, Region, RequesterPays, Run, Workers
+from dicom_sieve.cli.options import Anonymous, AsJson, EndpointOfRun, Region, RequesterPays, Run, Workers
 from dicom_sieve.cli.output import text
 
 export_app = typer.Typer()
@@ -64,9 +64,7 @@ def export(
         float, typer.Option(metavar="GIB", help="Of nifti, bids: memory that the conversion of a series may have.")
     ] = 16.0,
     workers: Workers = 1,
-    endpoint: Annotated[
-        str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of the S3 server; without it that of the run.")
-    ] = None,
+    endpoint: EndpointOfRun = None,
     region: Region = "us-east-1",
     anonymous: Anonymous = False,
     requester_pays: RequesterPays = False,
@@ -108,12 +106,13 @@ def export(
             advance=observer.advance,
             workers=workers,
         )
-    rows = [{"state": state.value, "reason": reason, "series": number} for state, reason, number in exported.reasons]
+    rows = text.outcomes_of(exported.reasons)
+    has_failed = any(row["state"] == "FAILED" for row in rows)
     if as_json:
         text.show_json({"uri": exported.uri, "series": rows})
     else:
-        if known.is_of_images or any(row["state"] == "FAILED" for row in rows):
+        if known.is_of_images or has_failed:
             text.show_reasons(exported.reasons)
         text.show_lines(exported.uri)
-    if any(row["state"] == "FAILED" for row in rows):
+    if has_failed:
         raise typer.Exit(FAILED)

@@ -185,6 +185,11 @@ def _show_selections(counts: Mapping[str, Any]) -> None:
     )
 
 
+def outcomes_of(reasons: "Iterable[tuple[object, str | None, int]]") -> list[dict[str, object]]:
+    """Give what became of the series of a computation, and why, as JSON has it."""
+    return [{"state": str(state), "reason": reason, "series": number} for state, reason, number in reasons]
+
+
 def show_reasons(reasons: "Sequence[tuple[object, str | None, int]]") -> None:
     """Print what became of the series of a computation, and why."""
     rows = [(str(state), reason or "", f"{number:,}") for state, reason, number in reasons]
