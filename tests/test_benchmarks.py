@@ -125,6 +125,13 @@ class TestBenchmarks:
         assert all(min(row[1:]) > 0 for table in report["tables"][:2] for row in table["rows"])
 
     @pytest.mark.real_postgres
+    def test_varying(self) -> None:
+        report = run("varying", "--objects=20000", "--repetitions=1")
+        assert report["setting"]["objects"] == 20_000
+        assert all(min(row[1:]) > 0 for row in report["tables"][0]["rows"])
+        assert len(report["promises"]) == 6
+
+    @pytest.mark.real_postgres
     def test_pages(self) -> None:
         report = run("pages", "--headers=2000", "--people=3", "--thinking=0")
 

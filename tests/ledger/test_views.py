@@ -239,7 +239,7 @@ def run_and_compare(ledger: Ledger, store: SimulatedStore, model: Model, run_id:
     store.forget_requests()
     raised: type[Exception] | None = None
     try:
-        screen(Screening(run_id, store, one_of(modality), shard_objects=2), ledger)
+        screen(Screening(run_id, store, one_of(modality), shard_objects=2, objects_together=1), ledger)
     except (IncompleteRunError, NothingReadableError) as error:
         raised = type(error)
     assert raised is expected

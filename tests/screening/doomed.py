@@ -84,7 +84,7 @@ class Work:
 def screen_and_note(work: Work) -> Outcome:
     """Do the work, and meet its end."""
     store = NotingStore(work.root, work.notes)
-    means = {"run_shards": in_threads(WORKERS), "shard_objects": SHARD_OBJECTS, **work.means}
+    means = {"run_shards": in_threads(WORKERS), "shard_objects": SHARD_OBJECTS, "objects_together": 1, **work.means}
     with open_ledger(work.url) as ledger:
         on_statements(ledger, _countdown(work.at_statement, lambda: _send(work.sent)))
         store.on_read = _countdown(work.at_read, lambda: _send_between_writes(work.sent, ledger))

@@ -22,4 +22,4 @@ def store_of(objects: Objects, bucket: str = "made") -> SimulatedStore:
 def screening(name: str, store: SimulatedStore, criteria: Any, damaged: Damaged = Damaged.DISCARD) -> Screening:
     asked, problems = read_criteria(criteria)
     assert not problems, (problems, criteria)
-    return Screening(name, store, asked, damaged=damaged, limits=LIMITS, shard_objects=7)
+    return Screening(name, store, asked, damaged=damaged, limits=LIMITS, shard_objects=7, objects_together=1)

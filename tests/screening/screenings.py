@@ -40,7 +40,9 @@ def write_images(root: Path) -> Path:
 
 
 def screen_ct(store: Store, ledger: Ledger, execution_id: str, **means: Any) -> Outcome:
-    """Screen for CT."""
+    """Screen for CT; where shards are small, each is recorded by itself."""
+    if "shard_objects" in means:
+        means.setdefault("objects_together", 1)
     return screen(Screening(execution_id, store, one_of("CT"), **means), ledger)
 
 

@@ -164,6 +164,7 @@ def test_the_choice_is_the_same_in_ten_orders_and_by_three_runners(ledger: Ledge
             asked,
             run_shards=runner,
             shard_objects=chance.randrange(3, 50),
+            objects_together=chance.randrange(1, 80),
         )
         results.append({keys[new]: said for new, said in found.items()})
 

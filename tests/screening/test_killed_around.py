@@ -76,6 +76,7 @@ def test_a_worker_process_that_is_killed_costs_the_shards_in_flight(
             "again",
             run_shards=in_processes(WORKERS),
             shard_objects=SHARD_OBJECTS,
+            objects_together=1,
             output=DirectoryStore(tmp_path / "published"),
         )
 

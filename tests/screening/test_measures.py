@@ -177,7 +177,7 @@ class TestManySeries:
         ]
         with open_ledger("sqlite:///:memory:") as ledger:
             asked = screening("run", store_of(objects), criteria)
-            screen(Screening("run", asked.store, asked.criteria, shard_objects=500), ledger)
+            screen(Screening("run", asked.store, asked.criteria, shard_objects=500, objects_together=1), ledger)
             found = ours(ledger, "run")
 
         assert differences(found, expected_of(objects, criteria, Damaged.DISCARD), criteria) == []

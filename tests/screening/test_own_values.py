@@ -44,6 +44,7 @@ def screen_by(
 ) -> Outcome:
     asked, problems = read_criteria(criteria)
     assert not problems
+    how = {"objects_together": 1, **how} if "shard_objects" in how else how
     return screen(Screening(run_id, store, asked, **how), ledger)
 
 

@@ -50,6 +50,8 @@ class Column:
 
     def take(self, rows: NDArray[np.intp]) -> "Column":
         """Give the column of some rows; an entry that none of them has is left out."""
+        if len(self.entries) == 1 and len(rows):
+            return same_for_all(self.entries[0], len(rows))
         codes = self.codes[rows]
         occurs = np.zeros(len(self.entries), np.bool_)
         occurs[codes] = True
@@ -228,8 +230,14 @@ def _decode_body(body: bytes, row_count: int) -> Column:
 
 def _cut(texts: bytes, ends: Sequence[int]) -> list[Entry]:
     """Cut texts apart, which stand one behind the other."""
-    bounds = list(zip([0, *ends], ends, strict=False))
+    start, entries = 0, list[Entry]()
     if texts.isascii():  # decoded at once
         text = texts.decode("ascii")
-        return [text[start:end] for start, end in bounds]
-    return [texts[start:end].decode("utf-8", "surrogatepass") for start, end in bounds]
+        for end in ends:
+            entries.append(text[start:end])
+            start = end
+        return entries
+    for end in ends:
+        entries.append(texts[start:end].decode("utf-8", "surrogatepass"))
+        start = end
+    return entries

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -20,6 +21,9 @@ MOST_CACHED = 1 << 16
 """Distinct values of a question that are remembered. When there are more, all are dropped: memory has a bound."""
 LONGEST_CACHED = 256
 """In characters of the values of a question."""
+_FINDINGS = tuple(Finding)
+_UNKNOWN = 255
+"""The place of no finding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +68,7 @@ class BlockJudge(Generic[Outcome]):
     ) -> None:
         self._asked = tuple(asked)
         self._decide, self._decide_partly_read = decide, decide_partly_read
-        self._known: dict[int, dict[Any, Finding]] = {}
+        self._known: dict[int, dict[Any, int]] = {}
         self.keys = tuple(sorted({key for item in self._asked for key in _keys_of(item)}))
 
     def judge(self, block: Block) -> Coded[Outcome]:
@@ -102,19 +106,19 @@ class BlockJudge(Generic[Outcome]):
         known = self._known.setdefault(id(question), {})
         if len(question.keys) == 1:  # the most frequent case: entries are not made tuples of one
             one = block.coded(question.keys[0])
-            return one.replace([known.get(entry) or self._ask(question, known, entry, entry) for entry in one.things])
+            return _with_findings(one, known, lambda entry: self._ask(question, known, entry, entry))
         combined = combine([block.coded(key) for key in question.keys], len(block))
-        found = [known.get(entries) or self._ask(question, known, entries, *entries) for entries in combined.things]
-        return combined.replace(found)
+        return _with_findings(combined, known, lambda entries: self._ask(question, known, entries, *entries))
 
-    def _ask(self, question: Question, known: dict[Any, Finding], name: Any, *entries: Entry) -> Finding:
-        """Find what some entries are, and remember it by a name."""
+    def _ask(self, question: Question, known: dict[Any, int], name: Any, *entries: Entry) -> int:
+        """Find what some entries are, and remember the place of the finding by a name."""
         finding, _ = question.find(values_by_key(question.keys, entries), None)
+        place = _FINDINGS.index(finding)
         if len(known) >= MOST_CACHED:
             known.clear()
         if sum(len(entry or "") for entry in entries) <= LONGEST_CACHED:
-            known[name] = finding
-        return finding
+            known[name] = place
+        return place
 
     def _judge_partly_read(self, block: Block) -> Coded[Outcome]:
         """Judge rows one combination of all values at a time: there are few."""
@@ -124,6 +128,20 @@ class BlockJudge(Generic[Outcome]):
 
         extents = Coded(block.extents.entries, block.extents.codes)
         return combine([extents, *map(block.coded, self.keys)], len(block)).map(judge)
+
+
+def _with_findings(column: Coded[Any], known: Mapping[Any, int], ask: Callable[[Any], int]) -> Coded[Finding]:
+    """Give the finding on each row, from places in `_FINDINGS` that are known by thing; what is not known is asked."""
+    places = np.fromiter(map(known.get, column.things, repeat(_UNKNOWN)), np.uint8, len(column.things))
+    for place in np.flatnonzero(places == _UNKNOWN).tolist():
+        places[place] = ask(column.things[place])
+    found = np.flatnonzero(np.bincount(places, minlength=len(_FINDINGS)))
+    findings = tuple(_FINDINGS[place] for place in found.tolist())
+    if len(findings) == 1:
+        return Coded(findings, np.zeros(len(column.codes), np.uint8))
+    table = np.zeros(len(_FINDINGS), np.uint8)
+    table[found] = np.arange(len(found), dtype=np.uint8)
+    return Coded(findings, table[places][column.codes])
 
 
 def _keys_of(item: Asked) -> Iterator[str]:

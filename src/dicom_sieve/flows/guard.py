@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.states import Failed
 
+from dicom_sieve.arenas import limit_arenas
 from dicom_sieve.contract.parameters import RawParameters
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import DicomSieveError, LedgerError
@@ -49,6 +50,7 @@ def run_guarded(given: RawParameters, flow: Guarded) -> State[None]:
         flow: Which flow.
     """
     silence_wire_logs()
+    limit_arenas()
     logger = get_run_logger()
     for sentence in find_unknown(os.environ):
         logger.warning("%s", sentence)

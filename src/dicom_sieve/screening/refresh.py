@@ -1,9 +1,10 @@
 """Bring what the ledger knows of a location up to date: list it, and index what is new. No run is needed for that."""
 
 import datetime
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -19,7 +20,13 @@ from dicom_sieve.ledger.reading.editions import find_read_for_less
 from dicom_sieve.ledger.reading.snapshots import Snapshot, last_snapshot, refuse_read_for_less
 from dicom_sieve.ledger.writing.facts import keep_facts
 from dicom_sieve.ledger.writing.header_counts import keep_sums
-from dicom_sieve.ledger.writing.headers import UnreadObject, count_unread, record_headers, unread_objects
+from dicom_sieve.ledger.writing.headers import (
+    IndexedObject,
+    UnreadObject,
+    count_unread,
+    record_headers,
+    unread_objects,
+)
 from dicom_sieve.objects import Listing
 from dicom_sieve.screening.gc_freeze import frozen_gc
 from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_shard
@@ -32,6 +39,9 @@ from dicom_sieve.workers.local import one_by_one
 LIST_FIRST = "let the run list the location"
 FRUITLESS_SHARDS = 3
 """Shards in a row without one readable object; after these the store counts as down, and the rest stays unread."""
+SECONDS_TOGETHER = 2.0
+"""How long headers wait until they are recorded, or another shard if that takes longer. A run that is killed loses
+them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +51,7 @@ class RunOptions:
     Attributes:
         limits: How much is read.
         shard_objects: Objects of one shard, at most.
+        objects_together: Headers of as many objects, or of a shard more, are recorded in one transaction.
         run_shards: How shards are run.
         observer: Who watches.
         clock: Tells the time.
@@ -52,6 +63,7 @@ class RunOptions:
 
     limits: Limits = field(default_factory=Limits)
     shard_objects: int = 1_000
+    objects_together: int = 16_384
     run_shards: RunsShards = one_by_one
     observer: Observer = field(default_factory=Silent)
     clock: Callable[[], datetime.datetime] = now
@@ -194,25 +206,56 @@ def _index(store: Store, means: RunOptions, lease: Lease, refreshed: Refreshed) 
         return  # a Ray would be started, and stopped, for nothing
     shards = _shards(unread_objects(lease.engine, lease.location_id), means.shard_objects)
     fruitless = 0
-    for result in means.run_shards(partial(_index_shard, store=store, limits=means.limits), shards):
-        if result.edition != current_edition().digest:
-            raise WorkersError(
-                f"a worker read the headers of shard {result.number} for other attributes than this run",
-                "install the same versions of dicom-sieve and pydicom everywhere",
-            )
-        record = partial(record_headers, location_id=lease.location_id, in_clear=means.in_clear)
-        refreshed.indexed += lease.write(partial(record, indexed=result.indexed))
-        refreshed.reads += result.reads
-        refreshed.bytes_read += result.bytes_read
-        for _, cause in result.unread:
-            count_cause(refreshed.causes, cause)
-        means.observer.advance(len(result.indexed) + len(result.unread))
-        fruitless = 0 if result.indexed else fruitless + 1
-        if fruitless == FRUITLESS_SHARDS:
-            means.observer.note(
-                f"{fruitless} shards in a row brought nothing: the store is down, the rest is not asked for"
-            )
-            return
+    with _recording(means, lease, refreshed) as record:
+        for result in means.run_shards(partial(_index_shard, store=store, limits=means.limits), shards):
+            if result.edition != current_edition().digest:
+                raise WorkersError(
+                    f"a worker read the headers of shard {result.number} for other attributes than this run",
+                    "install the same versions of dicom-sieve and pydicom everywhere",
+                )
+            record(result.indexed)
+            refreshed.reads += result.reads
+            refreshed.bytes_read += result.bytes_read
+            for _, cause in result.unread:
+                count_cause(refreshed.causes, cause)
+            means.observer.advance(len(result.unread))
+            fruitless = 0 if result.indexed else fruitless + 1
+            if fruitless == FRUITLESS_SHARDS:
+                means.observer.note(
+                    f"{fruitless} shards in a row brought nothing: the store is down, the rest is not asked for"
+                )
+                return
+
+
+@contextmanager
+def _recording(
+    means: RunOptions, lease: Lease, refreshed: Refreshed
+) -> Iterator[Callable[[Sequence[IndexedObject]], None]]:
+    """Give what records headers, those of several shards in one transaction; the last as it ends, with an error, too.
+
+    What one transaction writes is a block of columns: of few and large blocks everything is decided faster.
+    """
+    waiting: list[IndexedObject] = []
+    since = time.monotonic()
+
+    def write() -> None:
+        nonlocal waiting, since
+        indexed, waiting = waiting, []  # what cannot be written is not tried again
+        if indexed:
+            record = partial(record_headers, location_id=lease.location_id, in_clear=means.in_clear)
+            refreshed.indexed += lease.write(partial(record, indexed=indexed))
+            means.observer.advance(len(indexed))
+        since = time.monotonic()
+
+    def record(indexed: Sequence[IndexedObject]) -> None:
+        waiting.extend(indexed)
+        if len(waiting) >= means.objects_together or time.monotonic() - since >= SECONDS_TOGETHER:
+            write()
+
+    try:
+        yield record
+    finally:
+        write()
 
 
 def _index_shard(shard: Shard, *, store: Store, limits: Limits) -> ShardResult:

@@ -29,9 +29,14 @@ class SeriesCounts:
 
     def add(self, series: Numbers, has_passed: Flags, instances: Numbers) -> None:
         """Add the instances of some headers; number 0 is no series."""
-        is_known = series != 0
-        numbers, passed, counts = series[is_known], has_passed[is_known], instances[is_known]
-        self._waiting.append((numbers, np.where(passed, counts, 0), np.where(passed, 0, counts)))
+        if not len(series):
+            return
+        starts = np.append(0, np.flatnonzero(series[1:] != series[:-1]) + 1)  # rows of a series mostly lie together
+        passed = np.add.reduceat(np.where(has_passed, instances, 0), starts)
+        discarded = np.add.reduceat(instances, starts) - passed
+        numbers = series[starts]
+        is_known = numbers != 0
+        self._waiting.append((numbers[is_known], passed[is_known], discarded[is_known]))
         self._waiting_rows += len(numbers)
         if self._waiting_rows > max(FEWEST_WAITING, len(self._rows[0])):
             self._fold()

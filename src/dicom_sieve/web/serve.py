@@ -1,22 +1,18 @@
 """Serving the pages, until stopped."""
 
-import ctypes
 import gc
 import os
 from collections.abc import Collection
-from contextlib import suppress
 
 import uvicorn
 
+from dicom_sieve.arenas import limit_arenas
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.settings import Settings
 from dicom_sieve.web.app import make_app
 from dicom_sieve.web.context import Context
 from dicom_sieve.web.people import Proxy, Sessions, read_roles
 from dicom_sieve.web.prefect_api import PrefectApi
-
-M_ARENA_MAX, ARENAS = -8, 2
-"""Of ``malloc.h``: pools of memory that threads share. By default each has its own, which keeps what is freed."""
 
 
 def serve_pages(settings: Settings, host: str, port: int, names: Collection[str], password: str | None) -> None:
@@ -33,8 +29,7 @@ def serve_pages(settings: Settings, host: str, port: int, names: Collection[str]
         LedgerError: The ledger cannot be opened.
         SettingsError: Roles are not as they should be.
     """
-    with suppress(OSError, AttributeError):  # no glibc: nothing is set
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
+    limit_arenas()
     proxy = Proxy(settings.web_user_header, roles=read_roles(settings.web_roles))
     prefect = PrefectApi(os.environ.get("PREFECT_API_URL", ""), password)
     with open_ledger(settings.database_url.get_secret_value()) as ledger:

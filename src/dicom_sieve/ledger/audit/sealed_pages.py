@@ -20,6 +20,7 @@ from dicom_sieve.ledger.database.blocks import BLOCK_PAGES
 from dicom_sieve.ledger.database.tables import PageKind, decision_page, header, outcome
 
 DIGEST_BYTES = 32
+_KIND, _NUMBER, _PALETTE = decision_page.c.kind, decision_page.c.number, decision_page.c.palette
 _UNKNOWN = (None, None)
 _END_OF_NUMBERS = 2**40
 _RAW = sa.types.NullType()
@@ -81,16 +82,9 @@ def digest_found(digests: Sequence[str]) -> str:
 
 def page_line(page: StoredPage, digest: str) -> bytes:
     """Give a page: ``[kind, number, palette, codes as hex, digest of its headers]``."""
-    columns = decision_page.c
     codes = page.codes.hex() if isinstance(page.codes, bytes) else repr(page.codes)
-    values = (
-        write_value(columns.kind, page.kind),
-        write_value(columns.number, page.number),
-        write_value(columns.palette, page.palette),
-        f'"{codes}"',
-        f'"{digest}"',
-    )
-    return f"[{','.join(values)}]".encode()
+    kind, number, palette = write_value(_KIND, page.kind), write_value(_NUMBER, page.number), page.palette
+    return f'[{kind},{number},{write_value(_PALETTE, palette)},"{codes}","{digest}"]'.encode()
 
 
 def page_lines(connection: sa.Connection, run_number: int) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
+from dicom_sieve.ledger.database.bulk import prefetch_next
 from dicom_sieve.ledger.database.chunks import (
     ADDED_IN,
     HEADER,
@@ -22,6 +23,7 @@ from dicom_sieve.ledger.database.chunks import (
     read_columns,
     read_numbers,
 )
+from dicom_sieve.ledger.database.engine import is_shared
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import object_
 
@@ -45,12 +47,16 @@ class HeldObjects:
     complete_below: int
 
     def take(self, rows: NDArray[np.intp]) -> "HeldObjects":
-        """Give some of them."""
+        """Give some of them, in their order."""
+        if len(rows) == len(self.ids):
+            return self
         columns = {key: column.take(rows) for key, column in self.columns.items()}
         return HeldObjects(self.ids[rows], self.headers[rows], self.bytes[rows], columns, self.complete_below)
 
 
-def held_objects(engine: sa.Engine, snapshot_id: int, location_id: int, keys: Sequence[str]) -> Iterator[HeldObjects]:
+def held_objects(
+    engine: sa.Engine, snapshot_id: int, location_id: int, keys: Sequence[str], *, ahead: bool = False
+) -> Iterator[HeldObjects]:
     """Give a snapshot's objects that were read for an edition with values of their own, each once.
 
     Args:
@@ -58,22 +64,24 @@ def held_objects(engine: sa.Engine, snapshot_id: int, location_id: int, keys: Se
         snapshot_id: Which snapshot.
         location_id: Its location.
         keys: The columns that are asked for.
+        ahead: Whether the next blocks are read while these are judged.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
-    for objects, is_held, _ in objects_of_both(engine, (snapshot_id, snapshot_id), location_id, keys):
+    for objects, is_held, _ in objects_of_both(engine, (snapshot_id, snapshot_id), location_id, keys, ahead=ahead):
         yield objects.take(np.flatnonzero(is_held))
 
 
 def objects_of_both(
-    engine: sa.Engine, snapshot_ids: tuple[int, int], location_id: int, keys: Sequence[str]
+    engine: sa.Engine, snapshot_ids: tuple[int, int], location_id: int, keys: Sequence[str], *, ahead: bool = False
 ) -> Iterator[tuple[HeldObjects, Flags, Flags]]:
     """Give the objects that either of two snapshots holds, and which does; see `held_objects`."""
     closed = [read(engine, partial(closed_by, snapshot_id=number, location_id=location_id)) for number in snapshot_ids]
     blocks = read(engine, partial(blocks_of, kind=BlockKind.OBJECT, location_id=location_id))
-    for group in in_groups(blocks, len(keys)):
-        chunks = read(engine, partial(_read, blocks=[listed for listed, _ in group], keys=keys))
+    groups = list(in_groups(blocks, len(keys)))
+    parts = (read(engine, partial(_read, blocks=[listed for listed, _ in group], keys=keys)) for group in groups)
+    for group, chunks in zip(groups, prefetch_next(parts) if ahead and is_shared(engine) else parts, strict=True):
         for (ids, headers, sizes, added_in, columns), (_, below) in zip(chunks, group, strict=True):
             first, second = (
                 (added_in <= number) & ~look_up(ids, gone)[0] for number, gone in zip(snapshot_ids, closed, strict=True)

@@ -96,7 +96,7 @@ def held_rows(
             headers.add(part)
             yield HeldRows(PageKind.HEADER, part, are_judged=False)
     headers.finish()
-    for objects in held_objects(engine, *held, of_objects):
+    for objects in held_objects(engine, *held, of_objects, ahead=with_digests):
         if (joined := headers.join(objects)) is not None:
             yield HeldRows(PageKind.OBJECT, joined)
     if is_complete:
@@ -158,26 +158,30 @@ class HeaderTable:
             objects: In the order of their ids.
             counts: How often each counts; None: once.
         """
-        is_among, places = look_up(objects.headers, self._ids)
-        rows = np.flatnonzero(is_among)
+        if not len(objects.ids):
+            return None
+        starts, lengths = _runs(objects.headers)
+        is_among, found = look_up(objects.headers[starts], self._ids)
+        rows = np.flatnonzero(np.repeat(is_among, lengths))
         if not len(rows):
             return None
-        places = places[rows]
+        places: NDArray[np.intp] = np.repeat(found, lengths)[rows]
         counted = np.ones(len(rows), np.int64) if counts is None else counts[rows]
-        self._found += np.bincount(places, counted, len(self._ids)).astype(np.int64)
-        own = {key: column.take(rows) for key, column in objects.columns.items()}
+        starts, _ = _runs(places)
+        np.add.at(self._found, places[starts], np.add.reduceat(counted, starts))
+        objects = objects.take(rows)
+        own = objects.columns
         common = {key: column.take(places) for key, column in self._columns.items()}
         values = Block({**common, **own}, self._extents.take(places))
-        ids, size = objects.ids[rows], objects.bytes[rows]
         return HeldBlock(
-            ids,
+            objects.ids,
             NO_DIGESTS,
             counted,
-            size,
+            objects.bytes,
             self._series[places],
             values,
             objects.complete_below,
-            objects.headers[rows],
+            objects.headers,
             self._owners and self._owners.take(places),
         )
 
@@ -194,6 +198,12 @@ class HeaderTable:
                 f"the ledger counts {self._instances.sum():,} objects of {len(self._ids):,} headers, and holds values "
                 f"of {self._found.sum():,}; 'dicom-sieve verify' tells what was changed"
             )
+
+
+def _runs(numbers: Numbers) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give where each run of equal numbers starts, and its length; there is at least one number."""
+    starts = np.append(0, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)
+    return starts, np.diff(starts, append=len(numbers))
 
 
 def join_columns(columns: Sequence[Column]) -> Column:
