@@ -93,7 +93,8 @@ async def _index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResul
                 outcomes[unread.id] = str(error.args[0])
                 failed_in_a_row += 1
             else:
-                outcomes[unread.id] = IndexedObject(unread.id, info, instance)
+                was_overwritten = (info.etag, info.size) != (unread.info.etag, unread.info.size)
+                outcomes[unread.id] = IndexedObject(unread.id, info, instance, was_overwritten)
                 failed_in_a_row = 0
 
     lanes = min(limits.reads_in_flight, len(shard.objects))

@@ -52,6 +52,7 @@ _ROWS = {
     "forgotten": "record {row} of a forgotten location",
     "header_change": "the number of header {row}'s instances",
     "held_page": "page {row} of the kept numbers of headers' instances",
+    "listed_range": "what is kept of the last listing of location {row}",
     "lease": "the lease of location {row}",
     "named_criteria": "version {part} of saved criteria",
     "page_action": "action {row} of the pages",

@@ -19,6 +19,7 @@ from dicom_sieve.ledger.audit.seals import last_seal
 from dicom_sieve.ledger.database.entries import EntryKind
 from dicom_sieve.ledger.database.forgotten_rows import remove_headers
 from dicom_sieve.ledger.database.held_pages import drop_pages
+from dicom_sieve.ledger.database.listed_ranges import drop_ranges
 from dicom_sieve.ledger.database.locations import new_key
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import (
@@ -228,6 +229,7 @@ def _forget_run(lease: Lease, number: int, advance: Advance) -> None:
 def _forget_counts(lease: Lease) -> None:
     with lease.writing() as connection:
         drop_pages(connection, lease.location_id)
+        drop_ranges(connection, lease.location_id)
     is_its = header_change.c.location_id == lease.location_id
     for last in _batch_ends(
         lease, sa.select(header_change.c.header_id).where(is_its).order_by(header_change.c.header_id)

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, starmap
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +19,8 @@ from dicom_sieve.ledger.audit.sealed_rows import Line
 from dicom_sieve.ledger.audit.seals import OF_DECISIONS, Block, Part, make_block, make_blocks, page_lines
 from dicom_sieve.ledger.database.blocks import BLOCK_IDS
 from dicom_sieve.ledger.database.held_pages import add_up_changes, ids_of_page, last_snapshot_of, page_of, read_page
-from dicom_sieve.ledger.database.tables import fact_page, fact_snapshot, header_change, held_page, object_
+from dicom_sieve.ledger.database.listed_ranges import OpenObject, ranges_that_differ, read_ranges
+from dicom_sieve.ledger.database.tables import fact_page, fact_snapshot, header_change, held_page, listed_range, object_
 
 _OF_PLACES = (Part.SNAPSHOT, Part.OBJECT, Part.REMOVAL, Part.BLOCK, Part.FACT)
 _NO_END = 2**63
@@ -304,3 +305,38 @@ def _is_right(connection: sa.Connection, location_id: int, page: int, last: int)
     if held is None or last != last_snapshot_of(connection, location_id, ids):
         return False
     return is_same(held, add_up_changes(connection, location_id, ids))
+
+
+def recount_listed_ranges(
+    connection: sa.Connection, location_id: int | None, without: Collection[int], tell: Callable[[int], None]
+) -> None:
+    """Compare the digests of what was listed last with the open objects, which are compared with their seals.
+
+    Args:
+        connection: Of the ledger.
+        location_id: Where to compare; None: everywhere.
+        without: Locations that are left out.
+        tell: Called with the id of each location of which a range differs.
+    """
+    query = sa.select(listed_range.c.location_id).distinct().order_by(listed_range.c.location_id)
+    if location_id is not None:
+        query = query.where(listed_range.c.location_id == location_id)
+    for place in connection.scalars(query).all():
+        if place not in without and not _are_as_listed(connection, place):
+            tell(place if isinstance(place, int) else -1)
+
+
+def _are_as_listed(connection: sa.Connection, location_id: int) -> bool:
+    columns = object_.c
+    query = (
+        sa.select(columns.key, columns.etag, columns.size)
+        .where(columns.location_id == location_id, columns.removed_in.is_(None))
+        .order_by(columns.key)
+    )
+    try:
+        differ = ranges_that_differ(
+            read_ranges(connection, location_id), starmap(OpenObject, sealed_rows.stream(connection, query))
+        )
+        return next(differ, None) is None
+    except TypeError:  # SQLite holds values of any type
+        return False

@@ -20,6 +20,7 @@ from dicom_sieve.ledger.audit.recount import (
     recount_fields,
     recount_held_pages,
     recount_instances,
+    recount_listed_ranges,
     recount_places,
 )
 from dicom_sieve.ledger.audit.recount_headers import recount_headers
@@ -149,6 +150,13 @@ class _Verifier:
             edited,
             lambda page: result.add(Damage(Kind.EDITED, "held_page", page)),
         )
+        if not any(damage.table == "object" for damage in result.damages):  # else they cannot be compared
+            recount_listed_ranges(
+                self.connection,
+                location_id,
+                half_forgotten,
+                lambda place: result.add(Damage(Kind.EDITED, "listed_range", place)),
+            )
         for place, runs in chains.items():
             self._judge(runs, names)
             self._add_ends(place)

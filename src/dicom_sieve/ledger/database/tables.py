@@ -170,6 +170,17 @@ _of_open: dict[str, Any] = {"sqlite_where": _is_open, "postgresql_where": _is_op
 sa.Index("object_open", object_.c.location_id, object_.c.key, unique=True, **_of_open)
 sa.Index("object_unread", object_.c.location_id, object_.c.id, sqlite_where=_is_unread, postgresql_where=_is_unread)
 
+# Digests of ranges of keys as they were listed last: a cache, dropped by what changes an open object (`listed_ranges`).
+listed_range = sa.Table(
+    "listed_range",
+    metadata,
+    sa.Column("location_id", BigKey, sa.ForeignKey("location.id"), primary_key=True, autoincrement=False),
+    sa.Column("last_key", Key, primary_key=True),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+)
+
 run = sa.Table(
     "run",
     metadata,

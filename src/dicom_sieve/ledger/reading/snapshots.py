@@ -2,9 +2,10 @@
 
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from itertools import starmap
+from operator import add
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -71,6 +72,10 @@ class SnapshotCounts:
         counts = {"listed": self.listed, "bytes": self.bytes, "added": self.added, "removed": self.removed}
         return {**counts, "read_again": self.read_again} if self.read_again else counts
 
+    def plus(self, other: "SnapshotCounts") -> "SnapshotCounts":
+        """Add others up with these."""
+        return SnapshotCounts(*map(add, astuple(self), astuple(other)))
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -129,7 +134,13 @@ def refuse_read_for_less(engine: sa.Engine, snapshot: Snapshot, attributes: Iter
         )
 
 
-def known_objects(engine: sa.Engine, location_id: int, lacking: Sequence[int] = ()) -> Iterator[KnownObject]:
+def known_objects(
+    engine: sa.Engine,
+    location_id: int,
+    lacking: Sequence[int] = (),
+    *,
+    between: tuple[str | None, str | None] = (None, None),
+) -> Iterator[KnownObject]:
     """Give the open objects of a location in the order of their keys, a page at a time.
 
     The pages are separate queries, so that rows behind the last given one may be written meanwhile.
@@ -138,20 +149,20 @@ def known_objects(engine: sa.Engine, location_id: int, lacking: Sequence[int] = 
         engine: The ledger's.
         location_id: Which location.
         lacking: The numbers of editions that say too little for what is asked for.
+        between: Those behind the first key, up to the second; None: from the first on, to the last.
     """
-    query = (
-        _select_objects(lacking)
-        .where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
-        .order_by(object_.c.key)
-        .limit(PAGE_ROWS)
-    )
-    page: Sequence[Any] = ()
+    after, last = between
+    query = _select_objects(lacking).where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
+    if last is not None:
+        query = query.where(object_.c.key <= last)
+    query = query.order_by(object_.c.key).limit(PAGE_ROWS)
     while True:
-        following = query.where(object_.c.key > page[-1].key) if page else query
-        page = read(engine, partial(all_rows, query=following))
+        following = query if after is None else query.where(object_.c.key > after)
+        page: Sequence[Any] = read(engine, partial(all_rows, query=following))
         yield from starmap(KnownObject, page)
         if len(page) < PAGE_ROWS:
             return
+        after = page[-1].key
 
 
 def _select_objects(lacking: Sequence[int]) -> sa.Select[Any]:
@@ -164,9 +175,27 @@ def _select_objects(lacking: Sequence[int]) -> sa.Select[Any]:
 
 def unsettled_headers(engine: sa.Engine) -> frozenset[int | None]:
     """Give the headers, and None for none, whose objects must be read again although their bytes are the same."""
-    defects = [defect for defect in Defect if not defect.is_lasting]
-    query = sa.select(header.c.id).where(header.c.defect.in_(defects))
+    query = sa.select(header.c.id).where(_is_unsettled)
     return read(engine, lambda connection: frozenset(connection.scalars(query))) | {None}
+
+
+def unsettled_keys(engine: sa.Engine, location_id: int, most: int) -> list[str] | None:
+    """Give the keys of the open objects of a location that must be read again, in order; None: there are too many.
+
+    Args:
+        engine: The ledger's.
+        location_id: Which location.
+        most: How many are given at most.
+    """
+    of_open = sa.select(object_.c.key).where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
+    unread = of_open.where(object_.c.header_id.is_(None)).limit(most + 1)
+    refused = of_open.join(header, header.c.id == object_.c.header_id).where(_is_unsettled).limit(most + 1)
+    rows = [row for query in (unread, refused) for row in read(engine, partial(all_rows, query=query))]
+    keys = [row.key for row in rows]
+    return None if len(keys) > most else sorted(keys)
+
+
+_is_unsettled = header.c.defect.in_([defect for defect in Defect if not defect.is_lasting])
 
 
 def place_of_run(engine: sa.Engine, run_number: int) -> tuple[Any, int]:

@@ -15,6 +15,7 @@ from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.chunks import EXTENT, BlockKind, owner_numbers, write_block
 from dicom_sieve.ledger.database.column_types import BigKey, UtcDateTime
 from dicom_sieve.ledger.database.extents import write_extent
+from dicom_sieve.ledger.database.listed_ranges import drop_ranges_of
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import header, object_, patient_key
 from dicom_sieve.ledger.writing import header_counts
@@ -68,11 +69,13 @@ class IndexedObject:
         id: Id of its row.
         info: As it was when it was read: an object that changed after it was listed is recorded as it is now.
         instance: Header and SOP Instance UID that were read.
+        was_overwritten: Whether it changed after it was listed.
     """
 
     id: int
     info: ObjectInfo
     instance: Instance
+    was_overwritten: bool = False
 
 
 def count_unread(engine: sa.Engine, location_id: int) -> tuple[int, int]:
@@ -164,6 +167,7 @@ def record_headers(
         .where(is_new)
         .group_by(object_.c.location_id, header.c.id, object_.c.added_in),
     )
+    drop_ranges_of(connection, location_id, [found.info.key for found in indexed if found.was_overwritten])
     values = {name: _read.c[name] for name in ("sop_instance_uid", "etag", "size", "last_modified")}
     update = sa.update(object_).where(is_new).values(header_id=header.c.id, **values)
     columns = (object_.c.id, object_.c.header_id, object_.c.size, object_.c.added_in)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.column_types import BigKey
+from dicom_sieve.ledger.database.listed_ranges import drop_ranges
 from dicom_sieve.ledger.database.locations import new_key
 from dicom_sieve.ledger.database.tables import (
     SnapshotState,
@@ -33,6 +34,7 @@ def record_changes(
     *,
     removed: Sequence[int],
     added: Sequence[ObjectInfo],
+    between: tuple[str | None, str | None] = (None, None),
 ) -> None:
     """Close the rows of objects that are gone or changed, then open rows for new ones.
 
@@ -42,7 +44,9 @@ def record_changes(
         location_id: Id of its location.
         removed: Ids of rows to close; a row that is closed already is left unchanged.
         added: Objects to open rows for.
+        between: All of them have keys behind the first, up to the second; None: any.
     """
+    drop_ranges(connection, location_id, *between)
     if removed:
         bulk.stage(connection, _closing, ((row,) for row in removed))
         is_closing = bulk.is_staged(object_.c.id, _closing) & object_.c.removed_in.is_(None)
