@@ -22,6 +22,7 @@ from benchmarks.ledger_side import (
     index_what_changed,
     list_again,
     list_bare,
+    list_unchanged,
     middle,
     trace_some,
     try_criteria,
@@ -61,7 +62,7 @@ def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
     """Measure one database in this process."""
     limit_arenas()  # as in each process of a run
     with open_ledger(url) as ledger:
-        ours, bare, lists, indexed, bare_lists = [], [], [], [], []
+        ours, bare, lists, indexed, bare_lists, unchanged = [], [], [], [], [], []
         with ledger.lease(PLACE, on_wait=no_one_else) as lease:
             first = decide_again(ledger, lease, "first")  # it seals every object, those after it what is new: nothing
             whole = bytes_held(ledger)
@@ -76,6 +77,7 @@ def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
                 lists.append(list_again(lease, ListedStore(listed, turn + 1)))
                 indexed.append(index_what_changed(lease))
                 bare_lists.append(list_bare(ledger))
+                unchanged.append(list_unchanged(lease, ListedStore(listed, turn + 1)))
         traces = trace_some(ledger, headers, TRACES)
         series = ask_for_series(ledger, "first", headers)
         tried = [try_criteria(ledger, "first") for _ in range(repetitions)]
@@ -88,6 +90,7 @@ def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
         "lists": lists,
         "indexed": indexed,
         "bare_lists": bare_lists,
+        "unchanged": unchanged,
         "traces": traces,
         "series": series,
         "tried": tried,
@@ -105,6 +108,7 @@ def _promises(name: str, side: Side, headers: int, listed: int) -> Iterator[Prom
     yield Promise(f"deciding again on {name}: times the bare database", 2.5, ratio(wall, bare), at_least=False)
     keys = listed / middle(side["lists"])["all"]
     yield Promise(f"listing again on {name}, a hundredth changed", 50_000.0, keys, "keys/s")
+    yield Promise(f"listing again on {name}, nothing changed", 500_000.0, _unchanged(side, listed), "keys/s")
     slowest = max(max(seconds) for seconds in side["traces"].values()) * 1e3
     yield Promise(f"trace of one UID or key on {name}, the slowest", 50.0, slowest, "ms", at_least=False)
     tried = {work: seconds / headers * 1e6 for work, seconds in middle(side["tried"]).items()}
@@ -113,6 +117,12 @@ def _promises(name: str, side: Side, headers: int, listed: int) -> Iterator[Prom
     yield Promise(f"values on {name}, seconds for a million headers", 0.5, one, "s", at_least=False)
     yield Promise(f"report on {name}, seconds for a million headers", 5.0, tried["report"], "s", at_least=False)
     yield Promise(f"peak of resident memory, ledger on {name}", 512.0, side["peak_bytes"] / MIB, "MiB", at_least=False)
+
+
+def _unchanged(side: Side, listed: int) -> float:
+    """Give keys a second of a listing without changes, without the time in which its store makes them up."""
+    each = middle(side["unchanged"])
+    return listed / (each["listed"] - each["keys made up"])
 
 
 def _steps(sides: Mapping[str, Side]) -> Table:
@@ -135,6 +145,7 @@ def _times(sides: Mapping[str, Side], listed: int) -> Table:
 
     works: dict[str, Callable[[Side], float]] = {
         "listing again, keys/s": lambda side: keys(side["lists"]),
+        "listing again, nothing changed, keys/s": lambda side: _unchanged(side, listed),
         "the bare database reading and changing as much, keys/s": lambda side: keys(side["bare_lists"]),
         "recording headers of what changed, objects/s": lambda side: median(side["indexed"]),
         "trace by key, ms": lambda side: milliseconds(side, "key"),

@@ -165,6 +165,19 @@ def list_again(lease: Lease, store: ListedStore) -> Steps:
     return watch.steps
 
 
+def list_unchanged(lease: Lease, store: ListedStore) -> Steps:
+    """Take a snapshot of a location as it was listed last; beside it, what its store takes to make its keys up."""
+    watch = Watch()
+    for _ in store.list():
+        pass
+    watch.lap("keys made up")
+    counts = take_snapshot(store, lease, clock=lambda: CLOCK, observer=Silent()).counts
+    watch.lap("listed")
+    if (counts.listed, counts.added, counts.removed) != (store.objects, 0, 0):
+        raise ValueError(f"nothing was to change, not {counts}")
+    return watch.steps
+
+
 def index_what_changed(lease: Lease) -> float:
     """Record a header for every object that has none, in shards; gives objects a second."""
     known = next(make_headers(1)).header
