@@ -76,9 +76,13 @@ def go_through(ledger: Ledger, other_ledger: Ledger, seed: int, monkeypatch: pyt
     for number in range(12):
         for _ in range(chance.choice([0, 1, 2, 25])):
             key = f"{chance.randrange(90):03}"
-            kinds = {"put": lambda key=key: store.put(key, ct("1.5.1", f"1.6.{chance.randrange(500) + 1}"))}
-            kinds |= {"delete": lambda key=key: store.delete(key), "bad": lambda key=key: store.put(key, b"no")}
-            kinds[chance.choice(["put", "put", "delete", "bad"])]()
+            match chance.choice(["put", "put", "delete", "bad"]):
+                case "put":
+                    store.put(key, ct("1.5.1", f"1.6.{chance.randrange(500) + 1}"))
+                case "delete":
+                    store.delete(key)
+                case _:
+                    store.put(key, b"no")
         store.refused = {f"{chance.randrange(90):03}"} if chance.random() < 0.3 else set()
         store.faults = {f"{chance.randrange(90):03}": -1} if chance.random() < 0.2 else {}
         with other_ledger.engine.begin() as connection:
