@@ -42,7 +42,7 @@ def page_of(way: str, chance: random.Random, count: int, odd: str = "") -> bytes
 def usual() -> random.Random:
     """Give a chance that makes keys without anything to escape."""
     chance = random.Random(1)
-    chance.choice = lambda options: options[0]  # type: ignore[method-assign]
+    chance.choice = lambda seq: seq[0]  # type: ignore[method-assign]
     return chance
 
 
