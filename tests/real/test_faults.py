@@ -68,7 +68,12 @@ def store_behind(proxy: FaultProxy, server: S3Server, bucket: str, retries: Retr
 
 def screen_ct(store: S3Store, ledger: Ledger, run_id: str, **limits: int) -> Outcome:
     criteria = [Criterion(dicom_tag=MODALITY, operation="IN", reference=["CT"])]
-    means: dict[str, Any] = {"limits": Limits(**limits), "shard_objects": 400, "run_shards": in_threads(2)}
+    means: dict[str, Any] = {
+        "limits": Limits(**limits),
+        "shard_objects": 400,
+        "objects_together": 1,
+        "run_shards": in_threads(2),
+    }
     return screen(Screening(run_id, store, criteria, **means), ledger)
 
 

@@ -48,7 +48,9 @@ def read_again_and_be_killed(url: str, root: Path, reads: int) -> None:
     with open_ledger(url) as ledger:
         _DoomedDirectory.left = iter(range(reads))
         store = _DoomedDirectory(root)
-        screen(Screening("killed", store, thinner_than("2"), shard_objects=1, lease_seconds=6), ledger)
+        screen(
+            Screening("killed", store, thinner_than("2"), shard_objects=1, objects_together=1, lease_seconds=6), ledger
+        )
 
 
 class _DoomedDirectory(DirectoryStore):

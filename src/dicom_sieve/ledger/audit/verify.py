@@ -150,6 +150,9 @@ class _Verifier:
             edited,
             lambda page: result.add(Damage(Kind.EDITED, "held_page", page)),
         )
+        for place, runs in chains.items():
+            self._judge(runs, names)
+            self._add_ends(place)
         if not any(damage.table == "object" for damage in result.damages):  # else they cannot be compared
             recount_listed_ranges(
                 self.connection,
@@ -157,9 +160,6 @@ class _Verifier:
                 half_forgotten,
                 lambda place: result.add(Damage(Kind.EDITED, "listed_range", place)),
             )
-        for place, runs in chains.items():
-            self._judge(runs, names)
-            self._add_ends(place)
         self._add_forgotten()
         self._add_chain(entered)
         return result
