@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Many tests wait for servers: more processes than cores. Files are handed out in the order of tests/support/distribution.py.
 PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 
-.PHONY: help install demo wheel test coverage check fuzz bench format lock schema texts clean
+.PHONY: help install demo wheel test coverage check fuzz bench docs format lock schema texts clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ fuzz: install ## fuzz the readers of headers (SECONDS=300; an hour: SECONDS=3600
 bench: install ## measure, and write docs/performance.md and docs/scale.md (LARGE=1: a million objects, too)
 	$(BIN)/python -m benchmarks $(if $(LARGE),--large) $(ARGS)
 
+docs: install ## build the site of the documents, build/site; to read it: python -m http.server --directory build/site
+	$(BIN)/python -m scripts.docs_site
+
 schema: install ## after a migration: write how a ledger on PostgreSQL is made, which verify compares with
 	$(BIN)/python -m scripts.ledger_schema
 
@@ -62,4 +65,4 @@ lock: install ## resolve the lock files again
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' gdcm.in -o gdcm.txt
 
 clean: ## remove what was built
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .demo dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .demo build dist

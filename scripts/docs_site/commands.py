@@ -1,5 +1,6 @@
 """The page of all commands, from the command itself."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ def page() -> str:
 
 
 def _sections(command: Any, name: str, parent: Context | None) -> Iterator[str]:
-    context = Context(command, info_name=name.split()[-1], parent=parent)
+    context = Context(command, info_name=name.rpartition(" ")[2], parent=parent)
     below = getattr(command, "commands", {})
     if parent is not None:
         yield f"## {name}\n" if name.count(" ") == 1 else f"### {name}\n"
@@ -32,9 +33,17 @@ def _sections(command: Any, name: str, parent: Context | None) -> Iterator[str]:
         yield f"```text\n{_usage(command, name, context)}\n```\n"
     rows = [row for parameter in command.params if (row := _row(parameter, context))]
     if rows:
-        yield "\n".join(["| | | |", "| --- | --- | --- |", *rows, ""])
+        yield "\n".join(["| option | meaning | default, environment |", "| --- | --- | --- |", *rows, ""])
     for key in sorted(below):
         yield from _sections(below[key], f"{name} {key}", context)
+    if parent is not None and command.epilog:
+        yield f"{_examples(command.epilog)}\n"
+
+
+def _examples(text: str) -> str:
+    """Give what stands at the end of a command's help: examples, which begin so."""
+    examples = re.sub(r"^Examples?: ", "", text).replace(f" | {PROGRAM} ", f"\n{PROGRAM} ")
+    return f"```console\n{examples}\n```"
 
 
 def _usage(command: Any, name: str, context: Context) -> str:
@@ -43,7 +52,7 @@ def _usage(command: Any, name: str, context: Context) -> str:
 
 def _row(parameter: Any, context: Context) -> str | None:
     if parameter.param_type_name == "argument":
-        names, said = parameter.get_usage_pieces(context)[0].strip("[]."), parameter.help or ""
+        names, said = _argument(parameter, context), parameter.help or ""
     else:
         record = parameter.get_help_record(context)
         if record is None:
@@ -52,6 +61,10 @@ def _row(parameter: Any, context: Context) -> str | None:
     said, bracket, facts = said.partition("  [")
     cells = (f"`{names}`", _cell(said), _cell(facts.rstrip("]") if bracket else ""))
     return f"| {' | '.join(cells)} |"
+
+
+def _argument(parameter: Any, context: Context) -> str:
+    return str(parameter.metavar or parameter.get_usage_pieces(context)[0].strip("[]{}.").upper())
 
 
 def _prose(text: str) -> str:

@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from dicom_sieve.contract.parameters import ComputeParameters, Parameters, SegmentParameters
 from dicom_sieve.flows import result
@@ -15,49 +18,91 @@ What the parameters of each flow may hold, and what a run leaves for programs. T
 server refuses a request. How a run is started: [requests](../requests.md); how a result is read:
 [consumers](../consumer.md).
 """
-FLOWS = {
+FLOWS: dict[str, tuple[type[BaseModel], str]] = {
     "clean-dicom": (Parameters, "Screens a location by criteria."),
     "compute-series": (ComputeParameters, "Computes on the series that a run let pass."),
     "segment-series": (SegmentParameters, "What `compute-series` was called before there were other computations."),
 }
+SHARED = {"items", "maxItems", "properties"}
+"""What each of several kinds may have of the field that they are kinds of."""
 
 
 def write(folder: Path) -> None:
     """Write the page and each schema as a file into a folder."""
     sections = [INTRODUCTION]
     for name, (model, about) in FLOWS.items():
-        sections += _section(folder, f"Parameters of {name}", about, f"{name}.schema.json", model.model_json_schema())
+        file = f"{name}.schema.json"
+        schema = _written(folder, file, model.model_json_schema())
+        sections += Section(f"Parameters of {name}", schema).parts(about, file)
     about = "The artifact `result` of each run, as JSON."
-    sections += _section(folder, "The result", about, "result-1.schema.json", result.json_schema())
+    file = "result-1.schema.json"
+    sections += Section("The result", _written(folder, file, result.json_schema())).parts(about, file)
     (folder / "contract.md").write_text("\n".join(sections), encoding="utf-8")
 
 
-def _section(folder: Path, title: str, about: str, file: str, schema: Schema) -> Iterator[str]:
-    (folder / file).write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
-    yield f"## {title}\n\n{about} As a file: [{file}]({file}).\n"
-    yield _table(schema, title)
-    for name, member in schema.get("$defs", {}).items():
-        yield f"### {_heading(name, member)} {{: #{_anchor(title, name)} }}\n\n{member.get('description', '')}\n"
-        yield _table(member, title) if "properties" in member else _values(member)
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One schema, as a section of the page.
 
+    Attributes:
+        title: Its heading.
+        schema: With the definitions that its fields refer to.
+    """
 
-def _heading(name: str, schema: Schema) -> str:
-    title = str(schema.get("title", name))
-    return title if " " in title or title != name else name
+    title: str
+    schema: Schema
 
+    def parts(self, about: str, file: str) -> Iterator[str]:
+        """Give the section, a piece of text at a time."""
+        yield f"## {self.title}\n\n{about} As a file: [{file}]({file}).\n"
+        yield self._table(self.schema)
+        for name, member in self.schema.get("$defs", {}).items():
+            yield f"### {self._title(name)} {{: #{self._anchor(name)} }}\n\n{member.get('description', '')}\n"
+            if "properties" in member:
+                yield self._table(member)
+            elif "enum" in member:
+                yield f"One of {self._kind(member)}.\n"
 
-def _table(schema: Schema, title: str) -> str:
-    required = schema.get("required", [])
-    rows = [
-        f"| `{name}` | {_kind(member, title)} | {_default(member, is_required=name in required)} "
-        f"| {_text(member.get('description', ''))} |"
-        for name, member in schema.get("properties", {}).items()
-    ]
-    return "\n".join(["| field | is | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
+    def _table(self, schema: Schema) -> str:
+        required = schema.get("required", [])
+        rows = [
+            f"| `{name}` | {self._kind(member)} | {_default(member, is_required=name in required)} "
+            f"| {_text(member.get('description', ''))} |"
+            for name, member in schema.get("properties", {}).items()
+        ]
+        return "\n".join(["| field | is | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
 
+    def _kind(self, member: Schema) -> str:
+        """Say in a few words what is accepted."""
+        if "$ref" in member:
+            name = member["$ref"].rsplit("/", 1)[-1]
+            return f"[{self._title(name)}](#{self._anchor(name)})"
+        if "const" in member or "enum" in member:
+            return ", ".join(f"`{json.dumps(value)}`" for value in member.get("enum", [member.get("const")]))
+        for several in ("anyOf", "oneOf"):
+            if several in member:
+                shared = {key: value for key, value in member.items() if key in SHARED}
+                return " or ".join(dict.fromkeys(self._kind({**shared, **each}) for each in member[several]))
+        return self._kind_by_type(member)
 
-def _values(schema: Schema) -> str:
-    return f"One of {_kind(schema, '')}.\n" if "enum" in schema else ""
+    def _kind_by_type(self, member: Schema) -> str:
+        match member.get("type", "anything"):
+            case "array":
+                return f"list of {self._kind(member.get('items', {}))}{_at_most(member, 'maxItems')}"
+            case "string":
+                return f"string{_at_most(member, 'maxLength')}"
+            case "object" if "block_type_slug" in member:
+                return f"block of type `{member['block_type_slug']}`"
+            case "object" if "properties" in member:
+                return f"object of {', '.join(f'`{name}`' for name in member['properties'])}"
+            case kind:
+                return str(kind)
+
+    def _title(self, name: str) -> str:
+        return str(self.schema["$defs"][name].get("title", name))
+
+    def _anchor(self, name: str) -> str:
+        return f"{self.title}-{name}".lower().replace(" ", "-")
 
 
 def _default(member: Schema, *, is_required: bool) -> str:
@@ -66,32 +111,14 @@ def _default(member: Schema, *, is_required: bool) -> str:
     return f"`{json.dumps(member['default'])}`" if "default" in member else ""
 
 
-def _kind(member: Schema, title: str) -> str:
-    """Say in a few words what is accepted."""
-    if "$ref" in member:
-        name = member["$ref"].rsplit("/", 1)[-1]
-        return f"[{name}](#{_anchor(title, name)})"
-    if "const" in member or "enum" in member:
-        return ", ".join(f"`{json.dumps(value)}`" for value in member.get("enum", [member.get("const")]))
-    for several in ("anyOf", "oneOf"):
-        if several in member:
-            return " or ".join(dict.fromkeys(_kind(each, title) for each in member[several]))
-    kind = str(member.get("type", "anything"))
-    if kind == "array":
-        return f"list of {_kind(member.get('items', {}), title)}{_bounds(member, 'Items')}"
-    if kind == "object" and member.get("block_type_slug"):
-        return f"block of type `{member['block_type_slug']}`"
-    return kind + (_bounds(member, "Length") if kind == "string" else "")
-
-
-def _bounds(member: Schema, of: str) -> str:
-    most = member.get(f"max{of}")
-    return f", at most {most:,}" if most is not None else ""
-
-
-def _anchor(title: str, name: str) -> str:
-    return f"{title}-{name}".lower().replace(" ", "-")
+def _at_most(member: Schema, bound: str) -> str:
+    return f", at most {member[bound]:,}" if bound in member else ""
 
 
 def _text(text: str) -> str:
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
+
+
+def _written(folder: Path, file: str, schema: Schema) -> Schema:
+    (folder / file).write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    return schema

@@ -17,7 +17,7 @@ HOMES = {
 """Documents outside ``docs`` that are pages, each with its place on the site."""
 FILES = "files"
 """Where files of the checkout lie that pages link to: to be downloaded."""
-_LINK = re.compile(r"(\]\()([^)\s]+)(\))")
+_LINK = re.compile(r"\[([^\[\]]*)\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -61,6 +61,19 @@ def page_of(document: str) -> str:
     return "".join([*parts, _relinked(text[end:], document, here)])
 
 
+def title_of(document: str) -> str:
+    """Give the first heading of a document."""
+    heading = re.search(r"^# (.*)$", (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE)
+    return heading[1] if heading else document
+
+
+def decisions() -> str:
+    """Give the page that lists all decisions by their headings."""
+    records = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+    links = (f"- [{title_of(f'docs/adr/{record.name}')}](adr/{record.name})" for record in records)
+    return "\n".join(["# Decisions", "", "What was decided, why, and what it costs.", "", *links, ""])
+
+
 def picture_of(diagram: str) -> str:
     """Name the picture of a diagram: it changes with what the diagram says."""
     return f"images/diagram-{hashlib.sha256(diagram.encode()).hexdigest()[:12]}.svg"
@@ -85,7 +98,9 @@ def _relinked(text: str, document: str, here: PurePosixPath) -> str:
         target, hash_, anchor = found[2].partition("#")
         if not target or ":" in target:
             return found[0]
-        return f"{found[1]}{_from(here, place_of(_path(target, document)))}{hash_}{anchor}{found[3]}"
+        path = _path(target, document)
+        text = title_of(path) if found[1] == path and path.endswith(".md") else found[1]
+        return f"[{text}]({_from(here, place_of(path))}{hash_}{anchor})"
 
     return _LINK.sub(link, text)
 

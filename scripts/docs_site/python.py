@@ -15,6 +15,14 @@ READ, COMPUTE, FAIL = (
     "\n## What a computation is given\n",
     "\n## Errors\n\nAll are of `dicom_sieve.errors`.\n",
 )
+ERRORS = """
+::: dicom_sieve.errors
+    options:
+      heading_level: 3
+      show_docstring_description: false
+      show_root_heading: false
+      show_root_toc_entry: false
+"""
 
 
 def page() -> str:
@@ -31,8 +39,7 @@ def page() -> str:
             COMPUTE,
             *_shown("dicom_sieve.computations", computing),
             FAIL,
-            "\n::: dicom_sieve.errors\n    options:\n      heading_level: 3\n      show_root_heading: false\n"
-            "      show_root_toc_entry: false\n      show_docstring_description: false\n",
+            ERRORS,
         ]
     )
 
