@@ -19,6 +19,7 @@ from tests.flows.results import SCHEMA, result_of
 from tests.flows.s3_proxy import Answer, Asked, S3Proxy
 from tests.support.documents import code_blocks, read
 from tests.support.prefect_server import PrefectServer, wait_for
+from tests.support.transcript import Names, Shell, commands_of, files_of
 
 SECONDS = 60
 [CONSUMER] = code_blocks(read("docs/consumer.md"), "python")
@@ -142,6 +143,31 @@ def test_the_consumer_of_the_documents_says_that_the_run_was_cancelled(
     assert process.returncode == 1
     assert problem.strip() == served_ledger.run(run).row.failure
     assert problem.startswith("it was cancelled, or its process was told to stop (SIGTERM)")
+
+
+def test_the_tutorial_leads_a_consumer_to_what_passed(
+    prefect: PrefectServer, moto_server: S3Server, moto_bucket: str, tmp_path: Path
+) -> None:
+    page = read("docs/tutorials/consumer.md")
+    keys = moto_server.credentials
+    given = {
+        "http://127.0.0.1:4200/api": prefect.url,
+        "user:password": "dicom-sieve:password",
+        "http://localhost:9000": moto_server.endpoint,
+        "challenge-tech": moto_bucket,
+        '"results"': f'"{moto_server.make_bucket()}"',
+        "key_id": keys.key_id,
+        "access_key": keys.access_key,
+    }
+    names = Names(given)
+    (tmp_path / "consumer.py").write_text(CONSUMER)
+    (tmp_path / "run.json").write_text(names.here(files_of(page)["run.json"]))
+
+    with Shell(
+        tmp_path, {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}, "true"
+    ) as shell:
+        for command, printed in commands_of(page):
+            names.check(printed, shell.run(names.here(command)))
 
 
 def consumer(prefect: PrefectServer, request: dict[str, Any], directory: Path) -> "subprocess.Popen[str]":
