@@ -86,7 +86,7 @@ CRITERIA = [{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "CT"}]
 STRICTER = [*CRITERIA, {"dicom_tag": "StudyDate", "operation": "GREATER", "reference": "2022-12-31"}]
 RULES = {"descriptions": [{"id": "anat_PD", "criteria": {"Modality": "CT"}}, {"id": "anat_T1w", "criteria": {}}]}
 PROJECT = "project: {name: a, modalities: [CT]}\n"
-PROGRAM = '#!/bin/sh\nls "$1" > "$2/list.txt"\n'
+SCRIPT = '#!/bin/sh\nls "$1" > "$2/list.txt"\n'
 FOR_RUNS = re.compile(r"\b(RUN|1d0a2dfe|1f3a)\b")
 FOR_OTHERS = {
     "NAME": "ct/0.dcm",
@@ -223,7 +223,7 @@ def _write(home: Path, server: S3Server) -> None:
     }.items():
         (home / name).write_text(json.dumps(content))
     (home / "project.yaml").write_text(PROJECT)
-    (home / "bin" / "my-program").write_text(PROGRAM)
+    (home / "bin" / "my-program").write_text(SCRIPT)
     (home / "bin" / "my-program").chmod(0o755)
     client = server.client()
     place = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west"}}

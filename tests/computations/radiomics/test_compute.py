@@ -16,6 +16,7 @@ from dicom_sieve.stores import DirectoryStore
 from tests.computations.radiomics.digital_phantom import PARAMETERS, make_seg, region, save, series
 from tests.computations.radiomics.published import disagreements
 from tests.screening.screenings import one_of, sql
+from tests.support.documents import code_blocks, read, section
 
 FROM_OBJECTS = {**PARAMETERS, "regions_from": "OBJECTS"}
 TRACED = """
@@ -65,6 +66,20 @@ def test_features_on_record_are_the_published_ones_and_lead_back(phantom: Phanto
     assert {row[:2] for row in rows} == {("Tumour", "SCT:108369006")}
     assert all(abs(row[2] - 556) <= 4 for row in rows)  # the IBSI's value and tolerance, in mm3
     assert verify(phantom.ledger.engine).is_intact
+
+
+def test_the_example_of_the_documents_prints_features(
+    phantom: Phantom, ledger_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phantom.measure(FROM_OBJECTS)
+    monkeypatch.setenv("DICOM_SIEVE_DATABASE_URL", ledger_url)
+    [code] = code_blocks(section(read("docs/computations.md"), "radiomics"), "python")
+
+    exec(code.replace("1d0a2dfe", "run"), {})
+
+    [uid, region_name, value] = capsys.readouterr().out.split()
+    assert (region_name, float(value)) == ("Tumour", pytest.approx(556, abs=4))
+    assert uid == phantom.ledger.run("run").regions()[0].series_instance_uid
 
 
 def test_tables_and_page_are_written_and_traced(phantom: Phantom) -> None:
