@@ -64,10 +64,12 @@ RUN_ELSEWHERE = {
     "dicom-sieve compute RUN mine --output results --version 1.0 --command 'own-computation {input} {output}'": (
         "tests/test_own_computation.py"
     ),
-    "dicom-sieve compute RUN radiomics --output results --workers 4": "tests/computations/radiomics/test_in_a_run.py",
-    "dicom-sieve compute RUN radiomics --output results": "tests/computations/radiomics/test_in_a_run.py",
+    "dicom-sieve compute RUN radiomics --output results --workers 4": (
+        "tests/computations/radiomics/test_in_processes.py"
+    ),
+    "dicom-sieve compute RUN radiomics --output results": "tests/computations/radiomics/test_in_processes.py",
     "dicom-sieve compute 1f3a radiomics --output ./results --parameters features.json": (
-        "tests/computations/radiomics/test_in_a_run.py"
+        "tests/computations/radiomics/test_in_processes.py"
     ),
     "dicom-sieve screen s3://idc-open-data/some-series/ --region us-east-1 --anonymous --criteria criteria.json": (
         "tests/stores/test_anonymous.py"
@@ -84,8 +86,16 @@ CALLS = "docs/requests.md"
 """Its block asks a server that runs; the tutorial for engineers does the same."""
 CRITERIA = [{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "CT"}]
 STRICTER = [*CRITERIA, {"dicom_tag": "StudyDate", "operation": "GREATER", "reference": "2022-12-31"}]
-RULES = {"descriptions": [{"id": "anat_PD", "criteria": {"Modality": "CT"}}, {"id": "anat_T1w", "criteria": {}}]}
-PROJECT = "project: {name: a, modalities: [CT]}\n"
+RULES = {
+    "descriptions": [
+        {"id": "anat_PD", "criteria": {"Modality": "CT"}},
+        {"id": "anat_T1w", "criteria": {"Modality": "MR"}},
+    ]
+}
+PROJECT = """project: {name: chest, modalities: [CT]}
+allowed_manufacturers: [{regex: ".*"}]
+min_instances_per_series: 1
+"""
 SCRIPT = '#!/bin/sh\nls "$1" > "$2/list.txt"\n'
 FOR_RUNS = re.compile(r"\b(RUN|1d0a2dfe|1f3a)\b")
 FOR_OTHERS = {
@@ -171,8 +181,9 @@ class World:
         )
 
     def in_copy(self, folder: Path) -> "World":
-        """Give the same in another folder, to do with as one likes."""
-        shutil.copytree(self.folder, folder)
+        """Give the same in another folder, to do with as one likes; the images lie where they were screened."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("images"))
+        (folder / "images").symlink_to(self.folder / "images")
         return World(folder, self.run, self.other, {**self.environment, **_names(folder)})
 
 
@@ -196,7 +207,9 @@ def world(moto_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Wo
     done = made.shell(
         """
         dicom-sieve screen s3://challenge-tech --criteria criteria.json --output published --json | jq -r .run_id > run
-        dicom-sieve screen ./images --criteria criteria.json --json | jq -r .run_id > other
+        dicom-sieve screen s3://challenge-tech --criteria stricter.json --json | jq -r .run_id > other
+        dicom-sieve screen ./images --criteria criteria.json
+        dicom-sieve anchor
         cp published/*/manifest.json .
         for each in stricter.json criteria.json stricter.json; do
             dicom-sieve criteria save thin-axial-ct --criteria $each
@@ -209,7 +222,7 @@ def world(moto_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Wo
 
 def _write(home: Path, server: S3Server) -> None:
     """Write what lies in the home, and in buckets."""
-    for name in ("bin", "images/ct", "worm/seals"):
+    for name in ("bin", "images/ct", "worm"):
         (home / name).mkdir(parents=True)
     for number, instance in enumerate(Phantom(shape=(5, 16, 24)).instances()):
         instance.save_as(home / "images" / "ct" / f"{number}.dcm")
@@ -242,10 +255,13 @@ class TestCommands:
     def test_run_as_they_stand(self, document: str, world: World, tmp_path: Path) -> None:
         here = world.in_copy(tmp_path / "home")
         failed = []
-        for command in lines_of(document):
+        for number, command in enumerate(lines_of(document)):
             if command in RUN_ELSEWHERE or is_setting(command):
                 continue
-            done = here.run_line(here.typed(command))
+            if document == HELP:  # each of another command
+                here = world.in_copy(tmp_path / str(number))
+            typed = here.typed(command)
+            done = here.shell(f"{typed} <<< y") if " forget " in command else here.run_line(typed)
             if done.returncode != 0:
                 failed.append(f"{command}\n{done.stdout[-300:]}{done.stderr[-700:]}")
         assert not failed, "\n".join(failed)
