@@ -250,7 +250,7 @@ def _write(home: Path, server: S3Server) -> None:
 
 
 class TestCommands:
-    @pytest.mark.timeout(600)
+    @pytest.mark.timeout(900)
     @pytest.mark.parametrize("document", [name for name in DOCUMENTS if name not in {*TRANSCRIPTS, CALLS}])
     def test_run_as_they_stand(self, document: str, world: World, tmp_path: Path) -> None:
         here = world.in_copy(tmp_path / "home")

@@ -37,12 +37,12 @@ def type_page(page: str, shell: Shell, names: Names, folder: Path) -> None:
         names.check(printed, shell.run(names.here(command)))
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_the_auditor_finds_the_forgery_and_nothing_else(shell: Shell, tmp_path: Path) -> None:
     type_page(read("docs/tutorials/auditor.md"), shell, Names({"/home/you": str(tmp_path)}), tmp_path)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_engineer_serves_runs_watches_and_stops(shell: Shell, tmp_path: Path) -> None:
     port = unused_port()
     names = {
