@@ -258,10 +258,10 @@ class TestCommands:
         for number, command in enumerate(lines_of(document)):
             if command in RUN_ELSEWHERE or is_setting(command):
                 continue
-            if document == HELP:  # each of another command
-                here = world.in_copy(tmp_path / str(number))
-            typed = here.typed(command)
-            done = here.shell(f"{typed} <<< y") if " forget " in command else here.run_line(typed)
+            forgets = " forget " in command
+            alone = document == HELP or forgets  # what others need is not to be changed by it
+            at = world.in_copy(tmp_path / str(number)) if alone else here
+            done = at.shell(f"{at.typed(command)} <<< y") if forgets else at.run_line(at.typed(command))
             if done.returncode != 0:
                 failed.append(f"{command}\n{done.stdout[-300:]}{done.stderr[-700:]}")
         assert not failed, "\n".join(failed)
