@@ -217,7 +217,8 @@ def world(moto_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Wo
         """
     )
     assert done.returncode == 0, done.stderr
-    return World(home, *((home / name).read_text().strip() for name in ("run", "other")), made.environment)
+    run, other = ((home / name).read_text().strip() for name in ("run", "other"))
+    return World(home, run, other, made.environment)
 
 
 def _write(home: Path, server: S3Server) -> None:

@@ -69,7 +69,7 @@ def test_the_manager_finds_each_word_where_the_tutorial_says(screened: Ledger) -
     """What is set in bold on the page is there to be clicked or read, step by step."""
     page = read("docs/tutorials/manager.md")
     bold = set(re.findall(r"\*\*(\w[^*]*)\*\*", page)) - {"Start"}
-    seen = set()
+    seen: set[str] = set()
 
     with serving(context_of(screened, password=None)) as address, chromium() as browser:
         manager = Manager(browser.new_page(viewport={"width": 1440, "height": 1000}), address)
