@@ -18,6 +18,7 @@ from dicom_sieve.stores.open import (
     describe_no_bucket,
     describe_unknown,
     describe_web,
+    open_archives,
     open_location,
     own_endpoint,
     read_address,
@@ -62,7 +63,7 @@ def open_input(
     if archives and scheme in READ_ONLY:
         raise typer.BadParameter(f"{scheme}:// holds no archives", param_hint=ARCHIVES)
     store = _open(uri, endpoint, region, "URI", anonymous=anonymous, requester_pays=requester_pays)
-    return ArchivesOpened(store) if archives else store
+    return open_archives(store, lists=archives)
 
 
 def open_inventory(uri: str | None, store: Place) -> ListsAsOf | None:

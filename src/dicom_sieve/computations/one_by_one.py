@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from dicom_sieve.computations.computation import Computation
 from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.of_kind import open_of_kind
@@ -22,6 +23,7 @@ def compute_one_by_one(
     given: Mapping[str, Any] = MappingProxyType({}),
     advance: Callable[[int], None] = lambda _: None,
     workers: int = 1,
+    on_begin: Callable[[Computation], None] = lambda _: None,
 ) -> list[tuple[InputState, str | None, int]]:
     """Compute on the series of a run.
 
@@ -34,6 +36,7 @@ def compute_one_by_one(
         given: Parameters, as the kind takes them.
         advance: Called with 1 when a series has ended.
         workers: Series at the same time; 1: one after the other, in this thread.
+        on_begin: Called with the computation when it is on record.
 
     Returns:
         What became of the series and why, with their number, the most frequent first.
@@ -47,5 +50,6 @@ def compute_one_by_one(
     if workers == 1:
         kind.load()  # what is missing is said before anything is recorded
     with open_of_kind(ledger, kind, run, parameters=parameters, inputs=inputs, outputs=outputs) as computation:
+        on_begin(computation)
         compute_together(computation, kind, workers, advance=advance)
     return computation.reasons()

@@ -119,6 +119,10 @@ def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRul
     listing = _read_name("listing", parameters.get("listing", Listing.NEW), Listing.NEW, problems)
     if uri is not None and listing is Listing.LAST:
         problems.append(f"{field}.inventory: with listing LAST nothing is listed; accepted: one of the two")
+    if listing is Listing.LAST and store is not None:
+        if isinstance(store, ArchivesOpened):
+            problems.append(f"{field}.archives: with listing LAST nothing is listed; accepted: one of the two")
+        store = open_archives(store, lists=False)  # what was listed last may lie in archives, and be copied
     if problems or store is None:
         raise InvalidRequestError(tuple(problems))
     return Request(store, criteria, output, publish, preview, inventory, damaged, named, listing)

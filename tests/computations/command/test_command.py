@@ -14,9 +14,10 @@ from dicom_sieve import Ledger
 from dicom_sieve.computations.command import Command, kind_of, read_commands
 from dicom_sieve.computations.one_by_one import compute_one_by_one
 from dicom_sieve.computations.registry import kinds
+from dicom_sieve.contract.read import read_computation
 from dicom_sieve.errors import InvalidRequestError, SettingsError
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.stores import DirectoryStore
+from dicom_sieve.stores import DirectoryStore, Retries
 from tests.screening.screenings import ct, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 
@@ -179,6 +180,26 @@ class TestCommandsOfADeployment:
         assert kind.read_parameters(recorded) == recorded
         with pytest.raises(InvalidRequestError, match="parameters: 1 given; accepted: none"):
             kind.read_parameters({"command": ["rm"]})
+
+    def test_no_request_names_a_program_of_its_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = tmp_path / "commands.json"
+        file.write_text('{"my-model": {"command": ["model", "{input}", "{output}"], "version": "2.4"}}')
+        monkeypatch.setenv("DICOM_SIEVE_COMMANDS", str(file))
+        place = {"bucket": "b", "region": "r", "credentials": "a:b"}
+        asked = {"run_id": "1f3a", "input_s3_parameters": place, "output_s3_parameters": {**place, "bucket": "out"}}
+        kinds.cache_clear()
+        try:
+            for computation in ("command", "rm {input}", {"command": ["rm"], "version": "1"}):
+                with pytest.raises(InvalidRequestError, match=r"computation: not known; accepted: .*my-model"):
+                    read_computation({**asked, "computation": computation}, Retries())
+            for given in ({"command": ["rm"]}, {"command": "rm"}, {"then_command": "rm"}):
+                with pytest.raises(InvalidRequestError, match="parameters: 1 given; accepted: none"):
+                    read_computation({**asked, "computation": "my-model", "parameters": given}, Retries())
+            read = read_computation({**asked, "computation": "my-model"}, Retries())
+        finally:
+            kinds.cache_clear()
+
+        assert read.parameters == {"command": ["model", "{input}", "{output}"]}
 
     @pytest.mark.parametrize(
         ("text", "problem"),

@@ -99,6 +99,24 @@ class TestARequest:
         assert isinstance(store, ArchivesOpened)
         assert store.lists
 
+    @pytest.mark.parametrize("field", ["input_s3_parameters", "input"])
+    def test_archives_are_not_asked_for_where_nothing_is_listed(self, field: str) -> None:
+        place = {"uri": "s3://b"} if field == "input" else S3_PLACE
+        asked = self.asked(**{field: {**place, "archives": True}}, listing="LAST")
+
+        with pytest.raises(InvalidRequestError) as refused:
+            read_request(asked, Retries())
+
+        assert refused.value.problems == (
+            f"{field}.archives: with listing LAST nothing is listed; accepted: one of the two",
+        )
+
+    def test_what_was_listed_last_is_read_in_its_archives(self) -> None:
+        store = read_request(self.asked(input_s3_parameters=S3_PLACE, listing="LAST"), Retries()).store
+
+        assert isinstance(store, ArchivesOpened)
+        assert not store.lists
+
     def test_an_inventory_of_archives_is_read_with_their_members(self) -> None:
         uri = "s3://inventories/manifest.json"
 

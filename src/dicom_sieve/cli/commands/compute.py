@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dicom_sieve.cli.exit import FAILED
+from dicom_sieve.cli.compute_on import OF_COMPUTE, compute_here, leave_where_one_failed
 from dicom_sieve.cli.options import Anonymous, AsJson, EndpointOfRun, Region, RequesterPays, Run, Workers
 from dicom_sieve.cli.output import text
 
@@ -50,6 +50,10 @@ def compute(
     ] = None,
     version: Annotated[str, typer.Option("--version", help="Of --command: with another one it computes again.")] = "1",
     timeout: Annotated[float, typer.Option("--timeout", help="Of --command: seconds that a series may take.")] = 3600.0,
+    memory: Annotated[
+        float | None,
+        typer.Option("--memory", metavar="GIB", help="Of --command: addresses that each of its processes may have."),
+    ] = None,
     workers: Workers = 1,
     endpoint: EndpointOfRun = None,
     region: Region = "us-east-1",
@@ -69,43 +73,41 @@ def compute(
     from dicom_sieve.cli.open_store import open_results
     from dicom_sieve.cli.output.progress import ProgressBar
     from dicom_sieve.computations.command import kind_of_line
-    from dicom_sieve.computations.one_by_one import compute_one_by_one
-    from dicom_sieve.computations.quiet import silence_dicom
     from dicom_sieve.computations.registry import find_kind
     from dicom_sieve.ledger import open_ledger
+    from dicom_sieve.lineage import following
     from dicom_sieve.stores import open_store
 
     if command is None:
-        kind = find_kind(name, "NAME")
+        kind = find_kind(name, OF_COMPUTE["name"])
     else:
-        kind = kind_of_line(name, command, version=version, timeout_seconds=timeout)
+        kind = kind_of_line(
+            name, command, version=version, timeout_seconds=timeout, memory_gib=memory, called=OF_COMPUTE
+        )
     given = {}
     if parameters is not None:
         given = read_json_file(Path("/dev/stdin") if str(parameters) == "-" else parameters)
         if not isinstance(given, dict):
             raise typer.BadParameter("accepted: an object", param_hint="--parameters")
-    silence_dicom()
     target = open_results(output, endpoint, region)
-    with open_ledger() as ledger, ProgressBar() as observer:
+    with ProgressBar() as observer, open_ledger() as ledger, following(ledger, observer.note) as follower:
         recorded = ledger.run(run)
         source = open_store(
             recorded.location, endpoint=endpoint, region=region, anonymous=anonymous, requester_pays=requester_pays
         )
-        observer.begin("compute", None)
-        reasons = compute_one_by_one(
+        reasons = compute_here(
             ledger,
             kind,
             recorded.row.id,
             inputs=source,
             outputs=target,
             given=given,
-            advance=observer.advance,
+            observer=observer,
             workers=workers,
+            on_begin=follower.computation,
         )
-    rows = text.outcomes_of(reasons)
     if as_json:
-        text.show_json(rows)
+        text.show_json(text.outcomes_of(reasons))
     else:
         text.show_reasons(reasons)
-    if any(row["state"] == "FAILED" for row in rows):
-        raise typer.Exit(FAILED)
+    leave_where_one_failed([reasons])

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from dicom_sieve.cli.compute_on import compute_after, leave_where_one_failed, read_follow_up
 from dicom_sieve.cli.options import (
     Anonymous,
     Archives,
@@ -18,6 +19,7 @@ from dicom_sieve.cli.options import (
     RequesterPays,
     Run,
     Uri,
+    Workers,
 )
 from dicom_sieve.cli.output import text
 from dicom_sieve.objects import Damaged, Listing
@@ -53,9 +55,41 @@ def screen(
     anonymous: Anonymous = False,
     requester_pays: RequesterPays = False,
     archives: Archives = False,
+    then: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--then",
+            metavar="NAME",
+            help="Compute this on what passed whole, as 'dicom-sieve compute' does; results go to --output. May be "
+            "given several times.",
+        ),
+    ] = None,
+    then_command: Annotated[
+        str | None,
+        typer.Option(
+            "--then-command",
+            metavar="COMMAND",
+            help="As --then, of a program that reads the files of a series in {input} and writes results to {output}; "
+            "no shell.",
+        ),
+    ] = None,
+    then_name: Annotated[
+        str, typer.Option("--then-name", metavar="NAME", help="Of --then-command: what the ledger calls it.")
+    ] = "command",
+    then_version: Annotated[
+        str, typer.Option("--then-version", help="Of --then-command: with another one it computes again.")
+    ] = "1",
+    then_timeout: Annotated[
+        float, typer.Option("--then-timeout", metavar="SECONDS", help="Of --then-command: that a series may take.")
+    ] = 3600.0,
+    then_memory: Annotated[
+        float | None,
+        typer.Option("--then-memory", metavar="GIB", help="Of --then-command: for each of its processes."),
+    ] = None,
+    workers: Workers = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Screen a location without a Prefect server.
+    """Screen a location without a Prefect server, and compute on what passed, if that is asked.
 
     Credentials come from AWS's default chain: environment, profile, role.
     """
@@ -73,8 +107,18 @@ def screen(
         raise typer.BadParameter("there is nowhere to copy to; give --output, too", param_hint="--copy")
     if copy and copy_whole:
         raise typer.BadParameter("say which: --copy or --copy-whole", param_hint="--copy-whole")
-    if no_listing and inventory:
-        raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint="--inventory")
+    if no_listing and (inventory or archives):
+        name = "--inventory" if inventory else "--archives"
+        raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint=name)
+    follows = read_follow_up(
+        then or (),
+        then_command,
+        output,
+        name=then_name,
+        version=then_version,
+        timeout_seconds=then_timeout,
+        memory_gib=then_memory,
+    )
     asked = read_asked(criteria)
     settings = load_settings()
     store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays, archives=archives)
@@ -108,14 +152,25 @@ def screen(
             ledger,
         )
         address, recorded = ledger.address, ledger.run(outcome.run_id).row.criteria
+    if not as_json:
+        text.show_counts(outcome.counts, text.compiled(recorded))
+        text.show_lines("", outcome.describe(), f"run        {outcome.run_id}", f"ledger     {address}")
+        if outcome.manifest:
+            text.show_lines(f"manifest   {outcome.manifest.uri}")
+    became = compute_after(outcome.run_id, follows, store, target, workers=workers)
     if as_json:
         manifest = outcome.manifest and dataclasses.asdict(outcome.manifest)
-        text.show_json({"run_id": outcome.run_id, "counts": outcome.counts, "manifest": manifest, "ledger": address})
-        return
-    text.show_counts(outcome.counts, text.compiled(recorded))
-    text.show_lines("", outcome.describe(), f"run        {outcome.run_id}", f"ledger     {address}")
-    if outcome.manifest:
-        text.show_lines(f"manifest   {outcome.manifest.uri}")
+        told = {"run_id": outcome.run_id, "counts": outcome.counts, "manifest": manifest, "ledger": address}
+        computed = [
+            {"name": kind.name, "version": kind.version, "series": text.outcomes_of(reasons)}
+            for kind, reasons in zip(follows, became, strict=True)
+        ]
+        text.show_json(told | {"computations": computed})
+    else:
+        for kind, reasons in zip(follows, became, strict=True):
+            text.show_lines("", f"then       {kind.name}")
+            text.show_reasons(reasons)
+    leave_where_one_failed(became)
 
 
 @runs_app.command(epilog="Example: dicom-sieve runs --json | jq '.[0].id'")

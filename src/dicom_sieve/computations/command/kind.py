@@ -41,7 +41,15 @@ def read_commands(file: str) -> list[Kind]:
     return [kind_of(name, each) for name, each in given.items()]
 
 
-def kind_of_line(name: str, line: str, *, version: str, timeout_seconds: float) -> Kind:
+def kind_of_line(
+    name: str,
+    line: str,
+    *,
+    version: str,
+    timeout_seconds: float,
+    memory_gib: float | None,
+    called: Mapping[str, str],
+) -> Kind:
     """Make the computation of a program that somebody names on a command line.
 
     Args:
@@ -49,32 +57,32 @@ def kind_of_line(name: str, line: str, *, version: str, timeout_seconds: float) 
         line: Program and arguments as a shell would be given them; none reads them.
         version: Of what it does.
         timeout_seconds: That a series may take.
+        memory_gib: Of addresses that each of its processes may have; None: as many as there are.
+        called: What the command line calls each of these, ``command`` for the line.
 
     Raises:
         InvalidRequestError: Every problem, a sentence each, by the names of the command line.
     """
     problems = []
     if not re.fullmatch(NAME, name):
-        problems.append("NAME: accepted: up to 64 small letters, digits and hyphens, the first no hyphen")
+        problems.append(f"{called['name']}: accepted: up to 64 small letters, digits and hyphens, the first no hyphen")
     try:
         words = shlex.split(line)
     except ValueError as error:
         words = []
-        problems.append(f"--command: {str(error).lower()}")
+        problems.append(f"{called['command']}: {str(error).lower()}")
     else:
         if not words:
-            problems.append("--command: names no program")
+            problems.append(f"{called['command']}: names no program")
     given = {"command": words or ["program"], "version": version, "timeout_seconds": timeout_seconds}
+    given |= {"memory_gib": memory_gib}
     try:
         command = Command.model_validate(given)
     except ValidationError as error:
-        problems += [f"{_OPTIONS[str(each['loc'][0])]}: {_said(each)}" for each in error.errors(include_input=False)]
+        problems += [f"{called[str(each['loc'][0])]}: {_said(each)}" for each in error.errors(include_input=False)]
     if problems:
         raise InvalidRequestError(tuple(problems))
     return kind_of(name, command)
-
-
-_OPTIONS = {"command": "--command", "version": "--version", "timeout_seconds": "--timeout"}
 
 
 def _said(problem: Mapping[str, Any]) -> str:
