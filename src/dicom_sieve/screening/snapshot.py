@@ -20,6 +20,7 @@ from dicom_sieve.ledger.reading.snapshots import (
     KnownObject,
     Snapshot,
     SnapshotCounts,
+    known_between,
     known_objects,
     unsettled_headers,
     unsettled_keys,
@@ -28,6 +29,7 @@ from dicom_sieve.ledger.writing.snapshots import close_snapshot, open_snapshot, 
 from dicom_sieve.objects import Location, ObjectInfo, plain_etag
 from dicom_sieve.screening.listed_parts import Part, cut
 from dicom_sieve.screening.observer import Observer
+from dicom_sieve.stores.archives.store import ArchivesOfInventory, ArchivesOpened
 from dicom_sieve.stores.interface import Lists, ListsAsOf
 
 BATCH_KEYS = 20_000
@@ -101,6 +103,13 @@ def _refuse_results(keys: Iterable[str], location: Location, lease: Lease) -> No
         )
 
 
+def _list(place: Lists, lease: Lease) -> Iterator[ObjectInfo]:
+    """List a place; what was listed last tells what lies in archives that are the same."""
+    if isinstance(place, ArchivesOpened | ArchivesOfInventory):
+        return place.list_again(partial(known_between, lease.engine, lease.location_id))
+    return place.list()
+
+
 def take_snapshot(
     store: Lists,
     lease: Lease,
@@ -134,7 +143,7 @@ def take_snapshot(
     observer.begin("list", None)
     recorder = _Recorder(lease, store.location, snapshot_id, lacking, unsettled_headers(lease.engine))
     counts = SnapshotCounts()
-    for part in cut((inventory or store).list(), *_ranges(lease, lacking), store.location):
+    for part in cut(_list(inventory or store, lease), *_ranges(lease, lacking), store.location):
         if part.is_known:
             sizes = [listed.size for listed in part.listed]
             counts = counts.plus(SnapshotCounts(len(sizes), sum(sizes)))

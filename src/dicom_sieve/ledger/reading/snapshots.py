@@ -165,6 +165,14 @@ def known_objects(
         after = page[-1].key
 
 
+def known_between(engine: sa.Engine, location_id: int, first: str, end: str) -> list[KnownObject]:
+    """Give the open objects of a location from a key on (inclusive) up to another one (exclusive), in their order."""
+    is_between = sa.and_(object_.c.key >= first, object_.c.key < end)
+    query = _select_objects(()).where(object_.c.location_id == location_id, object_.c.removed_in.is_(None), is_between)
+    rows = read(engine, partial(all_rows, query=query.order_by(object_.c.key)))
+    return list(starmap(KnownObject, rows))
+
+
 def _select_objects(lacking: Sequence[int]) -> sa.Select[Any]:
     query = sa.select(object_.c.id, object_.c.key, object_.c.etag, object_.c.size, object_.c.header_id)
     if not lacking:  # nearly always: no header is looked up

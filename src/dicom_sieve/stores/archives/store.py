@@ -10,6 +10,7 @@ from dicom_sieve import private
 from dicom_sieve.advice import ADVICE
 from dicom_sieve.errors import StoreError
 from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.stores.archives.as_before import ListedBefore, ListedBetween, as_before
 from dicom_sieve.stores.archives.bounds import LISTINGS_KEPT, MEMBERS_KEPT
 from dicom_sieve.stores.archives.kept import Kept, Once
 from dicom_sieve.stores.archives.mark import Mark, is_member, mark_of
@@ -29,6 +30,13 @@ from dicom_sieve.stores.interface import (
     ReadRefusedError,
     TransportError,
 )
+
+
+def _nothing(first: str, end: str) -> tuple[ListedBefore, ...]:
+    """Know of no listing before."""
+    del first, end
+    return ()
+
 
 _members: Kept[Member] = Kept(MEMBERS_KEPT)
 _listings: Once[Listed] = Once(LISTINGS_KEPT)
@@ -64,9 +72,14 @@ class ArchivesOpened:
         """
         return self.list_in(self.holder)
 
-    def list_in(self, listing: Lists) -> Iterator[ObjectInfo]:
-        """Do as `list`, with what lists the same place."""
-        return with_members(listing.list(), self._open) if self.lists else listing.list()
+    def list_again(self, listed_between: ListedBetween) -> Iterator[ObjectInfo]:
+        """Do as `list`; an archive that is the one which was listed before is not opened again."""
+        return self.list_in(self.holder, listed_between)
+
+    def list_in(self, listing: Lists, listed_between: ListedBetween = _nothing) -> Iterator[ObjectInfo]:
+        """Do as `list_again`, with what lists the same place."""
+        opens = partial(self._open, listed_between)
+        return with_members(listing.list(), opens) if self.lists else listing.list()
 
     async def read(self, listed: ObjectInfo, *, start: int, end: int) -> bytes:
         """Read bytes of an object or member, if its archive is still the one that was listed; see `Reads.read`."""
@@ -122,7 +135,9 @@ class ArchivesOpened:
         """Copy an object, never into an archive; see `Copies.copy_from`."""
         self.holder.copy_from(source, listed, key, formers)
 
-    def _open(self, archive: ObjectInfo) -> dict[str, ObjectInfo]:
+    def _open(self, listed_between: ListedBetween, archive: ObjectInfo) -> dict[str, ObjectInfo]:
+        if (before := as_before(archive, listed_between)) is not None:
+            return before
         try:
             return run_beside_others(list_archive(self.holder, archive)).objects
         except TransportError as error:
@@ -186,6 +201,10 @@ class ArchivesOfInventory:
     def list(self) -> Iterator[ObjectInfo]:
         """Give every object, and members in place of archives; see `ArchivesOpened.list`."""
         return self.store.list_in(self.inventory)
+
+    def list_again(self, listed_between: ListedBetween) -> Iterator[ObjectInfo]:
+        """Do as `list`; see `ArchivesOpened.list_again`."""
+        return self.store.list_in(self.inventory, listed_between)
 
 
 def _archive_of(listed: ObjectInfo) -> tuple[Mark, ObjectInfo] | None:
