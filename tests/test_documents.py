@@ -17,7 +17,6 @@ from typer.main import get_command
 
 from dicom_sieve import open_ledger
 from dicom_sieve.cli.app import app
-from dicom_sieve.cli.commands.export import Format as FormatOfCommand
 from dicom_sieve.computations.command import Command
 from dicom_sieve.computations.export import EXPORTS, ExportOptions
 from dicom_sieve.computations.export.dcm2niix import SITES_AND_DEVICES
@@ -237,9 +236,6 @@ class TestExport:
     def test_the_table_of_formats_is_the_code_s(self) -> None:
         rows = table(read("docs/export.md"))
         assert [tuple(row) for row in rows[: len(EXPORTS)]] == [(how.value, said) for how, said in EXPORTS.items()]
-
-    def test_the_command_s_formats_are_the_code_s(self) -> None:
-        assert [each.value for each in FormatOfCommand] == [each.value for each in EXPORTS]
 
     def test_the_fields_that_are_left_out_are_the_code_s(self) -> None:
         [listed] = code_blocks(section(read("docs/export.md"), "NIfTI"), "text")

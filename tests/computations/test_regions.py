@@ -87,6 +87,20 @@ class TestRegions:
         assert [each.measured.features["volume"] for each in regions] == [1.5, 1.5]
         assert verify(ledger.engine).is_intact
 
+    def test_what_is_gathered_again_of_the_same_run_is_recorded_once(
+        self, ledger: Ledger, store: SimulatedStore, results: DirectoryStore
+    ) -> None:
+        for _ in range(3):
+            measure(ledger, {"volume": 1.5}, outputs=results)
+
+        recorded = "SELECT computation_id, uri FROM computation_output WHERE series_instance_uid = ''"
+        [(first, uri)] = sql(ledger, recorded)
+        assert len(ledger.trace_results(uri)) == 1
+        screen_ct(store, ledger, "other")
+        measure(ledger, {"volume": 1.5}, outputs=results, run="other")
+        assert sql(ledger, f"{recorded} ORDER BY 1") == [(first, uri), (4, uri)]
+        assert verify(ledger.engine).is_intact
+
     def test_one_statement_leads_from_a_feature_to_instances_and_criteria(
         self, ledger: Ledger, store: SimulatedStore
     ) -> None:

@@ -16,11 +16,13 @@ from starlette.testclient import TestClient
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.screening import Screening, screen
+from dicom_sieve.stores.archives.store import ArchivesOpened
 from dicom_sieve.stores.directory import DirectoryStore
 from dicom_sieve.web.draughtsman import Draughtsman
 from dicom_sieve.web.drawn import MOST_BYTES, Pictures
 from dicom_sieve.web.picture import LONGEST_SIDE, NoPictureError, Reason, as_png, draw
 from tests.screening.screenings import one_of
+from tests.stores.archives.packed import PACKERS
 from tests.support.builders import make_instance
 from tests.web.served import pages, see
 
@@ -165,6 +167,25 @@ class TestOfARun:
         assert answer.headers["content-type"] == "image/png"
         assert answer.headers["cache-control"] == "no-store"
         assert answer.content == draw((folder / "1.dcm").read_bytes())
+
+    @pytest.mark.parametrize("name", ["deflated.zip", "plain.tar", "packed.tgz"])
+    def test_shows_an_image_that_lies_in_an_archive(self, name: str, folder: Path, tmp_path: Path) -> None:
+        packed = tmp_path / "packed"
+        packed.mkdir()
+        members = {file.name: file.read_bytes() for file in folder.iterdir()}
+        (packed / name).write_bytes(PACKERS[name](members))
+        with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+            screen(Screening("pictured", ArchivesOpened(DirectoryStore(packed)), one_of("CT")), ledger)
+            with pages(ledger) as client:
+                answer = client.get("/runs/pictured/picture/1.2.3")
+                chosen = client.get("/runs/pictured/picture/1.2.3", params={"object": f"{name}!/2.dcm"})
+                (packed / name).write_bytes(PACKERS[name](members | {"3.dcm": b""}))
+                gone = client.get("/runs/pictured/picture/1.2.3", params={"object": f"{name}!/0.dcm"})
+
+        assert answer.headers["content-type"] == "image/png", answer.text
+        assert answer.content == draw(members["1.dcm"])
+        assert chosen.content == draw(members["2.dcm"])
+        assert "gone, or" in gone.text
 
     def test_says_why_there_is_none(self, client: TestClient) -> None:
         answer = client.get("/runs/pictured/picture/1.2.4")

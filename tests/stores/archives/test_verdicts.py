@@ -17,6 +17,7 @@ from dicom_sieve.stores.archives.store import ArchivesOpened
 from tests.conftest import S3Server
 from tests.real.bucket import CRITERIA, Expected, contents, expected
 from tests.stores.archives.packed import PACKERS
+from tests.support.clouds import CloudServer
 
 ASKED = [Criterion.model_validate(criterion) for criterion in CRITERIA]
 
@@ -54,6 +55,21 @@ class TestARun:
         store = ArchivesOpened(in_directory(tmp_path / "bucket", held))
 
         screen(Screening("run", store, ASKED), ledger)
+
+        assert judged(ledger, "run") == wanted
+
+    @pytest.mark.parametrize("kind", ["deflated.zip", "plain.tar", "packed.tgz"])
+    @pytest.mark.parametrize("cloud", ["gcs", "azure"])
+    def test_members_in_other_clouds_have_the_verdicts_of_plain_objects(
+        self, kind: str, cloud: str, ledger: Ledger, request: pytest.FixtureRequest
+    ) -> None:
+        held, wanted = self.packed(kind)
+        server: CloudServer = request.getfixturevalue(f"{cloud}_server")
+        bucket = server.make_bucket()
+        for key, data in held.items():
+            server.put(bucket, key, data)
+
+        screen(Screening("run", ArchivesOpened(server.store(bucket)), ASKED), ledger)
 
         assert judged(ledger, "run") == wanted
 

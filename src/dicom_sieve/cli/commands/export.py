@@ -1,6 +1,5 @@
 """The command that gives what passed, and the series of a run, to other programs."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -8,18 +7,9 @@ import typer
 from dicom_sieve.cli.exit import FAILED
 from dicom_sieve.cli.options import Anonymous, AsJson, EndpointOfRun, Region, RequesterPays, Run, Workers
 from dicom_sieve.cli.output import text
+from dicom_sieve.export_formats import Format
 
 export_app = typer.Typer()
-
-
-class Format(StrEnum):
-    """What is written; the same as `dicom_sieve.computations.export.Format`, which is slow to import."""
-
-    NIFTI = "nifti"
-    BIDS = "bids"
-    PARQUET = "parquet"
-    CSV = "csv"
-    OHIF = "ohif"
 
 
 @export_app.command(
@@ -78,28 +68,26 @@ def export(
     from dicom_sieve.cli.open_store import open_results
     from dicom_sieve.cli.output.progress import ProgressBar
     from dicom_sieve.computations.export import ExportOptions
-    from dicom_sieve.computations.export import Format as Known
     from dicom_sieve.computations.export import export as run_export
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.stores import open_store
 
-    known = Known(how.value)
     options = ExportOptions(selection, suffix, base_url, timeout, memory)
     options.check()
     target = open_results(output, endpoint, region)
     with open_ledger() as ledger, ProgressBar() as observer:
         recorded = ledger.run(run)
         source = None
-        if known.is_of_images:
+        if how.is_of_images:
             source = open_store(
                 recorded.location, endpoint=endpoint, region=region, anonymous=anonymous, requester_pays=requester_pays
             )
         counts = (recorded.row.counts or {}).get("series", {})
-        observer.begin("export", counts.get("WHOLE") if known.is_of_images else None)
+        observer.begin("export", counts.get("WHOLE") if how.is_of_images else None)
         exported = run_export(
             ledger,
             recorded.row.id,
-            known,
+            how,
             inputs=source,
             outputs=target,
             options=options,
@@ -111,7 +99,7 @@ def export(
     if as_json:
         text.show_json({"uri": exported.uri, "series": rows})
     else:
-        if known.is_of_images or has_failed:
+        if how.is_of_images or has_failed:
             text.show_reasons(exported.reasons)
         text.show_lines(exported.uri)
     if has_failed:

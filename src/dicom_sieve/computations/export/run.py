@@ -7,7 +7,6 @@ from typing import Any
 
 from dicom_sieve import private
 from dicom_sieve.computations.export.bids import bids_kind
-from dicom_sieve.computations.export.formats import Format
 from dicom_sieve.computations.export.nifti import nifti_kind
 from dicom_sieve.computations.export.ohif import base_url_of, write_study_list
 from dicom_sieve.computations.export.options import ExportOptions
@@ -17,6 +16,7 @@ from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.one_by_one import compute_one_by_one
 from dicom_sieve.computations.opening import open_computation
 from dicom_sieve.errors import ComputationError
+from dicom_sieve.export_formats import Format
 from dicom_sieve.ledger.database.tables import InputState
 from dicom_sieve.ledger.reading.ledger import Ledger, RecordedRun
 

@@ -191,9 +191,16 @@ def finish_series(
 
 
 def record_gathered(connection: sa.Connection, computation_id: int, outputs: Sequence[Output]) -> None:
-    """Record results that are of no series alone: their series is empty."""
+    """Record results that are of no series alone: their series is empty. What the same made of the same run, once."""
+    this = sa.select(computation.c.identity, computation.c.run_number).where(computation.c.id == computation_id)
+    is_same = sa.tuple_(computation.c.identity, computation.c.run_number).in_(this)
+    query = sa.select(computation_output.c.uri, computation_output.c.digest).join(computation)
+    before = connection.execute(query.where(computation_output.c.series_instance_uid == "", is_same))
+    recorded = {(row.uri, row.digest) for row in before}
     of_all = {"computation_id": computation_id, "series_instance_uid": ""}
-    connection.execute(sa.insert(computation_output), [{**of_all, **asdict(output)} for output in outputs])
+    new = [{**of_all, **asdict(output)} for output in outputs if (output.uri, output.digest) not in recorded]
+    if new:
+        connection.execute(sa.insert(computation_output), new)
     seal_if_ended(connection, computation_id)
 
 
