@@ -23,6 +23,7 @@ from dicom_sieve.stores import DirectoryStore
 from tests.computations.export.study import PHANTOM, PLANTED, RUN, uid_of, write_study
 from tests.conftest import S3Server
 from tests.screening.screenings import one_of
+from tests.support.bids_validator import validate_bids
 
 pytestmark = pytest.mark.usefixtures("needs_dcm2niix")
 NOT_CONVERTED = (InputState.REFUSED, "the program refuses it: exit code 2", 1)
@@ -185,6 +186,22 @@ class TestBids:
         }
         assert planted_in(list(files.values())) == set()
         assert not [name for name in files if re.search(r"PLANTED|2023|2024|[0-9]{6}", name)]
+
+    @pytest.mark.timeout(300)
+    @pytest.mark.parametrize("given", [{}, {"suffix": "T2w"}])
+    def test_the_validator_of_bids_finds_no_error(
+        self, ledger: Ledger, images: DirectoryStore, results: DirectoryStore, given: dict[str, Any]
+    ) -> None:
+        files = files_of(run_export(ledger, images, results, Format.BIDS, **given))
+        root = files["dataset_description.json"].parent
+
+        found = validate_bids(root)
+
+        assert found.errors == set()
+        assert found.files == len(files) - len([".bidsignore"]) - len([name for name in files if "/ct/" in name])
+        head = next(path for name, path in files.items() if name.endswith("w.nii.gz"))
+        head.rename(head.with_name("head.nii.gz"))
+        assert validate_bids(root).errors == {"NOT_INCLUDED", "SIDECAR_WITHOUT_DATAFILE"}
 
     def test_sessions_are_in_the_order_of_time_and_participants_have_age_and_sex(
         self, ledger: Ledger, images: DirectoryStore, results: DirectoryStore
