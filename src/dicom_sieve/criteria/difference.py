@@ -34,6 +34,16 @@ def subtract(criterion: CompiledCriterion, values: Sequence[str], others: Sequen
                 yield difference
 
 
+def amount_of(difference: Comparable) -> Decimal:
+    """Give a difference as a number: of an age its seconds."""
+    return Decimal(difference.seconds) if isinstance(difference, Age) else Decimal(difference)  # type: ignore[arg-type]
+
+
+def add_exactly(first: Decimal, second: Decimal) -> Decimal:
+    """Add two numbers that are differences of what is read, without rounding."""
+    return _EXACT.add(first, second)
+
+
 def _read(attribute: Attribute, texts: Sequence[str]) -> Sequence[Comparable]:
     return [value for text in texts if (value := attribute.vr.find(text)) is not None]
 
