@@ -13,6 +13,8 @@ CRITERIA: list[dict[str, Any]] = [
         "any": [
             {"measure": "AGE", "operation": "GREATER", "reference": "040Y"},
             {"measure": "SERIES", "scope": "PATIENT", "operation": "EQUALS", "reference": "1"},
+            {"measure": "FRAMES", "operation": "GREATER", "reference": "2"},
+            {"measure": "SPACING", "operation": "LESS", "reference": "2"},
         ],
         "name": "old or alone",
     },
@@ -47,16 +49,22 @@ def test_check_reads_measures_back_as_sentences(tmp_path: Path) -> None:
     assert "and age is younger than 090Y." in said
 
 
-def test_trace_tells_no_value_of_a_measure_and_of_an_age_what_it_comes_from(tmp_path: Path) -> None:
+def test_trace_tells_what_was_measured_of_the_series_and_of_an_age_what_it_comes_from(tmp_path: Path) -> None:
     screened(tmp_path)
 
     said = run(tmp_path, "trace", "1.dcm").splitlines()
 
-    assert said[-5:] == [
-        "  number of instances of its series is at least 2: MET",
+    [told] = json.loads(run(tmp_path, "trace", "1.dcm", "--json"))["objects"]
+    [judged] = told["decisions"]
+
+    assert judged["measured"] == {"INSTANCES": "2", "FRAMES": "2", "SPACING": None}
+    assert said[-7:] == [
+        "  number of instances of its series is at least 2: MET, value 2",
         "  old or alone: MET",
         "    age is older than 040Y: MET, from Birth Date to Study Date",
         "    number of series of its patient is 1: not recorded by itself",
+        "    number of frames of its series is greater than 2: NOT_MET, value 2",
+        "    spacing of slices of its series is less than 2 mm: ABSENT, value absent",
         "  age is younger than 090Y: MET, from Birth Date to Study Date",
     ]
 

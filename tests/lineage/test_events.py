@@ -14,8 +14,12 @@ import sqlalchemy as sa
 from openlineage.client.serde import Serde
 
 from dicom_sieve import open_ledger
+from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.errors import IncompleteRunError
+from dicom_sieve.ledger.writing.named_criteria import save_criteria
 from dicom_sieve.lineage.events import run_event
+from dicom_sieve.lineage.prov import describe_provenance
+from dicom_sieve.screening import Screening, screen
 from dicom_sieve.version import __version__
 from tests.lineage import openlineage_rules
 from tests.lineage.computed import ENDED_BADLY, OWN_URI, PLANTED, Computed, rows
@@ -210,6 +214,29 @@ def test_no_patient_s_value_no_key_no_uid_and_no_credential_is_told(made: Comput
     told = (made.home / "events.jsonl").read_text()
 
     assert [secret for secret in (*PLANTED, "1.99.", "secret", "private") if secret in told] == []
+
+
+def test_what_criteria_were_saved_as_is_told_and_every_kind_of_them_keeps_the_rules(tmp_path: Path) -> None:
+    series = {"measure": "INSTANCES", "operation": "AT_LEAST", "reference": "1"}
+    kinds: list[Any] = [{"dicom_tag": "Modality", "operation": "PRESENT"}, series, {"none": [{"any": [series]}]}]
+    with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        saved, _ = save_criteria(ledger.engine, "thin", load_criteria(kinds))
+        screen(Screening("run", SimulatedStore({"1": ct()}), saved.items(), named=saved.named), ledger)
+        row = ledger.run("run").row
+        event = run_event(row, "namespace", datetime.datetime.now(datetime.UTC))
+        activities = describe_provenance(row, [], [])["activity"]
+
+    told = json.loads(Serde.to_json(event))
+    openlineage_rules.validate(told)
+    facet = told["run"]["facets"]["dicomSieve_screening"]
+    assert (facet["criteriaName"], facet["criteriaVersion"]) == ("thin", 1)
+    assert [next(iter(item)) for item in facet["criteria"]] == ["dicom_tag", "measure", "none"]
+    [activity] = activities.values()
+    assert (activity["sieve:criteriaName"], activity["sieve:criteriaVersion"]) == ("thin", 1)
+    without = {key: value for key, value in facet.items() if key != "criteriaVersion"}
+    facets = {**told["run"]["facets"], "dicomSieve_screening": without}
+    with pytest.raises(jsonschema.ValidationError):
+        openlineage_rules.validate({**told, "run": {**told["run"], "facets": facets}})
 
 
 def test_a_run_that_could_not_read_all_fails_and_says_how_much_is_missing(tmp_path: Path) -> None:

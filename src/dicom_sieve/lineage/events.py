@@ -54,6 +54,8 @@ class ScreeningRunFacet(RunFacet):
     criteriaDigest: str  # noqa: N815 - as JSON has it
     counts: dict[str, Any] | None = None
     damaged: str | None = None
+    criteriaName: str | None = None  # noqa: N815 - as JSON has it
+    criteriaVersion: int | None = None  # noqa: N815 - as JSON has it
 
     @staticmethod
     def _get_schema() -> str:
@@ -90,6 +92,8 @@ def run_event(row: RunRow, namespace: str, now: datetime.datetime) -> RunEvent:
             criteriaDigest=row.criteria_digest,
             counts=None if row.counts is None else dict(row.counts),
             damaged=row.damaged,
+            criteriaName=row.criteria_name,
+            criteriaVersion=row.criteria_version,
             producer=PRODUCER,
         )
     }

@@ -96,6 +96,8 @@ def _describe_run(document: _Document, run: RunRow) -> None:
             "sieve:state": run.state,
             "sieve:damaged": run.damaged,
             "sieve:failure": run.failure,
+            "sieve:criteriaName": run.criteria_name,
+            "sieve:criteriaVersion": run.criteria_version,
             **{f"sieve:{name}": counts.get(name) for name in _COUNTS},
             "sieve:wholeSeries": counts["series"].get("WHOLE", 0) if counts else None,
         },

@@ -6,15 +6,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dicom_sieve.cli.output import text
-from dicom_sieve.criteria import CompiledItem, CompiledMeasure, Decider, Finding, asked_attributes, leaves_of
+from dicom_sieve.criteria import (
+    CompiledItem,
+    CompiledMeasure,
+    Decider,
+    Finding,
+    asked_attributes,
+    leaves_of,
+    measures_in,
+)
 from dicom_sieve.criteria.items import CompiledStep, Leaf
-from dicom_sieve.criteria.judge_measured import describe_way
 from dicom_sieve.criteria.seal_tables import tables_in
 from dicom_sieve.dicom.dictionary import format_tag
 from dicom_sieve.dicom.marks import as_plain, show_text
+from dicom_sieve.headers import Extent
 from dicom_sieve.ledger import ComputedSeries, TracedObject, TracedResult
 from dicom_sieve.ledger.reading.trace import TracedDecision
-from dicom_sieve.reports.traced_findings import extent_of
+from dicom_sieve.reports.traced_findings import (
+    NOT_RECORDED,
+    extent_of,
+    is_unknown_of_more,
+    judged_by,
+    known_of,
+    value_of,
+    value_of_measure,
+)
 
 
 def show_trace(traced: TracedObject, secret: bytes | None = None) -> None:
@@ -54,46 +70,41 @@ def show_trace(traced: TracedObject, secret: bytes | None = None) -> None:
         if reason := _reason(traced, judged):
             text.show_lines(f"  {reason}")
         text.show_lines(*(f"  conflict {conflict}: {conflict.describe()}" for conflict in judged.conflicts))
+        attributes = known_of(traced, judged)
         for criterion, finding in zip(text.compiled(judged.criteria), judged.findings, strict=False):
-            text.show_lines(*_found(criterion, finding, traced, secret))
+            text.show_lines(*_found(criterion, finding, (attributes, extent), secret))
         _show_computed(judged.computations)
 
 
-def _found(item: CompiledItem, finding: str, traced: TracedObject, secret: bytes | None) -> list[str]:
+def _found(
+    item: CompiledItem, finding: str, known: tuple[Mapping[str, Sequence[str]], Extent], secret: bytes | None
+) -> list[str]:
     """Say what was found by one criterion; by a group, and by each criterion in it, worked out from the header."""
-    attributes = traced.attributes or {}
+    attributes, extent = known
     if isinstance(item, CompiledStep):
         return [f"  {item.describe()}: {finding}"]
     leaves = leaves_of([item])
     if leaves == (item,):
         return [f"  {item.describe()}: {_with_value(leaves[0], finding, attributes)}"]
-    extent = extent_of(traced)
     if tables_in([item]):  # they are not kept: what each criterion found cannot be worked out
         return [f"  {item.label}: {finding}", *(f"    {leaf.describe()}" for leaf in item.leaves)]
-    found = Decider((item,), secret).decide(extent.trusted(attributes), extent.unreadable_from).leaves
-    return [
-        f"  {item.label}: {finding}",
-        *(
-            f"    {leaf.describe()}: {_NOT_RECORDED if _is_of_more(leaf) else _with_value(leaf, of_leaf, attributes)}"
-            for leaf, of_leaf in zip(leaves, found, strict=True)
-        ),
-    ]
-
-
-_NOT_RECORDED = "not recorded by itself"
-
-
-def _is_of_more(leaf: Leaf) -> bool:
-    """Tell whether a finding is of a whole series, study or patient, which one header does not tell."""
-    return isinstance(leaf, CompiledMeasure) and leaf.scope is not None
+    found = Decider((item,), secret).decide(judged_by(extent, attributes), extent.unreadable_from).leaves
+    of_leaves = (
+        NOT_RECORDED if is_unknown_of_more(leaf, attributes) else _with_value(leaf, of_leaf, attributes)
+        for leaf, of_leaf in zip(leaves, found, strict=True)
+    )
+    lines = (f"    {leaf.describe()}: {said}" for leaf, said in zip(leaves, of_leaves, strict=True))
+    return [f"  {item.label}: {finding}", *lines]
 
 
 def _with_value(leaf: Leaf, finding: str, attributes: Mapping[str, Sequence[str]]) -> str:
     """Say what was found, and on which value; of an age, what it was worked out from."""
     if not isinstance(leaf, CompiledMeasure):
         return f"{finding}, value {_values(attributes.get(leaf.key), finding)}"
-    way = "" if leaf.scope is not None else describe_way(attributes)
-    return f"{finding}, {way}" if way else finding
+    value = value_of(leaf, None, attributes)
+    if not value:
+        return finding
+    return f"{finding}, {value}" if leaf.scope is None else f"{finding}, value {value}"
 
 
 def as_json(traced: TracedObject) -> dict[str, Any]:
@@ -103,7 +114,15 @@ def as_json(traced: TracedObject) -> dict[str, Any]:
         content["attributes"] = {key: list(map(as_plain, texts)) for key, texts in traced.attributes.items()}
     for shown, judged in zip(content["decisions"], traced.decisions, strict=True):
         shown["reason"] = _reason(traced, judged)
+        shown["measured"] = _measured(judged)
     return {**content, "named_values": named_values(traced)}
+
+
+def _measured(judged: TracedDecision) -> dict[str, str | None]:
+    """Give what was measured of the series, by the name of the measure; None: there was nothing to measure."""
+    items = [item for item in text.compiled(judged.criteria) if not isinstance(item, CompiledStep)]
+    names = {item.key: item.measure for item in measures_in(items)}
+    return {names[key]: values and value_of_measure(values) for key, values in judged.measured.items()}
 
 
 def _reason(traced: TracedObject, judged: TracedDecision) -> str | None:

@@ -149,7 +149,7 @@ def kept_measures(
     secret: bytes | None = None,
 ) -> Measured:
     """Give what criteria measure and the snapshot has as facts of its series; nothing where it has none."""
-    names = {item: name for level in _levels(criteria) for item in level if (name := _name_of(item))}
+    names = {item: name for level in _levels(criteria) for item in level if (name := name_of_fact(item))}
     if not names or not has_kept(engine, held, damaged):
         return NOTHING
     return Measured(_read_kept(engine, held, names, secret))
@@ -199,8 +199,8 @@ def measure_rows(
     return measured
 
 
-def _name_of(item: CompiledMeasure) -> str | None:
-    """Name the fact that a measure is; None where it is none."""
+def name_of_fact(item: CompiledMeasure) -> str | None:
+    """Name the fact of series that a measure is; None where it is none."""
     is_usual = item.measure is not Measure.PLANE or item.plane_tolerance == PLANE_TOLERANCE
     return _FACTS.get(item.measure) if item.scope is Scope.SERIES and not item.where and is_usual else None
 

@@ -15,6 +15,7 @@ from dicom_sieve.ledger.database.tables import PageKind, header, location, objec
 from dicom_sieve.ledger.reading.computations import WHOLE_RUN, ComputedSeries, computed_series
 from dicom_sieve.ledger.reading.conflicts import Conflict, trace_instances, trace_series
 from dicom_sieve.ledger.reading.object_names import find_objects, is_text
+from dicom_sieve.ledger.reading.traced_measures import MeasuredOn, measured_on
 
 _ROW_COLUMNS = ("id", "location_id", "header_id", "added_in", "removed_in")
 _IDS_A_QUERY = 500
@@ -33,6 +34,7 @@ class TracedDecision:
         findings: One per criterion, in their order; none where the object could not be judged.
         criteria_name: What the criteria were saved as; None where they were given as a list.
         criteria_version: Which version of that name, likewise.
+        measured: What its criteria measured of the object's series, where it is kept; see `measured_on`.
         damaged: ``JUDGE`` where the run judged damaged objects; None: it discarded them.
         conflicts: What contradicted the identity of the object's series, or of its instance, in the run's snapshot.
         computations: What was computed on the object's series under this run, the newest first.
@@ -48,6 +50,7 @@ class TracedDecision:
     computations: tuple[ComputedSeries, ...] = ()
     criteria_name: str | None = None
     criteria_version: int | None = None
+    measured: MeasuredOn = field(default_factory=dict)
 
     @property
     def named(self) -> NamedCriteria | None:
@@ -132,6 +135,7 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
     conflicts = _conflicts(connection, numbers, rows)
     computed = computed_series(connection, {row.series_instance_uid for row in rows} - {None} | {WHOLE_RUN})
     values = values_of_headers(connection, {row.header_id for row in rows} - {None})
+    measured: dict[tuple[int, int], MeasuredOn] = {}
     own: dict[int, Values] = {}
     for location_id in {row.location_id for row in rows}:
         own |= values_of_objects(connection, location_id, [row.id for row in rows if row.location_id == location_id])
@@ -153,9 +157,10 @@ def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
                 against = conflicts[over.number, row.series_instance_uid] | conflicts[over.number, row.sop_instance_uid]
                 in_order = tuple(conflict for conflict in Conflict if verdict and conflict in against)
                 saved_as = (over.criteria_name, over.criteria_version)
-                traced.decisions.append(
-                    TracedDecision(over.id, over.started_at, over.criteria, *judged_as, in_order, results, *saved_as)
-                )
+                if verdict and (over.number, header_id) not in measured:
+                    measured[over.number, header_id] = measured_on(connection, over, header_id)
+                of_run = (over.id, over.started_at, over.criteria, *judged_as, in_order, results, *saved_as)
+                traced.decisions.append(TracedDecision(*of_run, measured.get((over.number, header_id), {})))
         objects.append(traced)
     return objects
 
