@@ -8,19 +8,23 @@ import datetime
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.made_slices import BLOCK_OBJECTS, write_slices
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.columns.chunk import as_entry, column_of
 from dicom_sieve.headers import Header
+from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.headers.header import digest_patient
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.chunks import BlockKind, owner_numbers, write_block
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database.tables import header, location, object_, snapshot
+from dicom_sieve.ledger.writing.editions import record_edition
 from dicom_sieve.objects import Location, ObjectInfo
 
 _BY_DEFAULT = ("damage", "unreadable_from", "edition")
@@ -67,17 +71,16 @@ class MadeHeader:
         return f"{self.header.series_instance_uid}.{self.id}.{number}"
 
 
-def make_headers(count: int, seed: int = 20_260_101) -> Iterator[MadeHeader]:
-    """Make N distinct headers."""
+def make_headers(count: int, seed: int = 20_260_101, *, images: int | None = None) -> Iterator[MadeHeader]:
+    """Make N distinct headers; of series with N images each, or of those of real buckets."""
     chance = random.Random(seed)
-    for number, (objects, modality) in zip(
-        range(1, count + 1), cycle(zip(OBJECTS_OF_HEADERS, _MODALITIES, strict=True))
-    ):
+    of_headers = OBJECTS_OF_HEADERS if images is None else (images,) * len(_MODALITIES)
+    for number, (objects, modality) in zip(range(1, count + 1), cycle(zip(of_headers, _MODALITIES, strict=True))):
         if number % 3 == 1:
             born, sex = _day(chance, 1930, 2018), chance.choice("MF")
             study = f"1.2.840.113619.2.{chance.getrandbits(56)}"
             day, age = _day(chance, 2020, 2026), chance.randrange(1, 95)
-        if number % 10 != 5:  # else it is the series of the header before
+        if number % 10 != 5 or images is not None:  # else it is the series of the header before
             series = f"{study}.{chance.getrandbits(32)}"
         attributes = {
             "00080008": ("ORIGINAL", "PRIMARY", "AXIAL"),
@@ -111,7 +114,7 @@ def listed_object(number: int, version: int = 0) -> ObjectInfo:
     return ObjectInfo(f"archive/{number // 100:07d}/{number:09d}.dcm", f"{version:08x}{number:024x}", 524_288, CLOCK)
 
 
-def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True) -> None:
+def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True, images: int | None = None) -> None:
     """Fill an empty database: every object is known.
 
     Args:
@@ -119,10 +122,11 @@ def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True)
         headers: Distinct headers of location 1, `PLACE`, which has ten times as many objects.
         listed: Objects of location 2, `LISTED`, with the same headers.
         with_place: Whether location 1 has objects at all.
+        images: Of each header, which is that of a series with slices; None: as real buckets have them, without slices.
     """
     with open_ledger(url) as ledger, ledger.engine.connect() as connection:
         _relax(connection)
-        objects = sum(islice(cycle(OBJECTS_OF_HEADERS), headers))
+        objects = sum(islice(cycle(OBJECTS_OF_HEADERS), headers)) if images is None else images * headers
         for number, (place, count) in enumerate(((PLACE, objects), (LISTED, listed)), 1):
             counts = {"listed": count, "bytes": 0, "added": count, "removed": 0}
             values = {"endpoint": place.endpoint, "bucket": place.bucket, "prefix": place.prefix}
@@ -134,12 +138,18 @@ def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True)
         indexes = sorted(object_.indexes, key=str) + sorted(header.indexes, key=str)
         for index in indexes:
             index.drop(connection)
-        bulk.append(connection, header, HEADER_COLUMNS, map(_header_row, make_headers(headers)))
+        edition = 1 if images is None else record_edition(connection, current_edition())
+        made = partial(make_headers, headers, images=images)
+        bulk.append(
+            connection, header, [*HEADER_COLUMNS, "edition"], ((*_header_row(each), edition) for each in made())
+        )
         as_moment = bulk.stored(connection, object_.c.last_modified)
         modified = as_moment(CLOCK)
         columns = [column.name for column in object_.columns if column.name not in {"id", "removed_in"}]
-        _write_blocks(connection, make_headers(headers))
-        everything = make_objects(make_headers(headers if with_place else 0))
+        _write_blocks(connection, made(), edition, BLOCK_HEADERS if images is None else BLOCK_OBJECTS // images)
+        if images is not None:
+            write_slices(connection, 1, edition, ((each.id, each.objects) for each in made()))
+        everything = make_objects(made() if with_place else ())
         bulk.append(connection, object_, columns, _object_rows(everything, modified))
         bulk.append(connection, object_, columns, _listed_rows(headers, listed, modified))
         connection.execute(sa.text(COUNT))
@@ -189,15 +199,15 @@ def _header_row(made: MadeHeader) -> tuple[Any, ...]:
     return (made.id, known.digest(SECRET), *uids, None, digest_patient(known.patient, SECRET))
 
 
-def _write_blocks(connection: sa.Connection, headers: Iterator[MadeHeader]) -> None:
-    """Write the values of headers, in blocks as a migration makes them."""
-    while some := list(islice(headers, BLOCK_HEADERS)):
+def _write_blocks(connection: sa.Connection, headers: Iterator[MadeHeader], edition: int, together: int) -> None:
+    """Write the values of headers, in blocks: as many together as a migration writes, or a run."""
+    while some := list(islice(headers, together)):
         contents = [made.header for made in some]
         tags = sorted({tag for content in contents for tag in content.attributes})
         write_block(
             connection,
             BlockKind.HEADER,
-            1,
+            edition,
             [made.id for made in some],
             columns={tag: column_of([as_entry(content.attributes.get(tag)) for content in contents]) for tag in tags},
             numbers=owner_numbers(

@@ -9,16 +9,19 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.dicom.dictionary import attributes_of
 from dicom_sieve.headers.edition import FIRST_DIGEST, Edition, first_edition
 from dicom_sieve.headers.header import Header
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.engine import connect, upgrade
+from dicom_sieve.ledger.reading import editions
 from dicom_sieve.ledger.writing.editions import record_edition
 from dicom_sieve.screening import Screening, screen
 from tests.ledger.vandal import undone, vandal
 from tests.ledger.version_0008 import ROWS, make_version_0008, store_of_version_0008
-from tests.screening.screenings import screen_ct, sql, verdicts
+from tests.screening.screenings import ct, screen_ct, sql, verdicts
 from tests.support.first_edition import thinner_than
+from tests.support.simulated_store import SimulatedStore
 
 DIGESTS = [(row["id"], row["digest"]) for row in ROWS["header"]]
 
@@ -43,6 +46,23 @@ def of_two_editions(upgraded: Ledger) -> Ledger:
 
 def damages(ledger: Ledger) -> set[tuple[str, str, int]]:
     return {(damage.kind.value, damage.table, damage.row) for damage in verify(ledger.engine).damages}
+
+
+class TestWhatIsLookedAt:
+    def test_no_header_is_looked_at_for_editions_that_none_was_read_for(
+        self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        screen_ct(SimulatedStore({"1": ct()}), ledger, "run")
+        assert len(sql(ledger, "SELECT number FROM edition")) == 2
+        monkeypatch.setattr(editions, "_count", lambda *_: pytest.fail("headers were looked at"))
+
+        assert editions.find_read_for_less(ledger.engine, 1, attributes_of(["SliceThickness"])) is None
+
+    def test_headers_are_looked_at_where_some_were_read_for_less(self, of_two_editions: Ledger) -> None:
+        less = editions.find_read_for_less(of_two_editions.engine, 1, attributes_of(["SliceThickness"]), 1)
+
+        assert less is not None
+        assert less.editions == (1,)
 
 
 class TestALedgerFromBeforeEditions:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dicom_sieve.columns.chunk import Column, Entry, as_entry, values_of
 from dicom_sieve.columns.lookup import Numbers, look_up
 from dicom_sieve.columns.measured import UNKNOWN_ENTRY
-from dicom_sieve.columns.pages import PAGE_IDS
+from dicom_sieve.columns.pages import PAGE_IDS, page_bounds
 
 UNDECIDED = "?"
 """The cell of what cannot be told; an empty one says that there is nothing."""
@@ -57,41 +57,45 @@ def write_pages(ids: Numbers, column: Column, before: Mapping[int, FactPage]) ->
         column: What is known of each.
         before: Pages by number; one that is missing has empty cells.
     """
+    if not len(ids):
+        return
     cells = np.array([cell_of(entry).encode() for entry in column.entries], np.bytes_)
-    lengths = np.char.str_len(cells)[column.codes]
-    numbers, starts = np.unique(ids // PAGE_IDS, return_index=True)
-    widths = np.maximum(np.maximum.reduceat(lengths, starts), 1) if len(ids) else lengths
-    for number in numbers[[number in before for number in numbers.tolist()]].tolist():
-        place = int(np.searchsorted(numbers, number))
-        widths[place] = max(int(widths[place]), before[number].width)
+    starts, ends = page_bounds(ids)
+    numbers, page_of = ids[starts] // PAGE_IDS, np.repeat(np.arange(len(starts)), ends - starts)
+    lengths = np.array([len(cell) for cell in cells.tolist()], np.int64)
+    widths = np.maximum(np.maximum.reduceat(lengths[column.codes], starts), 1)
+    has_former = np.array([number in before for number in numbers.tolist()], np.bool_)
+    for place in np.flatnonzero(has_former).tolist():
+        widths[place] = max(int(widths[place]), before[int(numbers[place])].width)
     for width in np.unique(widths).tolist():
-        of_width = np.flatnonzero(widths == width)
-        rows = np.flatnonzero(look_up(ids // PAGE_IDS, numbers[of_width])[0])
-        matrix = np.zeros((len(of_width), PAGE_IDS), f"S{width}")
+        is_of_width = widths == width
+        rows = np.flatnonzero(is_of_width[page_of])
+        matrix = np.zeros((int(is_of_width.sum()), PAGE_IDS), f"S{width}")
+        for place in np.flatnonzero(has_former[is_of_width]).tolist():
+            matrix[place] = _cells_of(before[int(numbers[is_of_width][place])])
+        places = (np.cumsum(is_of_width) - 1)[page_of[rows]]
+        matrix[places, ids[rows] % PAGE_IDS] = cells.astype(matrix.dtype)[column.codes[rows]]
+        for page in _pages(numbers[is_of_width], matrix):
+            former = before.get(page.number)
+            if page != former and (former is not None or page.cells.strip(" ")):
+                yield page
+
+
+def _pages(numbers: Numbers, matrix: _Cells) -> Iterator[FactPage]:
+    """Write pages, each as narrow as its cells are."""
+    letters = matrix.view(np.uint8).reshape(len(numbers), PAGE_IDS, -1)  # compared faster than texts are
+    are_same = (letters == letters[:, :1]).all(axis=(1, 2))
+    for number, cell in zip(numbers[are_same].tolist(), matrix[are_same, 0].tolist(), strict=True):
+        text = cell.decode() or " "
+        yield FactPage(number, len(text), text)
+    numbers, letters = numbers[~are_same], letters[~are_same]
+    widths = (letters != 0).any(axis=1).sum(axis=1)  # cells have no NUL but behind them
+    letters = np.where(letters == 0, np.uint8(_BLANK), letters)
+    for width in np.unique(widths).tolist():
+        of_width = widths == width
+        text, size = letters[of_width, :, :width].tobytes().decode(), width * PAGE_IDS
         for place, number in enumerate(numbers[of_width].tolist()):
-            if number in before:
-                matrix[place] = _cells_of(before[number])
-        _, places = look_up(ids[rows] // PAGE_IDS, numbers[of_width])
-        matrix[places, ids[rows] % PAGE_IDS] = cells[column.codes[rows]]
-        yield from _changed(numbers[of_width], matrix, before)
-
-
-def _changed(numbers: Numbers, matrix: _Cells, before: Mapping[int, FactPage]) -> Iterator[FactPage]:
-    for number, cells in zip(numbers.tolist(), matrix, strict=True):
-        page = _page(number, cells)
-        former = before.get(number)
-        if page != former and (former is not None or page.cells.strip(" ")):
-            yield page
-
-
-def _page(number: int, cells: _Cells) -> FactPage:
-    """Write a page, as narrow as its cells are."""
-    if (cells == cells[0]).all():
-        text = bytes(cells[0]).decode() or " "
-        return FactPage(number, len(text), text)
-    width = max(int(np.char.str_len(cells).max()), 1)
-    written = cells.astype(f"S{width}").view(np.uint8)
-    return FactPage(number, width, np.where(written == 0, _BLANK, written).astype(np.uint8).tobytes().decode())
+            yield FactPage(number, width, text[place * size : (place + 1) * size])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.lookup import Numbers
@@ -30,3 +31,17 @@ def mix(first: Numbers, second: Numbers) -> Numbers:
     mixed = mixed * _ODD
     spread: NDArray[np.uint64] = mixed ^ (mixed >> _SHIFT)
     return spread.view(np.int64)
+
+
+def distinct_numbers(numbers: Numbers) -> tuple[Numbers, NDArray[np.uint32]]:
+    """Give each different number once, in the order in which they come first, and for each of all its place there.
+
+    A table of hashes finds them: `numpy.unique` sorts, which takes ten times as long where few are different.
+    """
+    whole = np.ascontiguousarray(numbers, np.int64)
+    found = pa.Array.from_buffers(pa.int64(), len(whole), [None, pa.py_buffer(whole)]).dictionary_encode()
+    distinct, codes = found.dictionary, found.indices
+    return (
+        np.frombuffer(distinct.buffers()[1], np.int64, len(distinct)),
+        np.frombuffer(codes.buffers()[1], np.uint32, len(codes)),
+    )

@@ -19,8 +19,6 @@ MOST_DIGITS = 127
 """More digits behind the point are counted as that many."""
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([Ee][+-]?[0-9]{1,3})?$"
 """What `parse_number` accepts."""
-_IS_PLAIN = np.isin(np.arange(256), np.frombuffer(b"0123456789-.", np.uint8))
-"""By byte: whether it may stand in a number without an exponent. pyarrow reads only numbers of these."""
 _NUL, _POINT, _PLUS, _MINUS, _ZERO, _E = b"\0.+-0e"
 _TO_LOWER = 0x20
 _QUESTION_MARK, _END_OF_ASCII = np.uint8(0x3F), 0x80
@@ -51,19 +49,17 @@ def parse_packed(lengths: NDArray[np.int64], data: bytes, size: int) -> tuple[Fl
     count, sizes = len(lengths), np.maximum(lengths, 0)
     written, stops = np.frombuffer(data, np.uint8), np.cumsum(sizes)
     ends = np.flatnonzero(written == _NUL)
-    values = _as_texts(_as_ascii(written), ends)
     if len(ends) == count * size and np.array_equal(ends[size - 1 :: size], stops - 1):
-        vectors, digits, is_number = _parse_vectors_of(values, size)
+        vectors, digits, is_read = _parse_vectors_of(data, size)
         states = np.full(count, ImageState.GIVEN, np.uint8)
-        odd = np.zeros(0, np.intp) if is_number is None else np.flatnonzero(~is_number)
-        vectors = vectors if is_number is None else vectors.copy()
+        odd = np.zeros(0, np.intp) if is_read is None else np.flatnonzero(~is_read)
     else:
         counts = np.diff(np.searchsorted(ends, stops), prepend=0)
         vectors, digits = np.zeros((count, size)), np.zeros(count, np.int8)
         states = np.full(count, ImageState.ABSENT, np.uint8)
         is_vector = counts == size
-        values = values.filter(pa.array(np.repeat(is_vector, counts)))
-        vectors[is_vector], digits[is_vector], is_number = _parse_vectors_of(values, size)
+        of_vectors = written[np.repeat(is_vector, sizes)].tobytes()
+        vectors[is_vector], digits[is_vector], is_number = _parse_vectors_of(of_vectors, size)
         is_read = is_vector.copy()
         is_read[is_vector] = True if is_number is None else is_number
         states[is_read] = ImageState.GIVEN
@@ -80,12 +76,33 @@ def parse_packed(lengths: NDArray[np.int64], data: bytes, size: int) -> tuple[Fl
     return vectors, digits, states
 
 
-def _parse_vectors_of(texts: _Texts, size: int) -> tuple[Floats, _Digits, Flags | None]:
+def _parse_vectors_of(data: bytes, size: int) -> tuple[Floats, _Digits, Flags | None]:
     """Read the numbers of vectors, and tell which vectors are read; None: all are."""
-    numbers, digits, are_numbers = _parse_texts(texts)
-    most = np.maximum.reduce([digits[place::size] for place in range(size)])
-    is_read: Flags | None = None if are_numbers.all() else np.all(are_numbers.reshape(-1, size), axis=1)
+    numbers, digits, are_numbers = _parse_plain(data) or _parse_any(data)
+    most = digits[::size].copy()
+    for place in range(1, size):
+        np.maximum(most, digits[place::size], out=most)
+    is_read = None if are_numbers is None or are_numbers.all() else np.all(are_numbers.reshape(-1, size), axis=1)
     return numbers.reshape(-1, size), most, is_read
+
+
+def _parse_plain(data: bytes) -> tuple[Floats, _Digits, None] | None:
+    """Read numbers without an exponent, each with a NUL behind it; None: not all of them are."""
+    written = np.frombuffer(data, np.uint8)
+    marks = np.flatnonzero((written == _NUL) | (written == _POINT))
+    is_end = written[marks] == _NUL
+    places = np.flatnonzero(is_end)
+    ends, letters = marks[places], data.translate(None, b"\0")
+    is_plain = (np.frombuffer(letters, np.uint8) - np.uint8(_MINUS) <= _ZERO + 9 - _MINUS).all()
+    if not is_plain or np.diff(ends, prepend=-1).max(initial=0) > LONGEST + 1:
+        return None
+    try:
+        numbers = _as_floats(_as_texts(letters, ends))
+    except pa.ArrowInvalid:
+        return None
+    before = np.maximum(places - 1, 0)  # a number has one point, or none
+    digits = np.where(is_end[before], 0, ends - marks[before] - 1)
+    return numbers, np.asarray(digits, np.int8), None
 
 
 def _as_ascii(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -108,33 +125,36 @@ def _parse_entry(entry: str, size: int) -> tuple[list[float], int, ImageState]:
     return [float(number) for number in numbers], min(max(digits, 0), MOST_DIGITS), ImageState.GIVEN
 
 
-def _as_texts(data: NDArray[np.uint8], ends: NDArray[np.intp]) -> _Texts:
-    """Give the texts that end before these places as an array of pyarrow."""
-    offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int32)
-    return pa.Array.from_buffers(
-        pa.string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data[data != _NUL])]
-    )
+def _as_texts(letters: bytes, ends: NDArray[np.intp]) -> _Texts:
+    """Give texts, which stand one behind the other with a NUL behind each, as an array of pyarrow.
+
+    Args:
+        letters: Of all of them, without the NULs.
+        ends: The places of the NULs.
+    """
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    offsets[1:] = ends - np.arange(len(ends))
+    return pa.Array.from_buffers(pa.string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(letters)])
 
 
-def _parse_texts(texts: _Texts) -> tuple[Floats, _Digits, Flags]:
-    """Read numbers, and tell which are; some that are numbers may be left out."""
-    offsets, data = _buffers(texts)
-    is_number = np.ones(len(texts), np.bool_)
-    if _IS_PLAIN[data].all() and np.diff(offsets).max(initial=0) <= LONGEST:
-        try:
-            return _as_floats(texts), _count_digits(offsets, data), is_number
-        except pa.ArrowInvalid:
-            pass
+def _parse_any(data: bytes) -> tuple[Floats, _Digits, Flags]:
+    """Read numbers, each with a NUL behind it, and tell which are; some that are numbers may be left out."""
+    written = _as_ascii(np.frombuffer(data, np.uint8))
+    texts = _as_texts(written.tobytes().translate(None, b"\0"), np.flatnonzero(written == _NUL))
     texts = pc.utf8_trim(texts, PADDING)
     is_short = pc.less_equal(pc.binary_length(texts), LONGEST)
     is_written = pc.and_(is_short, pc.match_substring_regex(texts, _NUMBER))
     texts = pc.utf8_ltrim(pc.if_else(is_written, texts, "0"), "+")  # pyarrow does not always read a plus before it
-    return _as_floats(texts), _count_digits(*_buffers(texts)), np.asarray(is_written)
+    is_number = np.unpackbits(
+        np.frombuffer(is_written.buffers()[1], np.uint8), count=len(texts), bitorder="little"
+    ).astype(np.bool_)
+    return _as_floats(texts), _count_digits(*_buffers(texts)), is_number
 
 
 def _as_floats(texts: _Texts) -> Floats:
     """Give the doubles nearest to numbers; infinities where they exceed them."""
-    return np.asarray(pc.cast(texts, pa.float64()))
+    numbers = pc.cast(texts, pa.float64())  # not as numpy.asarray does it: that imports pandas
+    return np.frombuffer(numbers.buffers()[1], np.float64, len(numbers)).copy()
 
 
 def _buffers(texts: _Texts) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from dicom_sieve.dicom.dictionary import FUNCTIONAL_GROUPS, Attribute
 from dicom_sieve.headers.edition import lacks
+from dicom_sieve.ledger.database.chunks import BlockKind
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import edition, header
+from dicom_sieve.ledger.database.tables import block, edition, header
 from dicom_sieve.ledger.reading.header_counts import headers_of
 
 _NEWEST = 2**62
@@ -100,8 +101,14 @@ def editions_without(engine: sa.Engine, attributes: Iterable[Attribute]) -> list
 
 def _lacking(engine: sa.Engine, wanted: Sequence[Attribute]) -> list[tuple[sa.Row[Any], list[Attribute]]]:
     """Give the editions that lack attributes, and these."""
-    rows = read(engine, lambda connection: all_rows(connection, sa.select(edition).order_by(edition.c.number)))
-    return [(row, missing) for row in rows if (missing := _missing(row.header_tags, wanted))]
+    return [(row, missing) for row in _with_headers(engine) if (missing := _missing(row.header_tags, wanted))]
+
+
+def _with_headers(engine: sa.Engine) -> Sequence[sa.Row[Any]]:
+    """Give the editions that headers of the ledger were read for: few blocks tell it, of very many headers."""
+    of_headers = sa.select(block.c.edition).where(block.c.kind == BlockKind.HEADER)
+    query = sa.select(edition).where(edition.c.number.in_(of_headers)).order_by(edition.c.number)
+    return read(engine, lambda connection: all_rows(connection, query))
 
 
 def is_read_for_less(editions: Sequence[int]) -> sa.ColumnElement[bool]:
@@ -117,8 +124,7 @@ def _missing(header_tags: str, wanted: Sequence[Attribute]) -> list[Attribute]:
 
 def count_not_read_for(engine: sa.Engine, location_id: int, snapshot_id: int, tags: Sequence[str]) -> Counter[str]:
     """Count, by tag, the objects without a defect whose headers were not read for it; see `find_read_for_less`."""
-    rows = read(engine, lambda connection: all_rows(connection, sa.select(edition)))
-    missing = {row.number: set(tags).difference(row.header_tags.split()) for row in rows}
+    missing = {row.number: set(tags).difference(row.header_tags.split()) for row in _with_headers(engine)}
     lacking = [number for number, missed in missing.items() if missed]
     counts = Counter[str]()
     if lacking:

@@ -1,24 +1,26 @@
 """Measuring the series of a snapshot, all facts of each in one pass over its objects."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, as_entry
 from dicom_sieve.columns.fact_columns import column_of_whole
 from dicom_sieve.columns.held import Held
 from dicom_sieve.columns.lookup import Numbers, look_up
-from dicom_sieve.columns.series_pass import OWN_KEYS, SeriesPass
+from dicom_sieve.columns.pass_objects import OWN_KEYS, ObjectReader, ReadObjects
+from dicom_sieve.columns.series_pass import SeriesPass
 from dicom_sieve.criteria.measures import Measure
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database.bulk import prefetch_next
-from dicom_sieve.ledger.database.chunks import ADDED_IN, HEADER, ID, BlockKind, blocks_of, blocks_with
+from dicom_sieve.ledger.database.chunks import ADDED_IN, HEADER, ID, Block, BlockKind, blocks_of, blocks_with
 from dicom_sieve.ledger.database.engine import is_shared
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.packed_blocks import PackedRows, grouped, read_packed
+from dicom_sieve.ledger.database.packed_blocks import grouped, read_packed
 from dicom_sieve.ledger.reading.held_objects import closed_by
 from dicom_sieve.ledger.reading.kept_facts import MEASURES
 from dicom_sieve.ledger.reading.pass_headers import read_headers
@@ -77,11 +79,9 @@ def measure_series(
     table = read_headers(engine, headers, damaged)
     ids, of_pass = table.judged()
     measuring, found = SeriesPass(of_pass, table.is_broken()), np.zeros(len(ids), np.int64)
-    for rows in _objects_of(engine, held, objects):
-        is_of_these, places = look_up(rows.numbers[HEADER], ids)
-        of_these = np.flatnonzero(is_of_these)
-        np.add.at(found, places[of_these], 1)
-        measuring.add(places[of_these], rows.take(of_these).columns)
+    for places, read_objects in _objects_of(engine, held, ids, objects):
+        np.add.at(found, places, 1)
+        measuring.add(places, read_objects)
     if (found != of_pass.instances).any():
         raise LedgerError(
             f"the ledger counts {of_pass.instances.sum():,} objects of {len(found):,} headers, and holds values "
@@ -92,21 +92,37 @@ def measure_series(
     )
 
 
-def _objects_of(engine: sa.Engine, held: tuple[int, int], objects: Numbers | None) -> Iterator[PackedRows]:
-    """Give the objects that a snapshot holds, many at a time."""
+_Objects = tuple[NDArray[np.intp], ReadObjects]
+"""Objects, and the place of the header of each."""
+
+
+def _objects_of(
+    engine: sa.Engine, held: tuple[int, int], header_ids: Numbers, objects: Numbers | None
+) -> Iterator[_Objects]:
+    """Give the objects of headers that a snapshot holds, many at a time; the next ones are read meanwhile."""
     snapshot_id, location_id = held
     if objects is None:
         blocks = read(engine, partial(blocks_of, kind=BlockKind.OBJECT, location_id=location_id))
         closed = read(engine, partial(closed_by, snapshot_id=snapshot_id, location_id=location_id))
     else:
         blocks = read(engine, partial(blocks_with, kind=BlockKind.OBJECT, ids=objects, location_id=location_id))
-    parts = (
-        read(engine, partial(read_packed, blocks=group, numbers=[ID, HEADER, ADDED_IN], columns=OWN_KEYS))
-        for group in grouped(blocks)
-    )
-    for rows in prefetch_next(parts) if is_shared(engine) else parts:
-        if objects is None:
-            are_held = (rows.numbers[ADDED_IN] <= snapshot_id) & ~look_up(rows.numbers[ID], closed)[0]
+        closed = np.zeros(0, np.int64)
+    needed = [HEADER, *([ADDED_IN] if objects is None else [ID]), *([ID] if len(closed) else [])]
+    read_objects = ObjectReader()
+
+    def of_group(group: Sequence[Block]) -> _Objects:
+        rows = read(engine, partial(read_packed, blocks=group, numbers=needed, columns=OWN_KEYS))
+        are_held, places = look_up(rows.numbers[HEADER], header_ids)
+        if objects is not None:
+            are_held &= look_up(rows.numbers[ID], objects)[0]
         else:
-            are_held, _ = look_up(rows.numbers[ID], objects)
-        yield rows if are_held.all() else rows.take(np.flatnonzero(are_held))
+            are_held &= rows.numbers[ADDED_IN] <= snapshot_id
+        if len(closed):
+            are_held &= ~look_up(rows.numbers[ID], closed)[0]
+        if not are_held.all():
+            taken = np.flatnonzero(are_held)
+            rows, places = rows.take(taken), places[taken]
+        return places, read_objects(rows.columns, len(places))
+
+    parts = map(of_group, grouped(blocks))
+    return prefetch_next(parts) if is_shared(engine) else parts

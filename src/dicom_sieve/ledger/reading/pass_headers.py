@@ -10,12 +10,13 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.chunk import NO_ENTRY, Entry, Packed, decode_packed, values_of
+from dicom_sieve.columns.chunk import Entry, Packed, decode_packed, values_of
 from dicom_sieve.columns.held import Held
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.columns.measure import FRAMES, INSTANCE_NUMBER
 from dicom_sieve.columns.measure_geometry import IMAGE_TYPE, is_mosaic
-from dicom_sieve.columns.series_pass import MOST_KNOWN, PassHeaders, fingerprints
+from dicom_sieve.columns.pass_objects import MOST_KNOWN, fingerprints, has_no
+from dicom_sieve.columns.series_pass import PassHeaders
 from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, key_of
 from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.errors import MalformedValueError
@@ -156,8 +157,7 @@ def _column(rows: PackedRows, name: str) -> Packed:
 
 
 def _has(rows: PackedRows, name: str) -> Flags:
-    column = _column(rows, name)
-    return np.asarray((column.lengths != NO_ENTRY)[column.codes])
+    return ~has_no(_column(rows, name))
 
 
 def _thickness(entry: Entry) -> str | None:
