@@ -122,7 +122,8 @@ def _measured(judged: TracedDecision) -> dict[str, str | None]:
     """Give what was measured of the series, by the name of the measure; None: there was nothing to measure."""
     items = [item for item in text.compiled(judged.criteria) if not isinstance(item, CompiledStep)]
     names = {item.key: item.measure for item in measures_in(items)}
-    return {names[key]: values and value_of_measure(values) for key, values in judged.measured.items()}
+    kept = judged.measured.items()
+    return {names[key]: None if values is None else value_of_measure(values) for key, values in kept}
 
 
 def _reason(traced: TracedObject, judged: TracedDecision) -> str | None:
