@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Many tests wait for servers: more processes than cores. Files are handed out in the order of tests/support/distribution.py.
 PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
+# Of the commit: archives have it in the place of the time at which they are made.
+DATE = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
 
-.PHONY: help install demo wheel test coverage check fuzz bench docs format lock schema texts clean
+.PHONY: help install demo wheel dist test test-fast coverage check fuzz bench docs format lock packages schema surfaces texts clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(VENV)/.installed ## build .venv from the lock file
 
@@ -26,6 +28,14 @@ demo: install ## screen a bucket of real DICOM over the REST API, segment what p
 
 wheel: install ## build dist/*.whl, to install with pip, pipx or uv
 	$(BIN)/python -m hatchling build --target wheel --directory dist
+
+dist: install ## what a release has: dist/*.tar.gz, *.whl, *.cdx.json; from the same commit the same bytes
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$(DATE) $(BIN)/python -m hatchling build --directory dist
+	SOURCE_DATE_EPOCH=$(DATE) $(BIN)/python -m scripts.sbom dist/dicom_sieve-$$($(BIN)/dicom-sieve --version).cdx.json
+
+test-fast: install ## what needs no server, no browser and no process: some minutes; ARGS as for test
+	$(PYTEST) --numprocesses=2 -m fast --timeout=60 $(ARGS)
 
 test: install ## the whole suite, on the real servers that are present
 	$(PYTEST) $(ARGS)
@@ -51,6 +61,12 @@ docs: install ## build the site of the documents, build/site; to read it: python
 schema: install ## after a migration: write how a ledger on PostgreSQL is made, which verify compares with
 	$(BIN)/python -m scripts.ledger_schema
 
+packages: install ## after a change of the lock: write sizes and licences to the documents
+	$(BIN)/python -m scripts.packages
+
+surfaces: install ## after a change of the contract, views, manifest or Python API: keep what it is now
+	$(BIN)/python -W ignore -m scripts.surfaces
+
 texts: install ## after a text of the pages changed: collect them for translation, and compile catalogs
 	$(BIN)/python -m scripts.page_texts
 
@@ -61,7 +77,7 @@ format: install ## rewrite the formatting
 lock: install ## resolve the lock files again
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' uv.in -o uv.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' ../pyproject.toml -o base.txt
-	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c base.txt --extra demo --extra dev --extra dicomweb --extra fuzz --extra lineage --extra radiomics --extra ray --extra segmentation ../pyproject.toml -o dev.txt
+	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c base.txt --extra demo --extra dev --extra dicomweb --extra fast --extra fuzz --extra lineage --extra postgresql --extra proxy --extra radiomics --extra ray --extra segmentation ../pyproject.toml -o dev.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' gdcm.in -o gdcm.txt
 
 clean: ## remove what was built

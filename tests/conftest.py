@@ -25,7 +25,7 @@ from scripts import azurite, ceph_rgw
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
-from tests.support import clouds, distribution, orthanc
+from tests.support import clouds, distribution, needs, orthanc
 from tests.support.orthanc import Orthanc
 
 hypothesis.settings.register_profile("plain", deadline=None, database=None)  # machines may be slow, and leave nothing
@@ -62,12 +62,20 @@ def pytest_configure(config: pytest.Config) -> None:
     for number, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+    for name, said in needs.MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {said}")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(NamesFailures(config))
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    needs.mark(items)
     items.sort(key=lambda item: distribution.place(item.location[0]))
+
+
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    needs.check_that_it_is_marked(fixturedef.argname, request.config.option.markexpr)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -146,7 +154,7 @@ def _empty_database(postgres_server: sa.URL) -> Iterator[str]:
     engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real_postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs_postgresql)])
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, of either kind."""
     if request.param == "postgresql":
@@ -233,7 +241,7 @@ def pacs(orthanc_server: Orthanc) -> Orthanc:
     return orthanc_server
 
 
-@pytest.fixture(params=["moto", pytest.param("rgw", marks=pytest.mark.real_s3)])
+@pytest.fixture(params=["moto", pytest.param("rgw", marks=pytest.mark.needs_rgw)])
 def s3_server(request: pytest.FixtureRequest) -> S3Server:
     """An S3 server, of either kind."""
     server: S3Server = request.getfixturevalue(f"{request.param}_server")

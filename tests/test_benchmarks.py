@@ -117,14 +117,14 @@ class TestBenchmarks:
         assert 0 < rows["a tenth of S3's rate of a prefix"][0] < 550
         assert 0 < rows["no rate"][0] < 128 / 0.1
 
-    @pytest.mark.real_postgres
+    @pytest.mark.needs_postgresql
     def test_ledger(self) -> None:
         report = run("ledger", "--headers=30", "--listed=200", "--repetitions=1")
         assert report["setting"] == {"headers": 30, "objects": 300, "keys_listed": 200, "turns": 1}
         assert [row[0].partition(":")[0] for row in report["tables"][0]["rows"]] == ["SQLite"] * 8 + ["PostgreSQL"] * 8
         assert all(min(row[1:]) > 0 for table in report["tables"][:2] for row in table["rows"])
 
-    @pytest.mark.real_postgres
+    @pytest.mark.needs_postgresql
     def test_varying(self) -> None:
         report = run("varying", "--objects=20000", "--repetitions=1")
         assert report["setting"]["objects"] == 20_000
@@ -149,7 +149,7 @@ class TestBenchmarks:
         assert report["setting"] == {"headers": 50, "objects": 50, "decisions": 50}
         assert all(min(row[1:]) > 0 for row in report["tables"][0]["rows"])
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     def test_index(self, server: Server) -> None:
         alone = index.compare_alone(30, 1)
         report = as_json(index.measure_on(server, 30, 3, 1, alone=alone, buckets=("index-made", "index-demo")))
@@ -158,12 +158,12 @@ class TestBenchmarks:
         assert list(cells(report, 2)) == ["threads", "processes"]
         assert all(row[1] > 0 for place in (0, 2) for row in report["tables"][place]["rows"])
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     def test_far(self, server: Server) -> None:
         report = as_json(far.measure_on(server, 30, 1, bucket="far-made"))
         assert [row[0] for row in report["tables"][0]["rows"]] == ["bare loop", "ours, index phase"] * 2
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     @pytest.mark.timeout(400)
     def test_workers(self, server: Server) -> None:
         far_away = workers.scale(server, 30, 1, "workers-far", (1,))

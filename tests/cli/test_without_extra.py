@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import environment_of
+from tests.conftest import S3Server
 from tests.support.builders import make_instance
 from tests.support.prefect_server import running, wait_for
 from tests.support.up import SECONDS_TO_START, get_when_served, unused_port
@@ -113,6 +114,42 @@ def test_ray_cannot_be_chosen_and_it_is_said_what_to_do(python: Path, tmp_path: 
     assert told.returncode == 2
     assert "DICOM_SIEVE_TASK_RUNNER: " in told.stderr
     assert told.stderr.endswith("ray is not installed; pip install 'dicom-sieve[ray]'\n")
+
+
+def test_a_ledger_on_postgresql_is_refused_and_it_is_said_what_to_do(python: Path, tmp_path: Path) -> None:
+    told = subprocess.run(
+        [str(python), "-m", "dicom_sieve", "runs"],
+        env=environment_of(tmp_path, DICOM_SIEVE_DATABASE_URL="postgresql://somebody:secret@127.0.0.1/ledger"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    wanted = "dicom-sieve: a ledger on PostgreSQL needs a package more; pip install 'dicom-sieve[postgresql]'\n"
+    assert (told.returncode, told.stderr) == (1, wanted)
+
+
+@pytest.mark.parametrize("is_proxied", [False, True], ids=["direct", "through a proxy"])
+def test_a_bucket_is_read_without_the_faster_clients(
+    python: Path, moto_server: S3Server, tmp_path: Path, *, is_proxied: bool
+) -> None:
+    bucket = moto_server.make_bucket()
+    moto_server.client().put_object(Bucket=bucket, Key="1.dcm", Body=make_instance(Modality="CT"))
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    proxy = {"HTTP_PROXY": moto_server.endpoint} if is_proxied else {}
+    asked = (f"s3://{bucket}", "--endpoint", moto_server.endpoint, "--criteria", str(_criteria(tmp_path)))
+
+    told = subprocess.run(
+        [str(python), "-m", "dicom_sieve", "screen", *asked, "--json"],
+        env=environment_of(tmp_path, **keys, **proxy, NO_PROXY="", no_proxy=""),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    missing = subprocess.run([python, "-c", "import obstore, uvloop"], capture_output=True, text=True, check=False)
+
+    assert json.loads(told.stdout)["counts"]["passed"] == 1
+    assert missing.returncode == 1
 
 
 def _criteria(folder: Path) -> Path:

@@ -202,9 +202,9 @@ MAKERS: dict[str, Callable[[pytest.FixtureRequest], Held]] = {
     "dicomweb+http": pacs,
     "dicomweb+https": pacs_over_https,
 }
-ALL = [pytest.param(name, marks=pytest.mark.real_pacs) if name in READ_ONLY else name for name in MAKERS]
+ALL = [pytest.param(name, marks=pytest.mark.needs_orthanc) if name in READ_ONLY else name for name in MAKERS]
 WRITTEN_TO = [name for name in MAKERS if name not in READ_ONLY]
-READ_ONLY_ALONE = [pytest.param(name, marks=pytest.mark.real_pacs) for name in MAKERS if name in READ_ONLY]
+READ_ONLY_ALONE = [pytest.param(name, marks=pytest.mark.needs_orthanc) for name in MAKERS if name in READ_ONLY]
 
 
 @pytest.fixture(params=ALL)

@@ -107,8 +107,8 @@ pathlib.Path({folder!r}, str(os.getpid())).write_text(command)
 """
 
 
-@pytest.mark.real_s3
-@pytest.mark.real_postgres
+@pytest.mark.needs_rgw
+@pytest.mark.needs_postgresql
 @pytest.mark.timeout(300)
 def test_a_cleaning_run_on_ceph_is_followed_by_the_segmentation_of_its_series(
     prefect: PrefectServer, rgw_server: S3Server, postgres_url: str

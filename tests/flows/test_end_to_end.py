@@ -40,8 +40,8 @@ def test_a_consumer_screens_a_bucket_on_moto_into_sqlite(
     assert address.endswith(f"/screened/{run}/report.html")
 
 
-@pytest.mark.real_s3
-@pytest.mark.real_postgres
+@pytest.mark.needs_rgw
+@pytest.mark.needs_postgresql
 @pytest.mark.timeout(240)
 def test_a_consumer_screens_a_bucket_on_ceph_into_postgresql(
     prefect: PrefectServer, rgw_server: S3Server, postgres_url: str, tmp_path: Path

@@ -13,7 +13,7 @@ from tests.flows.conftest import make_planted_bucket
 from tests.support.browser import chromium
 from tests.support.prefect_server import SECONDS_TO_ANSWER, PrefectServer, wait_for
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.needs_browser
 
 ON_ARTIFACTS = {
     "headers-read": "3 objects listed, 3 of 3 headers read",

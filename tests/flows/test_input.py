@@ -336,7 +336,7 @@ class TestOverRest:
         given = place.get("credentials")
         assert stored == {**place, **({"credentials": "***"} if isinstance(given, str) else {})}
 
-    @pytest.mark.real_pacs
+    @pytest.mark.needs_orthanc
     @pytest.mark.parametrize("kind", ["text", "block"])
     def test_runs_over_rest_judge_what_lies_in_a_pacs(
         self, pacs: Orthanc, prefect: PrefectServer, served_ledger: Ledger, kind: str

@@ -157,7 +157,7 @@ def state(server: PrefectServer, run: str) -> str:
     return str(server.flow_run(run)["state"]["type"])
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 @pytest.mark.timeout(400)
 def test_two_workers_share_runs_and_one_that_is_killed_costs_its_run_alone(
     server: PrefectServer,

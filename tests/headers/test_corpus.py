@@ -86,7 +86,7 @@ def dump(program: str, path: Path) -> Values | None:
     return values
 
 
-@pytest.mark.dcmtk
+@pytest.mark.needs_dcmtk
 def test_every_file_that_dcmtk_reads_says_what_dcmtk_says() -> None:
     program = find_program("dcmdump")
     if program is None:

@@ -71,7 +71,7 @@ LINE = re.compile(
 FILE = re.compile(r"# dcmdump \(\d+/\d+\): .*?(?P<number>\d+)\.dcm")
 
 
-@pytest.mark.dcmtk
+@pytest.mark.needs_dcmtk
 def test_what_dcmtk_reads_it_reads_in_the_same_way(tmp_path: Path) -> None:
     program = find_program("dcmdump")
     if program is None:

@@ -55,7 +55,7 @@ class TestAppending:
 
         assert read_back(ledger) == []
 
-    @pytest.mark.real_postgres
+    @pytest.mark.needs_postgresql
     def test_a_database_that_goes_away_is_said_to_be_away(self, postgres_url: str) -> None:
         with open_ledger(postgres_url) as ledger:
 

@@ -197,7 +197,7 @@ def locks_of_this_process(path: Path) -> list[str]:
     return [" ".join(line.split()[1:]) for line in lines if inode in line and f" {os.getpid()} " in line]
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 def test_postgresql_knows_after_a_run_how_much_there_is(postgres_url: str) -> None:
     # Without it, a first large run joins every object with every decision.
     store = SimulatedStore({str(number): ct(f"1.5.{number + 1}") for number in range(30)})

@@ -155,7 +155,7 @@ class TestFormerHeaders:
             "'dicom-sieve verify' of the version that wrote it names what was changed"
         )
 
-    @pytest.mark.real_postgres
+    @pytest.mark.needs_postgresql
     def test_leave_no_value_in_the_rows_of_postgresql(self, postgres_url: str) -> None:
         make_version_0009(postgres_url)
 

@@ -179,7 +179,7 @@ class TestOnPostgresql:
     def ledger_url(self, postgres_url: str) -> str:
         return postgres_url
 
-    @pytest.mark.real_postgres
+    @pytest.mark.needs_postgresql
     @pytest.mark.parametrize(
         ("statement", "because"),
         [

@@ -172,7 +172,7 @@ def test_it_is_not_taken_from_one_who_is_writing(ledger: Ledger) -> None:
     assert added(ledger) == []
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 def test_postgresql_ends_the_transaction_of_one_who_does_nothing_for_as_long_as_it_lasts(postgres_url: str) -> None:
     with open_ledger(postgres_url) as ledger:
         first, second = stranger(ledger, 0.5), stranger(ledger, 60.0)

@@ -41,7 +41,7 @@ def test_every_table_view_and_trigger_is_among_the_expected(dialect: str) -> Non
     }
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 def test_a_ledger_in_a_schema_of_another_name_is_made_alike(postgres_url: str) -> None:
     engine = sa.create_engine(postgres_url)
     with engine.begin() as connection:

@@ -276,7 +276,7 @@ def test_where_nothing_changed_only_snapshot_its_facts_and_decisions_are_sealed_
     ]
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 def test_both_databases_come_to_the_same_seals(tmp_path: Path, postgres_url: str) -> None:
     seals = []
     for url in (f"sqlite:///{tmp_path / 'l.db'}", postgres_url):

@@ -15,7 +15,7 @@ from dicom_sieve.stores import DirectoryStore, Store
 from tests.support.builders import make_instance
 from tests.support.orthanc import Orthanc
 
-pytestmark = pytest.mark.real_pacs
+pytestmark = pytest.mark.needs_orthanc
 
 CRITERIA: list[dict[str, Any]] = [
     {"dicom_tag": "StudyDate", "operation": "GREATER", "reference": "2020-01-01"},

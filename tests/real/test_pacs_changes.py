@@ -21,7 +21,7 @@ from tests.support.counting_proxy import CountingProxy, count_requests
 from tests.support.orthanc import Orthanc
 from tests.support.processes import kill
 
-pytestmark = pytest.mark.real_pacs
+pytestmark = pytest.mark.needs_orthanc
 
 INSTANCES = int(os.environ.get("PACS_INSTANCES", "1000"))
 SERIES = 50

@@ -24,7 +24,7 @@ LEAST_HELD = {"directory": 250, "moto": 400, "rgw": 500, "gcs": 498, "azure": 42
 """Names of the 500 that each store can hold, at least."""
 
 
-KINDS = ["directory", "moto", "gcs", "azure", pytest.param("rgw", marks=pytest.mark.real_s3)]
+KINDS = ["directory", "moto", "gcs", "azure", pytest.param("rgw", marks=pytest.mark.needs_rgw)]
 CLOUDS = ("gcs", "azure")
 
 

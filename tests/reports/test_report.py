@@ -45,7 +45,7 @@ SELECTION = "SELECT selection, COUNT(*) FROM series_decision WHERE run_id = :run
 
 
 @pytest.fixture(
-    params=["made, SQLite", pytest.param("made, PostgreSQL", marks=pytest.mark.real_postgres), "demo, SQLite"]
+    params=["made, SQLite", pytest.param("made, PostgreSQL", marks=pytest.mark.needs_postgresql), "demo, SQLite"]
 )
 def screened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger in which the made bucket, or that of the demo, was screened under the id "made"."""

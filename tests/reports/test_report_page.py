@@ -24,7 +24,7 @@ from tests.screening.screenings import ct, mr
 from tests.support.browser import chromium
 from tests.support.simulated_store import SimulatedStore
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.needs_browser
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESK: ViewportSize = {"width": 1100, "height": 900}

@@ -91,7 +91,7 @@ class PostgresDatabases:
             connection.execute(sa.text(statement))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real_postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs_postgresql)])
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
     if request.param == "sqlite":
         yield SqliteFiles(tmp_path)

@@ -101,7 +101,7 @@ def postgres(postgres_server: sa.URL) -> Iterator[Postgres]:
         yield server
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 @pytest.mark.timeout(max(300, 30 * FEW_KILLS))
 def test_postgresql_that_is_killed_again_and_again_costs_a_run_nothing_but_time(
     postgres: Postgres, root: Path, tmp_path: Path, undisturbed: str

@@ -126,7 +126,7 @@ def test_a_run_stopped_for_less_than_its_lease_goes_on(stopped: BaseProcess, led
     assert state_of_run(ledger, "stopped") == ("COMPLETED", None)
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 @pytest.mark.parametrize("at_statement", range(20, 100, 16))
 def test_stopped_before_any_statement_it_holds_up_others_on_postgresql_no_longer_than_its_lease(
     postgres_url: str, tmp_path: Path, at_statement: int

@@ -69,7 +69,7 @@ class RecordedForm(dict[str, list[str]]):
         return super().get(key, default)
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real_postgres)])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs_postgresql)])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('addresses') / 'ledger.db'}"
@@ -253,7 +253,7 @@ ODD_CARDS = {
 }
 """Pages show these, and say at each what is wrong."""
 ON_EACH = [pytest.param("sqlite", text, id=name) for name, text in ODD_CARDS.items()] + [
-    pytest.param("postgresql", text, id=f"{name}, PostgreSQL", marks=pytest.mark.real_postgres)
+    pytest.param("postgresql", text, id=f"{name}, PostgreSQL", marks=pytest.mark.needs_postgresql)
     for name, text in ODD_CARDS.items()
     if "NUL" in name  # which is a text for one of the databases alone
 ]

@@ -21,7 +21,7 @@ digests without which each object is compared."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ledger.md"
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real_postgres)])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs_postgresql)])
 def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A ledger with rows of all kinds; nothing that is done to it stays."""
     folder = tmp_path_factory.mktemp("audited")

@@ -23,7 +23,7 @@ from tests.support.postgres_of_own import Postgres, Proxy, postgres_of_own, prox
 from tests.support.prefect_server import wait_for
 
 RUN = "r1"
-pytestmark = [pytest.mark.real_postgres, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.needs_postgresql, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

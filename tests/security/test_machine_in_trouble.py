@@ -210,7 +210,7 @@ class TestSqlite:
             assert state_of(ledger, "r") == ("COMPLETED", None)
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 class TestPostgresql:
     def run_sql(self, url: str, *statements: str) -> None:
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")

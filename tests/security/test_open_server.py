@@ -250,7 +250,7 @@ class TestWithoutAPassword:
 
 
 class TestWithThePassword:
-    @pytest.mark.browser
+    @pytest.mark.needs_browser
     @pytest.mark.parametrize("path", ["/deployments", "/v2/deployments"])
     def test_prefects_ui_shows_the_deployments(self, up: Up, path: str) -> None:
         with chromium() as browser:

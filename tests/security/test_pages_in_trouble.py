@@ -186,7 +186,7 @@ def own(postgres_server: sa.URL) -> Iterator[Postgres]:
         yield server
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 @pytest.mark.timeout(180)
 def test_a_server_that_is_killed_is_said_without_secrets_and_used_again(
     own: Postgres, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -25,7 +25,7 @@ from tests.support.simulated_store import SimulatedStore
 VIEWS = ("instance_decision", "series_decision", "series_computation")
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real_postgres)])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs_postgresql)])
 def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A ledger with a run; nothing that is done to it stays."""
     url = f"sqlite:///{tmp_path_factory.mktemp('made') / 'ledger.db'}"
@@ -215,7 +215,7 @@ class TestTables:
         assert "the view lease was added" in found
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 class TestOnPostgresql:
     @pytest.mark.parametrize(
         ("statements", "said"),

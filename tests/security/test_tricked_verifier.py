@@ -140,7 +140,7 @@ class TestLookingOnly:
 
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.real_postgres
+    @pytest.mark.needs_postgresql
     def test_looking_only_needs_no_right_but_select(self, postgres_url: str) -> None:
         url = sa.make_url(postgres_url)
         with open_ledger(postgres_url) as ledger:

@@ -72,7 +72,7 @@ class TestAnonymous:
 
         assert len(list(S3Store(S3Access("bucket", "r", server.endpoint, Anonymous(), ONCE)).list())) == len(OBJECTS)
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     def test_anonymous_reads_a_public_bucket(self, rgw_server: S3Server, tmp_path: Path) -> None:
         bucket, public = rgw_server.make_bucket(), ["s3:ListBucket", "s3:GetObject"]
         fill(rgw_server, bucket, OBJECTS)
@@ -87,7 +87,7 @@ class TestAnonymous:
         rgw_server.client().put_bucket_policy(Bucket=bucket, Policy=policy)
         assert use_all(store, tmp_path) == OBJECTS
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     def test_anonymous_is_copied_from_within_a_server(self, rgw_server: S3Server) -> None:
         bucket, output = rgw_server.make_bucket(), rgw_server.make_bucket()
         rgw_server.client().put_bucket_acl(Bucket=bucket, ACL="public-read")

@@ -16,7 +16,7 @@ LARGE = bytes(range(251)) * ((2 * PART_BYTES + 1000) // 251)
 BODIES = {"empty": b"", "odd//key": b"odd", "one part": LARGE[:PART_BYTES], "three parts": LARGE}
 
 
-@pytest.fixture(params=["directory", "moto", pytest.param("rgw", marks=pytest.mark.real_s3)])
+@pytest.fixture(params=["directory", "moto", pytest.param("rgw", marks=pytest.mark.needs_rgw)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> "Place":
     """Somewhere to put objects, and a store that reads them."""
     if request.param == "directory":

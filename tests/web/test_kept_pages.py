@@ -17,7 +17,7 @@ from tests.web import chest
 from tests.web.made import CT_OR_MR, context_of
 from tests.web.server import Manager, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.needs_browser
 SAVE = f"/criteria/save?place=1&criteria={pack([CT_OR_MR])}&name=kept&version=2"
 PAGES = (
     "/criteria",

@@ -24,7 +24,7 @@ from dicom_sieve.web.people import Proxy, Sessions
 from dicom_sieve.web.prefect_api import PrefectApi
 from tests.support.browser import chromium
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.needs_browser
 DESK: ViewportSize = {"width": 1440, "height": 1000}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 RUN = "/runs/seen"

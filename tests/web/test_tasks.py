@@ -19,7 +19,7 @@ from tests.web import chest
 from tests.web.made import CT_OR_MR, build_address, context_of, criteria_of
 from tests.web.server import Manager, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.needs_browser
 ADULT: Given = {"measure": "AGE", "operation": "AT_LEAST", "reference": "018Y"}
 CHEST: Given = {"dicom_tag": ["0018", "0015"], "operation": "IN", "reference": ["CHEST", "THORAX"]}
 AFTER_2020: Given = {"dicom_tag": ["0008", "0020"], "operation": "GREATER", "reference": "2020-12-31"}

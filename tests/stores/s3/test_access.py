@@ -34,7 +34,7 @@ UNLISTED = ObjectInfo("key", "e", 5, datetime.datetime(2024, 1, 1, tzinfo=dateti
 
 
 class TestARegion:
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     @pytest.mark.parametrize("region", REGIONS)
     def test_a_region_is_any_string(self, rgw_server: S3Server, region: str, tmp_path: Path) -> None:
         bucket, body = rgw_server.make_bucket(), tmp_path / "body"
@@ -176,7 +176,7 @@ class TestABucketThatCannotBeReached:
         )
         assert told[3] == "the object could not be read: EndpointConnectionError"
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     @pytest.mark.parametrize(
         ("key_id", "access_key", "words"),
         [

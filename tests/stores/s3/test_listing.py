@@ -90,7 +90,7 @@ class TestOddKeys:
         assert all(info.last_modified.tzinfo is not None for info in listed)
 
 
-@pytest.mark.real_s3
+@pytest.mark.needs_rgw
 class TestPagesThatAreNoXml:
     """Ceph repeats the last key of a page as it is; characters that no XML may hold must not hide the page."""
 

@@ -183,7 +183,7 @@ class TestHttp:
 
 
 class TestAnEndpointThatNamesTheBucket:
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     @pytest.mark.parametrize("end", ["/{bucket}", "/{bucket}/"])
     def test_an_endpoint_that_names_the_bucket_is_told_from_a_bucket_that_is_not_there(
         self, rgw_server: S3Server, end: str

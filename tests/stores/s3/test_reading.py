@@ -53,7 +53,7 @@ class TestRanges:
         with pytest.raises(ValueError, match="a range within the object"):
             read(store, only_object(store), start, end)
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     def test_ranges_of_an_object_in_parts_have_its_etag(self, rgw_server: S3Server) -> None:
         bucket, client = rgw_server.make_bucket(), rgw_server.client()
         upload = client.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
@@ -125,7 +125,7 @@ def deny(server: S3Server, bucket: str, action: str, resource: str) -> None:
 
 
 class TestRefusals:
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     def test_a_denied_object_is_refused_and_the_others_are_read(self, rgw_server: S3Server) -> None:
         bucket = rgw_server.make_bucket()
         fill(rgw_server, bucket, {"denied": b"1", "granted": b"2"})
@@ -139,7 +139,7 @@ class TestRefusals:
         assert raised.value.args == ("AccessDenied",)
         assert read(store, granted, 0, 1) == b"2"
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     def test_a_bucket_that_may_not_be_listed_says_which_right_is_missing(self, rgw_server: S3Server) -> None:
         bucket = rgw_server.make_bucket()
         deny(rgw_server, bucket, "s3:ListBucket", bucket)

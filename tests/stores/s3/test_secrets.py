@@ -83,7 +83,7 @@ class TestSecrets:
         assert KEY_ID not in everything_in(everything_logged)
         assert ACCESS_KEY not in everything_in(everything_logged)
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     @pytest.mark.parametrize("key_id", [KEY_ID, f"{KEY_ID}\n"])
     def test_secrets_are_in_no_log_and_no_error_when_it_fails(
         self, rgw_server: S3Server, body: Path, everything_logged: pytest.LogCaptureFixture, key_id: str

@@ -50,7 +50,7 @@ def uids(results: list[ShardResult]) -> dict[str, str | None]:
 EXPECTED = {key_of(number): f"1.2.3.{number}" for number in range(OBJECTS)}
 
 
-@pytest.mark.real_s3
+@pytest.mark.needs_rgw
 class TestOneStore:
     def test_one_store_serves_four_threads_with_an_event_loop_each(self, rgw_server: S3Server, bucket: str) -> None:
         store = rgw_server.store(bucket)

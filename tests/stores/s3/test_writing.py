@@ -61,7 +61,7 @@ class TestWritingOnce:
 
         assert [info.size for info in store.list()] == [0]
 
-    @pytest.mark.real_s3
+    @pytest.mark.needs_rgw
     def test_writing_once_of_sixteen_that_write_at_once_exactly_one_wins(
         self, rgw_server: S3Server, tmp_path: Path
     ) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,13 +52,16 @@ def connect(url: str) -> sa.Engine:
         url: A SQLAlchemy URL of SQLite or PostgreSQL; ``postgresql://`` is understood as ``postgresql+psycopg://``.
 
     Raises:
-        LedgerError: The URL is not understood, or is of another database. The message does not repeat it.
+        LedgerError: The URL is not understood, is of another database, or of PostgreSQL without its extra. The message
+            does not repeat it.
     """
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):  # ValueError: its port is no number
         raise LedgerError(_UNKNOWN_URL) from None
     if parsed.get_backend_name() == "postgresql":
+        if find_spec("psycopg") is None:
+            raise LedgerError(_WITHOUT_EXTRA)
         parsed = parsed.set(drivername="postgresql+psycopg")
         keepalives = {name: value for name, value in _KEEPALIVES.items() if name not in parsed.query}
         engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=keepalives)
@@ -84,6 +88,8 @@ def connect(url: str) -> sa.Engine:
 
 
 _UNKNOWN_URL = "the ledger's URL is not accepted; accepted: sqlite:///path/to/ledger.db or postgresql://user:password@host/database"
+
+_WITHOUT_EXTRA = "a ledger on PostgreSQL needs a package more; pip install 'dicom-sieve[postgresql]'"
 
 
 def prepare(engine: sa.Engine) -> None:

@@ -1,26 +1,24 @@
 """How the S3 clients are made: boto3 for everything (ADR 5), another to read many objects for little CPU (ADR 38)."""
 
 import logging
-from datetime import timedelta
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from botocore import UNSIGNED
 from botocore.config import Config
-from obstore.auth.boto3 import Boto3CredentialProvider
-from obstore.store import S3Store as ObstoreS3
 
-from dicom_sieve.stores.certificates import find_bundle, read_bundle
+from dicom_sieve.stores.certificates import find_bundle
 from dicom_sieve.stores.endpoints import place_of
 from dicom_sieve.stores.guarded import guard, is_proxied
 from dicom_sieve.stores.s3.access import S3Access
 from dicom_sieve.stores.s3.pages import read_page_early
 from dicom_sieve.stores.s3.ranges import RangeClient
-from dicom_sieve.stores.s3.through_proxy import ProxiedClient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from obstore.store import ClientConfig
+
+    from dicom_sieve.stores.s3.through_proxy import ProxiedClient
 
 CONNECTIONS = 64
 """Connections that boto3 keeps open at most, and threads that use them."""
@@ -67,7 +65,7 @@ def make_boto3_client(access: S3Access) -> "S3Client":
     return client
 
 
-def make_range_client(access: S3Access, *, endpoint: str) -> RangeClient | ProxiedClient | None:
+def make_range_client(access: S3Access, *, endpoint: str) -> "RangeClient | ProxiedClient | None":
     """Open a client for the many reads, without retries of its own.
 
     Args:
@@ -75,7 +73,8 @@ def make_range_client(access: S3Access, *, endpoint: str) -> RangeClient | Proxi
         endpoint: URL, for AWS too.
 
     Returns:
-        None where boto3 alone is to read: the environment names a proxy for an endpoint that no setting lists.
+        None where boto3 alone is to read: the environment names a proxy, and no setting lists the endpoint, or the
+            extra ``dicom-sieve[proxy]`` is not installed.
 
     Raises:
         UnreadableBundleError: The file of trusted certificates cannot be read.
@@ -85,31 +84,11 @@ def make_range_client(access: S3Access, *, endpoint: str) -> RangeClient | Proxi
     if not is_proxied(endpoint):
         return RangeClient(access, endpoint)
     is_trusted = access.endpoint is None or access.rules.trusts(*place_of(endpoint))
-    return ProxiedClient(_make_obstore_client(access, endpoint)) if is_trusted else None
+    if not is_trusted or find_spec("obstore") is None:
+        return None
+    from dicom_sieve.stores.s3.through_proxy import open_proxied  # noqa: PLC0415 - of an extra
 
-
-def _make_obstore_client(access: S3Access, endpoint: str) -> ObstoreS3:
-    """Open an obstore client; every option that it would else take from the environment is given, but the proxy."""
-    session = access.credentials.get_boto3_session()
-    options: ClientConfig = {
-        "allow_http": endpoint.lower().startswith("http:"),
-        "connect_timeout": timedelta(seconds=access.retries.connect_timeout_seconds),
-        "timeout": timedelta(seconds=access.retries.request_timeout_seconds),
-    }
-    if bundle := find_bundle(access.rules.ca_bundle, session):
-        options["root_certificate"] = read_bundle(bundle)
-    return ObstoreS3(
-        access.bucket,
-        region=access.region,
-        endpoint=endpoint,
-        # Also for plain keys: beside those given as options, obstore sends a session token of the environment.
-        credential_provider=None if access.is_anonymous else Boto3CredentialProvider(session),
-        skip_signature=access.is_anonymous,
-        request_payer=access.requester_pays,
-        virtual_hosted_style_request=False,
-        client_options=options,
-        retry_config={"max_retries": 0},
-    )
+    return open_proxied(access, endpoint)
 
 
 def _sign_for(region: str, request: Any, **_: object) -> None:

@@ -45,12 +45,13 @@ from dicom_sieve.stores.s3.errors import (
 from dicom_sieve.stores.s3.inventory import Inventory, address_of_manifest
 from dicom_sieve.stores.s3.pages import list_page
 from dicom_sieve.stores.s3.ranges import RangeClient
-from dicom_sieve.stores.s3.through_proxy import ProxiedClient
 from dicom_sieve.stores.two_ways import ReadsTwoWays
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
+
+    from dicom_sieve.stores.s3.through_proxy import ProxiedClient
 LARGEST_PUT = 5 * 1024**3
 """Bytes that one S3 request may write or copy."""
 
@@ -157,7 +158,7 @@ class S3Store(ReadsTwoWays):
         return make_boto3_client(self.access)
 
     @cached_property
-    def _range_client(self) -> RangeClient | ProxiedClient | None:
+    def _range_client(self) -> "RangeClient | ProxiedClient | None":
         return make_range_client(self.access, endpoint=self._boto3.meta.endpoint_url)
 
     @cached_property
