@@ -15,11 +15,16 @@ import pytest
 FIXTURES = {
     "azure_server": "needs_azurite",
     "gcs_server": "needs_gcs",
+    "moto_server": "needs_moto",
     "orthanc_server": "needs_orthanc",
     "postgres_server": "needs_postgresql",
     "rgw_server": "needs_rgw",
 }
-"""Fixtures that start a server; a test that asks for one while it runs is marked by hand, where its parameters are."""
+"""Fixtures that start a server."""
+PARAMETERS = {name.removesuffix("_server"): need for name, need in FIXTURES.items()} | {
+    "postgresql": "needs_postgresql"
+}
+"""Values of parameters by which a test asks for such a fixture while it runs; others are marked by hand."""
 STARTERS = {
     "tests.support.browser.chromium": "needs_browser",
     "tests.support.postgres_of_own.postgres_of_own": "needs_postgresql",
@@ -28,6 +33,9 @@ STARTERS = {
     "tests.support.ray_cluster.running_ray": "needs_ray",
     "tests.support.up.running_up": "needs_prefect",
     "concurrent.futures.process.ProcessPoolExecutor": "needs_processes",
+    "dicom_sieve.workers.local.in_processes": "needs_processes",
+    "dicom_sieve.workers.local.process_pool": "needs_processes",
+    "dicom_sieve.workers.processes.own_processes": "needs_processes",
     "multiprocessing": "needs_processes",
     "subprocess": "needs_processes",
 }
@@ -41,6 +49,7 @@ MARKS = {
     "needs_azurite": "Azurite, of npm",
     "needs_browser": "Chromium, of Debian's packages",
     "needs_gcs": "fake-gcs-server, of its wheel",
+    "needs_moto": "moto's S3 server, of its wheel",
     "needs_orthanc": "Orthanc with its DICOMweb plugin, of Debian's packages",
     "needs_postgresql": "PostgreSQL, of its wheel",
     "needs_prefect": "a Prefect server",
@@ -70,9 +79,11 @@ def needs_of(item: pytest.Item) -> frozenset[str]:
     if not isinstance(item, pytest.Function):
         return frozenset(slow)
     by_fixture = {FIXTURES[name] for name in item.fixturenames if name in FIXTURES}
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    by_value = {PARAMETERS[value] for value in values if isinstance(value, str) and value in PARAMETERS}
     fixtures = [each.func for found in item._fixtureinfo.name2fixturedefs.values() for each in found]
     by_code = {need for function in (item.function, *fixtures) for need in _needs_of(unwrap(function))}
-    return frozenset(slow | by_fixture | by_code)
+    return frozenset(slow | by_fixture | by_value | by_code)
 
 
 def check_that_it_is_marked(fixture: str, mark_expression: str) -> None:
