@@ -156,7 +156,7 @@ class TestReference:
                 assert f"<td><code>{name}</code></td>" in page, name
 
 
-@pytest.mark.browser
+@pytest.mark.needs_browser
 class TestReading:
     @pytest.fixture
     def page(self, browser: Browser, address: str) -> Iterator[Page]:

@@ -64,7 +64,7 @@ def screened(tmp_path: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-@pytest.mark.browser
+@pytest.mark.needs_browser
 def test_the_manager_finds_each_word_where_the_tutorial_says(screened: Ledger) -> None:
     """What is set in bold on the page is there to be clicked or read, step by step."""
     page = read("docs/tutorials/manager.md")

@@ -79,7 +79,7 @@ class TestOnServers:
         assert found.keys() == {"1.5.1", "1.5.2"}
         assert all(output.uri.startswith(root) for outputs in found.values() for output in outputs)
 
-    @pytest.mark.parametrize("kind", ["moto", pytest.param("rgw", marks=pytest.mark.real_s3)])
+    @pytest.mark.parametrize("kind", ["moto", pytest.param("rgw", marks=pytest.mark.needs_rgw)])
     def test_a_program_follows_a_run_on_s3(
         self, kind: str, request: pytest.FixtureRequest, criteria: Path, tmp_path: Path
     ) -> None:
