@@ -131,13 +131,13 @@ class TestBenchmarks:
         assert all(min(row[1:]) > 0 for row in report["tables"][0]["rows"])
         assert len(report["promises"]) == 6
 
-    @pytest.mark.real_postgres
+    @pytest.mark.needs_postgresql
     def test_facts(self) -> None:
         report = run("facts", "--series=30", "--repetitions=1")
         assert report["setting"] == {"series": 30, "images": 300, "turns": 1}
         assert all(min(row[1:]) > 0 for row in report["tables"][0]["rows"])
 
-    @pytest.mark.real_postgres
+    @pytest.mark.needs_postgresql
     def test_pages(self) -> None:
         report = run("pages", "--headers=2000", "--people=3", "--thinking=0")
 
