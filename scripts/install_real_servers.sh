@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Install the programs that the tests against real servers start: Ceph's object
 # gateway with its monitor and its storage daemon, Orthanc with DICOMweb, a
-# browser, DCMTK, dicom3tools and dcm2niix; Azurite, with a Node.js that it runs
-# on; and the viewer OHIF.
+# browser, DCMTK, dicom3tools, dcm2niix and sqlite3; Azurite, with a Node.js that
+# it runs on; and the viewer OHIF.
 #
 # Debian packages from whatever mirror apt is configured with, Azurite by npm
 # from whatever registry that is, at the versions and checksums of
@@ -17,7 +17,7 @@
 set -euo pipefail
 
 packages=(
-    radosgw ceph-mon ceph-osd ceph-common orthanc orthanc-dicomweb chromium dcm2niix dcmtk dicom3tools
+    radosgw ceph-mon ceph-osd ceph-common orthanc orthanc-dicomweb chromium dcm2niix dcmtk dicom3tools sqlite3
 )
 attempts=3
 lock="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/requirements/azurite"

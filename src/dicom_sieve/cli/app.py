@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from dicom_sieve.cli.commands.audit import audit_app, ledger_app
+from dicom_sieve.cli.commands.audit import audit_app
 from dicom_sieve.cli.commands.computations import computations_app
 from dicom_sieve.cli.commands.compute import compute_app
 from dicom_sieve.cli.commands.criteria import criteria_app
 from dicom_sieve.cli.commands.demo import demo_app
 from dicom_sieve.cli.commands.export import export_app
+from dicom_sieve.cli.commands.ledger import ledger_app
 from dicom_sieve.cli.commands.lineage import lineage_app
 from dicom_sieve.cli.commands.named_criteria import named_app
 from dicom_sieve.cli.commands.objects import objects_app

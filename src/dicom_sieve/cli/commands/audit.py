@@ -1,4 +1,4 @@
-"""The commands for auditors and administrators: verify, forget, upgrade."""
+"""The commands for auditors: verify, anchor, forget."""
 
 import dataclasses
 import datetime
@@ -14,7 +14,6 @@ from dicom_sieve.cli.output import text
 from dicom_sieve.errors import SettingsError
 
 audit_app = typer.Typer()
-ledger_app = typer.Typer(no_args_is_help=True, help="Look after the ledger itself.")
 
 
 @audit_app.command(epilog="Example: dicom-sieve verify 1f3a")
@@ -117,32 +116,3 @@ def forget(
             )
         push_or_say(ledger, anchored, text.show_lines)
     text.show_lines("forgotten; what was published, copied or backed up elsewhere is as it was")
-
-
-@ledger_app.command(epilog="Example: dicom-sieve ledger metrics > /var/lib/node_exporter/dicom_sieve.prom")
-def metrics() -> None:
-    """Print what the ledger holds and did, as metrics for Prometheus; the pages serve them at /metrics."""
-    from dicom_sieve.ledger.reading.read_only import open_read_only
-    from dicom_sieve.ledger.reading.totals import read_totals
-    from dicom_sieve.reports.metrics import metrics_text
-
-    with open_read_only() as ledger:
-        text.show_lines(*metrics_text(read_totals(ledger.engine)).decode().splitlines())
-
-
-@ledger_app.command(epilog="Example: dicom-sieve ledger upgrade")
-def upgrade(
-    backup: Annotated[bool, typer.Option(help="Copy an SQLite file first, beside it.")] = True,
-) -> None:
-    """Bring the ledger to the version of this software. An SQLite file is copied first."""
-    from dicom_sieve.ledger.database import engine as database
-    from dicom_sieve.settings import load_settings
-
-    engine = database.connect(load_settings().database_url.get_secret_value())
-    try:
-        copy = database.upgrade(engine, backup=backup)
-        if copy:
-            text.show_lines(f"copied first to {copy}")
-        text.show_lines(f"ledger {database.describe(engine)} is up to date")
-    finally:
-        engine.dispose()
