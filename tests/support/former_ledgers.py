@@ -15,15 +15,6 @@ from tests.ledger.vandal import unguarded
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """Rows by table, as SQLite holds them; bytes as ``{"hex": …}``."""
 _MADE_BY_MIGRATIONS = ("patient_key", "seal_entry")
-_KEYS = {
-    "location": "id",
-    "snapshot": "id",
-    "header": "id",
-    "object": "id",
-    "run": "number",
-    "patient_key": "id",
-    "forgotten": "id",
-}
 
 
 def migrate(connection: sa.Connection, version: str) -> None:
@@ -35,22 +26,32 @@ def migrate(connection: sa.Connection, version: str) -> None:
 
 
 def make_former_ledger(url: str, version: str, rows: Rows) -> None:
-    """Make a ledger of a version that has these rows."""
+    """Make a ledger of a version that has these rows, and no others."""
     engine = connect(url)
     with engine.connect() as connection:
         migrate(connection, version)
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         with unguarded(connection):
-            for table in _MADE_BY_MIGRATIONS:
-                connection.exec_driver_sql(f"DELETE FROM {table}")
+            for table in (*rows, *_MADE_BY_MIGRATIONS):
+                if sa.inspect(connection).has_table(table):
+                    connection.exec_driver_sql(f"DELETE FROM {table}")
             for table, of_table in rows.items():
                 for row in of_table:
                     _insert(connection, table, row)
         if connection.dialect.name == "postgresql":  # as if its own sequences had given the keys
-            for table, key in _KEYS.items():
-                highest = f"(SELECT max({key}) FROM {table})"
-                connection.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), {highest})"))
+            for table in rows:
+                _set_sequence(connection, table)
         connection.commit()
     engine.dispose()
+
+
+def _set_sequence(connection: sa.Connection, table: str) -> None:
+    for column in sa.inspect(connection).get_columns(table):
+        if "nextval" in str(column["default"]):
+            sequence = f"pg_get_serial_sequence('{table}', '{column['name']}')"
+            highest = f"(SELECT max({column['name']}) FROM {table})"
+            connection.execute(sa.text(f"SELECT setval({sequence}, {highest})"))
 
 
 def _insert(connection: sa.Connection, table: str, row: Mapping[str, Any]) -> None:
