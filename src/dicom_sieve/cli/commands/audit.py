@@ -84,10 +84,22 @@ def anchor() -> None:
     text.show_lines(f"{pushed:,} seals pushed to {place.address}")
 
 
-@audit_app.command(epilog='Example: dicom-sieve forget s3://challenge-tech --reason "retention of ten years is over"')
+@audit_app.command(
+    epilog='Examples: dicom-sieve forget s3://challenge-tech --reason "retention of ten years is over" | '
+    'dicom-sieve forget --older-than 3650 --reason "retention of ten years is over"'
+)
 def forget(
     *,
-    uri: Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory, as it was screened.")],
+    uri: Annotated[
+        str | None, typer.Argument(metavar="[URI]", help="s3://bucket/prefix, or a directory, as it was screened.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAYS|DATE",
+            help="In place of URI: every location that was last listed, screened or computed on before then.",
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept permanently.")],
     endpoint: KnownEndpoint = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -96,23 +108,47 @@ def forget(
     from dicom_sieve.cli.find_location import find_known
     from dicom_sieve.cli.output.audit import show_holdings
     from dicom_sieve.cli.output.progress import ProgressBar
+    from dicom_sieve.clock import now
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.ledger.audit.forget import count_holdings, is_interrupted
     from dicom_sieve.ledger.audit.forget import forget as forget_location
+    from dicom_sieve.ledger.audit.retention import Unused, find_unused
     from dicom_sieve.publishing.anchor import open_anchor, push_or_say
     from dicom_sieve.settings import load_settings
 
+    if (uri is None) == (older_than is None):
+        raise typer.BadParameter("say what to forget: a URI, or --older-than", param_hint="URI")
     anchored = open_anchor(load_settings())  # a wrong setting fails before anything is removed
+    before = older_than and read_moment(older_than, now())
     with open_ledger() as ledger:
-        place = find_known(ledger, uri, endpoint)
-        holdings = count_holdings(ledger.engine, place)
-        show_holdings(place, holdings, is_interrupted=is_interrupted(ledger.engine, place))
+        found = find_unused(ledger.engine, before) if before else [Unused(find_known(ledger, str(uri), endpoint), None)]
+        if not found:
+            text.show_lines(f"nothing to forget: every location was used since {text.moment(before)}")
+            return
+        rows = 0
+        for unused in found:
+            holdings = count_holdings(ledger.engine, unused.place)
+            rows += holdings.rows
+            is_half = is_interrupted(ledger.engine, unused.place)
+            show_holdings(unused.place, holdings, is_interrupted=is_half, used_at=unused.used_at)
         if not yes:
-            typer.confirm("Forget it?", abort=True, err=True)
+            typer.confirm("Forget it?" if len(found) == 1 else f"Forget all {len(found):,}?", abort=True, err=True)
         with ProgressBar() as bar:
-            bar.begin("forget", holdings.rows)
-            forget_location(
-                ledger.engine, place, reason, clock=lambda: datetime.datetime.now(datetime.UTC), advance=bar.advance
-            )
+            bar.begin("forget", rows)
+            for unused in found:
+                forget_location(ledger.engine, unused.place, reason, clock=now, advance=bar.advance)
         push_or_say(ledger, anchored, text.show_lines)
     text.show_lines("forgotten; what was published, copied or backed up elsewhere is as it was")
+
+
+def read_moment(text: str, now: datetime.datetime) -> datetime.datetime:
+    """Read days before now, or the beginning of a date in UTC."""
+    try:
+        if text.isascii() and text.isdigit():
+            return now - datetime.timedelta(days=int(text))
+        date = datetime.date.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is neither days nor a date; accepted: as 3650, or as 2016-12-31", param_hint="--older-than"
+        ) from None
+    return datetime.datetime.combine(date, datetime.time(), datetime.UTC)

@@ -1,5 +1,6 @@
 """What people read of a verification, and before they forget."""
 
+import datetime
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -84,9 +85,12 @@ def _show_anchor(held: "AnchorComparison | None") -> None:
         show_lines(f"{held.unanchored:,} seals are not at the anchor yet: 'dicom-sieve anchor' pushes them")
 
 
-def show_holdings(place: Location, holdings: Holdings, *, is_interrupted: bool) -> None:
+def show_holdings(
+    place: Location, holdings: Holdings, *, is_interrupted: bool, used_at: datetime.datetime | None = None
+) -> None:
     """Print what forgetting a location will remove."""
-    show_lines(f"the ledger holds of {place} at {place.endpoint}:")
+    used = f", last used {moment(used_at)}" if used_at else ""
+    show_lines(f"the ledger holds of {place} at {place.endpoint}{used}:")
     show_table(
         ("what", "count"),
         [(name, f"{count:,}") for name, count in asdict(holdings).items()],
