@@ -16,7 +16,8 @@ from dicom_sieve.ledger.audit.retention import Unused, find_unused
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.objects import Location
 from tests.cli.command import run_command
-from tests.ledger.test_forget import interrupted_after
+from tests.keeping.kept import Kept
+from tests.ledger.interrupted import interrupted_after
 from tests.ledger.vandal import unguarded
 from tests.screening.screenings import ct, screen_ct, sql, verdicts
 from tests.support.simulated_store import SimulatedStore
@@ -145,6 +146,30 @@ class TestTheCommand:
         assert run_command("forget", *arguments, "--reason", "x", "--yes", home=home).returncode == 2
         with open_ledger(self.url(home)) as ledger:
             assert len(ledger.runs()) == 3
+
+
+class TestWhatIsFreed:
+    def test_is_given_back_by_the_commands_of_the_page(self, ledger_url: str, tmp_path: Path) -> None:
+        with open_ledger(ledger_url) as ledger:
+            screen_at(ledger, NEW, "new")
+            screen_ct(
+                SimulatedStore({f"{n}": ct(f"1.5.{n}", f"1.6.{n}") for n in range(500)}, location=OLD), ledger, "x"
+            )
+            forget(ledger.engine, OLD, "over", clock=lambda: NOW)
+            before = size_of(ledger)
+        kept = Kept(ledger_url, tmp_path)
+
+        kept.run(kept.documented("How large a ledger becomes", block=not kept.is_sqlite))
+
+        with open_ledger(ledger_url) as ledger:
+            assert size_of(ledger) < before - 200_000
+            assert verify(ledger.engine).is_intact
+
+
+def size_of(ledger: Ledger) -> int:
+    is_sqlite = ledger.engine.dialect.name == "sqlite"
+    query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    return int(sql(ledger, query if is_sqlite else "SELECT pg_database_size(current_database())")[0][0])
 
 
 @pytest.mark.parametrize(

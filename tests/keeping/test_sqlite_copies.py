@@ -10,8 +10,8 @@ import pytest
 from dicom_sieve import open_ledger
 from tests.cli.command import run_command
 from tests.ledger.first_version import make_first_version
-from tests.ledger.test_upgrade import files_of_at_most
 from tests.screening.screenings import ct, screen_ct, sql, verdicts
+from tests.support.file_sizes import files_of_at_most
 from tests.support.simulated_store import SimulatedStore
 
 

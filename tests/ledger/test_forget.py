@@ -2,8 +2,7 @@
 
 import datetime
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from dicom_sieve.ledger.audit import forget as forgetting
 from dicom_sieve.ledger.audit.forget import Holdings, count_holdings, find_locations, forget
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.objects import Location
+from tests.ledger.interrupted import interrupted_after
 from tests.screening.screenings import ct, decisions_of, mr, screen_ct, sql, verdicts
 from tests.support.blocks import all_values, chunks_by_block, texts_of_chunks
 from tests.support.simulated_store import PLACE, SimulatedStore
@@ -164,22 +164,3 @@ class TestInterrupted:
         assert {run.id for run in ledger.runs()} == {"other"}
         assert sql(ledger, "SELECT series_instance_uid FROM header ORDER BY 1") == [("1.5.1",), ("1.8.2",)]
         assert verify(ledger.engine).is_intact
-
-
-@contextmanager
-def interrupted_after(ledger: Ledger, statements: int) -> Iterator[None]:
-    """Break off instead of removing more rows, after some statements that did."""
-    done = 0
-
-    def count(_connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
-        nonlocal done
-        done += statement.startswith(("DELETE", "UPDATE forgotten")) and "lease" not in statement
-        if done == statements + 1:
-            done += 1
-            raise ZeroDivisionError
-
-    sa.event.listen(ledger.engine, "before_cursor_execute", count)
-    try:
-        yield
-    finally:
-        sa.event.remove(ledger.engine, "before_cursor_execute", count)

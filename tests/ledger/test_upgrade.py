@@ -1,7 +1,6 @@
 """From the first version to this one, with data in it: nothing is lost, and half an upgrade is none."""
 
 import multiprocessing
-import resource
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from tests.ledger.first_version import make_first_version, store_of_old
 from tests.ledger.openers import upgrade_at_the_same_time
 from tests.ledger.version_0008 import make_version_0008, store_of_version_0008
 from tests.screening.screenings import one_of, screen_ct, sql, state_of, verdicts
+from tests.support.file_sizes import files_of_at_most
 
 NEWEST = max(migration.stem[:4] for migration in Path(migrations.__path__[0]).glob("versions/0*.py"))
 VIEWS = {
@@ -239,14 +239,3 @@ class TestTheCopyOfAnSqliteLedger:
             run_command("ledger", "upgrade", "--no-backup", home=tmp_path, DICOM_SIEVE_DATABASE_URL=old).returncode == 0
         )
         assert version_of(old) == NEWEST
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Let the system refuse to make a file longer, as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
