@@ -6,8 +6,8 @@ reads as one OR. What the trigger refuses is the same.
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 KEPT = ("id", "location_id", "endpoint", "bucket", "prefix", "reason", "last_seal", "started_at")
 
