@@ -119,7 +119,7 @@ def forget(
     if (uri is None) == (older_than is None):
         raise typer.BadParameter("say what to forget: a URI, or --older-than", param_hint="URI")
     anchored = open_anchor(load_settings())  # a wrong setting fails before anything is removed
-    before = older_than and read_moment(older_than, now())
+    before = read_moment(older_than, now()) if older_than is not None else None
     with open_ledger() as ledger:
         found = find_unused(ledger.engine, before) if before else [Unused(find_known(ledger, str(uri), endpoint), None)]
         if not found:

@@ -6,7 +6,7 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database.tables import patient_key
 
 
-def read_secret(connection: sa.Connection) -> bytes:
+def select_secret(connection: sa.Connection) -> bytes:
     """Give the ledger's secret.
 
     Raises:

@@ -17,7 +17,7 @@ from dicom_sieve.ledger.database.column_types import BigKey, UtcDateTime
 from dicom_sieve.ledger.database.extents import write_extent
 from dicom_sieve.ledger.database.listed_ranges import drop_ranges_of
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.secret import read_secret
+from dicom_sieve.ledger.database.secret import select_secret
 from dicom_sieve.ledger.database.tables import header, object_
 from dicom_sieve.ledger.writing import header_counts
 from dicom_sieve.ledger.writing.editions import record_edition
@@ -128,7 +128,7 @@ def record_headers(
     """
     if not indexed:
         return 0
-    secret = read_secret(connection)
+    secret = select_secret(connection)
     read_headers = {id(indexed_object.instance.header): indexed_object.instance.header for indexed_object in indexed}
     # The objects of a series share one.
     distinct = {
