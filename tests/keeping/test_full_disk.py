@@ -137,7 +137,7 @@ class TestTheDiskOfAnOutput:
             assert verify(ledger.engine).is_intact
 
 
-@pytest.mark.real_postgres
+@pytest.mark.needs_postgresql
 class TestTheDiskOfPostgresql:
     def test_that_is_full_ends_the_run_in_a_sentence_and_the_next_one_goes_on(
         self, disk: Disk, postgres_server: sa.URL, postgres_url: str
