@@ -77,7 +77,7 @@ format: install ## rewrite the formatting
 lock: install ## resolve the lock files again
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' uv.in -o uv.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' ../pyproject.toml -o base.txt
-	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c base.txt --extra demo --extra dev --extra dicomweb --extra fast --extra fuzz --extra lineage --extra postgresql --extra proxy --extra radiomics --extra ray --extra segmentation ../pyproject.toml -o dev.txt
+	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c base.txt --extra demo --extra dev --extra dicomweb --extra fast --extra fuzz --extra lineage --extra postgresql --extra proxy --extra radiomics --extra ray --extra segmentation --extra telemetry ../pyproject.toml -o dev.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' gdcm.in -o gdcm.txt
 
 clean: ## remove what was built

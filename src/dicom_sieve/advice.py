@@ -121,6 +121,17 @@ def advise_cause(cause: str) -> str:
     return ADVICE.get(cause.partition(" (")[0], "")
 
 
+def kind_of_cause(cause: str) -> str:
+    """Give the kind of a cause: one of a bounded number, whatever a server calls its faults.
+
+    Examples:
+        >>> kind_of_cause("SlowDown (HTTP 503)"), kind_of_cause("Of its own (HTTP 500)")
+        ('SlowDown', 'other causes')
+    """
+    kind = cause.partition(" (")[0]
+    return kind if kind in ADVICE else OTHER_CAUSES
+
+
 def count_cause(causes: Counter[str], cause: str) -> None:
     """Count why one object could not be read; codes are a server's own, and may be new each time."""
     causes[cause if cause in causes or len(causes) < MOST_CODES else OTHER_CAUSES] += 1

@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         ),
     ] = 50_000
 
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="Of the logs of all processes: text, or JSON, an object a line."),
+    ] = "text"
+
     allowed_endpoints: Annotated[
         str,
         Field(description="Endpoints that may be asked, as host or host:port, with commas. Empty: any."),

@@ -96,8 +96,9 @@ class TestAnUpgrade:
 
         with engine_of(old) as engine, engine.connect() as connection:
             [row] = connection.execute(sa.text("SELECT DISTINCT damage, unreadable_from FROM instance_decision"))
-            [of_run] = connection.execute(sa.text("SELECT DISTINCT damaged, criteria_name, criteria_version FROM run"))
-        assert (*row, *of_run) == (None,) * 5
+            of_runs = "SELECT DISTINCT damaged, criteria_name, criteria_version, CAST(milliseconds AS TEXT) FROM run"
+            [of_run] = connection.execute(sa.text(of_runs))
+        assert (*row, *of_run) == (None,) * 6
 
     def test_an_upgrade_leaves_the_seals_of_runs_of_the_version_before_whole(self, ledger_url: str) -> None:
         make_version_0008(ledger_url)

@@ -1,20 +1,27 @@
 """Those who watch the service learn whether it lives, whether it can work, and its figures; nobody else does."""
 
 import base64
+import datetime
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from dicom_sieve import Ledger, open_ledger
+from dicom_sieve.advice import OTHER_CAUSES
+from dicom_sieve.clock import now
 from dicom_sieve.criteria.reading import load_criteria
 from dicom_sieve.demo import bucket
+from dicom_sieve.errors import IncompleteRunError
+from dicom_sieve.ledger.database.tables import lease, run
 from dicom_sieve.ledger.reading import totals
+from dicom_sieve.objects import Location
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.settings import Settings
 from dicom_sieve.web.app import make_app
@@ -46,6 +53,19 @@ def prefect() -> Iterator[SimulatedPrefect]:
 def client(ledger: Ledger, prefect: SimulatedPrefect, password: str | None = PASSWORD) -> TestClient:
     context = Context(ledger, prefect, Sessions(password), Proxy(), Settings())
     return TestClient(make_app(context), base_url="http://localhost", client=("127.0.0.1", 1), follow_redirects=False)
+
+
+def hold(ledger: Ledger, run_id: str) -> datetime.datetime:
+    """Leave a lease of a run's location, and tell when the run began."""
+    with ledger.engine.begin() as connection:
+        held = connection.execute(
+            sa.select(run.c.number, run.c.location_id, run.c.started_at).where(run.c.id == run_id)
+        )
+        number, location_id, started_at = held.one()
+        left = {"location_id": location_id, "run_number": number, "holder": "it", "expires_at": now()}
+        connection.execute(sa.insert(lease).values(left))
+    since: datetime.datetime = started_at
+    return since
 
 
 def basic(password: str) -> dict[str, str]:
@@ -131,8 +151,37 @@ class TestFigures:
         assert found[("dicom_sieve_leases_lapsed",)] == 0
         assert found[("dicom_sieve_ledger_bytes",)] > 10_000
         assert found["dicom_sieve_flow_runs", "RUNNING"] == 0
+        for step in ("list", "index", "keep", "decide", "seal"):
+            took = sum((row.milliseconds or {})[step] for row in rows)
+            assert found["dicom_sieve_step_seconds_total", step] == pytest.approx(took / 1_000)
+        assert sum(value for (name, *_), value in found.items() if name == "dicom_sieve_step_seconds_total") > 0
+        assert ("dicom_sieve_oldest_lease_timestamp_seconds",) not in found
         sealed = max(row.finished_at for row in rows if row.finished_at is not None)
         assert found[("dicom_sieve_last_seal_timestamp_seconds",)] == pytest.approx(sealed.timestamp())
+
+    def test_count_faults_by_kind_whatever_a_server_calls_them(
+        self, screened: Ledger, prefect: SimulatedPrefect
+    ) -> None:
+        store = SimulatedStore({"1": b"x", "2": b"y"}, location=Location("https://simulated", "faulty", ""))
+        store.faults["1"] = -1
+        with pytest.raises(IncompleteRunError):
+            screen(Screening("faulty", store, load_criteria(CT)), screened)
+        [(cause, count)] = (screened.run("faulty").row.counts or {})["unread_causes"].items()
+
+        found = samples(client(screened, prefect, None).get("/metrics").text)
+
+        assert (cause, count) == ("ConnectionClosedError", 1)
+        assert found["dicom_sieve_faults_total", cause] == 1
+        assert found["dicom_sieve_faults_total", OTHER_CAUSES] == 0
+        assert found[("dicom_sieve_objects_unread_total",)] == 1
+
+    def test_tell_since_when_a_run_holds_its_location(self, screened: Ledger, prefect: SimulatedPrefect) -> None:
+        since = hold(screened, "again")
+
+        found = samples(client(screened, prefect, None).get("/metrics").text)
+
+        assert found[("dicom_sieve_oldest_lease_timestamp_seconds",)] == pytest.approx(since.timestamp())
+        assert found[("dicom_sieve_leases",)] == 1
 
     def test_of_prefect_are_left_out_where_it_is_away(self, ledger: Ledger, prefect: SimulatedPrefect) -> None:
         prefect.is_away = True
@@ -154,7 +203,7 @@ class TestFigures:
         labels = {
             label for family in text_string_to_metric_families(text) for s in family.samples for label in s.labels
         }
-        assert labels <= {"version", "state", "verdict", "defect", "le", "computation"}
+        assert labels <= {"version", "state", "verdict", "defect", "le", "computation", "step", "kind"}
 
 
 class TestWhatIsDeployed:
@@ -162,6 +211,7 @@ class TestWhatIsDeployed:
 
     @pytest.mark.parametrize("name", ["grafana-dashboard.json", "prometheus-alerts.yaml"])
     def test_asks_for_figures_that_there_are(self, screened: Ledger, prefect: SimulatedPrefect, name: str) -> None:
+        hold(screened, "again")
         text = (ROOT / "deploy" / name).read_text(encoding="utf-8")
         asked = set(re.findall(r"dicom_sieve_\w+", text))
 
@@ -172,6 +222,7 @@ class TestWhatIsDeployed:
     def test_every_figure_is_on_the_dashboard(self, screened: Ledger, prefect: SimulatedPrefect) -> None:
         board = json.loads((ROOT / "deploy/grafana-dashboard.json").read_text(encoding="utf-8"))
         asked = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+        hold(screened, "again")
         text = client(screened, prefect, None).get("/metrics").text
 
         families = {family.name for family in text_string_to_metric_families(text)} - {"dicom_sieve_info"}

@@ -1,7 +1,6 @@
 """The command's groups, and what all commands have in common."""
 
 import os
-import sys
 from typing import Annotated
 
 import typer
@@ -22,6 +21,7 @@ from dicom_sieve.cli.commands.runs import runs_app
 from dicom_sieve.cli.commands.series import series_app
 from dicom_sieve.cli.commands.servers import servers_app
 from dicom_sieve.cli.commands.trace import trace_app
+from dicom_sieve.cli.exit import say
 from dicom_sieve.inert import inert
 from dicom_sieve.version import __version__
 
@@ -46,7 +46,7 @@ def _warn_of_unknown_settings() -> None:
         from dicom_sieve.settings import find_unknown
 
         for sentence in find_unknown(os.environ):
-            print(f"dicom-sieve: {inert(sentence)}", file=sys.stderr)
+            say(inert(sentence))
 
 
 @app.callback()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from dicom_sieve import logs
 from dicom_sieve.cli.output import text
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.importers import IMPORTERS, Imported, find_rule, import_rules, put_together
@@ -38,7 +39,10 @@ def show_imported(tool: str, file: Path, name: str | None, *, as_json: bool) -> 
         text.show_json([{"name": rule.name, "criteria": rule.criteria, "left_out": rule.left_out} for rule in rules])
         return
     for line in _report(rules):
-        print(inert(line), file=sys.stderr)
+        if logs.is_json():
+            logs.tell(inert(line))
+        else:
+            print(inert(line), file=sys.stderr)
     text.show_json(put_together(rules) if name is None else list(_criteria_of(rules[0])))
 
 

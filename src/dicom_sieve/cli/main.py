@@ -4,11 +4,16 @@ import io
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dicom_sieve import logs
 from dicom_sieve.arenas import limit_arenas
-from dicom_sieve.cli.exit import FAILED, INTERRUPTED, WRONG_USAGE, exit_with
+from dicom_sieve.cli.exit import DONE, FAILED, INTERRUPTED, WRONG_USAGE, exit_with
 from dicom_sieve.ending import EndedBySignal
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
+
+if TYPE_CHECKING:
+    from typer import Typer
 
 STOPPED = "stopped; start it again: a run reads only what is missing"
 
@@ -17,10 +22,11 @@ def main() -> None:
     """Run the command; exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to verify, 130 interrupted."""
     _print_all_letters()
     limit_arenas()
+    logs.set_up()
     from dicom_sieve.cli.app import app  # a broken installation should still give one line
 
     try:
-        app(prog_name="dicom-sieve")
+        _run(app)
     except (InvalidRequestError, SettingsError) as error:
         exit_with(str(error), WRONG_USAGE)
     except DicomSieveError as error:
@@ -42,6 +48,21 @@ def main() -> None:
         last = traceback.extract_tb(error.__traceback__)[-1]
         bug = f"unexpected {type(error).__name__} at {Path(last.filename).name}:{last.lineno}; please report it"
         exit_with(explain(error) or bug, FAILED)
+
+
+def _run(app: "Typer") -> None:
+    """Run it. Where logs are JSON, wrong usage is said there, not in a box."""
+    if not logs.is_json():
+        app(prog_name="dicom-sieve")
+        return
+    try:
+        code = app(prog_name="dicom-sieve", standalone_mode=False)
+    except Exception as error:
+        if isinstance(error, DicomSieveError) or not hasattr(error, "format_message"):
+            raise
+        exit_with(error.format_message(), getattr(error, "exit_code", WRONG_USAGE))  # of the library
+    else:
+        sys.exit(code if isinstance(code, int) else DONE)
 
 
 def _print_all_letters() -> None:

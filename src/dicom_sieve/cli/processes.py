@@ -14,8 +14,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
-from dicom_sieve import private
-from dicom_sieve.cli.output import text
+from dicom_sieve import logs, private
+from dicom_sieve.cli.exit import say
+from dicom_sieve.cli.output.text import tell_lines
 from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER, Password, find_or_make, of_environment
 from dicom_sieve.errors import DicomSieveError
 
@@ -78,12 +79,11 @@ def run_server_and_deployments(
                     _wait_until_healthy(f"{address}/health", processes["the pages"], "the pages")
                     shown = [f"Pages      {address}"]
                 warn(host, port, is_open=is_open)
-                lines = describe_password(password, on_terminal=sys.stdout.isatty())
-                text.show_lines(*shown, f"Prefect    {url}", f"API        {url}/api", *lines, "stop with Ctrl-C")
-                sys.stdout.flush()
+                lines = describe_password(password, on_terminal=sys.stdout.isatty() and not logs.is_json())
+                tell_lines(*shown, f"Prefect    {url}", f"API        {url}/api", *lines, "stop with Ctrl-C")
                 _wait_for_end(processes)
     except KeyboardInterrupt:
-        text.show_lines("stopped")
+        tell_lines("stopped")
 
 
 def _server(module: str, host: str, port: int, names: Sequence[str]) -> list[str]:
@@ -139,12 +139,12 @@ def describe_password(password: Password | None, *, on_terminal: bool) -> list[s
 def warn(host: str, port: int, *, is_open: bool) -> None:
     """Say aloud what is less safe than the default."""
     if is_open:
-        _say(
+        say(
             f"WARNING: --no-auth: every user and every program of this machine can run code as this user through port "
             f"{port}, and read the secrets of Prefect's blocks"
         )
     if not is_loopback(host):
-        _say(
+        say(
             f"WARNING: other machines can reach {host}:{port}, and the password travels to it unencrypted; "
             "put a proxy with TLS before it (docs/security.md)"
         )
@@ -156,10 +156,6 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _say(warning: str) -> None:
-    print(f"dicom-sieve: {warning}", file=sys.stderr, flush=True)
 
 
 def _in_url(host: str) -> str:

@@ -9,6 +9,7 @@ from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.opening import open_computation
 from dicom_sieve.ledger.reading.ledger import Ledger
+from dicom_sieve.tracing import span
 
 
 @contextmanager
@@ -29,18 +30,22 @@ def open_of_kind(
         UnknownRunError: There is no such run.
         ComputationError: The run did not complete, or the places are not fit for it.
     """
-    with open_computation(
-        ledger,
-        kind.name,
-        version=kind.version,
-        run=run,
-        parameters=parameters,
-        inputs=inputs,
-        outputs=outputs,
-        beside=kind.beside,
-        about=kind.about,
-        looks_for_results=kind.looks_for_results,
-    ) as computation:
+    with (
+        span("computation", computation=kind.name, version=kind.version) as told,
+        open_computation(
+            ledger,
+            kind.name,
+            version=kind.version,
+            run=run,
+            parameters=parameters,
+            inputs=inputs,
+            outputs=outputs,
+            beside=kind.beside,
+            about=kind.about,
+            looks_for_results=kind.looks_for_results,
+        ) as computation,
+    ):
+        told.tell(run_id=computation.run.id, computation_id=computation.id)
         yield computation
         if kind.gather is not None:
             kind.gather(computation)

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from dicom_sieve.computations.command.run import kill_programs
 from dicom_sieve.computations.computation import Computation, Series
 from dicom_sieve.computations.elsewhere import ComputesElsewhere, compute_elsewhere
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.settings import Settings, load_settings
+from dicom_sieve.tracing import here, span
 from dicom_sieve.workers.choose import runner_for
 
 SECONDS_BETWEEN_KILLS = 0.2
@@ -31,13 +33,20 @@ def computing(
     Raises:
         WorkersError: This machine does not have what a series needs, or workers cannot be reached.
     """
-    settings = settings or load_settings()
+    settings, within = settings or load_settings(), here()
     pool, in_flight = runner_for(settings, kind.resources, most, own_process=kind.own_process)
     if pool is None:
-        yield partial(_compute_here, kind.load()), in_flight
+        yield partial(_traced, within, partial(_compute_here, kind.load())), in_flight
         return
     with pool(ComputesElsewhere.of(computation, kind.load)) as remote:
-        yield partial(compute_elsewhere, remote), in_flight
+        yield partial(_traced, within, partial(compute_elsewhere, remote)), in_flight
+
+
+def _traced(within: Any, compute: Callable[[Series], None], series: Series) -> None:
+    """Compute on a series in a span of it, whichever thread it is."""
+    with span("series", within=within, instances=len(series.input.instances)) as told:
+        compute(series)
+        told.tell(state=str(series.state))
 
 
 def _compute_here(computes: Callable[[Series], None], series: Series) -> None:
@@ -65,9 +74,9 @@ def compute_together(
         settings: Name the workers; None: those of the environment.
     """
     if workers == 1:
-        computes = kind.load()
+        computes, within = kind.load(), here()
         for series in computation.series():
-            _compute_here(computes, series)
+            _traced(within, partial(_compute_here, computes), series)
             advance(1)
         return
     flying = set[Future[None]]()

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from dicom_sieve.advice import OTHER_CAUSES
 from dicom_sieve.ledger.database.tables import RunState
 from dicom_sieve.ledger.reading.totals import Totals
 from dicom_sieve.version import __version__
@@ -59,7 +60,11 @@ class _Totals(Collector):
         yield _counter("objects_judged", "Objects that runs judged, by verdict.", judged, ["verdict"])
         defects: _Values = {(defect,): count for defect, count in sorted(totals.defects.items())}
         yield _counter("objects_defective", "Objects that could not be judged, by defect.", defects, ["defect"])
+        faults: _Values = {(kind,): count for kind, count in sorted({OTHER_CAUSES: 0, **totals.faults}.items())}
+        yield _counter("faults", "Objects that runs could not read, by kind of the fault.", faults, ["kind"])
         yield _histogram("run_seconds", "How long finished runs took.", totals.seconds)
+        steps: _Values = {(step,): seconds for step, seconds in sorted(totals.step_seconds.items())}
+        yield _counter("step_seconds", "Seconds that the steps of runs took, by step.", steps, ["step"])
         of_series: _Values = dict(sorted(totals.computations.items()))
         yield _gauge("computed_series", "Series of computations, by state.", of_series, ["computation", "state"])
         yield _gauge("locations", "Locations that were listed.", {(): totals.locations})
@@ -69,6 +74,7 @@ class _Totals(Collector):
         yield _gauge("ledger_bytes", "Size of the ledger's database.", {(): totals.bytes})
         for name, text, moment in (
             ("last_seal_timestamp_seconds", "When the run was finished that was sealed last.", totals.sealed_at),
+            ("oldest_lease_timestamp_seconds", "Begin of the run that holds its location longest.", totals.held_since),
             ("oldest_listing_timestamp_seconds", "Last listing of the location listed longest ago.", totals.listed_at),
         ):
             if moment is not None:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from time import time_ns
 
 from dicom_sieve.advice import NOT_ASKED
 from dicom_sieve.headers.edition import current_edition
@@ -47,6 +48,8 @@ class ShardResult:
         reads: How many ranges were read.
         bytes_read: How many bytes.
         edition: The digest of the edition that the headers were read for, where the shard was indexed.
+        began: When it was begun, in nanoseconds since 1970 by the clock there.
+        ended: When it was done, likewise.
     """
 
     number: int
@@ -56,6 +59,8 @@ class ShardResult:
     reads: int
     bytes_read: int
     edition: str = field(default_factory=lambda: current_edition().digest)
+    began: int = field(default=0, compare=False)
+    ended: int = field(default=0, compare=False)
 
 
 IndexesShard = Callable[[Shard], ShardResult]
@@ -72,7 +77,9 @@ def index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:
         shard: Which objects.
         limits: How much is read.
     """
-    return run_beside_others(_index_shard(store, shard, limits))
+    began = time_ns()
+    result = run_beside_others(_index_shard(store, shard, limits))
+    return replace(result, began=began, ended=time_ns())
 
 
 async def _index_shard(store: Reads, shard: Shard, limits: Limits) -> ShardResult:

@@ -32,8 +32,10 @@ from dicom_sieve.screening.gc_freeze import frozen_gc
 from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.snapshot import take_snapshot
+from dicom_sieve.screening.steps import Step, Stopwatch
 from dicom_sieve.stores.interface import ListsAsOf, Store
 from dicom_sieve.stores.read_header import Limits
+from dicom_sieve.tracing import record as record_span
 from dicom_sieve.workers.local import one_by_one
 
 LIST_FIRST = "let the run list the location"
@@ -127,6 +129,7 @@ def refresh(
     criteria: Sequence[CompiledItem],
     *,
     on_listed: Callable[[int], None] = lambda _: None,
+    step: Step | None = None,
 ) -> Refreshed:
     """List a location, and read what has no header yet, or one that was not read for what criteria ask for.
 
@@ -137,52 +140,56 @@ def refresh(
         lease: Of the location.
         criteria: What is asked.
         on_listed: Called with the snapshot's id before anything is read.
+        step: Entered for each step; None: nobody measures.
 
     Raises:
         StoreError: The location cannot be listed.
         LedgerError: It is not to be listed, and was never, or not everything that was listed is read.
         LeaseLostError: The lease has ended.
     """
+    step = step or Stopwatch()
     if means.listing is Listing.LAST:
-        return _as_listed_last(means, ledger, lease, criteria, on_listed)
-    lacking = _find_lacking(means, lease, criteria)
-    take = partial(take_snapshot, store, lease, clock=means.clock, observer=means.observer, inventory=means.inventory)
-    snapshot = take(lacking=lacking)
-    on_listed(snapshot.id)
-    refreshed = Refreshed(snapshot)
-    with frozen_gc():
-        _index(store, means, lease, refreshed)
-    if snapshot.counts.added or snapshot.counts.removed or refreshed.indexed:
-        ledger.analyze("object", "header", "header_change", "block", "chunk")
-    keep_sums(lease)
-    _keep_facts(means, lease, snapshot.id)
+        refreshed = _as_listed_last(ledger, lease, criteria)
+        on_listed(refreshed.snapshot.id)
+    else:
+        with step("list"):
+            lacking = _find_lacking(means, lease, criteria)
+            snapshot = take_snapshot(
+                store,
+                lease,
+                clock=means.clock,
+                observer=means.observer,
+                inventory=means.inventory,
+                lacking=lacking,
+            )
+            on_listed(snapshot.id)
+        refreshed = Refreshed(snapshot)
+        with step("index"), frozen_gc():
+            _index(store, means, lease, refreshed)
+    with step("keep"):
+        _keep(means, ledger, lease, refreshed)
     return refreshed
 
 
-def _as_listed_last(
-    means: RunOptions,
-    ledger: Ledger,
-    lease: Lease,
-    criteria: Sequence[CompiledItem],
-    on_listed: Callable[[int], None],
-) -> Refreshed:
+def _as_listed_last(ledger: Ledger, lease: Lease, criteria: Sequence[CompiledItem]) -> Refreshed:
     """Give what was listed last; the store is not asked for anything."""
     snapshot = last_snapshot(ledger.engine, lease.place)
     refuse_read_for_less(ledger.engine, snapshot, attributes_read_for(criteria))
     unread, _ = count_unread(ledger.engine, snapshot.location_id)
     if unread:
         raise LedgerError(f"{unread:,} objects are not read yet: {LIST_FIRST}")
-    on_listed(snapshot.id)
-    keep_sums(lease)
-    _keep_facts(means, lease, snapshot.id)
     nothing_new = replace(snapshot.counts, added=0, removed=0, read_again=0)
     return Refreshed(replace(snapshot, counts=nothing_new))
 
 
-def _keep_facts(means: RunOptions, lease: Lease, snapshot_id: int) -> None:
-    """Keep the facts of series; where the ledger lacks values for it, who watches is told: no run needs them kept."""
+def _keep(means: RunOptions, ledger: Ledger, lease: Lease, refreshed: Refreshed) -> None:
+    """Keep sums and facts; where the ledger lacks values for these, who watches is told: no run needs them kept."""
+    snapshot = refreshed.snapshot
+    if snapshot.counts.added or snapshot.counts.removed or refreshed.indexed:
+        ledger.analyze("object", "header", "header_change", "block", "chunk")
+    keep_sums(lease)
     try:
-        keep_facts(lease, snapshot_id)
+        keep_facts(lease, snapshot.id)
     except LedgerAwayError:
         raise
     except (LedgerError, DamagedChunkError) as error:
@@ -216,6 +223,16 @@ def _index(store: Store, means: RunOptions, lease: Lease, refreshed: Refreshed) 
             record(result.indexed)
             refreshed.reads += result.reads
             refreshed.bytes_read += result.bytes_read
+            record_span(
+                "shard",
+                result.began,
+                result.ended,
+                number=result.number,
+                read=len(result.indexed),
+                unread=len(result.unread),
+                reads=result.reads,
+                bytes_read=result.bytes_read,
+            )
             for _, cause in result.unread:
                 count_cause(refreshed.causes, cause)
             means.observer.advance(len(result.unread))

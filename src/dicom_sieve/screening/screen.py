@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from dicom_sieve import logs
 from dicom_sieve.advice import describe_causes, describe_nothing_listed
 from dicom_sieve.apart import describe_overlap
 from dicom_sieve.criteria import Asked, CompiledItem, Damaged, compile_criteria, criteria_digest
@@ -38,10 +39,12 @@ from dicom_sieve.reports import Report
 from dicom_sieve.reports.words import describe_outcome
 from dicom_sieve.screening.decide import decide, recording
 from dicom_sieve.screening.refresh import RunOptions, hold_location, refresh
+from dicom_sieve.screening.steps import Stopwatch
 from dicom_sieve.screening.tables import with_their_tables
 from dicom_sieve.stores.append_only import AppendOnly
 from dicom_sieve.stores.find_table import HoldsTables
 from dicom_sieve.stores.interface import Copies, Downloads, Store
+from dicom_sieve.tracing import Current, span
 from dicom_sieve.version import __version__
 
 _NOT_MISSING = (CopyOutcome.COPIED, CopyOutcome.NOT_WHOLE)
@@ -140,13 +143,14 @@ def screen(screening: Screening, ledger: Ledger) -> Outcome:
     sweep()
     recorded, compiled = with_their_tables(screening.criteria, screening.tables_in, partial(read_secret, ledger.engine))
     try:
-        return _screen(screening, ledger, recorded, compiled)
+        with span("run") as told:
+            return _screen(screening, ledger, recorded, compiled, told)
     finally:
         push_or_say(ledger, screening.anchor, screening.observer.note)
 
 
 def _screen(
-    screening: Screening, ledger: Ledger, recorded: Sequence[Asked], compiled: tuple[CompiledItem, ...]
+    screening: Screening, ledger: Ledger, recorded: Sequence[Asked], compiled: tuple[CompiledItem, ...], told: Current
 ) -> Outcome:
     with hold_location(screening.store, screening, ledger) as lease:
         refuse_forgotten(lease)
@@ -165,12 +169,16 @@ def _screen(
         )
         number, run_id = lease.write(begin)
         run = _Run(screening, ledger, lease, compiled, number, run_id)
-        try:
-            screening.on_begin(run_id)
-            return run.execute()
-        except BaseException as error:
-            run.fail(error)
-            raise
+        told.tell(run_id=run_id, criteria=len(recorded))
+        with logs.of_run(run_id):
+            try:
+                screening.on_begin(run_id)
+                outcome = run.execute()
+            except BaseException as error:
+                run.fail(error)
+                raise
+        told.tell(**{name: outcome.counts[name] for name in ("listed", "passed", "discarded", "unread")})
+        return outcome
 
 
 def refuse_overlap(source: Location, output: Location) -> None:
@@ -194,15 +202,19 @@ class _Run:
     number: int
     id: str
     is_finished: bool = False
+    step: Stopwatch = field(default_factory=Stopwatch)
 
     def execute(self) -> Outcome:
         of_run = self.screening
-        known = refresh(of_run.store, of_run, self.ledger, self.lease, self.criteria, on_listed=self._bind)
-        with recording(self.lease, self.number) as keep:
+        known = refresh(
+            of_run.store, of_run, self.ledger, self.lease, self.criteria, on_listed=self._bind, step=self.step
+        )
+        with self.step("decide"), recording(self.lease, self.number) as keep:
             results = decide(self.ledger, known.snapshot, self.criteria, of_run.observer, keep, damaged=of_run.damaged)
         self.ledger.analyze("decision_page", "outcome")
         counts = {**results, **known.effort(), **known.why_unread(results["unread"])}
-        seal_rows(self.lease, self.number)
+        with self.step("seal"):
+            seal_rows(self.lease, self.number)
         if counts["unread"]:
             self._finish(RunState.INCOMPLETE, counts)
             why = describe_causes(counts["unread_causes"])
@@ -234,19 +246,20 @@ class _Run:
             return Published(None, counts)
         copies = counts["passed"] if self.screening.copies_of else 0
         self.screening.observer.begin("publish", counts["listed"] + copies)
-        return publish(
-            self.ledger,
-            run_id=self.id,
-            snapshot_id=snapshot_id,
-            location_id=self.lease.location_id,
-            counts=counts,
-            output=self.screening.output,
-            copies_of=self.screening.copies_of,
-            copied=self.screening.copied,
-            former_runs=former_ids(self.id, self.screening.execution_id),
-            check_lease=self.lease.check_lease,
-            advance=self.screening.observer.advance,
-        )
+        with self.step("publish"):
+            return publish(
+                self.ledger,
+                run_id=self.id,
+                snapshot_id=snapshot_id,
+                location_id=self.lease.location_id,
+                counts=counts,
+                output=self.screening.output,
+                copies_of=self.screening.copies_of,
+                copied=self.screening.copied,
+                former_runs=former_ids(self.id, self.screening.execution_id),
+                check_lease=self.lease.check_lease,
+                advance=self.screening.observer.advance,
+            )
 
     def _finish(
         self,
@@ -265,6 +278,7 @@ class _Run:
                 counts=counts,
                 manifest=manifest,
                 failure=failure,
+                milliseconds=self.step.milliseconds,
             )
         )
         self.is_finished = True

@@ -2,6 +2,7 @@
 
 import os
 
+from dicom_sieve import logs
 from dicom_sieve.flows.server.arguments import read_arguments
 from dicom_sieve.settings import load_settings
 from dicom_sieve.web.serve import serve_pages
@@ -11,6 +12,7 @@ PASSWORD = "PREFECT_API_AUTH_STRING"  # noqa: S105 - the name of a variable
 
 def main() -> None:
     """Serve until stopped."""
+    logs.set_up()
     asked = read_arguments(__doc__)
     serve_pages(load_settings(), asked.host, asked.port, asked.allow_host, os.environ.get(PASSWORD) or None)
 

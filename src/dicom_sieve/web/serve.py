@@ -5,7 +5,9 @@ import os
 from collections.abc import Collection
 
 import uvicorn
+from uvicorn.config import LOGGING_CONFIG
 
+from dicom_sieve import logs
 from dicom_sieve.arenas import limit_arenas
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.settings import Settings
@@ -38,7 +40,14 @@ def serve_pages(settings: Settings, host: str, port: int, names: Collection[str]
         gc.collect()
         gc.freeze()  # what stays as long as the process is never garbage: a full search took 60 ms
         uvicorn.run(
-            app, host=host, port=port, log_level="warning", access_log=False, proxy_headers=False, server_header=False
+            app,
+            host=host,
+            port=port,
+            log_config=None if logs.is_json() else LOGGING_CONFIG,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
         )
         context.close()
     prefect.close()

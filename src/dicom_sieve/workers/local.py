@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
+from dicom_sieve import logs
 from dicom_sieve.workers.interface import AnyExecutor, Pool, Result, Task
 
 Submitted = TypeVar("Submitted")
@@ -66,6 +67,7 @@ _installed: list[Callable[[Any], Any]] = []
 
 
 def _install(work: Callable[[Any], Any]) -> None:
+    logs.set_up()
     _installed[:] = [work]
 
 

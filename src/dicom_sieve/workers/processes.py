@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
+from dicom_sieve import logs
 from dicom_sieve.errors import WorkersError
 from dicom_sieve.workers.interface import Result, Task
 from dicom_sieve.workers.resources import Slot
@@ -143,6 +144,7 @@ def _serve(connection: Connection, sent: bytes, environment: dict[str, str]) -> 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; who started this one ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(environment)
+    logs.set_up()
     work: Callable[[Any], Any] = pickle.loads(sent)  # noqa: S301 - pickled by the process that started this one
     with suppress(EOFError, ConnectionError):
         while True:

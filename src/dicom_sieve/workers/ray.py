@@ -26,6 +26,7 @@ import ray
 from ray._private import ray_constants
 from ray.exceptions import GetTimeoutError, RayError
 
+from dicom_sieve import logs
 from dicom_sieve.errors import DicomSieveError, WorkersError
 from dicom_sieve.explain import explain
 from dicom_sieve.private import SHORT_PREFIX, temporary_folder
@@ -136,6 +137,7 @@ def _execute(version: str, sent: bytes, task: Any) -> Any:
 @lru_cache(maxsize=1)
 def _restore(sent: bytes) -> Callable[[Any], Any]:
     """Give the function with its store, whose clients then serve all tasks of a run in this worker."""
+    logs.set_up()
     work: Callable[[Any], Any] = pickle.loads(sent)  # noqa: S301 - pickled by the run that calls
     return work
 

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,8 +101,7 @@ def web(
     if password is None and not no_auth:
         raise typer.BadParameter("is not set; accepted: user:password, or --no-auth", param_hint=OF_CLIENTS)
     refuse_taken_port(host, port)
-    text.show_lines(f"Pages      http://{host}:{port}", "stop with Ctrl-C")
-    sys.stdout.flush()
+    text.tell_lines(f"Pages      http://{host}:{port}", "stop with Ctrl-C")
     serve_pages(load_settings(), host, port, allow_host or (), None if password is None else password.text)
 
 
@@ -120,10 +118,9 @@ def serve(then: Then = None, then_segment: ThenSegment = None) -> None:
     check_named_server()
     names = [f"{deployment.flow_name}/{deployment.name}" for deployment in deployments()]
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
-        text.show_lines(f"ledger {ledger.address}; serving {all_of(names)}")
+        text.tell_lines(f"ledger {ledger.address}; serving {all_of(names)}")
     if missing := without_extra():
-        text.show_lines(missing)
-    sys.stdout.flush()
+        text.tell_lines(missing)
     serve_deployments(settings.runs_in_flight, following=following)
 
 

@@ -5,6 +5,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from dicom_sieve import logs
 from dicom_sieve.screening.observer import PHASES
 
 _WORDS = {
@@ -32,7 +33,7 @@ class ProgressBar:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not console.is_terminal or logs.is_json(),
         )
         self._task = self._progress.add_task(_WORDS[PHASES[0]], total=None, visible=False)
 
@@ -54,7 +55,10 @@ class ProgressBar:
         self._progress.advance(self._task, count)
 
     def note(self, text: str) -> None:
-        """Write a line above the bar."""
+        """Write a line above the bar, or to the log where that is JSON."""
+        if logs.is_json():
+            logs.tell(text)
+            return
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _end_phase(self) -> None:

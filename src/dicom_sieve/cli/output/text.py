@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dicom_sieve import logs
 from dicom_sieve.inert import inert, inert_cell
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ def show_lines(*lines: str) -> None:
     """Print lines as they are."""
     for line in lines:
         print(inert(line))
+
+
+def tell_lines(*lines: str) -> None:
+    """Say what a server's start has to tell: on stdout at once, or in the log where that is JSON."""
+    for line in lines:
+        if logs.is_json():
+            logs.tell(" ".join(inert(line).split()))
+        else:
+            print(inert(line), flush=True)
 
 
 def show_json(content: Any) -> None:
@@ -94,6 +104,9 @@ def show_run(row: "RunRow", unread: Iterable[str]) -> None:
         f"location   {place(row)} at {row.endpoint}, listed {moment(row.listed_at)}",
         f"time       {moment(row.started_at)} to {moment(row.finished_at)}, dicom-sieve {row.software_version}",
     )
+    if row.milliseconds:
+        steps = (f"{step} {took / 1_000:,.1f} s" for step, took in row.milliseconds.items())
+        show_lines(f"steps      {', '.join(steps)}")
     if row.counts:
         from dicom_sieve.reports.words import describe_outcome
 

@@ -2,13 +2,16 @@
 
 import uvicorn
 from prefect.settings import get_current_settings
+from uvicorn.config import LOGGING_CONFIG
 
+from dicom_sieve import logs
 from dicom_sieve.flows.server.app import make_app
 from dicom_sieve.flows.server.arguments import read_arguments
 
 
 def main() -> None:
     """Serve until stopped."""
+    logs.set_up()
     asked = read_arguments(__doc__)
     settings = get_current_settings().server
     uvicorn.run(
@@ -18,6 +21,7 @@ def main() -> None:
         timeout_keep_alive=settings.api.keepalive_timeout,
         ws_ping_interval=settings.api.websocket_ping_interval,
         ws_ping_timeout=settings.api.websocket_ping_timeout,
+        log_config=None if logs.is_json() else LOGGING_CONFIG,
         log_level=settings.logging_level.lower(),
     )
 

@@ -43,11 +43,12 @@ RUN_FIELDS = (
     "damaged",
     "criteria_name",
     "criteria_version",
+    "milliseconds",
 )
 """The fields of a run in the order of their ids, from 1. New fields are added at the end."""
-LATER_FIELDS = ("damaged", "criteria_name", "criteria_version")
+LATER_FIELDS = ("damaged", "criteria_name", "criteria_version", "milliseconds")
 """Fields that were added after the first seals: NULL has no line, as in the seals of old runs."""
-_JSON_FIELDS = ("criteria", "counts")
+_JSON_FIELDS = ("criteria", "counts", "milliseconds")
 _TIME_FIELDS = ("started_at", "finished_at")
 
 

@@ -203,6 +203,7 @@ run = sa.Table(
     sa.Column("damaged", sa.Text),
     sa.Column("criteria_name", sa.Text),
     sa.Column("criteria_version", sa.BigInteger),
+    sa.Column("milliseconds", sa.JSON(none_as_null=True)),
     sa.Index("run_sealed_after", "sealed_after", unique=True),
 )
 

@@ -278,6 +278,7 @@ def _runs(engine: sa.Engine) -> sa.Select[Any]:
         run.c.damaged,
         run.c.criteria_name,
         run.c.criteria_version,
+        run.c.milliseconds,
     ).select_from(
         run.join(location, location.c.id == run.c.location_id).outerjoin(snapshot, snapshot.c.id == run.c.snapshot_id)
     )

@@ -106,6 +106,7 @@ class RunRow:
         damaged: ``JUDGE`` where damaged objects were judged by what lies before the damage; None: they were discarded.
         criteria_name: What the criteria were saved as; None where they were given as a list.
         criteria_version: Which version of that name, likewise.
+        milliseconds: That each of `dicom_sieve.screening.steps.STEPS` took that was begun; None: nobody measured.
     """
 
     number: int
@@ -127,6 +128,7 @@ class RunRow:
     damaged: str | None = None
     criteria_name: str | None = None
     criteria_version: int | None = None
+    milliseconds: Mapping[str, int] | None = None
 
     @property
     def location(self) -> Location:

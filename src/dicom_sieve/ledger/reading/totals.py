@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from dicom_sieve.advice import kind_of_cause
 from dicom_sieve.clock import now
 from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.tables import (
@@ -30,12 +31,15 @@ class Totals:
         runs: By state.
         counted: Of the runs that came to a result, the sum of each of `COUNTED`.
         defects: Objects that could not be judged, by defect.
+        faults: Objects that could not be read, by the kind of what kept a run from it.
         seconds: How long each finished run took.
+        step_seconds: Sums over the runs of what each of their steps took.
         unsealed: Runs that came to a result and have no seal.
         sealed_at: When the run was finished that was sealed last; None: there is none.
         locations: That were ever listed.
         listed_at: When the location was listed last whose last listing is oldest; None: there is none.
         leases: Locations that are being worked on.
+        held_since: When the run began that has held its location for the longest time; None: no run holds one.
         lapsed: Leases that nobody has renewed in time.
         computations: By name and state of their series.
         bytes: Of the database, as far as it tells.
@@ -44,12 +48,15 @@ class Totals:
     runs: Mapping[str, int]
     counted: Mapping[str, int]
     defects: Mapping[str, int]
+    faults: Mapping[str, int]
     seconds: Sequence[float]
+    step_seconds: Mapping[str, float]
     unsealed: int
     sealed_at: datetime.datetime | None
     locations: int
     listed_at: datetime.datetime | None
     leases: int
+    held_since: datetime.datetime | None
     lapsed: int
     computations: Mapping[tuple[str, str], int]
     bytes: int
@@ -74,23 +81,28 @@ def read_totals(engine: sa.Engine) -> Totals:
 
 
 def _read(connection: sa.Connection) -> Totals:
-    states, counted, defects, seconds = Counter[str](), Counter[str](), Counter[str](), []
+    states, counted, defects, faults, seconds = Counter[str](), Counter[str](), Counter[str](), Counter[str](), []
+    milliseconds = Counter[str]()
     unsealed, sealed_at = 0, None
-    columns = run.c.state, run.c.counts, run.c.started_at, run.c.finished_at, run.c.seal
-    for state, counts, started_at, finished_at, seal in connection.execute(sa.select(*columns)):
+    columns = run.c.state, run.c.counts, run.c.started_at, run.c.finished_at, run.c.seal, run.c.milliseconds
+    for state, counts, started_at, finished_at, seal, of_steps in connection.execute(sa.select(*columns)):
         states[state] += 1
+        milliseconds.update(of_steps or {})
         if finished_at is not None:
             seconds.append((finished_at - started_at).total_seconds())
         if counts is not None:
             counted.update({name: int(counts.get(name) or 0) for name in COUNTED})
             defects.update(counts.get("defects") or {})
+            for cause, count in (counts.get("unread_causes") or {}).items():
+                faults[kind_of_cause(cause)] += count
             unsealed += seal is None and finished_at is not None
         if seal is not None and finished_at is not None:
             sealed_at = finished_at if sealed_at is None else max(sealed_at, finished_at)
     last = sa.select(snapshot.c.location_id, sa.func.max(snapshot.c.listed_at).label("at"))
     last_of_each = last.where(snapshot.c.state == SnapshotState.COMPLETE).group_by(snapshot.c.location_id).subquery()
     locations, listed_at = connection.execute(sa.select(sa.func.count(), sa.func.min(last_of_each.c.at))).one()
-    held = [expires_at for (expires_at,) in connection.execute(sa.select(lease.c.expires_at))]
+    holders = sa.select(lease.c.expires_at, run.c.started_at).select_from(lease.outerjoin(run))
+    held = connection.execute(holders).all()
     by_state = (
         sa.select(computation.c.name, computation_input.c.state, sa.func.count())
         .join(computation, computation.c.id == computation_input.c.computation_id)
@@ -100,13 +112,16 @@ def _read(connection: sa.Connection) -> Totals:
         runs=states,
         counted=counted,
         defects=defects,
+        faults=faults,
         seconds=seconds,
+        step_seconds={step: total / 1_000 for step, total in milliseconds.items()},
         unsealed=unsealed,
         sealed_at=sealed_at,
         locations=locations,
         listed_at=listed_at,
         leases=len(held),
-        lapsed=sum(expires_at < now() for expires_at in held),
+        held_since=min((holder.started_at for holder in held if holder.started_at is not None), default=None),
+        lapsed=sum(holder.expires_at < now() for holder in held),
         computations={(name, state): count for name, state, count in connection.execute(by_state)},
         bytes=_bytes_of(connection),
     )

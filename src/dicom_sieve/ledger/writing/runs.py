@@ -122,6 +122,7 @@ def finish_run(
     counts: Mapping[str, Any] | None = None,
     manifest: Manifest | None = None,
     failure: str | None = None,
+    milliseconds: Mapping[str, int] | None = None,
 ) -> None:
     """Record a run's end, and seal it. It cannot be changed any more."""
     update = sa.update(run).where(run.c.number == run_number)
@@ -132,6 +133,7 @@ def finish_run(
             manifest_uri=manifest and manifest.uri,
             manifest_digest=manifest and manifest.digest,
             failure=failure,
+            milliseconds=milliseconds,
         )
     )
     sealed = seal(connection, run_number, state)
