@@ -14,6 +14,7 @@ from dicom_sieve.cli.commands.export import export_app
 from dicom_sieve.cli.commands.ledger import ledger_app
 from dicom_sieve.cli.commands.lineage import lineage_app
 from dicom_sieve.cli.commands.named_criteria import named_app
+from dicom_sieve.cli.commands.notify import notify_app
 from dicom_sieve.cli.commands.objects import objects_app
 from dicom_sieve.cli.commands.pull import pull_app
 from dicom_sieve.cli.commands.report import report_app
@@ -73,6 +74,7 @@ for _group in (
     demo_app,
     export_app,
     lineage_app,
+    notify_app,
     objects_app,
     pull_app,
     report_app,

@@ -23,6 +23,7 @@ from dicom_sieve.contract.read_location import as_mapping, read_location
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
 from dicom_sieve.flows.names import CLEAN, COMPUTATION_COMPLETED, COMPUTE, RUN_COMPLETED, SEGMENT
+from dicom_sieve.flows.notifications import count_undecided, labels_of
 from dicom_sieve.objects import Location
 from dicom_sieve.screening import Outcome
 from dicom_sieve.settings import load_settings
@@ -36,6 +37,7 @@ _COUNTS = ("listed", "passed", "discarded", "series")
 
 def announce(outcome: Outcome, location: Location) -> None:
     """Say that a run has completed: its id, counts, and where its objects lie."""
+    undecided = count_undecided(outcome.counts)
     emit_event(
         RUN_COMPLETED,
         resource={
@@ -43,8 +45,13 @@ def announce(outcome: Outcome, location: Location) -> None:
             "prefect.resource.name": outcome.run_id,
             **_labels(location),
             "dicom-sieve.prefix": location.prefix,
+            **labels_of(undecided),
         },
-        payload={"run_id": outcome.run_id, "counts": {name: outcome.counts[name] for name in _COUNTS}},
+        payload={
+            "run_id": outcome.run_id,
+            "counts": {name: outcome.counts[name] for name in _COUNTS},
+            "undecided": undecided,
+        },
     )
 
 
