@@ -200,6 +200,7 @@ class TestSettingUp:
         with temporary_settings({PREFECT_API_URL: server.url}):
             notify(BLOCK, [Situation.UNDECIDED])
 
+    @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # by Prefect's library
     def test_by_slack_and_by_mail_it_is_set_up_as_well(self, server: PrefectServer) -> None:
         with temporary_settings({PREFECT_API_URL: server.url}):
             SlackWebhook(url="https://hooks.slack.com/services/T0/B0/planted").save("team")
