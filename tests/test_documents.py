@@ -31,7 +31,8 @@ from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.dicom.vr.value_type import PRESENCE
 from dicom_sieve.flows import heartbeats, names
 from dicom_sieve.headers import Defect
-from dicom_sieve.ledger.database import engine, tables, views
+from dicom_sieve.ledger.database import engine, views
+from dicom_sieve.ledger.database.states import InputState, RunState
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, RENEWALS
 from dicom_sieve.lineage import sending
 from dicom_sieve.lineage.follow import SECONDS
@@ -200,7 +201,7 @@ class TestLedger:
         assert documented == columns == list(view.c.keys())
 
     def test_ledger_run_states_are_the_code_s(self) -> None:
-        assert [row[0] for row in table(section(read("docs/ledger.md"), "Run states"))] == list(tables.RunState)
+        assert [row[0] for row in table(section(read("docs/ledger.md"), "Run states"))] == list(RunState)
 
     def test_the_manifest_s_columns_are_the_code_s(self) -> None:
         rows = table(section(read("docs/ledger.md"), "The manifest"))
@@ -219,7 +220,7 @@ class TestLedger:
 class TestComputations:
     def test_the_states_of_a_series_are_the_code_s(self) -> None:
         rows = table(section(read("docs/computations.md"), "What becomes of a series"))
-        assert [row[0] for row in rows] == list(tables.InputState)
+        assert [row[0] for row in rows] == list(InputState)
 
     def test_the_example_of_a_request_is_accepted(self) -> None:
         commands, request, then = map(json.loads, code_blocks(read("docs/computations.md"), "json"))

@@ -13,7 +13,7 @@ from dicom_sieve.computations.one_by_one import compute_one_by_one
 from dicom_sieve.computations.registry import kinds
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
 from tests.computations.segmentation.bucket import PHANTOM, Objects, objects, slices

@@ -10,7 +10,7 @@ from dicom_sieve.criteria import Finding
 from dicom_sieve.criteria.decide import Verdict
 from dicom_sieve.headers import Defect
 from dicom_sieve.headers.defects import Damage
-from dicom_sieve.ledger.database.tables import InputState, InputUse, RunState
+from dicom_sieve.ledger.database.states import InputState, InputUse, RunState
 from dicom_sieve.ledger.reading.ledger import SELECTIONS
 from dicom_sieve.objects import Selection
 from tests.support.documents import ROOT, code_blocks, read, table

@@ -10,7 +10,7 @@ from dicom_sieve import Ledger
 from dicom_sieve.cli.output import text
 from dicom_sieve.cli.output.trace import show_trace
 from dicom_sieve.computations import open_computation
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.ledger.reading.conflicts import Conflict
 from dicom_sieve.reports import make_report, render
 from dicom_sieve.screening import Screening, screen

@@ -15,7 +15,7 @@ from dicom_sieve.errors import LedgerAwayError
 from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.audit.verify import verify
 from dicom_sieve.ledger.database.decisions import Outcome
-from dicom_sieve.ledger.database.tables import PageKind, RunState
+from dicom_sieve.ledger.database.states import PageKind, RunState
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.writing import decisions as writing

@@ -17,7 +17,7 @@ from dicom_sieve.criteria import Damaged, compile_criteria
 from dicom_sieve.criteria.reading import compile_recorded
 from dicom_sieve.headers import Damage
 from dicom_sieve.ledger.database.decisions import BY_OBJECT
-from dicom_sieve.ledger.database.tables import PageKind
+from dicom_sieve.ledger.database.states import PageKind
 from dicom_sieve.ledger.reading.comparison import snapshot_of_run
 from dicom_sieve.ledger.writing.decisions import Decided
 from dicom_sieve.reports.compare_runs import Compared, SeriesChange, Summary, compare

@@ -14,7 +14,7 @@ from dicom_sieve.criteria import CompiledItem, Damaged, Decider, compile_criteri
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger.database.extents import read_extent
-from dicom_sieve.ledger.database.tables import PageKind
+from dicom_sieve.ledger.database.states import PageKind
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
 from dicom_sieve.ledger.reading.held_rows import HeldRows
 from dicom_sieve.screening.decide import Judge

@@ -18,7 +18,7 @@ from dicom_sieve.computations.failures import LONGEST_FAILURE, judge_error
 from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.result_files import publish
 from dicom_sieve.errors import ComputationError, DicomSieveError
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.ledger.faults import is_unexpected
 from dicom_sieve.ledger.reading.facts import SeriesFacts, Value
 from dicom_sieve.ledger.reading.inputs import InputInstance, InputSeries

@@ -17,7 +17,7 @@ from dicom_sieve.computations.failures import EndedElsewhereError
 from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.kind import Computes
 from dicom_sieve.computations.quiet import silence_dicom
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.ledger.reading.facts import Value
 from dicom_sieve.ledger.reading.inputs import InputSeries
 from dicom_sieve.ledger.reading.regions import Region

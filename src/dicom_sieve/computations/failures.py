@@ -2,7 +2,7 @@
 
 from dicom_sieve.errors import DicomSieveError, RefusedError
 from dicom_sieve.explain import explain
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.ledger.faults import describe_place
 
 LONGEST_FAILURE = 1_000

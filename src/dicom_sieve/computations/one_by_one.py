@@ -9,7 +9,7 @@ from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.computations.kind import Kind
 from dicom_sieve.computations.of_kind import open_of_kind
 from dicom_sieve.computations.together import compute_together
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.ledger.reading.ledger import Ledger
 
 

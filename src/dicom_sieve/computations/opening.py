@@ -12,7 +12,7 @@ from dicom_sieve.computations.computation import Computation
 from dicom_sieve.computations.interface import Inputs, Outputs
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import ComputationError
-from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.ledger.leases.heartbeat import ALIVE_SECONDS
 from dicom_sieve.ledger.reading.inputs import InputSeries
 from dicom_sieve.ledger.reading.ledger import Ledger

@@ -10,7 +10,7 @@ from dicom_sieve.contract.parameters import RawParameters
 from dicom_sieve.errors import SpentCredentialsError
 from dicom_sieve.flows.redaction import refuse_spent
 from dicom_sieve.ledger import RunRow, open_ledger
-from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS
 from dicom_sieve.screening import Outcome
 

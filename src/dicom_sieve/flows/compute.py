@@ -31,7 +31,7 @@ from dicom_sieve.flows.names import COMPUTE, SEGMENT
 from dicom_sieve.flows.redaction import only_our_words, redact_crashed
 from dicom_sieve.flows.result import of_computation
 from dicom_sieve.ledger import open_ledger
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.lineage import following
 from dicom_sieve.publishing.anchor import open_anchor, push_or_say
 from dicom_sieve.settings import load_settings

@@ -18,7 +18,7 @@ from dicom_sieve.digest import digest_of
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import InvalidRequestError, LedgerError
 from dicom_sieve.ledger import ObjectRow, RecordedRun
-from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.ledger.reading.run_objects import duplicate_keys
 from dicom_sieve.objects import Selection
 from dicom_sieve.publishing.copies import NOT_WHOLE, attempt, until_all_fail, wants

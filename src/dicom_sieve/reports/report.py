@@ -10,7 +10,7 @@ from dicom_sieve.criteria import CompiledItem, Damaged, advise
 from dicom_sieve.criteria.reading import compile_recorded
 from dicom_sieve.errors import NothingToReportError
 from dicom_sieve.ledger import RecordedRun, RunRow
-from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.ledger.reading.conflicts import Conflicts, find_conflicts, is_any_repeated
 from dicom_sieve.ledger.reading.report import (
     Duplicates,

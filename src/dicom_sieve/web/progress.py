@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dicom_sieve.clock import now
 from dicom_sieve.ledger import RecordedRun
-from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.web.of_run import flow_run_of
 from dicom_sieve.web.prefect_api import PrefectApi, PrefectAwayError
 from dicom_sieve.web.words import state_in_words

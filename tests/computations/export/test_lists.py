@@ -12,7 +12,7 @@ from dicom_sieve.computations.export import Exported, ExportOptions, Format, exp
 from dicom_sieve.digest import digest_of
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger.audit.verify import verify
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
 from tests.computations.export.study import PHANTOM, RUN, SERIES, datasets, uid_of

@@ -9,7 +9,7 @@ import pytest
 from dicom_sieve import open_ledger
 from dicom_sieve.computations.one_by_one import compute_one_by_one
 from dicom_sieve.computations.radiomics import RADIOMICS
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.screening import Screening, screen
 from dicom_sieve.stores import DirectoryStore
 from tests.computations.radiomics.digital_phantom import INTENSITIES, PARAMETERS, Series, make_seg, region, save

@@ -58,7 +58,7 @@ def objects(
     Values are patients': everyone who may read the ledger may know them.
     """
     from dicom_sieve.ledger import open_ledger
-    from dicom_sieve.ledger.database.tables import RunState
+    from dicom_sieve.ledger.database.states import RunState
     from dicom_sieve.ledger.reading.run_objects import select_objects
 
     if as_csv + as_json + (parquet is not None) > 1:

@@ -17,7 +17,7 @@ from dicom_sieve.computations.one_by_one import compute_one_by_one
 from dicom_sieve.computations.opening import open_computation
 from dicom_sieve.errors import ComputationError
 from dicom_sieve.export_formats import Format
-from dicom_sieve.ledger.database.tables import InputState
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.ledger.reading.ledger import Ledger, RecordedRun
 
 VERSION = "1.0"

@@ -19,8 +19,8 @@ from dicom_sieve.ledger.audit.row_digests import (
 )
 from dicom_sieve.ledger.database.actions import page_action
 from dicom_sieve.ledger.database.entries import Entry, EntryKind, read_entries
+from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.ledger.database.tables import (
-    RunState,
     computation,
     computation_input,
     computation_output,

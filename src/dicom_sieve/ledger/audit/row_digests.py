@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from dicom_sieve.ledger.audit.sealed_rows import as_stored, canonical, stream, write_value
 from dicom_sieve.ledger.database.actions import page_action
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
+from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.ledger.database.tables import (
-    RunState,
     computation,
     computation_input,
     computation_output,

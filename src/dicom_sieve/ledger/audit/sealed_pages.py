@@ -17,7 +17,8 @@ from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
 from dicom_sieve.ledger.audit.damage import OUTCOME_IDS
 from dicom_sieve.ledger.audit.sealed_rows import Line, as_stored, stream, write_value
 from dicom_sieve.ledger.database.blocks import BLOCK_PAGES
-from dicom_sieve.ledger.database.tables import PageKind, decision_page, header, outcome
+from dicom_sieve.ledger.database.states import PageKind
+from dicom_sieve.ledger.database.tables import decision_page, header, outcome
 
 DIGEST_BYTES = 32
 _KIND, _NUMBER, _PALETTE = decision_page.c.kind, decision_page.c.number, decision_page.c.palette

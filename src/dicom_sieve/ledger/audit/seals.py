@@ -16,7 +16,8 @@ from dicom_sieve.ledger.audit import sealed_pages, sealed_rows
 from dicom_sieve.ledger.audit.sealed_rows import Line, canonical
 from dicom_sieve.ledger.database.blocks import BLOCK_IDS, BLOCK_PAGES
 from dicom_sieve.ledger.database.outages import read, while_away
-from dicom_sieve.ledger.database.tables import RunState, object_, run, seal_block, snapshot
+from dicom_sieve.ledger.database.states import RunState
+from dicom_sieve.ledger.database.tables import object_, run, seal_block, snapshot
 from dicom_sieve.ledger.leases.lease import Lease
 
 FORMAT = "dicom-sieve seal 1"

@@ -27,16 +27,8 @@ from dicom_sieve.ledger.audit.recount_headers import recount_headers
 from dicom_sieve.ledger.audit.schema import compare_schema
 from dicom_sieve.ledger.audit.seals import Part, last_seal
 from dicom_sieve.ledger.database.entries import EntryKind
-from dicom_sieve.ledger.database.tables import (
-    RunState,
-    decision_page,
-    forgotten,
-    header,
-    location,
-    outcome,
-    run,
-    seal_block,
-)
+from dicom_sieve.ledger.database.states import RunState
+from dicom_sieve.ledger.database.tables import decision_page, forgotten, header, location, outcome, run, seal_block
 
 
 def count_rows(engine: sa.Engine) -> int:

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
 from dicom_sieve.ledger.database.column_types import BigKey
-from dicom_sieve.ledger.database.tables import PageKind, decision_page, outcome
+from dicom_sieve.ledger.database.states import PageKind
+from dicom_sieve.ledger.database.tables import decision_page, outcome
 
 _FIRST = sa.select(sa.literal(0, sa.Integer).label("place")).cte("places", recursive=True)
 _PLACES = _FIRST.union_all(sa.select(_FIRST.c.place + 1).where(_FIRST.c.place < PAGE_IDS - 1))

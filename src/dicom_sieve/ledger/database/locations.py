@@ -7,9 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
-from dicom_sieve.ledger.database.tables import (
-    location,
-)
+from dicom_sieve.ledger.database.tables import location
 from dicom_sieve.objects import Location
 
 

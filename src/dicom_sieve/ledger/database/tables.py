@@ -4,54 +4,11 @@ Instances are traced by object rows, which are never changed once they have a he
 gets a new row in a new snapshot, so that what an old run judged can be looked up permanently.
 """
 
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.database.column_types import BigKey, Json, Key, QueryableJson, UtcDateTime
-
-
-class SnapshotState(StrEnum):
-    """State of a listing."""
-
-    LISTING = "LISTING"
-    COMPLETE = "COMPLETE"
-
-
-class RunState(StrEnum):
-    """State of a run. All but RUNNING are final."""
-
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    INCOMPLETE = "INCOMPLETE"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-
-class InputState(StrEnum):
-    """What became of a series in a computation. All but RUNNING are final."""
-
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    REFUSED = "REFUSED"
-    SKIPPED = "SKIPPED"
-
-
-class InputUse(StrEnum):
-    """What a computation does with one object of a series."""
-
-    USED = "USED"
-    DUPLICATE = "DUPLICATE"
-
-
-class PageKind(StrEnum):
-    """What the ids of a page of decisions are."""
-
-    HEADER = "HEADER"
-    OBJECT = "OBJECT"
-
 
 metadata = sa.MetaData(
     naming_convention={

@@ -20,7 +20,8 @@ from dicom_sieve.errors import LeaseLostError, LedgerError
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.locations import find_or_add_location, insert_once
 from dicom_sieve.ledger.database.outages import read, while_away
-from dicom_sieve.ledger.database.tables import RunState, lease, run
+from dicom_sieve.ledger.database.states import RunState
+from dicom_sieve.ledger.database.tables import lease, run
 from dicom_sieve.ledger.leases.holder import is_dead, name_holder
 from dicom_sieve.objects import Location
 

@@ -17,7 +17,8 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import PageKind, RunState, SnapshotState, header, location, run, snapshot
+from dicom_sieve.ledger.database.states import PageKind, RunState, SnapshotState
+from dicom_sieve.ledger.database.tables import header, location, run, snapshot
 from dicom_sieve.ledger.reading.decided import decided_on, decides_on_objects
 from dicom_sieve.ledger.reading.held_headers import HeldBlock, headers_held, rows_of_headers
 from dicom_sieve.ledger.reading.held_objects import objects_of_both

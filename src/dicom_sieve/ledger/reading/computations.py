@@ -8,9 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_sieve.ledger.database.states import InputState, RunState
 from dicom_sieve.ledger.database.tables import (
-    InputState,
-    RunState,
     computation,
     computation_input,
     computation_output,

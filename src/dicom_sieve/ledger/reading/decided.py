@@ -12,7 +12,8 @@ from dicom_sieve.columns.lookup import look_up
 from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
 from dicom_sieve.ledger.database.decisions import Outcome
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import PageKind, decision_page, outcome
+from dicom_sieve.ledger.database.states import PageKind
+from dicom_sieve.ledger.database.tables import decision_page, outcome
 from dicom_sieve.ledger.reading.held_rows import HeldBy, HeldRows, held_rows
 from dicom_sieve.objects import Damaged
 

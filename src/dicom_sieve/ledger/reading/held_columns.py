@@ -12,7 +12,7 @@ from dicom_sieve.columns.chunk import Column, same_for_all
 from dicom_sieve.columns.judge import Block
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.errors import LedgerError
-from dicom_sieve.ledger.database.tables import PageKind
+from dicom_sieve.ledger.database.states import PageKind
 from dicom_sieve.ledger.reading.held_headers import HeldBlock
 from dicom_sieve.ledger.reading.held_rows import HeldBy, HeldRows, held_rows, join_columns
 from dicom_sieve.objects import Damaged

@@ -14,7 +14,7 @@ from dicom_sieve.dicom.dictionary import key_of
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers.edition import is_own
 from dicom_sieve.ledger.database.extents import read_extent
-from dicom_sieve.ledger.database.tables import PageKind
+from dicom_sieve.ledger.database.states import PageKind
 from dicom_sieve.ledger.reading.held_headers import NO_DIGESTS, HeldBlock, held_blocks
 from dicom_sieve.ledger.reading.held_objects import HeldObjects, held_objects
 from dicom_sieve.ledger.reading.owners import Owners

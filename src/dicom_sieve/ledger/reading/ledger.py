@@ -15,7 +15,8 @@ from dicom_sieve.errors import LedgerError, UnknownRunError
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.outages import wait_at_most
 from dicom_sieve.ledger.database.sqlite_file import exposure
-from dicom_sieve.ledger.database.tables import RunState, location, run, snapshot
+from dicom_sieve.ledger.database.states import RunState
+from dicom_sieve.ledger.database.tables import location, run, snapshot
 from dicom_sieve.ledger.database.views import instance_decision, series_decision
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease, hold, is_abandoned, last_heard
 from dicom_sieve.ledger.reading.computations import (

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from dicom_sieve.errors import UnknownPlaceError
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import SnapshotState, forgotten, location, run, snapshot
+from dicom_sieve.ledger.database.states import SnapshotState
+from dicom_sieve.ledger.database.tables import forgotten, location, run, snapshot
 from dicom_sieve.objects import Location
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.database.outages import read
+from dicom_sieve.ledger.database.states import InputState
 from dicom_sieve.ledger.database.tables import (
-    InputState,
     computation,
     computation_input,
     computation_output,

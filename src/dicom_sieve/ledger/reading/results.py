@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import InputState, computation, computation_input, computation_output
+from dicom_sieve.ledger.database.states import InputState
+from dicom_sieve.ledger.database.tables import computation, computation_input, computation_output
 from dicom_sieve.ledger.leases.holder import is_dead
 
 ABANDONED = "its process ended before the computation did"

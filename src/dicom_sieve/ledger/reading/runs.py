@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from dicom_sieve.ledger.database.decisions import findings_of_object, join_objects, verdict_of_object
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import RunState, header, location, object_, run
+from dicom_sieve.ledger.database.states import RunState
+from dicom_sieve.ledger.database.tables import header, location, object_, run
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
 from dicom_sieve.objects import ObjectInfo
 

@@ -14,15 +14,8 @@ from dicom_sieve.dicom.dictionary import Attribute
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers import Defect
 from dicom_sieve.ledger.database.outages import all_rows, read
-from dicom_sieve.ledger.database.tables import (
-    SnapshotState,
-    forgotten,
-    header,
-    location,
-    object_,
-    run,
-    snapshot,
-)
+from dicom_sieve.ledger.database.states import SnapshotState
+from dicom_sieve.ledger.database.tables import forgotten, header, location, object_, run, snapshot
 from dicom_sieve.ledger.reading.editions import find_read_for_less, is_read_for_less
 from dicom_sieve.objects import Location
 

@@ -10,14 +10,8 @@ import sqlalchemy as sa
 from dicom_sieve.advice import kind_of_cause
 from dicom_sieve.clock import now
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import (
-    SnapshotState,
-    computation,
-    computation_input,
-    lease,
-    run,
-    snapshot,
-)
+from dicom_sieve.ledger.database.states import SnapshotState
+from dicom_sieve.ledger.database.tables import computation, computation_input, lease, run, snapshot
 
 COUNTED = ("listed", "indexed", "passed", "discarded", "unread", "reads", "bytes_read")
 """Of what runs count, what can be added up over all of them."""

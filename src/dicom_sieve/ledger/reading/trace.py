@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from dicom_sieve.criteria.named import NamedCriteria
 from dicom_sieve.ledger.database.decisions import decisions_on
 from dicom_sieve.ledger.database.header_values import Values, values_of_headers, values_of_objects
-from dicom_sieve.ledger.database.tables import PageKind, header, location, object_, run, snapshot
+from dicom_sieve.ledger.database.states import PageKind
+from dicom_sieve.ledger.database.tables import header, location, object_, run, snapshot
 from dicom_sieve.ledger.reading.computations import WHOLE_RUN, ComputedSeries, computed_series
 from dicom_sieve.ledger.reading.conflicts import Conflict, trace_instances, trace_series
 from dicom_sieve.ledger.reading.object_names import find_objects, is_text

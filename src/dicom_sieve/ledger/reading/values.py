@@ -16,7 +16,7 @@ from dicom_sieve.headers.edition import current_edition, has_items
 from dicom_sieve.ledger.database.chunks import all_names
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import PageKind
+from dicom_sieve.ledger.database.states import PageKind
 from dicom_sieve.ledger.reading.editions import count_not_read_for
 from dicom_sieve.ledger.reading.held_headers import HeldBlock, held_blocks
 from dicom_sieve.ledger.reading.held_rows import HeldRows, divide, held_rows

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dicom_sieve.clock import now
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import InputState, RunState
+from dicom_sieve.ledger.database.states import InputState, RunState
 from dicom_sieve.ledger.faults import keep_text, keep_traceback, log_of
 from dicom_sieve.ledger.leases.heartbeat import keep_alive
 from dicom_sieve.ledger.leases.holder import name_holder

@@ -10,15 +10,8 @@ import sqlalchemy as sa
 from dicom_sieve.ledger.audit.row_digests import seal_if_ended
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.locations import new_key
-from dicom_sieve.ledger.database.tables import (
-    InputState,
-    InputUse,
-    RunState,
-    computation,
-    computation_input,
-    computation_output,
-    computation_region,
-)
+from dicom_sieve.ledger.database.states import InputState, InputUse, RunState
+from dicom_sieve.ledger.database.tables import computation, computation_input, computation_output, computation_region
 from dicom_sieve.ledger.leases.heartbeat import is_silent
 from dicom_sieve.ledger.reading.inputs import InputSeries, _digest
 from dicom_sieve.ledger.reading.regions import Region

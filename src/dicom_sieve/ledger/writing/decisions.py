@@ -20,7 +20,8 @@ from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.blocks import READ_IDS
 from dicom_sieve.ledger.database.decisions import Outcome
-from dicom_sieve.ledger.database.tables import PageKind, decision_page, outcome
+from dicom_sieve.ledger.database.states import PageKind
+from dicom_sieve.ledger.database.tables import decision_page, outcome
 from dicom_sieve.ledger.leases.lease import Lease
 
 _PAGE_COLUMNS = ("run_number", "kind", "number", "palette", "codes")

@@ -15,7 +15,8 @@ from dicom_sieve.ledger.audit.seals import seal, seal_rows
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
 from dicom_sieve.ledger.database.locations import new_key
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.tables import RunState, run
+from dicom_sieve.ledger.database.states import RunState
+from dicom_sieve.ledger.database.tables import run
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.named_criteria import find_version
 from dicom_sieve.ledger.reading.runs import ABANDONED, begins_with

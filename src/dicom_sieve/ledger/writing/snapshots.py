@@ -9,11 +9,8 @@ from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.column_types import BigKey
 from dicom_sieve.ledger.database.listed_ranges import drop_ranges
 from dicom_sieve.ledger.database.locations import new_key
-from dicom_sieve.ledger.database.tables import (
-    SnapshotState,
-    object_,
-    snapshot,
-)
+from dicom_sieve.ledger.database.states import SnapshotState
+from dicom_sieve.ledger.database.tables import object_, snapshot
 from dicom_sieve.ledger.reading.snapshots import SnapshotCounts
 from dicom_sieve.ledger.writing import header_counts
 from dicom_sieve.objects import ObjectInfo
