@@ -17,7 +17,7 @@ from dicom_sieve.columns.pages import PAGE_IDS
 from dicom_sieve.criteria import compile_criteria
 from dicom_sieve.headers import Instance
 from dicom_sieve.ledger.audit.seals import seal_rows
-from dicom_sieve.ledger.database.tables import RunState
+from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.ledger.database.views import series_decision
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.snapshots import last_snapshot

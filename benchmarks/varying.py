@@ -31,7 +31,8 @@ from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.chunks import ADDED_IN, HEADER, SIZE, BlockKind, owner_numbers, write_block
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
-from dicom_sieve.ledger.database.tables import RunState, header, header_change, location, snapshot
+from dicom_sieve.ledger.database.states import RunState
+from dicom_sieve.ledger.database.tables import header, header_change, location, snapshot
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.writing.header_counts import keep_sums
