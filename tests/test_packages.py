@@ -97,6 +97,6 @@ def test_the_list_of_a_release_names_what_is_installed_and_is_valid(tmp_path: Pa
     names = {canonicalize_name(name): component["version"] for name, component in found.items()}
     assert names == {name: pins("base.txt")[name] for name in packages.packages_of("base")}
     assert [name for name, component in found.items() if not component.get("licenses")] == []
-    content["specVersion"] = "no version"
-    with pytest.raises(ValueError, match="no version"):
+    content["bomFormat"] = "no format"
+    with pytest.raises(ValueError, match="no format"):
         sbom.check(json.dumps(content))
