@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from dicom_sieve import logs, private
 from dicom_sieve.cli.exit import say
@@ -54,8 +55,7 @@ def run_server_and_deployments(
         ServerError: The port is taken, or one of them ended by itself.
         PasswordError: There is a password that cannot be used.
     """
-    url = f"http://{_in_url(host)}:{port}"
-    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".dicom-sieve" / "prefect")
+    url, home = f"http://{_in_url(host)}:{port}", _prefect_home()
     refuse_taken_port(host, port)
     if web_port:
         refuse_taken_port(host, web_port, "--web-port")
@@ -84,6 +84,31 @@ def run_server_and_deployments(
                 _wait_for_end(processes)
     except KeyboardInterrupt:
         tell_lines("stopped")
+
+
+def become_server(host: str, port: int, names: Sequence[str], password: Password | None) -> NoReturn:
+    """Go on as Prefect's server behind our door, in this process: who started it stops it by its signals.
+
+    Args:
+        host: Where it listens.
+        port: Its port.
+        names: Further names by which it may be called.
+        password: What opens it; None: everyone who can reach it.
+
+    Raises:
+        ServerError: The port is taken.
+    """
+    refuse_taken_port(host, port)
+    home = _prefect_home()
+    make_private(home)
+    warn(host, port, is_open=password is None)
+    environment = server_environment(f"http://{_in_url(host)}:{port}", home, password)
+    os.umask(0o077)
+    os.execve(sys.executable, _server("dicom_sieve.flows.server", host, port, names), environment)  # noqa: S606 - made here
+
+
+def _prefect_home() -> Path:
+    return Path(os.environ.get("PREFECT_HOME") or Path.home() / ".dicom-sieve" / "prefect")
 
 
 def _server(module: str, host: str, port: int, names: Sequence[str]) -> list[str]:
@@ -118,8 +143,9 @@ def make_private(prefect_home: Path) -> None:
     stays as it is, its database does not.
     """
     ours = Path.home() / ".dicom-sieve"
-    for folder in (ours, prefect_home):
-        private.make_folder(folder)
+    if ours in prefect_home.parents:
+        private.make_folder(ours)
+    private.make_folder(prefect_home)
     if ours in prefect_home.parents:
         prefect_home.chmod(private.FOLDER_MODE)
     for file in prefect_home.glob("prefect.db*"):

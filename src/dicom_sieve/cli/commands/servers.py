@@ -1,4 +1,4 @@
-"""The commands that serve the flows: ``up``, ``serve`` and ``deploy``."""
+"""The commands that serve the flows: ``up``, its parts ``prefect-server``, ``web`` and ``serve``, and ``deploy``."""
 
 import os
 import shlex
@@ -11,6 +11,7 @@ from dicom_sieve.cli.output import text
 from dicom_sieve.enumerations import all_of
 
 if TYPE_CHECKING:
+    from dicom_sieve.cli.password import Password
     from dicom_sieve.flows.follow_up import Following
 
 servers_app = typer.Typer()
@@ -54,10 +55,10 @@ def up(
     Server and pages want a password: it is made at the first start, and kept in Prefect's directory.
     """
     from dicom_sieve.cli.password import OF_CLIENTS, OF_SERVER
-    from dicom_sieve.cli.processes import is_loopback, run_server_and_deployments
+    from dicom_sieve.cli.processes import run_server_and_deployments
 
-    if no_auth and not is_loopback(host):
-        raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")
+    if no_auth:
+        _refuse_other_machines(host)
     if no_auth and (named := [name for name in (OF_SERVER, OF_CLIENTS) if os.environ.get(name)]):
         raise typer.BadParameter(f"{' and '.join(named)} gives a password; unset it", param_hint="--no-auth")
     serving = [part for option in then or () for part in ("--then", option)]
@@ -65,6 +66,32 @@ def up(
         serving += ["--then-segment", str(then_segment)]
     pages = port + 1 if web_port is None else web_port
     run_server_and_deployments(host, port, serving, names=allow_host or (), is_open=no_auth, web_port=pages)
+
+
+@servers_app.command(
+    epilog="Example: PREFECT_API_AUTH_STRING=user:password dicom-sieve prefect-server --host 0.0.0.0 "
+    "--allow-host prefect"
+)
+def prefect_server(
+    *,
+    host: Annotated[str, typer.Option(help="Where Prefect's server listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 4200,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name by which it may be called, as that of its container."),
+    ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Without a password; only where no other machine can reach it.")
+    ] = False,
+) -> None:
+    """Start Prefect's server alone, as up starts it: for a machine or a container of its own.
+
+    The password is what PREFECT_API_AUTH_STRING gives; the pages, workers and consumers need the same.
+    """
+    from dicom_sieve.cli.processes import become_server
+
+    password = _password_for(host, no_auth=no_auth)
+    become_server(host, port, allow_host or (), password)
 
 
 @servers_app.command(
@@ -90,16 +117,11 @@ def web(
     The password is that of Prefect's API, as PREFECT_API_AUTH_STRING gives it; behind a proxy that signs people in,
     DICOM_SIEVE_WEB_USER_HEADER names the header in which it says who they are.
     """
-    from dicom_sieve.cli.password import of_environment
-    from dicom_sieve.cli.processes import is_loopback, refuse_taken_port
+    from dicom_sieve.cli.processes import refuse_taken_port
     from dicom_sieve.settings import load_settings
     from dicom_sieve.web.serve import serve_pages
 
-    password = None if no_auth else of_environment(os.environ)
-    if no_auth and not is_loopback(host):
-        raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")
-    if password is None and not no_auth:
-        raise typer.BadParameter("is not set; accepted: user:password, or --no-auth", param_hint=OF_CLIENTS)
+    password = _password_for(host, no_auth=no_auth)
     refuse_taken_port(host, port)
     text.tell_lines(f"Pages      http://{host}:{port}", "stop with Ctrl-C")
     serve_pages(load_settings(), host, port, allow_host or (), None if password is None else password.text)
@@ -143,6 +165,27 @@ def deploy(
     if missing := without_extra():
         text.show_lines(missing)
     text.show_lines(f"a worker, on any machine: prefect worker start --pool {shlex.quote(pool)}")
+
+
+def _password_for(host: str, *, no_auth: bool) -> "Password | None":
+    """Give the password of the environment; None: there is to be none, and only this machine can ask."""
+    from dicom_sieve.cli.password import of_environment
+
+    if no_auth:
+        _refuse_other_machines(host)
+        return None
+    password = of_environment(os.environ)
+    if password is None:
+        raise typer.BadParameter("is not set; accepted: user:password, or --no-auth", param_hint=OF_CLIENTS)
+    return password
+
+
+def _refuse_other_machines(host: str) -> None:
+    """Refuse to listen without a password where other machines can ask."""
+    from dicom_sieve.cli.processes import is_loopback
+
+    if not is_loopback(host):
+        raise typer.BadParameter(f"other machines can reach {host}; accepted: --host 127.0.0.1", param_hint="--no-auth")
 
 
 def _read_following(then: list[str] | None, then_segment: Path | None) -> "tuple[Following, ...]":
