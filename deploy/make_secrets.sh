@@ -24,4 +24,4 @@ keep ledger-url "postgresql://sieve:$password@$host/ledger"
 keep prefect-url "postgresql+asyncpg://sieve:$password@$host/prefect"
 keep api-password "dicom-sieve:$(random 24)"
 keep encryption-key "$(random 32)" # a Fernet key: 32 bytes in URL-safe base64
-echo "in $PWD/secrets: $(ls secrets | xargs)"
+echo "in $PWD:" secrets/*

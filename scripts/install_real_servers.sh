@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Install the programs that the tests against real servers start: Ceph's object
 # gateway with its monitor and its storage daemon, Orthanc with DICOMweb, a
-# browser, DCMTK, dicom3tools, dcm2niix and sqlite3; Azurite, with a Node.js that
-# it runs on; and the viewer OHIF.
+# browser, DCMTK, dicom3tools, dcm2niix and sqlite3; what builds and runs the
+# image; Azurite, with a Node.js that it runs on; and the viewer OHIF.
 #
 # Debian packages from whatever mirror apt is configured with, Azurite by npm
 # from whatever registry that is, at the versions and checksums of
@@ -18,7 +18,9 @@ set -euo pipefail
 
 packages=(
     radosgw ceph-mon ceph-osd ceph-common orthanc orthanc-dicomweb chromium dcm2niix dcmtk dicom3tools sqlite3
+    buildah mmdebstrap podman runc
 )
+command -v kubectl >/dev/null || packages+=(kubernetes-client) # one from elsewhere does as well
 attempts=3
 lock="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/requirements/azurite"
 azurite="${XDG_DATA_HOME:-$HOME/.local/share}/dicom-sieve/azurite"

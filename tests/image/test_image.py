@@ -1,6 +1,7 @@
 """The built image, each role in a container without rights and with a read-only root; the demo's run in them.
 
-S3 is Ceph's, the databases are PostgreSQL's, and both are this machine's; containers share its network.
+S3 is Ceph's and the ledger's database PostgreSQL's; both are this machine's, whose network the containers share.
+Prefect keeps its own data in SQLite here: the PostgreSQL of the wheel lacks pg_trgm, which Prefect needs.
 """
 
 import json
@@ -15,6 +16,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from dicom_sieve.demo import CRITERIA
 from dicom_sieve.demo.bucket import objects
@@ -22,12 +24,14 @@ from dicom_sieve.version import __version__
 from tests.conftest import S3Server, not_present
 from tests.support import containers
 from tests.support.containers import IMAGE, Container, Image, inspect, podman
+from tests.support.documents import ROOT
 from tests.support.postgres_of_own import proxy_before
-from tests.support.prefect_server import SECONDS_TO_ANSWER, PrefectServer, wait_for
+from tests.support.prefect_server import END_STATES, SECONDS_TO_ANSWER, PrefectServer, wait_for
 from tests.support.up import unused_port
 
-pytestmark = [pytest.mark.image, pytest.mark.timeout(600)]
-SECONDS_TO_START = 120
+pytestmark = [pytest.mark.needs_image, pytest.mark.timeout(1800)]
+SECONDS_TO_START = 300
+SECONDS_TO_END = 900
 PASSWORD = "sieve:of-this-test"
 OF_DATABASE = "of-this-database"
 
@@ -39,11 +43,11 @@ def _image() -> None:
 
 
 class TestWhatIsInIt:
-    def test_it_runs_as_nobody_of_importance_and_asks_the_pages_how_they_are(self) -> None:
+    def test_it_runs_as_a_user_without_rights_and_asks_the_pages_how_they_are(self) -> None:
         config = inspect(IMAGE)["Config"]
 
         assert config["User"] == "10001:10001"
-        assert config["Healthcheck"]["Test"] == ["CMD", "answers", "http://127.0.0.1:4201/health/live"]
+        assert inspect(IMAGE)["Healthcheck"]["Test"] == ["CMD", "answers", "http://127.0.0.1:4201/health/live"]
         assert config["Cmd"][:2] == ["dicom-sieve", "web"]
 
     def test_it_holds_no_secret_and_nothing_of_who_built_it(self) -> None:
@@ -72,13 +76,13 @@ class TestWhatIsInIt:
         assert int(kept) == len(texts) + 1
         assert "GNU LESSER GENERAL PUBLIC LICENSE" in sieve.command("cat", *_texts_of("psycopg-binary", notices))
 
-    def test_what_is_not_named_as_a_file_of_a_secret_stays_as_it_is(self, tmp_path: Path) -> None:
-        (tmp_path / "api-password").write_text("a:b")
+    def test_what_is_not_named_as_a_file_of_a_secret_stays_as_it_is(self, folder: Path) -> None:
+        (folder / "api-password").write_text("a:b")
         environment = {
             "PREFECT_API_AUTH_STRING_FILE": "/run/secrets/api-password",
             "PREFECT_API_SSL_CERT_FILE": "/run/secrets/authorities.pem",
         }
-        image = Image("secrets", tmp_path, environment)
+        image = Image("secrets", folder, environment)
 
         printed = image.command("sh", "-c", "env | grep ^PREFECT_ | sort")
 
@@ -98,10 +102,18 @@ def _texts_of(name: str, notices: str) -> list[str]:
     return part.splitlines()[1:]
 
 
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder that the user of a container may enter; pytest's own may be entered by root alone."""
+    with TemporaryDirectory(prefix="dicom-sieve-secrets-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.fixture
-def sieve(tmp_path: Path) -> Image:
+def sieve(folder: Path) -> Image:
     """The image with nothing set."""
-    return Image("plain", tmp_path, {})
+    return Image("plain", folder, {})
 
 
 @dataclass(frozen=True)
@@ -142,48 +154,39 @@ def _places(server: S3Server, buckets: tuple[str, str]) -> dict[str, dict[str, s
 
 
 @pytest.fixture(scope="module")
-def secrets_folder(
-    rgw_server: S3Server, postgres_server: sa.URL, buckets: tuple[str, str]
-) -> Iterator[tuple[Path, int, list[str]]]:
-    """Files of secrets that all may read in a folder that only its owner enters; two databases through one port."""
-    prefix = uuid.uuid4().hex[:8]
-    with (
-        TemporaryDirectory(prefix="dicom-sieve-secrets-") as folder,
-        proxy_before(postgres_server.render_as_string(hide_password=False)) as (proxy, _),
-    ):
+def secrets(
+    rgw_server: S3Server, postgres_server: sa.URL, buckets: tuple[str, str], folder: Path
+) -> Iterator[list[str]]:
+    """Write the files of secrets, for a ledger on PostgreSQL behind a port; gives what may be told nowhere."""
+    name = f"ledger_{uuid.uuid4().hex}"
+    with proxy_before(postgres_server.render_as_string(hide_password=False)) as (proxy, _):
         engine = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            for name in ("ledger", "prefect"):
-                connection.execute(sa.text(f"CREATE DATABASE {name}_{prefix}"))
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
         engine.dispose()
-        where = f"{postgres_server.username}:{OF_DATABASE}@127.0.0.1:{proxy.port}"
+        ledger = f"postgresql://{postgres_server.username}:{OF_DATABASE}@127.0.0.1:{proxy.port}/{name}"
         following = {**_places(rgw_server, buckets), "parameters": {}}
-        secrets = {
+        files = {
             "api-password": PASSWORD,
-            "ledger-url": f"postgresql://{where}/ledger_{prefix}",
-            "prefect-url": f"postgresql+asyncpg://{where}/prefect_{prefix}",
+            "ledger-url": ledger,
             "key-id": rgw_server.credentials.key_id,
             "access-key": rgw_server.credentials.access_key,
             "then.json": json.dumps(following),
         }
-        for name, text in secrets.items():
-            (Path(folder) / name).write_text(text)
-        # Others than root must be able to enter what a container shows them as /run/secrets.
-        Path(folder).chmod(0o755)
-        yield Path(folder), proxy.port, [PASSWORD, OF_DATABASE, rgw_server.credentials.access_key]
+        for file, text in files.items():
+            (folder / file).write_text(text)
+        yield [PASSWORD, OF_DATABASE, rgw_server.credentials.access_key]
 
 
 @pytest.fixture(scope="module")
-def service(rgw_server: S3Server, secrets_folder: tuple[Path, int, list[str]]) -> Iterator[Service]:
+def service(rgw_server: S3Server, secrets: list[str], folder: Path) -> Iterator[Service]:
     """Prefect's server, the pages and a worker of the pool, all of the image."""
-    folder, _, secrets = secrets_folder
     port, pages, health = (unused_port() for _ in range(3))
     url = f"http://127.0.0.1:{port}/api"
     environment = {
         "PREFECT_HOME": "/tmp/prefect",
         "PREFECT_API_URL": url,
         "PREFECT_API_AUTH_STRING_FILE": "/run/secrets/api-password",
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL_FILE": "/run/secrets/prefect-url",
         "PREFECT_WORKER_WEBSERVER_PORT": str(health),
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "DICOM_SIEVE_DATABASE_URL_FILE": "/run/secrets/ledger-url",
@@ -193,11 +196,7 @@ def service(rgw_server: S3Server, secrets_folder: tuple[Path, int, list[str]]) -
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     image = Image(f"sieve-{os.getpid()}", folder, environment)
-    roles = {
-        "prefect": ("dicom-sieve", "prefect-server", "--port", str(port)),
-        "web": ("dicom-sieve", "web", "--port", str(pages)),
-        "worker": ("prefect", "worker", "start", "--pool", "dicom", "--limit", "2", "--with-healthcheck"),
-    }
+    ports = {"prefect": ["--port", str(port)], "web": ["--port", str(pages)], "worker": []}
     asked = {
         "prefect": f"{url}/ready",
         "web": f"http://127.0.0.1:{pages}/health/ready",
@@ -205,17 +204,22 @@ def service(rgw_server: S3Server, secrets_folder: tuple[Path, int, list[str]]) -
     }
     with ExitStack() as stack:
         started = {}
-        for role, command in roles.items():
-            started[role] = stack.enter_context(image.running(role, *command))
+        for role, options in ports.items():
+            started[role] = stack.enter_context(image.running(role, *_command_of(role), *options))
             _wait_until_healthy(started[role], asked[role])
             if role == "prefect":
-                image.command(
-                    "dicom-sieve", "deploy", "--pool", "dicom", "--then", "lung-segmentation=/run/secrets/then.json"
-                )
+                then = "lung-segmentation=/run/secrets/then.json"
+                image.command(*_command_of("deployments"), "--then", then)
         user, _, word = PASSWORD.partition(":")
         api = stack.enter_context(httpx.Client(base_url=url, auth=(user, word), timeout=SECONDS_TO_ANSWER))
         web = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{pages}", timeout=SECONDS_TO_ANSWER))
         yield Service(image, started, PrefectServer(folder, url, api, {}), web, secrets)
+
+
+def _command_of(service: str) -> list[str]:
+    """Give the command of a service in compose.yaml, listening on loopback alone."""
+    command: list[str] = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"][service]["command"]
+    return [word.replace("0.0.0.0", "127.0.0.1") for word in command]
 
 
 def _wait_until_healthy(container: Container, url: str) -> None:
@@ -225,7 +229,10 @@ def _wait_until_healthy(container: Container, url: str) -> None:
         assert container.is_running(), container.log()
         return podman("exec", container.name, "answers", url, check=False).returncode == 0
 
-    wait_for(is_healthy, f"{url} to answer", SECONDS_TO_START)
+    try:
+        wait_for(is_healthy, f"{url} to answer", SECONDS_TO_START)
+    except TimeoutError as error:
+        raise AssertionError(container.log()) from error
 
 
 @pytest.fixture(scope="module")
@@ -237,19 +244,25 @@ def run(service: Service, rgw_server: S3Server, buckets: tuple[str, str]) -> str
         for name, place in _places(rgw_server, buckets).items()
     }
     run = service.prefect.start({"criteria": CRITERIA, **places})
-    assert service.prefect.state(run)[0] == "Completed", service.roles["worker"].log()
+    _wait_for_completion(service, run)
 
     def following() -> str | None:
         runs = service.prefect.all_of("/flow_runs/filter", flows={"name": {"any_": ["compute-series"]}})
         return next((str(each["id"]) for each in runs if each["parameters"].get("run_id") == run), None)
 
     computed = wait_for(following, "the segmentation to follow", SECONDS_TO_START)
-    assert service.prefect.state(str(computed))[0] == "Completed", service.roles["worker"].log()
+    _wait_for_completion(service, str(computed))
     return run
 
 
-@pytest.mark.real_s3
-@pytest.mark.real_postgres
+def _wait_for_completion(service: Service, run: str) -> None:
+    def ended() -> str | None:
+        state: str = service.prefect.flow_run(run)["state"]["type"]
+        return state if state in END_STATES else None
+
+    assert wait_for(ended, f"the end of run {run}", SECONDS_TO_END) == "COMPLETED", service.roles["worker"].log()
+
+
 class TestTheDemosRun:
     def test_it_says_what_the_demo_says(self, service: Service, run: str, buckets: tuple[str, str]) -> None:
         shown = service.image.command("dicom-sieve", "show", run)

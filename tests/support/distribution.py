@@ -5,6 +5,8 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 BEGIN_FIRST = (
+    "tests/image/test_empty_machine.py",
+    "tests/image/test_image.py",
     "tests/flows/test_dead_runs.py",
     "tests/flows/test_leaks.py",
     "tests/screening/test_crash.py",

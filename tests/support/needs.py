@@ -42,6 +42,7 @@ STARTERS = {
 """Functions, classes and modules that start something."""
 BY_HAND = {
     "needs_dcmtk": "DCMTK, of Debian's packages",
+    "needs_image": "buildah, podman, mmdebstrap and root; the image that scripts/build_image.sh builds",
     "slow": "takes more than some seconds, by what it is for",
 }
 MARKS = {

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,11 +18,20 @@ _ID = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?:[0-9a-f]{64}|[0-9a-
 
 
 class Shell:
-    """A shell that stays open: what one command exports, the next one has."""
+    """A shell that stays open: what one command exports, the next one has.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], prelude: str) -> None:
+    Args:
+        folder: Where it starts.
+        environment: Of it.
+        prelude: Its first command.
+        enter: A command that starts it elsewhere.
+    """
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], prelude: str = ":", *, enter: Sequence[str] = ()
+    ) -> None:
         self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc"],
+            [*enter, "bash", "--noprofile", "--norc"],
             cwd=folder,
             env=environment,
             stdin=subprocess.PIPE,
