@@ -20,7 +20,7 @@ from tests.screening.screenings import ct, mr, screen_ct, sql, state_of, verdict
 from tests.support.prefect_server import wait_for
 from tests.support.simulated_store import SimulatedStore
 
-LEASE_SECONDS = 3.0
+LEASE_SECONDS = 10.0
 PATIENT = [Criterion.model_validate({"dicom_tag": "PatientID", "operation": "EQUALS", "reference": "P3"})]
 
 

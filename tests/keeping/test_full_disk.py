@@ -20,7 +20,7 @@ from tests.support.simulated_store import SimulatedStore
 
 AS_ROOT = () if os.geteuid() == 0 else ("sudo", "--non-interactive")
 OBJECTS = 600
-LEASE_SECONDS = 3.0
+LEASE_SECONDS = 10.0
 MAKE_ROOM = "make room, then start it again: a run reads only what is missing"
 CRITERIA = '[{"dicom_tag": "Modality", "operation": "EQUALS", "reference": "CT"}]'
 
