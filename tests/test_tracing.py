@@ -14,6 +14,7 @@ from dicom_sieve.screening.steps import STEPS
 from tests.cli.command import environment_of
 from tests.flows import planted
 from tests.screening.screenings import ct
+from tests.support.prefect_server import wait_for
 from tests.support.traces import TraceReceiver, receiving_traces
 from tests.support.up import IS_CT, running_up
 
@@ -225,6 +226,7 @@ def test_a_flow_run_is_a_trace_with_prefects_own_spans_in_it(
         body = {"input": {"uri": str(images)}, "criteria": IS_CT}
         run_id = str(up.post(body).raise_for_status().json()["id"])
         assert up.end_of(run_id)["type"] == "COMPLETED"
+        wait_for(lambda: receiver.named("run"), "the trace of the run, which its process sends as it ends", 60)
 
     [root] = receiver.named("run")
     assert root.attributes["run_id"] == run_id
