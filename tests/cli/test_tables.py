@@ -98,13 +98,30 @@ def test_preview_reads_a_table_of_the_input(home: Home) -> None:
     assert "2 of 4 instances would pass" in told
 
 
-def test_what_needs_the_values_again_says_that_they_are_not_kept(home: Home, run: str) -> None:
-    file = f"{home.folder}/in.json"
-    for command in (["preview", str(home.images), "--criteria", file, "--no-listing"], ["compare", run, file]):
-        assert (
-            "criteria[0]: the values of cohort.csv are not here: a table is read when a run or a preview starts, "
-            "and is not kept"
-        ) in " ".join(home.refused(*command).split())
+def test_a_preview_without_listing_reads_the_table(home: Home, run: str) -> None:
+    command = ["preview", str(home.images), "--criteria", f"{home.folder}/in.json", "--no-listing"]
+
+    assert "Preview: 1 of " in home.ask(*command, "--tables", str(home.output))
+    assert f"table cohort.csv: is not there; looked for at {home.images}/cohort.csv" in home.refused(*command)
+    (home.images / "cohort.csv").write_text(f"patient_id\nP0\nP1\n{CELL}\n")
+    assert "Preview: 2 of " in home.ask(*command)
+    (home.images / "cohort.csv").unlink()
+
+
+def test_a_file_of_criteria_is_compared_with_its_table(home: Home, run: str) -> None:
+    other = home.folder / "other"
+    other.mkdir()
+    (other / "cohort.csv").write_text(f"patient_id\nP0\n{CELL}\n")
+    command = ["compare", run, f"{home.folder}/in.json", "--json"]
+
+    told = json.loads(home.ask(*command, "--tables", str(other)))
+    assert [(each["series_instance_uid"], each["change"]) for each in told["series"]] == [
+        ("1.5.0", "IN"),
+        ("1.5.1", "OUT"),
+    ]
+    same = json.loads(home.ask(*command, "--tables", str(home.output)))
+    assert same["series"] == []
+    assert "missing: where does cohort.csv lie?" in " ".join(home.refused(*command).split())
 
 
 def test_compare_and_trace_of_runs_say_the_sentence(home: Home, run: str) -> None:

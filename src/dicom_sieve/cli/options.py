@@ -51,6 +51,9 @@ RequesterPays = Annotated[
 Archives = Annotated[
     bool, typer.Option("--archives", help="Screen what lies in .zip, .tar, .tar.gz and .tgz objects, in their place.")
 ]
+TablesIn = Annotated[
+    str | None, typer.Option("--tables", metavar="URI", help="Where tables lie that criteria name, as s3://bucket.")
+]
 Region = Annotated[str, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="For signing.")]
 Uri = Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix, or a directory.")]
 DamagedObjects = Annotated[

@@ -101,11 +101,22 @@ def preview_known(
     *,
     observer: Observer | None = None,
     damaged: Damaged = Damaged.DISCARD,
+    tables_in: Sequence[HoldsTables | None] = (),
 ) -> PreviewResult:
-    """Tell what a run would decide on a location as it was listed last. Nothing is asked of any store, or written.
+    """Tell what a run would decide on a location as it was listed last.
+
+    Nothing is written, and nothing asked of any store but the tables of the criteria, if they name any.
+
+    Args:
+        place: Which location.
+        criteria: What is asked, as given.
+        ledger: What is known.
+        observer: Who watches.
+        damaged: What becomes of damaged objects.
+        tables_in: Where the tables of criteria may lie, the first first.
 
     Raises:
-        InvalidRequestError: The criteria make no sense.
+        InvalidRequestError: The criteria make no sense, or a table is not there.
         LedgerError: The location was never listed to the end, or not all was read for what the criteria ask for.
         NothingReadableError: Nothing of it could be read.
     """
@@ -113,6 +124,7 @@ def preview_known(
     refuse_not_kept(compiled)
     snapshot = last_snapshot(ledger.engine, place)
     refuse_read_for_less(ledger.engine, snapshot, attributes_read_for(compiled))
+    _, compiled = with_their_tables(criteria, tables_in, partial(read_secret, ledger.engine))
     counts = decide(ledger, snapshot, compiled, observer or Silent(), damaged=damaged)
     return PreviewResult(counts, snapshot.listed_at, _warn(counts, place))
 

@@ -18,6 +18,7 @@ from dicom_sieve.cli.options import (
     ManifestOfInventory,
     Region,
     RequesterPays,
+    TablesIn,
     Uri,
     check_format,
 )
@@ -101,6 +102,7 @@ def preview(
     anonymous: Anonymous = False,
     requester_pays: RequesterPays = False,
     archives: Archives = False,
+    tables: TablesIn = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what a run would say, without one.
@@ -113,6 +115,7 @@ def preview(
     from dicom_sieve.cli.open_store import open_input, open_inventory
     from dicom_sieve.cli.output.progress import ProgressBar
     from dicom_sieve.criteria import advise, compile_criteria
+    from dicom_sieve.criteria.seal_tables import tables_in
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.screening import Limits, Preview, executor_for, preview_known
     from dicom_sieve.screening import preview as run_preview
@@ -130,7 +133,9 @@ def preview(
     with ProgressBar() as observer, open_ledger(settings.database_url.get_secret_value()) as ledger:
         if no_listing:
             known = find_known(ledger, uri, endpoint, LIST_FIRST)
-            previewed = preview_known(known, asked, ledger, observer=observer, damaged=damaged)
+            has_tables = bool(tables_in(compile_criteria(asked)))  # else no store is opened
+            places = (open_input(tables or uri, endpoint, region),) if has_tables else ()
+            previewed = preview_known(known, asked, ledger, observer=observer, damaged=damaged, tables_in=places)
         else:
             store = open_input(
                 uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays, archives=archives
@@ -145,7 +150,7 @@ def preview(
                 run_shards=executor_for(settings),
                 observer=observer,
                 damaged=damaged,
-                tables_in=(store,),
+                tables_in=(open_input(tables, endpoint, region) if tables else None, store),
             )
             previewed = run_preview(what, ledger)
     compiled = compile_criteria(asked)
@@ -233,14 +238,18 @@ def compare(
             help="Damaged objects, where criteria are tried: discard, or judge by what is intact.",
         ),
     ] = None,
+    tables: TablesIn = None,
+    region: Region = "us-east-1",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
     """Tell which series come in (IN), which go out (OUT), of which something else passes (CHANGED), and why.
 
-    Criteria from a file are tried on what the run judged that they are compared with. Nothing is listed, read or
-    recorded. Series come first, one a line, then the sums; --csv prints the series alone.
+    Criteria from a file are tried on what the run judged that they are compared with. Nothing is listed or recorded,
+    and nothing read but the tables that they name. Series come first, one a line, then the sums; --csv prints the
+    series alone.
     """
+    from dicom_sieve.cli.open_store import open_input
     from dicom_sieve.cli.output import comparison
     from dicom_sieve.ledger import open_ledger
     from dicom_sieve.reports.compare_runs import Side, Summary
@@ -248,7 +257,8 @@ def compare(
 
     check_format(as_json=as_json, as_csv=as_csv)
     with open_ledger() as ledger:
-        sides = comparison.open_sides(ledger, a, b, location, endpoint, damaged=damaged)
+        places = () if tables is None else (open_input(tables, endpoint, region),)
+        sides = comparison.open_sides(ledger, a, b, location, endpoint, damaged=damaged, tables_in=places)
         summary = Summary()
         changes = compare_sides(ledger, sides[Side.A], sides[Side.B], summary)
         if as_csv:

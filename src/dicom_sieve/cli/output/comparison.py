@@ -3,7 +3,8 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from dicom_sieve.cli.criteria_file import NAMED, read_asked
 from dicom_sieve.cli.find_location import LIST_FIRST, find_known
 from dicom_sieve.cli.output import text
 from dicom_sieve.criteria import Damaged, compile_criteria
+from dicom_sieve.criteria.seal_tables import tables_in as find_tables
 from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.reading.secret import read_secret
 from dicom_sieve.objects import Location
 from dicom_sieve.reports.compare_runs import Compared, Reason, SeriesChange, SeriesSide, Side, Summary
 from dicom_sieve.reports.open_sides import Tried
 from dicom_sieve.reports.open_sides import open_sides as open_both
+from dicom_sieve.screening.tables import with_their_tables
+from dicom_sieve.stores.find_table import HoldsTables
 
 Sides = Mapping[Side, Compared]
 COLUMNS = (
@@ -30,7 +35,14 @@ COLUMNS = (
 
 
 def open_sides(
-    ledger: Ledger, a: str, b: str, location: str | None, endpoint: str | None, *, damaged: Damaged | None
+    ledger: Ledger,
+    a: str,
+    b: str,
+    location: str | None,
+    endpoint: str | None,
+    *,
+    damaged: Damaged | None,
+    tables_in: Sequence[HoldsTables] = (),
 ) -> Sides:
     """Find runs, and read files of criteria, which are tried on what the run beside them judged."""
     names = {Side.A: a, Side.B: b}
@@ -42,7 +54,7 @@ def open_sides(
         raise typer.BadParameter("is for a file of criteria; a run has its own", param_hint="--damaged")
     if location is None and not any(is_run):
         raise typer.BadParameter("missing: where are two files of criteria tried?", param_hint="--location")
-    first, second = (runs[side] or _try(names[side]) for side in Side)
+    first, second = (runs[side] or _try(names[side], ledger, tables_in) for side in Side)
 
     def place() -> Location:
         return find_known(ledger, location or "", endpoint, LIST_FIRST)
@@ -50,9 +62,13 @@ def open_sides(
     return open_both(ledger, first, second, place, damaged or Damaged.DISCARD)
 
 
-def _try(name: str) -> Tried:
+def _try(name: str, ledger: Ledger, places: Sequence[HoldsTables]) -> Tried:
     asked = read_asked(Path(name))
-    return Tried(str(asked.named or name), compile_criteria(asked.items))
+    tables = find_tables(compile_criteria(asked.items))
+    if tables and not places:
+        raise typer.BadParameter(f"missing: where does {tables[0].table} lie?", param_hint="--tables")
+    _, compiled = with_their_tables(asked.items, places, partial(read_secret, ledger.engine))
+    return Tried(str(asked.named or name), compiled)
 
 
 def _is_criteria(name: str) -> bool:
