@@ -17,8 +17,8 @@ from benchmarks.measure import put_figures, render, render_promises
 
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
-BENCHMARKS = ("scan", "index", "far", "workers", "limits", "memory", "ledger", "varying", "audit", "pages")
-HAVE_LARGE = ("memory", "ledger", "varying", "audit", "pages")
+BENCHMARKS = ("scan", "index", "far", "workers", "limits", "memory", "ledger", "audit", "pages")
+HAVE_LARGE = ("memory", "ledger", "audit", "pages")
 PROMISES = "promises"
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("benchmark", nargs="*", help=f"which: {', '.join(BENCHMARKS)}; without, all of them")
     parser.add_argument(
-        "--large", action="store_true", help="memory: with a million objects; ledger and varying: with ten million"
+        "--large", action="store_true", help="memory: with a million objects; ledger: with ten million"
     )
     parser.add_argument("--only-write", action="store_true", help="measure nothing; write the figures that are kept")
     chosen = parser.parse_args(arguments)

@@ -150,6 +150,7 @@ def _clean_and_segment(prefect: PrefectServer, server: S3Server, url: str, **mor
     assert event["payload"] == {
         "run_id": run,
         "counts": {"listed": 30, "passed": 30, "discarded": 0, "series": {"WHOLE": 1}},
+        "undecided": 0,
     }
     assert event["resource"]["dicom-sieve.bucket"] == bucket
     return run
