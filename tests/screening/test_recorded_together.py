@@ -27,7 +27,7 @@ class Watching:
         self._phase = phase
 
     def advance(self, count: int) -> None:
-        if self._phase == "index" and count:
+        if self._phase == "index":
             self.told.append(count)
 
     def note(self, text: str) -> None:

@@ -235,7 +235,8 @@ def _index(store: Store, means: RunOptions, lease: Lease, refreshed: Refreshed) 
             )
             for _, cause in result.unread:
                 count_cause(refreshed.causes, cause)
-            means.observer.advance(len(result.unread))
+            if result.unread:
+                means.observer.advance(len(result.unread))
             fruitless = 0 if result.indexed else fruitless + 1
             if fruitless == FRUITLESS_SHARDS:
                 means.observer.note(
