@@ -1,10 +1,9 @@
 """Bring what the ledger knows of a location up to date: list it, and index what is new. No run is needed for that."""
 
 import datetime
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -15,6 +14,7 @@ from dicom_sieve.criteria import CompiledItem, attributes_read_for
 from dicom_sieve.errors import DamagedChunkError, LedgerAwayError, LedgerError, WorkersError
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.ledger import Ledger
+from dicom_sieve.ledger.database.engine import is_shared
 from dicom_sieve.ledger.leases.lease import LEASE_SECONDS, Lease
 from dicom_sieve.ledger.reading.editions import find_read_for_less
 from dicom_sieve.ledger.reading.snapshots import Snapshot, last_snapshot, refuse_read_for_less
@@ -33,6 +33,7 @@ from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_sh
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.snapshot import take_snapshot
 from dicom_sieve.screening.steps import Step, Stopwatch
+from dicom_sieve.screening.together import written_together
 from dicom_sieve.stores.interface import ListsAsOf, Store
 from dicom_sieve.stores.read_header import Limits
 from dicom_sieve.tracing import record as record_span
@@ -42,8 +43,7 @@ LIST_FIRST = "let the run list the location"
 FRUITLESS_SHARDS = 3
 """Shards in a row without one readable object; after these the store counts as down, and the rest stays unread."""
 SECONDS_TOGETHER = 2.0
-"""How long headers wait until they are recorded, or another shard if that takes longer. A run that is killed loses
-them."""
+"""How long headers wait until they are recorded, at most. A run that is killed loses them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,35 +245,21 @@ def _index(store: Store, means: RunOptions, lease: Lease, refreshed: Refreshed) 
                 return
 
 
-@contextmanager
 def _recording(
     means: RunOptions, lease: Lease, refreshed: Refreshed
-) -> Iterator[Callable[[Sequence[IndexedObject]], None]]:
-    """Give what records headers, those of several shards in one transaction; the last as it ends, with an error, too.
+) -> AbstractContextManager[Callable[[Sequence[IndexedObject]], None]]:
+    """Give what records headers, those of several shards in one transaction.
 
     What one transaction writes is a block of columns: of few and large blocks everything is decided faster.
     """
-    waiting: list[IndexedObject] = []
-    since = time.monotonic()
 
-    def write() -> None:
-        nonlocal waiting, since
-        indexed, waiting = waiting, []  # what cannot be written is not tried again
-        if indexed:
-            record = partial(record_headers, location_id=lease.location_id, in_clear=means.in_clear)
-            refreshed.indexed += lease.write(partial(record, indexed=indexed))
-            means.observer.advance(len(indexed))
-        since = time.monotonic()
+    def write(indexed: Sequence[IndexedObject]) -> None:
+        record = partial(record_headers, location_id=lease.location_id, in_clear=means.in_clear)
+        refreshed.indexed += lease.write(partial(record, indexed=indexed))
+        means.observer.advance(len(indexed))
 
-    def record(indexed: Sequence[IndexedObject]) -> None:
-        waiting.extend(indexed)
-        if len(waiting) >= means.objects_together or time.monotonic() - since >= SECONDS_TOGETHER:
-            write()
-
-    try:
-        yield record
-    finally:
-        write()
+    in_thread = is_shared(lease.engine)
+    return written_together(write, most=means.objects_together, seconds=SECONDS_TOGETHER, in_thread=in_thread)
 
 
 def _index_shard(shard: Shard, *, store: Store, limits: Limits) -> ShardResult:

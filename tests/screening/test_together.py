@@ -1,0 +1,101 @@
+"""What comes in pieces is written together, by whom it may be, and nothing of it is lost or written twice."""
+
+import threading
+import time
+
+import pytest
+
+from dicom_sieve.screening.together import written_together
+
+AN_HOUR = 3600.0
+
+
+def test_it_is_written_when_there_is_enough() -> None:
+    written: list[list[int]] = []
+
+    with written_together(lambda things: written.append([*things]), most=3, seconds=AN_HOUR, in_thread=True) as add:
+        for number in range(7):
+            add([number])
+        add([])
+
+    assert written == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_it_is_written_after_some_time_though_nothing_follows() -> None:
+    written: list[int] = []
+    is_written = threading.Event()
+
+    def write(things: object) -> None:
+        written.extend(things)  # type: ignore[call-overload]
+        is_written.set()
+
+    with written_together(write, most=100, seconds=0.05, in_thread=True) as add:
+        add([1])
+        assert is_written.wait(30)
+        is_written.clear()
+        add([2])
+        assert is_written.wait(30)
+
+    assert written == [1, 2]
+
+
+def test_without_a_thread_the_next_piece_looks_after_the_time() -> None:
+    written: list[list[int]] = []
+
+    with written_together(lambda things: written.append([*things]), most=9, seconds=0.05, in_thread=False) as add:
+        add([1])
+        time.sleep(0.1)
+        assert written == []
+        add([2])
+        assert written == [[1, 2]]
+
+
+def test_an_error_of_who_gives_pieces_writes_what_waits() -> None:
+    written: list[int] = []
+
+    def give() -> None:
+        with written_together(written.extend, most=9, seconds=AN_HOUR, in_thread=True) as add:
+            add([1, 2])
+            raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        give()
+    assert written == [1, 2]
+
+
+@pytest.mark.parametrize("at_end", [True, False])
+def test_an_error_of_writing_is_raised_where_pieces_come_from(at_end: bool) -> None:
+    tried = threading.Event()
+
+    def fail(_things: object) -> None:
+        tried.set()
+        raise ValueError("no room")
+
+    def give() -> None:
+        with written_together(fail, most=9, seconds=0.01, in_thread=True) as add:
+            add([1])
+            assert tried.wait(30)
+            if not at_end:
+                for _ in range(1000):
+                    add([2])
+                    time.sleep(0.01)
+                pytest.fail("nobody was told")
+
+    with pytest.raises(ValueError, match="no room"):
+        give()
+
+
+def test_many_pieces_are_each_written_once() -> None:
+    written: list[int] = []
+
+    def write(things: object) -> None:
+        time.sleep(0.001)
+        written.extend(things)  # type: ignore[call-overload]
+
+    with written_together(write, most=50, seconds=0.001, in_thread=True) as add:
+        for number in range(500):
+            add([number])
+            if number % 7 == 0:
+                time.sleep(0.002)
+
+    assert written == list(range(500))
