@@ -33,6 +33,11 @@ TRANSCRIPTS = {
     "docs/tutorials/engineer.md": "tests/test_tutorials.py",
 }
 """Pages that show what is printed, too, each with the test that types it."""
+WHOLE_PAGES = {
+    "docs/deploying.md": "tests/image/test_empty_machine.py",
+    "docs/keeping.md": "tests/keeping/test_backup.py",
+}
+"""Pages whose commands need a machine or a database of their own, each with the test that takes them from there."""
 RUN_ELSEWHERE = {
     "dicom-sieve demo": "tests/test_demo.py",
     "dicom-sieve demo --keep": "tests/test_demo.py",
@@ -77,6 +82,20 @@ RUN_ELSEWHERE = {
     "dicom-sieve screen dicomweb+https://pacs.example.org/dicom-web --criteria criteria.json": (
         "tests/real/test_pacs.py"
     ),
+    "dicom-sieve screen ./images --criteria ct.json --output results --then-command 'TotalSegmentator -i {input} -o "
+    "{output} --output_type dicom' --then-name totalsegmentator --then-version 2.4.0 --then-timeout 3600 "
+    "--then-memory 64": "tests/cli/test_then.py",
+    'dicom-sieve ledger backup "/backups/ledger-$(date +%F).db"': "tests/keeping/test_backup.py",
+    "dicom-sieve ledger restore /backups/ledger-2026-11-30.db": "tests/keeping/test_backup.py",
+    'dicom-sieve forget --older-than 3650 --reason "retention of ten years is over"': "tests/keeping/test_retention.py",
+    "PREFECT_API_URL=http://prefect.example.org:4200/api dicom-sieve notify slack-webhook/team --when failed --when "
+    "late": "tests/flows/test_notifications.py",
+    "PREFECT_API_AUTH_STRING=user:password dicom-sieve prefect-server --host 0.0.0.0 --allow-host prefect": (
+        "tests/cli/test_prefect_server.py"
+    ),
+    "pip install dicom_sieve-*.whl": "tests/test_wheel.py",
+    "pip install 'dicom-sieve[postgresql,fast]'": "tests/test_wheel.py",
+    "make test-fast": "Makefile",
     "dicom-sieve preview az://devstoreaccount1/scans --endpoint http://127.0.0.1:10000 --criteria criteria.json": (
         "tests/cli/test_clouds.py"
     ),
@@ -252,7 +271,9 @@ def _write(home: Path, server: S3Server) -> None:
 
 class TestCommands:
     @pytest.mark.timeout(900)
-    @pytest.mark.parametrize("document", [name for name in DOCUMENTS if name not in {*TRANSCRIPTS, CALLS}])
+    @pytest.mark.parametrize(
+        "document", [name for name in DOCUMENTS if name not in {*TRANSCRIPTS, *WHOLE_PAGES, CALLS}]
+    )
     def test_run_as_they_stand(self, document: str, world: World, tmp_path: Path) -> None:
         here = world.in_copy(tmp_path / "home")
         failed = []
@@ -272,11 +293,12 @@ class TestCommands:
         assert set(RUN_ELSEWHERE) - shown == set()
 
     def test_what_runs_them_instead_is_there(self) -> None:
-        for name in {*RUN_ELSEWHERE.values(), *TRANSCRIPTS.values()}:
+        for name in {*RUN_ELSEWHERE.values(), *TRANSCRIPTS.values(), *WHOLE_PAGES.values()}:
             assert (ROOT / name).exists(), name
 
     def test_pages_that_show_what_is_printed_are_those_of_the_list(self) -> None:
         shown = {name for name in DOCUMENTS if any(block.startswith(PROMPT) for block in blocks(name))}
+        shown -= set(WHOLE_PAGES)
         assert shown == set(TRANSCRIPTS)
         assert all(block.startswith(PROMPT) for name in shown for block in blocks(name))
 

@@ -132,6 +132,14 @@ def test_a_run_is_compared_with_a_file_and_refuses_another_location(home: Home) 
     assert (code, "a run has its own" in why) == (2, True)
 
 
+def test_a_directory_is_found_whatever_server_the_shell_has_for_buckets(home: Home) -> None:
+    home.ask("preview", str(home.images), "--criteria", home.criteria("ct"))
+
+    done = run_command("values", str(home.images), home=home.folder, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_values_tell_what_there_is_to_ask_for(home: Home) -> None:
     home.ask("preview", str(home.images), "--criteria", home.criteria("ct"))
 

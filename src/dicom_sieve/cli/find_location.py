@@ -28,7 +28,7 @@ def find_known(
     """
     scheme, bucket, prefix = _read(uri)
     server = endpoint and endpoint.rstrip("/")
-    found = find_locations(ledger.engine, bucket, prefix, server if scheme in {None, S3} else None)
+    found = find_locations(ledger.engine, bucket, prefix, server if scheme == S3 else None)
     # Buckets of two clouds may have one name. Another cloud's endpoint stands behind its scheme.
     places = [place for place in found if scheme is None or place.scheme == scheme]
     if scheme in CLOUDS and (own := own_endpoint(endpoint)):
