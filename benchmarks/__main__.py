@@ -26,9 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("benchmark", nargs="*", help=f"which: {', '.join(BENCHMARKS)}; without, all of them")
-    parser.add_argument(
-        "--large", action="store_true", help="memory: with a million objects; ledger: with ten million"
-    )
+    parser.add_argument("--large", action="store_true", help="memory: with a million objects; ledger: with ten million")
     parser.add_argument("--only-write", action="store_true", help="measure nothing; write the figures that are kept")
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.benchmark) - set(BENCHMARKS):

@@ -60,7 +60,7 @@ class TestAStoreOfItsOwnScheme:
     def test_a_store_of_its_own_scheme_is_opened_by_its_address_and_by_its_location(self, memory: MemoryStore) -> None:
         assert open_store("memory://bucket/p/") == ArchivesOpened(MemoryStore("bucket", "p/"), lists=False)
         assert open_store(memory.location) == ArchivesOpened(memory, lists=False)
-        assert open_input("memory://bucket/p/", None, "us-east-1") == MemoryStore("bucket", "p/")
+        assert open_input("memory://bucket/p/", None, "us-east-1") == open_store("memory://bucket/p/")
         assert open_output("memory://bucket", None, "us-east-1") == memory
 
     def test_a_store_of_its_own_scheme_is_screened_published_to_and_found_again(
@@ -138,4 +138,4 @@ class TestASchemeThatIsNotKnown:
 
 
 def test_a_directory_may_be_given_as_a_uri_to_the_command(tmp_path: Path) -> None:
-    assert open_input(f"file://{tmp_path}", None, "us-east-1") == DirectoryStore(tmp_path)
+    assert open_input(f"file://{tmp_path}", None, "us-east-1") == ArchivesOpened(DirectoryStore(tmp_path), lists=False)
