@@ -262,7 +262,7 @@ def find_piece(
 ) -> tuple[RepeatedRow, Piece | None] | None:
     """Find the repeated row whose elements are there, and the piece that they are.
 
-    A piece that is known tells of all headers in it that they are those of the row.
+    A piece alone does not tell which row is there: rows with other elements, in other places, may leave the same bytes.
 
     Args:
         ways: As for `find`.
@@ -276,13 +276,15 @@ def find_piece(
     room = len(data) - position
     for repeated in ways:
         last = position + repeated.last
-        if data[last : last + _HEAD] != repeated.end or repeated.size > room:
+        if (
+            data[last : last + _HEAD] != repeated.end
+            or repeated.size > room
+            or b"".join(repeated.unpack(data, position)) != repeated.heads
+        ):
             continue
         written = b"".join(repeated.piece(data, position))
         piece = pieces.get(written)
         if piece is None or piece.layout.marks != repeated.marks:
-            if b"".join(repeated.unpack(data, position)) != repeated.heads:
-                continue
             piece = None
             if repeated.marks:
                 shared = b"".join(repeated.shared(data, position))
