@@ -12,7 +12,7 @@ lengths of a few values are of one kind: they become shorter repeated rows over 
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ DEEPEST = 8
 """Levels of items, and of what is in them, in which repeated rows are made."""
 DIFFERENT_KINDS = 4
 """Rows of which more than one element in this many is of another length are of different kinds."""
+MOST_SEEN = 64
+"""Pieces that a row remembers: of more, headers are compared."""
 _HEAD = 8
 """Bytes by which an element is known."""
 _TAG = 4
@@ -137,6 +139,14 @@ class RepeatedRow:
     own_marks: tuple[int, ...]
     own_values: Unpack
     elements: tuple[SeenElement, ...]
+    seen: dict[bytes, Piece] = field(default_factory=dict, repr=False)
+    """Pieces that this row was, by what they are known by: where they are again, its headers are, too."""
+
+    def remember(self, written: bytes, piece: Piece) -> None:
+        """Remember a piece that this row was."""
+        if len(self.seen) >= MOST_SEEN:
+            self.seen.clear()
+        self.seen[written] = piece
 
     @classmethod
     def over(cls, elements: Sequence[SeenElement]) -> "RepeatedRow":
@@ -276,19 +286,20 @@ def find_piece(
     room = len(data) - position
     for repeated in ways:
         last = position + repeated.last
-        if (
-            data[last : last + _HEAD] != repeated.end
-            or repeated.size > room
-            or b"".join(repeated.unpack(data, position)) != repeated.heads
-        ):
+        if data[last : last + _HEAD] != repeated.end or repeated.size > room:
             continue
         written = b"".join(repeated.piece(data, position))
         piece = pieces.get(written)
-        if piece is None or piece.layout.marks != repeated.marks:
-            piece = None
-            if repeated.marks:
+        if piece is None or repeated.seen.get(written) is not piece:
+            if b"".join(repeated.unpack(data, position)) != repeated.heads:
+                continue
+            if piece is not None and piece.layout.marks != repeated.marks:
+                piece = None
+            if piece is None and repeated.marks:
                 shared = b"".join(repeated.shared(data, position))
                 piece = pieces.make(written, shared, repeated.marks, repeated.values(data, position))
+            if piece is not None:
+                repeated.remember(written, piece)
         _put_first(repeated, ways)
         return repeated, piece
     return None
