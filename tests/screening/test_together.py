@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,7 +14,10 @@ AN_HOUR = 3600.0
 def test_it_is_written_when_there_is_enough() -> None:
     written: list[list[int]] = []
 
-    with written_together(lambda things: written.append([*things]), most=3, seconds=AN_HOUR, in_thread=True) as add:
+    def write(things: Sequence[int]) -> None:
+        written.append([*things])
+
+    with written_together(write, most=3, seconds=AN_HOUR, in_thread=True) as add:
         for number in range(7):
             add([number])
         add([])
@@ -25,8 +29,8 @@ def test_it_is_written_after_some_time_though_nothing_follows() -> None:
     written: list[int] = []
     is_written = threading.Event()
 
-    def write(things: object) -> None:
-        written.extend(things)  # type: ignore[call-overload]
+    def write(things: Sequence[int]) -> None:
+        written.extend(things)
         is_written.set()
 
     with written_together(write, most=100, seconds=0.05, in_thread=True) as add:
@@ -42,7 +46,10 @@ def test_it_is_written_after_some_time_though_nothing_follows() -> None:
 def test_without_a_thread_the_next_piece_looks_after_the_time() -> None:
     written: list[list[int]] = []
 
-    with written_together(lambda things: written.append([*things]), most=9, seconds=0.05, in_thread=False) as add:
+    def write(things: Sequence[int]) -> None:
+        written.append([*things])
+
+    with written_together(write, most=9, seconds=0.05, in_thread=False) as add:
         add([1])
         time.sleep(0.1)
         assert written == []
@@ -67,7 +74,7 @@ def test_an_error_of_who_gives_pieces_writes_what_waits() -> None:
 def test_an_error_of_writing_is_raised_where_pieces_come_from(at_end: bool) -> None:
     tried = threading.Event()
 
-    def fail(_things: object) -> None:
+    def fail(_things: Sequence[int]) -> None:
         tried.set()
         raise ValueError("no room")
 
@@ -88,9 +95,9 @@ def test_an_error_of_writing_is_raised_where_pieces_come_from(at_end: bool) -> N
 def test_many_pieces_are_each_written_once() -> None:
     written: list[int] = []
 
-    def write(things: object) -> None:
+    def write(things: Sequence[int]) -> None:
         time.sleep(0.001)
-        written.extend(things)  # type: ignore[call-overload]
+        written.extend(things)
 
     with written_together(write, most=50, seconds=0.001, in_thread=True) as add:
         for number in range(500):
