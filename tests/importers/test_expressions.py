@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from dicom_sieve.criteria.pattern import Pattern
@@ -46,6 +46,7 @@ def matched(reduced: Reduced, text: str) -> bool:
     return any(Pattern(fold(pattern)).matches(fold(text)) for pattern in patterns) is not reduced.is_negated
 
 
+@example("(?:.*)+", ["", "a"], Mode.SEARCH)
 @given(expressions, st.lists(st.text("abAB12. ", max_size=5), min_size=3, max_size=8), st.sampled_from(Mode))
 @settings(max_examples=CASES, deadline=None)
 def test_patterns_match_what_the_expression_matches(expression: str, texts: list[str], mode: Mode) -> None:

@@ -232,7 +232,8 @@ class _Reading:
         if most is None:
             if any(glob.tokens not in ((Wild.ONE,), (Wild.RUN,)) for glob in atom):
                 raise CannotSayError(f"it repeats more than any character: {quantifier}")
-            return (glob_of((*[Wild.ONE] * least, Wild.RUN)),)
+            may_be_empty = any(glob.tokens == (Wild.RUN,) for glob in atom)  # as (.*)+
+            return (glob_of((*[Wild.ONE] * (0 if may_be_empty else least), Wild.RUN)),)
         return distinct(glob for count in range(least, most + 1) for glob in each_with_each([atom] * count))
 
     def _counts(self) -> tuple[int, int | None]:
