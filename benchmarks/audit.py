@@ -5,7 +5,6 @@ measured by a process of its own.
 """
 
 import argparse
-import json
 import random
 import resource
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
-from benchmarks.databases import DATABASES, Side, empty_database, in_a_process, no_one_else
+from benchmarks.databases import DATABASES, Side, do_part, empty_database, in_a_process, no_one_else
 from benchmarks.ledger_side import decide_again
 from benchmarks.made_ledger import LISTED, make_ledger
 from benchmarks.measure import Promise, Report, Table, run
@@ -130,12 +129,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run it as a command."""
     given = sys.argv[1:] if arguments is None else [*arguments]
-    if given[:1] == ["--make"]:  # how it starts itself
-        make_ledger(given[1], int(given[2]), int(given[2]), with_place=False)
-        sys.stdout.write("{}")
-    elif given[:1] == ["--measure"]:
-        sys.stdout.write(json.dumps(measure_one(given[1], int(given[2]))))
-    else:
+    if not do_part(given, make=lambda url, rows: make_ledger(url, rows, rows, with_place=False), measure=measure_one):
         run(measure, description=__doc__, options=_options, arguments=given)
 
 

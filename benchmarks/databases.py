@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,6 +38,20 @@ def in_a_process(module: str, what: str, url: str, *sizes: int) -> Side:
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     side: Side = json.loads(done.stdout)
     return side
+
+
+def do_part(given: Sequence[str], **parts: Callable[..., Mapping[str, Any] | None]) -> bool:
+    """Do what a benchmark starts itself for, see `in_a_process`, and print what it gives; tell whether it was that.
+
+    Args:
+        given: The command line.
+        parts: By name what is done; each is given the URL, and the sizes as numbers.
+    """
+    if not given or given[0].removeprefix("--") not in parts:
+        return False
+    name, url, *sizes = given
+    sys.stdout.write(json.dumps(parts[name.removeprefix("--")](url, *map(int, sizes)) or {}))
+    return True
 
 
 def no_one_else() -> None:

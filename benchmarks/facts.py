@@ -6,7 +6,6 @@ criterion on a fact takes turns with one on a stable tag.
 """
 
 import argparse
-import json
 import resource
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from benchmarks.databases import Side, empty_database, in_a_process, no_one_else
+from benchmarks.databases import Side, do_part, empty_database, in_a_process, no_one_else
 from benchmarks.made_ledger import CLOCK, PLACE, make_headers, make_ledger
 from benchmarks.made_slices import SIZE_BYTES, write_slices
 from benchmarks.measure import Promise, Report, Spent, Table, interleave, ratio, run, spend
@@ -159,12 +158,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run it as a command."""
     given = sys.argv[1:] if arguments is None else [*arguments]
-    if given[:1] == ["--make"]:  # how it starts itself
-        make_ledger(given[1], int(given[2]), 0, images=IMAGES)
-        sys.stdout.write("{}")
-    elif given[:1] == ["--measure"]:
-        sys.stdout.write(json.dumps(measure_one(given[1], int(given[2]))))
-    else:
+    if not do_part(given, make=lambda url, series: make_ledger(url, series, 0, images=IMAGES), measure=measure_one):
         run(measure, description=__doc__, options=_options, arguments=given)
 
 

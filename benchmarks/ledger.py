@@ -5,13 +5,12 @@ the database alone does the same inserts and reads, through its driver, in turns
 """
 
 import argparse
-import json
 import resource
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
-from benchmarks.databases import Side, empty_database, in_a_process, no_one_else
+from benchmarks.databases import Side, do_part, empty_database, in_a_process, no_one_else
 from benchmarks.ledger_side import (
     ListedStore,
     Steps,
@@ -184,13 +183,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run it as a command."""
     given = sys.argv[1:] if arguments is None else [*arguments]
-    if given[:1] == ["--make"]:  # how it starts itself
-        make_ledger(given[1], int(given[2]), int(given[3]))
-        sys.stdout.write("{}")
-    elif given[:1] == ["--measure"]:
-        url, headers, listed, repetitions = given[1:]
-        sys.stdout.write(json.dumps(measure_one(url, int(headers), int(listed), int(repetitions))))
-    else:
+    if not do_part(given, make=make_ledger, measure=measure_one):
         run(measure, description=__doc__, options=_options, arguments=given)
 
 

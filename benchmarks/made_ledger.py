@@ -125,7 +125,7 @@ def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True,
         images: Of each header, which is that of a series with slices; None: as real buckets have them, without slices.
     """
     with open_ledger(url) as ledger, ledger.engine.connect() as connection:
-        _relax(connection)
+        relax(connection)
         objects = sum(islice(cycle(OBJECTS_OF_HEADERS), headers)) if images is None else images * headers
         for number, (place, count) in enumerate(((PLACE, objects), (LISTED, listed)), 1):
             counts = {"listed": count, "bytes": 0, "added": count, "removed": 0}
@@ -140,13 +140,11 @@ def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True,
             index.drop(connection)
         edition = 1 if images is None else record_edition(connection, current_edition())
         made = partial(make_headers, headers, images=images)
-        bulk.append(
-            connection, header, [*HEADER_COLUMNS, "edition"], ((*_header_row(each), edition) for each in made())
-        )
+        bulk.append(connection, header, [*HEADER_COLUMNS, "edition"], ((*header_row(each), edition) for each in made()))
         as_moment = bulk.stored(connection, object_.c.last_modified)
         modified = as_moment(CLOCK)
         columns = [column.name for column in object_.columns if column.name not in {"id", "removed_in"}]
-        _write_blocks(connection, made(), edition, BLOCK_HEADERS if images is None else BLOCK_OBJECTS // images)
+        write_blocks(connection, made(), edition, BLOCK_HEADERS if images is None else BLOCK_OBJECTS // images)
         if images is not None:
             write_slices(connection, 1, edition, ((each.id, each.objects) for each in made()))
         everything = make_objects(made() if with_place else ())
@@ -157,12 +155,12 @@ def make_ledger(url: str, headers: int, listed: int, *, with_place: bool = True,
             index.create(connection)
         for of_index in statistics:  # they went with the indexes
             connection.exec_driver_sql("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", of_index)
-        _set_sequences(connection)
+        set_sequences(connection)
         connection.commit()
-        _tidy(ledger)
+        tidy(ledger)
 
 
-def _relax(connection: sa.Connection) -> None:
+def relax(connection: sa.Connection) -> None:
     """Leave out checks of what is known to be right, for the filling alone."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -179,7 +177,7 @@ def _statistics(connection: sa.Connection) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
-def _tidy(ledger: Ledger) -> None:
+def tidy(ledger: Ledger) -> None:
     """Bring the database to rest, as it is after an hour: what was written is in its place, and counted."""
     with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         postgresql = connection.dialect.name == "postgresql"
@@ -187,19 +185,21 @@ def _tidy(ledger: Ledger) -> None:
     ledger.analyze("object", "header", "header_change")
 
 
-def _set_sequences(connection: sa.Connection) -> None:
+def set_sequences(connection: sa.Connection) -> None:
+    """Let PostgreSQL number new rows behind those that were written with their ids."""
     if connection.dialect.name == "postgresql":
         for name in ("location", "snapshot", "header", "block"):
             connection.exec_driver_sql(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))")
 
 
-def _header_row(made: MadeHeader) -> tuple[Any, ...]:
+def header_row(made: MadeHeader) -> tuple[Any, ...]:
+    """Give the row of a header, in the order of `HEADER_COLUMNS`."""
     known = made.header
     uids = (known.study_instance_uid, known.series_instance_uid, known.sop_class_uid)
     return (made.id, known.digest(SECRET), *uids, None, digest_patient(known.patient, SECRET))
 
 
-def _write_blocks(connection: sa.Connection, headers: Iterator[MadeHeader], edition: int, together: int) -> None:
+def write_blocks(connection: sa.Connection, headers: Iterator[MadeHeader], edition: int, together: int) -> None:
     """Write the values of headers, in blocks: as many together as a migration writes, or a run."""
     while some := list(islice(headers, together)):
         contents = [made.header for made in some]

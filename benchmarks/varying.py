@@ -1,44 +1,43 @@
 """Deciding on what varies within a series: every object is judged, on SQLite and on PostgreSQL.
 
 The ledger is made up, seeded: series of lengths that are spread as the logarithm of a bell curve, each with a header of
-its own, their objects in blocks as runs write them. Its objects have no rows, only the columns that
-deciding reads.
+its own, their objects in blocks as runs write them. Its objects have no rows, only the columns that deciding reads.
 """
 
 import argparse
-import json
 import resource
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from statistics import median
 
 import numpy as np
 import sqlalchemy as sa
 
-from benchmarks.databases import Side, empty_database, in_a_process, no_one_else
-from benchmarks.made_ledger import BLOCK_HEADERS, CLOCK, HEADER_COLUMNS, PLACE, SECRET
+from benchmarks.databases import Side, do_part, empty_database, in_a_process, no_one_else
+from benchmarks.ledger_side import decide_again
+from benchmarks.made_ledger import (
+    BLOCK_HEADERS,
+    CLOCK,
+    HEADER_COLUMNS,
+    PLACE,
+    MadeHeader,
+    header_row,
+    relax,
+    set_sequences,
+    tidy,
+    write_blocks,
+)
 from benchmarks.measure import Promise, Report, Table, run
-from dicom_sieve import Ledger, open_ledger
+from dicom_sieve import open_ledger
 from dicom_sieve.arenas import limit_arenas
-from dicom_sieve.columns.chunk import Column, as_entry, column_of
+from dicom_sieve.columns.chunk import Column, as_entry
 from dicom_sieve.columns.lookup import Numbers
-from dicom_sieve.criteria import Criterion, Operation, compile_criteria
+from dicom_sieve.criteria import Criterion, Operation
 from dicom_sieve.headers import Header
-from dicom_sieve.headers.header import digest_patient
-from dicom_sieve.ledger.audit.seals import seal_rows
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.chunks import ADDED_IN, HEADER, SIZE, BlockKind, owner_numbers, write_block
+from dicom_sieve.ledger.database.chunks import ADDED_IN, HEADER, SIZE, BlockKind, write_block
 from dicom_sieve.ledger.database.entries import EntryKind, append_entry
-from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.ledger.database.tables import header, header_change, location, snapshot
-from dicom_sieve.ledger.leases.lease import Lease
-from dicom_sieve.ledger.reading.snapshots import last_snapshot
-from dicom_sieve.ledger.writing.header_counts import keep_sums
-from dicom_sieve.ledger.writing.runs import begin_run, bind_snapshot, finish_run
-from dicom_sieve.screening import Silent
-from dicom_sieve.screening.decide import decide, recording
 from dicom_sieve.screening.refresh import RunOptions
 
 MIB = 1024 * 1024
@@ -58,7 +57,7 @@ THREE = (
 )
 WORKS: Mapping[str, Sequence[Criterion]] = {"one criterion": THREE[:1], "three criteria": THREE}
 SECONDS_A_MILLION = {"one criterion": 0.15, "three criteria": 0.3}
-_TIMES = {"wall": "s", "cpu": "s of the client's CPU"}
+_TIMES = {"all": "s", "all, CPU of the client": "s of the client's CPU"}
 
 
 def measure(chosen: argparse.Namespace) -> Report:
@@ -80,7 +79,7 @@ def measure(chosen: argparse.Namespace) -> Report:
 
 def _promises(name: str, side: Side, objects: int) -> Iterator[Promise]:
     for work, limit in SECONDS_A_MILLION.items():
-        each = median(turn["wall"] for turn in side[work]) / objects * 1e6
+        each = median(turn["all"] for turn in side[work]) / objects * 1e6
         text = f"deciding on objects on {name}, {work}, seconds for a million"
         yield Promise(text, limit, each, "s", at_least=False)
     peak = side["peak_bytes"] / MIB
@@ -100,40 +99,12 @@ def measure_one(url: str, repetitions: int) -> Side:
     """Measure one database in this process."""
     limit_arenas()  # as in each process of a run
     with open_ledger(url) as ledger, ledger.lease(PLACE, on_wait=no_one_else) as lease:
-        decide_again(ledger, lease, THREE[:1], "first")  # it seals what was written
+        decide_again(ledger, lease, "first", THREE[:1])  # it seals what was written
         turns = {
-            work: [decide_again(ledger, lease, criteria, f"{work} {turn}") for turn in range(repetitions)]
+            work: [decide_again(ledger, lease, f"{work} {turn}", criteria) for turn in range(repetitions)]
             for work, criteria in WORKS.items()
         }
     return {**turns, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
-
-
-def decide_again(ledger: Ledger, lease: Lease, given: Sequence[Criterion], run_id: str) -> dict[str, float]:
-    """Do all that a run over an unchanged location does behind its listing."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    criteria = compile_criteria(given)
-    known = last_snapshot(ledger.engine, lease.place)
-    keep_sums(lease)
-    with lease.writing() as connection:
-        number, _ = begin_run(
-            connection,
-            execution_id=run_id,
-            lease=lease,
-            criteria=[criterion.as_given() for criterion in given],
-            criteria_digest="",
-            started_at=CLOCK,
-            software_version="",
-        )
-        bind_snapshot(connection, number, known.id)
-    with recording(lease, number) as keep:
-        counts = decide(ledger, known, criteria, Silent(), keep)
-    ledger.analyze("decision_page", "outcome")
-    seal_rows(lease, number)
-    with lease.writing() as connection:
-        finish_run(connection, number, state=RunState.COMPLETED, finished_at=CLOCK, counts=counts)
-    if not counts["passed"] or not counts["discarded"]:
-        raise ValueError("criteria that part nothing measure nothing")
-    return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
 
 def make_ledger(url: str, objects: int) -> None:
@@ -141,29 +112,23 @@ def make_ledger(url: str, objects: int) -> None:
     chance = np.random.default_rng(20_260_101)
     lengths = _lengths(chance, objects)
     with open_ledger(url) as ledger, ledger.engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        else:
-            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        relax(connection)
         values = {"endpoint": PLACE.endpoint, "bucket": PLACE.bucket, "prefix": PLACE.prefix}
         connection.execute(sa.insert(location).values(id=1, **values))
         append_entry(connection, EntryKind.LOCATION, 1, {"location": list(values.values())})
         counts = {"listed": objects, "bytes": objects * _SIZE, "added": objects, "removed": 0}
         of = {"id": 1, "location_id": 1, "state": "COMPLETE"}
         connection.execute(sa.insert(snapshot).values(**of, counts=counts, started_at=CLOCK, listed_at=CLOCK))
-        _write_headers(connection, len(lengths))
+        bulk.append(connection, header, HEADER_COLUMNS, map(header_row, _make_headers(lengths)))
+        write_blocks(connection, _make_headers(lengths), 1, BLOCK_HEADERS)
         rows = ((1, number, 1, length, length * _SIZE) for number, length in enumerate(lengths.tolist(), 1))
         bulk.append(connection, header_change, [column.name for column in header_change.columns], rows)
         ends = np.cumsum(lengths)
         for first in range(0, objects, BLOCK_OBJECTS):
             _write_objects(connection, chance, lengths, ends, range(first, min(first + BLOCK_OBJECTS, objects)))
-        if connection.dialect.name == "postgresql":
-            for name in ("location", "snapshot", "header", "block"):
-                connection.exec_driver_sql(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))")
+        set_sequences(connection)
         connection.commit()
-        with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as tidy:
-            is_postgresql = tidy.dialect.name == "postgresql"
-            tidy.exec_driver_sql("VACUUM ANALYZE" if is_postgresql else "PRAGMA wal_checkpoint(TRUNCATE)")
+        tidy(ledger)
 
 
 def _lengths(chance: np.random.Generator, objects: int) -> Numbers:
@@ -175,30 +140,13 @@ def _lengths(chance: np.random.Generator, objects: int) -> Numbers:
     return lengths
 
 
-def _write_headers(connection: sa.Connection, count: int) -> None:
-    numbers = iter(range(1, count + 1))
-    while some := list(islice(numbers, BLOCK_HEADERS)):
-        made = [_made_header(number) for number in some]
-        uids = ((of.study_instance_uid, of.series_instance_uid, of.sop_class_uid) for of in made)
-        patients = [digest_patient(of.patient, SECRET) for of in made]
-        digests = [of.digest(SECRET) for of in made]
-        rows = (
-            (number, digest, *of_uids, None, patient)
-            for number, digest, of_uids, patient in zip(some, digests, uids, patients, strict=True)
-        )
-        bulk.append(connection, header, HEADER_COLUMNS, rows)
-        tags = sorted({tag for of in made for tag in of.attributes})
-        owners = ((of.series_instance_uid, of.study_instance_uid, p) for of, p in zip(made, patients, strict=True))
-        columns = {tag: column_of([as_entry(of.attributes.get(tag)) for of in made]) for tag in tags}
-        write_block(
-            connection, BlockKind.HEADER, 1, some, columns=columns, numbers=owner_numbers(owners), digests=digests
-        )
-
-
-def _made_header(number: int) -> Header:
-    attributes = {"00080060": ("CT",), "00180060": ("120",), "00281040": (f"HEADER {number}",)}
-    study, series = f"1.2.3.{number // 3}", f"1.2.3.{number // 3}.{number}"
-    return Header(study, series, "1.2.840.10008.5.1.4.1.1.2", attributes, patient=(f"{number // 6:08d}", "MADE"))
+def _make_headers(lengths: Numbers) -> Iterator[MadeHeader]:
+    """Make a header for each series, with as many objects as it is long."""
+    for number, length in enumerate(lengths.tolist(), 1):
+        attributes = {"00080060": ("CT",), "00180060": ("120",), "00281040": (f"HEADER {number}",)}
+        study, patient = f"1.2.3.{number // 3}", (f"{number // 6:08d}", "MADE")
+        made = Header(study, f"{study}.{number}", "1.2.840.10008.5.1.4.1.1.2", attributes, patient=patient)
+        yield MadeHeader(number, made, "", length)
 
 
 def _write_objects(
@@ -253,12 +201,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run it as a command."""
     given = sys.argv[1:] if arguments is None else [*arguments]
-    if given[:1] == ["--make"]:  # how it starts itself
-        make_ledger(given[1], int(given[2]))
-        sys.stdout.write("{}")
-    elif given[:1] == ["--measure"]:
-        sys.stdout.write(json.dumps(measure_one(given[1], int(given[2]))))
-    else:
+    if not do_part(given, make=make_ledger, measure=measure_one):
         run(measure, description=__doc__, options=_options, arguments=given)
 
 
