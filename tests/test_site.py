@@ -3,7 +3,6 @@
 import functools
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -22,6 +21,7 @@ from dicom_sieve.flows import result
 from tests.support.browser import chromium
 from tests.support.documents import ROOT, read
 from tests.support.html_pages import pages_of
+from tests.support.loopback import serving
 
 LOOKED_AT = ("index.html", "criteria.html", "reference/commands.html", "reference/python.html")
 UNLINKED = {"404.html"}
@@ -37,13 +37,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with serving(functools.partial(Quiet, directory=str(site))) as url:
+        yield f"{url}/"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

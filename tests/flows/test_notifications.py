@@ -2,10 +2,9 @@
 
 import datetime
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from tests.cli.command import run_command
 from tests.flows import planted
 from tests.screening.screenings import ct
 from tests.support.builders import make_instance
+from tests.support.loopback import Silent, serving
 from tests.support.prefect_server import SERVE, PrefectServer, prefect_server, wait_for
 
 pytestmark = pytest.mark.timeout(1200)
@@ -54,7 +54,7 @@ class Hook:
 def listening() -> Iterator[Hook]:
     hook = Hook()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             hook.told.append({**body, "token": self.headers["X-Token"]})
@@ -62,19 +62,9 @@ def listening() -> Iterator[Hook]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hook.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(Handler) as url:
+        hook.url = f"{url}/hook"
         yield hook
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Kept sums of the changes of headers: a cache that is dropped by what changes it, and compared by verify."""
 
-from collections.abc import Callable
-
 import pytest
 import sqlalchemy as sa
 
@@ -21,6 +19,7 @@ from tests.ledger.made_shard import a_shard_of_three
 from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, screen_ct, sql
 from tests.support.simulated_store import PLACE, SimulatedStore
+from tests.support.statements import statements_of
 
 ELSEWHERE = Location("https://simulated", "elsewhere")
 
@@ -38,19 +37,6 @@ def kept(ledger: Ledger) -> list[tuple[int, int, int, int]]:
     """Give location, page, last snapshot and number of headers of each kept page."""
     rows = sql(ledger, "SELECT location_id, page, snapshot_id, row_count FROM held_page ORDER BY location_id, page")
     return [tuple(row) for row in rows]
-
-
-def queries_of(ledger: Ledger, work: Callable[[], object]) -> list[str]:
-    """Give the statements that some work sends to the ledger."""
-    sent: list[str] = []
-
-    def keep(*arguments: object) -> None:
-        sent.append(str(arguments[2]))
-
-    sa.event.listen(ledger.engine, "before_cursor_execute", keep)
-    work()
-    sa.event.remove(ledger.engine, "before_cursor_execute", keep)
-    return sent
 
 
 class TestKeeping:
@@ -93,7 +79,7 @@ class TestKeeping:
     def test_what_is_kept_is_not_added_up_again(self, ledger: Ledger) -> None:
         screen_ct(a_store(), ledger, "a")
 
-        sent = queries_of(ledger, lambda: headers_held(ledger.engine, 1, 1))
+        sent = statements_of(ledger, lambda: headers_held(ledger.engine, 1, 1))
 
         assert sum("held_page" in statement for statement in sent) == 1
         assert sum("header_change" in statement for statement in sent) == 1  # what lies behind the last page

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +20,7 @@ from dicom_sieve.stores import DirectoryStore
 from tests.computations.segmentation.bucket import whole
 from tests.screening.screenings import one_of
 from tests.support.browser import chromium
+from tests.support.loopback import serving
 from tests.support.ohif import CONFIGURATION, find_ohif
 
 pytestmark = pytest.mark.timeout(600)
@@ -59,15 +59,8 @@ class _Site(SimpleHTTPRequestHandler):
 def served(viewer: Path, study: Path) -> Iterator[tuple[str, list[str]]]:
     """Serve a viewer and a study; gives the address, and a list of what is asked of the study."""
     asked: list[str] = []
-    handler = partial(_Site, viewer=viewer, study=study, asked=asked)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(partial(_Site, viewer=viewer, study=study, asked=asked)) as url:
+        yield url, asked
 
 
 def test_the_viewer_shows_what_passed(tmp_path: Path, ledger: Ledger) -> None:

@@ -16,6 +16,7 @@ from dicom_sieve.screening import listed_parts, snapshot
 from tests.ledger.vandal import vandal
 from tests.screening.screenings import ct, mr, screen_ct, sql, verdicts
 from tests.support.simulated_store import PLACE, SimulatedStore
+from tests.support.statements import statements_of
 
 OPEN = "SELECT key, etag, size, added_in FROM object WHERE removed_in IS NULL ORDER BY key"
 CLOSED = "SELECT key, etag, size, added_in, removed_in FROM object WHERE removed_in IS NOT NULL ORDER BY 1, 4"
@@ -35,14 +36,7 @@ def a_store(count: int = 20) -> SimulatedStore:
 
 def queries(ledger: Ledger, store: SimulatedStore, run_id: str) -> int:
     """Run, and count the queries for what the ledger knows of objects by their keys."""
-    sent: list[str] = []
-
-    def keep(*arguments: object) -> None:
-        sent.append(str(arguments[2]).replace('"', ""))
-
-    sa.event.listen(ledger.engine, "before_cursor_execute", keep)
-    screen_ct(store, ledger, run_id)
-    sa.event.remove(ledger.engine, "before_cursor_execute", keep)
+    sent = (each.replace('"', "") for each in statements_of(ledger, lambda: screen_ct(store, ledger, run_id)))
     return sum("ORDER BY object.key" in statement and "object.removed_in IS NULL" in statement for statement in sent)
 
 

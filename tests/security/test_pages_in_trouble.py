@@ -1,9 +1,8 @@
 """Prefect or the ledger is away, a run is killed, a place changes: pages say what is, and nothing is lost."""
 
-import http.server
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -31,6 +30,7 @@ from tests.security.attacked_pages import (
     fill,
     starts,
 )
+from tests.support.loopback import Silent, serving
 from tests.support.postgres_of_own import Postgres, postgres_of_own
 from tests.support.simulated_store import SimulatedStore
 from tests.web.made import criteria_of
@@ -103,7 +103,7 @@ class TestPrefectAway:
 def server_that_says(status: int, body: bytes) -> Iterator[str]:
     """Run a server that gives one answer to everything; gives its address."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Silent, BaseHTTPRequestHandler):
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_response(status)
@@ -113,18 +113,8 @@ def server_that_says(status: int, body: bytes) -> Iterator[str]:
 
         do_GET = do_POST = answer  # noqa: N815 - the names that it calls
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/api"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as url:
+        yield f"{url}/api"
 
 
 @pytest.mark.parametrize(

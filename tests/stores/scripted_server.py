@@ -5,9 +5,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from dicom_sieve.stores import Retries, S3Access, S3Store, StaticCredentials
+from tests.support.loopback import Silent, serving
 from tests.support.request_target import path_of
 
 AT_ONCE = Retries(first_pause_seconds=0.0)
@@ -83,7 +84,7 @@ def serve(
 ) -> Iterator[ScriptedServer]:
     """Run a scripted server on a free port of this machine, by https where it has a certificate."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
@@ -104,19 +105,6 @@ def serve(
 
         do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 - names that http.server calls
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that refuses the certificate
-    script = make(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(Handler, tls=tls, tells_errors=False) as url:
+        script = make(url)
         yield script
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

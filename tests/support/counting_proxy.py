@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from tests.support.loopback import Silent, serving
 
 _PASSED_ON = ("Accept", "Authorization", "Content-Type")
 
@@ -44,7 +46,7 @@ def count_requests(root: str, tls: ssl.SSLContext | None = None) -> Iterator[Cou
     """Run a proxy before a server, given by its URL; by https where it has a certificate."""
     parts, lock = urlsplit(root), threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # else headers and body are packets of their own, and wait for each other
 
@@ -78,19 +80,6 @@ def count_requests(root: str, tls: ssl.SSLContext | None = None) -> Iterator[Cou
 
         do_GET = do_POST = answer  # noqa: N815 - names that http.server calls
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    proxy = CountingProxy(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(Handler, tls=tls) as url:
+        proxy = CountingProxy(url)
         yield proxy
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +19,7 @@ from dicom_sieve.objects import Location
 from dicom_sieve.stores.dicomweb.access import DicomWebAccess, HttpCredentials
 from dicom_sieve.stores.dicomweb.store import DicomWebStore
 from dicom_sieve.stores.retries import Retries
+from tests.support.loopback import Silent, serving
 from tests.support.orthanc import AT_ONCE
 
 Row = dict[str, Any]
@@ -145,7 +146,7 @@ def run_plain_pacs() -> Iterator[PlainPacs]:
     """Run one on a free port of this machine."""
     lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1
 
@@ -175,18 +176,6 @@ def run_plain_pacs() -> Iterator[PlainPacs]:
                 self.wfile.flush()
                 time.sleep(reply.drip_seconds)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that has read enough
-    pacs = PlainPacs(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(Handler, tells_errors=False) as url:
+        pacs = PlainPacs(url)
         yield pacs
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

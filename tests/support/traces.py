@@ -1,14 +1,15 @@
 """A receiver of traces by OTLP over HTTP, on a real socket: what came stands here as a tree of spans."""
 
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.support.loopback import Silent, serving
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _attributes(pairs: Any) -> dict[str, Any]:
 def receiving_traces(status: int = 200) -> Iterator[TraceReceiver]:
     """Receive them."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -116,16 +117,6 @@ def receiving_traces(status: int = 200) -> Iterator[TraceReceiver]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver = TraceReceiver(f"http://127.0.0.1:{server.server_address[1]}", status)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(Handler) as url:
+        receiver = TraceReceiver(url, status)
         yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
