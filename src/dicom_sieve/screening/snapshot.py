@@ -29,8 +29,7 @@ from dicom_sieve.ledger.writing.snapshots import close_snapshot, open_snapshot, 
 from dicom_sieve.objects import Location, ObjectInfo, plain_etag
 from dicom_sieve.screening.listed_parts import Part, cut
 from dicom_sieve.screening.observer import Observer
-from dicom_sieve.stores.archives.store import ArchivesOfInventory, ArchivesOpened
-from dicom_sieve.stores.interface import Lists, ListsAsOf
+from dicom_sieve.stores.interface import Lists, ListsAgain, ListsAsOf
 
 BATCH_KEYS = 20_000
 MOST_UNSETTLED = 100_000
@@ -105,7 +104,7 @@ def _refuse_results(keys: Iterable[str], location: Location, lease: Lease) -> No
 
 def _list(place: Lists, lease: Lease) -> Iterator[ObjectInfo]:
     """List a place; what was listed last tells what lies in archives that are the same."""
-    if isinstance(place, ArchivesOpened | ArchivesOfInventory):
+    if isinstance(place, ListsAgain):
         return place.list_again(partial(known_between, lease.engine, lease.location_id))
     return place.list()
 

@@ -1,7 +1,7 @@
 """What the rest of the program asks of a place where objects lie: one Protocol a capability."""
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -104,6 +104,42 @@ class Lists(Protocol):
 
         Raises:
             StoreError: The place cannot be listed.
+        """
+        ...
+
+
+class ListedBefore(Protocol):
+    """An object as the last listing had it."""
+
+    @property
+    def key(self) -> str:
+        """Its key."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """Its entity tag."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        ...
+
+
+ListedBetween = Callable[[str, str], Iterable[ListedBefore]]
+"""Gives what the last listing had from a key on (inclusive) up to another one (exclusive)."""
+
+
+@runtime_checkable
+class ListsAgain(Lists, Protocol):
+    """A place that takes less to list where it is known what it held."""
+
+    def list_again(self, listed_between: ListedBetween) -> Iterator[ObjectInfo]:
+        """Give what `list` gives, and raise as it does.
+
+        Args:
+            listed_between: Gives what was listed the last time.
         """
         ...
 

@@ -30,20 +30,23 @@ ThenSegment = Annotated[
     Path | None,
     typer.Option("--then-segment", metavar="FILE", help="As --then, of segment-series."),
 ]
+ServerHost = Annotated[str, typer.Option(help="Where Prefect's server listens.")]
+ServerPort = Annotated[int, typer.Option(min=1, max=65535, help="Its port.")]
+NoAuth = Annotated[
+    bool, typer.Option("--no-auth", help="Without a password; only where no other machine can reach it.")
+]
 
 
 @servers_app.command(epilog="Example: dicom-sieve up --port 4200")
 def up(
     *,
-    host: Annotated[str, typer.Option(help="Where Prefect's server listens.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 4200,
+    host: ServerHost = "127.0.0.1",
+    port: ServerPort = 4200,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A further name by which it may be called, as that of a proxy before it."),
     ] = None,
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Without a password; only where no other machine can reach it.")
-    ] = False,
+    no_auth: NoAuth = False,
     web_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Of the pages for managers; 0: none. By default one more.")
     ] = None,
@@ -74,15 +77,13 @@ def up(
 )
 def prefect_server(
     *,
-    host: Annotated[str, typer.Option(help="Where Prefect's server listens.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 4200,
+    host: ServerHost = "127.0.0.1",
+    port: ServerPort = 4200,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A further name by which it may be called, as that of its container."),
     ] = None,
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Without a password; only where no other machine can reach it.")
-    ] = False,
+    no_auth: NoAuth = False,
 ) -> None:
     """Start Prefect's server alone, as up starts it: for a machine or a container of its own.
 

@@ -145,7 +145,7 @@ def known_objects(
         between: Those behind the first key, up to the second; None: from the first on, to the last.
     """
     after, last = between
-    query = _select_objects(lacking).where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
+    query = _select_objects(lacking).where(_is_open_at(location_id))
     if last is not None:
         query = query.where(object_.c.key <= last)
     query = query.order_by(object_.c.key).limit(PAGE_ROWS)
@@ -160,10 +160,13 @@ def known_objects(
 
 def known_between(engine: sa.Engine, location_id: int, first: str, end: str) -> list[KnownObject]:
     """Give the open objects of a location from a key on (inclusive) up to another one (exclusive), in their order."""
-    is_between = sa.and_(object_.c.key >= first, object_.c.key < end)
-    query = _select_objects(()).where(object_.c.location_id == location_id, object_.c.removed_in.is_(None), is_between)
+    query = _select_objects(()).where(_is_open_at(location_id), object_.c.key >= first, object_.c.key < end)
     rows = read(engine, partial(all_rows, query=query.order_by(object_.c.key)))
     return list(starmap(KnownObject, rows))
+
+
+def _is_open_at(location_id: int) -> sa.ColumnElement[bool]:
+    return sa.and_(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
 
 
 def _select_objects(lacking: Sequence[int]) -> sa.Select[Any]:
@@ -188,7 +191,7 @@ def unsettled_keys(engine: sa.Engine, location_id: int, most: int) -> list[str] 
         location_id: Which location.
         most: How many are given at most.
     """
-    of_open = sa.select(object_.c.key).where(object_.c.location_id == location_id, object_.c.removed_in.is_(None))
+    of_open = sa.select(object_.c.key).where(_is_open_at(location_id))
     unread = of_open.where(object_.c.header_id.is_(None)).limit(most + 1)
     refused = of_open.join(header, header.c.id == object_.c.header_id).where(_is_unsettled).limit(most + 1)
     rows = [row for query in (unread, refused) for row in read(engine, partial(all_rows, query=query))]

@@ -1,38 +1,13 @@
 """What an archive was listed as the last time: where that is known in full, it is not opened again (ADR 53)."""
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
-
 from dicom_sieve.objects import ObjectInfo
 from dicom_sieve.stores.archives.entries import Kind
 from dicom_sieve.stores.archives.mark import mark_of
 from dicom_sieve.stores.archives.names import BETWEEN
+from dicom_sieve.stores.interface import ListedBetween
 
 _BEHIND = BETWEEN[:-1] + chr(ord(BETWEEN[-1]) + 1)
 """Behind an archive's key: the first that lies behind all of its members."""
-
-
-class ListedBefore(Protocol):
-    """An object as the last listing had it."""
-
-    @property
-    def key(self) -> str:
-        """Its key."""
-        ...
-
-    @property
-    def etag(self) -> str:
-        """Its entity tag."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        ...
-
-
-ListedBetween = Callable[[str, str], Iterable[ListedBefore]]
-"""Gives what the last listing had from a key on (inclusive) up to another one (exclusive)."""
 
 
 def as_before(archive: ObjectInfo, listed_between: ListedBetween) -> dict[str, ObjectInfo] | None:

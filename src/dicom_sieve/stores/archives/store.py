@@ -10,7 +10,7 @@ from dicom_sieve import private
 from dicom_sieve.advice import ADVICE
 from dicom_sieve.errors import StoreError
 from dicom_sieve.objects import Location, ObjectInfo
-from dicom_sieve.stores.archives.as_before import ListedBefore, ListedBetween, as_before
+from dicom_sieve.stores.archives.as_before import as_before
 from dicom_sieve.stores.archives.bounds import LISTINGS_KEPT, MEMBERS_KEPT
 from dicom_sieve.stores.archives.kept import Kept, Once
 from dicom_sieve.stores.archives.mark import Mark, is_member, mark_of
@@ -22,6 +22,8 @@ from dicom_sieve.stores.event_loop import run_beside_others
 from dicom_sieve.stores.interface import (
     PART_BYTES,
     Downloads,
+    ListedBefore,
+    ListedBetween,
     Lists,
     ListsAsOf,
     ObjectChangedError,
