@@ -80,6 +80,7 @@ lock: install ## resolve the lock files again
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c base.txt --extra demo --extra dev --extra dicomweb --extra fast --extra fuzz --extra lineage --extra postgresql --extra proxy --extra radiomics --extra ray --extra segmentation --extra telemetry ../pyproject.toml -o dev.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' gdcm.in -o gdcm.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c dev.txt build.in -o build.txt
+	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' sbom.in -o sbom.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command 'make lock' -c dev.txt --extra dicomweb --extra fast --extra lineage --extra postgresql --extra proxy --extra segmentation --extra telemetry ../pyproject.toml -o image.txt
 
 clean: ## remove what was built

@@ -65,4 +65,4 @@ def test_prefect_s_own_is_raised_again_too() -> None:
 
 
 def _run(code: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=25, check=False)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False)

@@ -18,7 +18,7 @@ import dicom_sieve
 from dicom_sieve.cli.app import app
 from dicom_sieve.contract.parameters import Parameters
 from dicom_sieve.flows import result
-from tests.support.browser import chromium
+from tests.support.browser import PATIENCE, chromium
 from tests.support.documents import ROOT, read
 from tests.support.html_pages import pages_of
 from tests.support.loopback import serving
@@ -158,6 +158,7 @@ class TestReading:
         """A page that may ask for nothing of another host."""
         with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
             page, asked = context.new_page(), list[str]()
+            page.set_default_timeout(PATIENCE)
             page.on("request", lambda request: asked.append(request.url))
             yield page
             assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
@@ -169,8 +170,11 @@ class TestReading:
 
     def test_a_text_is_found_without_the_internet(self, page: Page, address: str) -> None:
         page.goto(f"{address}index.html")
-        page.keyboard.press("Control+k")
-        page.keyboard.type("leases instead of locks")
+        asked = page.get_by_role("combobox", name="Search")
+        while not asked.is_visible():  # what hears the key is loaded behind the page
+            page.keyboard.press("Control+k")
+            page.wait_for_timeout(500)
+        asked.fill("leases instead of locks")
         page.get_by_text("ADR 9").first.wait_for()
         page.keyboard.press("Enter")
         page.wait_for_url("**/adr/0009-*")

@@ -11,7 +11,7 @@ from tests.support.up import unused_port
 
 ADVICE = "accepted: PREFECT_API_URL, as http://prefect.example.org:4200/api"
 COMMANDS = [("serve",), ("deploy", "--pool", "dicom")]
-SECONDS = 25
+SECONDS = 200
 """One that serves never ends."""
 
 

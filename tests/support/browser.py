@@ -7,6 +7,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.conftest import find_program, not_present
 
+PATIENCE = 120_000
+"""Milliseconds that something may take to appear: machines may be slow, and shared."""
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,6 +28,6 @@ def chromium() -> Iterator[Browser]:
     if program is None:
         not_present("Chromium", "apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS, timeout=PATIENCE)
         yield browser
         browser.close()
