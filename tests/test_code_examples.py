@@ -19,7 +19,6 @@ from tests.support.documents import ROOT, code_blocks, read
 
 LANGUAGES = ("json", "nginx", "python", "sql", "toml")
 RUN_BY = {
-    "README.md": {"python": "tests/test_documents.py"},
     "docs/computations.md": {
         "python": "tests/computations/radiomics/test_compute.py",
         "json": "tests/test_documents.py",
@@ -33,6 +32,7 @@ RUN_BY = {
     "docs/lineage.md": {"python": "tests/test_documents.py"},
     "docs/notifications.md": {"python": "tests/flows/test_notifications.py"},
     "docs/operations.md": {"json": "tests/test_logs.py"},
+    "docs/overview.md": {"python": "tests/test_documents.py"},
     "docs/requests.md": {"json": "tests/test_documents.py"},
     "docs/tutorial.md": {"python": "tests/test_wheel.py", "json": "tests/test_wheel.py"},
     "docs/tutorials/auditor.md": {"python": "tests/test_tutorials.py", "json": "tests/test_tutorials.py"},

@@ -42,8 +42,10 @@ def test_who_finds_a_hole_is_told_where_to_say_it() -> None:
     assert "SECURITY.md" in (ROOT / "CODE_OF_CONDUCT.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_names_the_wheel_that_is_built() -> None:
-    assert f"dist/dicom_sieve-{__version__}-py3-none-any.whl" in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_on_installing_names_the_wheel_that_is_built() -> None:
+    assert f"dist/dicom_sieve-{__version__}-py3-none-any.whl" in (ROOT / "docs/installing.md").read_text(
+        encoding="utf-8"
+    )
 
 
 class TestReleaseWorkflow:

@@ -93,8 +93,7 @@ RUN_ELSEWHERE = {
     "PREFECT_API_AUTH_STRING=user:password dicom-sieve prefect-server --host 0.0.0.0 --allow-host prefect": (
         "tests/cli/test_prefect_server.py"
     ),
-    "pip install dicom_sieve-*.whl": "tests/test_wheel.py",
-    "pip install 'dicom-sieve[postgresql,fast]'": "tests/test_wheel.py",
+    "pip install 'dist/dicom_sieve-1.0.0-py3-none-any.whl[postgresql,fast]'": "tests/test_wheel.py",
     "make test-fast": "Makefile",
     "dicom-sieve preview az://devstoreaccount1/scans --endpoint http://127.0.0.1:10000 --criteria criteria.json": (
         "tests/cli/test_clouds.py"
