@@ -1,8 +1,11 @@
 """A page that shows what is typed and what is printed, typed again into one shell and compared line by line."""
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,6 +41,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
         self.run(prelude)
 
@@ -47,7 +51,10 @@ class Shell:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Let it end, and with it what it started behind itself and a failing page did not come to stop."""
         self._process.communicate()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
 
     def run(self, command: str) -> str:
         """Type a command, and give all that it printed; it must not fail."""
