@@ -12,12 +12,15 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger import migrations
 from dicom_sieve.ledger.database.engine import connect, describe
 from dicom_sieve.ledger.database.tables import metadata
+from dicom_sieve.ledger.database.versions import known_versions
+from dicom_sieve.ledger.database.versions import migrations as migrations_of
 from tests.ledger.openers import open_at_the_same_time
 from tests.screening.screenings import ct, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
@@ -102,6 +105,18 @@ class TestOpening:
             f"the ledger has version 9999, which this software does not know; it knows up to {newest}: "
             "use the software that wrote it last, or a later one"
         )
+
+    def test_a_second_version_that_somebody_wrote_is_refused(self, ledger_url: str) -> None:
+        with open_ledger(ledger_url) as ledger, ledger.engine.begin() as connection:
+            connection.execute(sa.text("INSERT INTO alembic_version VALUES ('0001')"))
+
+        with pytest.raises(LedgerError, match=r"^the ledger has version 0001 and \d{4}, which this software does not"):
+            open_ledger(ledger_url)
+
+    def test_the_versions_that_are_known_are_alembic_s(self, ledger: Ledger) -> None:
+        with ledger.engine.connect() as connection, migrations_of(connection) as config:
+            scripts = ScriptDirectory.from_config(config).walk_revisions()
+            assert [script.revision for script in scripts] == list(known_versions())
 
     def test_opening_again_leaves_the_locks_of_this_process_alone(self, tmp_path: Path) -> None:
         # POSIX drops all locks of a process on a file as soon as it closes any descriptor of it; another program

@@ -17,6 +17,7 @@ from dicom_sieve.errors import IncompleteRunError, NothingReadableError
 from dicom_sieve.ledger.audit.recount import recount_held_pages
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database import held_pages
+from dicom_sieve.ledger.database.versions import migrations
 from dicom_sieve.ledger.reading.held_headers import headers_held
 from dicom_sieve.ledger.writing.headers import record_headers, unread_objects
 from dicom_sieve.ledger.writing.snapshots import record_changes
@@ -149,7 +150,7 @@ class TestSums:
 class TestFromTheFirstVersion:
     def test_what_there_is_is_counted_and_stays_as_it_was(self, ledger_url: str) -> None:
         engine = database.connect(ledger_url)
-        with engine.connect() as connection, database._alembic(connection) as config:
+        with engine.connect() as connection, migrations(connection) as config:
             command.upgrade(config, "0001")
             connection.commit()
         fill_first_version(engine)

@@ -15,6 +15,7 @@ from dicom_sieve.errors import LedgerError
 from dicom_sieve.explain import explain, explain_ledger
 from dicom_sieve.inert import inert
 from dicom_sieve.ledger.database import engine as database
+from dicom_sieve.ledger.database.versions import known_versions, version_of
 
 _BESIDE = ("", "-wal", "-shm", "-journal")
 """What SQLite reads as one database: a log that is left behind would be played into the copy that is put back."""
@@ -141,12 +142,12 @@ def _refuse_damaged(connection: sa.Connection, trouble: str) -> None:
 
 
 def _describe(connection: sa.Connection, part: Path, target: Path, trouble: str) -> Copy:
-    version, known_versions = database.versions(connection)
+    version = version_of(connection)
     if version is None:
         raise LedgerError(f"{trouble}: it is no ledger: it has no version")
-    if version not in known_versions:
+    if version not in known_versions():
         raise LedgerError(f"{trouble}: it has version {version}, which this software does not know")
-    is_current = version == known_versions[0]
+    is_current = version == known_versions()[0]
     tables = sa.inspect(connection).get_table_names()
     runs, entries = (
         connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() if table in tables else 0  # noqa: S608

@@ -12,22 +12,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from dicom_sieve.errors import LedgerAwayError, LedgerError
 from dicom_sieve.explain import PASSING, explain_ledger, state_of
 from dicom_sieve.ledger.database import sqlite_file
 from dicom_sieve.ledger.database.column_types import UtcDateTime
 from dicom_sieve.ledger.database.outages import read, seconds_of, while_away
+from dicom_sieve.ledger.database.versions import known_versions, migrate, version_of
 
 _MIGRATION_LOCK = 0x6469636F  # any number that only this program uses
 _OPENING = threading.Lock()
@@ -101,17 +97,17 @@ def prepare(engine: sa.Engine) -> None:
     with _OPENING:
         try:
             with engine.connect() as connection:
-                revision, known_versions = _revision(connection), _revisions(connection)
+                revision = version_of(connection)
         except LedgerError as error:
             raise error from None
         except sa.exc.DBAPIError:
             raise LedgerError(f"the ledger cannot be reached: {describe(engine)}") from None
     if revision is None:
         upgrade(engine)
-    elif revision != known_versions[0]:
-        _refuse_newer(revision, known_versions)
+    elif revision != known_versions()[0]:
+        _refuse_newer(revision)
         raise LedgerError(
-            f"the ledger has version {revision}, this software needs {known_versions[0]}: stop what uses the ledger, "
+            f"the ledger has version {revision}, this software needs {known_versions()[0]}: stop what uses the ledger, "
             "then run 'dicom-sieve ledger upgrade'"
         )
 
@@ -131,28 +127,28 @@ def upgrade(engine: sa.Engine, *, backup: bool = True) -> Path | None:
     Raises:
         LedgerError: The ledger is newer than this software, is in use, or cannot be copied.
     """
-    with _OPENING, _one_writer(engine), engine.connect() as connection, _alembic(connection) as config:
+    with _OPENING, _one_writer(engine), engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        revision, known_versions = _revision(connection), _revisions(connection)
-        if revision == known_versions[0]:
+        revision = version_of(connection)
+        if revision == known_versions()[0]:
             return None
         copy = None
         if revision is not None:
-            _refuse_newer(revision, known_versions)
+            _refuse_newer(revision)
             copy = _copy_file(engine, revision) if backup and engine.dialect.name == "sqlite" else None
-        command.upgrade(config, "head")
+        migrate(connection)
         connection.commit()
     return copy
 
 
-def _refuse_newer(revision: str, known_versions: Sequence[str]) -> None:
-    if revision not in known_versions:
+def _refuse_newer(revision: str) -> None:
+    if revision not in known_versions():
         raise LedgerError(
             f"the ledger has version {revision}, which this software does not know; "
-            f"it knows up to {known_versions[0]}: use the software that wrote it last, or a later one"
+            f"it knows up to {known_versions()[0]}: use the software that wrote it last, or a later one"
         )
 
 
@@ -347,27 +343,3 @@ def _turn_to_wal(cursor: Any) -> None:
             time.sleep(PAUSE_SECONDS)
         else:
             return
-
-
-def versions(connection: sa.Connection) -> tuple[str | None, list[str]]:
-    """Give the version of a ledger, None where it is none, and those that this software knows, the newest first."""
-    return _revision(connection), _revisions(connection)
-
-
-def _revision(connection: sa.Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _revisions(connection: sa.Connection) -> list[str]:
-    """Give the versions that this software knows, the newest first."""
-    with _alembic(connection) as config:
-        return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
-
-
-@contextmanager
-def _alembic(connection: sa.Connection) -> Iterator[Config]:
-    with as_file(files("dicom_sieve.ledger") / "migrations") as directory:
-        config = Config()
-        config.set_main_option("script_location", str(directory).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        yield config

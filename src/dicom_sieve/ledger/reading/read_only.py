@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.database import engine as database
+from dicom_sieve.ledger.database.versions import known_versions, version_of
 from dicom_sieve.ledger.reading.ledger import Ledger
 
 _FILE_MODES = ("mode=ro", "mode=ro&immutable=1")
@@ -121,14 +122,14 @@ def _open_file(path: Path, mode: str) -> sqlite3.Connection:
 def _check_version(engine: sa.Engine) -> None:
     try:
         with engine.connect() as connection:
-            version, known_versions = database.versions(connection)
+            version = version_of(connection)
     except (sa.exc.DBAPIError, LedgerError):
         raise LedgerError(f"the ledger cannot be reached: {database.describe(engine)}") from None
     if version is None:
         raise LedgerError(f"{database.describe(engine)} is no ledger: it has no version")
-    if version != known_versions[0]:
+    if version != known_versions()[0]:
         raise LedgerError(
-            f"the ledger has version {version}, this software verifies {known_versions[0]}: "
+            f"the ledger has version {version}, this software verifies {known_versions()[0]}: "
             "where nobody upgraded the software, somebody changed the ledger's version; "
             "else run 'dicom-sieve ledger upgrade'"
         )
