@@ -39,7 +39,6 @@ WHOLE_PAGES = {
 }
 """Pages whose commands need a machine or a database of their own, each with the test that takes them from there."""
 RUN_ELSEWHERE = {
-    "dicom-sieve demo": "tests/test_demo.py",
     "dicom-sieve demo --keep": "tests/test_demo.py",
     "dicom-sieve up": "tests/cli/test_up.py",
     "dicom-sieve up --port 4200": "tests/cli/test_up.py",

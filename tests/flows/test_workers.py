@@ -22,7 +22,8 @@ from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.s3_proxy import Asked, S3Proxy, s3_proxy
 from tests.ledger.export import export
-from tests.screening.screenings import state_of
+from tests.screening.killing import INDEXED
+from tests.screening.screenings import sql, state_of
 from tests.support.builders import make_instance
 from tests.support.prefect_server import CLEAN, COMPUTE, SEGMENT, PrefectServer, prefect_server, running, wait_for
 from tests.support.processes import descendants, kill
@@ -172,6 +173,7 @@ def test_two_workers_share_runs_and_one_that_is_killed_costs_its_run_alone(
         workers = [stack.enter_context(worker(server, name, postgres_url)) for name in ("one", "two")]
         runs = {bucket: server.start(asked) for bucket, asked in requests.items()}
         wait_for(lambda: all(is_held(proxy, bucket) for bucket in going), "both runs to read", 120)
+        wait_for(lambda: sql(ledger, INDEXED) == [(OBJECTS,)], "what both read to be recorded", 60)
         processes = {process.pid: [process.pid, *descendants(process.pid)] for process in workers}
         run_by = {
             bucket: next(
