@@ -32,6 +32,8 @@ def run_command(*arguments: str, home: Path, **environment: str) -> "subprocess.
     with (
         patch.dict(os.environ, environment_of(home, **environment), clear=True),
         patch("sys.argv", ["dicom-sieve", *arguments]),
+        patch("webbrowser._tryorder", None),  # or the browser of an earlier command is opened
+        patch.dict("webbrowser._browsers", clear=True),
         redirect_stdout(output),
         redirect_stderr(errors),
     ):
