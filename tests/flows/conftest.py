@@ -14,7 +14,7 @@ from tests.support.prefect_server import SERVE, PrefectServer, prefect_server
 SHARD_OBJECTS = 100
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # and not longer: two servers that nobody asks take a tenth of a machine's time
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """The server as ``dicom-sieve up`` starts it, with the deployment served; all that it logs is logged."""
     home = tmp_path_factory.mktemp("prefect")
