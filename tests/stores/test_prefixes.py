@@ -1,8 +1,5 @@
 """Prefixes that part the keys of a place: each object lies under exactly one, whatever keys there are."""
 
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,51 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_sieve.errors import InvalidRequestError, StoreError
-from dicom_sieve.objects import Location, ObjectInfo
 from dicom_sieve.stores import DirectoryStore
 from dicom_sieve.stores.archives.store import ArchivesOpened
 from dicom_sieve.stores.interface import ListsBehind, Place
-from dicom_sieve.stores.listing import Cursor, Page
 from dicom_sieve.stores.prefixes import MOST_PARTS, Division, divisible, find_again, find_prefixes
 from tests.conftest import S3Server
 from tests.stores.buckets import fill
+from tests.stores.few_keys import Bucket
 from tests.stores.keys import ODD, make_keys
-from tests.stores.listed import LONG_AGO
 from tests.support.clouds import AzureServer, GcsServer
 
 LETTERS = st.sampled_from(["a", "b", "/", "1", "é", "\ue000", "\ud7ff", "\uffff", "😀", "\U0010ffff"])
 KEYS = st.dictionaries(st.text(LETTERS, min_size=1, max_size=6), st.integers(0, 1), max_size=40)
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """Keys, and their sizes, in pages of a few."""
-
-    sizes: Mapping[str, int]
-    prefix: str = ""
-    page_keys: int = 3
-    honours_start_after: bool = True
-
-    @property
-    def location(self) -> Location:
-        return Location("https://simulated", "divided", self.prefix)
-
-    @property
-    def can_list_behind(self) -> bool:
-        return True
-
-    def list(self) -> Iterator[ObjectInfo]:
-        yield from (ObjectInfo(key, "e", self.sizes[key], LONG_AGO) for key in self._keys(self.prefix))
-
-    def page_behind(self, prefix: str, after: str | None) -> Page:
-        keys = self._keys(prefix)
-        start = bisect_right(keys, after) if after is not None and self.honours_start_after else 0
-        page = keys[start : start + self.page_keys]
-        objects = [ObjectInfo(key, "e", self.sizes[key], LONG_AGO) for key in page]
-        return Page(objects, Cursor(after=page[-1]) if start + self.page_keys < len(keys) else None)
-
-    def _keys(self, prefix: str) -> Sequence[str]:
-        return sorted(key for key in self.sizes if key.startswith(prefix))
 
 
 def under(division: Division, key: str) -> list[str]:
