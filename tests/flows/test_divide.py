@@ -19,6 +19,7 @@ from tests.flows import planted
 from tests.flows.conftest import ledger_url
 from tests.flows.results import result_of
 from tests.flows.s3_proxy import Asked, S3Proxy
+from tests.screening.screenings import state_of
 from tests.stores.buckets import fill
 from tests.support.divided import MARKS, PARTS, objects, verdicts_of
 from tests.support.prefect_server import SECONDS_TO_END, SECONDS_TO_START, PrefectServer, wait_for
@@ -26,6 +27,8 @@ from tests.support.processes import command_of, descendants, kill
 
 NAME = "one-place"
 SERVE = f"from dicom_sieve.flows.deployments import serve_deployments; serve_deployments(1, {NAME!r})"
+PLACES = 3
+"""For runs, where the default deployment is served. The divided run has one, and uses it for a part, too."""
 SAID = "21 of 35 instances passed: 1 in 1 whole series, 20 in 4 partial"
 
 
@@ -118,6 +121,42 @@ def test_a_part_that_is_killed_fails_the_run_and_the_run_goes_on_where_it_ended(
     assert completed_events(prefect, bucket) == [whole]  # the split series keeps the parts' runs from being followed
     rows = [row for table, row in prefect.rows() if table != "block_document"]
     assert not [row for row in rows if planted.KEYS.access_key in repr(row)]
+
+
+@pytest.mark.timeout(600)
+def test_parts_run_at_the_same_time_and_are_stopped_with_their_whole(
+    prefect: PrefectServer, served_ledger: Ledger, proxy: S3Proxy, bucket: str, secret: str
+) -> None:
+    let_go = threading.Event()
+
+    def hold(asked: Asked) -> None:
+        if asked.is_read and bucket in asked.path:
+            let_go.wait(SECONDS_TO_END)
+
+    proxy.rule = hold
+    run = prefect.start(request(proxy.endpoint, bucket, secret, divide=len(PARTS)))
+    begun = wait_for(lambda: begun_of(prefect, served_ledger, run), "a run for each place", SECONDS_TO_END)
+
+    prefect.api.post(f"/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLED"}, "force": True})
+
+    wait_for(lambda: all_cancelled(prefect, run), "all parts to be cancelled", SECONDS_TO_START)
+    wait_for(lambda: states_of(served_ledger, begun) == {"CANCELLED"}, "their runs to end", SECONDS_TO_START)
+    let_go.set()
+
+
+def states_of(ledger: Ledger, runs: list[str]) -> set[str]:
+    return {state_of(ledger, run)[0] for run in runs}
+
+
+def begun_of(prefect: PrefectServer, ledger: Ledger, run: str) -> list[str]:
+    """Give the parts whose runs have begun, when as many have as there are places: the divided run has one of three."""
+    parts = {part["id"] for part in parts_of(prefect, run)}
+    found = [row.id for row in ledger.runs() if row.id in parts and row.state == "RUNNING"]
+    return found if len(found) == PLACES else []
+
+
+def all_cancelled(prefect: PrefectServer, run: str) -> bool:
+    return {part["state"]["type"] for part in parts_of(prefect, run)} == {"CANCELLED"}
 
 
 def completed_events(prefect: PrefectServer, bucket: str) -> list[str]:

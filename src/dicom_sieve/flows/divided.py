@@ -9,8 +9,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -72,9 +72,9 @@ def screen_divided(request: Request, at_least: int, settings: Settings, executio
     with open_ledger(settings.database_url.get_secret_value()) as ledger, get_client(sync_client=True) as client:
         parts = find_parts(request.store, ledger, at_least=at_least, note=note, listing=request.listing)
         execution.logger.info("parts: %d", len(parts.locations))
-        with _Runs(client, whole, execution).of(parts.locations, request.named) as runs:
-            runs.wait()
-            outcomes = [_outcome(ledger, place, runs.by_prefix[place.prefix]) for place in parts.locations]
+        runs = _Runs(client, whole)
+        runs.complete(parts.locations, request.named)
+        outcomes = [_outcome(ledger, place, runs.by_prefix[place.prefix]) for place in parts.locations]
         outcome = outcome_of(ledger, outcomes, parts.marks)
     execution.divided = outcome
     outcome.raise_where_one_failed()
@@ -149,46 +149,45 @@ class _Runs:
     Attributes:
         client: Of Prefect's API.
         whole: The divided run.
-        execution: The same, as what surrounds its work knows it.
         by_prefix: The run of each part, as it was seen last.
+        mine: The run that is executed here, and its process; None: none.
     """
 
     client: SyncPrefectClient
     whole: FlowRun
-    execution: Execution
     by_prefix: dict[str, FlowRun] = field(default_factory=dict)
+    mine: "tuple[UUID, subprocess.Popen[bytes]] | None" = None
 
     @property
     def tag(self) -> str:
         """What marks the runs of these parts."""
         return f"{PART_OF}{self.whole.id}"
 
-    @contextmanager
-    def of(self, places: Sequence[Location], named: NamedCriteria | None) -> Iterator["_Runs"]:
-        """Start a run for each part that has none; all that have not ended are cancelled where this is left early."""
-        with ExitStack() as on_error:
-            on_error.callback(self._cancel)
-            before = self._find_before()
+    def complete(self, places: Sequence[Location], named: NamedCriteria | None) -> None:
+        """Start a run for each part that has none, and wait for all; where this is interrupted they are cancelled."""
+        before = self._find_before()
+        try:
             for number, place in enumerate(places, 1):
                 prefix = place.prefix
                 self.by_prefix[prefix] = before.get(prefix) or self._start(number, prefix, named)
-            yield self
-            on_error.pop_all()
-
-    def wait(self) -> None:
-        """Wait until all have ended; meanwhile execute those that nobody takes, one after the other."""
-        mine: tuple[UUID, subprocess.Popen[bytes]] | None = None
-        try:
-            while self._look():
-                if mine is not None and mine[1].poll() is not None:
-                    self._report(*mine)
-                    mine = None
-                if mine is None and (taken := self._take()) is not None:
-                    mine = taken, _execute(taken)
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+            self._wait()
+        except BaseException:
+            for run in self.by_prefix.values():  # before the process here is waited for: the others end meanwhile
+                self._cancel(run)
+            raise
         finally:
-            if mine is not None:
-                _end(mine[1])
+            if self.mine is not None:
+                _end(self.mine[1])
+
+    def _wait(self) -> None:
+        """Wait until all have ended; meanwhile execute those that nobody takes, one after the other."""
+        while self._look():
+            if self.mine is not None and self.mine[1].poll() is not None:
+                self._report(*self.mine)
+                self.mine = None
+            if self.mine is None and (taken := self._take()) is not None:
+                self.mine = taken, _execute(taken)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def _look(self) -> bool:
         """Look how the runs stand; tell whether any has not ended."""
@@ -243,18 +242,14 @@ class _Runs:
         stand = [run for run in found if run.state and (run.state.is_completed() or run.state.is_running())]
         for run in found:
             if run not in stand and not _has_ended(run):
-                self._cancel_one(run)
+                self._cancel(run)
         return {prefix_in(run.parameters): run for run in stand}
 
-    def _cancel(self) -> None:
-        for run in self.by_prefix.values():
-            if not _has_ended(run):
-                self._cancel_one(run)
-
-    def _cancel_one(self, run: FlowRun) -> None:
-        """Cancel a run: its own watch ends it, in whichever process it is."""
+    def _cancel(self, run: FlowRun) -> None:
+        """Cancel a run that has not ended: its own watch ends it, in whichever process it is."""
         with suppress(httpx.HTTPError, PrefectException):
-            self.client.set_flow_run_state(run.id, Cancelled(message="the divided run was stopped"), force=True)
+            if not _has_ended(self.client.read_flow_run(run.id)):
+                self.client.set_flow_run_state(run.id, Cancelled(message="the divided run was stopped"), force=True)
 
 
 def _deleted(run: FlowRun) -> FlowRun:
