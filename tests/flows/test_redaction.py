@@ -33,6 +33,7 @@ class TestRedacting:
             "preview": True,
             "damaged": "JUDGE",
             "listing": "LAST",
+            "divide": 4,
         }
 
         assert redact(given) == given
@@ -59,6 +60,10 @@ class TestRedacting:
     @pytest.mark.parametrize("listing", ["key:secret", ["LAST"], "last", False, None])
     def test_redacting_replaces_what_stands_where_a_listing_should(self, listing: Any) -> None:
         assert redact({"listing": listing}) == {"listing": "***"}
+
+    @pytest.mark.parametrize("divide", ["key:secret", ["4"], "4", True])
+    def test_redacting_replaces_what_stands_where_a_number_of_parts_should(self, divide: Any) -> None:
+        assert redact({"divide": divide}) == {"divide": "***"}
 
     @pytest.mark.parametrize("location", ["key:secret", ["key:secret"], 7])
     def test_redacting_replaces_what_stands_where_a_location_should(self, location: Any) -> None:
@@ -237,7 +242,7 @@ class TestTheContractsSchema:
 
         assert schema["additionalProperties"] is False
         assert schema["required"] == ["criteria"]  # which input is given, a rule says
-        assert [schema["properties"][name]["position"] for name in schema["properties"]] == list(range(9))
+        assert [schema["properties"][name]["position"] for name in schema["properties"]] == list(range(10))
 
     def test_the_contracts_schema_has_a_title_and_a_line_of_description_for_every_field(self) -> None:
         schema = contract_schema().model_dump()
@@ -245,7 +250,7 @@ class TestTheContractsSchema:
         for model in ("InputParameters", "InputS3Parameters", "TopItem", "ChooseParameters", "PreferenceParameters"):
             fields |= schema["definitions"][model]["properties"]
 
-        assert len(fields) == 43
+        assert len(fields) == 44
         for name, field in fields.items():
             assert 0 < len(field["description"]) <= 120, name
             assert "_" not in field.get("title", ""), name

@@ -18,6 +18,7 @@ from dicom_sieve.ledger.audit.forget import forget
 from dicom_sieve.ledger.database.actions import Action
 from dicom_sieve.ledger.database.tables import lease, metadata, run
 from dicom_sieve.ledger.reading.regions import Region
+from dicom_sieve.ledger.writing.divisions import record_parts
 from dicom_sieve.ledger.writing.named_criteria import save_criteria
 from dicom_sieve.ledger.writing.page_actions import record_action
 from dicom_sieve.objects import Location
@@ -31,7 +32,7 @@ NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 
 
 def fill(ledger: Ledger, folder: Path) -> None:
-    """Screen two locations, once by saved criteria; compute on one, forget the other; leave a lease and two actions."""
+    """Screen two locations, once by saved criteria; compute on one, divide and forget the other; leave a lease."""
     saved, _ = save_criteria(ledger.engine, "only-ct", one_of("CT"), "why")
     save_criteria(ledger.engine, "only-ct", one_of("CT", "MR"))
     store = SimulatedStore(
@@ -53,6 +54,8 @@ def fill(ledger: Ledger, folder: Path) -> None:
     screen_ct(store, ledger, "last", named=saved.named)
     other = SimulatedStore({"a/1": mr("1.7.1", "1.8.1"), "a/2": ct("1.7.2", "1.8.2")}, location=ELSEWHERE)
     screen_ct(other, ledger, "other")
+    with ledger.lease(ELSEWHERE, on_wait=_fail) as held:
+        record_parts(held, ["a/1", "a/2"])
     forget(ledger.engine, ELSEWHERE, "retention is over", clock=lambda: NOW)
     for _ in range(2):  # the second time every series was computed before
         compute_on(ledger, folder)

@@ -22,6 +22,7 @@ from dicom_sieve.criteria.named import LONGEST_NAME, MOST_VERSIONS, NAME
 from dicom_sieve.criteria.read_choose import MOST_PREFERENCES
 from dicom_sieve.criteria.tag import TAGS
 from dicom_sieve.objects import Listing
+from dicom_sieve.stores.prefixes import FEWEST, MOST
 
 ORDERED_SCHEMA: dict[str, JsonValue] = {
     "anyOf": [
@@ -221,6 +222,14 @@ class Parameters(BaseModel):
             json_schema_extra={"position": 8},
         ),
     ] = Listing.NEW
+    divide: Annotated[
+        Annotated[int, Field(title="Number", strict=True, ge=FEWEST, le=MOST)] | None,
+        Field(
+            title="Divide",
+            description="Of a large bucket, at least N parts are screened, each by a run of its own. None: by one run.",
+            json_schema_extra={"position": 9},
+        ),
+    ] = None
 
 
 class SegmentParameters(BaseModel):

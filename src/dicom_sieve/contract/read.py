@@ -1,7 +1,7 @@
 """From the parameters of a run to stores and criteria, or to everything that is wrong with them at once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ from dicom_sieve.stores import EndpointRules, Inventory, Retries, S3Store, addre
 from dicom_sieve.stores.archives.store import ArchivesOfInventory, ArchivesOpened
 from dicom_sieve.stores.interface import ListsAsOf, Place
 from dicom_sieve.stores.open import READ_ONLY, open_archives
+from dicom_sieve.stores.prefixes import DIVIDE, FEWEST, MOST, divisible
 
 OUTPUT = "output_s3_parameters"
 LOCATIONS: Mapping[str, type[S3Parameters]] = {S3_INPUT: SourceParameters, OUTPUT: S3Parameters}
@@ -57,6 +58,7 @@ class Request:
         damaged: What becomes of damaged objects.
         named: What the criteria were saved as, or None. As long as they are not looked up, there are none.
         listing: Whether the location is listed again.
+        divide: How many parts are screened, each by a run of its own, at least; None: it is one run.
     """
 
     store: Place
@@ -68,6 +70,7 @@ class Request:
     damaged: Damaged = Damaged.DISCARD
     named: NamedCriteria | None = None
     listing: Listing = Listing.NEW
+    divide: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +126,12 @@ def read_request(parameters: RawParameters, retries: Retries, rules: EndpointRul
         if isinstance(store, ArchivesOpened):
             problems.append(f"{field}.archives: with listing LAST nothing is listed; accepted: one of the two")
         store = open_archives(store, lists=False)  # what was listed last may lie in archives, and be copied
+    divide = _read_divide(parameters.get(DIVIDE), problems)
+    if divide is not None and store is not None:
+        problems.extend(_undivided(store, publish, is_preview=preview is True, has_inventory=uri is not None))
     if problems or store is None:
         raise InvalidRequestError(tuple(problems))
-    return Request(store, criteria, output, publish, preview, inventory, damaged, named, listing)
+    return Request(store, criteria, output, publish, preview, inventory, damaged, named, listing, divide)
 
 
 def look_up_criteria(request: Request, ledger: Ledger) -> Request:
@@ -161,6 +167,28 @@ def _read_criteria(parameters: RawParameters, problems: list[str]) -> tuple[tupl
     criteria, wrong = read_criteria({name: parameters.get(name) for name in ("criteria", UNIT, CHOOSE)})
     problems.extend(wrong)
     return criteria, None
+
+
+def _read_divide(given: Any, problems: list[str]) -> int | None:
+    """Read into how many parts a run is divided, at least; None: it is not."""
+    if given is None or (type(given) is int and FEWEST <= given <= MOST):
+        return given
+    problems.append(f"{DIVIDE}: not accepted; accepted: a whole number from {FEWEST} to {MOST}, or none")
+    return None
+
+
+def _undivided(store: Place, publish: Publish, *, is_preview: bool, has_inventory: bool) -> Iterator[str]:
+    """Tell what is asked that cannot be done in parts."""
+    if is_preview:
+        yield f"{DIVIDE}: a preview is not divided; accepted: one of the two"
+    if has_inventory:
+        yield f"{DIVIDE}: an inventory lists the whole location; accepted: one of the two"
+    if publish is Publish.COPY_WHOLE:
+        yield f"{DIVIDE}: with publish COPY_WHOLE; accepted: MANIFEST, COPY: a series may lie in several parts"
+    try:
+        divisible(store)
+    except InvalidRequestError as error:
+        yield from error.problems
 
 
 def _read_name(name: str, given: Any, default: Name, problems: list[str]) -> Name:

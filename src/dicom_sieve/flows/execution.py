@@ -6,6 +6,7 @@ from logging import Logger, LoggerAdapter
 from typing import Any, TypeAlias
 
 from dicom_sieve.criteria.named import NamedCriteria
+from dicom_sieve.screening.divide import DividedOutcome
 from dicom_sieve.stores import S3Store
 
 RunLogger: TypeAlias = "Logger | LoggerAdapter[Any]"
@@ -24,6 +25,7 @@ class Execution:
         is_preview: Whether it only tells what a run would say.
         counts: Of a preview; None: of a run the ledger has them.
         named: What the criteria were saved as; None: nothing, or not known yet.
+        divided: What came of the parts of a divided run; None: it is not divided, or that is not known yet.
     """
 
     flow_run_id: str
@@ -34,3 +36,4 @@ class Execution:
     is_preview: bool = False
     counts: Mapping[str, Any] | None = None
     named: NamedCriteria | None = None
+    divided: DividedOutcome | None = None

@@ -200,6 +200,8 @@ def _is_plain(name: str, value: Any) -> bool:
             return isinstance(value, str) and value in set(_NAMES[name])
         case "choose":
             return value is None
+        case "divide":
+            return value is None or type(value) is int
         case "computation":
             return isinstance(value, str) and value in kinds()
         case _:

@@ -15,6 +15,7 @@ from dicom_sieve.flows.execution import Execution
 from dicom_sieve.flows.names import CLEAN
 from dicom_sieve.ledger import ComputationRow, Ledger, RunRow
 from dicom_sieve.publishing.manifest import MANIFEST
+from dicom_sieve.screening.divide import DividedOutcome
 from dicom_sieve.stores import S3Store
 
 KEY, TYPE = "result", "result"
@@ -113,6 +114,30 @@ class Named(_Part):
     """Version of that name."""
 
 
+class PartOfRun(_Part):
+    """One part of a divided run."""
+
+    prefix: str
+    """What the keys of its objects begin with."""
+    run_id: str | None
+    """Its run in the ledger; None: there was none."""
+    state: Literal["COMPLETED", "FAILED"]
+    """Whether its run completed."""
+    counts: Counts | None
+    """What its run decided; None: it did not complete."""
+
+
+class Divided(_Part):
+    """The parts of a divided run: each is a location with a run of its own."""
+
+    parts: list[PartOfRun]
+    """In the order of their prefixes."""
+    split_series: int
+    """Number of series of which several parts hold instances; each counts in each of them."""
+    folder_marks: int
+    """Number of empty objects whose keys only mark folders: they lie in no part, and are not counted."""
+
+
 class Result(_Part):
     """How a flow run ended, and where the rest is."""
 
@@ -138,6 +163,8 @@ class Result(_Part):
     """None: there is none."""
     computation: Computed | None = None
     """Computation, of a run that computes; None: it had not begun."""
+    divided: Divided | None = None
+    """Parts of a divided run, whose counts are the sums over those that completed; None: it was not divided."""
 
 
 def json_schema() -> dict[str, Any]:
@@ -159,6 +186,8 @@ def of_clean(
     """
     row = None if ledger is None or execution.is_preview else next(iter(ledger.attempts(execution.flow_run_id)), None)
     counts = execution.counts if row is None else row.counts
+    if execution.divided is not None:
+        counts = execution.divided.counts
     return Result(
         flow=CLEAN,
         state=state if row is None or row.state == "RUNNING" else cast("State", row.state),
@@ -169,6 +198,7 @@ def of_clean(
         counts=_counts(counts),
         manifest=Published(uri=row.manifest_uri, digest=row.manifest_digest) if row and row.manifest_uri else None,
         report=None if row is None else _report(row, execution.output, link_seconds),
+        divided=None if execution.divided is None else _divided(execution.divided),
     )
 
 
@@ -204,6 +234,19 @@ def _named(named: NamedCriteria | None) -> Named | None:
 
 def _counts(counts: Mapping[str, Any] | None) -> Counts | None:
     return None if counts is None else Counts.model_validate(counts)
+
+
+def _divided(outcome: DividedOutcome) -> Divided:
+    parts = [
+        PartOfRun(
+            prefix=part.location.prefix,
+            run_id=part.run_id,
+            state="COMPLETED" if part.is_completed else "FAILED",
+            counts=_counts(part.counts),
+        )
+        for part in outcome.parts
+    ]
+    return Divided(parts=parts, split_series=outcome.split_series, folder_marks=outcome.marks)
 
 
 def _computed(row: ComputationRow) -> Computed:

@@ -19,6 +19,7 @@ from dicom_sieve.errors import IncompleteRunError
 from dicom_sieve.flows.again import stands_in_ledger, stands_in_prefect
 from dicom_sieve.flows.artifacts import show_attrition, show_link, show_unread, show_verdicts
 from dicom_sieve.flows.blocks_in_requests import rules_of, with_blocks
+from dicom_sieve.flows.divided import is_part, screen_divided
 from dicom_sieve.flows.execution import Execution
 from dicom_sieve.flows.follow_up import announce
 from dicom_sieve.flows.guard import Guarded, run_guarded
@@ -70,6 +71,7 @@ def clean_dicom(
     choose: Any = None,
     input: Any = None,  # noqa: A002 - the contract's name
     listing: Any = Listing.NEW.value,
+    divide: Any = None,
 ) -> State[None]:
     """Do what a request asks, as a flow run. Its parameters are `dicom_sieve.contract.parameters.Parameters`."""
     given = {
@@ -82,8 +84,10 @@ def clean_dicom(
         "choose": choose,
         "input": input,
         "listing": listing,
+        "divide": divide,
     }
-    stands = stands_in_prefect if preview is True else partial(stands_in_ledger, given)
+    has_no_row = preview is True or divide is not None
+    stands = stands_in_prefect if has_no_row else partial(stands_in_ledger, given)
     return run_guarded(given, Guarded(partial(_do, given), stands, _result))
 
 
@@ -98,6 +102,8 @@ def _do(given: RawParameters, execution: Execution) -> State[None]:
         execution.named = request.named
     if request.preview:
         return _preview(request, settings, execution)
+    if request.divide is not None:
+        return screen_divided(request, request.divide, settings, execution)
     return _screen(request, settings, execution)
 
 
@@ -172,7 +178,8 @@ def _screen(request: Request, settings: Settings, execution: Execution) -> State
     show_attrition(report)
     if outcome.manifest is not None and request.output is not None:
         show_link(outcome.manifest.uri, request.output.location)
-    announce(outcome, request.store.location)
+    if not is_part():
+        announce(outcome, request.store.location)
     return Completed(message=outcome.describe())
 
 

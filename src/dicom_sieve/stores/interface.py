@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from dicom_sieve.errors import DicomSieveError, RefusedError
 from dicom_sieve.objects import Location, ObjectInfo
+from dicom_sieve.stores.listing import Page
 
 PART_BYTES = 8 * 1024 * 1024
 """Bytes of an object that are in memory while it is downloaded."""
@@ -140,6 +141,28 @@ class ListsAgain(Lists, Protocol):
 
         Args:
             listed_between: Gives what was listed the last time.
+        """
+        ...
+
+
+@runtime_checkable
+class ListsBehind(Lists, Protocol):
+    """A place whose prefixes are plain texts, and which is listed from behind any text on."""
+
+    @property
+    def can_list_behind(self) -> bool:
+        """Whether it is one: stores of several services may be of one kind."""
+        ...
+
+    def page_behind(self, prefix: str, after: str | None) -> Page:
+        """Ask for the first objects of a prefix whose keys are greater than a text; none: there are no such keys.
+
+        Args:
+            prefix: What the keys begin with: that of the location, or a longer one.
+            after: The text; None: from the first key on.
+
+        Raises:
+            StoreError: It cannot be listed.
         """
         ...
 

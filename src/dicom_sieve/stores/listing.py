@@ -96,6 +96,19 @@ def list_objects(
             return
 
 
+def first_page(ask: Asks, after: str | None, location: Location) -> Page:
+    """Give the first page that has objects, behind a text; one without any where there are none.
+
+    Raises:
+        StoreError: It cannot be listed.
+    """
+    page, empty = ask(Cursor(after=after)), 0
+    while not page.objects and page.following is not None:
+        empty = _count_empty(empty, page, location)
+        page = ask(page.following)
+    return page
+
+
 def count_empty(before: int, address: str, *, is_empty: bool) -> int:
     """Count the consecutive pages without a key, up to this page.
 

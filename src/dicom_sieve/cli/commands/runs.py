@@ -51,6 +51,16 @@ def screen(
     no_listing: Annotated[
         bool, typer.Option("--no-listing", help="Judge what was listed last; nothing is listed or read.")
     ] = False,
+    divide: Annotated[
+        int | None,
+        typer.Option(
+            "--divide",
+            metavar="N",
+            min=2,
+            max=64,
+            help="Screen at least N parts of a large bucket, by the beginnings of keys: each a run of its own.",
+        ),
+    ] = None,
     damaged: DamagedObjects = Damaged.DISCARD,
     anonymous: Anonymous = False,
     requester_pays: RequesterPays = False,
@@ -110,6 +120,8 @@ def screen(
     if no_listing and (inventory or archives):
         name = "--inventory" if inventory else "--archives"
         raise typer.BadParameter("there is nothing to list; leave out --no-listing", param_hint=name)
+    if divide is not None and (undivided := _undivided(inventory, then, then_command, copy_whole=copy_whole)):
+        raise typer.BadParameter(f"{undivided[1]}; leave out --divide", param_hint=undivided[0])
     follows = read_follow_up(
         then or (),
         then_command,
@@ -123,6 +135,21 @@ def screen(
     settings = load_settings()
     store = open_input(uri, endpoint, region, anonymous=anonymous, requester_pays=requester_pays, archives=archives)
     target = open_output(output, endpoint, region)
+    listing = Listing.LAST if no_listing else Listing.NEW
+    if divide is not None:
+        from dicom_sieve.cli.divided import DividedScreening, screen_divided
+
+        given = {"--endpoint": endpoint, "--region": region, "--output": output, "--damaged": damaged.value}
+        switches = {
+            "--copy": copy,
+            "--no-listing": no_listing,
+            "--anonymous": anonymous,
+            "--requester-pays": requester_pays,
+        }
+        options = [part for name, value in given.items() if value is not None for part in (name, value)]
+        options += [name for name, is_on in switches.items() if is_on]
+        screen_divided(DividedScreening(store, target, asked, divide, listing, options), as_json=as_json)
+        return
     with (
         ProgressBar() as observer,
         open_ledger(settings.database_url.get_secret_value()) as ledger,
@@ -146,7 +173,7 @@ def screen(
                 on_begin=follower.run,
                 inventory=open_inventory(inventory, store),
                 damaged=damaged,
-                listing=Listing.LAST if no_listing else Listing.NEW,
+                listing=listing,
                 anchor=open_anchor(settings),
             ),
             ledger,
@@ -171,6 +198,17 @@ def screen(
             text.show_lines("", f"then       {kind.name}")
             text.show_reasons(reasons)
     leave_where_one_failed(became)
+
+
+def _undivided(
+    inventory: str | None, then: list[str] | None, then_command: str | None, *, copy_whole: bool
+) -> tuple[str, str] | None:
+    """Give what cannot be done in parts, and why; None: nothing that is asked."""
+    whole = "a series may lie in several parts, so that none of them knows whether all of it passed"
+    if inventory is not None:
+        return "--inventory", "it lists the whole location"
+    asked = {"--copy-whole": copy_whole, "--then": then, "--then-command": then_command}
+    return next(((name, whole) for name, value in asked.items() if value), None)
 
 
 @runs_app.command(epilog="Example: dicom-sieve runs --json | jq '.[0].id'")

@@ -1,7 +1,7 @@
 """The chain of all that is sealed (ADR 24).
 
-There is an entry for each run, computation, location, edition, version of criteria, forgotten location, and for each
-thing that somebody did on the pages.
+There is an entry for each run, computation, location, edition, version of criteria, forgotten location, for each
+division of a location, and for each thing that somebody did on the pages.
 
 A run's seal covers its rows and the run before it on its location. An entry covers that seal and the entry before it,
 of whatever location: a missing entry leaves a gap. The last entry's seal covers the whole ledger; an anchor keeps it.
@@ -30,6 +30,8 @@ class EntryKind(StrEnum):
     """The first: the ledger's id, the digest of its key for patients, the last rows from before there were entries."""
     LOCATION = "LOCATION"
     """A location was recorded."""
+    DIVISION = "DIVISION"
+    """A location was divided into others, or into more of them; the last such entry counts, and is the only record."""
     RUN = "RUN"
     """A run was sealed."""
     COMPUTATION = "COMPUTATION"

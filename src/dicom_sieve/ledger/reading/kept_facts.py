@@ -60,7 +60,7 @@ def kept_columns(engine: sa.Engine, held: tuple[int, int], names: Sequence[str])
         DamagedChunkError: What the ledger holds was not written by this package.
     """
     ids = headers_held(engine, *held).ids
-    distinct, firsts = np.unique(_series_of(engine, ids), return_index=True)
+    distinct, firsts = np.unique(series_of_headers(engine, ids), return_index=True)
     series, first_ids = distinct[distinct != 0], ids[firsts[distinct != 0]]
     return {name: (series, kept_of_headers(engine, held, name).of(first_ids)) for name in names}
 
@@ -71,7 +71,7 @@ def kept_of_headers(engine: sa.Engine, held: tuple[int, int], name: str) -> Fact
     return read_pages(read(engine, of_snapshot))
 
 
-def _series_of(engine: sa.Engine, ids: Numbers) -> Numbers:
+def series_of_headers(engine: sa.Engine, ids: Numbers) -> Numbers:
     """Give the number of the series of each header; 0: it has none."""
     series = np.zeros(len(ids), np.int64)
     for group in grouped(read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=ids))):

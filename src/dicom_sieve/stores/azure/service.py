@@ -82,6 +82,7 @@ class AzureService:
         }
     )
     missing_places: ClassVar[frozenset[str]] = frozenset({"ContainerNotFound", "ResourceNotFound", "AccountNotFound"})
+    lists_behind: ClassVar[bool] = False
 
     def location(self, prefix: str) -> Location:
         """Give the location of what lies under a prefix."""

@@ -61,6 +61,7 @@ class GcsService:
         {"forbidden", "customerEncryptionKeyIsIncorrect", "resourceIsEncryptedWithCustomerEncryptionKey"}
     )
     missing_places: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket"})
+    lists_behind: ClassVar[bool] = True
 
     def location(self, prefix: str) -> Location:
         """Give the location of what lies under a prefix."""

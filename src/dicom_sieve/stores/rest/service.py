@@ -68,6 +68,11 @@ class Service(Protocol):
         """Codes that say that the bucket is not there."""
         ...
 
+    @property
+    def lists_behind(self) -> bool:
+        """Whether a listing may begin behind any text."""
+        ...
+
     def location(self, prefix: str) -> Location:
         """Give the location of what lies under a prefix."""
         ...

@@ -21,7 +21,7 @@ from dicom_sieve.stores.interface import (
     ObjectGoneError,
     TransportError,
 )
-from dicom_sieve.stores.listing import Cursor, Page
+from dicom_sieve.stores.listing import Cursor, Page, first_page
 from dicom_sieve.stores.rest.client import HttpClient
 from dicom_sieve.stores.rest.errors import as_store_error, is_passing, name_of, read_error
 from dicom_sieve.stores.rest.messages import AnswerError, Call, MalformedAnswerError, Reply
@@ -65,6 +65,15 @@ class RestStore(ReadsTwoWays):
             ListingOrderError: A long listing is out of order.
         """
         return self.service.list_objects(self._page, self.location)
+
+    @property
+    def can_list_behind(self) -> bool:
+        """Whether the service lists from behind any text on."""
+        return self.service.lists_behind
+
+    def page_behind(self, prefix: str, after: str | None) -> Page:
+        """Ask for the first objects of a prefix behind a text; see `ListsBehind.page_behind`."""
+        return first_page(partial(self._page, prefix=prefix), after, self.location)
 
     def find(self, key: str) -> ObjectInfo | None:
         """Look for an object; see `Writes.find`."""
@@ -170,8 +179,8 @@ class RestStore(ReadsTwoWays):
     def _read_error(self, error: Exception) -> DicomSieveError:
         return read_error(error, self.service.refusals, self.service.missing_places)
 
-    def _page(self, cursor: Cursor) -> Page:
-        call = self.service.listing(self.prefix, cursor)
+    def _page(self, cursor: Cursor, *, prefix: str | None = None) -> Page:
+        call = self.service.listing(self.prefix if prefix is None else prefix, cursor)
         with as_store_error("list", str(self.location)):
             return self._repeat(lambda: self.service.read_page(cursor, self._send(call)))
 

@@ -28,7 +28,7 @@ from dicom_sieve.stores.interface import (
     UnwritableKeyError,
 )
 from dicom_sieve.stores.key_space import LONGEST_KEY
-from dicom_sieve.stores.listing import Cursor, Page, list_objects
+from dicom_sieve.stores.listing import Cursor, Page, first_page, list_objects
 from dicom_sieve.stores.retries import Retries
 from dicom_sieve.stores.s3.access import AWS_ENDPOINT, S3Access
 from dicom_sieve.stores.s3.clients import make_boto3_client, make_range_client
@@ -89,6 +89,15 @@ class S3Store(ReadsTwoWays):
             ListingOrderError: A long listing is out of order.
         """
         return list_objects(self._page, self.location, in_flight=self.access.retries.lists_in_flight)
+
+    @property
+    def can_list_behind(self) -> bool:
+        """Whether it is listed from behind any text on: always."""
+        return True
+
+    def page_behind(self, prefix: str, after: str | None) -> Page:
+        """Ask for the first objects of a prefix behind a text; see `ListsBehind.page_behind`."""
+        return first_page(partial(self._page, prefix=prefix), after, self.location)
 
     def inventory(self, uri: str) -> Inventory:
         """Give an S3 Inventory of this bucket, to be read in place of listing it; with the same credentials.
@@ -265,9 +274,10 @@ class S3Store(ReadsTwoWays):
     def _head(self, key: str) -> "HeadObjectOutputTypeDef":
         return self._boto3.head_object(Bucket=self.access.bucket, Key=key)
 
-    def _page(self, cursor: Cursor) -> Page:
+    def _page(self, cursor: Cursor, *, prefix: str | None = None) -> Page:
+        of = self.prefix if prefix is None else prefix
         with as_store_error("list", str(self.location), self.access):
-            return self._repeat(lambda: list_page(self._boto3, self.access.bucket, self.prefix, cursor))
+            return self._repeat(lambda: list_page(self._boto3, self.access.bucket, of, cursor))
 
     def _put(self, key: str, body: Path) -> None:
         with body.open("rb") as file:
