@@ -4,6 +4,7 @@ What is not installed is skipped and named in one line at the end; with ``DICOM_
 is a failure.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -58,7 +59,12 @@ class NamesFailures:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take signals as a terminal's programs do: nohup and shells that start in the background have some ignored."""
+    """Take signals as a terminal's programs do: nohup and shells that start in the background have some ignored.
+
+    While tests are found nothing is garbage: Python's searches for it took half of that time.
+    """
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        gc.disable()
     for number, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
@@ -72,6 +78,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     needs.mark(items)
     items.sort(key=lambda item: distribution.place(item.location[0]))
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of Python's search for garbage what lives until the end: a million things, 0.8 s for each search."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:

@@ -5,7 +5,6 @@ import random
 import struct
 import time
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,12 +48,10 @@ BOMBS = {
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _without_the_garbage_of_other_tests() -> Iterator[None]:
+def _without_the_garbage_of_other_tests() -> None:
     """Let no object be charged with collecting what thousands of tests before left in this process."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

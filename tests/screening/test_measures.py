@@ -59,6 +59,7 @@ def differences(found: Findings, expected: Findings, criteria: Any) -> list[Any]
 
 
 class TestMadeSeries:
+    @pytest.mark.timeout(1200)  # more than a minute of a core, on machines that do other things
     def test_findings_are_those_of_plain_python(self) -> None:
         chance, seen = random.Random(SEED), Counter[str]()
         for number in range(max(1, CASES // SERIES)):
