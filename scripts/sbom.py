@@ -12,6 +12,8 @@ makes jsonschema read a grammar of URIs, which more than doubles the time that e
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,23 +30,27 @@ sys.exit(None if problem is None else str(problem))
 """
 
 
-def make_sbom(lock: Path = LOCKS / "base.txt") -> str:
+@contextmanager
+def tools() -> Iterator[Path]:
+    """Give an environment that has CycloneDX's program, for a while."""
+    with TemporaryDirectory() as folder:
+        yield _install(LOCKS / "sbom.txt", Path(folder) / "tools")
+
+
+def make_sbom(tools: Path, lock: Path = LOCKS / "base.txt") -> str:
     """Make the list of what a lock file names for this platform."""
     with TemporaryDirectory() as folder:
-        tools = _install(LOCKS / "sbom.txt", Path(folder) / "tools")
         return _complete(_ask(tools, _install(lock, Path(folder) / "environment")))
 
 
-def check(sbom: str) -> None:
+def check(tools: Path, sbom: str) -> None:
     """Check a list against CycloneDX's schema.
 
     Raises:
         ValueError: It is not one; with the place.
     """
-    with TemporaryDirectory() as folder:
-        tools = _install(LOCKS / "sbom.txt", Path(folder) / "tools")
-        command = [str(tools / "bin" / "python"), "-c", CHECK]
-        checked = subprocess.run(command, input=sbom, check=False, capture_output=True, text=True)
+    command = [str(tools / "bin" / "python"), "-c", CHECK]
+    checked = subprocess.run(command, input=sbom, check=False, capture_output=True, text=True)
     if checked.returncode:
         raise ValueError(checked.stderr.strip())
 
@@ -81,8 +87,9 @@ def _complete(sbom: str) -> str:
 
 def main() -> None:
     """Write and check it."""
-    sbom = make_sbom()
-    check(sbom)
+    with tools() as environment:
+        sbom = make_sbom(environment)
+        check(environment, sbom)
     Path(sys.argv[1]).write_text(sbom)
 
 

@@ -103,5 +103,5 @@ def test_the_list_of_a_release_names_what_is_installed_and_is_valid(tmp_path: Pa
     assert names == {name: pins("base.txt")[name] for name in packages.packages_of("base")}
     assert [name for name, component in found.items() if not component.get("licenses")] == []
     content["bomFormat"] = "no format"
-    with pytest.raises(ValueError, match="no format"):
-        sbom.check(json.dumps(content))
+    with sbom.tools() as tools, pytest.raises(ValueError, match="no format"):
+        sbom.check(tools, json.dumps(content))

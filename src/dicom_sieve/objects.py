@@ -16,6 +16,9 @@ DIRECTORY_ENDPOINT = f"{FILE}:"
 MARK, ESCAPED_MARK = r"\x", r"\x5cx"
 """What an escape in the key of a path begins with, and how a name has these two characters."""
 
+FEWEST_ASKED, MOST_ASKED = 2, 64
+"""How many parts of a location may be asked for (ADR 63)."""
+
 _SCHEME = r"[a-z][a-z0-9+.-]*"
 _URI = re.compile(rf"({_SCHEME})://([^/]*)/?(.*)", re.DOTALL | re.IGNORECASE)
 _SERVICES = re.compile(

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from dicom_sieve import Ledger, open_ledger
 from tests.cli.command import environment_of, run_command
 from tests.conftest import S3Server
 from tests.flows import planted
-from tests.flows.s3_proxy import Asked, S3Proxy, s3_proxy
+from tests.flows.s3_proxy import S3Proxy, hold_reads, s3_proxy
 from tests.stores.buckets import fill
 from tests.support.divided import MARKS, PARTS, objects, verdicts_of
 from tests.support.prefect_server import wait_for
@@ -108,21 +107,15 @@ class TestAPartThatDies:
     def test_the_others_stand_and_the_next_run_goes_on(
         self, home: Path, moto_server: S3Server, proxy: S3Proxy, bucket: str
     ) -> None:
-        held, reached, doomed = threading.Event(), threading.Event(), "in/a"
-
-        def hold(asked: Asked) -> None:
-            if asked.is_read and f"/{doomed}0" in asked.path and not held.is_set():
-                reached.set()
-                held.wait(60)
-
-        proxy.rule = hold
+        doomed = "in/a"
+        reached, let_go = hold_reads(proxy, f"/{doomed}0", 60)
         command = [sys.executable, "-m", "dicom_sieve", *arguments(home, proxy.endpoint, bucket, "--divide", "4")]
         environment = environment_of(home, **settings_of(home, moto_server))
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert reached.wait(60)
             [part] = [number for number in descendants(process.pid) if f"s3://{bucket}/{doomed} " in command_of(number)]
             kill(part)
-            held.set()
+            let_go.set()
             output, errors = process.communicate(timeout=120)
 
         assert process.returncode == 1

@@ -65,6 +65,23 @@ class S3Proxy:
     rule: Rule = lambda _: None
 
 
+def hold_reads(proxy: S3Proxy, within: str, seconds: float) -> tuple[threading.Event, threading.Event]:
+    """Hold back reads of objects whose paths have a text in them.
+
+    Returns:
+        What is set when one is held, and what lets them go; after some seconds they go by themselves.
+    """
+    reached, let_go = threading.Event(), threading.Event()
+
+    def hold(asked: Asked) -> None:
+        if asked.is_read and within in asked.path and not let_go.is_set():
+            reached.set()
+            let_go.wait(seconds)
+
+    proxy.rule = hold
+    return reached, let_go
+
+
 @contextmanager
 def s3_proxy(behind: str) -> Iterator[S3Proxy]:
     """Run a proxy before a server."""

@@ -1,6 +1,5 @@
 """A divided run over REST: a flow run for each part, where even one place for runs is enough; and the sum of them."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tests.conftest import S3Server
 from tests.flows import planted
 from tests.flows.conftest import ledger_url
 from tests.flows.results import result_of
-from tests.flows.s3_proxy import Asked, S3Proxy
+from tests.flows.s3_proxy import S3Proxy, hold_reads
 from tests.screening.screenings import state_of
 from tests.stores.buckets import fill
 from tests.support.divided import MARKS, PARTS, objects, verdicts_of
@@ -71,19 +70,13 @@ def test_a_part_that_is_killed_fails_the_run_and_the_run_goes_on_where_it_ended(
     bucket: str,
     secret: str,
 ) -> None:
-    held, reached, doomed = threading.Event(), threading.Event(), "in/site/2"
-
-    def hold(asked: Asked) -> None:
-        if asked.is_read and f"/{doomed}0" in asked.path and not held.is_set():
-            reached.set()
-            held.wait(120)
-
-    proxy.rule = hold
+    doomed = "in/site/2"
+    reached, let_go = hold_reads(proxy, f"/{doomed}0", 120)
     run = prefect.start(request(proxy.endpoint, bucket, secret, divide=len(PARTS)), NAME)
     wait_for(reached.is_set, "the part to read", SECONDS_TO_END)
     [part] = [part for part in parts_of(prefect, run) if part["state"]["type"] == "RUNNING"]
     kill(*engine_of(part["id"]))
-    held.set()
+    let_go.set()
 
     name, message = prefect.state(run)
 
@@ -127,13 +120,7 @@ def test_a_part_that_is_killed_fails_the_run_and_the_run_goes_on_where_it_ended(
 def test_parts_run_at_the_same_time_and_are_stopped_with_their_whole(
     prefect: PrefectServer, served_ledger: Ledger, proxy: S3Proxy, bucket: str, secret: str
 ) -> None:
-    let_go = threading.Event()
-
-    def hold(asked: Asked) -> None:
-        if asked.is_read and bucket in asked.path:
-            let_go.wait(SECONDS_TO_END)
-
-    proxy.rule = hold
+    _, let_go = hold_reads(proxy, bucket, SECONDS_TO_END)
     run = prefect.start(request(proxy.endpoint, bucket, secret, divide=len(PARTS)))
     begun = wait_for(lambda: begun_of(prefect, served_ledger, run), "a run for each place", SECONDS_TO_END)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_sieve.cli.criteria_file import NAMED, AskedCriteria
-from dicom_sieve.cli.exit import say
+from dicom_sieve.cli.exit import SAYS, say
 from dicom_sieve.cli.output import text
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.inert import inert
@@ -27,8 +27,6 @@ from dicom_sieve.settings import load_settings
 from dicom_sieve.stores.interface import Place
 
 SECONDS_BETWEEN_LOOKS = 0.1
-SAYS = "dicom-sieve: "
-"""What a line of an error begins with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from dicom_sieve import logs
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 INTERRUPTED = 128 + signal.SIGINT
 NOTHING_TO_VERIFY = 3
+SAYS = "dicom-sieve: "
+"""What a line that is said begins with, where it is no JSON."""
 
 
 def say(line: str, level: int = logging.WARNING) -> None:
@@ -16,7 +18,7 @@ def say(line: str, level: int = logging.WARNING) -> None:
     if logs.is_json():
         logs.tell(line, level)
     else:
-        print(f"dicom-sieve: {line}", file=sys.stderr, flush=True)
+        print(f"{SAYS}{line}", file=sys.stderr, flush=True)
 
 
 def exit_with(message: str, code: int) -> None:

@@ -21,8 +21,7 @@ from dicom_sieve.criteria.measures import Measure, Scope
 from dicom_sieve.criteria.named import LONGEST_NAME, MOST_VERSIONS, NAME
 from dicom_sieve.criteria.read_choose import MOST_PREFERENCES
 from dicom_sieve.criteria.tag import TAGS
-from dicom_sieve.objects import Listing
-from dicom_sieve.stores.prefixes import FEWEST, MOST
+from dicom_sieve.objects import FEWEST_ASKED, MOST_ASKED, Listing
 
 ORDERED_SCHEMA: dict[str, JsonValue] = {
     "anyOf": [
@@ -223,7 +222,7 @@ class Parameters(BaseModel):
         ),
     ] = Listing.NEW
     divide: Annotated[
-        Annotated[int, Field(title="Number", strict=True, ge=FEWEST, le=MOST)] | None,
+        Annotated[int, Field(title="Number", strict=True, ge=FEWEST_ASKED, le=MOST_ASKED)] | None,
         Field(
             title="Divide",
             description="Of a large bucket, at least N parts are screened, each by a run of its own. None: by one run.",

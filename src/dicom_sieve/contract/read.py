@@ -27,12 +27,12 @@ from dicom_sieve.criteria.problems import describe_validation
 from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import InvalidRequestError
 from dicom_sieve.ledger import Ledger
-from dicom_sieve.objects import Listing
+from dicom_sieve.objects import FEWEST_ASKED, MOST_ASKED, Listing
 from dicom_sieve.stores import EndpointRules, Inventory, Retries, S3Store, address_of_manifest
 from dicom_sieve.stores.archives.store import ArchivesOfInventory, ArchivesOpened
 from dicom_sieve.stores.interface import ListsAsOf, Place
 from dicom_sieve.stores.open import READ_ONLY, open_archives
-from dicom_sieve.stores.prefixes import DIVIDE, FEWEST, MOST, divisible
+from dicom_sieve.stores.prefixes import DIVIDE, divisible
 
 OUTPUT = "output_s3_parameters"
 LOCATIONS: Mapping[str, type[S3Parameters]] = {S3_INPUT: SourceParameters, OUTPUT: S3Parameters}
@@ -171,9 +171,9 @@ def _read_criteria(parameters: RawParameters, problems: list[str]) -> tuple[tupl
 
 def _read_divide(given: Any, problems: list[str]) -> int | None:
     """Read into how many parts a run is divided, at least; None: it is not."""
-    if given is None or (type(given) is int and FEWEST <= given <= MOST):
+    if given is None or (type(given) is int and FEWEST_ASKED <= given <= MOST_ASKED):
         return given
-    problems.append(f"{DIVIDE}: not accepted; accepted: a whole number from {FEWEST} to {MOST}, or none")
+    problems.append(f"{DIVIDE}: not accepted; accepted: a whole number from {FEWEST_ASKED} to {MOST_ASKED}, or none")
     return None
 
 

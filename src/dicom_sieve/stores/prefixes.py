@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 
 from dicom_sieve.errors import InvalidRequestError, StoreError
-from dicom_sieve.objects import FILE, ObjectInfo
+from dicom_sieve.objects import FEWEST_ASKED, FILE, ObjectInfo
 from dicom_sieve.stores.archives.store import ArchivesOpened
 from dicom_sieve.stores.interface import Lists, ListsBehind
 from dicom_sieve.stores.key_space import behind
 from dicom_sieve.stores.listing import Page
 
 DIVIDE = "divide"
-FEWEST, MOST = 2, 64
-"""How many parts may be asked for."""
 MOST_PARTS = 256
 """Parts that are made at once: where one character more would make more of them, keys are not parted there."""
 MOST_LATER = 1_024
@@ -114,7 +112,7 @@ def find_prefixes(place: ListsBehind, *, at_least: int) -> Division:
         children, on_the_way = look.branches_of(fullest, MOST_PARTS - len(found))
         found += children
         passed += on_the_way
-    if len(found) < FEWEST:
+    if len(found) < FEWEST_ASKED:
         why = "its keys have no two prefixes that part them" if found[0].below else "there is nothing to divide"
         raise InvalidRequestError((f"{DIVIDE}: {why}; accepted: a run that is not divided",))
     return Division(tuple(sorted(node.prefix for node in found)), sum(node.own is not None for node in passed))

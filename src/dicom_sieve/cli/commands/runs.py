@@ -22,7 +22,7 @@ from dicom_sieve.cli.options import (
     Workers,
 )
 from dicom_sieve.cli.output import text
-from dicom_sieve.objects import Damaged, Listing
+from dicom_sieve.objects import FEWEST_ASKED, MOST_ASKED, Damaged, Listing
 from dicom_sieve.objects import Selection as Copied
 
 runs_app = typer.Typer()
@@ -56,8 +56,8 @@ def screen(
         typer.Option(
             "--divide",
             metavar="N",
-            min=2,
-            max=64,
+            min=FEWEST_ASKED,
+            max=MOST_ASKED,
             help="Screen at least N parts of a large bucket, by the beginnings of keys: each a run of its own.",
         ),
     ] = None,
