@@ -20,6 +20,7 @@ SECONDS_TO_START = 90
 SECONDS_TO_END = 200
 SECONDS_TO_ANSWER = 90
 """On SQLite Prefect's server may stand still for the 60 s of its lock, where much is asked at once."""
+LONGEST_PAUSE = 0.5
 T = TypeVar("T")
 END_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 CLEAN, COMPUTE, SEGMENT = "clean-dicom", "compute-series", "segment-series"
@@ -201,10 +202,11 @@ def _answers(process: subprocess.Popen[bytes], log: Path, api: httpx.Client) -> 
 
 
 def wait_for(look: Callable[[], T | None], what: str, seconds: float) -> T:
-    """Look again and again until there is something."""
-    end = time.monotonic() + seconds
+    """Look again and again until there is something; first often: a look may cost a server more than waiting."""
+    end, pause = time.monotonic() + seconds, 0.05
     while time.monotonic() < end:
         if found := look():
             return found
-        time.sleep(0.1)
+        time.sleep(pause)
+        pause = min(1.3 * pause, LONGEST_PAUSE)
     raise TimeoutError(f"waited {seconds} s for {what}")

@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dicom_sieve import logs
+from dicom_sieve import garbage, logs
 from dicom_sieve.arenas import limit_arenas
 from dicom_sieve.cli.exit import DONE, FAILED, INTERRUPTED, WRONG_USAGE, exit_with
 from dicom_sieve.ending import EndedBySignal
@@ -22,6 +22,7 @@ def main() -> None:
     """Run the command; exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to verify, 130 interrupted."""
     _print_all_letters()
     limit_arenas()
+    garbage.search_seldom()
     logs.set_up()
     from dicom_sieve.cli.app import app  # a broken installation should still give one line
 

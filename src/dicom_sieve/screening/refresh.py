@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
+from dicom_sieve import garbage
 from dicom_sieve.advice import count_cause, told_causes
 from dicom_sieve.clock import now
 from dicom_sieve.criteria import CompiledItem, attributes_read_for
@@ -28,7 +29,6 @@ from dicom_sieve.ledger.writing.headers import (
     unread_objects,
 )
 from dicom_sieve.objects import Listing
-from dicom_sieve.screening.gc_freeze import frozen_gc
 from dicom_sieve.screening.index import RunsShards, Shard, ShardResult, index_shard
 from dicom_sieve.screening.observer import Observer, Silent
 from dicom_sieve.screening.snapshot import take_snapshot
@@ -164,7 +164,7 @@ def refresh(
             )
             on_listed(snapshot.id)
         refreshed = Refreshed(snapshot)
-        with step("index"), frozen_gc():
+        with step("index"), garbage.frozen():
             _index(store, means, lease, refreshed)
     with step("keep"):
         _keep(means, ledger, lease, refreshed)

@@ -1,16 +1,18 @@
 """``python -m dicom_sieve.flows.server``: what ``prefect server start`` does in the foreground, behind our door."""
 
-import uvicorn
-from prefect.settings import get_current_settings
-from uvicorn.config import LOGGING_CONFIG
-
-from dicom_sieve import logs
-from dicom_sieve.flows.server.app import make_app
+from dicom_sieve import garbage, logs
 from dicom_sieve.flows.server.arguments import read_arguments
 
 
 def main() -> None:
     """Serve until stopped."""
+    garbage.search_seldom()
+    import uvicorn
+    from prefect.settings import get_current_settings
+    from uvicorn.config import LOGGING_CONFIG
+
+    from dicom_sieve.flows.server.app import make_app
+
     logs.set_up()
     asked = read_arguments(__doc__)
     settings = get_current_settings().server
