@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from moto.server import ThreadedMotoServer
 from scripts import azurite, ceph_rgw
 
-from dicom_sieve import Ledger, open_ledger
+from dicom_sieve import Ledger, garbage, open_ledger
 from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
 from tests.support import clouds, distribution, needs, orthanc
 from tests.support.orthanc import Orthanc
@@ -82,8 +82,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Leave out of Python's search for garbage what lives until the end: a million things, 0.8 s for each search."""
-    gc.collect()
-    gc.freeze()
+    garbage.leave_out()
     gc.enable()
 
 

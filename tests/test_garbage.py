@@ -1,6 +1,5 @@
 """How often Python searches for garbage in processes of our own."""
 
-import gc
 import subprocess
 import sys
 
@@ -42,15 +41,19 @@ runpy.run_module({entry!r}, run_name="__main__")
 
 
 def test_what_lived_before_is_left_out_for_a_while() -> None:
-    was = gc.get_freeze_count()
-    gc.unfreeze()
-    try:
-        with garbage.frozen():
-            assert gc.get_freeze_count() > 1000
-            with garbage.frozen():
-                pass
-            assert gc.get_freeze_count() > 1000
-        assert gc.get_freeze_count() == 0
-    finally:
-        if was:
-            gc.freeze()
+    assert counts_of("with garbage.left_out(): look()", "look()") == [True, False]
+
+
+def test_it_stays_so_where_another_run_or_the_process_left_it_out() -> None:
+    nested = "with garbage.left_out():\n with garbage.left_out(): look()\n look()"
+
+    assert counts_of(nested, "look()") == [True, True, False]
+    assert counts_of("garbage.leave_out()", nested, "look()") == [True, True, True]
+
+
+def counts_of(*statements: str) -> list[bool]:
+    """Tell, in a process of its own, whether much is left out each time that it looks."""
+    begin = "import gc\nfrom dicom_sieve import garbage\nlook = lambda: print(gc.get_freeze_count() > 1000)"
+    program = "\n".join((begin, *statements))
+    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return [line == "True" for line in ended.stdout.splitlines()]

@@ -164,7 +164,7 @@ def refresh(
             )
             on_listed(snapshot.id)
         refreshed = Refreshed(snapshot)
-        with step("index"), garbage.frozen():
+        with step("index"), garbage.left_out():
             _index(store, means, lease, refreshed)
     with step("keep"):
         _keep(means, ledger, lease, refreshed)
