@@ -135,9 +135,20 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL
     with TemporaryDirectory(prefix="dicom-sieve-pg-") as directory:
         server = get_server(directory)
         try:
-            yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+            url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+            _do_not_wait_for_disks(url)
+            yield url
         finally:
             server.cleanup()
+
+
+def _do_not_wait_for_disks(server: sa.URL) -> None:
+    """Let it lose data when the machine loses its power: to remove a database takes 0.03 s in the place of 0.3."""
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(sa.text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(sa.text("SELECT pg_reload_conf()"))
 
 
 @pytest.fixture
@@ -176,7 +187,7 @@ def _empty_database(postgres_server: sa.URL, template: str = "template1") -> Ite
     name = f"test_{uuid.uuid4().hex}"
     engine = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     yield postgres_server.set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
