@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -55,6 +56,21 @@ def ending_in_order() -> Iterator[None]:
         sys.unraisablehook = before
         for number in changed:
             signal.signal(number, signal.SIG_DFL)
+
+
+def let_go(error: BaseException) -> None:
+    """Close what an interruption left open; called before a transaction ends, and before anything is written about it.
+
+    A signal may come between a context manager and its ``with``, which then does not close it: the frames of the
+    exception's traceback keep it open, with its file, lock or transaction, as long as the exception is dealt with.
+
+    Args:
+        error: What is dealt with. Errors that are no interruptions are left as they are.
+    """
+    seen = None if isinstance(error, Exception) else error
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__context__
 
 
 def _send_again(before: Callable[[Any], Any], unraisable: Any) -> None:

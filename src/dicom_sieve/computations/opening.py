@@ -10,7 +10,7 @@ from dicom_sieve.apart import describe_overlap
 from dicom_sieve.computations.beside import Beside
 from dicom_sieve.computations.computation import Computation
 from dicom_sieve.computations.interface import Inputs, Outputs
-from dicom_sieve.ending import ending_in_order
+from dicom_sieve.ending import ending_in_order, let_go
 from dicom_sieve.errors import ComputationError
 from dicom_sieve.ledger.database.states import RunState
 from dicom_sieve.ledger.leases.heartbeat import ALIVE_SECONDS
@@ -83,6 +83,7 @@ def open_computation(
             )
         state = RunState.COMPLETED
     except BaseException as error:
+        let_go(error)
         state = RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED
         raise
     finally:

@@ -11,7 +11,7 @@ from dicom_sieve.advice import describe_causes, describe_nothing_listed
 from dicom_sieve.apart import describe_overlap
 from dicom_sieve.criteria import Asked, CompiledItem, Damaged, compile_criteria, criteria_digest
 from dicom_sieve.criteria.named import NamedCriteria
-from dicom_sieve.ending import ending_in_order
+from dicom_sieve.ending import ending_in_order, let_go
 from dicom_sieve.errors import (
     DicomSieveError,
     IncompleteRunError,
@@ -175,6 +175,7 @@ def _screen(
                 screening.on_begin(run_id)
                 outcome = run.execute()
             except BaseException as error:
+                let_go(error)
                 run.fail(error)
                 raise
         told.tell(**{name: outcome.counts[name] for name in ("listed", "passed", "discarded", "unread")})

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from dicom_sieve.ending import let_go
 from dicom_sieve.errors import LedgerAwayError, LedgerError
 from dicom_sieve.explain import PASSING, explain_ledger, state_of
 from dicom_sieve.ledger.database import sqlite_file
@@ -210,16 +211,26 @@ def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS) -> Iterator[sa.Con
         LedgerError: The database is unreachable, or another process does not release it.
     """
     if engine.dialect.name == "postgresql":
-        with engine.begin() as connection:
+        with engine.begin() as connection, _letting_go():
             connection.execute(_set_timeouts(seconds))
             yield connection
         return
-    with _one_writer(engine), engine.connect() as connection:
+    with _one_writer(engine), engine.connect() as connection, _letting_go():
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
         if (file := sqlite_file.held_by(engine)) is not None:
             file.check()
         connection.commit()
+
+
+@contextmanager
+def _letting_go() -> Iterator[None]:
+    """Let go of what an interruption left open, a lock of the driver's perhaps, before the connection is given back."""
+    try:
+        yield
+    except BaseException as error:
+        let_go(error)
+        raise
 
 
 def _set_timeouts(seconds: float) -> sa.Select[Any]:

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from dicom_sieve.ending import let_go
 from dicom_sieve.errors import LeaseLostError, LedgerError
 from dicom_sieve.ledger.database import engine as database
 from dicom_sieve.ledger.database.locations import find_or_add_location, insert_once
@@ -221,19 +222,22 @@ def hold(
     location_id = while_away(partial(_find_location, engine, place, seconds), seconds)
     is_shared = database.is_shared(engine)
     lease_held = Lease(engine, place, location_id, seconds if is_shared else _YEAR_SECONDS)
-    if not lease_held.take():
-        on_wait()
-        while not lease_held.take():
-            time.sleep(PAUSE_SECONDS)
     ended = threading.Event()
     keeper = threading.Thread(target=lease_held.keep, args=(ended,), name="lease", daemon=True)
-    if is_shared:
-        keeper.start()
     try:
+        if not lease_held.take():
+            on_wait()
+            while not lease_held.take():
+                time.sleep(PAUSE_SECONDS)
+        if is_shared:
+            keeper.start()
         yield lease_held
+    except BaseException as error:
+        let_go(error)
+        raise
     finally:
         ended.set()
-        if is_shared:
+        if keeper.is_alive():
             keeper.join()
         with suppress(
             LedgerError, sa.exc.SQLAlchemyError
