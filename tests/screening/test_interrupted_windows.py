@@ -17,7 +17,7 @@ from tests.screening.screenings import ct, mr, screen_ct, sql
 from tests.support.simulated_store import SimulatedStore
 
 OBJECTS = {"a": ct(), "b": mr(), "c": ct(uid="1.2.3.4.2")}
-ENTERING = contextlib._GeneratorContextManager.__enter__.__code__  # type: ignore[attr-defined]
+ENTERING = contextlib._GeneratorContextManager.__enter__.__code__
 RETURN = dis.opmap["RETURN_VALUE"]
 LEASE, SECONDS, BUSY = 4, 10, 30
 """A lease stays until it ends where its giving up is interrupted; a lock that is held is waited for much longer."""
