@@ -34,7 +34,7 @@ dist: install ## what a release has: dist/*.tar.gz, *.whl, *.cdx.json; from the 
 	SOURCE_DATE_EPOCH=$(DATE) $(BIN)/python -m hatchling build --directory dist
 	SOURCE_DATE_EPOCH=$(DATE) $(BIN)/python -m scripts.sbom dist/dicom_sieve-$$($(BIN)/dicom-sieve --version).cdx.json
 
-test-fast: install ## what needs no server, no browser and no process: some minutes; ARGS as for test
+test-fast: install ## what needs no server, browser, process or ledger: three minutes; ARGS as for test
 	$(PYTEST) --numprocesses=2 -m fast --timeout=60 $(ARGS)
 
 test: install ## the whole suite, on the real servers that are present

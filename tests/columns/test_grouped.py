@@ -85,6 +85,7 @@ class TestCounting:
 
 
 class TestNumbers:
+    @pytest.mark.slow
     def test_a_million_pairs_have_a_million_numbers(self) -> None:
         small = np.arange(1000, dtype=np.int64)
         for firsts, seconds in ((small, small), (small - 500, small << 40), (small << 50, small)):

@@ -271,6 +271,7 @@ def questions(draw: st.DrawFn) -> tuple[str, str, str | list[str], tuple[str, ..
     return vr, operation, reference if operation == "IN" else reference[0], given_values
 
 
+@pytest.mark.slow
 @settings(max_examples=1500)
 @given(question=questions())
 def test_any_question_is_answered_as_by_the_oracle(

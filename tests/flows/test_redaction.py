@@ -139,6 +139,7 @@ class TestRedacting:
     def test_redacting_replaces_parameters_that_are_not_known(self) -> None:
         assert redact({"secret": "key:secret"}) == {"secret": "***"}
 
+    @pytest.mark.slow
     @given(
         st.dictionaries(
             st.sampled_from([*LOCATIONS, "criteria", "run_id", "preview", "comment"]),

@@ -62,6 +62,7 @@ def fill(ledger: Ledger, chance: random.Random, series: int, shard_objects: int 
 
 
 class TestOnePass:
+    @pytest.mark.slow
     @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
     @given(st.integers(0, MOST_SEED), st.sampled_from(list(Damaged)))
     def test_gives_what_measures_give(self, seed: int, damaged: Damaged) -> None:

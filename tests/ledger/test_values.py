@@ -127,6 +127,7 @@ def test_no_value_is_taken_for_a_part_of_the_chunk_that_holds_it(hostile: Ledger
     assert values_held(hostile.engine, snapshot, MODALITY) == counted_values(instances, MODALITY)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(

@@ -60,6 +60,7 @@ def selections(ledger: Ledger, run_id: str) -> dict[str, tuple[str, int, int]]:
 
 
 class TestTwoRunsOnOneSnapshot:
+    @pytest.mark.slow
     @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
     @given(buckets)
     def test_two_runs_on_one_snapshot_are_told_apart_as_the_views_tell_them(self, bucket: dict[str, bytes]) -> None:

@@ -73,6 +73,7 @@ class TestMadeSeries:
 
         assert {"MET", "NOT_MET", "ABSENT", "EMPTY", "MALFORMED", "UNDECIDED"} <= set(seen)
 
+    @pytest.mark.slow
     @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
     @given(st.integers(0, MOST_SEED), st.sampled_from(list(Damaged)))
     def test_few_series_are_found_alike(self, seed: int, damaged: Damaged) -> None:

@@ -32,6 +32,7 @@ def written(ledger: Ledger) -> dict[str, int]:
 
 
 class TestAPreview:
+    @pytest.mark.slow
     @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
     @given(buckets, buckets, st.lists(st.sampled_from(CRITERIA), min_size=1, max_size=3))
     def test_a_preview_says_what_the_run_after_it_says(

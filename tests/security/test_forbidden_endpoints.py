@@ -127,6 +127,7 @@ class TestSixtySpellings:
             assert "PLANTED" not in str(error.value)
         assert prefect.came == postgres.came == []
 
+    @pytest.mark.slow
     def test_sixty_spellings_are_refused_by_a_store_itself_where_nobody_asked_before(
         self, prefect: Listener, postgres: Listener, rules: EndpointRules, monkeypatch: pytest.MonkeyPatch
     ) -> None:

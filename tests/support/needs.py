@@ -15,12 +15,13 @@ import pytest
 FIXTURES = {
     "azure_server": "needs_azurite",
     "gcs_server": "needs_gcs",
+    "ledger_url": "needs_ledger",
     "moto_server": "needs_moto",
     "orthanc_server": "needs_orthanc",
     "postgres_server": "needs_postgresql",
     "rgw_server": "needs_rgw",
 }
-"""Fixtures that start a server."""
+"""Fixtures that start a server, or make a ledger."""
 PARAMETERS = {name.removesuffix("_server"): need for name, need in FIXTURES.items()} | {
     "postgresql": "needs_postgresql"
 }
@@ -33,6 +34,7 @@ STARTERS = {
     "tests.support.ray_cluster.running_ray": "needs_ray",
     "tests.support.up.running_up": "needs_prefect",
     "concurrent.futures.process.ProcessPoolExecutor": "needs_processes",
+    "dicom_sieve.ledger.reading.ledger.open_ledger": "needs_ledger",
     "dicom_sieve.workers.local.in_processes": "needs_processes",
     "dicom_sieve.workers.local.process_pool": "needs_processes",
     "dicom_sieve.workers.processes.own_processes": "needs_processes",
@@ -50,6 +52,7 @@ MARKS = {
     "needs_azurite": "Azurite, of npm",
     "needs_browser": "Chromium, of Debian's packages",
     "needs_gcs": "fake-gcs-server, of its wheel",
+    "needs_ledger": "a ledger on a disk: a run of three objects takes 0.1 s",
     "needs_moto": "moto's S3 server, of its wheel",
     "needs_orthanc": "Orthanc with its DICOMweb plugin, of Debian's packages",
     "needs_postgresql": "PostgreSQL, of its wheel",
