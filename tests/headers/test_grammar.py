@@ -30,6 +30,7 @@ def is_behind_fragments(made: Made) -> bool:
     return "fragments" in made.oddities
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover  # tracing would take most of the time
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_every_difference_from_pydicom_is_listed(seed: int) -> None:

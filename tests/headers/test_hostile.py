@@ -184,6 +184,7 @@ def test_broken_objects_are_judged_and_the_same_however_they_are_read(seed: int)
         assert read_on(data, chance.choice([64, 500, 3000])) == whole, number
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover  # tracing would take most of the time
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_100_000_broken_objects_cost_no_more_than_their_own_verdict(seed: int, moment: float) -> None:

@@ -44,6 +44,7 @@ def careful(data: bytes, held: int | None = None) -> Instance | NeedMore:
     return read_carefully(window_of(data, held))
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover  # tracing would take most of the time
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_100_000_made_objects_are_read_alike(seed: int) -> None:

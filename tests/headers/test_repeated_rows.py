@@ -285,6 +285,7 @@ def nothing_is_known() -> None:
     fast.forget()
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover  # tracing would take most of the time
 @pytest.mark.parametrize("implicit", [False, True])
 @pytest.mark.parametrize("seed", range(4))

@@ -122,6 +122,7 @@ class TestATenthOfTheRequestsFailing:
 class TestEveryFault:
     """One in two requests fails, in one way only: what one way does is not hidden by the others."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
     def test_every_fault_is_overcome_by_reads_listings_and_looks(self, server: S3Server, fault: Fault) -> None:
         bodies = {f"a{'/' * (number % 2 + 1)}{number}": bytes([number]) * (50 + number * 400) for number in range(24)}

@@ -96,6 +96,7 @@ class TestDividing:
         assert listed(bucket, in_flight=in_flight, pages_one_by_one=1) == sorted(set(keys), key=str.encode)
         assert bucket.most_at_once <= in_flight
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("keys", "count"), [(numbered, MANY), (studies, MANY // 5), (lopsided, MANY // 5), (hashed, MANY // 5)]
     )
