@@ -19,7 +19,7 @@ from tests.support.simulated_store import SimulatedStore
 OBJECTS = {"a": ct(), "b": mr(), "c": ct(uid="1.2.3.4.2")}
 ENTERING = contextlib._GeneratorContextManager.__enter__.__code__
 RETURN = dis.opmap["RETURN_VALUE"]
-LEASE, SECONDS, BUSY = 4, 10, 30
+LEASE, SECONDS, BUSY = 6, 25, 60
 """A lease stays until it ends where its giving up is interrupted; a lock that is held is waited for much longer."""
 
 
@@ -58,7 +58,7 @@ class Interruption:
         return self._look
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_signal_between_a_context_manager_and_its_with_holds_nothing_up(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
