@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.ledger_side import CHANGED_EVERY
 from benchmarks.limits import GETS_A_PREFIX, RATES, S3_SECONDS
 from benchmarks.measure import put_figures, table
 from benchmarks.queues import Flow, Resource, Step, always, simulate
@@ -34,8 +35,6 @@ PAGE_CPU = 0.013
 """Seconds of the client, a page. ADR 14."""
 FIRST_LISTING = 34e-6
 """Seconds of PostgreSQL and client, an object that is new: 200,000 of them, measured once, on a busy machine."""
-CHANGED = 0.01
-"""Part of a bucket that changed, where some of it did."""
 CORES = 2
 """Of the machine on which all was measured: server and client share them."""
 REQUESTS_OF_A_WORKER = SETTINGS.shards_in_flight * SETTINGS.reads_in_flight
@@ -276,7 +275,7 @@ def plan_rows(costs: Costs, plan: Plan) -> dict[str, str]:
     decide = headers / plan.locations * costs.decide
     listing, index, decided = max(asked, each * FIRST_LISTING), objects / flow.rate, decide + each * costs.seal
     first = listing + index + decided
-    again = max(asked, each * costs.again) + decide + CHANGED * objects / flow.rate
+    again = max(asked, each * costs.again) + decide + objects / CHANGED_EVERY / flow.rate
     machines = ceil(plan.workers / WORKERS_OF_A_MACHINE) + plan.locations + plan.databases
     ledger, by_run = objects * costs.ledger, headers * costs.run
     spent = {
