@@ -24,6 +24,7 @@ class Lengths:
     """A question whose answer depends on every value; it counts how often it is asked."""
 
     keys: tuple[str, ...]
+    points: None = None
     asked: list[Mapping[str, Sequence[str]]] = field(default_factory=list)
 
     def find(self, attributes: Mapping[str, Sequence[str]], unreadable_from: str | None) -> Found:

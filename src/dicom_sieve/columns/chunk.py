@@ -4,8 +4,9 @@ Rows repeat their values, so a chunk holds each distinct entry once, and a code 
 have the same entry holds that entry alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,55 @@ _NUMBER = np.dtype("<u4")
 _CODEC = pa.Codec("zstd", compression_level=3)
 
 
+class PackedEntries(Sequence[Entry]):
+    """Entries of a chunk as their bytes: most columns are judged without a text of each (`columns.judge_numbers`).
+
+    Attributes:
+        lengths: Of each entry in bytes; `NO_ENTRY` where the rows have no such attribute.
+        data: The bytes of all entries in ASCII, one behind the other.
+    """
+
+    __slots__ = ("_texts", "data", "lengths")
+
+    def __init__(self, lengths: NDArray[np.int64], data: bytes) -> None:
+        self.lengths, self.data = lengths, data
+        self._texts: tuple[Entry, ...] | None = None
+
+    @property
+    def texts(self) -> tuple[Entry, ...]:
+        """The entries, which are cut apart when they are first asked for."""
+        if self._texts is None:
+            self._texts = tuple(_cut(self.data, self.lengths))
+        return self._texts
+
+    def take(self, occurs: NDArray[np.bool_]) -> "PackedEntries":
+        """Give those for which a flag is set."""
+        data = np.frombuffer(self.data, np.uint8)[np.repeat(occurs, np.maximum(self.lengths, 0))]
+        return PackedEntries(self.lengths[occurs], data.tobytes())
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.texts)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | Sequence[Entry]:
+        if self._texts is not None or isinstance(place, slice):
+            return self.texts[place]
+        length = int(self.lengths[place])
+        start = int(np.maximum(self.lengths[:place], 0).sum())
+        return None if length == NO_ENTRY else self.data[start : start + length].decode("ascii")
+
+    def __eq__(self, other: object) -> bool:
+        return self.texts == tuple(other) if isinstance(other, tuple | PackedEntries) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment] # it is compared with tuples, whose hash it does not have
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
     """The entries of the rows of one block.
@@ -41,7 +91,7 @@ class Column:
         codes: For each row the place of its entry in `entries`.
     """
 
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     codes: Codes
 
     def rows(self) -> list[Entry]:
@@ -60,6 +110,8 @@ class Column:
         found = np.flatnonzero(occurs)
         places = np.zeros(len(self.entries), codes.dtype)
         places[found] = np.arange(len(found), dtype=codes.dtype)
+        if isinstance(self.entries, PackedEntries):
+            return Column(self.entries.take(occurs), places[codes])
         return Column(tuple(self.entries[place] for place in found.tolist()), places[codes])
 
 
@@ -220,24 +272,24 @@ def _parts_of(body: bytes, row_count: int) -> tuple[NDArray[np.uint32], NDArray[
 
 def _decode_body(body: bytes, row_count: int) -> Column:
     lengths, is_absent, codes = _parts_of(body, row_count)
-    start = (len(lengths) + 1) * _NUMBER.itemsize
-    ends = np.cumsum(np.where(is_absent, 0, lengths), dtype=np.int64) + start
-    entries = _cut(body[start : int(ends[-1])], (ends - start).tolist())
-    for place in np.flatnonzero(is_absent).tolist():
-        entries[place] = None
-    return Column(tuple(entries), codes)
+    sizes = np.where(is_absent, NO_ENTRY, lengths.astype(np.int64))
+    texts = body[(len(lengths) + 1) * _NUMBER.itemsize : len(body) - codes.nbytes]
+    return Column(PackedEntries(sizes, texts) if texts.isascii() else tuple(_cut(texts, sizes)), codes)
 
 
-def _cut(texts: bytes, ends: Sequence[int]) -> list[Entry]:
-    """Cut texts apart, which stand one behind the other."""
+def _cut(texts: bytes, lengths: NDArray[np.int64]) -> list[Entry]:
+    """Cut entries apart, which stand one behind the other."""
     start, entries = 0, list[Entry]()
+    ends = np.cumsum(np.maximum(lengths, 0)).tolist()
     if texts.isascii():  # decoded at once
         text = texts.decode("ascii")
         for end in ends:
             entries.append(text[start:end])
             start = end
-        return entries
-    for end in ends:
-        entries.append(texts[start:end].decode("utf-8", "surrogatepass"))
-        start = end
+    else:
+        for end in ends:
+            entries.append(texts[start:end].decode("utf-8", "surrogatepass"))
+            start = end
+    for place in np.flatnonzero(lengths == NO_ENTRY).tolist():
+        entries[place] = None
     return entries

@@ -21,7 +21,7 @@ class Coded(Generic[T]):
         codes: For each row the place of its thing in `things`.
     """
 
-    things: tuple[T, ...]
+    things: Sequence[T]
     codes: Codes
 
     def map(self, judge: Callable[[T], U]) -> "Coded[U]":

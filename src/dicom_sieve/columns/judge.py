@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.chunk import Column, Entry, values_of
-from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.chunk import Column, Entry, PackedEntries, values_of
+from dicom_sieve.columns.coded import Coded, Codes
 from dicom_sieve.columns.combine import combine
+from dicom_sieve.columns.judge_numbers import Stretches
 from dicom_sieve.criteria import Finding, GroupKind
 from dicom_sieve.criteria.decide import Asked, Question, Questions
 from dicom_sieve.criteria.finding import combine as combine_findings
@@ -69,6 +71,7 @@ class BlockJudge(Generic[Outcome]):
         self._asked = tuple(asked)
         self._decide, self._decide_partly_read = decide, decide_partly_read
         self._known: dict[int, dict[Any, int]] = {}
+        self._stretches: dict[tuple[Any, ...], Stretches] = {}
         self.keys = tuple(sorted({key for item in self._asked for key in _keys_of(item)}))
 
     def judge(self, block: Block) -> Coded[Outcome]:
@@ -104,11 +107,26 @@ class BlockJudge(Generic[Outcome]):
     def _answer(self, question: Question, block: Block) -> Coded[Finding]:
         """Answer a question for each row: once for each distinct combination of values."""
         known = self._known.setdefault(id(question), {})
-        if len(question.keys) == 1:  # the most frequent case: entries are not made tuples of one
-            one = block.coded(question.keys[0])
-            return _with_findings(one, known, lambda entry: self._ask(question, known, entry, entry))
+        first, *others = (block.columns[key] for key in question.keys)
+        if question.points is not None and isinstance(first.entries, PackedEntries) and _are_constant(others):
+            beside = tuple(other.entries[0] for other in others)
+            ask = partial(self._ask_if_new, question, known, first.entries, beside)
+            name = (id(question), *beside)
+            stretches = self._stretches.setdefault(name, Stretches(question.points, _UNKNOWN))
+            return _with_findings(first.codes, stretches.find(first.entries, ask), ask)
+        if not others:  # the most frequent case: entries are not made tuples of one
+            return _answered(first, known, lambda entry: self._ask(question, known, entry, entry))
         combined = combine([block.coded(key) for key in question.keys], len(block))
-        return _with_findings(combined, known, lambda entries: self._ask(question, known, entries, *entries))
+        return _answered(combined, known, lambda entries: self._ask(question, known, entries, *entries))
+
+    def _ask_if_new(
+        self, question: Question, known: dict[Any, int], entries: Sequence[Entry], beside: tuple[Entry, ...], place: int
+    ) -> int:
+        """Find what the entry of a place is, unless that is known; `beside` are those of the question's other keys."""
+        entry = entries[place]
+        name = (entry, *beside) if beside else entry
+        found = known.get(name)
+        return self._ask(question, known, name, entry, *beside) if found is None else found
 
     def _ask(self, question: Question, known: dict[Any, int], name: Any, *entries: Entry) -> int:
         """Find what some entries are, and remember the place of the finding by a name."""
@@ -130,18 +148,28 @@ class BlockJudge(Generic[Outcome]):
         return combine([extents, *map(block.coded, self.keys)], len(block)).map(judge)
 
 
-def _with_findings(column: Coded[Any], known: Mapping[Any, int], ask: Callable[[Any], int]) -> Coded[Finding]:
+def _are_constant(columns: Sequence[Column]) -> bool:
+    return all(len(column.entries) == 1 for column in columns)
+
+
+def _answered(column: Column | Coded[Any], known: Mapping[Any, int], ask: Callable[[Any], int]) -> Coded[Finding]:
     """Give the finding on each row, from places in `_FINDINGS` that are known by thing; what is not known is asked."""
-    places = np.fromiter(map(known.get, column.things, repeat(_UNKNOWN)), np.uint8, len(column.things))
+    things = column.entries if isinstance(column, Column) else column.things
+    places = np.fromiter(map(known.get, things, repeat(_UNKNOWN)), np.uint8, len(things))
+    return _with_findings(column.codes, places, lambda place: ask(things[place]))
+
+
+def _with_findings(codes: Codes, places: NDArray[np.uint8], ask: Callable[[int], int]) -> Coded[Finding]:
+    """Give the finding on each row, from places in `_FINDINGS` of each thing; what is not known is asked."""
     for place in np.flatnonzero(places == _UNKNOWN).tolist():
-        places[place] = ask(column.things[place])
+        places[place] = ask(place)
     found = np.flatnonzero(np.bincount(places, minlength=len(_FINDINGS)))
     findings = tuple(_FINDINGS[place] for place in found.tolist())
     if len(findings) == 1:
-        return Coded(findings, np.zeros(len(column.codes), np.uint8))
+        return Coded(findings, np.zeros(len(codes), np.uint8))
     table = np.zeros(len(_FINDINGS), np.uint8)
     table[found] = np.arange(len(found), dtype=np.uint8)
-    return Coded(findings, table[places][column.codes])
+    return Coded(findings, table[places][codes])
 
 
 def _keys_of(item: Asked) -> Iterator[str]:

@@ -77,10 +77,16 @@ class Palettes(Generic[T]):
         self, ids: NDArray[np.int64], outcomes: Coded[T], starts: NDArray[np.intp], ends: NDArray[np.intp]
     ) -> Iterator[Page]:
         """Make pages whose outcomes all fit into the last palette, with one pass over the ids."""
-        codes = self._codes(outcomes.things)[outcomes.codes]
-        numbers, palette = (ids[starts] // PAGE_IDS).tolist(), len(self.palettes) - 1
-        for number, start, end in zip(numbers, starts.tolist(), ends.tolist(), strict=True):
-            yield Page(number, palette, _as_bytes(ids[start:end], codes[start:end]))
+        numbers, palette = ids[starts] // PAGE_IDS, len(self.palettes) - 1
+        content = np.full(len(starts) * PAGE_IDS, UNDECIDED, np.uint8)
+        before = np.repeat((np.arange(len(starts)) - numbers) * PAGE_IDS, ends - starts)
+        content[ids + before] = self._codes(outcomes.things)[outcomes.codes]
+        of_pages = content.reshape(-1, PAGE_IDS)
+        is_same = (of_pages == of_pages[:, :1]).all(axis=1).tolist()
+        data, start = content.tobytes(), 0
+        for number, is_one in zip(numbers.tolist(), is_same, strict=True):
+            yield Page(number, palette, data[start : start + 1] if is_one else data[start : start + PAGE_IDS])
+            start += PAGE_IDS
 
     def _page(self, ids: NDArray[np.int64], outcomes: Coded[T]) -> Page:
         """Make one page with the last palette if that has room for its outcomes, or with a new one."""

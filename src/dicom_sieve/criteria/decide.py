@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -60,6 +61,10 @@ class Question(Protocol):
     @property
     def keys(self) -> tuple[str, ...]:
         """Everything that it reads; its answer on a header that was read whole is a pure function of these."""
+
+    @property
+    def points(self) -> tuple[Decimal, ...] | None:
+        """Numbers between which its finding is the same on any single number under its first key; None: not known."""
 
     def find(self, attributes: Attributes, unreadable_from: str | None) -> Found:
         """Give its finding, and those of its leaves."""
@@ -156,7 +161,7 @@ def _digest(item: CompiledItem, secret: bytes | None, place: str) -> CompiledIte
 
 def _asked_by(item: CompiledItem) -> Asked:
     if isinstance(item, CompiledCriterion):
-        return _OfCriterion(item, item.keys)
+        return _OfCriterion(item, item.keys, item.points)
     if isinstance(item, CompiledMeasure):
         return _OfMeasure(item, item.keys)
     if isinstance(item, CompiledStep):
@@ -172,6 +177,7 @@ class _OfCriterion:
 
     criterion: CompiledCriterion
     keys: tuple[str, ...]
+    points: tuple[Decimal, ...] | None
 
     def find(self, attributes: Attributes, unreadable_from: str | None) -> Found:
         """See `Question.find`."""
@@ -192,6 +198,7 @@ class _OfMeasure:
 
     item: CompiledMeasure
     keys: tuple[str, ...]
+    points: None = None
 
     def find(self, attributes: Attributes, unreadable_from: str | None) -> Found:
         """See `Question.find`."""
@@ -210,6 +217,7 @@ class _OfStep:
 
     item: CompiledStep
     keys: tuple[str, ...]
+    points: None = None
 
     def find(self, attributes: Attributes, unreadable_from: str | None) -> Found:
         """See `Question.find`."""
@@ -235,6 +243,7 @@ class _OfItems:
 
     group: CompiledGroup
     keys: tuple[str, ...]
+    points: None = None
 
     def find(self, attributes: Attributes, unreadable_from: str | None) -> Found:
         """See `Question.find`."""

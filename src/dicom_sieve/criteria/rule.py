@@ -1,6 +1,7 @@
 """A compiled criterion: one that is known to make sense."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from dicom_sieve.criteria.finding import Finding
 from dicom_sieve.criteria.tables import CompiledTable
@@ -114,6 +115,15 @@ class CompiledCriterion:
         offset = (TIMEZONE_OFFSET,) if self.attribute.vr == DT else ()
         own = (self.subtracted_key,) if self.minus_own else ()
         return tuple(dict.fromkeys((*self.needed_keys, *offset, *self.frame_keys, *own)))
+
+    @property
+    def points(self) -> tuple[Decimal, ...] | None:
+        """Between which its finding is the same on any single number; None where it is on other things, too."""
+        is_on_others = self.within or self.minus or self.table or self.is_identifying
+        if not self.attribute.vr.is_number or is_on_others:
+            return None
+        ends = (*self.references, *(end for pair in self.bounds for end in pair))
+        return tuple(end for end in ends if isinstance(end, Decimal))
 
     @property
     def subtracted_key(self) -> str:

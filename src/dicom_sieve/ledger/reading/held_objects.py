@@ -48,8 +48,6 @@ class HeldObjects:
 
     def take(self, rows: NDArray[np.intp]) -> "HeldObjects":
         """Give some of them, in their order."""
-        if len(rows) == len(self.ids):
-            return self
         columns = {key: column.take(rows) for key, column in self.columns.items()}
         return HeldObjects(self.ids[rows], self.headers[rows], self.bytes[rows], columns, self.complete_below)
 
@@ -69,25 +67,35 @@ def held_objects(
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
-    for objects, is_held, _ in objects_of_both(engine, (snapshot_id, snapshot_id), location_id, keys, ahead=ahead):
-        yield objects.take(np.flatnonzero(is_held))
+    for objects, is_held in _objects_of(engine, (snapshot_id,), location_id, keys, ahead=ahead):
+        yield objects if is_held[0].all() else objects.take(np.flatnonzero(is_held[0]))
 
 
 def objects_of_both(
     engine: sa.Engine, snapshot_ids: tuple[int, int], location_id: int, keys: Sequence[str], *, ahead: bool = False
 ) -> Iterator[tuple[HeldObjects, Flags, Flags]]:
     """Give the objects that either of two snapshots holds, and which does; see `held_objects`."""
+    for objects, (first, second) in _objects_of(engine, snapshot_ids, location_id, keys, ahead=ahead):
+        if (first | second).all():
+            yield objects, first, second
+        else:
+            rows = np.flatnonzero(first | second)
+            yield objects.take(rows), first[rows], second[rows]
+
+
+def _objects_of(
+    engine: sa.Engine, snapshot_ids: Sequence[int], location_id: int, keys: Sequence[str], *, ahead: bool
+) -> Iterator[tuple[HeldObjects, Sequence[Flags]]]:
+    """Give the objects of each block, and which of them each of some snapshots holds."""
     closed = [read(engine, partial(closed_by, snapshot_id=number, location_id=location_id)) for number in snapshot_ids]
     blocks = read(engine, partial(blocks_of, kind=BlockKind.OBJECT, location_id=location_id))
     groups = list(in_groups(blocks, len(keys)))
     parts = (read(engine, partial(_read, blocks=[listed for listed, _ in group], keys=keys)) for group in groups)
     for group, chunks in zip(groups, prefetch_next(parts) if ahead and is_shared(engine) else parts, strict=True):
         for (ids, headers, sizes, added_in, columns), (_, below) in zip(chunks, group, strict=True):
-            first, second = (
-                (added_in <= number) & ~look_up(ids, gone)[0] for number, gone in zip(snapshot_ids, closed, strict=True)
-            )
-            rows = np.flatnonzero(first | second)
-            yield HeldObjects(ids, headers, sizes, columns, below).take(rows), first[rows], second[rows]
+            pairs = zip(snapshot_ids, closed, strict=True)
+            is_held = [(added_in <= number) & ~look_up(ids, gone)[0] for number, gone in pairs]
+            yield HeldObjects(ids, headers, sizes, columns, below), is_held
 
 
 def closed_by(connection: sa.Connection, snapshot_id: int, location_id: int) -> Numbers:

@@ -162,14 +162,16 @@ class HeaderTable:
             return None
         starts, lengths = _runs(objects.headers)
         is_among, found = look_up(objects.headers[starts], self._ids)
-        rows = np.flatnonzero(np.repeat(is_among, lengths))
-        if not len(rows):
+        if not is_among.any():
             return None
-        places: NDArray[np.intp] = np.repeat(found, lengths)[rows]
-        counted = np.ones(len(rows), np.int64) if counts is None else counts[rows]
-        starts, _ = _runs(places)
-        np.add.at(self._found, places[starts], np.add.reduceat(counted, starts))
-        objects = objects.take(rows)
+        if not is_among.all():
+            rows = np.flatnonzero(np.repeat(is_among, lengths))
+            objects, counts = objects.take(rows), None if counts is None else counts[rows]
+            found, lengths = found[is_among], lengths[is_among]
+        places: NDArray[np.intp] = np.repeat(found, lengths)
+        counted = np.ones(len(places), np.int64) if counts is None else counts
+        starts = np.cumsum(lengths) - lengths
+        np.add.at(self._found, found, np.add.reduceat(counted, starts))
         own = objects.columns
         common = {key: column.take(places) for key, column in self._columns.items()}
         values = Block({**common, **own}, self._extents.take(places))

@@ -62,7 +62,7 @@ class SealedPage(NamedTuple):
 
 NewOutcome = tuple[int, int, Outcome]
 """Palette, code and outcome."""
-READS_TOGETHER = 5
+READS_TOGETHER = 10
 """Blocks of the seal whose pages are written in one transaction."""
 PART_OF = {PageKind.HEADER: Part.PAGE, PageKind.OBJECT: Part.OBJECT_PAGE}
 
@@ -108,14 +108,20 @@ class Recorder:
             self._record(decided.take(slice(None, rows)))
 
     def _record(self, decided: Decided) -> None:
-        starts, ends = page_bounds(decided.ids)
-        of_headers = decided.kind is PageKind.HEADER
-        bounds = starts.tolist(), ends.tolist()
-        digests = digest_headers(decided.digests, *bounds) if of_headers else [""] * len(starts)
-        pages = list(map(SealedPage, self._palettes.pages(decided.ids, decided.outcomes), digests))
+        pages = list(self._palettes.pages(decided.ids, decided.outcomes))
+        digests = [""] * len(pages)
+        if decided.kind is PageKind.HEADER:
+            starts, ends = page_bounds(decided.ids)
+            digests = digest_headers(decided.digests, starts.tolist(), ends.tolist())
         new = list(self._palettes.take_new())
         self.lease.write(
-            partial(record_decisions, run_number=self.run_number, kind=decided.kind, pages=pages, outcomes=new)
+            partial(
+                record_decisions,
+                run_number=self.run_number,
+                kind=decided.kind,
+                pages=list(map(SealedPage, pages, digests)),
+                outcomes=new,
+            )
         )
 
 
