@@ -10,7 +10,7 @@ from dicom_sieve.columns.chunk import as_entry, column_of
 from dicom_sieve.dicom.dictionary import key_of
 from dicom_sieve.ledger.database.chunks import ADDED_IN, HEADER, SIZE, BlockKind, write_block
 
-BLOCK_OBJECTS = 1_000
+BLOCK_OBJECTS = 16_384
 SIZE_BYTES = 524_288
 KEYS = tuple(
     map(key_of, ("ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber", "AcquisitionNumber", "EchoTime"))

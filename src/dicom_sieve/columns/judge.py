@@ -112,8 +112,9 @@ class BlockJudge(Generic[Outcome]):
             beside = tuple(other.entries[0] for other in others)
             ask = partial(self._ask_if_new, question, known, first.entries, beside)
             name = (id(question), *beside)
-            stretches = self._stretches.setdefault(name, Stretches(question.points, _UNKNOWN))
-            return _with_findings(first.codes, stretches.find(first.entries, ask), ask)
+            if name not in self._stretches:
+                self._stretches[name] = Stretches(question.points, _UNKNOWN)
+            return _with_findings(first.codes, self._stretches[name].find(first.entries, ask), ask)
         if not others:  # the most frequent case: entries are not made tuples of one
             return _answered(first, known, lambda entry: self._ask(question, known, entry, entry))
         combined = combine([block.coded(key) for key in question.keys], len(block))

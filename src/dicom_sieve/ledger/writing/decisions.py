@@ -62,7 +62,7 @@ class SealedPage(NamedTuple):
 
 NewOutcome = tuple[int, int, Outcome]
 """Palette, code and outcome."""
-READS_TOGETHER = 10
+READS_TOGETHER = 20
 """Blocks of the seal whose pages are written in one transaction."""
 PART_OF = {PageKind.HEADER: Part.PAGE, PageKind.OBJECT: Part.OBJECT_PAGE}
 
