@@ -4,8 +4,10 @@ Rows repeat their values, so a chunk holds each distinct entry once, and a code 
 have the same entry holds that entry alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import overload
 
 import numpy as np
@@ -164,6 +166,34 @@ def column_of(rows: Iterable[Entry]) -> Column:
     places: dict[Entry, int] = {}
     codes = [places.setdefault(entry, len(places)) for entry in rows]
     return Column(tuple(places), np.array(codes, _width(len(places))))
+
+
+def columns_of(rows: Sequence[Mapping[str, tuple[str, ...]]]) -> dict[str, Column]:
+    """Make a column of each attribute that some rows have, sorted by name; each distinct value is looked at once.
+
+    Args:
+        rows: Values of attributes by name. Most rows have the same ones, in the same order.
+    """
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for place, row in enumerate(rows):
+        alike.setdefault(tuple(row), []).append(place)
+    columns: dict[str, list[tuple[str, ...] | None]] = {}
+    for names, places in alike.items():
+        of_names = zip(*[rows[place].values() for place in places], strict=True)
+        for name, values in zip(names, of_names, strict=True):
+            if len(alike) == 1:
+                columns[name] = list(values)
+                continue
+            column = columns.setdefault(name, [None] * len(rows))
+            for place, value in zip(places, values, strict=True):
+                column[place] = value
+    return {name: _column_of_values(columns[name]) for name in sorted(columns)}
+
+
+def _column_of_values(rows: Sequence[tuple[str, ...] | None]) -> Column:
+    places: dict[tuple[str, ...] | None, int] = defaultdict(count().__next__)
+    codes = np.fromiter(map(places.__getitem__, rows), np.uint32, len(rows))
+    return Column(tuple(map(as_entry, places)), codes.astype(_width(len(places))))
 
 
 def same_for_all(entry: Entry, row_count: int) -> Column:

@@ -6,7 +6,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from dicom_sieve.columns.chunk import Column, as_entry, column_of
+from dicom_sieve.columns.chunk import column_of, columns_of
 from dicom_sieve.headers import Header, Instance
 from dicom_sieve.headers.edition import current_edition
 from dicom_sieve.headers.header import digest_patient
@@ -209,19 +209,13 @@ def _store_headers(connection: sa.Connection, headers: Mapping[str, Header], edi
         BlockKind.HEADER,
         edition,
         ids,
-        columns={EXTENT: column_of(map(_extent, contents)), **_columns(contents)},
+        columns={EXTENT: column_of(map(_extent, contents)), **columns_of([content.attributes for content in contents])},
         numbers=owner_numbers(
             (content.series_instance_uid, content.study_instance_uid, digest_patient(content.patient, secret))
             for content in contents
         ),
         digests=[digest for _, digest in added],
     )
-
-
-def _columns(contents: Sequence[Header]) -> dict[str, Column]:
-    """Give the column of each attribute that some headers have."""
-    tags = sorted({tag for content in contents for tag in content.attributes})
-    return {tag: column_of([as_entry(content.attributes.get(tag)) for content in contents]) for tag in tags}
 
 
 def _extent(content: Header) -> str | None:

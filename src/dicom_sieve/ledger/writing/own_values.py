@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from dicom_sieve.columns.chunk import as_entry, column_of
+from dicom_sieve.columns.chunk import columns_of
 from dicom_sieve.headers.texts import Texts
 from dicom_sieve.ledger.database.chunks import ADDED_IN, HEADER, SIZE, BlockKind, write_block
 
@@ -32,14 +32,12 @@ def write_own_values(
     if not in_order:
         return
     ids, headers, sizes, added_in = (list(column) for column in zip(*in_order, strict=True))
-    values = [own[row] for row in ids]
-    tags = sorted({tag for of_object in values for tag in of_object})
     write_block(
         connection,
         BlockKind.OBJECT,
         edition,
         ids,
-        columns={tag: column_of([as_entry(of_object.get(tag)) for of_object in values]) for tag in tags},
+        columns=columns_of([own[row] for row in ids]),
         numbers={HEADER: headers, SIZE: sizes, ADDED_IN: added_in},
         location_id=location_id,
     )
