@@ -49,24 +49,30 @@ def cpu_seconds() -> float:
 
 
 class Phases:
-    """Watches a run, and tells what each phase of it took."""
+    """Watches a run, and tells what each phase of it took: until all of it was done, or else until the next one."""
 
     def __init__(self) -> None:
         self._marks: list[tuple[str, float, float]] = []
+        self._left: int | None = None
 
     def begin(self, phase: str, total: int | None) -> None:
         """Note when a phase begins."""
+        self._left = total
         self._marks.append((phase, time.perf_counter(), cpu_seconds()))
 
     def advance(self, count: int) -> None:
-        """Nothing to note."""
+        """Note when a phase whose size is known is done: what a run keeps of it then is none of its own."""
+        if self._left is not None:
+            self._left -= count
+            if self._left == 0:
+                self.begin("", None)
 
     def note(self, text: str) -> None:
         """Nothing to note."""
 
     def spent(self) -> dict[str, Spent]:
         """Give what each phase took, the last one up to now."""
-        self.begin("end", None)
+        self.begin("", None)
         return {
             phase: Spent(wall - began, cpu - cpu_began)
             for (phase, began, cpu_began), (_, wall, cpu) in zip(self._marks, self._marks[1:], strict=False)

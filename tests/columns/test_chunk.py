@@ -9,6 +9,7 @@ from dicom_sieve.columns.chunk import (
     Entry,
     as_entry,
     column_of,
+    columns_of,
     decode,
     decode_numbers,
     encode,
@@ -30,6 +31,21 @@ class TestEntries:
 
     def test_absent_empty_and_one_empty_value_differ(self) -> None:
         assert len({as_entry(None), as_entry(()), as_entry(("",))}) == 3
+
+
+class TestColumns:
+    @given(st.lists(st.dictionaries(st.sampled_from("abcd"), values), min_size=1, max_size=30))
+    def test_have_for_each_row_the_entry_of_its_own_value(self, listed: list[dict[str, tuple[str, ...]]]) -> None:
+        columns = columns_of(listed)
+
+        expected = {name: column_of([as_entry(row.get(name)) for row in listed]) for name in columns}
+        assert list(columns) == sorted({name for row in listed for name in row})
+        assert {name: encode(column) for name, column in columns.items()} == {
+            name: encode(column) for name, column in expected.items()
+        }
+
+    def test_have_no_row_for_nothing(self) -> None:
+        assert columns_of([]) == columns_of([{}, {}]) == {}
 
 
 class TestChunks:

@@ -106,3 +106,66 @@ def test_many_pieces_are_each_written_once() -> None:
                 time.sleep(0.002)
 
     assert written == list(range(500))
+
+
+class Slow:
+    """Writes when it is let, and notes what."""
+
+    def __init__(self) -> None:
+        self.written: list[list[int]] = []
+        self.begun, self.may_go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def __call__(self, things: Sequence[int]) -> None:
+        self.begun.release()
+        assert self.may_go_on.acquire(timeout=AN_HOUR)
+        self.written.append(list(things))
+
+
+def test_pieces_are_taken_while_a_thread_writes() -> None:
+    write = Slow()
+    with written_together(write, most=2, seconds=AN_HOUR, in_thread=True) as add:
+        add([1, 2])
+        assert write.begun.acquire(timeout=AN_HOUR)
+        add([3])  # the first two are not written yet
+        assert write.written == []
+        write.may_go_on.release(2)
+
+    assert write.written == [[1, 2], [3]]
+
+
+def test_a_piece_waits_until_the_thread_has_taken_what_came_before() -> None:
+    write = Slow()
+    went_on = threading.Event()
+
+    def give() -> None:
+        with written_together(write, most=2, seconds=AN_HOUR, in_thread=True) as add:
+            for number in range(0, 6, 2):
+                add([number, number + 1])
+            went_on.set()
+
+    giving = threading.Thread(target=give)
+    giving.start()
+    assert write.begun.acquire(timeout=AN_HOUR)
+    assert not went_on.wait(0.3)  # one is written, one is ready, and the third would be more
+    write.may_go_on.release(3)
+    giving.join(AN_HOUR)
+
+    assert went_on.is_set()
+    assert write.written == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_nothing_is_written_after_an_error_of_writing() -> None:
+    tried: list[list[int]] = []
+
+    def write(things: Sequence[int]) -> None:
+        tried.append(list(things))
+        raise ValueError("no room")
+
+    def give() -> None:
+        with written_together(write, most=1, seconds=AN_HOUR, in_thread=True) as add:
+            for number in range(9):
+                add([number])
+
+    with pytest.raises(ValueError, match="no room"):
+        give()
+    assert tried == [[0]]

@@ -15,7 +15,6 @@ SOP_INSTANCE_UID = 0x00080018
 STUDY_INSTANCE_UID = 0x0020000D
 SERIES_INSTANCE_UID = 0x0020000E
 UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
-_CAN_BE_DAMAGED = UIDS | {SPECIFIC_CHARACTER_SET}
 PATIENT_ID = 0x00100020
 ISSUER_OF_PATIENT_ID = 0x00100021
 PATIENT = frozenset({PATIENT_ID, ISSUER_OF_PATIENT_ID})
@@ -54,7 +53,12 @@ def is_damaged(tag: int, texts: Texts) -> bool:
 
 def find_damaged(values: Mapping[int, Texts]) -> set[int]:
     """Give the tags of all elements that cannot be what they should."""
-    return {tag for tag in _CAN_BE_DAMAGED & values.keys() if is_damaged(tag, values[tag])}
+    return {tag for tag, texts in values.items() if not _is_usual(texts) and is_damaged(tag, texts)}
+
+
+def _is_usual(texts: Texts) -> bool:
+    """Tell, at one look, of nearly all texts that they are not damaged, whatever they are of."""
+    return len(texts) == 1 and len(texts[0]) <= LONGEST_UID and NOT_TEXT not in texts[0]
 
 
 def header_of(
