@@ -18,9 +18,9 @@ from tests.screening.screenings import screen_ct
 
 WORKERS = 2
 SHARD_OBJECTS = 5
-MOST_LOST = (WORKERS + 2) * SHARD_OBJECTS
-"""Objects whose reading may have been wasted: of the shards that are being read, of one that waits, and of one that is
-being recorded."""
+MOST_LOST = (WORKERS + 3) * SHARD_OBJECTS
+"""Objects whose reading may have been wasted: of the shards that are being read, of one that waits, of one that is
+being recorded, and of one that is next."""
 
 
 class NotingStore:

@@ -146,7 +146,8 @@ def geometry_of_placed(images: PlacedImages) -> Geometry:
 def _measure(images: PlacedImages, block: GroupBlock) -> Geometry:
     states, positions = block.take(images.states), block.take(images.positions)
     normals, is_plane = block.take(images.normals), block.take(images.are_planes)
-    is_placed = np.all(np.abs(positions) <= LARGEST_COORDINATE, axis=1)
+    x, y, z = (np.abs(positions) <= LARGEST_COORDINATE).T
+    is_placed = x & y & z
     is_usable = is_placed & is_plane & (states == ImageState.GIVEN)
     means, is_parallel = mean_normals(normals, block)
     is_absent = block.holds_for_all(states == ImageState.ABSENT)

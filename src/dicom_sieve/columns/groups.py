@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +54,18 @@ class GroupBlock:
 
 def sort_within(members: NDArray[np.uint16], *keys: NDArray[np.generic]) -> NDArray[np.intp]:
     """Order rows by the number of their group, and within each by keys of which the last counts most."""
+    if len(keys) == 1 and _is_in_order(members, keys[0]):
+        return np.arange(len(members))
     order = np.argsort(keys[0])
     for key in (*keys[1:], members):
         order = order[np.argsort(key[order], kind="stable")]
     return order
+
+
+def _is_in_order(members: NDArray[np.uint16], key: NDArray[Any]) -> bool:
+    """Tell whether rows are in their order already, as slices often are that were listed by their numbers."""
+    of_same = members[1:] == members[:-1]
+    return bool((members[1:] >= members[:-1]).all() and (~of_same | (key[1:] >= key[:-1])).all())
 
 
 def blocks_of_groups(numbers: NDArray[np.int64]) -> Iterator[GroupBlock]:

@@ -11,7 +11,7 @@ from dicom_sieve.columns.chunk import Packed, decode_numbers, decode_packed, joi
 from dicom_sieve.ledger.database.chunks import Block
 from dicom_sieve.ledger.database.tables import chunk
 
-ROWS_TOGETHER = 1 << 15
+ROWS_TOGETHER = 1 << 16
 """Rows that are joined, unless one block has more."""
 _BLOCKS_TOGETHER = 400
 

@@ -93,7 +93,7 @@ class Lease:
             if attempts.mark is not None and self._was_committed(attempts.mark):
                 return done[-1]
             attempts.mark = None
-            with self._transaction() as connection:
+            with self._transaction(is_short=True) as connection:
                 done.append(work(connection))
                 until_known.enter_context(self._renewing)  # the row keeps the mark until it has been looked up
                 attempts.mark = self._renew(connection)
@@ -119,8 +119,8 @@ class Lease:
         while_away(self._renew_alone, self.seconds)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        with database.writing(self.engine, self.seconds) as connection:
+    def _transaction(self, *, is_short: bool = False) -> Iterator[sa.Connection]:
+        with database.writing(self.engine, self.seconds, is_short=is_short) as connection:
             # FOR KEY SHARE: no other process takes the lease before this ends, and the renewing thread need not wait.
             own_lease = sa.select(lease.c.holder).where(self._is_mine(connection))
             if connection.scalar(own_lease.with_for_update(read=True, key_share=True)) is None:
