@@ -192,7 +192,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--objects", type=int, default=20_000, help="in the bucket")
     parser.add_argument("--naive-objects", type=int, default=500, help="of them, read the naive way")
     parser.add_argument("--alone-objects", type=int, default=400_000, help="made up, read without a server")
-    parser.add_argument("--repetitions", type=int, default=3, help="turns")
+    parser.add_argument("--repetitions", type=int, default=5, help="turns")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -30,10 +30,10 @@ from dicom_sieve.reports import make_report, render
 from dicom_sieve.reports.compare_runs import Compared, Summary, compare
 from dicom_sieve.screening import Silent, preview_known
 from dicom_sieve.screening.decide import decide, recording
+from dicom_sieve.screening.refresh import RunOptions
 from dicom_sieve.screening.snapshot import take_snapshot
 
 CHANGED_EVERY = 100
-SHARD_OBJECTS = 1_000
 _PAGE = 20_000
 _BARE_RUN = 1_000_000_000
 """Decisions of the database alone bear numbers from here: no run has them."""
@@ -181,14 +181,14 @@ def list_unchanged(lease: Lease, store: ListedStore) -> Steps:
 
 
 def index_what_changed(lease: Lease) -> float:
-    """Record a header for every object that has none, in shards; gives objects a second."""
+    """Record a header for every object that has none, as many together as runs do; gives objects a second."""
     known = next(make_headers(1)).header
     unread = list(unread_objects(lease.engine, lease.location_id))
     began = time.perf_counter()
-    for start in range(0, len(unread), SHARD_OBJECTS):
+    for start in range(0, len(unread), RunOptions.objects_together):
         shard = [
             IndexedObject(listed.id, listed.info, Instance(known, f"1.2.840.113619.4.{listed.id}"))
-            for listed in unread[start : start + SHARD_OBJECTS]
+            for listed in unread[start : start + RunOptions.objects_together]
         ]
         with lease.writing() as connection:
             record_headers(connection, lease.location_id, shard)

@@ -145,6 +145,7 @@ def test_entries_are_not_made_texts_until_one_is_asked_for() -> None:
     column = stored([("1.5",), None, ("-2", "3")])
 
     assert isinstance(column.entries, PackedEntries)
+    assert [column.entries.at(place) for place in range(3)] == ["1.5\0", None, "-2\x003\0"]
     assert [column.entries[place] for place in range(3)] == ["1.5\0", None, "-2\x003\0"]
     assert column.entries == ("1.5\0", None, "-2\x003\0")
     assert column.entries[1:] == (None, "-2\x003\0")

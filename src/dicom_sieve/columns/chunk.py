@@ -56,6 +56,12 @@ class PackedEntries(Sequence[Entry]):
             self._texts = tuple(_cut(self.data, self.lengths))
         return self._texts
 
+    def at(self, place: int) -> Entry:
+        """Give one of few that are looked at; the others stay bytes."""
+        length = int(self.lengths[place])
+        start = int(np.maximum(self.lengths[:place], 0).sum())
+        return None if length == NO_ENTRY else self.data[start : start + length].decode("ascii")
+
     def take(self, occurs: NDArray[np.bool_]) -> "PackedEntries":
         """Give those for which a flag is set."""
         data = np.frombuffer(self.data, np.uint8)[np.repeat(occurs, np.maximum(self.lengths, 0))]
@@ -72,11 +78,7 @@ class PackedEntries(Sequence[Entry]):
     @overload
     def __getitem__(self, place: slice) -> Sequence[Entry]: ...
     def __getitem__(self, place: int | slice) -> Entry | Sequence[Entry]:
-        if self._texts is not None or isinstance(place, slice):
-            return self.texts[place]
-        length = int(self.lengths[place])
-        start = int(np.maximum(self.lengths[:place], 0).sum())
-        return None if length == NO_ENTRY else self.data[start : start + length].decode("ascii")
+        return self.texts[place]
 
     def __eq__(self, other: object) -> bool:
         return self.texts == tuple(other) if isinstance(other, tuple | PackedEntries) else NotImplemented
@@ -98,7 +100,13 @@ class Column:
 
     def rows(self) -> list[Entry]:
         """Give the entry of each row."""
-        return [self.entries[code] for code in self.codes.tolist()]
+        entries = tuple(self.entries)
+        return [entries[code] for code in self.codes.tolist()]
+
+    def at(self, row: int) -> Entry:
+        """Give the entry of one row, without a text of each other one."""
+        place = int(self.codes[row])
+        return self.entries.at(place) if isinstance(self.entries, PackedEntries) else self.entries[place]
 
     def take(self, rows: NDArray[np.intp]) -> "Column":
         """Give the column of some rows; an entry that none of them has is left out."""

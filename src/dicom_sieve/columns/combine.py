@@ -43,7 +43,8 @@ def _combine_two(left: Coded[tuple[T, ...]], right: Coded[T]) -> Coded[tuple[T, 
     else:
         found, inverse = np.unique(numbers, return_inverse=True)
         codes = inverse.astype(np.uint32)
-    things = tuple((*left.things[number // width], right.things[number % width]) for number in found.tolist())
+    of_left, of_right = tuple(left.things), tuple(right.things)
+    things = tuple((*of_left[number // width], of_right[number % width]) for number in found.tolist())
     return Coded(things, codes)
 
 

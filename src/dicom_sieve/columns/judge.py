@@ -121,10 +121,10 @@ class BlockJudge(Generic[Outcome]):
         return _answered(combined, known, lambda entries: self._ask(question, known, entries, *entries))
 
     def _ask_if_new(
-        self, question: Question, known: dict[Any, int], entries: Sequence[Entry], beside: tuple[Entry, ...], place: int
+        self, question: Question, known: dict[Any, int], entries: PackedEntries, beside: tuple[Entry, ...], place: int
     ) -> int:
         """Find what the entry of a place is, unless that is known; `beside` are those of the question's other keys."""
-        entry = entries[place]
+        entry = entries.at(place)
         name = (entry, *beside) if beside else entry
         found = known.get(name)
         return self._ask(question, known, name, entry, *beside) if found is None else found

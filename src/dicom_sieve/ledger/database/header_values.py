@@ -79,6 +79,6 @@ def _values(
     columns, ids = read_columns(connection, blocks, names), read_numbers(connection, blocks, ID)
     for (_, by_name), ids_of_block in zip(columns, ids, strict=True):
         for place in np.flatnonzero(np.isin(ids_of_block, wanted)).tolist():
-            entries = ((name, values_of(column.entries[int(column.codes[place])])) for name, column in by_name.items())
+            entries = ((name, values_of(column.at(place))) for name, column in by_name.items())
             found[int(ids_of_block[place])] = {name: values for name, values in entries if values is not None}
     return found
