@@ -76,6 +76,7 @@ class Costs:
         far: Seconds of one request alone to the far-away store.
         far_cpu: As `index` and `bare`, far away, by requests in flight.
         again: Of a listing of which a hundredth changed, an object, on PostgreSQL.
+        unchanged: Of a listing of which nothing changed, an object, on PostgreSQL, the store's part left out.
         record: Of recording an object's header, on PostgreSQL.
         decide: Of judging, recording, counting and sealing, a header, on PostgreSQL.
         seal: Of the first seal, an object more, on PostgreSQL.
@@ -89,6 +90,7 @@ class Costs:
     far: float
     far_cpu: Mapping[str, Mapping[str, float]]
     again: float
+    unchanged: float
     record: float
     decide: float
     seal: float
@@ -116,6 +118,7 @@ def read_costs(results: Results) -> Costs:
             if in_flight.isdigit()
         },
         again=median(turn["all"] for turn in postgres["lists"]) / keys,
+        unchanged=median(turn["listed"] - turn["keys made up"] for turn in postgres["unchanged"]) / keys,
         record=1 / median(postgres["indexed"]),
         decide=all_of / headers,
         seal=(postgres["first"]["all"] - all_of) / postgres["objects"],
@@ -276,6 +279,7 @@ def plan_rows(costs: Costs, plan: Plan) -> dict[str, str]:
     listing, index, decided = max(asked, each * FIRST_LISTING), objects / flow.rate, decide + each * costs.seal
     first = listing + index + decided
     again = max(asked, each * costs.again) + decide + objects / CHANGED_EVERY / flow.rate
+    unchanged = max(asked, each * costs.unchanged)
     machines = ceil(plan.workers / WORKERS_OF_A_MACHINE) + plan.locations + plan.databases
     ledger, by_run = objects * costs.ledger, headers * costs.run
     spent = {
@@ -292,6 +296,7 @@ def plan_rows(costs: Costs, plan: Plan) -> dict[str, str]:
         "first run: decide, count and seal": _time(decided),
         "first run": f"**{_time(first)}**",
         "another run, a hundredth changed": _time(again),
+        "another run, nothing changed": _time(unchanged + decide),
         f"shards of {SETTINGS.shard_objects:,}, a Prefect task each": f"{objects / SETTINGS.shard_objects:,.0f}",
         "rows of objects; of headers": f"{objects:,.0f}; {headers:,.0f}",
         "ledger, GiB; each further run, GiB": f"{ledger / GIB:,.1f}; {by_run / GIB:,.2f}",
@@ -328,6 +333,7 @@ def cost_rows(results: Results, costs: Costs) -> list[tuple[str, str, str]]:
     return [
         ("first listing, PostgreSQL", f"{micro(FIRST_LISTING)} an object", "measured once, on a busy machine"),
         ("listing again, a hundredth changed, PostgreSQL", f"{micro(costs.again)} an object", "*ledger*"),
+        ("listing again, nothing changed, PostgreSQL", f"{micro(costs.unchanged)} an object", "*ledger*"),
         ("a page of a listing: its client", f"{PAGE_CPU * 1e3:.0f} ms a page", "CPU; measured once, ADR 14"),
         ("scanning a header", f"{scan:.3g} µs an object", "CPU; *scan*, each header another"),
         ("asking for it, scanning, recording on SQLite", f"{micro(costs.index)} an object", "CPU; *index*"),
