@@ -4,7 +4,7 @@ import fcntl
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.errors import LeaseLostError, LedgerError
-from dicom_sieve.ledger.database import engine
+from dicom_sieve.ledger.database import bulk, engine
+from dicom_sieve.ledger.database.tables import location
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.objects import Location
 from tests.screening.screenings import sql
@@ -183,6 +184,26 @@ def test_postgresql_ends_the_transaction_of_one_who_does_nothing_for_as_long_as_
 
         with pytest.raises(LedgerError, match="stopped in the middle of a write"):
             write_slowly(first, 0.1, sleep_and_see_another_take_it)
+
+        assert added(ledger) == []
+        second.check_lease()
+
+
+@pytest.mark.needs_postgresql
+def test_one_who_stands_still_in_a_copy_is_ended_by_who_takes_the_lease(postgres_url: str) -> None:
+    with open_ledger(postgres_url) as ledger:
+        first, second = stranger(ledger, 0.5), stranger(ledger, 60.0)
+        assert first.take()
+
+        def rows() -> Iterator[tuple[str, str, str]]:
+            yield "e", "left", ""
+            wait_for(second.take, "the lease of one who stands still", 30)
+
+        def copy(connection: sa.Connection) -> None:
+            bulk.append(connection, location, ("endpoint", "bucket", "prefix"), rows())
+
+        with pytest.raises(LeaseLostError):
+            first.write(copy)
 
         assert added(ledger) == []
         second.check_lease()

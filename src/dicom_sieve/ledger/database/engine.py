@@ -199,24 +199,20 @@ def describe(engine: sa.Engine) -> str:
 
 
 @contextmanager
-def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS, *, is_short: bool = False) -> Iterator[sa.Connection]:
+def writing(engine: sa.Engine, seconds: float = BUSY_SECONDS) -> Iterator[sa.Connection]:
     """Begin a transaction that writes, and commit it at the end; one at a time on SQLite.
 
     Args:
         engine: The ledger's.
         seconds: Time after which PostgreSQL ends the transaction of an idle process, or of a machine that does not
             answer, and releases its locks.
-        is_short: Whether PostgreSQL 17 and later end it after that time in any case: it waits without end for the rest
-            of a COPY, which is not idle.
 
     Raises:
         LedgerError: The database is unreachable, or another process does not release it.
     """
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection, _letting_go():
-            version = engine.dialect.server_version_info or ()
-            is_bounded = is_short and version >= _HAS_TRANSACTION_TIMEOUT
-            connection.execute(_set_timeouts(seconds, is_bounded=is_bounded))
+            connection.execute(_set_timeouts(seconds))
             yield connection
         return
     with _one_writer(engine), engine.connect() as connection, _letting_go():
@@ -237,14 +233,9 @@ def _letting_go() -> Iterator[None]:
         raise
 
 
-_HAS_TRANSACTION_TIMEOUT = (17,)
-
-
-def _set_timeouts(seconds: float, *, is_bounded: bool) -> sa.Select[Any]:
+def _set_timeouts(seconds: float) -> sa.Select[Any]:
     """Set, for one transaction, how soon PostgreSQL notices that its client is gone."""
-    bound = {"transaction_timeout": int(seconds * 1000)} if is_bounded else {}
     settings = {
-        **bound,
         "idle_in_transaction_session_timeout": int(seconds * 1000),
         "tcp_keepalives_idle": max(1, int(seconds / 2)),
         "tcp_keepalives_interval": max(1, int(seconds / 10)),
@@ -307,8 +298,7 @@ def moment(bind: sa.Engine | sa.Connection, seconds: float = 0) -> sa.ColumnElem
 
 _BUSY = f"the ledger is busy: another process has been writing to it for {BUSY_SECONDS} s; is one stopped halfway?"
 _STOPPED = "the ledger did not wait for this process, which was stopped in the middle of a write"
-_TOO_LONG = ("25P03", "25P04")
-"""SQLSTATE of PostgreSQL where a transaction was idle for too long, or took too long."""
+_IDLE_TOO_LONG = "25P03"
 _STOPPING_OR_STARTING = ("57P01", "57P02", "57P03")
 """SQLSTATE of PostgreSQL while it shuts down, after a crash, and while it starts; see its appendix A."""
 
@@ -318,7 +308,7 @@ def translate_error(context: sa.engine.ExceptionContext) -> LedgerError | None:
     error, state = context.original_exception, getattr(context.original_exception, "sqlstate", None)
     if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
         return LedgerError(_BUSY)
-    if state in _TOO_LONG:
+    if state == _IDLE_TOO_LONG:
         return LedgerError(_STOPPED)
     if context.is_disconnect and context.execution_context is not None:
         with suppress(context.dialect.loaded_dbapi.Error):  # a server-side cursor would warn when it is deleted
@@ -337,8 +327,6 @@ def as_ledger_error(engine: sa.Engine, error: BaseException, *, is_disconnect: b
         is_disconnect: Whether the connection is missing or lost.
     """
     place, state = describe(engine), state_of(error)
-    if state in _TOO_LONG:
-        return LedgerError(_STOPPED)
     explained = explain_ledger(error, place)
     is_away = engine.dialect.name == "postgresql" and (is_disconnect or state in _STOPPING_OR_STARTING)
     if state in PASSING or (is_away and explained is None):

@@ -93,7 +93,7 @@ class Lease:
             if attempts.mark is not None and self._was_committed(attempts.mark):
                 return done[-1]
             attempts.mark = None
-            with self._transaction(is_short=True) as connection:
+            with self._transaction() as connection:
                 done.append(work(connection))
                 until_known.enter_context(self._renewing)  # the row keeps the mark until it has been looked up
                 attempts.mark = self._renew(connection)
@@ -119,12 +119,14 @@ class Lease:
         while_away(self._renew_alone, self.seconds)
 
     @contextmanager
-    def _transaction(self, *, is_short: bool = False) -> Iterator[sa.Connection]:
-        with database.writing(self.engine, self.seconds, is_short=is_short) as connection:
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with database.writing(self.engine, self.seconds) as connection:
             # FOR KEY SHARE: no other process takes the lease before this ends, and the renewing thread need not wait.
             own_lease = sa.select(lease.c.holder).where(self._is_mine(connection))
             if connection.scalar(own_lease.with_for_update(read=True, key_share=True)) is None:
                 raise self._lost(connection)
+            if connection.dialect.name == "postgresql":
+                connection.execute(_BE_FOUND, {"class": _CLASS, "location": self.location_id})
             yield connection
 
     def _was_committed(self, mark: datetime.datetime) -> bool:
@@ -153,11 +155,26 @@ class Lease:
                 .with_for_update(skip_locked=True)
             ).first()
             if current is None:  # its holder is writing
+                self._end_who_stands_still(connection)
                 return False
             if current.holder != self.holder and (current.has_ended or is_dead(current.holder)):
                 connection.execute(sa.update(lease).where(lease.c.location_id == self.location_id).values(**free))
                 return True
             return bool(current.holder == self.holder)
+
+    def _end_who_stands_still(self, connection: sa.Connection) -> None:
+        """End the connection of one whose lease has ended within a COPY: what it writes would not be committed.
+
+        PostgreSQL waits without end for the rest of it; where one is idle, it ends the transaction itself.
+        """
+        has_ended = sa.and_(lease.c.location_id == self.location_id, lease.c.expires_at <= database.moment(connection))
+        if connection.scalar(sa.select(lease.c.location_id).where(has_ended)) is None:
+            return
+        with (
+            suppress(sa.exc.DBAPIError),
+            connection.begin_nested(),
+        ):  # it may be another role's, and has to be waited for
+            connection.execute(_END_FOUND, {"class": _CLASS, "location": self.location_id})
 
     def keep(self, ended: threading.Event) -> None:
         """Renew the lease periodically, until it is given up or lost."""
@@ -205,6 +222,18 @@ class Lease:
 
     def _end(self, engine: sa.Engine) -> sa.ColumnElement[datetime.datetime]:
         return database.moment(engine, self.seconds)
+
+
+_CLASS = 0x5349_4556
+"""Of the advisory locks by which writers of a location are found; nobody waits for one."""
+_BE_FOUND = sa.text("SELECT pg_advisory_xact_lock_shared(:class, :location)")
+_END_FOUND = sa.text("""
+    SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND classid = :class AND objid = :location AND objsubid = 2
+    AND state = 'active' AND wait_event = 'ClientRead'
+""")
+"""A statement that waits for its client is a COPY."""
 
 
 @contextmanager
