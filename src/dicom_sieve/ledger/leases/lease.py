@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -122,12 +122,17 @@ class Lease:
     def _transaction(self) -> Iterator[sa.Connection]:
         with database.writing(self.engine, self.seconds) as connection:
             # FOR KEY SHARE: no other process takes the lease before this ends, and the renewing thread need not wait.
-            own_lease = sa.select(lease.c.holder).where(self._is_mine(connection))
+            own_lease = sa.select(lease.c.holder, *self._being_found(connection)).where(self._is_mine(connection))
             if connection.scalar(own_lease.with_for_update(read=True, key_share=True)) is None:
                 raise self._lost(connection)
-            if connection.dialect.name == "postgresql":
-                connection.execute(_BE_FOUND, {"class": _CLASS, "location": self.location_id})
             yield connection
+
+    def _being_found(self, connection: sa.Connection) -> list[sa.ColumnElement[Any]]:
+        """Take, in the same statement, the lock by which `_end_who_stands_still` finds who writes."""
+        if connection.dialect.name != "postgresql":
+            return []
+        numbers = (sa.cast(number, sa.Integer) for number in (_CLASS, self.location_id))
+        return [sa.func.pg_advisory_xact_lock_shared(*numbers)]
 
     def _was_committed(self, mark: datetime.datetime) -> bool:
         """Tell whether a transaction whose connection was lost was committed."""
@@ -226,7 +231,6 @@ class Lease:
 
 _CLASS = 0x5349_4556
 """Of the advisory locks by which writers of a location are found; nobody waits for one."""
-_BE_FOUND = sa.text("SELECT pg_advisory_xact_lock_shared(:class, :location)")
 _END_FOUND = sa.text("""
     SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
