@@ -1,6 +1,6 @@
 """Facts of series at size, on SQLite and on PostgreSQL: all measured, one series measured again, and asked for.
 
-The ledger is made up, seeded, with ten slices a series, in blocks of a thousand objects; each database is measured by a
+The ledger is made up, seeded, with ten slices a series, in blocks as runs write them; each database is measured by a
 process of its own. Beside measuring, the database alone reads the same columns through our driver and unpacks them; a
 criterion on a fact takes turns with one on a stable tag.
 """

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from dicom_sieve.columns.chunk import as_entry, column_of
 from dicom_sieve.dicom.dictionary import key_of
 from dicom_sieve.ledger.database.chunks import ADDED_IN, HEADER, SIZE, BlockKind, write_block
+from dicom_sieve.screening.refresh import RunOptions
 
-BLOCK_OBJECTS = 16_384
+BLOCK_OBJECTS = RunOptions.objects_together
 SIZE_BYTES = 524_288
 KEYS = tuple(
     map(key_of, ("ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber", "AcquisitionNumber", "EchoTime"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.ledger_side import CHANGED_EVERY
+from benchmarks.ledger_side import CHANGED_EVERY, seconds_of_unchanged
 from benchmarks.limits import GETS_A_PREFIX, RATES, S3_SECONDS
 from benchmarks.measure import put_figures, table
 from benchmarks.queues import Flow, Resource, Step, always, simulate
@@ -118,7 +118,7 @@ def read_costs(results: Results) -> Costs:
             if in_flight.isdigit()
         },
         again=median(turn["all"] for turn in postgres["lists"]) / keys,
-        unchanged=median(turn["listed"] - turn["keys made up"] for turn in postgres["unchanged"]) / keys,
+        unchanged=seconds_of_unchanged(postgres["unchanged"]) / keys,
         record=1 / median(postgres["indexed"]),
         decide=all_of / headers,
         seal=(postgres["first"]["all"] - all_of) / postgres["objects"],

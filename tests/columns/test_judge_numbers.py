@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -93,11 +93,12 @@ def never(extent: str, values: Mapping[str, Values]) -> Any:
 @pytest.mark.parametrize("first", range(0, CASES // 30, 20))
 def test_numbers_get_the_finding_that_each_gets_by_itself(first: int) -> None:
     for seed in range(first, first + 20):
-        judge_all(seed)
+        for together, by_itself in judged_both_ways(seed):
+            assert together == by_itself
 
 
-def judge_all(seed: int) -> None:
-    """Judge blocks of made numbers by made criteria."""
+def judged_both_ways(seed: int) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Judge blocks of made numbers by made criteria: all together, and each by itself."""
     chance = random.Random(seed)
     criteria = compile_criteria(load_criteria([a_criterion(chance) for _ in range(3)]))
     decider = Decider(criteria)
@@ -116,7 +117,7 @@ def judge_all(seed: int) -> None:
             for place in range(count)
         ]
 
-        assert judge_block(judge, rows, count) == [decider.decide(attributes).findings for attributes in each]
+        yield judge_block(judge, rows, count), [decider.decide(attributes).findings for attributes in each]
 
 
 def test_numbers_between_the_same_references_are_looked_at_once() -> None:

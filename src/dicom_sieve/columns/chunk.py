@@ -245,12 +245,10 @@ def decode_packed(data: bytes | None, row_count: int) -> Packed:
         return Packed(np.array([length], np.int64), text, np.zeros(row_count, np.uint32))
     try:
         body = _unpack(data)
-        lengths, is_absent, codes = _parts_of(body, row_count)
+        lengths, texts, codes = _parts_of(body, row_count)
     except (ValueError, IndexError, OSError) as error:  # pyarrow's errors of damaged data are OSErrors
         raise DamagedChunkError(row_count) from error
-    start = (len(lengths) + 1) * _NUMBER.itemsize
-    texts = body[start : len(body) - codes.nbytes]
-    return Packed(np.where(is_absent, NO_ENTRY, lengths.astype(np.int64)), texts, codes.astype(np.uint32))
+    return Packed(lengths, texts, codes.astype(np.uint32))
 
 
 def encode_numbers(numbers: NDArray[np.integer]) -> bytes:
@@ -296,23 +294,22 @@ def _unpack(data: bytes) -> bytes:
     return unpacked
 
 
-def _parts_of(body: bytes, row_count: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_], Codes]:
-    """Give the length of each entry, whether it stands for "absent", and the codes of the rows."""
+def _parts_of(body: bytes, row_count: int) -> tuple[NDArray[np.int64], bytes, Codes]:
+    """Give the length of each entry, `NO_ENTRY` for "absent", the bytes of all of them, and the codes of the rows."""
     entry_count = int(np.frombuffer(body, _NUMBER, 1)[0])
     lengths = np.frombuffer(body, _NUMBER, entry_count, _NUMBER.itemsize)
     is_absent = lengths == _ABSENT
-    texts_end = int(lengths[~is_absent].sum(dtype=np.int64)) + (entry_count + 1) * _NUMBER.itemsize
+    texts_start = (entry_count + 1) * _NUMBER.itemsize
+    texts_end = int(lengths[~is_absent].sum(dtype=np.int64)) + texts_start
     codes = np.frombuffer(body, _width(entry_count), row_count, texts_end)
     if texts_end + codes.nbytes != len(body) or (row_count and int(codes.max()) >= entry_count):
         raise ValueError
-    return lengths, is_absent, codes
+    return np.where(is_absent, NO_ENTRY, lengths.astype(np.int64)), body[texts_start:texts_end], codes
 
 
 def _decode_body(body: bytes, row_count: int) -> Column:
-    lengths, is_absent, codes = _parts_of(body, row_count)
-    sizes = np.where(is_absent, NO_ENTRY, lengths.astype(np.int64))
-    texts = body[(len(lengths) + 1) * _NUMBER.itemsize : len(body) - codes.nbytes]
-    return Column(PackedEntries(sizes, texts) if texts.isascii() else tuple(_cut(texts, sizes)), codes)
+    lengths, texts, codes = _parts_of(body, row_count)
+    return Column(PackedEntries(lengths, texts) if texts.isascii() else tuple(_cut(texts, lengths)), codes)
 
 
 def _cut(texts: bytes, lengths: NDArray[np.int64]) -> list[Entry]:

@@ -116,7 +116,8 @@ class BlockJudge(Generic[Outcome]):
                 self._stretches[name] = Stretches(question.points, _UNKNOWN)
             return _with_findings(first.codes, self._stretches[name].find(first.entries, ask), ask)
         if not others:  # the most frequent case: entries are not made tuples of one
-            return _answered(first, known, lambda entry: self._ask(question, known, entry, entry))
+            one = block.coded(question.keys[0])
+            return _answered(one, known, lambda entry: self._ask(question, known, entry, entry))
         combined = combine([block.coded(key) for key in question.keys], len(block))
         return _answered(combined, known, lambda entries: self._ask(question, known, entries, *entries))
 
@@ -153,9 +154,9 @@ def _are_constant(columns: Sequence[Column]) -> bool:
     return all(len(column.entries) == 1 for column in columns)
 
 
-def _answered(column: Column | Coded[Any], known: Mapping[Any, int], ask: Callable[[Any], int]) -> Coded[Finding]:
+def _answered(column: Coded[Any], known: Mapping[Any, int], ask: Callable[[Any], int]) -> Coded[Finding]:
     """Give the finding on each row, from places in `_FINDINGS` that are known by thing; what is not known is asked."""
-    things = column.entries if isinstance(column, Column) else column.things
+    things = column.things
     places = np.fromiter(map(known.get, things, repeat(_UNKNOWN)), np.uint8, len(things))
     return _with_findings(column.codes, places, lambda place: ask(things[place]))
 

@@ -27,25 +27,20 @@ def written_together(
     """
     batch = _Batch(write, most, seconds)
     thread = threading.Thread(target=batch.write_all, name="together", daemon=True) if in_thread else None
-    if thread is None:
-        yield from _giving(batch, batch.write_due)
-        return
-    thread.start()
-    yield from _giving(batch, batch.wait_until_taken, thread.join)
+    write_or_wait = batch.write_due if thread is None else batch.wait_until_taken
 
-
-def _giving(
-    batch: "_Batch[T]", then: Callable[[], None], at_end: Callable[[], None] = lambda: None
-) -> Iterator[Callable[[Sequence[T]], None]]:
     def add(things: Sequence[T]) -> None:
         batch.add(things)
-        then()
+        write_or_wait()
 
+    if thread is not None:
+        thread.start()
     try:
         yield add
     finally:
         batch.end()
-        at_end()
+        if thread is not None:
+            thread.join()
         batch.write_rest()
 
 

@@ -89,7 +89,7 @@ def _tells_headers(store: Reads) -> TypeGuard[TellsHeaders]:
 
 @cache
 def _is_one_that_tells(kind: type[Reads]) -> bool:
-    """Tell whether places of a kind tell headers, once: it takes a third of what a header does."""
+    """Tell whether places of a kind tell headers; to look at a protocol takes too long for each object."""
     return issubclass(kind, TellsHeaders)
 
 

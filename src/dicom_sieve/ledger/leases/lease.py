@@ -175,10 +175,8 @@ class Lease:
         has_ended = sa.and_(lease.c.location_id == self.location_id, lease.c.expires_at <= database.moment(connection))
         if connection.scalar(sa.select(lease.c.location_id).where(has_ended)) is None:
             return
-        with (
-            suppress(sa.exc.DBAPIError),
-            connection.begin_nested(),
-        ):  # it may be another role's, and has to be waited for
+        # One of another role may not be ended, and is waited for.
+        with suppress(sa.exc.DBAPIError), connection.begin_nested():
             connection.execute(_END_FOUND, {"class": _CLASS, "location": self.location_id})
 
     def keep(self, ended: threading.Event) -> None:
