@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.coded import Codes
+from dicom_sieve.columns.coded import Codes, width_of
 from dicom_sieve.errors import DamagedChunkError
 
 Entry = str | None
@@ -112,17 +112,20 @@ class Column:
         """Give the column of some rows; an entry that none of them has is left out."""
         if len(self.entries) == 1 and len(rows):
             return same_for_all(self.entries[0], len(rows))
-        codes = self.codes[rows]
+        return Column(self.entries, self.codes[rows]).compact()
+
+    def compact(self) -> "Column":
+        """Leave out entries that no row has."""
         occurs = np.zeros(len(self.entries), np.bool_)
-        occurs[codes] = True
+        occurs[self.codes] = True
         if occurs.all():
-            return Column(self.entries, codes)
+            return self
         found = np.flatnonzero(occurs)
-        places = np.zeros(len(self.entries), codes.dtype)
-        places[found] = np.arange(len(found), dtype=codes.dtype)
+        places = np.zeros(len(self.entries), self.codes.dtype)
+        places[found] = np.arange(len(found), dtype=self.codes.dtype)
         if isinstance(self.entries, PackedEntries):
-            return Column(self.entries.take(occurs), places[codes])
-        return Column(tuple(self.entries[place] for place in found.tolist()), places[codes])
+            return Column(self.entries.take(occurs), places[self.codes])
+        return Column(tuple(self.entries[place] for place in found.tolist()), places[self.codes])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +176,7 @@ def column_of(rows: Iterable[Entry]) -> Column:
     """Make a column of the entries of rows, in the order of first appearance."""
     places: dict[Entry, int] = {}
     codes = [places.setdefault(entry, len(places)) for entry in rows]
-    return Column(tuple(places), np.array(codes, _width(len(places))))
+    return Column(tuple(places), np.array(codes, width_of(len(places))))
 
 
 def columns_of(rows: Sequence[Mapping[str, tuple[str, ...]]]) -> dict[str, Column]:
@@ -201,7 +204,7 @@ def columns_of(rows: Sequence[Mapping[str, tuple[str, ...]]]) -> dict[str, Colum
 def _column_of_values(rows: Sequence[tuple[str, ...] | None]) -> Column:
     places: dict[tuple[str, ...] | None, int] = defaultdict(count().__next__)
     codes = np.fromiter(map(places.__getitem__, rows), np.uint32, len(rows))
-    return Column(tuple(map(as_entry, places)), codes.astype(_width(len(places))))
+    return Column(tuple(map(as_entry, places)), codes.astype(width_of(len(places))))
 
 
 def same_for_all(entry: Entry, row_count: int) -> Column:
@@ -215,7 +218,7 @@ def encode(column: Column) -> bytes:
     if len(entries) == 1:
         return _ONE_ENTRY + entries[0]
     lengths = [_ABSENT if entry is None else len(data) for entry, data in zip(column.entries, entries, strict=True)]
-    codes = column.codes.astype(_width(len(entries)), copy=False)
+    codes = column.codes.astype(width_of(len(entries)), copy=False)
     body = b"".join([np.array([len(entries), *lengths], _NUMBER).tobytes(), *entries, codes.tobytes()])
     return _pack(body)
 
@@ -271,11 +274,6 @@ def decode_numbers(data: bytes, row_count: int) -> NDArray[np.int64]:
     return np.cumsum(steps, dtype=np.int64)
 
 
-def _width(entries: int) -> type[np.unsignedinteger]:
-    """Give the type of codes for a number of entries."""
-    return np.uint8 if entries <= 2**8 else np.uint16 if entries <= 2**16 else np.uint32
-
-
 def _pack(body: bytes) -> bytes:
     if len(body) < SMALLEST_COMPRESSED:
         return _PLAIN + body
@@ -301,7 +299,7 @@ def _parts_of(body: bytes, row_count: int) -> tuple[NDArray[np.int64], bytes, Co
     is_absent = lengths == _ABSENT
     texts_start = (entry_count + 1) * _NUMBER.itemsize
     texts_end = int(lengths[~is_absent].sum(dtype=np.int64)) + texts_start
-    codes = np.frombuffer(body, _width(entry_count), row_count, texts_end)
+    codes = np.frombuffer(body, width_of(entry_count), row_count, texts_end)
     if texts_end + codes.nbytes != len(body) or (row_count and int(codes.max()) >= entry_count):
         raise ValueError
     return np.where(is_absent, NO_ENTRY, lengths.astype(np.int64)), body[texts_start:texts_end], codes

@@ -12,6 +12,11 @@ U = TypeVar("U")
 Codes = NDArray[np.unsignedinteger]
 
 
+def width_of(things: int) -> type[np.unsignedinteger]:
+    """Give the narrowest type of codes for a number of things: narrow ones are combined many times as fast."""
+    return np.uint8 if things <= 2**8 else np.uint16 if things <= 2**16 else np.uint32
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Coded(Generic[T]):
     """One of few things for each of many rows.
@@ -36,7 +41,7 @@ class Coded(Generic[T]):
         if len(distinct) == 1:
             return Coded(distinct, np.zeros(len(self.codes), np.uint8))
         places = {thing: place for place, thing in enumerate(distinct)}
-        table = np.array([places[other] for other in others], np.uint32)
+        table = np.array([places[other] for other in others], width_of(len(distinct)))
         return Coded(distinct, table[self.codes])
 
     def count(self, weights: NDArray[np.integer] | None = None) -> dict[T, int]:

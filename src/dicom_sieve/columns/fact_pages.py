@@ -5,12 +5,14 @@ All cells of a page have the same width. A page of which all cells are the same 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, Entry, as_entry, values_of
-from dicom_sieve.columns.lookup import Numbers, look_up
+from dicom_sieve.columns.coded import Codes, width_of
+from dicom_sieve.columns.lookup import Numbers, are_consecutive, look_up
 from dicom_sieve.columns.measured import UNKNOWN_ENTRY
 from dicom_sieve.columns.pages import PAGE_IDS, page_bounds
 
@@ -72,7 +74,8 @@ def write_pages(ids: Numbers, column: Column, before: Mapping[int, FactPage]) ->
         rows = np.flatnonzero(is_of_width[page_of])
         matrix = np.zeros((int(is_of_width.sum()), PAGE_IDS), f"S{width}")
         for place in np.flatnonzero(has_former[is_of_width]).tolist():
-            matrix[place] = _cells_of(before[int(numbers[is_of_width][place])])
+            page = before[int(numbers[is_of_width][place])]
+            matrix[place] = _cells_of([page], page.width)
         places = (np.cumsum(is_of_width) - 1)[page_of[rows]]
         matrix[places, ids[rows] % PAGE_IDS] = cells.astype(matrix.dtype)[column.codes[rows]]
         for page in _pages(numbers[is_of_width], matrix):
@@ -110,35 +113,43 @@ class FactTable:
 
     numbers: Numbers
     entries: tuple[Entry, ...]
-    codes: NDArray[np.uint32]
+    codes: Codes
 
     def of(self, ids: Numbers) -> Column:
         """Give what is known of headers, in any order; those of which there is no page have nothing."""
-        codes = np.zeros(len(ids), np.uint32)
+        cells_of_all = self.codes.reshape(-1)
+        if len(ids) and len(self.numbers) and are_consecutive(ids) and are_consecutive(self.numbers):
+            start = int(ids[0]) - int(self.numbers[0]) * PAGE_IDS
+            if 0 <= start <= len(cells_of_all) - len(ids):  # most headers are asked for as they lie here
+                return Column(self.entries, cells_of_all[start : start + len(ids)]).compact()
         has_page, places = look_up(ids // PAGE_IDS, self.numbers)
-        codes[has_page] = self.codes[places[has_page], ids[has_page] % PAGE_IDS]
-        return Column(self.entries, codes).take(np.arange(len(ids)))
+        cells = places * PAGE_IDS + ids % PAGE_IDS
+        codes = np.zeros(len(ids), self.codes.dtype)
+        codes[has_page] = cells_of_all[cells[has_page]]
+        return Column(self.entries, codes).compact()
 
 
 def read_pages(pages: Sequence[FactPage]) -> FactTable:
     """Read pages, each number once, in the order of their numbers."""
     widths = np.array([page.width for page in pages], np.int64)
+    are_whole = np.array([len(page.cells) > page.width for page in pages], np.bool_)
     entries: dict[Entry, int] = {None: 0}
     codes = np.zeros((len(pages), PAGE_IDS), np.uint32)
-    for width in np.unique(widths).tolist():
-        of_width = np.flatnonzero(widths == width)
-        cells = np.concatenate([_cells_of(pages[place]) for place in of_width.tolist()])
-        distinct, of_cells = _distinct(cells)
-        table = [entries.setdefault(entry_of(cell.decode()), len(entries)) for cell in distinct]
-        codes[of_width] = np.array(table, np.uint32)[of_cells].reshape(-1, PAGE_IDS)
-    return FactTable(np.array([page.number for page in pages], np.int64), tuple(entries), codes)
+    for width, is_whole in product(np.unique(widths).tolist(), (True, False)):
+        places = np.flatnonzero((widths == width) & (are_whole == is_whole))
+        if len(places):
+            distinct, of_cells = _distinct(_cells_of([pages[place] for place in places.tolist()], width))
+            table = [entries.setdefault(entry_of(cell.decode()), len(entries)) for cell in distinct]
+            codes[places] = np.array(table, np.uint32)[of_cells].reshape(len(places), -1)  # one cell stands for all
+    return FactTable(
+        np.array([page.number for page in pages], np.int64), tuple(entries), codes.astype(width_of(len(entries)))
+    )
 
 
-def _cells_of(page: FactPage) -> _Cells:
-    """Give the cells of a page, without spaces behind them."""
-    written = np.frombuffer(page.cells.encode(), np.uint8)
-    cells = np.where(written == _BLANK, 0, written).astype(np.uint8).view(f"S{page.width}")
-    return np.broadcast_to(cells, (PAGE_IDS,)) if len(cells) == 1 else cells
+def _cells_of(pages: Sequence[FactPage], width: int) -> _Cells:
+    """Give the cells of pages whose cells are of one width, page by page, without spaces behind them."""
+    written = np.frombuffer("".join([page.cells for page in pages]).encode(), np.uint8)
+    return np.where(written == _BLANK, np.uint8(0), written).view(f"S{width}")
 
 
 def _distinct(cells: _Cells) -> tuple[Iterable[bytes], NDArray[np.intp]]:

@@ -16,10 +16,16 @@ def look_up(numbers: Numbers, ascending: Numbers) -> tuple[Flags, NDArray[np.int
     """
     if not len(ascending):
         return np.zeros(len(numbers), np.bool_), np.zeros(len(numbers), np.intp)
-    first, last = int(ascending[0]), int(ascending[-1])
-    if last - first + 1 == len(ascending) and (ascending[1:] > ascending[:-1]).all():
-        is_within: Flags = (numbers >= first) & (numbers <= last)  # one behind the other: they need no search
+    if are_consecutive(ascending):  # they need no search
+        first, last = int(ascending[0]), int(ascending[-1])
+        is_within: Flags = (numbers >= first) & (numbers <= last)
         return is_within, np.where(is_within, numbers - first, 0)
     places = np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)
     is_among: Flags = ascending[places] == numbers
     return is_among, places
+
+
+def are_consecutive(numbers: Numbers) -> bool:
+    """Tell whether numbers follow each other, each greater by one than the one before; there is at least one."""
+    first, last = int(numbers[0]), int(numbers[-1])
+    return last - first + 1 == len(numbers) and bool((numbers[1:] > numbers[:-1]).all())

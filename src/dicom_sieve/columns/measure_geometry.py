@@ -194,4 +194,4 @@ def _column_of(
 def _column_of_planes(names: NDArray[np.uint8], is_unknown: Flags, is_absent: Flags) -> Column:
     entries = (*(as_entry([plane.name]) for plane in Plane), UNKNOWN_ENTRY, None)
     codes = np.where(is_unknown, len(Plane), np.where(is_absent, len(Plane) + 1, names)).astype(np.uint8)
-    return Column(entries, codes).take(np.arange(len(codes)))
+    return Column(entries, codes).compact()

@@ -132,7 +132,7 @@ class MeasuredValues:
         nothing = len(self.column.entries)
         codes = np.where(is_known, self.column.codes.astype(np.uint32)[places], np.uint32(nothing))
         codes[is_unreached] = nothing + 1
-        return Column((*self.column.entries, None, UNKNOWN_ENTRY), codes).take(np.arange(len(codes)))
+        return Column((*self.column.entries, None, UNKNOWN_ENTRY), codes).compact()
 
 
 def own_keys(item: CompiledMeasure | None) -> tuple[str, ...]:
