@@ -41,13 +41,15 @@ class PackedEntries(Sequence[Entry]):
     Attributes:
         lengths: Of each entry in bytes; `NO_ENTRY` where the rows have no such attribute.
         data: The bytes of all entries in ASCII, one behind the other.
+        numbers: What `dicom_sieve.columns.judge_numbers.read_numbers` read, so that it reads once; else None.
     """
 
-    __slots__ = ("_texts", "data", "lengths")
+    __slots__ = ("_texts", "data", "lengths", "numbers")
 
     def __init__(self, lengths: NDArray[np.int64], data: bytes) -> None:
         self.lengths, self.data = lengths, data
         self._texts: tuple[Entry, ...] | None = None
+        self.numbers: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None
 
     @property
     def texts(self) -> tuple[Entry, ...]:
@@ -88,10 +90,10 @@ class PackedEntries(Sequence[Entry]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """The entries of the rows of one block.
+    """The entries of some rows.
 
     Attributes:
-        entries: Each distinct entry once.
+        entries: Each distinct entry once; where rows of several blocks were joined, several may be equal.
         codes: For each row the place of its entry in `entries`.
     """
 
@@ -140,7 +142,20 @@ class Packed:
 
     lengths: NDArray[np.int64]
     data: bytes
-    codes: NDArray[np.uint32]
+    codes: Codes
+
+    def as_column(self) -> Column:
+        """Give the same column as others have it.
+
+        Raises:
+            DamagedChunkError: The bytes are no texts.
+        """
+        if self.data.isascii():
+            return Column(PackedEntries(self.lengths, self.data), self.codes)
+        try:
+            return Column(tuple(_cut(self.data, self.lengths)), self.codes)
+        except ValueError as error:
+            raise DamagedChunkError(len(self.codes)) from error
 
     def take(self, rows: NDArray[np.intp]) -> "Packed":
         """Give the column of some rows, with all entries."""
@@ -155,11 +170,21 @@ class Packed:
 
 
 def join_packed(parts: Sequence[Packed]) -> Packed:
-    """Join the rows of several parts, one behind the other."""
-    firsts = np.cumsum([0, *(len(part.lengths) for part in parts[:-1])])
-    codes = [part.codes + np.uint32(first) for part, first in zip(parts, firsts.tolist(), strict=True)]
-    lengths, data = np.concatenate([part.lengths for part in parts]), b"".join([part.data for part in parts])
+    """Join the rows of several parts, one behind the other; there is at least one."""
+    known, firsts, count = list[Packed](), list[int](), 0
+    for part in parts:
+        if not known or not _has_same_entries(known[-1], part):
+            known.append(part)
+            count += len(part.lengths)
+        firsts.append(count - len(part.lengths))
+    width = width_of(count)
+    codes = [part.codes.astype(width, copy=False) + width(first) for part, first in zip(parts, firsts, strict=True)]
+    lengths, data = np.concatenate([part.lengths for part in known]), b"".join([part.data for part in known])
     return Packed(lengths, data, np.concatenate(codes))
+
+
+def _has_same_entries(one: Packed, other: Packed) -> bool:
+    return one.data == other.data and np.array_equal(one.lengths, other.lengths)
 
 
 def as_entry(values: Sequence[str] | None) -> Entry:
@@ -245,13 +270,13 @@ def decode_packed(data: bytes | None, row_count: int) -> Packed:
     """
     if data is None or data[:1] == _ONE_ENTRY:
         length, text = (NO_ENTRY, b"") if data is None else (len(data) - 1, data[1:])
-        return Packed(np.array([length], np.int64), text, np.zeros(row_count, np.uint32))
+        return Packed(np.array([length], np.int64), text, np.zeros(row_count, np.uint8))
     try:
         body = _unpack(data)
         lengths, texts, codes = _parts_of(body, row_count)
     except (ValueError, IndexError, OSError) as error:  # pyarrow's errors of damaged data are OSErrors
         raise DamagedChunkError(row_count) from error
-    return Packed(lengths, texts, codes.astype(np.uint32))
+    return Packed(lengths, texts, codes)
 
 
 def encode_numbers(numbers: NDArray[np.integer]) -> bytes:

@@ -1,11 +1,13 @@
 """Combining the codes of several columns into one: each distinct combination gets a code of its own."""
 
+import math
 from collections.abc import Sequence
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
 
-from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.coded import BYTES, Coded, look_up
 
 T = TypeVar("T")
 LARGEST_TABLE = 1 << 22
@@ -19,10 +21,29 @@ def combine(columns: Sequence[Coded[T]], row_count: int) -> Coded[tuple[T, ...]]
         columns: Any number of them, each with `row_count` rows.
         row_count: How many rows there are, also where there is no column.
     """
+    if 0 < math.prod(len(column.things) for column in columns) <= BYTES and row_count:
+        return _combine_few(columns, row_count)
     combined: Coded[tuple[T, ...]] = Coded(((),), np.zeros(row_count, np.uint8))
     for column in columns:
         combined = _combine_two(combined, column)
     return combined
+
+
+def _combine_few(columns: Sequence[Coded[T]], row_count: int) -> Coded[tuple[T, ...]]:
+    """Combine columns of which a byte has room for each possible combination."""
+    numbers = np.zeros(row_count, np.uint8)
+    varying = [column for column in columns if len(column.things) > 1]
+    if varying:
+        numbers = varying[0].codes.astype(np.uint8)
+    for column in varying[1:]:
+        numbers = numbers * np.uint8(len(column.things)) + column.codes.astype(np.uint8, copy=False)
+    possible = list(product(*(column.things for column in columns)))
+    found = np.flatnonzero(np.bincount(numbers, minlength=len(possible)))
+    if len(found) == len(possible):
+        return Coded(tuple(possible), numbers)
+    occurring = {number: place for place, number in enumerate(found.tolist())}
+    table = [occurring.get(number, 0) for number in range(len(possible))]
+    return Coded(tuple(possible[number] for number in occurring), look_up(table, len(found), numbers))
 
 
 def _combine_two(left: Coded[tuple[T, ...]], right: Coded[T]) -> Coded[tuple[T, ...]]:
@@ -51,8 +72,9 @@ def _combine_two(left: Coded[tuple[T, ...]], right: Coded[T]) -> Coded[tuple[T, 
 def join(parts: Sequence[Coded[T]]) -> Coded[T]:
     """Give the rows of several parts, one behind the other."""
     places: dict[T, int] = {}
-    codes = []
-    for part in parts:
-        table = np.array([places.setdefault(thing, len(places)) for thing in part.things], np.uint32)
-        codes.append(table[part.codes])
+    tables = [[places.setdefault(thing, len(places)) for thing in part.things] for part in parts]
+    codes = [
+        part.codes if table == [*range(len(table))] else look_up(table, len(places), part.codes)
+        for part, table in zip(parts, tables, strict=True)
+    ]
     return Coded(tuple(places), np.concatenate(codes))

@@ -60,6 +60,10 @@ class BlockJudge(Generic[Outcome]):
         asked: What answers each criterion; see `dicom_sieve.criteria.Decider`.
         decide: Gives the outcome of the findings of all criteria, for a row that was read whole.
         decide_partly_read: Gives the outcome of a row of which not all was read, from its extent and all its values.
+
+    Attributes:
+        keys: The columns that are asked for.
+        keys_of_numbers: Those of them that are read as numbers.
     """
 
     def __init__(
@@ -72,7 +76,9 @@ class BlockJudge(Generic[Outcome]):
         self._decide, self._decide_partly_read = decide, decide_partly_read
         self._known: dict[int, dict[Any, int]] = {}
         self._stretches: dict[tuple[Any, ...], Stretches] = {}
-        self.keys = tuple(sorted({key for item in self._asked for key in _keys_of(item)}))
+        questions = [question for item in self._asked for question in _questions_of(item)]
+        self.keys = tuple(sorted({key for question in questions for key in question.keys}))
+        self.keys_of_numbers = frozenset(question.keys[0] for question in questions if question.points is not None)
 
     def judge(self, block: Block) -> Coded[Outcome]:
         """Give the outcome of each row."""
@@ -174,13 +180,12 @@ def _with_findings(codes: Codes, places: NDArray[np.uint8], ask: Callable[[int],
     return Coded(findings, table[places][codes])
 
 
-def _keys_of(item: Asked) -> Iterator[str]:
-    """Give the key of every column that is read."""
+def _questions_of(item: Asked) -> Iterator[Question]:
     if isinstance(item, Questions):
         for child in item.children:
-            yield from _keys_of(child)
+            yield from _questions_of(child)
     else:
-        yield from item.keys
+        yield item
 
 
 def values_by_key(keys: Sequence[str], entries: Sequence[Entry]) -> dict[str, Values]:

@@ -7,10 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import PackedEntries
+from dicom_sieve.columns.facts import Flags, Floats
 from dicom_sieve.columns.geometry import ImageState
 from dicom_sieve.columns.vectors import parse_packed
 
 Places = NDArray[np.uint8]
+
+
+def read_numbers(entries: PackedEntries) -> tuple[Floats, Flags]:
+    """Give the number of each entry, and whether it is one number; a thread may read it before it is asked for."""
+    if entries.numbers is None:
+        numbers, _, states = parse_packed(entries.lengths, entries.data, 1)
+        entries.numbers = numbers[:, 0], states == ImageState.GIVEN
+    return entries.numbers
 
 
 class Stretches:
@@ -36,12 +45,11 @@ class Stretches:
             entries: Of a column.
             ask: Gives the finding on the entry of a place.
         """
-        numbers, _, states = parse_packed(entries.lengths, entries.data, 1)
-        values = numbers[:, 0]
+        values, are_given = read_numbers(entries)
         stretches = np.searchsorted(self._points, values)
-        is_told = states == ImageState.GIVEN
+        is_told = are_given
         if len(self._points):
-            is_told &= self._points[np.minimum(stretches, len(self._points) - 1)] != values
+            is_told = are_given & (self._points[np.minimum(stretches, len(self._points) - 1)] != values)
         found = np.where(is_told, self._found[stretches], self._unknown).astype(np.uint8)
         for stretch in np.unique(stretches[is_told & (found == self._unknown)]).tolist():
             of_stretch = is_told & (stretches == stretch)

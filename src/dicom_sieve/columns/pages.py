@@ -6,12 +6,13 @@ whatever the palette. Nearly every run has one palette. A page of which all byte
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.coded import Coded
+from dicom_sieve.columns.lookup import are_consecutive
 
 PAGE_IDS = 250
 """Ids of a page: fewer than a byte has values, so that any page has room for all its outcomes and for `UNDECIDED`.
@@ -25,8 +26,7 @@ PALETTE_OUTCOMES = 255
 T = TypeVar("T", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """The outcomes of ids that follow each other.
 
     Attributes:
@@ -79,8 +79,13 @@ class Palettes(Generic[T]):
         """Make pages whose outcomes all fit into the last palette, with one pass over the ids."""
         numbers, palette = ids[starts] // PAGE_IDS, len(self.palettes) - 1
         content = np.full(len(starts) * PAGE_IDS, UNDECIDED, np.uint8)
-        before = np.repeat((np.arange(len(starts)) - numbers) * PAGE_IDS, ends - starts)
-        content[ids + before] = self._codes(outcomes.things)[outcomes.codes]
+        codes = self._codes(outcomes.things)[outcomes.codes]
+        if len(ids) and are_consecutive(ids):
+            first = int(ids[0]) % PAGE_IDS
+            content[first : first + len(ids)] = codes
+        else:
+            before = np.repeat((np.arange(len(starts)) - numbers) * PAGE_IDS, ends - starts)
+            content[ids + before] = codes
         of_pages = content.reshape(-1, PAGE_IDS)
         is_same = (of_pages == of_pages[:, :1]).all(axis=1).tolist()
         data, start = content.tobytes(), 0
@@ -105,8 +110,15 @@ class Palettes(Generic[T]):
 
 def page_bounds(ids: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Give where each page begins and ends (exclusive) among ids in ascending order."""
-    starts = np.flatnonzero(np.diff(ids // PAGE_IDS, prepend=-1))
-    return starts, np.append(starts[1:], len(ids)) if len(ids) else starts
+    if not len(ids):
+        starts = np.zeros(0, np.intp)
+        return starts, starts
+    if are_consecutive(ids):
+        starts = np.arange(-(int(ids[0]) % PAGE_IDS), len(ids), PAGE_IDS)
+        starts[0] = 0
+    else:
+        starts = np.flatnonzero(np.diff(ids // PAGE_IDS, prepend=-1))
+    return starts, np.append(starts[1:], len(ids))
 
 
 def _as_bytes(ids: NDArray[np.int64], codes: NDArray[np.uint8]) -> bytes:

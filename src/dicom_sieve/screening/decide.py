@@ -17,6 +17,7 @@ from dicom_sieve.headers.judge import judge_header
 from dicom_sieve.ledger import Ledger
 from dicom_sieve.ledger.database.decisions import BY_OBJECT, Outcome
 from dicom_sieve.ledger.database.extents import read_extent
+from dicom_sieve.ledger.database.states import PageKind
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.header_counts import count_refused
 from dicom_sieve.ledger.reading.held_rows import HeldRows, held_rows
@@ -63,6 +64,7 @@ class Judge:
         secret: Of the ledger, where a criterion compares what identifies.
         measured: What the criteria measure of series, studies and patients.
         keys: The columns that they ask for.
+        keys_of_numbers: Those of them that are read as numbers.
     """
 
     criteria: tuple[CompiledItem, ...]
@@ -70,6 +72,7 @@ class Judge:
     secret: bytes | None = field(default=None, repr=False)
     measured: Measured = NOTHING
     keys: Sequence[str] = field(init=False)
+    keys_of_numbers: frozenset[str] = field(init=False)
     _block_judge: BlockJudge[_Judgement] = field(init=False, repr=False)
     _decider: Decider = field(init=False)
     _series: SeriesCounts = field(init=False, default_factory=SeriesCounts, repr=False)
@@ -79,6 +82,7 @@ class Judge:
         self._decider = Decider(self.criteria, self.secret)
         self._block_judge = BlockJudge(self._decider.asked, self._judge_whole, self._judge_partly_read)
         self.keys = self.measured.columns(self._block_judge.keys)
+        self.keys_of_numbers = self._block_judge.keys_of_numbers
 
     def judge(self, held: HeldRows) -> Decided:
         """Judge some rows."""
@@ -88,7 +92,8 @@ class Judge:
             return Decided(block.ids, block.digests, by_object, held.kind, block.complete_below)
         outcomes = self._block_judge.judge(self.measured.beside_held(block).values)
         sizes = outcomes.count(block.bytes)
-        for judgement, instances in outcomes.count(block.instances).items():
+        are_objects = held.kind is PageKind.OBJECT
+        for judgement, instances in outcomes.count(None if are_objects else block.instances).items():
             judgement.instances += instances
             judgement.bytes += sizes[judgement]
         has_passed = outcomes.map(lambda judgement: judgement.decision.verdict is Verdict.PASSED)
@@ -194,7 +199,8 @@ def decide(
     of_snapshot, secret = (snapshot.id, snapshot.location_id), secret_for(ledger.engine, criteria)
     measured = measure(ledger.engine, of_snapshot, criteria, damaged, secret=secret)
     judge = Judge(criteria, damaged, secret, measured)
-    for held in held_rows(ledger.engine, of_snapshot, judge.keys, damaged, with_digests=True):
+    asked: dict[str, Any] = {"with_digests": True, "as_numbers": judge.keys_of_numbers}
+    for held in held_rows(ledger.engine, of_snapshot, judge.keys, damaged, **asked):
         keep(judge.judge(held))
         observer.advance(len(held.block.ids))
     counts = judge.counts()

@@ -5,7 +5,7 @@ A run from before there were pages has a line for each header, made of its pages
 
 import hashlib
 from binascii import hexlify
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED
+from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED, Page
 from dicom_sieve.ledger.audit.damage import OUTCOME_IDS
 from dicom_sieve.ledger.audit.sealed_rows import Line, as_stored, stream, write_value
 from dicom_sieve.ledger.database.blocks import BLOCK_PAGES
@@ -86,6 +86,20 @@ def page_line(page: StoredPage, digest: str) -> bytes:
     codes = page.codes.hex() if isinstance(page.codes, bytes) else repr(page.codes)
     kind, number, palette = write_value(_KIND, page.kind), write_value(_NUMBER, page.number), page.palette
     return f'[{kind},{number},{write_value(_PALETTE, palette)},"{codes}","{digest}"]'.encode()
+
+
+def new_page_lines(kind: PageKind, pages: Iterable[tuple[Page, str]]) -> list[Line]:
+    """Give pages as `page_line` does, of which all is as this package writes it.
+
+    Args:
+        kind: What they decide on.
+        pages: Each with the digest of its headers.
+    """
+    start = f"[{write_value(_KIND, kind.value)},"
+    return [
+        (number, f'{start}{number},{palette},"{codes.hex()}","{digest}"]'.encode())
+        for (number, palette, codes), digest in pages
+    ]
 
 
 def page_lines(connection: sa.Connection, run_number: int) -> Iterator[Line]:

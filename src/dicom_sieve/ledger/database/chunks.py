@@ -33,7 +33,7 @@ CHUNKS_TOGETHER = 60
 """Chunks that are read, and in memory, at a time."""
 _CHUNKS_BESIDES = 4
 """Of each block, besides the columns that are asked for."""
-_NO_END = 2**63 - 1
+END_OF_IDS = 2**63 - 1
 """Higher than any id."""
 
 
@@ -143,7 +143,7 @@ def blocks_of(
         among: The lowest and the highest id that is looked for; None: all blocks.
     """
     columns = block.c
-    lowest, highest = among or (0, _NO_END)
+    lowest, highest = among or (0, END_OF_IDS)
     query = (
         sa.select(columns.id, columns.edition, columns.first_id, columns.last_id, columns.row_count)
         .where(columns.kind == kind, columns.location_id.is_not_distinct_from(location_id))
@@ -179,7 +179,7 @@ def in_groups(blocks: Sequence[Block], column_count: int) -> Iterator[list[tuple
         blocks: In the order of their first ids.
         column_count: How many columns are asked for.
     """
-    following = [*(listed.first_id for listed in blocks[1:]), _NO_END]
+    following = [*(listed.first_id for listed in blocks[1:]), END_OF_IDS]
     pairs = list(zip(blocks, following, strict=True)) if blocks else []
     together = max(CHUNKS_TOGETHER // (column_count + _CHUNKS_BESIDES), 1)
     for start in range(0, len(pairs), together):

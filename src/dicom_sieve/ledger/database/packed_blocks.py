@@ -36,12 +36,12 @@ class PackedRows:
         return PackedRows(numbers, {name: column.take(rows) for name, column in self.columns.items()})
 
 
-def grouped(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """Give blocks, in each group as many as are read together."""
+def grouped(blocks: Sequence[Block], most_rows: int = ROWS_TOGETHER) -> Iterator[list[Block]]:
+    """Give blocks, in each group as many as are read together: with no more rows than that, or one block."""
     group: list[Block] = []
     rows = 0
     for listed in blocks:
-        if group and (rows + listed.row_count > ROWS_TOGETHER or len(group) == _BLOCKS_TOGETHER):
+        if group and (rows + listed.row_count > most_rows or len(group) == _BLOCKS_TOGETHER):
             yield group
             group, rows = [], 0
         group.append(listed)

@@ -1,4 +1,4 @@
-"""The objects of a snapshot in columns, a block at a time: for criteria on what varies within a series (ADR 40)."""
+"""The objects of a snapshot in columns, some blocks at a time: for criteria on what varies within a series (ADR 40)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,36 +8,27 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.chunk import Column
+from dicom_sieve.columns.chunk import Column, same_for_all
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
-from dicom_sieve.ledger.database.bulk import prefetch_next
-from dicom_sieve.ledger.database.chunks import (
-    ADDED_IN,
-    HEADER,
-    ID,
-    SIZE,
-    Block,
-    BlockKind,
-    blocks_of,
-    in_groups,
-    read_columns,
-    read_numbers,
-)
-from dicom_sieve.ledger.database.engine import is_shared
+from dicom_sieve.ledger.database.chunks import ADDED_IN, END_OF_IDS, HEADER, ID, SIZE, Block, BlockKind, blocks_of
 from dicom_sieve.ledger.database.outages import read
+from dicom_sieve.ledger.database.packed_blocks import grouped, read_packed
 from dicom_sieve.ledger.database.tables import object_
+
+OBJECTS_TOGETHER = 1 << 18
+"""Objects that are judged together: twice as fast as a block of them at a time, in 30 MiB more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldObjects:
-    """The objects of one block that a snapshot holds.
+    """The objects of some blocks that a snapshot holds.
 
     Attributes:
         ids: Of the objects, ascending.
         headers: Id of the header of each.
         bytes: Of each.
         columns: Of its own values, by key.
-        complete_below: Every object with a lower id was given, in this block or before.
+        complete_below: Every object with a lower id was given, here or before.
     """
 
     ids: Numbers
@@ -52,9 +43,7 @@ class HeldObjects:
         return HeldObjects(self.ids[rows], self.headers[rows], self.bytes[rows], columns, self.complete_below)
 
 
-def held_objects(
-    engine: sa.Engine, snapshot_id: int, location_id: int, keys: Sequence[str], *, ahead: bool = False
-) -> Iterator[HeldObjects]:
+def held_objects(engine: sa.Engine, snapshot_id: int, location_id: int, keys: Sequence[str]) -> Iterator[HeldObjects]:
     """Give a snapshot's objects that were read for an edition with values of their own, each once.
 
     Args:
@@ -62,20 +51,19 @@ def held_objects(
         snapshot_id: Which snapshot.
         location_id: Its location.
         keys: The columns that are asked for.
-        ahead: Whether the next blocks are read while these are judged.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
-    for objects, is_held in _objects_of(engine, (snapshot_id,), location_id, keys, ahead=ahead):
+    for objects, is_held in _objects_of(engine, (snapshot_id,), location_id, keys):
         yield objects if is_held[0].all() else objects.take(np.flatnonzero(is_held[0]))
 
 
 def objects_of_both(
-    engine: sa.Engine, snapshot_ids: tuple[int, int], location_id: int, keys: Sequence[str], *, ahead: bool = False
+    engine: sa.Engine, snapshot_ids: tuple[int, int], location_id: int, keys: Sequence[str]
 ) -> Iterator[tuple[HeldObjects, Flags, Flags]]:
     """Give the objects that either of two snapshots holds, and which does; see `held_objects`."""
-    for objects, (first, second) in _objects_of(engine, snapshot_ids, location_id, keys, ahead=ahead):
+    for objects, (first, second) in _objects_of(engine, snapshot_ids, location_id, keys):
         if (first | second).all():
             yield objects, first, second
         else:
@@ -84,18 +72,17 @@ def objects_of_both(
 
 
 def _objects_of(
-    engine: sa.Engine, snapshot_ids: Sequence[int], location_id: int, keys: Sequence[str], *, ahead: bool
+    engine: sa.Engine, snapshot_ids: Sequence[int], location_id: int, keys: Sequence[str]
 ) -> Iterator[tuple[HeldObjects, Sequence[Flags]]]:
-    """Give the objects of each block, and which of them each of some snapshots holds."""
+    """Give the objects, those of some blocks together, and which of them each of some snapshots holds."""
     closed = [read(engine, partial(closed_by, snapshot_id=number, location_id=location_id)) for number in snapshot_ids]
     blocks = read(engine, partial(blocks_of, kind=BlockKind.OBJECT, location_id=location_id))
-    groups = list(in_groups(blocks, len(keys)))
-    parts = (read(engine, partial(_read, blocks=[listed for listed, _ in group], keys=keys)) for group in groups)
-    for group, chunks in zip(groups, prefetch_next(parts) if ahead and is_shared(engine) else parts, strict=True):
-        for (ids, headers, sizes, added_in, columns), (_, below) in zip(chunks, group, strict=True):
-            pairs = zip(snapshot_ids, closed, strict=True)
-            is_held = [(added_in <= number) & ~look_up(ids, gone)[0] for number, gone in pairs]
-            yield HeldObjects(ids, headers, sizes, columns, below), is_held
+    groups = list(grouped(blocks, OBJECTS_TOGETHER))
+    bounds = [*(group[0].first_id for group in groups[1:]), END_OF_IDS]
+    for group, below in zip(groups, bounds, strict=True):
+        objects, added_in = read(engine, partial(_read, blocks=group, keys=keys, complete_below=below))
+        pairs = zip(snapshot_ids, closed, strict=True)
+        yield objects, [(added_in <= number) & ~look_up(objects.ids, gone)[0] for number, gone in pairs]
 
 
 def closed_by(connection: sa.Connection, snapshot_id: int, location_id: int) -> Numbers:
@@ -106,10 +93,16 @@ def closed_by(connection: sa.Connection, snapshot_id: int, location_id: int) -> 
     return ids
 
 
-_Read = tuple[Numbers, Numbers, Numbers, Numbers, dict[str, Column]]
-
-
-def _read(connection: sa.Connection, blocks: Sequence[Block], keys: Sequence[str]) -> list[_Read]:
-    numbers = (read_numbers(connection, blocks, name) for name in (ID, HEADER, SIZE, ADDED_IN))
-    columns = (by_key for _, by_key in read_columns(connection, blocks, keys))
-    return list(zip(*numbers, columns, strict=True))
+def _read(
+    connection: sa.Connection, blocks: Sequence[Block], keys: Sequence[str], complete_below: int
+) -> tuple[HeldObjects, Numbers]:
+    """Read objects, and the number of the snapshot that found each."""
+    rows = read_packed(connection, blocks, [ID, HEADER, SIZE, ADDED_IN], keys)
+    ids, headers, sizes, added_in = (rows.numbers[name] for name in (ID, HEADER, SIZE, ADDED_IN))
+    nothing = same_for_all(None, len(ids))
+    columns = {key: rows.columns[key].as_column() if key in rows.columns else nothing for key in keys}
+    objects = HeldObjects(ids, headers, sizes, columns, complete_below)
+    if (ids[1:] > ids[:-1]).all():
+        return objects, added_in
+    order = np.argsort(ids)  # rows of one block have ids between those of another
+    return objects.take(order), added_in[order]

@@ -7,12 +7,15 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.chunk import Column, same_for_all
+from dicom_sieve.columns.chunk import Column, PackedEntries, same_for_all
 from dicom_sieve.columns.judge import Block
+from dicom_sieve.columns.judge_numbers import read_numbers
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.dicom.dictionary import key_of
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.headers.edition import is_own
+from dicom_sieve.ledger.database.bulk import prefetch_next
+from dicom_sieve.ledger.database.engine import is_shared
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.states import PageKind
 from dicom_sieve.ledger.reading.held_headers import NO_DIGESTS, HeldBlock, held_blocks
@@ -57,6 +60,7 @@ def held_rows(
     is_complete: bool = True,
     with_digests: bool = False,
     with_owners: bool = False,
+    as_numbers: frozenset[str] = frozenset(),
 ) -> Iterator[HeldRows]:
     """Give what a snapshot holds, each row once: headers first, then objects, where criteria ask for what is theirs.
 
@@ -69,6 +73,7 @@ def held_rows(
         is_complete: Whether all of them were read for what is their objects'.
         with_digests: Whether the digests of headers are asked for, too.
         with_owners: Whether the numbers of studies and patients are.
+        as_numbers: Keys of what will be judged as numbers.
 
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
@@ -96,11 +101,22 @@ def held_rows(
             headers.add(part)
             yield HeldRows(PageKind.HEADER, part, are_judged=False)
     headers.finish()
-    for objects in held_objects(engine, *held, of_objects, ahead=with_digests):
-        if (joined := headers.join(objects)) is not None:
-            yield HeldRows(PageKind.OBJECT, joined)
+    parts = _joined(headers, held_objects(engine, *held, of_objects), as_numbers)
+    # Who asks for digests records decisions meanwhile; see `rows_of_headers`.
+    yield from prefetch_next(parts) if with_digests and is_shared(engine) else parts
     if is_complete:
         headers.check()
+
+
+def _joined(headers: "HeaderTable", objects: Iterator[HeldObjects], as_numbers: frozenset[str]) -> Iterator[HeldRows]:
+    """Give objects beside what their headers have; those without a header among these are left out."""
+    for joined in map(headers.join, objects):
+        if joined is None:
+            continue
+        for key in as_numbers & joined.values.columns.keys():
+            if isinstance(entries := joined.values.columns[key].entries, PackedEntries):
+                read_numbers(entries)
+        yield HeldRows(PageKind.OBJECT, joined)
 
 
 def judged_rows(values: Block, damaged: Damaged) -> Flags:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import join
 from dicom_sieve.columns.pages import Page, Palettes, page_bounds
-from dicom_sieve.ledger.audit.sealed_pages import StoredPage, digest_headers, page_line
+from dicom_sieve.ledger.audit.sealed_pages import digest_headers, new_page_lines
 from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
 from dicom_sieve.ledger.database import bulk
 from dicom_sieve.ledger.database.blocks import READ_IDS
@@ -134,7 +134,7 @@ def _joined(parts: Sequence[Decided]) -> Decided:
     """Join decisions, in the order of their ids: those of blocks that overlap come in between."""
     ids, digests = np.concatenate([part.ids for part in parts]), np.concatenate([part.digests for part in parts])
     joined = replace(parts[0], ids=ids, digests=digests, outcomes=join([part.outcomes for part in parts]))
-    return joined if (np.diff(ids) > 0).all() else joined.take(np.argsort(ids, kind="stable"))
+    return joined if (ids[1:] > ids[:-1]).all() else joined.take(np.argsort(ids, kind="stable"))
 
 
 def record_decisions(
@@ -150,10 +150,6 @@ def record_decisions(
     """
     new = ((run_number, palette, bytes([code]), *decided) for palette, code, decided in outcomes)
     bulk.append(connection, outcome, _OUTCOME_COLUMNS, new)
-    rows = ((run_number, kind.value, page.number, page.palette, page.codes) for page, _ in pages)
+    rows = [(run_number, kind.value, *page) for page, _ in pages]
     bulk.append(connection, decision_page, _PAGE_COLUMNS, rows)
-    lines = [
-        (page.number, page_line(StoredPage(kind.value, page.number, page.palette, page.codes), digest))
-        for page, digest in pages
-    ]
-    insert_blocks(connection, run_number, list(make_blocks(PART_OF[kind], lines)))
+    insert_blocks(connection, run_number, list(make_blocks(PART_OF[kind], new_page_lines(kind, pages))))
