@@ -12,8 +12,10 @@ from dicom_sieve.columns.chunk import (
     columns_of,
     decode,
     decode_numbers,
+    decode_packed,
     encode,
     encode_numbers,
+    join_packed,
     same_for_all,
     values_of,
 )
@@ -106,6 +108,32 @@ class TestSomeRows:
 
         assert taken.rows() == [listed[row] for row in some]
         assert set(taken.entries) == set(taken.rows())
+
+
+class TestJoinedRows:
+    @given(st.lists(rows | st.lists(st.none(), min_size=1, max_size=3), min_size=1, max_size=6))
+    def test_are_those_of_each_chunk_one_behind_the_other(self, parts: list[list[Entry]]) -> None:
+        chunks = [(encode(column_of(part)) if set(part) != {None} else None, len(part)) for part in parts]
+
+        joined = join_packed([decode_packed(data, count) for data, count in chunks]).as_column()
+
+        assert joined.rows() == [entry for part in parts for entry in part]
+
+    def test_of_chunks_with_the_same_entries_have_them_once(self) -> None:
+        parts = [decode_packed(encode(column_of(["a\0", "b\0", "a\0"])), 3) for _ in range(3)]
+
+        assert len(join_packed(parts).as_column().entries) == 2
+
+    def test_of_more_entries_than_their_codes_had_room_for_are_kept_apart(self) -> None:
+        parts = [[f"{part} {number}\0" for number in range(200)] for part in range(3)]
+
+        joined = join_packed([decode_packed(encode(column_of(part)), 200) for part in parts])
+
+        assert joined.as_column().rows() == [entry for part in parts for entry in part]
+
+    def test_of_bytes_that_are_no_text_are_an_error_of_this_package(self) -> None:
+        with pytest.raises(DamagedChunkError):
+            decode_packed(b"\x01\xff\0", 2).as_column()
 
 
 class TestNumbers:

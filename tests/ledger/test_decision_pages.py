@@ -19,7 +19,7 @@ from dicom_sieve.ledger.database.states import PageKind, RunState
 from dicom_sieve.ledger.leases.lease import Lease
 from dicom_sieve.ledger.reading.snapshots import last_snapshot
 from dicom_sieve.ledger.writing import decisions as writing
-from dicom_sieve.ledger.writing.decisions import Decided, NewOutcome, Recorder, SealedPage, record_decisions
+from dicom_sieve.ledger.writing.decisions import Decided, NewOutcome, Recorder, SealedPages, record_decisions
 from dicom_sieve.ledger.writing.runs import begin_run, bind_snapshot, finish_run
 from tests.screening.screenings import ct, decisions_of, mr, screen_ct, sql
 from tests.support.simulated_store import PLACE, SimulatedStore
@@ -106,7 +106,7 @@ class TestRecording:
             connection: sa.Connection,
             run_number: int,
             kind: PageKind,
-            pages: Sequence[SealedPage],
+            pages: Sequence[SealedPages],
             outcomes: Sequence[NewOutcome],
         ) -> None:
             record_decisions(connection, run_number, kind, pages, outcomes)

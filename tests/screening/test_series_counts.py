@@ -15,14 +15,19 @@ rows = st.lists(st.tuples(numbers, st.booleans(), st.integers(1, 9)), max_size=1
 
 
 class TestSeries:
-    @given(st.lists(rows, max_size=5), st.sampled_from([1, 1_000]))
-    def test_are_counted_as_a_loop_counts_them(self, parts: list[list[tuple[int, bool, int]]], waiting: int) -> None:
+    @given(st.lists(rows, max_size=5), st.sampled_from([1, 1_000]), st.booleans())
+    def test_are_counted_as_a_loop_counts_them(
+        self, parts: list[list[tuple[int, bool, int]]], waiting: int, one_each: bool
+    ) -> None:
+        if one_each:
+            parts = [[(number, is_passed, 1) for number, is_passed, _ in part] for part in parts]
         counts, passed, discarded = SeriesCounts(), Counter[int](), Counter[int]()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(series_counts, "FEWEST_WAITING", waiting)
             for part in parts:
                 series, has_passed, instances = zip(*part, strict=True) if part else ((), (), ())
-                counts.add(np.array(series, np.int64), np.array(has_passed, np.bool_), np.array(instances, np.int64))
+                given = None if one_each else np.array(instances, np.int64)
+                counts.add(np.array(series, np.int64), np.array(has_passed, np.bool_), given)
                 for number, is_passed, count in part:
                     if number:
                         (passed if is_passed else discarded)[number] += count

@@ -29,7 +29,7 @@ def look_up(table: Sequence[int], things: int, codes: Codes) -> Codes:
     """
     if codes.dtype == np.uint8 and things <= BYTES:  # many times as fast as looking them up as places
         return np.frombuffer(codes.tobytes().translate(bytes([*table, *bytes(BYTES - len(table))])), np.uint8)
-    return np.array(table, width_of(things))[codes]
+    return np.array(table, width_of(things)).take(codes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +57,10 @@ class Coded(Generic[T]):
             return Coded(distinct, np.zeros(len(self.codes), np.uint8))
         places = {thing: place for place, thing in enumerate(distinct)}
         return Coded(distinct, look_up([places[other] for other in others], len(distinct), self.codes))
+
+    def flags(self, tell: Callable[[T], bool]) -> NDArray[np.bool_]:
+        """Tell something of the thing of each row, asking once for each thing."""
+        return look_up([tell(thing) for thing in self.things], 2, self.codes).view(np.bool_)
 
     def count(self, weights: NDArray[np.integer] | None = None) -> dict[T, int]:
         """Count the rows of each thing, or add up their weights."""

@@ -177,7 +177,7 @@ def _with_findings(codes: Codes, places: NDArray[np.uint8], ask: Callable[[int],
         return Coded(findings, np.zeros(len(codes), np.uint8))
     table = np.zeros(len(_FINDINGS), np.uint8)
     table[found] = np.arange(len(found), dtype=np.uint8)
-    return Coded(findings, table[places][codes])
+    return Coded(findings, table[places].take(codes))
 
 
 def _questions_of(item: Asked) -> Iterator[Question]:

@@ -26,18 +26,18 @@ PALETTE_OUTCOMES = 255
 T = TypeVar("T", bound=Hashable)
 
 
-class Page(NamedTuple):
-    """The outcomes of ids that follow each other.
+class Pages(NamedTuple):
+    """The outcomes of ids, in pages of one palette.
 
     Attributes:
-        number: Of the page: its first id divided by `PAGE_IDS`.
-        palette: Number of the set of outcomes that its bytes stand for.
-        codes: `PAGE_IDS` bytes, or one where all are the same.
+        numbers: Of each page: its first id divided by `PAGE_IDS`; ascending.
+        palette: Number of the set of outcomes that their bytes stand for.
+        codes: Of each page: `PAGE_IDS` bytes, or one where all are the same.
     """
 
-    number: int
+    numbers: Sequence[int]
     palette: int
-    codes: bytes
+    codes: Sequence[bytes]
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Palettes(Generic[T]):
     palettes: list[dict[T, int]] = field(default_factory=lambda: [{}])
     _given: list[int] = field(default_factory=list)
 
-    def pages(self, ids: NDArray[np.int64], outcomes: Coded[T]) -> Iterator[Page]:
+    def pages(self, ids: NDArray[np.int64], outcomes: Coded[T]) -> Iterator[Pages]:
         """Make the pages of some ids.
 
         Args:
@@ -60,7 +60,8 @@ class Palettes(Generic[T]):
         """
         starts, ends = page_bounds(ids)
         if len(self.palettes[-1].keys() | set(outcomes.things)) <= PALETTE_OUTCOMES:
-            yield from self._pages_of_one_palette(ids, outcomes, starts, ends)
+            if len(ids):
+                yield self._pages_of_one_palette(ids, outcomes, starts, ends)
             return
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             yield self._page(ids[start:end], Coded(outcomes.things, outcomes.codes[start:end]))
@@ -75,7 +76,7 @@ class Palettes(Generic[T]):
 
     def _pages_of_one_palette(
         self, ids: NDArray[np.int64], outcomes: Coded[T], starts: NDArray[np.intp], ends: NDArray[np.intp]
-    ) -> Iterator[Page]:
+    ) -> Pages:
         """Make pages whose outcomes all fit into the last palette, with one pass over the ids."""
         numbers, palette = ids[starts] // PAGE_IDS, len(self.palettes) - 1
         content = np.full(len(starts) * PAGE_IDS, UNDECIDED, np.uint8)
@@ -88,19 +89,18 @@ class Palettes(Generic[T]):
             content[ids + before] = codes
         of_pages = content.reshape(-1, PAGE_IDS)
         is_same = (of_pages == of_pages[:, :1]).all(axis=1).tolist()
-        data, start = content.tobytes(), 0
-        for number, is_one in zip(numbers.tolist(), is_same, strict=True):
-            yield Page(number, palette, data[start : start + 1] if is_one else data[start : start + PAGE_IDS])
-            start += PAGE_IDS
+        data, firsts = content.tobytes(), range(0, len(content), PAGE_IDS)
+        of_each = [data[start : start + (1 if one else PAGE_IDS)] for start, one in zip(firsts, is_same, strict=True)]
+        return Pages(numbers.tolist(), palette, of_each)
 
-    def _page(self, ids: NDArray[np.int64], outcomes: Coded[T]) -> Page:
+    def _page(self, ids: NDArray[np.int64], outcomes: Coded[T]) -> Pages:
         """Make one page with the last palette if that has room for its outcomes, or with a new one."""
         places, codes = np.unique(outcomes.codes, return_inverse=True)
         occurring = [outcomes.things[place] for place in places.tolist()]
         if len(self.palettes[-1].keys() | set(occurring)) > PALETTE_OUTCOMES:
             self.palettes.append({})
         content = _as_bytes(ids, self._codes(occurring)[codes])
-        return Page(int(ids[0]) // PAGE_IDS, len(self.palettes) - 1, content)
+        return Pages([int(ids[0]) // PAGE_IDS], len(self.palettes) - 1, [content])
 
     def _codes(self, things: Sequence[T]) -> NDArray[np.uint8]:
         """Give the codes of outcomes in the last palette, which gets those that it lacks."""

@@ -41,7 +41,6 @@ class _Judgement:
         verdict: The decision's, as text.
         outcome: What of it is recorded.
         instances: Of all headers that were judged so.
-        bytes: Their size.
     """
 
     decision: Decision
@@ -51,7 +50,6 @@ class _Judgement:
     verdict: str
     outcome: Outcome
     instances: int = 0
-    bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -75,6 +73,7 @@ class Judge:
     keys_of_numbers: frozenset[str] = field(init=False)
     _block_judge: BlockJudge[_Judgement] = field(init=False, repr=False)
     _decider: Decider = field(init=False)
+    _bytes: int = field(init=False, default=0)
     _series: SeriesCounts = field(init=False, default_factory=SeriesCounts, repr=False)
     _judgements: dict[tuple[Any, ...], _Judgement] = field(init=False, default_factory=dict)
 
@@ -91,13 +90,12 @@ class Judge:
             by_object = Coded((_BY_OBJECT,), np.zeros(len(block.ids), np.uint8))
             return Decided(block.ids, block.digests, by_object, held.kind, block.complete_below)
         outcomes = self._block_judge.judge(self.measured.beside_held(block).values)
-        sizes = outcomes.count(block.bytes)
-        are_objects = held.kind is PageKind.OBJECT
-        for judgement, instances in outcomes.count(None if are_objects else block.instances).items():
-            judgement.instances += instances
-            judgement.bytes += sizes[judgement]
-        has_passed = outcomes.map(lambda judgement: judgement.decision.verdict is Verdict.PASSED)
-        self._series.add(block.series, np.array(has_passed.things)[has_passed.codes], block.instances)
+        instances = None if held.kind is PageKind.OBJECT else block.instances
+        for judgement, count in outcomes.count(instances).items():
+            judgement.instances += count
+        self._bytes += int(block.bytes.sum())
+        passed = outcomes.flags(lambda judgement: judgement.decision.verdict is Verdict.PASSED)
+        self._series.add(block.series, passed, instances)
         recorded = outcomes.map(lambda judgement: judgement.outcome)
         return Decided(block.ids, block.digests, recorded, held.kind, block.complete_below)
 
@@ -110,11 +108,10 @@ class Judge:
             the instances that passed, by the selection of their series; and ``damaged``, see `_count_damaged`, where
             any damage is known.
         """
-        counts = {"bytes": 0, **{verdict.value.lower(): 0 for verdict in Verdict}}
+        counts = {"bytes": self._bytes, **{verdict.value.lower(): 0 for verdict in Verdict}}
         defects: dict[str, int] = {}
         findings: list[dict[str, int]] = []
         for judgement in self._judgements.values():
-            counts["bytes"] += judgement.bytes
             counts[judgement.verdict.lower()] += judgement.instances
             if judgement.defect is not None and not judgement.decision.findings:
                 defects[judgement.defect.value] = defects.get(judgement.defect.value, 0) + judgement.instances

@@ -27,13 +27,17 @@ class SeriesCounts:
     _waiting: list[_Rows] = field(default_factory=list)
     _waiting_rows: int = 0
 
-    def add(self, series: Numbers, has_passed: Flags, instances: Numbers) -> None:
-        """Add the instances of some headers; number 0 is no series."""
+    def add(self, series: Numbers, has_passed: Flags, instances: Numbers | None = None) -> None:
+        """Add the instances of some headers, one each unless they are given; number 0 is no series."""
         if not len(series):
             return
         starts = np.append(0, np.flatnonzero(series[1:] != series[:-1]) + 1)  # rows of a series mostly lie together
-        passed = np.add.reduceat(np.where(has_passed, instances, 0), starts)
-        discarded = np.add.reduceat(instances, starts) - passed
+        if instances is None:
+            passed = np.add.reduceat(has_passed, starts, dtype=np.int64)
+            discarded = np.diff(starts, append=len(series)) - passed
+        else:
+            passed = np.add.reduceat(np.where(has_passed, instances, 0), starts)
+            discarded = np.add.reduceat(instances, starts) - passed
         numbers = series[starts]
         is_known = numbers != 0
         self._waiting.append((numbers[is_known], passed[is_known], discarded[is_known]))

@@ -13,7 +13,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED, Page
+from dicom_sieve.columns.pages import PAGE_IDS, UNDECIDED, Pages
 from dicom_sieve.ledger.audit.damage import OUTCOME_IDS
 from dicom_sieve.ledger.audit.sealed_rows import Line, as_stored, stream, write_value
 from dicom_sieve.ledger.database.blocks import BLOCK_PAGES
@@ -88,17 +88,18 @@ def page_line(page: StoredPage, digest: str) -> bytes:
     return f'[{kind},{number},{write_value(_PALETTE, palette)},"{codes}","{digest}"]'.encode()
 
 
-def new_page_lines(kind: PageKind, pages: Iterable[tuple[Page, str]]) -> list[Line]:
+def new_page_lines(kind: PageKind, pages: Pages, digests: Iterable[str]) -> list[Line]:
     """Give pages as `page_line` does, of which all is as this package writes it.
 
     Args:
         kind: What they decide on.
-        pages: Each with the digest of its headers.
+        pages: In the order of their numbers.
+        digests: Of the headers of each.
     """
-    start = f"[{write_value(_KIND, kind.value)},"
+    start, palette = f"[{write_value(_KIND, kind.value)},", pages.palette
     return [
         (number, f'{start}{number},{palette},"{codes.hex()}","{digest}"]'.encode())
-        for (number, palette, codes), digest in pages
+        for number, codes, digest in zip(pages.numbers, pages.codes, digests, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ Object rows are not touched: the number of a header's instances in a snapshot is
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain, islice, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import join
-from dicom_sieve.columns.pages import Page, Palettes, page_bounds
+from dicom_sieve.columns.pages import Pages, Palettes, page_bounds
 from dicom_sieve.ledger.audit.sealed_pages import digest_headers, new_page_lines
 from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
 from dicom_sieve.ledger.database import bulk
@@ -53,16 +54,16 @@ class Decided:
         return replace(self, ids=self.ids[rows], digests=digests, outcomes=outcomes)
 
 
-class SealedPage(NamedTuple):
-    """A page, and the digest of the headers that it decides on; empty where it decides on objects."""
+class SealedPages(NamedTuple):
+    """Pages, and the digest of the headers that each decides on; empty where they decide on objects."""
 
-    page: Page
-    headers_digest: str
+    pages: Pages
+    headers_digests: Sequence[str]
 
 
 NewOutcome = tuple[int, int, Outcome]
 """Palette, code and outcome."""
-READS_TOGETHER = 20
+READS_TOGETHER = 40
 """Blocks of the seal whose pages are written in one transaction."""
 PART_OF = {PageKind.HEADER: Part.PAGE, PageKind.OBJECT: Part.OBJECT_PAGE}
 
@@ -108,18 +109,22 @@ class Recorder:
             self._record(decided.take(slice(None, rows)))
 
     def _record(self, decided: Decided) -> None:
-        pages = list(self._palettes.pages(decided.ids, decided.outcomes))
-        digests = [""] * len(pages)
         if decided.kind is PageKind.HEADER:
             starts, ends = page_bounds(decided.ids)
-            digests = digest_headers(decided.digests, starts.tolist(), ends.tolist())
+            digests = iter(digest_headers(decided.digests, starts.tolist(), ends.tolist()))
+        else:
+            digests = repeat("")
+        pages = [
+            SealedPages(of_palette, [*islice(digests, len(of_palette.numbers))])
+            for of_palette in self._palettes.pages(decided.ids, decided.outcomes)
+        ]
         new = list(self._palettes.take_new())
         self.lease.write(
             partial(
                 record_decisions,
                 run_number=self.run_number,
                 kind=decided.kind,
-                pages=list(map(SealedPage, pages, digests)),
+                pages=pages,
                 outcomes=new,
             )
         )
@@ -141,7 +146,7 @@ def record_decisions(
     connection: sa.Connection,
     run_number: int,
     kind: PageKind,
-    pages: Sequence[SealedPage],
+    pages: Sequence[SealedPages],
     outcomes: Sequence[NewOutcome],
 ) -> None:
     """Record pages of decisions, and the outcomes that are new with them, and seal the pages.
@@ -150,6 +155,8 @@ def record_decisions(
     """
     new = ((run_number, palette, bytes([code]), *decided) for palette, code, decided in outcomes)
     bulk.append(connection, outcome, _OUTCOME_COLUMNS, new)
-    rows = [(run_number, kind.value, *page) for page, _ in pages]
-    bulk.append(connection, decision_page, _PAGE_COLUMNS, rows)
-    insert_blocks(connection, run_number, list(make_blocks(PART_OF[kind], new_page_lines(kind, pages))))
+    run, kinds = repeat(run_number), repeat(kind.value)
+    rows = (zip(run, kinds, numbers, repeat(palette), codes) for (numbers, palette, codes), _ in pages)
+    bulk.append(connection, decision_page, _PAGE_COLUMNS, chain.from_iterable(rows))
+    lines = chain.from_iterable(new_page_lines(kind, of_palette, digests) for of_palette, digests in pages)
+    insert_blocks(connection, run_number, list(make_blocks(PART_OF[kind], lines)))
