@@ -6,6 +6,7 @@ All cells of a page have the same width. A page of which all cells are the same 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,7 @@ _BLANK = 0x20
 _Cells = NDArray[np.bytes_]
 
 
-@dataclass(frozen=True, slots=True)
-class FactPage:
+class FactPage(NamedTuple):
     """One fact of headers whose ids follow each other.
 
     Attributes:

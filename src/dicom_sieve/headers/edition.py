@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from dicom_sieve.criteria import CompiledGroup, CompiledItem, asked_attributes
 from dicom_sieve.criteria.reading import read_attribute
@@ -101,11 +101,17 @@ def _sequence_keys() -> frozenset[str]:
     return frozenset(f"{tag:08X}" for tag in sequence_tags())
 
 
+@lru_cache(maxsize=16)
+def tags_in(header_tags: str) -> frozenset[str]:
+    """Give the single tags of what `Edition.header_tags` has: thousands, which each run asks for."""
+    return frozenset(header_tags.split())
+
+
 def lacks(tags: Collection[str], attribute: Attribute) -> bool:
     """Tell whether headers were not read for an attribute.
 
     Args:
-        tags: The tags of their edition, as `Edition.header_tags` has them, split.
+        tags: The tags of their edition; see `tags_in`.
         attribute: Of any group.
     """
     is_private = attribute.tag >> 16 & 1
@@ -118,7 +124,7 @@ def refuse_not_kept(criteria: Sequence[CompiledItem]) -> None:
     Raises:
         InvalidRequestError: One line an attribute.
     """
-    kept = frozenset(current_edition().header_tags.split())
+    kept = tags_in(current_edition().header_tags)
     problems = [
         f"criteria[{place}]: {problem}" for place, item in enumerate(criteria) for problem in _not_kept(item, kept)
     ]
@@ -171,7 +177,7 @@ def read_kept_attribute(text: str, field: str) -> Attribute:
         InvalidRequestError: No criterion can name it, or headers do not keep it.
     """
     attribute = read_attribute(text, field)
-    if lacks(current_edition().header_tags.split(), attribute):
+    if lacks(tags_in(current_edition().header_tags), attribute):
         raise InvalidRequestError((f"{field}: {_say_not_kept(attribute)}",))
     return attribute
 

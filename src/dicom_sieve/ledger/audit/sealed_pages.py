@@ -21,6 +21,8 @@ from dicom_sieve.ledger.database.states import PageKind
 from dicom_sieve.ledger.database.tables import decision_page, header, outcome
 
 DIGEST_BYTES = 32
+_LINE = 2 * DIGEST_BYTES + 1
+"""Characters of a digest as hex, with the end of its line."""
 _KIND, _NUMBER, _PALETTE = decision_page.c.kind, decision_page.c.number, decision_page.c.palette
 _UNKNOWN = (None, None)
 _END_OF_NUMBERS = 2**40
@@ -67,13 +69,22 @@ def digest_headers(digests: NDArray[np.uint8], starts: Sequence[int], ends: Sequ
         starts: The first row of each page.
         ends: The row behind its last.
     """
-    width = 2 * DIGEST_BYTES + 1
-    lines = np.full((len(digests), width), ord("\n"), np.uint8)
-    lines[:, :-1] = np.frombuffer(hexlify(np.ascontiguousarray(digests).data), np.uint8).reshape(-1, width - 1)
-    text = lines.data.cast("B") if len(lines) else memoryview(b"")
-    return [
-        hashlib.sha256(text[start * width : end * width]).hexdigest() for start, end in zip(starts, ends, strict=True)
-    ]
+    found: list[str] = []
+    for place in range(0, len(starts), BLOCK_PAGES):
+        of_pages = list(zip(starts[place : place + BLOCK_PAGES], ends[place : place + BLOCK_PAGES], strict=True))
+        first, last = of_pages[0][0], of_pages[-1][1]
+        text = _as_lines(digests[first:last])
+        found.extend(
+            hashlib.sha256(text[(start - first) * _LINE : (end - first) * _LINE]).hexdigest() for start, end in of_pages
+        )
+    return found
+
+
+def _as_lines(digests: NDArray[np.uint8]) -> memoryview:
+    """Write digests as hex, a line each."""
+    lines = np.full((len(digests), _LINE), ord("\n"), np.uint8)
+    lines[:, :-1] = np.frombuffer(hexlify(np.ascontiguousarray(digests).data), np.uint8).reshape(-1, _LINE - 1)
+    return lines.data.cast("B")
 
 
 def digest_found(digests: Sequence[str]) -> str:

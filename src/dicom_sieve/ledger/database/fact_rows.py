@@ -8,13 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.columns.fact_pages import FactPage
+from dicom_sieve.ledger.database.bulk import plain_rows
 from dicom_sieve.ledger.database.tables import fact_page, fact_snapshot
 
 VERSION = 1
 """Of what facts mean: where they were measured for another one, they are measured again."""
 COLUMNS = ("location_id", "fact", "page", "width", "cells")
 """Of a page, as the digest of a snapshot covers them."""
-_MOST_NAMED = 500
+MOST_NAMED = 500
 """Pages that are asked for by their numbers."""
 
 
@@ -27,34 +28,42 @@ def last_with_facts(connection: sa.Connection, location_id: int, snapshot_id: in
 
 
 def pages_as_of(
-    connection: sa.Connection, snapshot_id: int, location_id: int, fact: str, numbers: Sequence[int] | None = None
-) -> list[FactPage]:
-    """Give the pages of a fact as of a snapshot, in the order of their numbers.
+    connection: sa.Connection,
+    snapshot_id: int,
+    location_id: int,
+    facts: Sequence[str],
+    numbers: Sequence[int] | None = None,
+) -> dict[str, list[FactPage]]:
+    """Give the pages of facts as of a snapshot, by fact, in the order of their numbers.
 
     Args:
         connection: Of the ledger.
         snapshot_id: Which snapshot.
         location_id: Its location.
-        fact: Name of the fact.
+        facts: Names of the facts.
         numbers: Of pages, ascending; of many, those between them come, too; None: all.
     """
     page, former = fact_page.c, fact_page.alias().c
     newest = (
         sa.select(sa.func.max(former.snapshot_id))
-        .where(former.location_id == location_id, former.fact == fact, former.page == page.page)
+        .where(former.location_id == location_id, former.fact == page.fact, former.page == page.page)
         .where(former.snapshot_id <= snapshot_id)
         .scalar_subquery()
     )
     query = (
-        sa.select(page.page, page.width, page.cells)
-        .where(page.location_id == location_id, page.fact == fact, page.snapshot_id == newest)
-        .order_by(page.page)
+        sa.select(page.fact, page.page, page.width, page.cells)
+        .where(page.location_id == location_id, page.fact.in_(facts), page.snapshot_id == newest)
+        .order_by(page.fact, page.page)
     )
-    if numbers and len(numbers) > _MOST_NAMED:
+    if numbers and len(numbers) > MOST_NAMED:
         query = query.where(page.page.between(numbers[0], numbers[-1]))
     elif numbers is not None:
         query = query.where(page.page.in_(numbers))
-    return [FactPage(*row) for row in connection.execute(query)]
+    pages: dict[str, list[FactPage]] = {fact: [] for fact in facts}
+    with connection.execute(query) as result:
+        for fact, number, width, cells in plain_rows(result):
+            pages[fact].append(FactPage(number, width, cells))
+    return pages
 
 
 def digest_of_snapshot(connection: sa.Connection, snapshot_id: int) -> str:

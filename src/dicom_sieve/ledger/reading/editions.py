@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_sieve.dicom.dictionary import FUNCTIONAL_GROUPS, Attribute
-from dicom_sieve.headers.edition import lacks
+from dicom_sieve.headers.edition import lacks, tags_in
 from dicom_sieve.ledger.database.chunks import BlockKind
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import block, edition, header
@@ -118,13 +118,13 @@ def is_read_for_less(editions: Sequence[int]) -> sa.ColumnElement[bool]:
 
 
 def _missing(header_tags: str, wanted: Sequence[Attribute]) -> list[Attribute]:
-    tags = frozenset(header_tags.split())
+    tags = tags_in(header_tags)
     return [attribute for attribute in wanted if lacks(tags, attribute)]
 
 
 def count_not_read_for(engine: sa.Engine, location_id: int, snapshot_id: int, tags: Sequence[str]) -> Counter[str]:
     """Count, by tag, the objects without a defect whose headers were not read for it; see `find_read_for_less`."""
-    missing = {row.number: set(tags).difference(row.header_tags.split()) for row in _with_headers(engine)}
+    missing = {row.number: set(tags) - tags_in(row.header_tags) for row in _with_headers(engine)}
     lacking = [number for number, missed in missing.items() if missed]
     counts = Counter[str]()
     if lacking:

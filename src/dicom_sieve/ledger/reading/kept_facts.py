@@ -67,8 +67,8 @@ def kept_columns(engine: sa.Engine, held: tuple[int, int], names: Sequence[str])
 
 def kept_of_headers(engine: sa.Engine, held: tuple[int, int], name: str) -> FactTable:
     """Give a fact by header, for headers that the snapshot holds; see `kept_columns`."""
-    of_snapshot = partial(pages_as_of, snapshot_id=held[0], location_id=held[1], fact=name)
-    return read_pages(read(engine, of_snapshot))
+    of_snapshot = partial(pages_as_of, snapshot_id=held[0], location_id=held[1], facts=[name])
+    return read_pages(read(engine, of_snapshot)[name])
 
 
 def series_of_headers(engine: sa.Engine, ids: Numbers) -> Numbers:

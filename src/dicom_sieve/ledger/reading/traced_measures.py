@@ -33,8 +33,9 @@ def measured_on(connection: sa.Connection, over: sa.Row[Any], header_id: int) ->
     if not names or over.damaged or last_with_facts(connection, **held) != over.snapshot_id:
         return {}
     measured: dict[str, Sequence[str] | None] = {}
+    pages = pages_as_of(connection, **held, facts=sorted(set(names.values())), numbers=[header_id // PAGE_IDS])
     for key, name in names.items():
-        table = read_pages(pages_as_of(connection, **held, fact=name, numbers=[header_id // PAGE_IDS]))
+        table = read_pages(pages[name])
         [entry] = table.of(np.array([header_id], np.int64)).rows()
         measured[key] = values_of(entry)
     return measured

@@ -63,8 +63,8 @@ class SealedPages(NamedTuple):
 
 NewOutcome = tuple[int, int, Outcome]
 """Palette, code and outcome."""
-READS_TOGETHER = 40
-"""Blocks of the seal whose pages are written in one transaction."""
+READS_TOGETHER = {PageKind.HEADER: 20, PageKind.OBJECT: 40}
+"""Blocks of the seal whose pages are written in one transaction; of headers fewer, whose digests are in memory."""
 PART_OF = {PageKind.HEADER: Part.PAGE, PageKind.OBJECT: Part.OBJECT_PAGE}
 
 
@@ -90,7 +90,7 @@ class Recorder:
             self._waiting.append(decided)
         if (
             decided.complete_below is not None
-            and sum(len(part.ids) for part in self._waiting) >= READS_TOGETHER * READ_IDS
+            and sum(len(part.ids) for part in self._waiting) >= READS_TOGETHER[decided.kind] * READ_IDS
         ):
             self._write(decided.complete_below)
 

@@ -18,7 +18,14 @@ from dicom_sieve.columns.held import Held
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.pages import PAGE_IDS
 from dicom_sieve.ledger.database import bulk
-from dicom_sieve.ledger.database.fact_rows import COLUMNS, VERSION, digest_pages, last_with_facts, pages_as_of
+from dicom_sieve.ledger.database.fact_rows import (
+    COLUMNS,
+    MOST_NAMED,
+    VERSION,
+    digest_pages,
+    last_with_facts,
+    pages_as_of,
+)
 from dicom_sieve.ledger.database.outages import all_rows, read
 from dicom_sieve.ledger.database.tables import fact_page, fact_snapshot, header, header_change, object_
 from dicom_sieve.ledger.leases.lease import Lease
@@ -26,7 +33,7 @@ from dicom_sieve.ledger.reading.editions import editions_without, is_read_for_le
 from dicom_sieve.ledger.reading.facts import attributes_of_facts, read_for_less
 from dicom_sieve.ledger.reading.held_headers import headers_held
 from dicom_sieve.ledger.reading.kept_facts import KEPT
-from dicom_sieve.ledger.reading.measure_series import MeasuredSeries, measure_series
+from dicom_sieve.ledger.reading.measure_series import measure_series
 from dicom_sieve.ledger.reading.snapshots import is_in_snapshot
 from dicom_sieve.ledger.writing.headers import count_unread
 
@@ -70,8 +77,7 @@ def keep_facts(lease: Lease, snapshot_id: int) -> None:
     elif _are_read_for_less(engine, changed.headers.ids):
         changed = None
     if changed is not None:
-        measured = measure_series(engine, held, changed.headers, objects=changed.objects)
-        lease.write(partial(_record, held=held, pages=list(_pages(engine, held, measured))))
+        lease.write(partial(_record, held=held, pages=list(_pages(engine, held, changed))))
 
 
 def _find_changed(engine: sa.Engine, held: tuple[int, int], last: int) -> _Changed | None:
@@ -111,17 +117,23 @@ def _rows(
     return [tuple(row) for part in parts for row in read(engine, partial(all_rows, query=part))]
 
 
-def _pages(engine: sa.Engine, held: tuple[int, int], measured: MeasuredSeries) -> Iterator[tuple[str, FactPage]]:
-    """Give the pages that differ from those that stand: a cell for each header of the series."""
+def _pages(engine: sa.Engine, held: tuple[int, int], changed: _Changed) -> Iterator[tuple[str, FactPage]]:
+    """Measure series, and give the pages that differ from those that stand: a cell for each header of theirs."""
+    if not len(changed.headers.ids):
+        return
+    measured = measure_series(engine, held, changed.headers, objects=changed.objects)
     rows = np.flatnonzero(measured.of_headers >= 0)
     ids, places = measured.header_ids[rows], measured.of_headers[rows]
     numbers = np.unique(ids // PAGE_IDS).tolist()
-    for name in KEPT:
-        column = measured.column(name)
-        stand = partial(pages_as_of, snapshot_id=held[0], location_id=held[1], fact=name, numbers=numbers)
-        before = {page.number: page for page in read(engine, stand)}
-        for page in write_pages(ids, Column(column.entries, column.codes[places]), before):
-            yield name, page
+    together = len(KEPT) if len(numbers) <= MOST_NAMED else 1  # of many pages those of one fact are in memory
+    for start in range(0, len(KEPT), together):
+        names = KEPT[start : start + together]
+        stand = partial(pages_as_of, snapshot_id=held[0], location_id=held[1], facts=names, numbers=numbers)
+        for name, pages in read(engine, stand).items():
+            column = measured.column(name)
+            before = {page.number: page for page in pages}
+            for page in write_pages(ids, Column(column.entries, column.codes[places]), before):
+                yield name, page
 
 
 def _record(connection: sa.Connection, held: tuple[int, int], pages: Sequence[tuple[str, FactPage]]) -> None:
