@@ -109,16 +109,18 @@ class FactTable:
         numbers: Of the pages, ascending.
         entries: Each distinct entry once; the first is that of nothing.
         codes: (pages, `PAGE_IDS`): the place of the entry of each header.
+        are_consecutive: Whether each page follows the one before.
     """
 
     numbers: Numbers
     entries: tuple[Entry, ...]
     codes: Codes
+    are_consecutive: bool
 
     def of(self, ids: Numbers) -> Column:
         """Give what is known of headers, in any order; those of which there is no page have nothing."""
         cells_of_all = self.codes.reshape(-1)
-        if len(ids) and len(self.numbers) and are_consecutive(ids) and are_consecutive(self.numbers):
+        if self.are_consecutive and len(ids) and are_consecutive(ids):
             start = int(ids[0]) - int(self.numbers[0]) * PAGE_IDS
             if 0 <= start <= len(cells_of_all) - len(ids):  # most headers are asked for as they lie here
                 return Column(self.entries, cells_of_all[start : start + len(ids)]).compact()
@@ -141,9 +143,9 @@ def read_pages(pages: Sequence[FactPage]) -> FactTable:
             distinct, of_cells = _distinct(_cells_of([pages[place] for place in places.tolist()], width))
             table = [entries.setdefault(entry_of(cell.decode()), len(entries)) for cell in distinct]
             codes[places] = np.array(table, np.uint32)[of_cells].reshape(len(places), -1)  # one cell stands for all
-    return FactTable(
-        np.array([page.number for page in pages], np.int64), tuple(entries), codes.astype(width_of(len(entries)))
-    )
+    numbers = np.array([page.number for page in pages], np.int64)
+    follow_each_other = len(pages) > 0 and are_consecutive(numbers)
+    return FactTable(numbers, tuple(entries), codes.astype(width_of(len(entries))), follow_each_other)
 
 
 def _cells_of(pages: Sequence[FactPage], width: int) -> _Cells:
