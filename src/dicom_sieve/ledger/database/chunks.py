@@ -255,9 +255,25 @@ def _read(
     """Read the chunks of some blocks at a time."""
     for start in range(0, len(blocks), _BLOCKS_A_QUERY):
         some_blocks = blocks[start : start + _BLOCKS_A_QUERY]
-        are_theirs = chunk.c.block_id.in_([listed.id for listed in some_blocks])
-        query = sa.select(chunk.c.tag, chunk.c.block_id, chunk.c.data).where(chunk.c.tag.in_(names), are_theirs)
-        yield some_blocks, {(tag, block_id): bytes(data) for tag, block_id, data in connection.execute(query)}
+        yield some_blocks, read_chunks(connection, some_blocks, names)
+
+
+def read_chunks(
+    connection: sa.Connection, blocks: Sequence[Block], names: Sequence[str]
+) -> dict[tuple[str, int], bytes]:
+    """Give chunks of blocks by name and id of the block; what a block does not have is left out."""
+    ids = [listed.id for listed in blocks]
+    query = sa.select(chunk.c.tag, chunk.c.block_id, chunk.c.data)
+    query = query.where(chunk.c.tag.in_(names), chunk.c.block_id.in_(ids))
+    return {
+        (tag, block_id): bytes(data)
+        for tag, block_id, data in bulk.rows_with_bytes(connection, query, _CHUNKS, [*names], ids)
+    }
+
+
+_CHUNKS = (
+    "SELECT tag, block_id, data FROM chunk WHERE tag = ANY(CAST(%s AS text[])) AND block_id = ANY(CAST(%s AS bigint[]))"
+)
 
 
 def _column(data: bytes | None, of_block: Block) -> Column:

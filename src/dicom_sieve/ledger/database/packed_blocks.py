@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Packed, decode_numbers, decode_packed, join_packed
-from dicom_sieve.ledger.database.chunks import Block
-from dicom_sieve.ledger.database.tables import chunk
+from dicom_sieve.ledger.database.chunks import Block, read_chunks
 
 ROWS_TOGETHER = 1 << 16
 """Rows that are joined, unless one block has more."""
@@ -58,10 +57,7 @@ def read_packed(
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
-    are_theirs = chunk.c.block_id.in_([listed.id for listed in blocks])
-    names = [*numbers, *columns]
-    query = sa.select(chunk.c.tag, chunk.c.block_id, chunk.c.data).where(chunk.c.tag.in_(names), are_theirs)
-    found = {(tag, block_id): bytes(data) for tag, block_id, data in connection.execute(query)}
+    found = read_chunks(connection, blocks, [*numbers, *columns])
     present = {tag for tag, _ in found}
 
     def numbers_of(name: str) -> NDArray[np.int64]:
