@@ -6,6 +6,7 @@ connection, and from there in statements that both databases understand. Rows ar
 which is another process, finds the next ones meanwhile.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -67,12 +68,17 @@ def rows_with_bytes(connection: sa.Connection, query: sa.Select[Any], on_postgre
     return rows
 
 
-def prefetch_next(parts: Iterator[T]) -> Iterator[T]:
-    """Have the next part made in a thread while one is processed: for work that waits for another process."""
+def prefetch_next(parts: Iterator[T], most: int = 1) -> Iterator[T]:
+    """Have the next parts made in a thread while one is processed: for work that waits for another process.
+
+    Args:
+        parts: Made one after the other.
+        most: Parts that are made, or being made, while one is processed.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        following = pool.submit(next, parts, None)
-        while (part := following.result()) is not None:
-            following = pool.submit(next, parts, None)
+        following = deque(pool.submit(next, parts, None) for _ in range(most))
+        while (part := following.popleft().result()) is not None:
+            following.append(pool.submit(next, parts, None))
             yield part
 
 

@@ -1,6 +1,6 @@
 """Reading several blocks as one, without a text for each entry: what is made of very many rows reads them so."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,15 +57,21 @@ def read_packed(
     Raises:
         DamagedChunkError: What the ledger holds was not written by this package.
     """
-    found = read_chunks(connection, blocks, [*numbers, *columns])
-    present = {tag for tag, _ in found}
+    return unpack(read_chunks(connection, blocks, [*numbers, *columns]), blocks, numbers, columns)
+
+
+def unpack(
+    chunks: Mapping[tuple[str, int], bytes], blocks: Sequence[Block], numbers: Sequence[str], columns: Sequence[str]
+) -> PackedRows:
+    """Make rows of chunks; see `read_packed`, and `dicom_sieve.ledger.database.chunks.read_chunks`."""
+    present = {tag for tag, _ in chunks}
 
     def numbers_of(name: str) -> NDArray[np.int64]:
-        parts = [decode_numbers(found.get((name, listed.id), b""), listed.row_count) for listed in blocks]
+        parts = [decode_numbers(chunks.get((name, listed.id), b""), listed.row_count) for listed in blocks]
         return np.concatenate(parts)
 
     def column_of(name: str) -> Packed:
-        return join_packed([decode_packed(found.get((name, listed.id)), listed.row_count) for listed in blocks])
+        return join_packed([decode_packed(chunks.get((name, listed.id)), listed.row_count) for listed in blocks])
 
     return PackedRows(
         {name: numbers_of(name) for name in numbers}, {name: column_of(name) for name in columns if name in present}

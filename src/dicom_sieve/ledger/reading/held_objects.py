@@ -1,6 +1,6 @@
 """The objects of a snapshot in columns, some blocks at a time: for criteria on what varies within a series (ADR 40)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,11 +10,23 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, same_for_all
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
-from dicom_sieve.ledger.database.chunks import ADDED_IN, END_OF_IDS, HEADER, ID, SIZE, Block, BlockKind, blocks_of
+from dicom_sieve.ledger.database.bulk import prefetch_next
+from dicom_sieve.ledger.database.chunks import (
+    ADDED_IN,
+    END_OF_IDS,
+    HEADER,
+    ID,
+    SIZE,
+    Block,
+    BlockKind,
+    blocks_of,
+    read_chunks,
+)
 from dicom_sieve.ledger.database.outages import read
-from dicom_sieve.ledger.database.packed_blocks import grouped, read_packed
+from dicom_sieve.ledger.database.packed_blocks import grouped, unpack
 from dicom_sieve.ledger.database.tables import object_
 
+_NUMBERS = (ID, HEADER, SIZE, ADDED_IN)
 OBJECTS_TOGETHER = 1 << 18
 """Objects that are judged together: twice as fast as a block of them at a time, in 30 MiB more."""
 
@@ -79,8 +91,12 @@ def _objects_of(
     blocks = read(engine, partial(blocks_of, kind=BlockKind.OBJECT, location_id=location_id))
     groups = list(grouped(blocks, OBJECTS_TOGETHER))
     bounds = [*(group[0].first_id for group in groups[1:]), END_OF_IDS]
-    for group, below in zip(groups, bounds, strict=True):
-        objects, added_in = read(engine, partial(_read, blocks=group, keys=keys, complete_below=below))
+    names = [*_NUMBERS, *keys]
+    fetched = (read(engine, partial(read_chunks, blocks=group, names=names)) for group in groups)
+    # PostgreSQL, which is another process, finds the next ones while these are unpacked.
+    chunks = prefetch_next(fetched) if engine.dialect.name == "postgresql" else fetched
+    for group, below, of_group in zip(groups, bounds, chunks, strict=True):
+        objects, added_in = _objects_in(of_group, group, keys, below)
         pairs = zip(snapshot_ids, closed, strict=True)
         yield objects, [(added_in <= number) & ~look_up(objects.ids, gone)[0] for number, gone in pairs]
 
@@ -93,12 +109,12 @@ def closed_by(connection: sa.Connection, snapshot_id: int, location_id: int) -> 
     return ids
 
 
-def _read(
-    connection: sa.Connection, blocks: Sequence[Block], keys: Sequence[str], complete_below: int
+def _objects_in(
+    chunks: Mapping[tuple[str, int], bytes], blocks: Sequence[Block], keys: Sequence[str], complete_below: int
 ) -> tuple[HeldObjects, Numbers]:
-    """Read objects, and the number of the snapshot that found each."""
-    rows = read_packed(connection, blocks, [ID, HEADER, SIZE, ADDED_IN], keys)
-    ids, headers, sizes, added_in = (rows.numbers[name] for name in (ID, HEADER, SIZE, ADDED_IN))
+    """Give the objects of blocks, and the number of the snapshot that found each."""
+    rows = unpack(chunks, blocks, _NUMBERS, keys)
+    ids, headers, sizes, added_in = (rows.numbers[name] for name in _NUMBERS)
     nothing = same_for_all(None, len(ids))
     columns = {key: rows.columns[key].as_column() if key in rows.columns else nothing for key in keys}
     objects = HeldObjects(ids, headers, sizes, columns, complete_below)

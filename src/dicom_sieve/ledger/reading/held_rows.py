@@ -103,7 +103,7 @@ def held_rows(
     headers.finish()
     parts = _joined(headers, held_objects(engine, *held, of_objects), as_numbers)
     # Who asks for digests records decisions meanwhile; see `rows_of_headers`.
-    yield from prefetch_next(parts) if with_digests and is_shared(engine) else parts
+    yield from prefetch_next(parts, most=2) if with_digests and is_shared(engine) else parts
     if is_complete:
         headers.check()
 
