@@ -44,11 +44,12 @@ class PackedEntries(Sequence[Entry]):
         numbers: What `dicom_sieve.columns.judge_numbers.read_numbers` read, so that it reads once; else None.
     """
 
-    __slots__ = ("_texts", "data", "lengths", "numbers")
+    __slots__ = ("_ends", "_texts", "data", "lengths", "numbers")
 
     def __init__(self, lengths: NDArray[np.int64], data: bytes) -> None:
         self.lengths, self.data = lengths, data
         self._texts: tuple[Entry, ...] | None = None
+        self._ends: NDArray[np.int64] | None = None
         self.numbers: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None
 
     @property
@@ -60,9 +61,10 @@ class PackedEntries(Sequence[Entry]):
 
     def at(self, place: int) -> Entry:
         """Give one of few that are looked at; the others stay bytes."""
-        length = int(self.lengths[place])
-        start = int(np.maximum(self.lengths[:place], 0).sum())
-        return None if length == NO_ENTRY else self.data[start : start + length].decode("ascii")
+        if self._ends is None:
+            self._ends = np.cumsum(np.maximum(self.lengths, 0))
+        length, end = int(self.lengths[place]), int(self._ends[place])
+        return None if length == NO_ENTRY else self.data[end - length : end].decode("ascii")
 
     def take(self, occurs: NDArray[np.bool_]) -> "PackedEntries":
         """Give those for which a flag is set."""

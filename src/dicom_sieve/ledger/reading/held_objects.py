@@ -29,6 +29,8 @@ from dicom_sieve.ledger.database.tables import object_
 _NUMBERS = (ID, HEADER, SIZE, ADDED_IN)
 OBJECTS_TOGETHER = 1 << 18
 """Objects that are judged together: twice as fast as a block of them at a time, in 30 MiB more."""
+VALUES_TOGETHER = 1 << 20
+"""Of these, where many columns are asked for; one block has more, where it is large."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +91,7 @@ def _objects_of(
     """Give the objects, those of some blocks together, and which of them each of some snapshots holds."""
     closed = [read(engine, partial(closed_by, snapshot_id=number, location_id=location_id)) for number in snapshot_ids]
     blocks = read(engine, partial(blocks_of, kind=BlockKind.OBJECT, location_id=location_id))
-    groups = list(grouped(blocks, OBJECTS_TOGETHER))
+    groups = list(grouped(blocks, min(OBJECTS_TOGETHER, VALUES_TOGETHER // max(len(keys), 1))))
     bounds = [*(group[0].first_id for group in groups[1:]), END_OF_IDS]
     names = [*_NUMBERS, *keys]
     fetched = (read(engine, partial(read_chunks, blocks=group, names=names)) for group in groups)
