@@ -44,7 +44,7 @@ class Passing:
     def flags(self, rows: Rows) -> Flags:
         """Give it for each row."""
         found = self._judge.judge(rows.block)
-        passed: Flags = np.array(found.things, np.bool_)[found.codes] & rows.is_judged
+        passed: Flags = found.flags(bool) & rows.is_judged
         return passed
 
     def _whole(self, findings: Any) -> bool:

@@ -19,7 +19,7 @@ def width_of(things: int) -> type[np.unsignedinteger]:
     return np.uint8 if things <= BYTES else np.uint16 if things <= 2**16 else np.uint32
 
 
-def look_up(table: Sequence[int], things: int, codes: Codes) -> Codes:
+def recode(table: Sequence[int], things: int, codes: Codes) -> Codes:
     """Give the number that stands in a table for each code.
 
     Args:
@@ -56,11 +56,11 @@ class Coded(Generic[T]):
         if len(distinct) == 1:
             return Coded(distinct, np.zeros(len(self.codes), np.uint8))
         places = {thing: place for place, thing in enumerate(distinct)}
-        return Coded(distinct, look_up([places[other] for other in others], len(distinct), self.codes))
+        return Coded(distinct, recode([places[other] for other in others], len(distinct), self.codes))
 
     def flags(self, tell: Callable[[T], bool]) -> NDArray[np.bool_]:
         """Tell something of the thing of each row, asking once for each thing."""
-        return look_up([tell(thing) for thing in self.things], 2, self.codes).view(np.bool_)
+        return recode([tell(thing) for thing in self.things], 2, self.codes).view(np.bool_)
 
     def count(self, weights: NDArray[np.integer] | None = None) -> dict[T, int]:
         """Count the rows of each thing, or add up their weights."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from dicom_sieve.columns.coded import BYTES, Coded, look_up
+from dicom_sieve.columns.coded import BYTES, Coded, recode
 
 T = TypeVar("T")
 LARGEST_TABLE = 1 << 22
@@ -43,7 +43,7 @@ def _combine_few(columns: Sequence[Coded[T]], row_count: int) -> Coded[tuple[T, 
         return Coded(tuple(possible), numbers)
     occurring = {number: place for place, number in enumerate(found.tolist())}
     table = [occurring.get(number, 0) for number in range(len(possible))]
-    return Coded(tuple(possible[number] for number in occurring), look_up(table, len(found), numbers))
+    return Coded(tuple(possible[number] for number in occurring), recode(table, len(found), numbers))
 
 
 def _combine_two(left: Coded[tuple[T, ...]], right: Coded[T]) -> Coded[tuple[T, ...]]:
@@ -74,7 +74,7 @@ def join(parts: Sequence[Coded[T]]) -> Coded[T]:
     places: dict[T, int] = {}
     tables = [[places.setdefault(thing, len(places)) for thing in part.things] for part in parts]
     codes = [
-        part.codes if table == [*range(len(table))] else look_up(table, len(places), part.codes)
+        part.codes if table == [*range(len(table))] else recode(table, len(places), part.codes)
         for part, table in zip(parts, tables, strict=True)
     ]
     return Coded(tuple(places), np.concatenate(codes))

@@ -85,8 +85,7 @@ class BlockJudge(Generic[Outcome]):
         extents = Coded(block.extents.entries, block.extents.codes)
         if extents.things == (None,):
             return self._judge_whole(block)
-        is_whole = extents.map(lambda extent: extent is None)
-        wholly = np.array(is_whole.things)[is_whole.codes]
+        wholly = extents.flags(lambda extent: extent is None)
         whole, partly = np.flatnonzero(wholly), np.flatnonzero(~wholly)
         parts = []
         if len(whole):

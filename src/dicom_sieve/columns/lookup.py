@@ -28,4 +28,9 @@ def look_up(numbers: Numbers, ascending: Numbers) -> tuple[Flags, NDArray[np.int
 def are_consecutive(numbers: Numbers) -> bool:
     """Tell whether numbers follow each other, each greater by one than the one before; there is at least one."""
     first, last = int(numbers[0]), int(numbers[-1])
-    return last - first + 1 == len(numbers) and bool((numbers[1:] > numbers[:-1]).all())
+    return last - first + 1 == len(numbers) and are_ascending(numbers)
+
+
+def are_ascending(numbers: Numbers) -> bool:
+    """Tell whether each number is greater than the one before."""
+    return bool((numbers[1:] > numbers[:-1]).all())

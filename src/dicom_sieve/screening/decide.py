@@ -196,8 +196,10 @@ def decide(
     of_snapshot, secret = (snapshot.id, snapshot.location_id), secret_for(ledger.engine, criteria)
     measured = measure(ledger.engine, of_snapshot, criteria, damaged, secret=secret)
     judge = Judge(criteria, damaged, secret, measured)
-    asked: dict[str, Any] = {"with_digests": True, "as_numbers": judge.keys_of_numbers}
-    for held in held_rows(ledger.engine, of_snapshot, judge.keys, damaged, **asked):
+    rows = held_rows(
+        ledger.engine, of_snapshot, judge.keys, damaged, with_digests=True, as_numbers=judge.keys_of_numbers
+    )
+    for held in rows:
         keep(judge.judge(held))
         observer.advance(len(held.block.ids))
     counts = judge.counts()

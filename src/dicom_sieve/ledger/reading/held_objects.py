@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column, same_for_all
-from dicom_sieve.columns.lookup import Flags, Numbers, look_up
+from dicom_sieve.columns.lookup import Flags, Numbers, are_ascending, look_up
 from dicom_sieve.ledger.database.bulk import prefetch_next
 from dicom_sieve.ledger.database.chunks import (
     ADDED_IN,
@@ -120,7 +120,7 @@ def _objects_in(
     nothing = same_for_all(None, len(ids))
     columns = {key: rows.columns[key].as_column() if key in rows.columns else nothing for key in keys}
     objects = HeldObjects(ids, headers, sizes, columns, complete_below)
-    if (ids[1:] > ids[:-1]).all():
+    if are_ascending(ids):
         return objects, added_in
     order = np.argsort(ids)  # rows of one block have ids between those of another
     return objects.take(order), added_in[order]

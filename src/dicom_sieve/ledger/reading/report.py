@@ -96,8 +96,7 @@ def decided_headers(engine: sa.Engine, run_number: int, keys: Sequence[str]) -> 
 def _decided(connection: sa.Connection, run_number: int, held: HeldRows, keys: Sequence[str]) -> DecidedBlock:
     block = held.block
     decided = decided_on(connection, run_number, block.ids, held.kind)
-    has_some = decided.map(lambda outcome: outcome is not None)
-    rows = np.flatnonzero(np.array(has_some.things)[has_some.codes])
+    rows = np.flatnonzero(decided.flags(lambda outcome: outcome is not None))
     values = block.values.take(rows)
     findings = Coded(decided.things, decided.codes[rows]).map(lambda outcome: outcome and outcome.findings)
     extents = Coded(values.extents.entries, values.extents.codes)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.coded import Coded
 from dicom_sieve.columns.combine import join
+from dicom_sieve.columns.lookup import are_ascending
 from dicom_sieve.columns.pages import Pages, Palettes, page_bounds
 from dicom_sieve.ledger.audit.sealed_pages import digest_headers, new_page_lines
 from dicom_sieve.ledger.audit.seals import Part, insert_blocks, make_blocks
@@ -139,7 +140,7 @@ def _joined(parts: Sequence[Decided]) -> Decided:
     """Join decisions, in the order of their ids: those of blocks that overlap come in between."""
     ids, digests = np.concatenate([part.ids for part in parts]), np.concatenate([part.digests for part in parts])
     joined = replace(parts[0], ids=ids, digests=digests, outcomes=join([part.outcomes for part in parts]))
-    return joined if (ids[1:] > ids[:-1]).all() else joined.take(np.argsort(ids, kind="stable"))
+    return joined if are_ascending(ids) else joined.take(np.argsort(ids, kind="stable"))
 
 
 def record_decisions(
