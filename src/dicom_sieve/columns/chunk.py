@@ -24,6 +24,8 @@ END_OF_VALUE = "\0"
 """A NUL never stands in a value: databases cannot hold it (`dicom_sieve.headers.values`)."""
 LARGEST_CHUNK = 64 * 1024 * 1024
 """In bytes, before compression. 16,384 rows of 256 bytes each are 4 MiB."""
+LARGEST_WRITTEN = 8 * 1024 * 1024
+"""In bytes, likewise: several chunks are in memory together. One entry may have more."""
 SMALLEST_COMPRESSED = 64
 """In bytes: compression makes shorter chunks longer."""
 
@@ -239,11 +241,21 @@ def same_for_all(entry: Entry, row_count: int) -> Column:
     return Column((entry,), np.zeros(row_count, np.uint8))
 
 
+class LargeColumnError(Exception):
+    """The entries of a column are more than one chunk holds: fewer rows have to be packed together."""
+
+
 def encode(column: Column) -> bytes:
-    """Pack a column of which at least one row has the attribute."""
+    """Pack a column of which at least one row has the attribute.
+
+    Raises:
+        LargeColumnError: Several entries exceed `LARGEST_WRITTEN`.
+    """
     entries = [b"" if entry is None else entry.encode("utf-8", "surrogatepass") for entry in column.entries]
     if len(entries) == 1:
         return _ONE_ENTRY + entries[0]
+    if sum(map(len, entries)) > LARGEST_WRITTEN:
+        raise LargeColumnError
     lengths = [_ABSENT if entry is None else len(data) for entry, data in zip(column.entries, entries, strict=True)]
     codes = column.codes.astype(width_of(len(entries)), copy=False)
     body = b"".join([np.array([len(entries), *lengths], _NUMBER).tobytes(), *entries, codes.tobytes()])

@@ -10,7 +10,15 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.chunk import Column, decode, decode_numbers, encode, encode_numbers, same_for_all
+from dicom_sieve.columns.chunk import (
+    Column,
+    LargeColumnError,
+    decode,
+    decode_numbers,
+    encode,
+    encode_numbers,
+    same_for_all,
+)
 from dicom_sieve.columns.numbers import number_of
 from dicom_sieve.errors import DamagedChunkError
 from dicom_sieve.ledger.database import bulk
@@ -73,8 +81,8 @@ def write_block(
     numbers: Mapping[str, Sequence[int]],
     digests: Sequence[str] | None = None,
     location_id: int | None = None,
-) -> int:
-    """Write a block, within the transaction that writes its rows, and give its id.
+) -> None:
+    """Write a block, within the transaction that writes its rows; two of half the rows where a chunk would be too large.
 
     Args:
         connection: Within a transaction.
@@ -86,7 +94,22 @@ def write_block(
         digests: Of headers, as hex.
         location_id: Of objects: headers may be those of several locations.
     """
-    chunks = {name: encode(column) for name, column in columns.items() if column.entries != (None,)}
+    try:
+        chunks = {name: encode(column) for name, column in columns.items() if column.entries != (None,)}
+    except LargeColumnError:
+        for half in np.array_split(np.arange(len(ids)), 2):
+            first, last = int(half[0]), int(half[-1]) + 1
+            write_block(
+                connection,
+                kind,
+                edition,
+                ids[first:last],
+                columns={name: column.take(half) for name, column in columns.items()},
+                numbers={name: listed[first:last] for name, listed in numbers.items()},
+                digests=None if digests is None else digests[first:last],
+                location_id=location_id,
+            )
+        return
     for name, listed in {ID: ids, **numbers}.items():
         chunks[name] = encode_numbers(np.array(listed, np.int64))
     if digests is not None:
@@ -104,7 +127,6 @@ def write_block(
     bulk.append(
         connection, chunk, ("tag", "block_id", "data"), [(name, block_id, chunks[name]) for name in sorted(chunks)]
     )
-    return block_id
 
 
 def series_number(uid: str | None) -> int:
