@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dicom_sieve.dicom.marks import NOT_KEPT
-from dicom_sieve.headers import Instance, NeedMore
+from dicom_sieve.headers import Instance, NeedMore, attributes
 from dicom_sieve.headers.frames import sum_up
 from dicom_sieve.headers.vocabulary import LARGEST_FRAMES, current_vocabulary, first_vocabulary
 from tests.headers.raw import (
@@ -54,8 +54,50 @@ class TestAnEnhancedObject:
 
         instance = read(meta() + BEFORE + groups + element(PIXEL_DATA, "OW", bytes(4)))
 
-        assert instance.header.attributes[f"{PER_FRAME:08X}"] == ('[{"00189114":[{"00189082":["5","7.5"]}]}]',)
+        [items] = map(json.loads, instance.header.attributes[f"{PER_FRAME:08X}"])
+        assert items == [
+            {
+                "00189114": [{"00189082": ["5", "7.5"]}],
+                "frames": [
+                    {
+                        "number": ["3"],
+                        "volumes": ["00189082=5", "00189082=7.5"],
+                        "of_volumes": ["0 1 0"],
+                    }
+                ],
+            }
+        ]
         assert instance.header.unreadable_from is None
+
+    def test_says_where_each_frame_lies(self) -> None:
+        positions = ["-1.50\\2\\3", "-1.50\\2\\5.0", "-1.50\\2\\3", ""]
+        frames = [
+            sequence(0x00209113, element(0x00200032, "DS", place.encode() + b" " * (len(place) % 2)))
+            + sequence(0x00209116, element(0x00200037, "DS", b"1\\0\\0\\0\\1\\0 "))
+            for place in positions
+        ]
+
+        instance = read(meta() + BEFORE + sequence(PER_FRAME, *frames))
+
+        [[item]] = map(json.loads, instance.header.attributes[f"{PER_FRAME:08X}"])
+        assert item["frames"] == [
+            {
+                "number": ["4"],
+                "positions": ["-1.50\\2\\3", "-1.50\\2\\5.0", ""],
+                "of_positions": ["0 1 0 2"],
+                "orientations": ["1\\0\\0\\0\\1\\0"],
+            }
+        ]
+
+    def test_says_of_too_many_frames_how_they_are_in_all_and_not_where_each_lies(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(attributes, "LONGEST_FRAMES_TEXT", 60)
+
+        instance = read(meta() + BEFORE + sequence(PER_FRAME, frame(5.0), frame(7.5)))
+
+        [[item]] = map(json.loads, instance.header.attributes[f"{PER_FRAME:08X}"])
+        assert item == {"00189114": [{"00189082": ["5", "7.5"]}], "frames": [NOT_KEPT]}
 
     def test_has_its_shared_groups_with_the_header(self) -> None:
         instance = read(meta() + BEFORE + sequence(SHARED, frame(5.0)))

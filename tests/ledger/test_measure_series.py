@@ -1,7 +1,6 @@
 """All facts of series, measured in one pass: what measures say that are worked out one by one."""
 
 import random
-from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -9,49 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicom_sieve import Ledger, open_ledger
-from dicom_sieve.columns.chunk import Column, Entry
-from dicom_sieve.columns.fact_columns import column_of_whole
-from dicom_sieve.columns.lookup import Numbers
-from dicom_sieve.columns.measured import MeasuredValues
 from dicom_sieve.columns.series_pass import MEASURED
-from dicom_sieve.criteria import compile_criteria
-from dicom_sieve.criteria.measures import Measure
-from dicom_sieve.criteria.reading import read_criteria
 from dicom_sieve.errors import LedgerError
 from dicom_sieve.ledger.reading.held_headers import headers_held
 from dicom_sieve.ledger.reading.measure_series import measure_series
-from dicom_sieve.ledger.reading.measured import measure
 from dicom_sieve.objects import Damaged, Location
 from dicom_sieve.screening import Limits
+from tests.ledger.measured_facts import HELD, in_one_pass, one_by_one
 from tests.ledger.some_stacks import some_stacks
 from tests.ledger.vandal import vandal
 from tests.screening.made_series import HEADER_LIMIT, MOST_SEED, some_world
 from tests.screening.screenings import ct, screen_ct
 from tests.support.simulated_store import SimulatedStore
-
-HELD = (1, 1)
-Facts = Mapping[int, Entry]
-
-
-def by_series(series: Numbers, column: Column) -> Facts:
-    """Give what is known by number of the series, without those of which there is nothing."""
-    rows = zip(series.tolist(), column.rows(), strict=True)
-    return {number: entry for number, entry in rows if entry is not None}
-
-
-def one_by_one(ledger: Ledger, kind: Measure, damaged: Damaged) -> Facts:
-    asked, problems = read_criteria([{"measure": kind.value, "operation": "PRESENT"}])
-    assert not problems
-    with pytest.MonkeyPatch.context() as patch:  # what is kept was measured in one pass
-        patch.setattr("dicom_sieve.ledger.reading.measured.has_kept", lambda *_: False)
-        [measured] = measure(ledger.engine, HELD, compile_criteria(asked), damaged).values.values()
-    assert isinstance(measured, MeasuredValues)
-    return by_series(measured.groups, measured.column)
-
-
-def in_one_pass(ledger: Ledger, damaged: Damaged) -> dict[Measure, Facts]:
-    measured = measure_series(ledger.engine, HELD, headers_held(ledger.engine, *HELD), damaged)
-    return {kind: by_series(measured.series, column_of_whole(kind, measured.whole[kind])) for kind in MEASURED}
 
 
 def fill(ledger: Ledger, chance: random.Random, series: int, shard_objects: int = 7) -> None:

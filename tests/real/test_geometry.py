@@ -51,6 +51,10 @@ class TestReaders:
         ("one slice of them", ["1", "1", "0", "absent", "absent", "absent"]),
         ("four slices of a head, far apart", ["4", "1", "0", "1.25", "201.25", "0"]),
         ("three planes of a pilot", ["undecided"] * 6),
+        ("five slices of a heart, as frames", ["5", "1", "0", "2.5", "0", "0"]),
+        ("the same, tilted by 18°, as frames", ["5", "1", "0", "2.5", "0", "18"]),
+        ("the same, two times, as frames", ["5", "2", "0", "2.5", "0", "0"]),
+        ("four slices of a head, as frames", ["4", "1", "0", "1.25", "201.25", "0"]),
     ],
 )
 def test_the_geometry_of_real_series(name: str, expected: list[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import highdicom
 import SimpleITK
 from highdicom.spatial import get_series_volume_positions
 from pydicom import Dataset
@@ -14,7 +15,10 @@ NO_VOLUME = "no volume"
 
 
 def ask_highdicom(series: Sequence[Dataset]) -> str:
-    """Ask whether the series is a volume: positions missing or there twice make it none."""
+    """Ask whether the series, or its one enhanced object, is a volume: images of the same position make it none."""
+    if "PerFrameFunctionalGroupsSequence" in series[0]:
+        volume = highdicom.Image.from_dataset(series[0]).get_volume_geometry()
+        return NO_VOLUME if volume is None else shown(float(volume.spacing_between_slices))
     spacing, _ = get_series_volume_positions(series)
     return NO_VOLUME if spacing is None else shown(float(spacing))
 

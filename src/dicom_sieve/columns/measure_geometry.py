@@ -1,6 +1,7 @@
 """Measuring where the images of series lie, block by block: a series is worked out as soon as all of it has come."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from dicom_sieve.columns.chunk import Column, Entry, as_entry, same_for_all, val
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.complete import CompleteSeries
 from dicom_sieve.columns.facts import Fact, FactState, join_arrays
-from dicom_sieve.columns.geometry import Geometry, Images, ImageState, geometry_of
+from dicom_sieve.columns.geometry import Geometry, ImageState, PlacedImages, geometry_of_placed
 from dicom_sieve.columns.grouped import Sums
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.columns.measure import FRAMES, NO, YES, Collector, States, frames_in
@@ -22,7 +23,8 @@ from dicom_sieve.columns.measured import (
     column_of_counts,
     column_of_lengths,
 )
-from dicom_sieve.columns.planes import Plane
+from dicom_sieve.columns.placed_frames import parts_of, read_frames, with_frames
+from dicom_sieve.columns.planes import Plane, normals_of
 from dicom_sieve.columns.vectors import parse_vectors
 from dicom_sieve.criteria.items import CompiledMeasure
 from dicom_sieve.criteria.measures import VOLUME_KEYWORDS, Measure
@@ -47,8 +49,8 @@ LENGTHS = (Measure.SPACING, Measure.SPACING_VARIATION, Measure.TILT)
 """Lengths in millimetres, and an angle in degrees: written to `PLACES` digits behind the point."""
 
 
-def images_of(rows: Rows, states: States, *, with_volumes: bool) -> Images:
-    """Give where the images of rows lie.
+def images_of(rows: Rows, states: States, *, with_volumes: bool) -> PlacedImages:
+    """Give where the images of rows lie: the frames of an enhanced object are as many images.
 
     Args:
         rows: Each an instance.
@@ -59,24 +61,35 @@ def images_of(rows: Rows, states: States, *, with_volumes: bool) -> Images:
     position, orientation = block.columns[POSITION], block.columns[ORIENTATION]
     places, digits, of_places = parse_vectors(position.entries, 3)
     cosines, _, of_cosines = parse_vectors(orientation.entries, 6)
+    normals, are_planes = normals_of(cosines)
     place_states, cosine_states = of_places[position.codes], of_cosines[orientation.codes]
     either = np.maximum(place_states, cosine_states)  # without one of the two, an image lies nowhere
-    known = np.where(_is_many(rows) | (states != YES), ImageState.UNKNOWN, either).astype(np.uint8)
-    volumes = _volumes(rows) if with_volumes else np.zeros(len(rows.series), np.int64)
-    return Images(
-        rows.series, places[position.codes], cosines[orientation.codes], digits[position.codes], known, volumes
-    )
-
-
-def _is_many(rows: Rows) -> Flags:
-    """Tell which instances hold several images, of which not each has a position of its own that is known."""
     frames, is_read = frames_in(rows.block.columns[FRAMES])
-    image_types = rows.block.columns[IMAGE_TYPE]
+    are_enhanced, is_unknown = _has(rows, SHARED_GROUPS) | _has(rows, PER_FRAME_GROUPS), _is_unknown(rows, states)
+    is_unknown |= ~are_enhanced & ((frames != 1) | ~is_read)
+    images = PlacedImages(
+        rows.series,
+        places[position.codes],
+        normals[orientation.codes],
+        are_planes[orientation.codes],
+        digits[position.codes],
+        np.where(is_unknown, ImageState.UNKNOWN, either).astype(np.uint8),
+        _volumes(rows) if with_volumes else np.zeros(len(rows.series), np.int64),
+    )
+    enhanced = np.flatnonzero(are_enhanced & ~is_unknown)
+    if not len(enhanced):
+        return images
+    shared, per_frame = (rows.block.columns[key].take(enhanced).rows() for key in (SHARED_GROUPS, PER_FRAME_GROUPS))
+    groups = list(zip(shared, per_frame, strict=True))
+    return with_frames(images, enhanced, read_frames(groups, np.where(is_read, frames, 0)[enhanced]))
+
+
+def _is_unknown(rows: Rows, states: States) -> Flags:
+    """Tell of which instances it is not known where they lie, whatever they say of it."""
+    image_types, extents = rows.block.columns[IMAGE_TYPE], rows.block.extents
     are_mosaics = np.array([is_mosaic(entry) for entry in image_types.entries], np.bool_)[image_types.codes]
-    is_many: Flags = (frames != 1) | ~is_read | are_mosaics | _has(rows, SHARED_GROUPS) | _has(rows, PER_FRAME_GROUPS)
-    extents = rows.block.extents
     is_partly: Flags = np.array([entry is not None for entry in extents.entries], np.bool_)[extents.codes]
-    return np.asarray(is_many | is_partly)
+    return np.asarray(are_mosaics | is_partly | (states != YES))
 
 
 def is_mosaic(entry: Entry) -> bool:
@@ -97,7 +110,7 @@ def _volumes(rows: Rows) -> Numbers:
 
 
 def _geometry_of(*arrays: Any) -> Geometry:
-    return geometry_of(Images(*arrays))
+    return geometry_of_placed(PlacedImages(*arrays))
 
 
 class GeometryValues(Collector):
@@ -132,18 +145,12 @@ class GeometryValues(Collector):
         self._broken.add(rows.series[broken], rows.weights[broken])
 
     def _add(self, groups: Numbers, rows: Rows, states: States) -> None:
-        counted = np.flatnonzero(states != NO)
-        images = images_of(rows.take(counted), states[counted], with_volumes=self._with_volumes)
         self._all.add(groups, np.zeros(len(groups), np.int64))
-        arrays = (
-            images.series,
-            images.positions,
-            images.orientations,
-            images.digits,
-            images.states,
-            images.volumes,
-        )
-        self._stacks.add(arrays, groups)
+        frames, _ = frames_in(rows.block.columns[FRAMES])
+        for part in parts_of(np.where(states != NO, frames, 1)):
+            counted = np.flatnonzero(states[part] != NO) + part.start
+            images = images_of(rows.take(counted), states[counted], with_volumes=self._with_volumes)
+            self._stacks.add([getattr(images, each.name) for each in fields(images)], groups[part])
 
     def finish(self) -> Mapping[str, MeasuredValues]:
         """See `Collector.finish`."""

@@ -8,6 +8,7 @@ import orjson
 
 from dicom_sieve.columns.chunk import Column, Entry, as_entry, values_of
 from dicom_sieve.dicom.marks import NOT_KEPT
+from dicom_sieve.headers.placed_frames import FRAMES
 
 Path = tuple[str, ...]
 """Keys of the sequences within the outermost one, and of the attribute."""
@@ -56,5 +57,7 @@ def _values_within(entry: Entry) -> dict[Path, list[str]]:
 def _walk(items: _Items, path: Path) -> Iterator[tuple[Path, list[str]]]:
     for item in items:
         for key, values in item.items():
+            if key == FRAMES:
+                continue  # it is of no attribute
             yield (*path, key), [value for value in values if isinstance(value, str)]
             yield from _walk([value for value in values if not isinstance(value, str)], (*path, key))

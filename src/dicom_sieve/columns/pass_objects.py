@@ -4,7 +4,7 @@ Nothing here needs to know of which series an object is, so a thread reads the n
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from dicom_sieve.headers.edition import is_own
 OWN_VOLUME_KEYS = tuple(key for key in VOLUME_KEYS if is_own(key))
 OWN_KEYS = (POSITION, ORIENTATION, FRAMES, INSTANCE_NUMBER, *OWN_VOLUME_KEYS)
 """What objects have for themselves that facts are made of."""
+_OF_ALL = {"has_none", "normals", "are_planes"}
+"""What of `ReadObjects` does not have a row for each object."""
 MOST_KNOWN = 1 << 16
 """Texts of numbers that are remembered."""
 
@@ -59,6 +61,11 @@ class ReadObjects:
     of_normals: NDArray[np.uint32]
     states: NDArray[np.uint8]
     volumes: NDArray[np.uint64]
+
+    def take(self, rows: slice) -> "ReadObjects":
+        """Give some of the objects."""
+        cut = {field.name: getattr(self, field.name)[rows] for field in fields(self) if field.name not in _OF_ALL}
+        return replace(self, **cut, has_none={key: flags[rows] for key, flags in self.has_none.items()})
 
 
 class ObjectReader:

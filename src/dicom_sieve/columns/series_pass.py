@@ -4,7 +4,7 @@
 members, so nothing is judged; a test holds both to each other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,15 @@ from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.measure import FRAMES, INSTANCE_NUMBER
 from dicom_sieve.columns.measure_geometry import LENGTHS, OF_GEOMETRY
 from dicom_sieve.columns.pass_objects import ReadObjects
+from dicom_sieve.columns.placed_frames import Groups, PlacedFrames, parts_of, read_frames, spread_out, states_of
 from dicom_sieve.criteria.measures import Measure
 
 ABSENT, UNKNOWN = -(2**62), -(2**62) + 1
 """In the place of a number: there is nothing to measure; or it cannot be told."""
 MOST_WAITING = 1 << 18
-"""Objects that are kept before those of complete series are measured."""
+"""Images that are kept before those of complete series are measured."""
 _MILLION = 1_000_000
+GivesGroups = Callable[[NDArray[np.intp]], Sequence[Groups]]
 MEASURED = (Measure.INSTANCES, Measure.FRAMES, Measure.MISSING, *OF_GEOMETRY, Measure.PLANE)
 """What a pass measures; a `Plane` is its number."""
 
@@ -36,7 +38,8 @@ class PassHeaders:
     Attributes:
         series: Place of the series of each.
         instances: Of each.
-        are_many: Whether an object with it may hold several images: a mosaic, frames, or it was read in part.
+        are_unknown: Whether it cannot be known where an object with it lies: it is a mosaic, or was read in part.
+        are_enhanced: Whether it has functional groups: frames are images.
         volumes: What of it tells volumes of one series apart, as a number.
         ends: By key of `FRAMES` and `INSTANCE_NUMBER`, whether an object that seems to have none may have one all the
             same; empty where all were read whole.
@@ -45,7 +48,8 @@ class PassHeaders:
 
     series: NDArray[np.int64]
     instances: Numbers
-    are_many: Flags
+    are_unknown: Flags
+    are_enhanced: Flags
     volumes: NDArray[np.uint64]
     ends: Mapping[str, Flags] = field(default_factory=dict)
     repeats: Mapping[str, Flags] = field(default_factory=dict)
@@ -57,11 +61,12 @@ class SeriesPass:
     Args:
         headers: Of the objects that are judged.
         is_broken: Of each series, whether an object of it could not be judged.
+        groups_of: Gives the functional groups of headers by their places, which it may be given several times.
     """
 
-    def __init__(self, headers: PassHeaders, is_broken: Flags) -> None:
+    def __init__(self, headers: PassHeaders, is_broken: Flags, groups_of: GivesGroups) -> None:
         count = len(is_broken)
-        self._headers, self._is_broken = headers, is_broken
+        self._headers, self._is_broken, self._groups_of = headers, is_broken, groups_of
         self._instances = np.bincount(headers.series, headers.instances, count).astype(np.int64)
         self._left = self._instances.copy()
         self._frames, self._frames_unknown = self._instances.copy(), np.zeros(count, np.bool_)
@@ -74,12 +79,21 @@ class SeriesPass:
 
     def add(self, places: NDArray[np.intp], objects: ReadObjects) -> None:
         """Take objects in, of each the place of its header."""
+        are_enhanced = self._headers.are_enhanced[places]
+        if not are_enhanced.any():
+            self._add(places, objects)
+            return
+        for part in parts_of(np.where(are_enhanced, objects.frames, 1)):
+            self._add(places[part], objects.take(part))
+
+    def _add(self, places: NDArray[np.intp], objects: ReadObjects) -> None:
         series = self._headers.series[places]
         np.subtract.at(self._left, series, 1)
-        is_single = self._add_frames(series, places, objects)
+        frames, are_read = self._add_frames(series, places, objects)
         are_given = self._add_numbers(series, places, objects)
-        is_known = is_single & ~self._headers.are_many[places]
-        waiting = (
+        are_enhanced = self._headers.are_enhanced[places]
+        is_known = ((frames == 1) | are_enhanced) & are_read & ~self._headers.are_unknown[places]
+        waiting: tuple[NDArray[Any], ...] = (
             series,
             objects.of_normals.astype(np.int64) + self._plane_count,
             objects.positions,
@@ -89,13 +103,39 @@ class SeriesPass:
             objects.numbers,
             are_given,
         )
-        self._planes.append((objects.normals, objects.are_planes))
-        self._plane_count += len(objects.normals)
+        self._add_planes(objects.normals, objects.are_planes)
+        enhanced = np.flatnonzero(are_enhanced & is_known)
+        if len(enhanced):
+            waiting = self._spread_out(
+                waiting, enhanced, read_frames(self._groups_of(places[enhanced]), frames[enhanced])
+            )
         self._waiting.append(waiting)
-        self._count += len(places)
+        self._count += len(waiting[0])
         if self._count >= self._least:
             self._measure_complete()
             self._least = self._count + MOST_WAITING
+
+    def _add_planes(self, normals: Floats, are_planes: Flags) -> None:
+        self._planes.append((normals, are_planes))
+        self._plane_count += len(normals)
+
+    def _spread_out(
+        self, waiting: Sequence[NDArray[Any]], enhanced: NDArray[np.intp], frames: PlacedFrames
+    ) -> tuple[NDArray[Any], ...]:
+        """Give rows of images, with the frames of some objects in the place of each."""
+        series, of_normals, positions, digits, states, volumes, *rest = waiting
+        spread = spread_out(len(series), enhanced, frames)
+        planes, of_object = self._plane_count, np.repeat(volumes[enhanced], frames.counts)
+        self._add_planes(frames.normals, frames.are_planes)
+        return (
+            spread.of(series),
+            spread.of(of_normals, frames.of_normals + planes),
+            spread.of(positions, frames.positions),
+            spread.of(digits, frames.digits),
+            spread.of(states, states_of(states[enhanced], frames)),
+            spread.of(volumes, of_object + frames.volumes),
+            *map(spread.of, rest),  # the number of an object is that of each of its frames: it counts once
+        )
 
     def finish(self) -> dict[Measure, Numbers]:
         """Give, of each series, every measure of `MEASURED`; see `ABSENT` and `UNKNOWN`."""
@@ -110,14 +150,14 @@ class SeriesPass:
             self._whole[measure][has_any & self._is_broken] = UNKNOWN
         return self._whole
 
-    def _add_frames(self, series: Numbers, places: NDArray[np.intp], objects: ReadObjects) -> Flags:
-        """Count frames, and tell which objects have one."""
+    def _add_frames(self, series: Numbers, places: NDArray[np.intp], objects: ReadObjects) -> tuple[Numbers, Flags]:
+        """Count frames; gives how many each object has, and whether that could be read."""
         frames, is_read = objects.frames, objects.are_frames_read & ~self._unreached(FRAMES, places, objects)
         unusual = np.flatnonzero((frames != 1) | ~is_read)
         if len(unusual):
             np.add.at(self._frames, series[unusual], frames[unusual] - 1)
             self._frames_unknown[series[unusual[~is_read[unusual]]]] = True
-        return np.asarray((frames == 1) & is_read)
+        return frames, is_read
 
     def _add_numbers(self, series: Numbers, places: NDArray[np.intp], objects: ReadObjects) -> Flags:
         """Tell which objects have an instance number."""

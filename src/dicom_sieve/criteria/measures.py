@@ -58,6 +58,24 @@ VOLUME_KEYWORDS = (
     "TriggerTime",
 )
 """By what volumes of one series differ: two images of one position that have all of these alike are duplicates."""
+FRAME_VOLUME_KEYWORDS = (
+    "ComplexImageComponent",
+    "DiffusionBValue",
+    "DiffusionGradientOrientation",
+    "EffectiveEchoTime",
+    "FlipAngle",
+    "FrameAcquisitionNumber",
+    "FrameType",
+    "InversionTimes",
+    "KVP",
+    "NominalCardiacTriggerDelayTime",
+    "ReferencedSegmentNumber",
+    "StackID",
+    "TemporalPositionIndex",
+    "TemporalPositionTimeOffset",
+    "VelocityEncodingDirection",
+)
+"""The same of the frames of enhanced objects, wherever it stands in their functional groups."""
 
 
 @dataclass(frozen=True, slots=True)

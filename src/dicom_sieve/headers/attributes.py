@@ -1,6 +1,6 @@
 """From the elements of a data set to what a header says of them: key to texts, of a sequence its items (ADR 35)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -14,6 +14,7 @@ from dicom_sieve.headers.charsets import DEFAULT, Charset, charset_of
 from dicom_sieve.headers.element import Element
 from dicom_sieve.headers.elements import DamagedError, TooLargeError
 from dicom_sieve.headers.frames import Item, Value, sum_up
+from dicom_sieve.headers.placed_frames import FRAMES, place_frames
 from dicom_sieve.headers.sequences import read_items
 from dicom_sieve.headers.texts import AS_WRITTEN, Texts, texts_by_vr, texts_of, vr_of
 from dicom_sieve.headers.values import IDENTITIES
@@ -24,6 +25,8 @@ DEEPEST = 3
 """Levels of sequences that are kept."""
 LONGEST_SEQUENCE_TEXT = 64 * 1024
 """In characters."""
+LONGEST_FRAMES_TEXT = 256 * 1024
+"""Likewise, of where frames lie."""
 _FIRST_PRIVATE_GROUP = 0x0009
 _CREATORS = range(0x0010, 0x0100)
 """Elements of a private group that name whose the blocks are (PS3.5 7.8.1)."""
@@ -89,9 +92,26 @@ def top_texts(element: Element, scope: Scope, creator: str | None) -> Texts:
     value = _value(element, scope, creator)
     if not isinstance(value, _Items):
         return tuple(value)
-    items = sum_up(value) if element.tag == PER_FRAME_FUNCTIONAL_GROUPS else value
-    text = orjson.dumps(items, option=orjson.OPT_SORT_KEYS).decode()
+    if element.tag == PER_FRAME_FUNCTIONAL_GROUPS:
+        return (_of_frames(value),)
+    text = _written(value)
     return (text if len(text) <= LONGEST_SEQUENCE_TEXT else NOT_KEPT,)
+
+
+def _of_frames(frames: Sequence[Item]) -> str:
+    """Write what is said of frames: the sum of all, and where each lies."""
+    summary = sum_up(frames)
+    text = _written(summary)
+    if not summary or len(text) > LONGEST_SEQUENCE_TEXT:
+        return NOT_KEPT if summary else text
+    placed: Value = [place_frames(frames)]
+    if len(_written(placed)) > LONGEST_FRAMES_TEXT:
+        placed = [NOT_KEPT]
+    return _written([{**summary[0], FRAMES: placed}])
+
+
+def _written(items: Value) -> str:
+    return orjson.dumps(items, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def is_as_written(element: Element, scope: Scope, creator: str | None) -> bool:

@@ -82,7 +82,7 @@ def write_block(
     digests: Sequence[str] | None = None,
     location_id: int | None = None,
 ) -> None:
-    """Write a block, within the transaction that writes its rows; two of half the rows where a chunk would be too large.
+    """Write a block, within the transaction that writes its rows; several where a chunk would be too large.
 
     Args:
         connection: Within a transaction.

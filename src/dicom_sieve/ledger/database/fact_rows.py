@@ -11,7 +11,7 @@ from dicom_sieve.columns.fact_pages import FactPage
 from dicom_sieve.ledger.database.bulk import plain_rows
 from dicom_sieve.ledger.database.tables import fact_page, fact_snapshot
 
-VERSION = 1
+VERSION = 2
 """Of what facts mean: where they were measured for another one, they are measured again."""
 COLUMNS = ("location_id", "fact", "page", "width", "cells")
 """Of a page, as the digest of a snapshot covers them."""

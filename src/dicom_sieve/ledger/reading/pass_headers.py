@@ -16,8 +16,9 @@ from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.columns.measure import FRAMES, INSTANCE_NUMBER
 from dicom_sieve.columns.measure_geometry import IMAGE_TYPE, is_mosaic
 from dicom_sieve.columns.pass_objects import MOST_KNOWN, fingerprints, has_no
+from dicom_sieve.columns.placed_frames import Groups
 from dicom_sieve.columns.series_pass import PassHeaders
-from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, key_of
+from dicom_sieve.dicom.dictionary import FUNCTIONAL_GROUPS, PER_FRAME_GROUPS, SHARED_GROUPS, key_of
 from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.errors import MalformedValueError
 from dicom_sieve.headers import Damage, Extent
@@ -43,7 +44,8 @@ class HeadersOfSeries:
         series: The number of each series, in the order of their first headers.
         places: The series of each header; -1: it has none.
         are_judged: Whether the objects of a header are judged.
-        are_many: See `PassHeaders`.
+        are_unknown: See `PassHeaders`.
+        are_enhanced: Likewise.
         volumes: Likewise.
         extents: How far each was read, as a place among `known_extents`.
         known_extents: How far any was read.
@@ -56,7 +58,8 @@ class HeadersOfSeries:
     series: Numbers
     places: Numbers
     are_judged: Flags
-    are_many: Flags
+    are_unknown: Flags
+    are_enhanced: Flags
     volumes: NDArray[np.uint64]
     extents: Numbers
     known_extents: tuple[Extent, ...]
@@ -78,7 +81,13 @@ class HeadersOfSeries:
                 ends[key] = np.array([_ends_before(extent, key) for extent in self.known_extents], np.bool_)[extents]
                 repeats[key] = np.array([_repeats(extent, key) for extent in self.known_extents], np.bool_)[extents]
         return self.ids[rows], PassHeaders(
-            self.places[rows], self.instances[rows], self.are_many[rows], self.volumes[rows], ends, repeats
+            self.places[rows],
+            self.instances[rows],
+            self.are_unknown[rows],
+            self.are_enhanced[rows],
+            self.volumes[rows],
+            ends,
+            repeats,
         )
 
     def thickness(self) -> tuple[Numbers, tuple[str | None, ...]]:
@@ -102,7 +111,7 @@ def read_headers(engine: sa.Engine, held: Held, damaged: Damaged) -> HeadersOfSe
     """
     count = len(held.ids)
     numbers, volumes = np.zeros(count, np.int64), np.zeros(count, np.uint64)
-    are_many, is_left_out = np.zeros(count, np.bool_), np.ones(count, np.bool_)
+    are_unknown, are_enhanced, is_left_out = (np.full(count, flag) for flag in (False, False, True))
     extents, thickness_of = np.zeros(count, np.int64), np.zeros(count, np.int64)
     read_extents, thicknesses, mosaics = _Coding(read_extent), _Coding(_thickness), _Coding(is_mosaic)
     blocks = read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=held.ids))
@@ -119,12 +128,12 @@ def read_headers(engine: sa.Engine, held: Held, damaged: Damaged) -> HeadersOfSe
         image_types = _column(rows, IMAGE_TYPE)
         volumes[places] = fingerprints(IMAGE_TYPE, image_types)[image_types.codes]
         of_mosaics = mosaics(image_types)
-        are_mosaics = np.array(mosaics.things, np.bool_)[of_mosaics]
-        are_many[places] = are_mosaics | _has(rows, SHARED_GROUPS) | _has(rows, PER_FRAME_GROUPS)
+        are_unknown[places] = np.array(mosaics.things, np.bool_)[of_mosaics]
+        are_enhanced[places] = _has(rows, SHARED_GROUPS) | _has(rows, PER_FRAME_GROUPS)
     if is_left_out.any():
         raise without_values(int(held.ids[is_left_out][0]))
     known = tuple(read_extents.things)
-    are_many |= np.array([extent != Extent() for extent in known], np.bool_)[extents]
+    are_unknown |= np.array([extent != Extent() for extent in known], np.bool_)[extents]
     are_judged = np.array([extent.is_judged(damaged) for extent in known], np.bool_)[extents]
     series, of_headers = _in_order(numbers)
     return HeadersOfSeries(
@@ -133,13 +142,32 @@ def read_headers(engine: sa.Engine, held: Held, damaged: Damaged) -> HeadersOfSe
         series,
         of_headers,
         are_judged,
-        are_many,
+        are_unknown,
+        are_enhanced,
         volumes,
         extents,
         known,
         thickness_of,
         tuple(thicknesses.things),
     )
+
+
+def read_groups(engine: sa.Engine, ids: Numbers) -> list[Groups]:
+    """Read the functional groups of headers, given by their ids in any order; one may be asked for several times.
+
+    Raises:
+        DamagedChunkError: What the ledger holds was not written by this package.
+    """
+    asked, of_asked = np.unique(ids, return_inverse=True)
+    found: list[Groups] = [(None, None)] * len(asked)
+    for listed in read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=asked)):
+        rows = read(engine, partial(read_packed, blocks=[listed], numbers=[ID], columns=FUNCTIONAL_GROUPS))
+        is_asked, places = look_up(rows.numbers[ID], asked)
+        taken = rows.take(np.flatnonzero(is_asked))
+        columns = [_column(taken, name).as_column().compact().rows() for name in FUNCTIONAL_GROUPS]
+        for place, shared, per_frame in zip(places[is_asked].tolist(), *columns, strict=True):
+            found[place] = shared, per_frame
+    return [found[place] for place in of_asked.tolist()]
 
 
 def _in_order(numbers: Numbers) -> tuple[Numbers, Numbers]:
