@@ -253,7 +253,7 @@ class TestVerification:
             ("UPDATE fact_page SET cells = '7', width = 1 WHERE fact = 'slices' AND snapshot_id = 1", "was edited"),
             ("UPDATE fact_page SET page = page + 1 WHERE fact = 'plane' AND snapshot_id = 1", "was edited"),
             ("DELETE FROM fact_page WHERE fact = 'spacing' AND snapshot_id = 1", "was edited"),
-            ("UPDATE fact_snapshot SET version = 2 WHERE snapshot_id = 1", "was edited"),
+            ("UPDATE fact_snapshot SET version = 1 WHERE snapshot_id = 1", "was edited"),
             ("UPDATE fact_snapshot SET digest = '' WHERE snapshot_id = 1", "was edited"),
         ],
     )

@@ -47,7 +47,7 @@ def test_objects_with_long_values_are_read_as_they_were_written(ledger: Ledger, 
             location_id=place,
         )
 
-    parts = list(held_objects(ledger.engine, 1, place, [SEQUENCE, SHORT]))
+    parts = list(held_objects(ledger.engine, 1, place, [SEQUENCE, SHORT], with_sizes=True))
 
     found = {
         number: (size, text, short)

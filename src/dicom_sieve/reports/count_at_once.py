@@ -201,7 +201,7 @@ class CountsAtOnce:
         try:
             kept = list(source.rows(keys))
         except TooManyRowsError:
-            yield from held_rows(self._engine, source.held, keys, self._damaged)
+            yield from held_rows(self._engine, source.held, keys, self._damaged, with_sizes=True)
         else:
             yield from kept
 

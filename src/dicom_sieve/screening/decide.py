@@ -86,6 +86,8 @@ class Judge:
     def judge(self, held: HeldRows) -> Decided:
         """Judge some rows."""
         block = held.block
+        if held.kind is PageKind.HEADER:
+            self._bytes += int(block.bytes.sum())  # those of its objects among them
         if not held.are_judged:
             by_object = Coded((_BY_OBJECT,), np.zeros(len(block.ids), np.uint8))
             return Decided(block.ids, block.digests, by_object, held.kind, block.complete_below)
@@ -93,7 +95,6 @@ class Judge:
         instances = None if held.kind is PageKind.OBJECT else block.instances
         for judgement, count in outcomes.count(instances).items():
             judgement.instances += count
-        self._bytes += int(block.bytes.sum())
         passed = outcomes.flags(lambda judgement: judgement.decision.verdict is Verdict.PASSED)
         self._series.add(block.series, passed, instances)
         recorded = outcomes.map(lambda judgement: judgement.outcome)

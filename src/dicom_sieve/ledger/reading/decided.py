@@ -94,7 +94,7 @@ def decided_rows(
         with_owners: Whether the numbers of studies and patients are asked for, too.
     """
     are_objects = read(engine, partial(decides_on_objects, run_number=run_number))
-    rows = held_rows(engine, held, keys, damaged, are_objects=are_objects, with_owners=with_owners)
+    rows = held_rows(engine, held, keys, damaged, are_objects=are_objects, with_owners=with_owners, with_sizes=True)
     return (each for each in rows if each.are_judged)
 
 

@@ -96,7 +96,9 @@ class HeldColumns:
     def _load(self, keys: Sequence[str]) -> _Rows:
         """Read columns, and give the rows, which are the same each time."""
         parts, expected, row_count = list[HeldBlock](), list[tuple[Numbers, Numbers]](), 0
-        for held in held_rows(self.engine, self.held, keys, self.damaged, are_objects=self.is_by_object):
+        for held in held_rows(
+            self.engine, self.held, keys, self.damaged, are_objects=self.is_by_object, with_sizes=True
+        ):
             if held.are_judged:
                 parts.append(held.block)
                 row_count += len(held.block.ids)

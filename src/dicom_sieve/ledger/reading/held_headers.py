@@ -33,6 +33,7 @@ from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.reading.owners import Owners, owners_in_rows
 
 NO_DIGESTS = np.zeros((0, 0), np.uint8)
+NO_BYTES = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +67,7 @@ class HeldBlock:
         ids: Of these, ascending.
         digests: Of each header: 32 bytes, a row of an array; none of objects, and where they were not asked for.
         instances: Of each, in the snapshot.
-        bytes: Of these instances.
+        bytes: Of these instances; none of objects, where they were not asked for.
         series: Number of the series of each, see `series_number`; 0: it has none.
         values: What was asked for, and how far each was read.
         complete_below: Every header with a lower id was given, in this block or before; None: that is not known.
@@ -95,7 +96,7 @@ class HeldBlock:
             self.ids[rows],
             self.digests[rows] if len(self.digests) else self.digests,
             self.instances[rows],
-            self.bytes[rows],
+            self.bytes[rows] if len(self.bytes) else self.bytes,
             self.series[rows],
             self.values.take(rows),
             self.complete_below,

@@ -60,6 +60,7 @@ def held_rows(
     is_complete: bool = True,
     with_digests: bool = False,
     with_owners: bool = False,
+    with_sizes: bool = False,
     as_numbers: frozenset[str] = frozenset(),
 ) -> Iterator[HeldRows]:
     """Give what a snapshot holds, each row once: headers first, then objects, where criteria ask for what is theirs.
@@ -73,6 +74,7 @@ def held_rows(
         is_complete: Whether all of them were read for what is their objects'.
         with_digests: Whether the digests of headers are asked for, too.
         with_owners: Whether the numbers of studies and patients are.
+        with_sizes: Whether the bytes of objects are; those of headers are known.
         as_numbers: Keys of what will be judged as numbers.
 
     Raises:
@@ -101,7 +103,7 @@ def held_rows(
             headers.add(part)
             yield HeldRows(PageKind.HEADER, part, are_judged=False)
     headers.finish()
-    parts = _joined(headers, held_objects(engine, *held, of_objects), as_numbers)
+    parts = _joined(headers, held_objects(engine, *held, of_objects, with_sizes=with_sizes), as_numbers)
     # Who asks for digests records decisions meanwhile; see `rows_of_headers`.
     yield from prefetch_next(parts, most=2) if with_digests and is_shared(engine) else parts
     if is_complete:
