@@ -40,6 +40,23 @@ runpy.run_module({entry!r}, run_name="__main__")
     assert ended.stdout == "[]\n"
 
 
+def test_a_process_that_runs_a_flow_says_so_before_it_imports_what_is_large() -> None:
+    program = """
+import gc, sys
+from dicom_sieve import garbage
+said = garbage.search_seldom
+def look():
+    print([name for name in ("pyarrow", "sqlalchemy", "boto3") if name in sys.modules])
+    said()
+garbage.search_seldom = look
+import dicom_sieve.flows.screen
+print("pyarrow" in sys.modules, gc.get_threshold()[0])
+"""
+    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+    assert ended.stdout.splitlines() == ["[]", f"True {garbage.THINGS_BETWEEN}"]
+
+
 def test_what_lived_before_is_left_out_for_a_while() -> None:
     assert counts_of("with garbage.left_out(): look()", "look()") == [True, False]
 

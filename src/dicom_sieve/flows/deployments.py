@@ -10,7 +10,6 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.callables import ParameterSchema
 from pydantic import BaseModel
 
-from dicom_sieve import garbage
 from dicom_sieve.computations.registry import installed
 from dicom_sieve.computations.segmentation import LUNG_SEGMENTATION
 from dicom_sieve.contract.items import CRITERION_OR_MEASURE
@@ -92,7 +91,6 @@ def serve_deployments(runs_in_flight: int, name: str = DEPLOYMENT, *, following:
         NoServerError: No server is named, or it does not answer.
         ServerPasswordError: It does not let us in.
     """
-    garbage.search_seldom()
     check_named_server()
     served = deployments(name)
     _set_up_automations(served, following)

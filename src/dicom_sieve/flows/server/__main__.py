@@ -1,12 +1,11 @@
 """``python -m dicom_sieve.flows.server``: what ``prefect server start`` does in the foreground, behind our door."""
 
-from dicom_sieve import garbage, logs
+from dicom_sieve import logs
 from dicom_sieve.flows.server.arguments import read_arguments
 
 
 def main() -> None:
     """Serve until stopped."""
-    garbage.search_seldom()
     import uvicorn
     from prefect.settings import get_current_settings
     from uvicorn.config import LOGGING_CONFIG
