@@ -26,7 +26,7 @@ from scripts import azurite, ceph_rgw
 
 from dicom_sieve import Ledger, garbage, open_ledger
 from dicom_sieve.stores import S3Access, S3Store, StaticCredentials
-from tests.support import clouds, distribution, needs, orthanc
+from tests.support import clouds, compiled, distribution, needs, orthanc
 from tests.support.orthanc import Orthanc
 
 hypothesis.settings.register_profile("plain", deadline=None, database=None)  # machines may be slow, and leave nothing
@@ -78,6 +78,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     needs.mark(items)
     items.sort(key=lambda item: distribution.place(item.location[0]))
+
+
+def pytest_sessionstart() -> None:
+    compiled.share()
 
 
 def pytest_collection_finish() -> None:
