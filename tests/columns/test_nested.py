@@ -42,3 +42,14 @@ def test_what_is_not_kept_stays_so() -> None:
 
     assert rows(nested_column(held, ("00080104",))) == [(NOT_KEPT,), ("Head",)]
     assert rows(nested_columns(held)["00080104",]) == [None, ("Head",)]
+
+
+def test_a_text_that_former_versions_kept_in_the_place_of_items_is_not_kept() -> None:
+    for text in ("hello", "[1]", '["a"]', "7", "{}"):
+        held = column_of([as_entry([text]), as_entry([json.dumps(HEAD)])])
+
+        assert rows(nested_column(held, ("00080100",))) == [(NOT_KEPT,), ("T-D1100",)]
+        assert {path: rows(column) for path, column in nested_columns(held).items()}["00080100",] == [
+            None,
+            ("T-D1100",),
+        ]

@@ -9,6 +9,8 @@ import pytest
 from dicom_sieve.dicom.marks import NOT_KEPT
 from dicom_sieve.headers import Instance, NeedMore, attributes
 from dicom_sieve.headers.frames import sum_up
+from dicom_sieve.headers.identities import digest_identities
+from dicom_sieve.headers.scan import scan
 from dicom_sieve.headers.vocabulary import LARGEST_FRAMES, current_vocabulary, first_vocabulary
 from tests.headers.raw import (
     MODALITY,
@@ -61,7 +63,7 @@ class TestAnEnhancedObject:
                 "frames": [
                     {
                         "number": ["3"],
-                        "volumes": ["00189082=5", "00189082=7.5"],
+                        "volumes": ['{"00189114.00189082":"5"}', '{"00189114.00189082":"7.5"}'],
                         "of_volumes": ["0 1 0"],
                     }
                 ],
@@ -180,3 +182,21 @@ class TestManyFrames:
 
     def test_without_a_frame_are_empty(self) -> None:
         assert summed([]) == []
+
+
+SEGMENTS = 0x00620002
+
+
+@pytest.mark.parametrize("value", [b"hello ", b'"00100010"', b'[{"00100010":["x"]}]'])
+@pytest.mark.parametrize("vr", ["LO", "UT", "ST"])
+def test_a_text_in_the_place_of_items_is_not_kept(vr: str, value: bytes) -> None:
+    data = meta() + BEFORE + element(SEGMENTS, vr, value)
+    within = meta() + BEFORE + sequence(SEGMENTS, element(0x00082218, vr, value))
+
+    for _ in range(3):  # the quick reader learns
+        for instance in (scan(window_over(data), inflated_limit=0), read(data)):
+            assert isinstance(instance, Instance)
+            assert instance.header.attributes[f"{SEGMENTS:08X}"] == (NOT_KEPT,)
+            assert digest_identities(instance.header.attributes, b"secret") == instance.header.attributes
+    [[item]] = map(json.loads, read(within).header.attributes[f"{SEGMENTS:08X}"])
+    assert item == {"00082218": [NOT_KEPT]}

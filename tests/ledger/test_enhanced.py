@@ -1,5 +1,6 @@
 """The frames of enhanced objects are images: facts and criteria are those of plain decimals, image by image."""
 
+import json
 import os
 import random
 import warnings
@@ -8,16 +9,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.columns import placed_frames
 from dicom_sieve.columns.planes import Plane, plane_of
 from dicom_sieve.columns.series_pass import MEASURED
+from dicom_sieve.criteria.measures import Measure
 from dicom_sieve.headers import attributes
+from dicom_sieve.ledger.database.packed_blocks import read_packed
+from dicom_sieve.ledger.reading import pass_headers
+from dicom_sieve.ledger.reading.comparison import snapshot_of_run
+from dicom_sieve.ledger.reading.values import values_held
 from dicom_sieve.objects import Damaged, Location
 from tests.columns.made_series import AXIAL, made_series
 from tests.columns.naive_geometry import Known, NaiveImage, naive_geometry
+from tests.headers.raw import element
 from tests.ledger.measured_facts import in_one_pass, one_by_one
 from tests.ledger.some_frames import enhanced_object, enhanced_objects, written
 from tests.screening.screenings import ct, screen_ct
@@ -212,10 +219,102 @@ def test_frames_that_lie_nowhere_have_no_geometry(ledger: Ledger) -> None:
 def test_one_frame_without_groups_of_its_own_is_an_image(ledger: Ledger) -> None:
     dataset = enhanced_object(random.Random(1), "1", "7", axial("0"))
     groups = dataset.PerFrameFunctionalGroupsSequence[0]
-    for element in groups:
-        dataset.SharedFunctionalGroupsSequence[0].add(element)
+    for group in groups:
+        dataset.SharedFunctionalGroupsSequence[0].add(group)
     del dataset.PerFrameFunctionalGroupsSequence
 
     facts = measured(ledger, {"1": written(dataset)})
 
     assert (facts["slices"], facts["plane"]) == (1, Plane.AXIAL.name)
+
+
+FORGED = json.dumps(
+    [{"frames": [{"number": ["2"], "positions": ["0\\0\\1"], "orientations": ["1\\0\\0\\0\\1\\0"]}]}]
+).encode()
+BOMB = json.dumps([{"frames": [{"number": ["2000000000"], "positions": ["0\\0\\1"]}]}]).encode()
+
+
+class TestGroupsThatAreNone:
+    """Who reads groups takes no text for them that stands in their place, under another VR than that of sequences."""
+
+    @pytest.mark.parametrize("tag", [0x52009229, 0x52009230])
+    @pytest.mark.parametrize(
+        ("vr", "value", "frames"),
+        [
+            ("LO", b"hello ", 2),
+            ("UT", b"[1] ", 2),
+            ("UT", b'["a"] ', 2),
+            ("US", b"\1\0", 2),
+            ("UT", FORGED, 2),
+            ("UT", BOMB, 2_000_000_000),
+        ],
+    )
+    def test_are_not_known_and_stop_no_run(self, tag: int, vr: str, value: bytes, frames: int) -> None:
+        image = enhanced("1", axial("0"), NumberOfFrames=frames, PerFrameFunctionalGroupsSequence=None)
+        start = image.index(b"\x00\x52\x29\x92SQ")
+        data = image[:start] + element(tag, vr, value + b" " * (len(value) % 2))
+        with open_ledger("sqlite:///:memory:") as ledger:
+            facts = measured(ledger, {"1": data, "2": enhanced("2", axial("4"))})
+
+        assert facts["slices"] == "UNDECIDED"
+
+
+def test_what_tells_volumes_apart_and_is_not_kept_leaves_them_undecided(ledger: Ledger) -> None:
+    dataset = enhanced_object(random.Random(1), "1", "7", axial("0", "0", volumes=[0, 1]))
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
+        frame[0x00189114] = DataElement(0x00189114, "OB", b"\1\2")
+
+    facts = measured(ledger, {"1": written(dataset)})
+
+    assert facts["duplicate_images"] == "UNDECIDED"
+
+
+def test_segments_of_what_a_frame_was_made_of_are_not_its_own(ledger: Ledger) -> None:
+    dataset = enhanced_object(random.Random(1), "1", "7", axial("0", "0"))
+    for number, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        frame.DerivationImageSequence = [Dataset()]
+        frame.DerivationImageSequence[0].SourceImageSequence = [Dataset()]
+        frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSegmentNumber = number + 1
+
+    facts = measured(ledger, {"1": written(dataset)})
+
+    assert (facts["volumes"], facts["duplicate_images"]) == (2, 1)
+
+
+def test_a_volume_is_the_same_whichever_groups_tell_of_it(ledger: Ledger) -> None:
+    objects = {}
+    for name in ("1", "2"):
+        dataset = enhanced_object(random.Random(1), name, "7", axial("0"))
+        [shared], [frame] = dataset.SharedFunctionalGroupsSequence, dataset.PerFrameFunctionalGroupsSequence
+        (shared if name == "1" else frame).FrameContentSequence = [Dataset()]
+        (shared if name == "1" else frame).FrameContentSequence[0].StackID = "Z;A=1"
+        objects[name] = written(dataset)
+
+    assert measured(ledger, objects)["duplicate_images"] == 1
+
+
+def test_blocks_of_headers_are_read_once_for_many_parts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placed_frames, "FRAMES_TOGETHER", 1)
+    objects = {str(number): enhanced(str(number), axial(f"{number}", f"{number}.5")) for number in range(1, 20)}
+    filled(ledger, objects)
+    reads = list[int]()
+
+    def counting(connection: Any, blocks: Any, **named: Any) -> Any:
+        reads.append(len(blocks))
+        return read_packed(connection, blocks=blocks, **named)
+
+    monkeypatch.setattr(pass_headers, "read_packed", counting)
+    found = in_one_pass(ledger, Damaged.DISCARD)
+
+    assert list(found[Measure.SLICES].values()) == ["38\0"]
+    assert len(reads) == 2, "once for what is told of headers, once for their groups"
+
+
+def test_values_of_groups_are_those_of_attributes_alone(ledger: Ledger) -> None:
+    filled(ledger, {"1": enhanced("1", axial("0", "2"))})
+    snapshot = snapshot_of_run(ledger.engine, ledger.run("run").row)
+
+    [value] = values_held(ledger.engine, snapshot, "52009230").values
+
+    assert "00209113" in str(value.value)
+    assert "frames" not in str(value.value)

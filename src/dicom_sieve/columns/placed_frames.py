@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Entry, as_entry, values_of
@@ -15,10 +14,11 @@ from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.numbers import numbers_of
 from dicom_sieve.columns.planes import normals_of
 from dicom_sieve.columns.vectors import parse_vectors
+from dicom_sieve.dicom.items import Items, items_in
 from dicom_sieve.dicom.marks import NOT_KEPT
 from dicom_sieve.headers.placed_frames import (
-    END_OF_PART,
     FRAMES,
+    MOST_FRAMES,
     NUMBER,
     OF_FRAMES,
     ORIENTATIONS,
@@ -26,7 +26,9 @@ from dicom_sieve.headers.placed_frames import (
     VOLUMES,
     orientation_of,
     position_of,
+    read_volume,
     volume_of,
+    written_volume,
 )
 
 FRAMES_TOGETHER = 1 << 19
@@ -68,7 +70,7 @@ def read_frames(groups: Sequence[Groups], numbers: Numbers) -> PlacedFrames:
     Args:
         groups: Of each object.
         numbers: How many frames each should have; 0 where that cannot be read. Of an object that has another number
-            of them in its groups nothing is known.
+            of them in its groups, or more than can be, nothing is known.
     """
     texts = _Texts()
     found = [texts.add(of_one, number) for of_one, number in zip(groups, numbers.tolist(), strict=True)]
@@ -80,7 +82,9 @@ def read_frames(groups: Sequence[Groups], numbers: Numbers) -> PlacedFrames:
     counts = np.array([1 if of_one is None else len(of_one[0]) for of_one in found], np.int64)
     vectors, digits, of_vectors = parse_vectors(_entries_of(texts.positions), 3)
     cosines, _, of_cosines = parse_vectors(_entries_of(texts.orientations), 6)
+    are_told = np.array([NOT_KEPT not in text for text in texts.volumes], np.bool_)
     states = np.maximum(of_vectors[positions], of_cosines[orientations])
+    states[~are_told[volumes]] = ImageState.UNKNOWN
     return PlacedFrames(
         counts,
         vectors[positions],
@@ -106,20 +110,16 @@ class _Texts:
 
     def add(self, groups: Groups, number: int) -> tuple[_Places, _Places, _Places] | None:
         """Take the frames of an object in; gives the places of the texts of each, None where they are not known."""
-        shared, placed = _shared_of(groups[0]), _placed_of(groups[1], number)
+        shared = _shared_of(groups[0])
+        placed = _placed_of(groups[1], number) if 0 < number <= MOST_FRAMES else None
         if shared is None or placed is None:
             return None
         around = volume_of(shared)
         return (
             _places(self.positions, placed, POSITIONS, number, lambda text: text or position_of(shared)),
             _places(self.orientations, placed, ORIENTATIONS, number, lambda text: text or orientation_of(shared)),
-            _places(self.volumes, placed, VOLUMES, number, lambda text: _joined_volume(around, text)),
+            _places(self.volumes, placed, VOLUMES, number, lambda text: written_volume(around | read_volume(text))),
         )
-
-
-def _joined_volume(around: Sequence[str], text: str) -> str:
-    """Join what the groups of all frames and those of one say: an attribute stands in either."""
-    return END_OF_PART.join(sorted([*around, *(text.split(END_OF_PART) if text else ())]))
 
 
 def _places(known: dict[str, int], placed: _Group, name: str, number: int, whole: Any) -> _Places:
@@ -147,11 +147,9 @@ def _placed_of(entry: Entry, number: int) -> _Group | None:
     return placed if placed != NOT_KEPT and placed[NUMBER] == [str(number)] else None
 
 
-def _items_of(entry: Entry) -> Sequence[_Group] | None:
+def _items_of(entry: Entry) -> Items | None:
     values = values_of(entry) or ()
-    if not any(values):
-        return ()
-    return None if NOT_KEPT in values else orjson.loads(values[0])
+    return items_in(values[0]) if any(values) else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +217,7 @@ def parts_of(numbers: Numbers) -> Iterator[slice]:
     Args:
         numbers: How many frames each may have.
     """
-    ends = np.cumsum(np.clip(numbers, 1, FRAMES_TOGETHER))
+    ends = np.cumsum(np.clip(numbers, 1, MOST_FRAMES))  # what has more has one row
     first = 0
     while first < len(numbers):
         before = ends[first - 1] if first else 0

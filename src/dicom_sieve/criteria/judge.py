@@ -1,6 +1,5 @@
 """What one criterion finds on the texts of a header: a pure function of what stands under its keys."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from dicom_sieve.criteria.unknown import read_unknown
 from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, SHARED_GROUPS, Attribute
 from dicom_sieve.dicom.functional_groups import PATHS
 from dicom_sieve.dicom.identity import normalise_identity
+from dicom_sieve.dicom.items import items_in
 from dicom_sieve.dicom.marks import BYTES, IDENTITY, MARKS, NOT_KEPT, NOT_TOLD
 from dicom_sieve.dicom.vr.clock import Moment, parse_offset
 from dicom_sieve.dicom.vr.value_type import Comparable, Operation, trim
@@ -79,11 +79,9 @@ def _items(nested: Sequence[Any] | None) -> Sequence[Members | None]:
     """Give the items of a sequence: at the top level it is JSON, in an item it is there already."""
     if not nested:
         return ()
-    if nested[0] == NOT_KEPT:
-        return (None,)
     if isinstance(nested[0], str):
-        items: list[Members | None] = json.loads(nested[0])
-        return items
+        items = items_in(nested[0])
+        return (None,) if items is None else items
     return nested
 
 

@@ -58,24 +58,30 @@ VOLUME_KEYWORDS = (
     "TriggerTime",
 )
 """By what volumes of one series differ: two images of one position that have all of these alike are duplicates."""
-FRAME_VOLUME_KEYWORDS = (
-    "ComplexImageComponent",
-    "DiffusionBValue",
-    "DiffusionGradientOrientation",
-    "EffectiveEchoTime",
-    "FlipAngle",
-    "FrameAcquisitionNumber",
-    "FrameType",
-    "InversionTimes",
-    "KVP",
-    "NominalCardiacTriggerDelayTime",
-    "ReferencedSegmentNumber",
-    "StackID",
-    "TemporalPositionIndex",
-    "TemporalPositionTimeOffset",
-    "VelocityEncodingDirection",
+FRAME_VOLUME_PATHS = (
+    "CTImageFrameTypeSequence.FrameType",
+    "CTXRayDetailsSequence.KVP",
+    "CardiacSynchronizationSequence.NominalCardiacTriggerDelayTime",
+    "FrameContentSequence.FrameAcquisitionNumber",
+    "FrameContentSequence.StackID",
+    "FrameContentSequence.TemporalPositionIndex",
+    "MRDiffusionSequence.DiffusionBValue",
+    "MRDiffusionSequence.DiffusionGradientDirectionSequence.DiffusionGradientOrientation",
+    "MREchoSequence.EffectiveEchoTime",
+    "MRImageFrameTypeSequence.ComplexImageComponent",
+    "MRImageFrameTypeSequence.FrameType",
+    "MRModifierSequence.InversionTimes",
+    "MRTimingAndRelatedParametersSequence.FlipAngle",
+    "MRVelocityEncodingSequence.VelocityEncodingDirection",
+    "PETFrameTypeSequence.FrameType",
+    "ParametricMapFrameTypeSequence.FrameType",
+    "SegmentIdentificationSequence.ReferencedSegmentNumber",
+    "TemporalPositionSequence.TemporalPositionTimeOffset",
+    "XRay3DFrameTypeSequence.FrameType",
+    *(f"UnassignedPerFrameConvertedAttributesSequence.{name}" for name in VOLUME_KEYWORDS),
+    *(f"UnassignedSharedConvertedAttributesSequence.{name}" for name in VOLUME_KEYWORDS),
 )
-"""The same of the frames of enhanced objects, wherever it stands in their functional groups."""
+"""The same of the frames of enhanced objects: where it stands in their functional groups."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import orjson
+from pydicom.datadict import dictionary_VR
 
 from dicom_sieve.dicom.dictionary import header_tags
 from dicom_sieve.dicom.identifying import identifying_tags
@@ -118,7 +119,7 @@ def is_as_written(element: Element, scope: Scope, creator: str | None) -> bool:
     """Tell whether the texts of an element's value are as they stand there."""
     written = b"" if element.tag in IDENTITIES else element.vr
     vr = vr_of(element.tag, written, creator, is_signed=scope.is_signed)
-    return element.tag in header_tags() or vr in AS_WRITTEN
+    return element.tag in header_tags() or (vr in AS_WRITTEN and not _should_have_items(element.tag))
 
 
 class _Items(list[Item]):
@@ -130,11 +131,21 @@ def _value(element: Element, scope: Scope, creator: str | None) -> "list[str] | 
     if vr != "SQ" or element.value is None or not _is_sequence_kept(element.tag, scope):
         if creator is not None and vr == "PN" and element.value != b"":
             return [NOT_KEPT]  # its key does not tell that it is a name
+        if vr != "SQ" and element.value and _should_have_items(element.tag):
+            return [NOT_KEPT]  # who asks for its items would take a text for them
         return list(texts_by_vr(vr, element.value, scope.charset, little_endian=element.little_endian))
     try:
         return _Items(_item_of(item, replace(scope, depth=scope.depth + 1)) for item in read_items(element))
     except (DamagedError, TooLargeError):
         return [NOT_KEPT]
+
+
+@lru_cache(maxsize=4096)
+def _should_have_items(tag: int) -> bool:
+    try:
+        return dictionary_VR(tag) == "SQ"
+    except KeyError:
+        return False
 
 
 def _is_sequence_kept(tag: int, scope: Scope) -> bool:

@@ -9,8 +9,9 @@ import orjson
 from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS
 from dicom_sieve.dicom.identifying import identifying_tags
 from dicom_sieve.dicom.identity import digest_identity
+from dicom_sieve.dicom.items import items_in
 from dicom_sieve.dicom.kept import sequence_tags
-from dicom_sieve.dicom.marks import MARKS
+from dicom_sieve.dicom.marks import MARKS, NOT_KEPT
 from dicom_sieve.dicom.vr.person import PN
 from dicom_sieve.dicom.vr.value_type import trim
 from dicom_sieve.headers.texts import Texts, vr_of
@@ -52,7 +53,10 @@ def _digest_items(text: str, secret: bytes, in_clear: frozenset[int]) -> str:
     """Give the items of a sequence, as JSON; what stands there has no such attribute in nearly all of them."""
     if text[:1] in MARKS or not _may_identify(in_clear).search(text):
         return text
-    items = [_digest_item(item, secret, _identifying_keys(in_clear)) for item in orjson.loads(text)]
+    kept = items_in(text)
+    if kept is None:
+        return NOT_KEPT
+    items = [_digest_item(item, secret, _identifying_keys(in_clear)) for item in kept]
     return orjson.dumps(items, option=orjson.OPT_SORT_KEYS).decode()
 
 

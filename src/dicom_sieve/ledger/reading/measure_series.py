@@ -23,7 +23,7 @@ from dicom_sieve.ledger.database.outages import read
 from dicom_sieve.ledger.database.packed_blocks import grouped, read_packed
 from dicom_sieve.ledger.reading.held_objects import closed_by
 from dicom_sieve.ledger.reading.kept_facts import MEASURES
-from dicom_sieve.ledger.reading.pass_headers import read_groups, read_headers
+from dicom_sieve.ledger.reading.pass_headers import GroupsOfHeaders, read_headers
 from dicom_sieve.objects import Damaged
 
 
@@ -78,7 +78,8 @@ def measure_series(
     """
     table = read_headers(engine, headers, damaged)
     ids, of_pass = table.judged()
-    measuring = SeriesPass(of_pass, table.is_broken(), lambda places: read_groups(engine, ids[places]))
+    groups_of = GroupsOfHeaders(engine, ids[of_pass.are_enhanced])
+    measuring = SeriesPass(of_pass, table.is_broken(), lambda places: groups_of(ids[places]))
     found = np.zeros(len(ids), np.int64)
     for places, read_objects in _objects_of(engine, held, ids, objects):
         np.add.at(found, places, 1)

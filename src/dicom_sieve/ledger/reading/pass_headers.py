@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from dicom_sieve.columns.chunk import Entry, Packed, decode_packed, values_of
+from dicom_sieve.columns.chunk import Column, Entry, Packed, decode_packed, values_of
 from dicom_sieve.columns.held import Held
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.columns.measure import FRAMES, INSTANCE_NUMBER
@@ -22,7 +22,7 @@ from dicom_sieve.dicom.dictionary import FUNCTIONAL_GROUPS, PER_FRAME_GROUPS, SH
 from dicom_sieve.dicom.vr import VRS
 from dicom_sieve.errors import MalformedValueError
 from dicom_sieve.headers import Damage, Extent
-from dicom_sieve.ledger.database.chunks import EXTENT, ID, SERIES, BlockKind, blocks_with
+from dicom_sieve.ledger.database.chunks import EXTENT, ID, SERIES, Block, BlockKind, blocks_with
 from dicom_sieve.ledger.database.extents import read_extent
 from dicom_sieve.ledger.database.header_values import without_values
 from dicom_sieve.ledger.database.outages import read
@@ -152,22 +152,43 @@ def read_headers(engine: sa.Engine, held: Held, damaged: Damaged) -> HeadersOfSe
     )
 
 
-def read_groups(engine: sa.Engine, ids: Numbers) -> list[Groups]:
-    """Read the functional groups of headers, given by their ids in any order; one may be asked for several times.
+class GroupsOfHeaders:
+    """Reads the functional groups of headers; of the block that was read last they are known.
 
-    Raises:
-        DamagedChunkError: What the ledger holds was not written by this package.
+    Args:
+        engine: The ledger's.
+        ids: Of all headers that will be asked for, ascending.
     """
-    asked, of_asked = np.unique(ids, return_inverse=True)
-    found: list[Groups] = [(None, None)] * len(asked)
-    for listed in read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=asked)):
-        rows = read(engine, partial(read_packed, blocks=[listed], numbers=[ID], columns=FUNCTIONAL_GROUPS))
-        is_asked, places = look_up(rows.numbers[ID], asked)
-        taken = rows.take(np.flatnonzero(is_asked))
-        columns = [_column(taken, name).as_column().compact().rows() for name in FUNCTIONAL_GROUPS]
-        for place, shared, per_frame in zip(places[is_asked].tolist(), *columns, strict=True):
-            found[place] = shared, per_frame
-    return [found[place] for place in of_asked.tolist()]
+
+    def __init__(self, engine: sa.Engine, ids: Numbers) -> None:
+        self._engine = engine
+        self._blocks = read(engine, partial(blocks_with, kind=BlockKind.HEADER, ids=ids))
+        self._latest: tuple[int, Numbers, list[Column]] | None = None
+
+    def __call__(self, ids: Numbers) -> list[Groups]:
+        """Give those of some headers, in any order; one may be asked for several times.
+
+        Raises:
+            DamagedChunkError: What the ledger holds was not written by this package.
+        """
+        asked, of_asked = np.unique(ids, return_inverse=True)
+        found: list[Groups] = [(None, None)] * len(asked)
+        for listed in self._blocks:
+            if listed.last_id < asked[0] or listed.first_id > asked[-1]:
+                continue
+            of_block, columns = self._read(listed)
+            is_there, rows = look_up(asked, of_block)
+            for place, row in zip(np.flatnonzero(is_there).tolist(), rows[is_there].tolist(), strict=True):
+                shared, per_frame = (column.at(row) for column in columns)
+                found[place] = shared, per_frame
+        return [found[place] for place in of_asked.tolist()]
+
+    def _read(self, listed: Block) -> tuple[Numbers, list[Column]]:
+        if self._latest is None or self._latest[0] != listed.id:
+            rows = read(self._engine, partial(read_packed, blocks=[listed], numbers=[ID], columns=FUNCTIONAL_GROUPS))
+            columns = [_column(rows, name).as_column() for name in FUNCTIONAL_GROUPS]
+            self._latest = listed.id, rows.numbers[ID], columns
+        return self._latest[1:]
 
 
 def _in_order(numbers: Numbers) -> tuple[Numbers, Numbers]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Column
 from dicom_sieve.columns.count import UseCounter, ValueCounter, Weights, weigh
-from dicom_sieve.columns.nested import Path, nested_column, nested_columns
-from dicom_sieve.dicom.dictionary import Attribute, find_attribute
+from dicom_sieve.columns.nested import Path, nested_column, nested_columns, without_frames
+from dicom_sieve.dicom.dictionary import PER_FRAME_GROUPS, Attribute, find_attribute
 from dicom_sieve.headers.edition import current_edition, has_items
 from dicom_sieve.ledger.database.chunks import all_names
 from dicom_sieve.ledger.database.extents import read_extent
@@ -162,7 +162,10 @@ def count_values(rows: Iterable[HeldRows], tag: str, path: Path = ()) -> Attribu
     for held in rows:
         if held.are_judged:
             column = held.block.values.columns[tag]
-            column = nested_column(column, path) if path else column
+            if path:
+                column = nested_column(column, path)
+            elif tag == PER_FRAME_GROUPS:
+                column = without_frames(column)
             counter.add(column, judgeable.weigh(held.block), held.block.series)
     counted = counter.count()
     in_order = sorted(counted, key=lambda value: (-counted[value].weight, value))
