@@ -11,7 +11,7 @@ import numpy as np
 
 from dicom_sieve.columns.facts import Fact, FactState
 from dicom_sieve.columns.geometry import Geometry, Images, geometry_of
-from dicom_sieve.columns.planes import plane_of
+from dicom_sieve.columns.planes import normals_of, plane_of
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 AXIAL = (1, 0, 0, 0, 1, 0)
@@ -118,11 +118,13 @@ def _named(degrees: float) -> str:
 
 def _measure(positions: Sequence[Sequence[float]], orientation: Sequence[float] = AXIAL) -> Geometry:
     count = len(positions)
+    normals, are_planes = normals_of(np.array([orientation] * count, np.float64))
     return geometry_of(
         Images(
             series=np.zeros(count, np.int64),
             positions=np.array(positions, np.float64),
-            orientations=np.array([orientation] * count, np.float64),
+            normals=normals,
+            are_planes=are_planes,
             digits=np.full(count, 6, np.int8),
             states=np.zeros(count, np.uint8),
             volumes=np.zeros(count, np.int64),

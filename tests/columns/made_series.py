@@ -8,6 +8,7 @@ import numpy as np
 
 from dicom_sieve.columns.facts import Fact, FactState
 from dicom_sieve.columns.geometry import Geometry, Images, ImageState
+from dicom_sieve.columns.planes import normals_of
 from tests.columns.naive_geometry import FACTS, Known, NaiveImage
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -79,10 +80,12 @@ def as_images(made: Mapping[int, Sequence[NaiveImage]], order: random.Random | N
     rows = [(number, image) for number, images in made.items() for image in images]
     if order is not None:
         order.shuffle(rows)
+    normals, are_planes = normals_of(np.array([image.orientation for _, image in rows], np.float64).reshape(-1, 6))
     return Images(
         series=np.array([number for number, _ in rows], np.int64),
         positions=np.array([list(map(float, image.position)) for _, image in rows], np.float64).reshape(-1, 3),
-        orientations=np.array([image.orientation for _, image in rows], np.float64).reshape(-1, 6),
+        normals=normals,
+        are_planes=are_planes,
         digits=np.array([image.digits for _, image in rows], np.int8),
         states=np.array([ImageState[image.state] for _, image in rows], np.uint8),
         volumes=np.array([image.volume for _, image in rows], np.int64),

@@ -323,5 +323,4 @@ def _with_distances_above_the_smallest(rng: random.Random) -> list[NaiveImage]:
 
 def _turned(images: Images, rotation: Any) -> Images:
     """Turn the frame of the patient."""
-    vectors = images.orientations.reshape(-1, 2, 3) @ rotation.T
-    return replace(images, positions=images.positions @ rotation.T, orientations=vectors.reshape(-1, 6))
+    return replace(images, positions=images.positions @ rotation.T, normals=images.normals @ rotation.T)

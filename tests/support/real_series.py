@@ -15,8 +15,9 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from dicom_sieve.columns.chunk import as_entry
-from dicom_sieve.columns.geometry import Geometry, Images, PlacedImages, geometry_of, geometry_of_placed
+from dicom_sieve.columns.geometry import Geometry, Images, geometry_of
 from dicom_sieve.columns.placed_frames import read_frames
+from dicom_sieve.columns.planes import normals_of
 from dicom_sieve.columns.vectors import parse_vectors
 from dicom_sieve.dicom.dictionary import FUNCTIONAL_GROUPS
 from dicom_sieve.headers import Instance
@@ -102,7 +103,14 @@ def geometry_of_series(series: Series) -> Geometry:
     orientations, _, others = parse_vectors(list(_entries(series, "ImageOrientationPatient")), 6)
     volumes = np.array([int(image.get("AcquisitionNumber") or 0) for image in series], np.int64)
     return geometry_of(
-        Images(np.zeros(len(series), np.int64), positions, orientations, digits, np.maximum(states, others), volumes)
+        Images(
+            np.zeros(len(series), np.int64),
+            positions,
+            *normals_of(orientations),
+            digits,
+            np.maximum(states, others),
+            volumes,
+        )
     )
 
 
@@ -112,8 +120,8 @@ def _geometry_of_frames(series: Series) -> Geometry:
     groups = [[as_entry(of_one[key]) for key in FUNCTIONAL_GROUPS] for of_one in headers]
     numbers = np.array([int(dataset.NumberOfFrames) for dataset in series], np.int64)
     frames = read_frames([(shared, per_frame) for shared, per_frame in groups], numbers)
-    return geometry_of_placed(
-        PlacedImages(
+    return geometry_of(
+        Images(
             np.zeros(len(frames.positions), np.int64),
             frames.positions,
             frames.normals[frames.of_normals],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.facts import UNIT, Fact, Flags, Floats, fact_of, join_arrays, join_facts, states_of
 from dicom_sieve.columns.groups import GroupBlock, blocks_of_groups
-from dicom_sieve.columns.planes import TOLERANCE, Plane, mean_normals, nearest_axes, normals_of
+from dicom_sieve.columns.planes import TOLERANCE, Plane, mean_normals, nearest_axes
 from dicom_sieve.columns.stacks import LARGEST_COORDINATE, measure_stacks
 
 
@@ -32,32 +32,11 @@ class Images:
     Attributes:
         series: Number of the image's series, int64.
         positions: (n, 3): Image Position (Patient) (0020,0032), in mm.
-        orientations: (n, 6): Image Orientation (Patient) (0020,0037), cosines of rows, then of columns.
-        digits: Digits written behind the point in the position: the most of the three.
-        states: An `ImageState` each. What is not GIVEN has any position and orientation.
-        volumes: Number of what tells volumes of one series apart: time, echo, b-value, acquisition.
-    """
-
-    series: NDArray[np.int64]
-    positions: Floats
-    orientations: Floats
-    digits: NDArray[np.int8]
-    states: NDArray[np.uint8]
-    volumes: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlacedImages:
-    """Images of which is known which way they face, in any order: a row each.
-
-    Attributes:
-        series: See `Images`.
-        positions: Likewise.
         normals: (n, 3): of their planes, of length 1; see `normals_of`.
         are_planes: Whether there is one.
-        digits: See `Images`.
-        states: Likewise.
-        volumes: Likewise.
+        digits: Digits written behind the point in the position: the most of the three.
+        states: An `ImageState` each. What is not GIVEN has any position and normal.
+        volumes: Number of what tells volumes of one series apart: time, echo, b-value, acquisition.
     """
 
     series: NDArray[np.int64]
@@ -116,14 +95,6 @@ class Geometry:
 
 
 def geometry_of(images: Images) -> Geometry:
-    """Measure all series; see `geometry_of_placed`."""
-    normals, are_planes = normals_of(images.orientations)
-    return geometry_of_placed(
-        PlacedImages(images.series, images.positions, normals, are_planes, images.digits, images.states, images.volumes)
-    )
-
-
-def geometry_of_placed(images: PlacedImages) -> Geometry:
     """Measure all series.
 
     A series of which no image has a position and orientation has no geometry (ABSENT). It is UNDECIDED where some have
@@ -143,7 +114,7 @@ def geometry_of_placed(images: PlacedImages) -> Geometry:
     )
 
 
-def _measure(images: PlacedImages, block: GroupBlock) -> Geometry:
+def _measure(images: Images, block: GroupBlock) -> Geometry:
     states, positions = block.take(images.states), block.take(images.positions)
     normals, is_plane = block.take(images.normals), block.take(images.are_planes)
     x, y, z = (np.abs(positions) <= LARGEST_COORDINATE).T

@@ -11,7 +11,7 @@ from dicom_sieve.columns.chunk import Column, Entry, as_entry, same_for_all, val
 from dicom_sieve.columns.combine import combine
 from dicom_sieve.columns.complete import CompleteSeries
 from dicom_sieve.columns.facts import Fact, FactState, join_arrays
-from dicom_sieve.columns.geometry import Geometry, ImageState, PlacedImages, geometry_of_placed
+from dicom_sieve.columns.geometry import Geometry, Images, ImageState, geometry_of
 from dicom_sieve.columns.grouped import Sums
 from dicom_sieve.columns.lookup import Flags, Numbers, look_up
 from dicom_sieve.columns.measure import FRAMES, NO, YES, Collector, States, frames_in
@@ -49,7 +49,7 @@ LENGTHS = (Measure.SPACING, Measure.SPACING_VARIATION, Measure.TILT)
 """Lengths in millimetres, and an angle in degrees: written to `PLACES` digits behind the point."""
 
 
-def images_of(rows: Rows, states: States, *, with_volumes: bool) -> PlacedImages:
+def images_of(rows: Rows, states: States, *, with_volumes: bool) -> Images:
     """Give where the images of rows lie: the frames of an enhanced object are as many images.
 
     Args:
@@ -67,7 +67,7 @@ def images_of(rows: Rows, states: States, *, with_volumes: bool) -> PlacedImages
     frames, is_read = frames_in(rows.block.columns[FRAMES])
     are_enhanced, is_unknown = _has(rows, SHARED_GROUPS) | _has(rows, PER_FRAME_GROUPS), _is_unknown(rows, states)
     is_unknown |= ~are_enhanced & ((frames != 1) | ~is_read)
-    images = PlacedImages(
+    images = Images(
         rows.series,
         places[position.codes],
         normals[orientation.codes],
@@ -110,7 +110,7 @@ def _volumes(rows: Rows) -> Numbers:
 
 
 def _geometry_of(*arrays: Any) -> Geometry:
-    return geometry_of_placed(PlacedImages(*arrays))
+    return geometry_of(Images(*arrays))
 
 
 class GeometryValues(Collector):

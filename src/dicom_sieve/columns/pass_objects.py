@@ -39,9 +39,9 @@ class ReadObjects:
         are_numbers_given: Whether it is.
         are_numbers_absent: Whether it is absent or empty.
         has_none: By key of `FRAMES` and `INSTANCE_NUMBER`, whether it has no such attribute at all.
-        positions: See `PlacedImages`.
+        positions: See `Images`.
         digits: Likewise.
-        normals: Of each different orientation; see `PlacedImages`.
+        normals: Of each different orientation; see `Images`.
         are_planes: Likewise.
         of_normals: For each object, the place of its normal.
         states: Likewise, an `ImageState` by position and orientation alone.

@@ -1,6 +1,6 @@
 """The frames of enhanced objects as images: read from what headers say of their functional groups."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dicom_sieve.columns.chunk import Entry, as_entry, values_of
 from dicom_sieve.columns.facts import Flags, Floats
-from dicom_sieve.columns.geometry import ImageState, PlacedImages
+from dicom_sieve.columns.geometry import Images, ImageState
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.numbers import numbers_of
 from dicom_sieve.columns.planes import normals_of
@@ -45,9 +45,9 @@ class PlacedFrames:
 
     Attributes:
         counts: How many rows each object has: one, of which nothing is known, where its frames are not known.
-        positions: See `PlacedImages`.
+        positions: See `Images`.
         digits: Likewise.
-        normals: Of each different orientation; see `PlacedImages`.
+        normals: Of each different orientation; see `Images`.
         are_planes: Likewise.
         of_normals: For each frame, the place of its normal.
         states: Likewise, an `ImageState`.
@@ -122,7 +122,7 @@ class _Texts:
         )
 
 
-def _places(known: dict[str, int], placed: _Group, name: str, number: int, whole: Any) -> _Places:
+def _places(known: dict[str, int], placed: _Group, name: str, number: int, whole: Callable[[str], str]) -> _Places:
     """Give the place of the text of each frame among those that are known; `whole` adds what all frames have."""
     texts = [whole(text) for text in placed.get(name, ("",))]
     places = np.array([known.setdefault(text, len(known)) for text in texts], np.intp)
@@ -196,7 +196,7 @@ def states_of(objects: NDArray[np.uint8], frames: PlacedFrames) -> NDArray[np.ui
     return np.where(says & (frames.states == ImageState.ABSENT), ImageState.UNKNOWN, frames.states).astype(np.uint8)
 
 
-def with_frames(images: PlacedImages, enhanced: _Places, frames: PlacedFrames) -> PlacedImages:
+def with_frames(images: Images, enhanced: _Places, frames: PlacedFrames) -> Images:
     """Give images, with the frames of some objects in the place of each; see `spread_out`."""
     spread = spread_out(len(images.series), enhanced, frames)
     return replace(

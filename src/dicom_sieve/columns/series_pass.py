@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicom_sieve.columns.facts import Fact, FactState, Flags, Floats
-from dicom_sieve.columns.geometry import ImageState, PlacedImages, geometry_of_placed
+from dicom_sieve.columns.geometry import Images, ImageState, geometry_of
 from dicom_sieve.columns.instance_numbers import missing
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.measure import FRAMES, INSTANCE_NUMBER
@@ -202,8 +202,8 @@ class SeriesPass:
             series, arrays = series[order], tuple(array[order] for array in arrays)
         of_normals, positions, digits, states, volumes, numbers, are_given = arrays
         normals, are_planes = self._joined_planes()
-        images = PlacedImages(series, positions, normals[of_normals], are_planes[of_normals], digits, states, volumes)
-        geometry = geometry_of_placed(images)
+        images = Images(series, positions, normals[of_normals], are_planes[of_normals], digits, states, volumes)
+        geometry = geometry_of(images)
         for measure, name in OF_GEOMETRY.items():
             self._whole[measure][geometry.series] = _as_whole(getattr(geometry, name), measure in LENGTHS)
         plane = Fact(geometry.plane.names().astype(np.float64), geometry.plane.states)
