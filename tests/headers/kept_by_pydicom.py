@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
@@ -21,6 +21,7 @@ from tests.headers.raw import UNDEFINED
 AS_WRITTEN = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
 BULK = {"OB", "OD", "OF", "OL", "OV", "OW", "OB or OW", "US or OW", "US or SS or OW"}
 PER_FRAME = 0x52009230
+GROUPS = {0x52009229, PER_FRAME}
 LIMIT = 256
 LONGEST_SEQUENCE = 16 * 1024
 Read = dict[str, Any]
@@ -69,10 +70,15 @@ def _texts(dataset: pydicom.Dataset, number: int, depth: int) -> Any:
     if written == b"" and depth == 1:
         return []
     if element.VR == "SQ":
-        longest = LONGEST_SEQUENCE if depth == 1 and number != PER_FRAME else 1 << 30
+        longest = LONGEST_SEQUENCE if depth == 1 and number not in GROUPS else 1 << 30
         too_long = isinstance(written, bytes) and len(written) > longest
         return [_read(item, depth + 1) for item in element.value] if is_sequence and not too_long else [NOT_KEPT]
-    if (isinstance(written, bytes) and len(written) > LIMIT) or (tag.is_private and element.VR == "PN"):
+    is_in_place_of_items = bool(written) and dictionary_has_tag(number) and dictionary_VR(number) == "SQ"
+    if (
+        is_in_place_of_items
+        or (isinstance(written, bytes) and len(written) > LIMIT)
+        or (tag.is_private and element.VR == "PN")
+    ):
         return [NOT_KEPT]
     return _by_vr(element.VR, element.value, written or b"")
 

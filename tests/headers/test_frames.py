@@ -106,6 +106,20 @@ class TestAnEnhancedObject:
 
         assert instance.header.attributes[f"{SHARED:08X}"] == ('[{"00189114":[{"00189082":["5"]}]}]',)
 
+    @pytest.mark.parametrize(("size", "is_kept"), [(400_000, True), (LARGEST_FRAMES, False)])
+    def test_has_them_whatever_else_a_scanner_put_there(self, size: int, is_kept: bool) -> None:
+        own = element(0x00211001, "OB", bytes(size))
+        item = frame(5.0) + element(0x00210010, "LO", b"SOMEONE ") + own
+        groups = element(SHARED, "SQ", delimiter(0xE000, len(item)) + item)
+
+        instance = read(meta() + BEFORE + groups + sequence(PER_FRAME, frame(7.0)))
+
+        text = instance.header.attributes[f"{SHARED:08X}"][0]
+        assert ('"00189082":["5"]' in text) is is_kept
+        assert (text == NOT_KEPT) is not is_kept
+        assert f"{PER_FRAME:08X}" in instance.header.attributes
+        assert (instance.header.defect, instance.header.unreadable_from) == (None, None)
+
     @pytest.mark.parametrize("length", [None, 0xFFFFFFFF])
     def test_with_too_many_bytes_of_frames_is_read_up_to_there(self, length: int | None) -> None:
         content = element(0x00209158, "LT", b"x" * 60_000)

@@ -12,6 +12,7 @@ LAST_GROUP = 0x5200
 """Of the functional groups. What stands behind them (overlays, waveforms, pixels) is not kept."""
 SHARED_FUNCTIONAL_GROUPS = 0x52009229
 PER_FRAME_FUNCTIONAL_GROUPS = 0x52009230
+FUNCTIONAL_GROUPS = frozenset({SHARED_FUNCTIONAL_GROUPS, PER_FRAME_FUNCTIONAL_GROUPS})
 _FIRST_GROUP = 0x0002
 LONGEST_KEPT = 256
 """In bytes of a value: of a longer one only that it is there."""

@@ -18,7 +18,7 @@ from pydicom.uid import (
 from pydicom.values import converters
 
 from dicom_sieve.dicom.dictionary import header_tags
-from dicom_sieve.dicom.kept import PER_FRAME_FUNCTIONAL_GROUPS
+from dicom_sieve.dicom.kept import FUNCTIONAL_GROUPS
 from dicom_sieve.headers.data_set import Trail, pass_zeros, read_data_set
 from dicom_sieve.headers.defects import Damage, Defect
 from dicom_sieve.headers.deflated import inflate, inflated_window
@@ -48,8 +48,8 @@ _WELL_FORMED_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _FIRST_GROUPS = {group.to_bytes(2, order) for group in (0x0000, 0x0002, 0x0004, 0x0008) for order in ("little", "big")}
 _JPIP_REFERENCED_DEFLATE = "1.2.840.10008.1.2.4.95"
 _DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, _JPIP_REFERENCED_DEFLATE, JPIPHTJ2KReferencedDeflate})
-_NOT_COUNTED = frozenset({RECOGNITION_CODE, PER_FRAME_FUNCTIONAL_GROUPS})
-"""Of what is bounded in `LARGEST_HEADER`: what was never, and what has a bound of its own."""
+_NOT_COUNTED = FUNCTIONAL_GROUPS | {RECOGNITION_CODE}
+"""Of what is bounded in `LARGEST_HEADER`: what was never, and what have bounds of their own."""
 
 
 @cache

@@ -6,8 +6,8 @@ from functools import cache
 
 from dicom_sieve.dicom.dictionary import FIRST_GROUP_OF_DATA_SET, header_tags
 from dicom_sieve.dicom.kept import (
+    FUNCTIONAL_GROUPS,
     LONGEST_KEPT,
-    PER_FRAME_FUNCTIONAL_GROUPS,
     kept_tags,
     object_tags,
     private_object_tags,
@@ -25,7 +25,8 @@ _FIRST_TAG_OF_DATA_SET = FIRST_GROUP_OF_DATA_SET << 16
 LONGEST_SEQUENCE = 16 * 1024
 """In bytes."""
 LARGEST_FRAMES = 1024 * 1024
-"""In bytes of Per-frame Functional Groups: larger ones end reading, as they are nearly the last of a header."""
+"""In bytes of functional groups, in which some scanners put 100 KiB of their own. Larger ones of frames end reading, as
+they are nearly the last of a header."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +79,7 @@ class Vocabulary:
         if tag in _read_whole():
             return LONGEST_VALUE
         if self.has_items(tag):
-            return LARGEST_FRAMES if tag == PER_FRAME_FUNCTIONAL_GROUPS else LONGEST_SEQUENCE
+            return LARGEST_FRAMES if tag in FUNCTIONAL_GROUPS else LONGEST_SEQUENCE
         return LONGEST_KEPT
 
     def has_items(self, tag: int) -> bool:
