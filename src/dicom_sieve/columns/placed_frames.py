@@ -1,7 +1,7 @@
 """The frames of enhanced objects as images: read from what headers say of their functional groups."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -152,62 +152,58 @@ def _items_of(entry: Entry) -> Items | None:
     return items_in(values[0]) if any(values) else ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Spread:
-    """Rows of objects, spread out to rows of images: an object has as many of them as frames.
-
-    Attributes:
-        of_rows: The row of the object of each image.
-        are_frames: Which images are frames that were read.
-    """
-
-    of_rows: _Places
-    are_frames: Flags
-
-    def of(self, array: NDArray[Any], of_frames: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Give the value of each image: that of its object, or its own where it is a frame."""
-        spread = array[self.of_rows]
-        if of_frames is not None:
-            spread[self.are_frames] = of_frames
-        return spread
-
-
-def spread_out(count: int, enhanced: _Places, frames: PlacedFrames) -> Spread:
-    """Spread rows of objects out.
+    """Spreads rows of objects out to rows of images: an object has as many of them as frames.
 
     Args:
         count: How many objects.
         enhanced: Those with frames, ascending.
         frames: Of these.
     """
-    counts, are_enhanced = np.ones(count, np.int64), np.zeros(count, np.bool_)
-    counts[enhanced], are_enhanced[enhanced] = frames.counts, True
-    return Spread(np.repeat(np.arange(count), counts), np.repeat(are_enhanced, counts))
 
+    def __init__(self, count: int, enhanced: _Places, frames: PlacedFrames) -> None:
+        counts, are_enhanced = np.ones(count, np.int64), np.zeros(count, np.bool_)
+        counts[enhanced], are_enhanced[enhanced] = frames.counts, True
+        self._of_rows, self._are_frames = np.repeat(np.arange(count), counts), np.repeat(are_enhanced, counts)
+        self._enhanced, self._frames = enhanced, frames
 
-def states_of(objects: NDArray[np.uint8], frames: PlacedFrames) -> NDArray[np.uint8]:
-    """Give the states of frames: where the groups say nothing and the object does, it is not known what it speaks of.
+    def of(self, array: NDArray[Any], of_frames: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Give the value of each image: that of its object, or its own where it is a frame."""
+        spread = array[self._of_rows]
+        if of_frames is not None:
+            spread[self._are_frames] = of_frames
+        return spread
 
-    Args:
-        objects: What the object itself says, of each.
-        frames: Of all of them.
-    """
-    says = np.repeat(objects != ImageState.ABSENT, frames.counts)
-    return np.where(says & (frames.states == ImageState.ABSENT), ImageState.UNKNOWN, frames.states).astype(np.uint8)
+    def positions(self, positions: Floats) -> Floats:
+        """Give the position of each image."""
+        return self.of(positions, self._frames.positions)
+
+    def digits(self, digits: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Give the digits of each."""
+        return self.of(digits, self._frames.digits)
+
+    def states(self, states: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Give the state of each: where groups say nothing and the object does, it is not known what it speaks of."""
+        says = np.repeat(states[self._enhanced] != ImageState.ABSENT, self._frames.counts)
+        own = self._frames.states
+        return self.of(states, np.where(says & (own == ImageState.ABSENT), ImageState.UNKNOWN, own))
+
+    def volumes(self, volumes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give what tells the volume of each: what the object says, and its own groups."""
+        return self.of(volumes, np.repeat(volumes[self._enhanced], self._frames.counts) + self._frames.volumes)
 
 
 def with_frames(images: Images, enhanced: _Places, frames: PlacedFrames) -> Images:
-    """Give images, with the frames of some objects in the place of each; see `spread_out`."""
-    spread = spread_out(len(images.series), enhanced, frames)
-    return replace(
-        images,
-        series=spread.of(images.series),
-        positions=spread.of(images.positions, frames.positions),
-        normals=spread.of(images.normals, frames.normals[frames.of_normals]),
-        are_planes=spread.of(images.are_planes, frames.are_planes[frames.of_normals]),
-        digits=spread.of(images.digits, frames.digits),
-        states=spread.of(images.states, states_of(images.states[enhanced], frames)),
-        volumes=spread.of(images.volumes, np.repeat(images.volumes[enhanced], frames.counts) + frames.volumes),
+    """Give images, with the frames of some objects in the place of each; see `Spread`."""
+    spread = Spread(len(images.series), enhanced, frames)
+    return Images(
+        spread.of(images.series),
+        spread.positions(images.positions),
+        spread.of(images.normals, frames.normals[frames.of_normals]),
+        spread.of(images.are_planes, frames.are_planes[frames.of_normals]),
+        spread.digits(images.digits),
+        spread.states(images.states),
+        spread.volumes(images.volumes),
     )
 
 

@@ -18,7 +18,7 @@ from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.columns.measure import FRAMES, INSTANCE_NUMBER
 from dicom_sieve.columns.measure_geometry import LENGTHS, OF_GEOMETRY
 from dicom_sieve.columns.pass_objects import ReadObjects
-from dicom_sieve.columns.placed_frames import Groups, PlacedFrames, parts_of, read_frames, spread_out, states_of
+from dicom_sieve.columns.placed_frames import Groups, PlacedFrames, Spread, parts_of, read_frames
 from dicom_sieve.criteria.measures import Measure
 
 ABSENT, UNKNOWN = -(2**62), -(2**62) + 1
@@ -124,16 +124,15 @@ class SeriesPass:
     ) -> tuple[NDArray[Any], ...]:
         """Give rows of images, with the frames of some objects in the place of each."""
         series, of_normals, positions, digits, states, volumes, *rest = waiting
-        spread = spread_out(len(series), enhanced, frames)
-        planes, of_object = self._plane_count, np.repeat(volumes[enhanced], frames.counts)
+        spread, planes = Spread(len(series), enhanced, frames), self._plane_count
         self._add_planes(frames.normals, frames.are_planes)
         return (
             spread.of(series),
             spread.of(of_normals, frames.of_normals + planes),
-            spread.of(positions, frames.positions),
-            spread.of(digits, frames.digits),
-            spread.of(states, states_of(states[enhanced], frames)),
-            spread.of(volumes, of_object + frames.volumes),
+            spread.positions(positions),
+            spread.digits(digits),
+            spread.states(states),
+            spread.volumes(volumes),
             *map(spread.of, rest),  # the number of an object is that of each of its frames: it counts once
         )
 

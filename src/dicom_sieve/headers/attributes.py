@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import orjson
-from pydicom.datadict import dictionary_VR
 
 from dicom_sieve.dicom.dictionary import header_tags
 from dicom_sieve.dicom.identifying import identifying_tags
@@ -140,12 +139,8 @@ def _value(element: Element, scope: Scope, creator: str | None) -> "list[str] | 
         return [NOT_KEPT]
 
 
-@lru_cache(maxsize=4096)
 def _should_have_items(tag: int) -> bool:
-    try:
-        return dictionary_VR(tag) == "SQ"
-    except KeyError:
-        return False
+    return vr_of(tag, b"", None, is_signed=False) == "SQ"
 
 
 def _is_sequence_kept(tag: int, scope: Scope) -> bool:
