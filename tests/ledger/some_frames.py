@@ -1,11 +1,10 @@
 """Made series as enhanced objects: some frames in each, written in ways that the standard allows."""
 
-import io
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydicom import Dataset, dcmwrite
+from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -43,6 +42,8 @@ def enhanced_object(
         for target, value in zip([shared] if is_shared else frames, values, strict=False):
             if value is not None:
                 setattr(target, name, [_item(value)])
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SharedFunctionalGroupsSequence = [shared]
     dataset.PerFrameFunctionalGroupsSequence = frames
     return dataset
@@ -80,12 +81,3 @@ def _item(values: Mapping[str, Any]) -> Dataset:
         is_sequence = isinstance(value, list) and value and isinstance(value[0], Mapping)
         setattr(item, name, [_item(part) for part in value] if is_sequence else value)
     return item
-
-
-def written(dataset: Dataset) -> bytes:
-    """Write an object as DICOM files are."""
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    file = io.BytesIO()
-    dcmwrite(file, dataset, enforce_file_format=True)
-    return file.getvalue()

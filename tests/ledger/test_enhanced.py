@@ -5,7 +5,6 @@ import os
 import random
 import warnings
 from collections import Counter
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from pydicom import DataElement, Dataset
 
 from dicom_sieve import Ledger, open_ledger
 from dicom_sieve.columns import placed_frames
-from dicom_sieve.columns.planes import Plane, plane_of
+from dicom_sieve.columns.planes import Plane
 from dicom_sieve.columns.series_pass import MEASURED
 from dicom_sieve.criteria.measures import Measure
 from dicom_sieve.headers import attributes
@@ -23,17 +22,16 @@ from dicom_sieve.ledger.reading.comparison import snapshot_of_run
 from dicom_sieve.ledger.reading.values import values_held
 from dicom_sieve.objects import Damaged, Location
 from tests.columns.made_series import AXIAL, made_series
-from tests.columns.naive_geometry import Known, NaiveImage, naive_geometry
+from tests.columns.naive_geometry import NaiveImage
 from tests.headers.raw import element
-from tests.ledger.measured_facts import in_one_pass, one_by_one
-from tests.ledger.some_frames import enhanced_object, enhanced_objects, written
+from tests.ledger.measured_facts import expected_of, facts_of, in_one_pass, one_by_one
+from tests.ledger.some_frames import enhanced_object, enhanced_objects
 from tests.screening.screenings import ct, screen_ct
+from tests.support.real_series import written
 from tests.support.simulated_store import SimulatedStore
 
 SERIES = int(os.environ.get("DICOM_SIEVE_TEST_CASES", "3000")) // 10
 SEED = 20_261_201
-NAMES = {"duplicates": "duplicate_images"}
-"""Of facts that the ledger calls otherwise."""
 PLAIN: dict[str, Any] = {"ImageOrientationPatient": list(AXIAL), "ImagePositionPatient": [0, 0, 5]}
 """Of an object that is one image."""
 PLACE = Location("https://made", "made")
@@ -41,24 +39,6 @@ PLACE = Location("https://made", "made")
 
 def filled(ledger: Ledger, objects: dict[str, bytes], **given: Any) -> None:
     screen_ct(SimulatedStore(objects, location=PLACE), ledger, "run", **given)
-
-
-def expected_of(images: list[NaiveImage]) -> dict[str, Known | str]:
-    """Give the facts of a series, as the ledger has them."""
-    found: dict[str, Known | str] = dict(naive_geometry(images))
-    axis, angle = found.pop("axis"), found.pop("angle")
-    plane = plane_of(int(axis), float(angle)).name if isinstance(angle, float) else axis
-    return {NAMES.get(name, name): value for name, value in found.items()} | {"plane": plane}
-
-
-def facts_of(ledger: Ledger, series_uid: str) -> dict[str, Known | str]:
-    names = ["slices", "volumes", "duplicate_images", "spacing", "spacing_variation", "tilt", "plane"]
-    found = ledger.run("run").series_facts(names).of(series_uid)
-    return {name: "ABSENT" if value is None else _plain(value) for name, value in found.items()}
-
-
-def _plain(value: int | Decimal | str) -> Any:
-    return float(value) if isinstance(value, Decimal) else value
 
 
 class TestFrames:

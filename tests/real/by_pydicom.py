@@ -15,41 +15,23 @@ from pydicom import Dataset
 from pydicom.multival import MultiValue
 
 from dicom_sieve import open_ledger
-from dicom_sieve.columns.planes import plane_of
 from dicom_sieve.criteria.measures import FRAME_VOLUME_PATHS, VOLUME_KEYWORDS
 from dicom_sieve.objects import Location
-from tests.columns.naive_geometry import Known, NaiveImage, naive_geometry
+from tests.columns.naive_geometry import NaiveImage
+from tests.ledger.measured_facts import Facts, expected_of, facts_of
 from tests.screening.screenings import screen_ct
 from tests.support.simulated_store import SimulatedStore
 
-NAMES = {"duplicates": "duplicate_images"}
-"""Of facts that the ledger calls otherwise."""
-Facts = dict[str, Known | str]
 _NOWHERE = ("0", "0", "0")
 _AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _PLANE = ("PlanePositionSequence.ImagePositionPatient", "PlaneOrientationSequence.ImageOrientationPatient")
 
 
-def expected_of(images: Sequence[NaiveImage]) -> Facts:
-    """Give the facts of a series, as the ledger names them."""
-    found: Facts = dict(naive_geometry(images))
-    axis, angle = found.pop("axis"), found.pop("angle")
-    plane = plane_of(int(axis), angle).name if isinstance(angle, float) else axis
-    return {NAMES.get(name, name): value for name, value in found.items()} | {"plane": plane}
-
-
-def facts_of(objects: Mapping[str, bytes], uids: Iterable[str]) -> dict[str, Facts]:
+def all_facts_of(objects: Mapping[str, bytes], uids: Iterable[str]) -> dict[str, Facts]:
     """Give what the ledger says of series."""
     with open_ledger("sqlite:///:memory:") as ledger:
         screen_ct(SimulatedStore(objects, location=Location("https://made", "made")), ledger, "run")
-        facts = ledger.run("run").series_facts(
-            ["slices", "volumes", "duplicate_images", "spacing", "spacing_variation", "tilt", "plane"]
-        )
-        return {uid: {name: _plain(value) for name, value in facts.of(uid).items()} for uid in uids}
-
-
-def _plain(value: Any) -> Known | str:
-    return "ABSENT" if value is None else value if isinstance(value, str) else float(value)
+        return {uid: facts_of(ledger, uid) for uid in uids}
 
 
 def images_by_series(files: Iterable[Path]) -> dict[str, list[NaiveImage]]:
@@ -115,14 +97,14 @@ def main() -> None:
     """Compare all series of a folder."""
     files = [path for path in sorted(Path(sys.argv[1]).rglob("*")) if path.is_file()]
     made = images_by_series(files)
-    facts = facts_of({str(path): path.read_bytes() for path in files}, made)
+    facts = all_facts_of({str(path): path.read_bytes() for path in files}, made)
     different = 0
     for uid, images in made.items():
         expected = expected_of(images)
         if not is_same(facts[uid], expected):
             different += 1
             print(uid, len(images), facts[uid], expected)
-    decided = sum(isinstance(facts[uid]["slices"], float) for uid in made)
+    decided = sum(isinstance(facts[uid]["slices"], int) for uid in made)
     print(f"{len(made)} series, {decided} with slices, {sum(map(len, made.values()))} images; different: {different}")
 
 

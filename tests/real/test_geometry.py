@@ -7,7 +7,8 @@ import pytest
 
 from dicom_sieve.columns.facts import Fact, FactState
 from tests.conftest import find_program, not_present
-from tests.real.by_pydicom import expected_of, facts_of, images_by_series, is_same
+from tests.ledger.measured_facts import expected_of
+from tests.real.by_pydicom import all_facts_of, images_by_series, is_same
 from tests.support.documents import read, section, table
 from tests.support.geometry_readers import ask_dcm2niix, ask_highdicom, ask_simpleitk, shown
 from tests.support.real_series import SERIES, geometry_of_series
@@ -70,8 +71,8 @@ def test_all_series_that_are_shipped_are_measured_as_plain_decimals_measure_them
     files = [path for path in sorted(shipped.rglob("*")) if path.is_file() and "truncated" not in path.name]
     made = images_by_series(files)
 
-    found = facts_of({str(path): path.read_bytes() for path in files}, made)
+    found = all_facts_of({str(path): path.read_bytes() for path in files}, made)
 
     expected = {uid: expected_of(images) for uid, images in made.items()}
     assert [(uid, found[uid], expected[uid]) for uid in made if not is_same(found[uid], expected[uid])] == []
-    assert sum(isinstance(facts["slices"], float) for facts in found.values()) >= 10
+    assert sum(isinstance(facts["slices"], int) for facts in found.values()) >= 10

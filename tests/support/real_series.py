@@ -72,9 +72,7 @@ def as_frames(series: Series) -> Series:
     """Make one enhanced object of a series, as converters do, with a frame for each image."""
     images = [copy.deepcopy(image) for image in series]
     uids = [generate_uid(entropy_srcs=[image.SOPInstanceUID, "frames"]) for image in images[:2]]
-    with warnings.catch_warnings(
-        action="ignore"
-    ):  # of a converter's reference files, which are older than the standard
+    with warnings.catch_warnings(action="ignore"):  # of the files, which are older than the standard
         return [LegacyConvertedEnhancedCTImage(images, uids[0], 1, uids[1], 1)]
 
 
