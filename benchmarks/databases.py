@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from dicom_sieve.allocator import tune_allocator
+
 DATABASES = ("SQLite", "PostgreSQL")
 Side = Mapping[str, Any]
 """What was measured on one database."""
@@ -49,6 +51,7 @@ def do_part(given: Sequence[str], **parts: Callable[..., Mapping[str, Any] | Non
     """
     if not given or given[0].removeprefix("--") not in parts:
         return False
+    tune_allocator()  # as in each process of a run
     name, url, *sizes = given
     sys.stdout.write(json.dumps(parts[name.removeprefix("--")](url, *map(int, sizes)) or {}))
     return True

@@ -30,7 +30,6 @@ from benchmarks.ledger_side import (
 from benchmarks.made_ledger import LISTED, PLACE, make_ledger
 from benchmarks.measure import Promise, Report, Table, ratio, run
 from dicom_sieve import open_ledger
-from dicom_sieve.arenas import limit_arenas
 
 LARGE = 1_000_000
 MIB = 1024 * 1024
@@ -60,7 +59,6 @@ def measure(chosen: argparse.Namespace) -> Report:
 
 def measure_one(url: str, headers: int, listed: int, repetitions: int) -> Side:
     """Measure one database in this process."""
-    limit_arenas()  # as in each process of a run
     with open_ledger(url) as ledger:
         ours, bare, lists, indexed, bare_lists, unchanged = [], [], [], [], [], []
         with ledger.lease(PLACE, on_wait=no_one_else) as lease:

@@ -29,7 +29,6 @@ from benchmarks.made_ledger import (
 )
 from benchmarks.measure import Promise, Report, Table, run
 from dicom_sieve import open_ledger
-from dicom_sieve.arenas import limit_arenas
 from dicom_sieve.columns.chunk import Column, as_entry
 from dicom_sieve.columns.lookup import Numbers
 from dicom_sieve.criteria import Criterion, Operation
@@ -97,7 +96,6 @@ def _table(sides: Mapping[str, Side]) -> Table:
 
 def measure_one(url: str, repetitions: int) -> Side:
     """Measure one database in this process."""
-    limit_arenas()  # as in each process of a run
     with open_ledger(url) as ledger, ledger.lease(PLACE, on_wait=no_one_else) as lease:
         decide_again(ledger, lease, "first", THREE[:1])  # it seals what was written
         turns = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_sieve import garbage, logs
-from dicom_sieve.arenas import limit_arenas
+from dicom_sieve.allocator import tune_allocator
 from dicom_sieve.cli.exit import DONE, FAILED, INTERRUPTED, WRONG_USAGE, exit_with
 from dicom_sieve.ending import EndedBySignal
 from dicom_sieve.errors import DicomSieveError, InvalidRequestError, SettingsError
@@ -21,7 +21,7 @@ STOPPED = "stopped; start it again: a run reads only what is missing"
 def main() -> None:
     """Run the command; exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to verify, 130 interrupted."""
     _print_all_letters()
-    limit_arenas()
+    tune_allocator()
     garbage.search_seldom()
     logs.set_up()
     from dicom_sieve.cli.app import app  # a broken installation should still give one line

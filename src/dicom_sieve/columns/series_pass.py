@@ -175,10 +175,9 @@ class SeriesPass:
     def _measure_complete(self) -> None:
         """Measure the series of which all objects have come."""
         arrays = tuple(np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
-        takes = self._left[arrays[0]] == 0
-        if takes.any():
-            self._measure(*(arrays if takes.all() else (array[takes] for array in arrays)))
-        series, of_normals, *rest = (array[~takes] for array in arrays)
+        complete, others = _divide(self._left[arrays[0]] == 0)
+        self._measure(*(array[complete] for array in arrays))
+        series, of_normals, *rest = (array[others].copy() for array in arrays)
         self._waiting, self._count = [(series, self._keep_planes(of_normals), *rest)], len(series)
 
     def _keep_planes(self, of_normals: Numbers) -> Numbers:
@@ -209,6 +208,12 @@ class SeriesPass:
         self._whole[Measure.PLANE][geometry.series] = _as_whole(plane)
         of_numbers, gaps = missing(series, numbers, are_given)
         self._whole[Measure.MISSING][of_numbers] = _as_whole(gaps)
+
+
+def _divide(flags: Flags) -> tuple[slice | Flags, slice | Flags]:
+    """Give the rows that have a flag, and the others: without copying them where those that have it come first."""
+    count = int(np.count_nonzero(flags))
+    return (slice(count), slice(count, None)) if flags[:count].all() else (flags, ~flags)
 
 
 def _as_whole(fact: Fact, in_millionths: bool = False) -> Numbers:

@@ -61,8 +61,8 @@ def measure_stacks(positions: Floats, volumes: NDArray[np.int64], normals: Float
     first = np.cumsum(slices) - slices
     middles = ticks[starts] + ticks[starts + images - 1]  # in halves of a tick
     spacing, variation = _distances(middles, groups, slices)
-    centres = np.add.reduceat(positions[order], starts, axis=0) / images[:, np.newaxis]
-    ways = centres[first + slices - 1] - centres[first]
+    ends = np.concatenate([first, first + slices - 1])
+    first_centres, last_centres = np.split(_centres(positions, order, starts[ends], images[ends]), 2)
     is_even = np.minimum.reduceat(images, first) == np.maximum.reduceat(images, first)
     return Stacks(
         slices,
@@ -70,8 +70,15 @@ def measure_stacks(positions: Floats, volumes: NDArray[np.int64], normals: Float
         block.sizes - _count_distinct(is_first, volumes[order], block, slices),
         spacing,
         variation,
-        _angles(ways, normals),
+        _angles(last_centres - first_centres, normals),
     )
+
+
+def _centres(positions: Floats, order: NDArray[np.intp], starts: NDArray[np.intp], images: NDArray[np.intp]) -> Floats:
+    """Give the mean position of slices, each of some images that follow each other in an order."""
+    begins = np.cumsum(images) - images
+    rows = np.arange(int(images.sum())) + np.repeat(starts - begins, images)
+    return np.add.reduceat(positions[order[rows]], begins, axis=0) / images[:, np.newaxis]
 
 
 def _distances(middles: Floats, groups: NDArray[np.uint16], slices: NDArray[np.intp]) -> tuple[Floats, Floats]:

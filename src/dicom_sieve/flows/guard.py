@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Failed
 
 from dicom_sieve import garbage, logs
-from dicom_sieve.arenas import limit_arenas
+from dicom_sieve.allocator import tune_allocator
 from dicom_sieve.contract.parameters import RawParameters
 from dicom_sieve.ending import ending_in_order
 from dicom_sieve.errors import DicomSieveError, LedgerError
@@ -51,7 +51,7 @@ def run_guarded(given: RawParameters, flow: Guarded) -> State[None]:
         flow: Which flow.
     """
     silence_wire_logs()
-    limit_arenas()
+    tune_allocator()
     garbage.search_seldom()
     logs.set_up()
     logger = get_run_logger()

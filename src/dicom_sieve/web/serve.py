@@ -7,7 +7,7 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 
 from dicom_sieve import garbage, logs
-from dicom_sieve.arenas import limit_arenas
+from dicom_sieve.allocator import tune_allocator
 from dicom_sieve.ledger import open_ledger
 from dicom_sieve.settings import Settings
 from dicom_sieve.web.app import make_app
@@ -30,7 +30,7 @@ def serve_pages(settings: Settings, host: str, port: int, names: Collection[str]
         LedgerError: The ledger cannot be opened.
         SettingsError: Roles are not as they should be.
     """
-    limit_arenas()
+    tune_allocator()
     proxy = Proxy(settings.web_user_header, roles=read_roles(settings.web_roles))
     prefect = PrefectApi(os.environ.get("PREFECT_API_URL", ""), password)
     with open_ledger(settings.database_url.get_secret_value()) as ledger:
