@@ -15,6 +15,7 @@ from dicom_sieve.columns.chunk import Column, Entry, as_entry, values_of
 from dicom_sieve.columns.coded import Codes, width_of
 from dicom_sieve.columns.lookup import Numbers, are_consecutive, look_up
 from dicom_sieve.columns.measured import UNKNOWN_ENTRY
+from dicom_sieve.columns.numbers import distinct_numbers
 from dicom_sieve.columns.pages import PAGE_IDS, page_bounds
 
 UNDECIDED = "?"
@@ -154,11 +155,11 @@ def _cells_of(pages: Sequence[FactPage], width: int) -> _Cells:
     return np.where(written == _BLANK, np.uint8(0), written).view(f"S{width}")
 
 
-def _distinct(cells: _Cells) -> tuple[Iterable[bytes], NDArray[np.intp]]:
-    """Give the different cells, and the place of each row's; short ones are compared as numbers, which is faster."""
+def _distinct(cells: _Cells) -> tuple[Iterable[bytes], NDArray[np.intp] | NDArray[np.uint32]]:
+    """Give the different cells, and the place of each row's; short ones are looked up as numbers, which is faster."""
     width = cells.dtype.itemsize
     if width > np.dtype(np.uint64).itemsize:
         distinct, places = np.unique(cells, return_inverse=True)
         return [bytes(cell) for cell in distinct.tolist()], places.reshape(-1)
-    numbers, places = np.unique(cells.astype("S8").view(np.uint64), return_inverse=True)
-    return [bytes(cell) for cell in numbers.view("S8").tolist()], places.reshape(-1)
+    numbers, codes = distinct_numbers(cells.astype("S8").view(np.int64))
+    return [bytes(cell) for cell in numbers.view("S8").tolist()], codes

@@ -17,10 +17,12 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.uid import MRImageStorage, generate_uid
 
+from dicom_sieve.computations.segmentation.compute import refuse_by_facts
 from dicom_sieve.computations.segmentation.lungs import segment
 from dicom_sieve.computations.segmentation.result import draw_preview, make_seg, volumes_ml
 from dicom_sieve.computations.segmentation.volume import Volume, stack
 from dicom_sieve.errors import RefusedError
+from dicom_sieve.ledger.reading.facts import Value
 from tests.computations.segmentation.overlap import dice
 from tests.computations.segmentation.phantom import Phantom, to_bytes
 from tests.conftest import not_present
@@ -172,6 +174,19 @@ class TestRefused:
     def test_refused_is_a_series_of_two_slices(self) -> None:
         with pytest.raises(RefusedError, match="2 slices; needed: 3 or more"):
             stack(list(SMALL.instances())[:2])
+
+    @pytest.mark.parametrize(
+        ("slices", "instances", "words"), [(2, 2, "2 slices; needed: 3 or more"), (4, 5, "two slices are at the same")]
+    )
+    def test_what_the_ledger_measured_refuses_before_anything_is_read(
+        self, slices: int, instances: int, words: str
+    ) -> None:
+        with pytest.raises(RefusedError, match=words):
+            refuse_by_facts({"slices": slices}, instances)
+
+    @pytest.mark.parametrize("facts", [{}, {"slices": None}, {"slices": 5}, {"slices": 6}])
+    def test_what_it_does_not_know_refuses_nothing(self, facts: dict[str, Value]) -> None:
+        refuse_by_facts(facts, 5)
 
     def test_refused_is_a_volume_without_a_body(self) -> None:
         volume = volume_of("coarse")

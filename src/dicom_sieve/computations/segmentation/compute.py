@@ -1,28 +1,42 @@
 """The segmentation as a computation: what is done with one series that passed."""
 
 import json
+from collections.abc import Mapping
 
 from dicom_sieve.computations.computation import Series
+from dicom_sieve.computations.segmentation.geometry import SAME_PLACE
 from dicom_sieve.computations.segmentation.lungs import segment
 from dicom_sieve.computations.segmentation.result import draw_preview, make_seg, volumes_ml
 from dicom_sieve.computations.segmentation.volume import FEWEST_SLICES, stack
 from dicom_sieve.errors import RefusedError
+from dicom_sieve.ledger.reading.facts import Value
 
 
-def _refuse_few_slices(series: Series) -> None:
-    """Refuse a series without reading it, where the ledger knows that it has too few slices.
+def refuse_by_facts(facts: Mapping[str, Value], instances: int) -> None:
+    """Refuse a series without reading it, where what the ledger measured of all of it says what reading would say.
+
+    Whether slices are evenly spaced and stand over one another is found by reading: there it depends on the digits
+    that their positions are written with, and on the size of a pixel.
+
+    Args:
+        facts: See `Series.facts`.
+        instances: How many are to be segmented, which may be fewer than the series has.
 
     Raises:
-        RefusedError: It has.
+        RefusedError: It has too few slices, or fewer than instances.
     """
-    slices = series.facts.get("slices")
-    if isinstance(slices, int) and slices < FEWEST_SLICES:
+    slices = facts.get("slices")
+    if not isinstance(slices, int):
+        return
+    if slices < FEWEST_SLICES:
         raise RefusedError(f"{slices} slices; needed: {FEWEST_SLICES} or more")
+    if slices < instances:
+        raise RefusedError(SAME_PLACE)
 
 
 def segment_series(series: Series) -> None:
     """Segment one series: a DICOM SEG, a picture and volumes in ml are its results."""
-    _refuse_few_slices(series)
+    refuse_by_facts(series.facts, len(series.instances))
     volume = stack(series.open_instances())
     segments = segment(volume)
     uids = {"series_instance_uid": series.new_uid("series"), "sop_instance_uid": series.new_uid("instance")}

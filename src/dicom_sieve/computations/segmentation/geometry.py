@@ -22,6 +22,7 @@ MOST_ROUNDED = 0.25
 rounding."""
 MOST_DRIFT = 0.5
 """Part of a pixel by which voxels may shift from the first slice to the last one."""
+SAME_PLACE = "two slices are at the same place"
 
 Vectors = npt.NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def _usual_distance(along: Vectors) -> float:
     gaps = np.diff(along)
     usual = float(np.median(gaps))
     if usual <= 0 or gaps.min() < usual / 10:
-        raise RefusedError("two slices are at the same place")
+        raise RefusedError(SAME_PLACE)
     return usual
 
 
