@@ -126,12 +126,14 @@ class Column:
         occurs[self.codes] = True
         if occurs.all():
             return self
-        found = np.flatnonzero(occurs)
-        places = np.zeros(len(self.entries), self.codes.dtype)
-        places[found] = np.arange(len(found), dtype=self.codes.dtype)
+        found, codes = np.flatnonzero(occurs), self.codes
+        if not occurs[: len(found)].all():
+            places = np.zeros(len(self.entries), codes.dtype)
+            places[found] = np.arange(len(found), dtype=codes.dtype)
+            codes = places[codes]
         if isinstance(self.entries, PackedEntries):
-            return Column(self.entries.take(occurs), places[self.codes])
-        return Column(tuple(self.entries[place] for place in found.tolist()), places[self.codes])
+            return Column(self.entries.take(occurs), codes)
+        return Column(tuple(self.entries[place] for place in found.tolist()), codes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -108,7 +108,7 @@ class FactTable:
 
     Attributes:
         numbers: Of the pages, ascending.
-        entries: Each distinct entry once; the first is that of nothing.
+        entries: Each distinct entry once; that of nothing is among them, the last one where no cell is empty.
         codes: (pages, `PAGE_IDS`): the place of the entry of each header.
         are_consecutive: Whether each page follows the one before.
     """
@@ -127,7 +127,7 @@ class FactTable:
                 return Column(self.entries, cells_of_all[start : start + len(ids)]).compact()
         has_page, places = look_up(ids // PAGE_IDS, self.numbers)
         cells = places * PAGE_IDS + ids % PAGE_IDS
-        codes = np.zeros(len(ids), self.codes.dtype)
+        codes = np.full(len(ids), self.entries.index(None), self.codes.dtype)
         codes[has_page] = cells_of_all[cells[has_page]]
         return Column(self.entries, codes).compact()
 
@@ -136,7 +136,7 @@ def read_pages(pages: Sequence[FactPage]) -> FactTable:
     """Read pages, each number once, in the order of their numbers."""
     widths = np.array([page.width for page in pages], np.int64)
     are_whole = np.array([len(page.cells) > page.width for page in pages], np.bool_)
-    entries: dict[Entry, int] = {None: 0}
+    entries: dict[Entry, int] = {}
     codes = np.zeros((len(pages), PAGE_IDS), np.uint32)
     for width, is_whole in product(np.unique(widths).tolist(), (True, False)):
         places = np.flatnonzero((widths == width) & (are_whole == is_whole))
@@ -144,6 +144,7 @@ def read_pages(pages: Sequence[FactPage]) -> FactTable:
             distinct, of_cells = _distinct(_cells_of([pages[place] for place in places.tolist()], width))
             table = [entries.setdefault(entry_of(cell.decode()), len(entries)) for cell in distinct]
             codes[places] = np.array(table, np.uint32)[of_cells].reshape(len(places), -1)  # one cell stands for all
+    entries.setdefault(None, len(entries))
     numbers = np.array([page.number for page in pages], np.int64)
     follow_each_other = len(pages) > 0 and are_consecutive(numbers)
     return FactTable(numbers, tuple(entries), codes.astype(width_of(len(entries))), follow_each_other)
