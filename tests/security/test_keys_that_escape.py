@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 import pyarrow.parquet as pq
 import pytest
@@ -327,6 +328,7 @@ class TestAFileSystemThatTellsFewerNamesApart:
     @pytest.fixture(autouse=True)
     def fold(self, monkeypatch: pytest.MonkeyPatch) -> None:
         link, mkdir, descend = os.link, os.mkdir, os.open
+        at_once = Lock()  # a file system looks for a name and takes it in one step
 
         def same(name: bytes, folder: int | None) -> bytes:
             """Give the name under which the folder has a file that this name means, too."""
@@ -334,13 +336,16 @@ class TestAFileSystemThatTellsFewerNamesApart:
             return next((os.fsencode(other) for other in there if folded(other) == folded(os.fsdecode(name))), name)
 
         def link_folded(source: Path, name: bytes, *, dst_dir_fd: int) -> None:
-            link(source, same(name, dst_dir_fd), dst_dir_fd=dst_dir_fd)
+            with at_once:
+                link(source, same(name, dst_dir_fd), dst_dir_fd=dst_dir_fd)
 
         def mkdir_folded(name: bytes, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
-            mkdir(name if dir_fd is None else same(name, dir_fd), mode, dir_fd=dir_fd)
+            with at_once:
+                mkdir(name if dir_fd is None else same(name, dir_fd), mode, dir_fd=dir_fd)
 
         def open_folded(name: bytes, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-            return descend(name if dir_fd is None else same(name, dir_fd), flags, mode, dir_fd=dir_fd)
+            with at_once:
+                return descend(name if dir_fd is None else same(name, dir_fd), flags, mode, dir_fd=dir_fd)
 
         monkeypatch.setattr(os, "link", link_folded)
         monkeypatch.setattr(os, "mkdir", mkdir_folded)
