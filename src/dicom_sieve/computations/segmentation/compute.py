@@ -12,8 +12,8 @@ from dicom_sieve.errors import RefusedError
 from dicom_sieve.ledger.reading.facts import Value
 
 
-def refuse_by_facts(facts: Mapping[str, Value], instances: int) -> None:
-    """Refuse a series without reading it, where what the ledger measured of all of it says what reading would say.
+def why_refused(facts: Mapping[str, Value], instances: int) -> str | None:
+    """Give why a series is refused without reading it: what the ledger measured says what reading would say.
 
     Whether slices are evenly spaced and stand over one another is found by reading: there it depends on the digits
     that their positions are written with, and on the size of a pixel.
@@ -22,21 +22,21 @@ def refuse_by_facts(facts: Mapping[str, Value], instances: int) -> None:
         facts: See `Series.facts`.
         instances: How many are to be segmented, which may be fewer than the series has.
 
-    Raises:
-        RefusedError: It has too few slices, or fewer than instances.
+    Returns:
+        It has too few slices, or fewer than instances; None: neither is known.
     """
     slices = facts.get("slices")
     if not isinstance(slices, int):
-        return
+        return None
     if slices < FEWEST_SLICES:
-        raise RefusedError(f"{slices} slices; needed: {FEWEST_SLICES} or more")
-    if slices < instances:
-        raise RefusedError(SAME_PLACE)
+        return f"{slices} slices; needed: {FEWEST_SLICES} or more"
+    return SAME_PLACE if slices < instances else None
 
 
 def segment_series(series: Series) -> None:
     """Segment one series: a DICOM SEG, a picture and volumes in ml are its results."""
-    refuse_by_facts(series.facts, len(series.instances))
+    if why := why_refused(series.facts, len(series.instances)):
+        raise RefusedError(why)
     volume = stack(series.open_instances())
     segments = segment(volume)
     uids = {"series_instance_uid": series.new_uid("series"), "sop_instance_uid": series.new_uid("instance")}
