@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.states import Failed
 
-from dicom_sieve import garbage, logs
+from dicom_sieve import logs
 from dicom_sieve.allocator import tune_allocator
 from dicom_sieve.contract.parameters import RawParameters
 from dicom_sieve.ending import ending_in_order
@@ -52,7 +52,6 @@ def run_guarded(given: RawParameters, flow: Guarded) -> State[None]:
     """
     silence_wire_logs()
     tune_allocator()
-    garbage.search_seldom()
     logs.set_up()
     logger = get_run_logger()
     for sentence in find_unknown(os.environ):
